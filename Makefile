@@ -1,0 +1,49 @@
+# Needs make and Python 3.11 or newer; everything else goes into .venv.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+WORKERS ?= 2
+PYTEST_ARGS ?=
+BENCHMARKS ?= $(filter-out benchmarks/__init__.py,$(sort $(wildcard benchmarks/*.py)))
+
+BIN := .venv/bin
+PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+demo: .venv/.run ## forecast a real data set and serve it; DEMO_EXIT=1 ends after the forecast
+	@$(BIN)/gatecast demo $(if $(filter 1 true yes,$(DEMO_EXIT)),--exit)
+
+test: check ## everything that must hold, on SQLite and on PostgreSQL; WORKERS=n, PYTEST_ARGS=...
+	$(BIN)/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)
+
+check: .venv/.dev ## lint, format, types, direction of imports
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv/.dev ## the benchmarks, one after another; BENCHMARKS=benchmarks/NAME.py for one
+	@test -n "$(BENCHMARKS)" || echo "there is no benchmark under benchmarks/ yet"
+	@set -e; for file in $(BENCHMARKS); do echo "== $$file"; $(BIN)/python "$$file"; done
+
+clean: ## remove caches, builds and the demo's data; the environment stays (rm -r .venv)
+	rm -rf .demo build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find app models migrations tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamps are written last, so that an interrupted installation is done again.
+.venv/.run: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP_INSTALL) -e .
+	@touch $@
+
+.venv/.dev: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP_INSTALL) -e '.[dev]'
+	@touch $@ .venv/.run
+
+$(BIN)/python:
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed: say make PYTHON=/path/to/python3.11"; exit 1; }
+	@"$(PYTHON)" -m venv .venv || \
+	  { rm -rf .venv; echo "python -m venv failed: on Debian, apt-get install python3-venv"; exit 1; }

@@ -1,0 +1,1 @@
+"""Gatecast: a self-hosted forecasting service."""

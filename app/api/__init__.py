@@ -1,0 +1,1 @@
+"""The HTTP contract: routes, schemas and problem documents."""

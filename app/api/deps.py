@@ -1,0 +1,113 @@
+"""What routes depend on: the services that the lifespan built, the caller's scope, pages and idempotency."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Header, Query, Request
+
+from app.errors import ErrorCode, FieldError, Forbidden, Invalid
+from app.services.forecasts import ForecastService
+from app.services.health import HealthService
+from app.services.imports import ImportService
+from app.services.jobs import JobService
+from app.services.keys import KeyService
+from app.services.models import ModelService
+from app.services.observations import ObservationService
+from app.services.once import Idempotency
+from app.services.scopes import Right, Scope
+from app.services.series import SeriesService
+from app.services.training import TrainingService
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything that the routes call."""
+
+    keys: KeyService
+    series: SeriesService
+    observations: ObservationService
+    imports: ImportService
+    training: TrainingService
+    jobs: JobService
+    models: ModelService
+    forecasts: ForecastService
+    health: HealthService
+
+
+def services(request: Request) -> Services:
+    """Return the services of this application."""
+    found: Services = request.app.state.services
+    return found
+
+
+ServicesDep = Annotated[Services, Depends(services)]
+
+
+def reader(
+    found: ServicesDep, authorization: Annotated[str | None, Header(include_in_schema=False)] = None
+) -> Scope:
+    """Return the scope of a caller who may read. Raises Unauthorized, Forbidden."""
+    return _with(Right.read, found.keys.authenticate(authorization))
+
+
+def writer(
+    found: ServicesDep, authorization: Annotated[str | None, Header(include_in_schema=False)] = None
+) -> Scope:
+    """Return the scope of a caller who may write. Raises Unauthorized, Forbidden."""
+    return _with(Right.write, found.keys.authenticate(authorization))
+
+
+def _with(right: Right, scope: Scope) -> Scope:
+    if right not in scope.rights:
+        raise Forbidden(ErrorCode.forbidden, f"this key has no right to {right}; use one that was made with it")
+    return scope
+
+
+ReadScope = Annotated[Scope, Depends(reader)]
+WriteScope = Annotated[Scope, Depends(writer)]
+
+
+async def idempotency(
+    request: Request,
+    idempotency_key: Annotated[
+        str | None,
+        Header(description="a repeated call with the same key and body is given the first call's answer"),
+    ] = None,
+) -> Idempotency | None:
+    """Return the caller's Idempotency-Key with the digest of the body and query. Raises Invalid."""
+    if idempotency_key is None:
+        return None
+    return checked_key(request, idempotency_key, hashlib.sha256(await request.body()).hexdigest())
+
+
+def checked_key(request: Request, key: str, body_digest: str) -> Idempotency:
+    """Return an Idempotency-Key that can be kept. Raises Invalid."""
+    if not (1 <= len(key) <= 200 and key.isascii() and key.isprintable()):
+        detail = "an Idempotency-Key has 1 to 200 printable ASCII characters"
+        raise Invalid(ErrorCode.invalid_input, detail, errors=[FieldError("header.idempotency-key", "invalid", detail)])
+    route = f"{request.method} {request.url.path}"
+    digest = hashlib.sha256(f"{route}?{request.url.query}\n{body_digest}".encode()).hexdigest()
+    return Idempotency(key, route[:200], digest)
+
+
+IdempotencyDep = Annotated[Idempotency | None, Depends(idempotency)]
+Cursor = Annotated[str | None, Query(max_length=4000, description="`next_cursor` of the page before")]
+Limit = Annotated[int, Query(ge=1, le=1000)]
+
+
+def labels_of(pairs: list[str]) -> dict[str, str]:
+    """Return the labels of `label=key:value` parameters. Raises Invalid."""
+    labels = {}
+    for pair in pairs:
+        key, colon, value = pair.partition(":")
+        if not colon or not key or not storable(pair):
+            detail = "a label filter is label=key:value"
+            raise Invalid(ErrorCode.invalid_input, detail, errors=[FieldError("query.label", "invalid", detail)])
+        labels[key] = value
+    return labels
+
+
+def storable(text: str) -> bool:
+    """Say whether a text could stand in a database."""
+    return "\x00" not in text and not any("\ud800" <= c <= "\udfff" for c in text)

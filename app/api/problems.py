@@ -1,0 +1,106 @@
+"""Every error as RFC 9457 problem+json. A traceback goes to the log, never into an answer."""
+
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.exceptions import HTTPException
+
+from app.errors import ErrorCode, FieldError, Invalid, ServiceError, Unavailable
+from app.logs import get_logger
+
+log = get_logger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+SHOWN = 100
+_CODES = {
+    401: ErrorCode.unauthorized,
+    403: ErrorCode.forbidden,
+    404: ErrorCode.not_found,
+    405: ErrorCode.method_not_allowed,
+    413: ErrorCode.body_too_large,
+    415: ErrorCode.unsupported_media_type,
+}
+
+
+class Failure(ServiceError):
+    """A bug: the log has the traceback under the request's id."""
+
+
+def document(error: ServiceError) -> dict[str, Any]:
+    """Return the problem document of an error."""
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": error.title,
+        "status": error.status,
+        "detail": error.detail,
+        "code": error.code,
+    }
+    if error.errors:
+        body["errors"] = [{"field": e.field, "code": e.code, "detail": e.detail} for e in error.errors[:SHOWN]]
+    return body
+
+
+def response(error: ServiceError) -> Response:
+    """Return the answer that tells of an error."""
+    content = orjson.dumps(document(error))
+    return Response(content, error.status, headers=error.headers, media_type=MEDIA_TYPE)
+
+
+def internal_error() -> ServiceError:
+    """Return what a client is told of a bug."""
+    detail = "the service failed inside; its log has the cause under this answer's X-Request-ID"
+    return Failure(ErrorCode.internal_error, detail)
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of the application as a problem document."""
+    app.add_exception_handler(ServiceError, _service_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(DBAPIError, _database_error)
+    app.add_exception_handler(PoolTimeout, _database_error)
+
+
+def _service_error(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, ServiceError)
+    return response(error)
+
+
+def _validation_error(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    found = [_field(e) for e in error.errors()[:SHOWN]]
+    first = found[0]
+    more = len(error.errors()) - 1
+    detail = f"{first.field}: {first.detail}" + (f", and {more} more" if more else "")
+    return response(Invalid(ErrorCode.invalid_input, detail, errors=found))
+
+
+def _field(error: dict[str, Any]) -> FieldError:
+    where = ".".join(str(part)[:100] for part in error["loc"])
+    return FieldError(where.encode("utf-8", "replace").decode(), error["type"], str(error["msg"]).removeprefix("Value error, "))
+
+
+def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    code = _CODES.get(error.status_code, ErrorCode.bad_request)
+    details = {
+        404: f"there is no {request.url.path[:200]!r} here; /docs lists every call",
+        405: f"{request.method} is not a method of {request.url.path[:200]!r}; /docs lists every call",
+        400: "the body is not JSON in UTF-8; check the encoding and the Content-Type",
+    }
+    problem = ServiceError(code, details.get(error.status_code, str(error.detail)), headers=dict(error.headers or {}))
+    problem.status, problem.title = error.status_code, str(code).replace("_", " ").capitalize()
+    return response(problem)
+
+
+def _database_error(_request: Request, error: Exception) -> Response:
+    if isinstance(error, OperationalError | PoolTimeout):
+        log.error("database_unavailable", detail=str(error).splitlines()[0])
+        detail = "the database does not answer; try again in a few seconds"
+        return response(Unavailable(ErrorCode.database_unavailable, detail, headers={"Retry-After": "2"}))
+    log.error("database_error", exc_info=error)
+    return response(internal_error())

@@ -1,0 +1,143 @@
+"""Training requests and jobs on the wire."""
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
+
+from app.api.schemas.base import Input, Output
+from app.api.schemas.series import Label, LabelValue
+from app.errors import ErrorCode
+
+ModelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,100}$")]
+Quantile = Annotated[float, Field(gt=0, lt=1)]
+Quantiles = Annotated[list[Quantile], Field(min_length=1, max_length=99)]
+
+
+class SeriesSelector(Input):
+    """Series by id, or by labels that all must hold. Labels are resolved when the job starts."""
+
+    ids: Annotated[list[str], Field(min_length=1, max_length=100_000)] | None = None
+    labels: Annotated[dict[Label, LabelValue], Field(min_length=1, max_length=100)] | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> "SeriesSelector":
+        if (self.ids is None) == (self.labels is None):
+            raise ValueError("give either ids or labels")
+        return self
+
+
+class NetworkOptions(Input):
+    """The network; what is left out is chosen from the frequency and the amount of data."""
+
+    context_length: int | None = Field(None, description="steps that the network reads")
+    segment: int | None = Field(None, description="steps that one recurrence reads; divides the context length")
+    cell: Literal["lstm", "gru"] | None = None
+    hidden: int | None = Field(None, description="width of the recurrent state")
+    layers: int | None = None
+    dropout: float | None = None
+    decoder: Literal["parallel", "last_step"] | None = None
+    basis: bool | None = Field(None, description="gate classical linear forecasts and learn a correction")
+    scaler: Literal["standard", "mean_abs", "recent", "none"] | None = None
+    mask: bool | None = Field(None, description="feed the observed mask beside the values")
+    season_lengths: Annotated[list[int], Field(max_length=10)] | None = None
+    calendar: Annotated[list[int], Field(max_length=10)] | None = Field(
+        None, description="columns of the calendar features: second of day, day of week, of month, of year"
+    )
+
+
+class TrainingOptions(Input):
+    """The optimisation; what is left out is chosen from the amount of data."""
+
+    epochs: int | None = Field(None, description="run to the end unless `patience` is given")
+    steps_per_epoch: int | None = None
+    batch_size: int | None = None
+    learning_rate: float | None = None
+    optimizer: Literal["adamw", "adam"] | None = None
+    weight_decay: float | None = None
+    clip_norm: float | None = None
+    loss: Literal["quantile", "mae", "mse"] | None = None
+    patience: int | None = Field(None, description="epochs without a better selection loss before stopping")
+    seed: int | None = None
+    time_budget_s: float | None = Field(None, description="seconds, turned into a number of steps once")
+    max_windows: int | None = None
+
+
+class TrainIn(Input):
+    """With only model, series and horizon, everything else is chosen."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {"model": "bikes", "series": {"ids": ["bikes/station 7"]}, "horizon": 24, "promote": "if_better"}
+        }
+    )
+
+    model: ModelName
+    series: SeriesSelector | Literal["all"]
+    horizon: int = Field(ge=1)
+    quantiles: Quantiles | None = None
+    network: NetworkOptions = Field(default_factory=NetworkOptions)
+    training: TrainingOptions = Field(default_factory=TrainingOptions)
+    promote: Literal["if_better", "always", "never"] = "if_better"
+
+
+class ProgressOut(Output):
+    """How far a job is. Losses are in scaled units."""
+
+    fraction: float
+    epoch: int | None
+    epochs: int | None
+    train_loss: float | None
+    val_loss: float | None
+    eta_s: float | None
+
+
+class JobError(Output):
+    """Why a job failed."""
+
+    code: ErrorCode
+    detail: str
+
+
+JobKind = Literal["train"]
+JobStatus = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+
+
+class JobOut(Output):
+    """A job. `version` is what it published; `attempt` counts the workers that have taken it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "id": "0f8c7d1d0c5b4c56a2ff30f1f0a3c001",
+                "kind": "train",
+                "status": "running",
+                "progress": {
+                    "fraction": 0.4,
+                    "epoch": 8,
+                    "epochs": 20,
+                    "train_loss": 0.21,
+                    "val_loss": 0.24,
+                    "eta_s": 12.5,
+                },
+                "attempt": 1,
+                "model": "bikes",
+                "version": None,
+                "error": None,
+                "created_at": "2024-03-01T12:00:00+00:00",
+                "started_at": "2024-03-01T12:00:01+00:00",
+                "finished_at": None,
+            }
+        }
+    )
+
+    id: str
+    kind: JobKind
+    status: JobStatus
+    progress: ProgressOut
+    attempt: int
+    model: str | None
+    version: int | None
+    error: JobError | None
+    created_at: str
+    started_at: str | None
+    finished_at: str | None

@@ -1,0 +1,137 @@
+"""/series: metadata, observations and import. Suffixes come before ids, which may hold slashes."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+
+from app.api.deps import Cursor, IdempotencyDep, Limit, ReadScope, ServicesDep, WriteScope, checked_key, labels_of
+from app.api.deps import storable as is_storable
+from app.api.responses import created, ok, spooled
+from app.api.schemas.base import PageOf
+from app.api.schemas.series import Imported, NewSeries, ObservationsIn, ObservationsOut, SeriesIn, SeriesOut, Upserted
+from app.errors import ErrorCode, FieldError, Invalid, Unsupported
+from app.services.imports import ImportOptions
+from app.services.observations import Upload
+from app.services.series import SeriesFields
+
+router = APIRouter(prefix="/series", tags=["series"])
+
+Time = Annotated[str | None, Query(max_length=64, examples=["2024-03-01T00:00:00+01:00"])]
+
+
+@router.post("", status_code=201, response_model=SeriesOut)
+def create_series(
+    body: NewSeries, scope: WriteScope, found: ServicesDep, key: IdempotencyDep
+) -> Response:
+    """Make a series."""
+    return created(found.series.create(scope, body.id, _fields(body), key))
+
+
+@router.get("", response_model=PageOf[SeriesOut])
+def list_series(
+    scope: ReadScope,
+    found: ServicesDep,
+    prefix: Annotated[str, Query(max_length=200)] = "",
+    label: Annotated[list[str] | None, Query(description="key:value; repeat it, and all must hold")] = None,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> Response:
+    """List series by id."""
+    if not is_storable(prefix):
+        raise Invalid(ErrorCode.invalid_input, "prefix must be text", errors=[FieldError("query.prefix", "invalid", "")])
+    return ok(found.series.page(scope, prefix, labels_of(label or []), cursor, limit))
+
+
+@router.post(
+    "/import",
+    response_model=Imported,
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "text/csv": {
+                    "schema": {"type": "string"},
+                    "example": "unique_id,ds,y,temp\nbikes,2024-03-01T00:00:00Z,41,7.5\nbikes,2024-03-01T01:00:00Z,,7.1\n",
+                }
+            },
+        }
+    },
+)
+async def import_series(
+    request: Request,
+    scope: WriteScope,
+    found: ServicesDep,
+    freq: Annotated[str | None, Query(max_length=40, description="of new series; inferred when absent")] = None,
+    timezone: Annotated[str, Query(max_length=64, description="of new series, and of naive timestamps in them")] = "UTC",
+    ds_start: Annotated[
+        str | None, Query(max_length=64, description="timestamp of step 0, where ds holds integers; needs freq")
+    ] = None,
+    dry_run: bool = False,
+    on_error: Literal["abort", "skip"] = "abort",
+    on_duplicate: Literal["error", "last", "mean"] = "error",
+) -> Response:
+    """Import a long table `unique_id, ds, y`; other columns are covariates. Series are made as needed."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "text/csv" or request.headers.get("content-encoding", "identity") != "identity":
+        raise Unsupported(ErrorCode.unsupported_media_type, "send the table as Content-Type: text/csv, uncompressed")
+    async with spooled(request) as body:
+        key = request.headers.get("idempotency-key")
+        once = None if key is None else checked_key(request, key, body.digest)
+        options = ImportOptions(freq, timezone, ds_start, dry_run, on_error, on_duplicate)
+        return created(await run_in_threadpool(found.imports.run, scope, body.text, options, once))
+
+
+@router.post("/{series_id:path}/observations", response_model=Upserted)
+def upsert_observations(
+    series_id: str, body: ObservationsIn, scope: WriteScope, found: ServicesDep, key: IdempotencyDep
+) -> Response:
+    """Write rows; those that are there already are replaced. All or nothing."""
+    return created(found.observations.upsert(scope, series_id, Upload(body.ds, body.y, body.covariates), key))
+
+
+@router.get("/{series_id:path}/observations", response_model=ObservationsOut)
+def read_observations(
+    series_id: str,
+    scope: ReadScope,
+    found: ServicesDep,
+    start: Time = None,
+    end: Time = None,
+    cursor: Cursor = None,
+    limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
+) -> Response:
+    """Read the rows from `start` (inclusive) to `end` (exclusive), in columns."""
+    return ok(found.observations.page(scope, series_id, start, end, cursor, limit))
+
+
+@router.delete("/{series_id:path}/observations", status_code=204)
+def delete_observations(
+    series_id: str, scope: WriteScope, found: ServicesDep, start: Time = None, end: Time = None
+) -> Response:
+    """Delete the rows from `start` (inclusive) to `end` (exclusive); without bounds, all."""
+    found.observations.delete(scope, series_id, start, end)
+    return Response(status_code=204)
+
+
+@router.get("/{series_id:path}", response_model=SeriesOut)
+def get_series(series_id: str, scope: ReadScope, found: ServicesDep) -> Response:
+    """Read a series' metadata."""
+    return ok(found.series.get(scope, series_id))
+
+
+@router.put("/{series_id:path}", response_model=SeriesOut, responses={201: {"model": SeriesOut}})
+def put_series(series_id: str, body: SeriesIn, scope: WriteScope, found: ServicesDep) -> Response:
+    """Make a series or replace its metadata."""
+    new, view = found.series.put(scope, series_id, _fields(body))
+    return ok(view, status=201 if new else 200)
+
+
+@router.delete("/{series_id:path}", status_code=204)
+def delete_series(series_id: str, scope: WriteScope, found: ServicesDep) -> Response:
+    """Delete a series with its observations."""
+    found.series.delete(scope, series_id)
+    return Response(status_code=204)
+
+
+def _fields(body: SeriesIn) -> SeriesFields:
+    return SeriesFields(body.freq, body.timezone, body.unit, body.description, body.labels, body.static)

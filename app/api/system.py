@@ -1,0 +1,40 @@
+"""Probes, metrics, and where the documentation is."""
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from app.api.deps import ServicesDep, reader
+from app.api.responses import ok
+from app.api.schemas.models import ReadyOut
+
+router = APIRouter(tags=["system"])
+
+
+@router.get("/livez", responses={200: {"content": {"application/json": {"example": {"live": True}}}}})
+async def livez() -> Response:
+    """Say that this process answers."""
+    return ok({"live": True})
+
+
+@router.get("/readyz", response_model=ReadyOut, responses={503: {"model": ReadyOut}})
+def readyz(found: ServicesDep) -> Response:
+    """Say whether this process can serve: database, migrations, artifact store."""
+    checks = found.health.checks()
+    ready = all(check.ok for check in checks)
+    body = {"ready": ready, "checks": [{"name": c.name, "ok": c.ok, "detail": c.detail} for c in checks]}
+    return ok(body, status=200 if ready else 503)
+
+
+@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+def metrics(request: Request, found: ServicesDep) -> Response:
+    """Prometheus metrics of this process; off loopback they need a key."""
+    if not request.app.state.settings.on_loopback:
+        reader(found, request.headers.get("authorization"))
+    return Response(generate_latest(request.app.state.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+@router.get("/", include_in_schema=False)
+async def index() -> Response:
+    """Lead a person to the documentation."""
+    return RedirectResponse("/docs")

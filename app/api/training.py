@@ -1,0 +1,69 @@
+"""/train and /jobs."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from app.api.deps import Cursor, IdempotencyDep, Limit, ReadScope, ServicesDep, WriteScope
+from app.api.responses import created, ok
+from app.api.schemas.base import PageOf
+from app.api.schemas.training import JobKind, JobOut, JobStatus, ModelName, SeriesSelector, TrainIn
+from app.services.training import Selector, TrainingRequest
+
+router = APIRouter(tags=["training"])
+
+
+@router.post(
+    "/train",
+    status_code=202,
+    response_model=JobOut,
+    responses={202: {"headers": {"Location": {"description": "/jobs/{id}", "schema": {"type": "string"}}}}},
+)
+def train(body: TrainIn, scope: WriteScope, found: ServicesDep, key: IdempotencyDep) -> Response:
+    """Train a model in the background; `Location` names the job to watch."""
+    return created(found.training.submit(scope, _request(body), key))
+
+
+@router.get("/jobs", response_model=PageOf[JobOut])
+def list_jobs(
+    scope: ReadScope,
+    found: ServicesDep,
+    status: JobStatus | None = None,
+    kind: JobKind | None = None,
+    model: Annotated[ModelName | None, Query()] = None,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> Response:
+    """List jobs, newest first."""
+    wanted = {"status": status, "kind": kind, "model": model}
+    return ok(found.jobs.page(scope, {k: v for k, v in wanted.items() if v is not None}, cursor, limit))
+
+
+@router.get("/jobs/{job_id}", response_model=JobOut)
+def get_job(job_id: str, scope: ReadScope, found: ServicesDep) -> Response:
+    """Read a job with its progress."""
+    return ok(found.jobs.get(scope, job_id))
+
+
+@router.post("/jobs/{job_id}/cancel", response_model=JobOut)
+def cancel_job(job_id: str, scope: WriteScope, found: ServicesDep) -> Response:
+    """Cancel a job; it publishes nothing any more, and its process ends within two seconds."""
+    return ok(found.jobs.cancel(scope, job_id))
+
+
+def _request(body: TrainIn) -> TrainingRequest:
+    one = body.series
+    selector = (
+        Selector(tuple(dict.fromkeys(one.ids)) if one.ids is not None else None, one.labels, False)
+        if isinstance(one, SeriesSelector)
+        else Selector(None, None, True)
+    )
+    return TrainingRequest(
+        model=body.model,
+        series=selector,
+        horizon=body.horizon,
+        quantiles=tuple(body.quantiles) if body.quantiles is not None else None,
+        network=body.network.model_dump(exclude_none=True),
+        training=body.training.model_dump(exclude_none=True),
+        promote=body.promote,
+    )

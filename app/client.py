@@ -1,0 +1,200 @@
+"""A small HTTP client of a running service, for the commands: it knows the contract alone."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Literal, Self, TypedDict, cast
+from urllib.parse import quote
+
+import httpx2
+
+DEFAULT_URL = "http://127.0.0.1:8000"
+POLL_SECONDS = 0.5
+TERMINAL = frozenset({"succeeded", "failed", "cancelled"})
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+GZIP_MAGIC = b"\x1f\x8b"
+NEXT_STEP = {
+    401: "pass a key with --key or GATECAST_KEY; 'gatecast keys create NAME' makes one",
+    403: "the key lacks the right for this; use another with --key or GATECAST_KEY",
+    413: "send less at once, or raise the service's limit",
+    503: "the service is not ready; see its log, and try again",
+}
+"""What to do next where the service's own answer may not say it."""
+
+
+class ClientError(Exception):
+    """The service did not do what was asked: what it said, and what to do next."""
+
+    def __init__(self, title: str, detail: str, code: str = "", hint: str = "") -> None:
+        super().__init__(f"{title}: {detail}" if detail else title)
+        self.title = title
+        self.detail = detail
+        self.code = code
+        """one of the service's error codes, or `unreachable`, `timeout`, `unexpected_answer`"""
+        self.hint = hint
+
+
+class Progress(TypedDict):
+    """How far a job is; None where it is not known yet."""
+
+    fraction: float | None
+    epoch: int | None
+    epochs: int | None
+    train_loss: float | None
+    val_loss: float | None
+    eta_s: float | None
+
+
+class JobError(TypedDict):
+    """Why a job failed."""
+
+    code: str
+    detail: str
+
+
+class Job(TypedDict):
+    """A background job as the service tells it."""
+
+    id: str
+    kind: str
+    status: Literal["queued", "running", "succeeded", "failed", "cancelled"]
+    progress: Progress | None
+    model: str | None
+    version: int | None
+    error: JobError | None
+
+
+class Client:
+    """Calls one service. Every method raises ClientError."""
+
+    def __init__(self, url: str = DEFAULT_URL, key: str | None = None) -> None:
+        self.url = url.rstrip("/")
+        headers = {"authorization": f"Bearer {key}"} if key else {}
+        try:
+            self._http = httpx2.Client(
+                base_url=self.url,
+                headers=headers,
+                timeout=httpx2.Timeout(60, connect=5),
+                # a proxy named in the environment is not asked for an address on this machine
+                trust_env=httpx2.URL(self.url).host not in LOOPBACK,
+            )
+        except (httpx2.InvalidURL, ValueError, UnicodeError) as e:
+            raise ClientError(
+                "Unusable address or key", str(e), "unreachable", "check --url and --key"
+            ) from e
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        self._http.close()
+
+    def import_csv(self, table: Path | bytes | IO[bytes], **options: str | bool | None) -> dict[str, Any]:
+        """Send a long table `unique_id, ds, y`, plain or gzipped, and return the service's report.
+
+        `options` are the query of POST /series/import: freq, ds_start, on_error, on_duplicate, dry_run.
+        """
+        if isinstance(table, Path):
+            with table.open("rb") as file:
+                return self.import_csv(file, **options)
+        packed = (table[:2] if isinstance(table, bytes) else _peek(table)) == GZIP_MAGIC
+        headers = {"content-type": "text/csv", **({"content-encoding": "gzip"} if packed else {})}
+        request = {"params": _given(options), "content": table, "headers": headers, "timeout": None}
+        return self._call("POST", "/series/import", **request)
+
+    def train(self, model: str, series: Mapping[str, object] | str, horizon: int, **more: object) -> Job:
+        """Queue a training; `series` is `{"ids": […]}`, `{"labels": {…}}` or `"all"`. Returns its job."""
+        body = {"model": model, "series": series, "horizon": horizon, **more}
+        return cast(Job, self._call("POST", "/train", json=_given(body)))
+
+    def job(self, job_id: str) -> Job:
+        """Return a job as it is now."""
+        return cast(Job, self._call("GET", f"/jobs/{quote(job_id, safe='')}"))
+
+    def watch(self, job_id: str, poll_seconds: float = POLL_SECONDS) -> Iterator[Job]:
+        """Yield the job's state now and after every poll; the last one is terminal."""
+        while True:
+            job = self.job(job_id)
+            yield job
+            if job["status"] in TERMINAL:
+                return
+            time.sleep(poll_seconds)
+
+    def forecast(
+        self,
+        model: str,
+        series: Sequence[str],
+        horizon: int | None = None,
+        quantiles: Sequence[float] | None = None,
+    ) -> dict[str, Any]:
+        """Return the forecasts of stored series; each carries its own status."""
+        body = {"model": model, "series": list(series), "horizon": horizon, "quantiles": quantiles}
+        return self._call("POST", "/forecast", json=_given(body))
+
+    def model(self, name: str) -> dict[str, Any]:
+        """Return a model: frequency, horizon, quantiles, champion and versions."""
+        return self._call("GET", f"/models/{quote(name, safe='')}")
+
+    def version(self, name: str, number: int) -> dict[str, Any]:
+        """Return one version of a model: configuration, metrics, loss curve."""
+        return self._call("GET", f"/models/{quote(name, safe='')}/versions/{number}")
+
+    def ready(self) -> bool:
+        """Say whether the service answers and has everything that it needs."""
+        try:
+            return self._http.get("/readyz", timeout=5).status_code == 200
+        except httpx2.TransportError:
+            return False
+
+    def _call(self, method: str, path: str, **request: Any) -> dict[str, Any]:
+        try:
+            answer = self._http.request(method, path, **request)
+        except httpx2.ConnectError as e:
+            detail = f"nothing answers at {self.url}"
+            hint = "start it with 'gatecast up', or name another address with --url or GATECAST_URL"
+            raise ClientError("The service cannot be reached", detail, "unreachable", hint) from e
+        except httpx2.TimeoutException as e:
+            hint = "see the service's log; ask again, or for less at once"
+            raise ClientError("No answer in time", f"{method} {self.url}{path}", "timeout", hint) from e
+        except httpx2.TransportError as e:
+            hint = "see the service's log and try again"
+            raise ClientError("The connection broke", str(e), "unreachable", hint) from e
+        document = _document(answer)
+        if answer.is_success and document is not None:
+            return document
+        raise _error(answer, document)
+
+
+def _given(options: Mapping[str, object]) -> dict[str, object]:
+    """Leave out what was not chosen, so that the service chooses it."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _peek(file: IO[bytes]) -> bytes:
+    start = file.read(len(GZIP_MAGIC))
+    file.seek(0)
+    return start
+
+
+def _document(answer: httpx2.Response) -> dict[str, Any] | None:
+    try:
+        document = answer.json()
+    except ValueError:
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _error(answer: httpx2.Response, document: Mapping[str, Any] | None) -> ClientError:
+    """Read a problem document; anything else is not from this service, or from a proxy before it."""
+    if document is None or "detail" not in document:
+        hint = "check that --url names a Gatecast service"
+        shown = f"{answer.status_code} from {answer.url}: {answer.text[:200]}"
+        return ClientError("Not an answer of this service", shown, "unexpected_answer", hint)
+    fields = [f"{e.get('field', '')}: {e.get('detail', '')}" for e in document.get("errors") or []]
+    detail = "\n  ".join([str(document["detail"]), *fields])
+    hint = NEXT_STEP.get(answer.status_code, "")
+    title, code = str(document.get("title", answer.status_code)), str(document.get("code", ""))
+    return ClientError(title, detail, code, hint)

@@ -1,0 +1,86 @@
+"""Settings, read from GATECAST_* environment variables once and handed on."""
+
+import ipaddress
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, computed_field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy.engine import URL, make_url
+
+MEGABYTE = 1_000_000
+
+
+class Settings(BaseSettings):
+    """Everything that a deployment may choose. Sizes are bytes, durations seconds."""
+
+    model_config = SettingsConfigDict(env_prefix="GATECAST_", frozen=True, extra="ignore")
+
+    data_dir: Path = Field(default_factory=lambda: Path.home() / ".gatecast")
+    """holds the SQLite file and the artifacts where nothing else is named"""
+    database_url: str | None = None
+    """`sqlite:///path` or `postgresql://…`; default: SQLite in the data directory"""
+    database_password_file: Path | None = None
+    """its content becomes the password of `database_url`"""
+    artifacts_url: str | None = None
+    """any fsspec URL that every process reaches; default: a folder in the data directory"""
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65_535)
+    auth: Literal["on", "off"] = "off"
+    """`off` serves the project `default` to everybody, and only on loopback"""
+    bootstrap_key_file: Path | None = None
+    """its content is accepted as a key of the project `default`"""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """where training runs"""
+    lease_seconds: float = Field(15.0, gt=0)
+    """a worker silent for this long has lost its jobs"""
+    checkpoint_seconds: float = Field(10.0, ge=0)
+    """training saves its state this often; 0 is after every epoch"""
+    log_format: Literal["json", "console"] = "console"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    max_body_bytes: int = Field(16 * MEGABYTE, gt=0)
+    max_import_bytes: int = Field(2000 * MEGABYTE, gt=0)
+    max_forecast_series: int = Field(10_000, gt=0)
+    max_forecast_values: int = Field(5_000_000, gt=0)
+    max_horizon: int = Field(10_000, gt=0)
+    max_train_observations: int = Field(50_000_000, gt=0)
+    model_cache_bytes: int = Field(512 * MEGABYTE, gt=0)
+
+    @model_validator(mode="after")
+    def _open_only_on_loopback(self) -> "Settings":
+        if self.auth == "off" and not self.on_loopback:
+            raise ValueError(
+                f"refusing to listen on {self.host} without keys: set GATECAST_AUTH=on "
+                "(and make a key with 'gatecast keys create NAME'), or listen on 127.0.0.1"
+            )
+        return self
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def on_loopback(self) -> bool:
+        """Whether the service can be reached from this machine only."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def database(self) -> URL:
+        """The database's address, with the driver that this project uses."""
+        url = make_url(self.database_url or f"sqlite:///{self.data_dir.resolve() / 'gatecast.db'}")
+        if self.database_password_file is not None:
+            url = url.set(password=self.database_password_file.read_text().strip())
+        match url.get_backend_name():
+            case "sqlite":
+                return url.set(drivername="sqlite")
+            case "postgresql" | "postgres":
+                return url.set(drivername="postgresql+psycopg")
+        raise ValueError(f"GATECAST_DATABASE_URL must be sqlite:/// or postgresql://, not {url.drivername!r}")
+
+    @property
+    def artifacts(self) -> str:
+        """The artifact store's fsspec URL."""
+        return self.artifacts_url or f"file://{self.data_dir.resolve() / 'artifacts'}"

@@ -1,0 +1,136 @@
+"""Errors that carry their own status and code.
+
+ServiceError
+├── Unauthorized 401 · Forbidden 403 · NotFound 404 · Conflict 409 · TooLarge 413
+├── Invalid 422 (may list `errors`)
+└── Unavailable 503
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ErrorCode(StrEnum):
+    """Every code that a problem document, a job or a series' forecast may carry."""
+
+    ambiguous_time = "ambiguous_time"
+    artifact_unavailable = "artifact_unavailable"
+    bad_request = "bad_request"
+    body_too_large = "body_too_large"
+    covariate_kind_conflict = "covariate_kind_conflict"
+    csv_malformed = "csv_malformed"
+    database_unavailable = "database_unavailable"
+    diverged = "diverged"
+    duplicate_timestamp = "duplicate_timestamp"
+    export_failed = "export_failed"
+    forbidden = "forbidden"
+    forecast_not_finite = "forecast_not_finite"
+    frequency_mismatch = "frequency_mismatch"
+    horizon_too_long = "horizon_too_long"
+    idempotency_key_reused = "idempotency_key_reused"
+    internal_error = "internal_error"
+    invalid_cursor = "invalid_cursor"
+    invalid_frequency = "invalid_frequency"
+    invalid_input = "invalid_input"
+    invalid_series_id = "invalid_series_id"
+    invalid_timestamp = "invalid_timestamp"
+    invalid_timezone = "invalid_timezone"
+    invalid_value = "invalid_value"
+    job_finished = "job_finished"
+    job_not_found = "job_not_found"
+    length_mismatch = "length_mismatch"
+    method_not_allowed = "method_not_allowed"
+    missing_future_covariates = "missing_future_covariates"
+    model_not_found = "model_not_found"
+    model_spec_conflict = "model_spec_conflict"
+    no_champion = "no_champion"
+    no_history = "no_history"
+    nonexistent_time = "nonexistent_time"
+    not_enough_data = "not_enough_data"
+    not_found = "not_found"
+    off_grid = "off_grid"
+    quantile_out_of_range = "quantile_out_of_range"
+    series_exists = "series_exists"
+    series_not_found = "series_not_found"
+    too_many_series = "too_many_series"
+    too_many_values = "too_many_values"
+    trainer_crashed = "trainer_crashed"
+    training_failed = "training_failed"
+    unauthorized = "unauthorized"
+    unsupported_media_type = "unsupported_media_type"
+    version_not_found = "version_not_found"
+
+
+@dataclass(frozen=True)
+class FieldError:
+    """One thing that is wrong with an input."""
+
+    field: str
+    """where: a JSON path such as `body.y.3`, or `row 12` of an import"""
+    code: str
+    detail: str
+
+
+class ServiceError(Exception):
+    """Anything that a client may be told. `detail` says what to do next."""
+
+    status = 500
+    title = "Internal error"
+
+    def __init__(
+        self, code: ErrorCode, detail: str, *, errors: Sequence[FieldError] = (), headers: dict[str, str] | None = None
+    ) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+        self.errors = tuple(errors)
+        self.headers = headers or {}
+
+
+class Unauthorized(ServiceError):
+    """No key, or one that is unknown or revoked."""
+
+    status, title = 401, "Unauthorized"
+
+
+class Forbidden(ServiceError):
+    """The key does not carry the right."""
+
+    status, title = 403, "Forbidden"
+
+
+class NotFound(ServiceError):
+    """The thing does not exist in the key's project."""
+
+    status, title = 404, "Not found"
+
+
+class Conflict(ServiceError):
+    """The thing exists in a state that does not allow the call."""
+
+    status, title = 409, "Conflict"
+
+
+class TooLarge(ServiceError):
+    """The body is over its limit."""
+
+    status, title = 413, "Too large"
+
+
+class Unsupported(ServiceError):
+    """The body's format is not one that the call reads."""
+
+    status, title = 415, "Unsupported media type"
+
+
+class Invalid(ServiceError):
+    """The input is wrong."""
+
+    status, title = 422, "Invalid input"
+
+
+class Unavailable(ServiceError):
+    """Something that the call needs is not there now; try again."""
+
+    status, title = 503, "Unavailable"

@@ -1,0 +1,1 @@
+"""The job engine behind a small port: nothing else imports dbos."""

@@ -1,0 +1,77 @@
+"""What the job engine leaves to us: a lease a worker, and a reaper that frees the jobs of silent ones.
+
+Every worker renews its lease three times in its length, and each time puts back into the queue the running jobs
+whose worker has no living lease. Two reapers may free the same job: the fence lets only the newest run write.
+"""
+
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.logs import get_logger
+from app.storage import leases
+from app.storage.engine import Database
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Running:
+    """A job that the engine believes to be run by a worker."""
+
+    job_id: str
+    executor_id: str | None
+
+
+class LeaseKeeper:
+    """Keeps one worker's lease alive and reaps the jobs of the dead, in a thread of its own."""
+
+    def __init__(
+        self,
+        database: Database,
+        executor_id: str,
+        host: str,
+        seconds: float,
+        running: Callable[[], Iterable[Running]],
+        free: Callable[[str], None],
+    ) -> None:
+        self._database, self._executor_id, self._host, self._seconds = database, executor_id, host, seconds
+        self._running, self._free = running, free
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._loop, name="lease", daemon=True)
+
+    def renew(self) -> None:
+        """Live for another lease."""
+        with self._database.write() as session:
+            leases.renew(session, self._executor_id, self._host, self._seconds)
+
+    def reap(self) -> list[str]:
+        """Free the jobs of workers without a living lease; return their ids."""
+        with self._database.read() as session:
+            living = leases.living(session)
+        orphans = [r.job_id for r in self._running() if r.executor_id not in living]
+        for job_id in orphans:
+            log.warning("job_freed", job_id=job_id, detail="its worker is silent; it goes back to the queue")
+            self._free(job_id)
+        return orphans
+
+    def start(self) -> None:
+        """Begin to keep the lease."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Give the lease up, so that others take over at once."""
+        self._stop.set()
+        self._thread.join(timeout=self._seconds)
+        with self._database.write() as session:
+            leases.release(session, self._executor_id)
+
+    def _loop(self) -> None:
+        while not self._stop.wait(self._seconds / 3):
+            try:
+                self.renew()
+                self.reap()
+            except (SQLAlchemyError, OSError) as e:
+                log.warning("lease_not_renewed", detail=str(e).splitlines()[0], retry_s=self._seconds / 3)

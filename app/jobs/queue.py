@@ -1,0 +1,51 @@
+"""The port to the job engine, for processes that enqueue. Workers use `app.jobs.worker`."""
+
+from dbos import DBOSClient, DBOSPortableJSONSerializer, EnqueueOptions, run_dbos_database_migrations
+from sqlalchemy.engine import URL
+from sqlalchemy.orm import Session
+
+from app.storage.engine import Database
+
+APPLICATION = "gatecast"
+APPLICATION_VERSION = "1"
+"""fixed, so that workers of another release go on with the jobs of this one"""
+QUEUE = "training"
+WORKFLOW = "gatecast.run_job"
+
+
+def engine_url(url: URL) -> str:
+    """Return the database's address as the job engine reads it."""
+    return url.render_as_string(hide_password=False)
+
+
+def migrate(url: URL) -> None:
+    """Make or upgrade the job engine's own tables: schema `dbos` on PostgreSQL, the same file on SQLite."""
+    run_dbos_database_migrations(engine_url(url))
+
+
+class JobQueue:
+    """Enqueues and cancels jobs; the job's id is the workflow's."""
+
+    def __init__(self, database: Database) -> None:
+        self._client = DBOSClient(
+            system_database_engine=database.engine,
+            serializer=DBOSPortableJSONSerializer(),
+            application_name=APPLICATION,
+            lazy=True,
+            retry_connection_errors=False,
+        )
+
+    def enqueue(self, session: Session, job_id: str) -> None:
+        """Enqueue a job in the caller's transaction: it runs if, and only if, that commits."""
+        options = EnqueueOptions(
+            workflow_name=WORKFLOW, queue_name=QUEUE, workflow_id=job_id, app_version=APPLICATION_VERSION
+        )
+        self._client.enqueue_in_transaction(session, options, job_id)
+
+    def cancel(self, job_id: str) -> None:
+        """Take a job from the queue, or have its worker stop the child."""
+        self._client.cancel_workflow(job_id)
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._client.destroy()

@@ -1,0 +1,121 @@
+"""The worker: claims jobs from the queue and runs each as a child process, until it is told to stop."""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import threading
+import uuid
+
+from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer
+from sqlalchemy.exc import OperationalError
+
+from app.errors import ErrorCode
+from app.jobs.lease import LeaseKeeper, Running
+from app.jobs.queue import APPLICATION, APPLICATION_VERSION, QUEUE, WORKFLOW, engine_url
+from app.jobs.supervisor import FENCE_LOST, ChildCommand, Children
+from app.logs import get_logger
+from app.storage import jobs
+from app.storage.engine import Database
+from app.storage.jobs import Fence, FenceLost
+
+log = get_logger(__name__)
+
+POLL_SECONDS = 0.5
+
+
+class Worker:
+    """One process that runs one job at a time."""
+
+    def __init__(self, database: Database, lease_seconds: float, command: ChildCommand) -> None:
+        self.executor_id = uuid.uuid4().hex
+        self._database = database
+        self._children = Children(command)
+        self._draining = threading.Event()
+        self._lease = LeaseKeeper(
+            database, self.executor_id, socket.gethostname(), lease_seconds, self._running, self._free
+        )
+
+    def run(self) -> None:
+        """Work until SIGTERM or SIGINT. Jobs under way stay unfinished, and the next worker continues them."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._draining.set())
+        self._lease.renew()  # before the first job: a worker without a lease would be reaped
+        self._launch()
+        self._lease.start()
+        log.info("worker_started", executor_id=self.executor_id, pid=os.getpid())
+        while not self._draining.wait(3600):
+            pass
+        self._children.kill()
+        self._lease.stop()
+        self._database.dispose()
+        log.info("worker_stopped", executor_id=self.executor_id)
+        logging.shutdown()
+        # not through the engine's own shutdown: it would wait for the steps that `_supervise` keeps unfinished
+        os._exit(0)
+
+    def _launch(self) -> None:
+        config = DBOSConfig(
+            name=APPLICATION,
+            system_database_url=engine_url(self._database.engine.url),
+            application_version=APPLICATION_VERSION,
+            executor_id=self.executor_id,
+            serializer=DBOSPortableJSONSerializer(),
+            log_level="WARNING",
+            run_migrations=False,
+        )
+        DBOS(config=config)
+
+        @DBOS.step(
+            name="supervise",
+            preemptible=True,
+            retries_allowed=True,
+            max_attempts=10,
+            should_retry=lambda e: isinstance(e, OperationalError),
+        )
+        async def supervise(job_id: str) -> None:
+            await self._supervise(job_id)
+
+        @DBOS.workflow(name=WORKFLOW)
+        async def run_job(job_id: str) -> None:
+            await supervise(job_id)
+
+        DBOS.listen_queues([QUEUE])
+        DBOS.launch()
+        DBOS.register_queue(QUEUE, worker_concurrency=1, polling_interval_sec=POLL_SECONDS)
+
+    async def _supervise(self, job_id: str) -> None:
+        fence = await asyncio.to_thread(self._claim, job_id)
+        if fence is None:
+            return
+        log.info("job_started", job_id=job_id, attempt=fence.attempt)
+        status = await self._children.run(fence)
+        if self._draining.is_set():
+            await asyncio.Event().wait()  # never: the job must stay unfinished for the next worker
+        await asyncio.to_thread(self._settle, fence, status)
+
+    def _claim(self, job_id: str) -> Fence | None:
+        with self._database.write() as session:
+            return jobs.claim(session, job_id)
+
+    def _settle(self, fence: Fence, status: int) -> None:
+        """Note the end of a child that could not do so itself."""
+        log.info("job_ended", job_id=fence.job_id, attempt=fence.attempt, exit_status=status)
+        if status in (0, FENCE_LOST):
+            return
+        how = f"was killed by signal {signal.Signals(-status).name}" if status < 0 else f"exited with status {status}"
+        hint = "; it may have run out of memory: train on fewer series or a shorter context" if status == -9 else ""
+        error = {"code": ErrorCode.trainer_crashed, "detail": f"the training process {how}{hint}"}
+        try:
+            with self._database.write() as session:
+                jobs.finish(session, fence, "failed", error=error)
+        except FenceLost:
+            pass  # cancelled or taken over in the meantime: whoever did that has the last word
+
+    def _running(self) -> list[Running]:
+        pending = DBOS.list_workflows(status="PENDING", queue_name=QUEUE, load_input=False, load_output=False)
+        return [Running(w.workflow_id, w.executor_id) for w in pending]
+
+    def _free(self, job_id: str) -> None:
+        DBOS.resume_workflow(job_id, queue_name=QUEUE)

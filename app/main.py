@@ -1,0 +1,104 @@
+"""The API process: wiring only."""
+
+import importlib.metadata
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from app.api import forecasts, models, problems, series, system, training
+from app.api.deps import Services
+from app.api.middleware import Limits, Metrics, RequestContext
+from app.api.schemas.base import Problem
+from app.config import Settings
+from app.jobs.queue import JobQueue
+from app.logs import get_logger
+from app.services.forecasts import ForecastService
+from app.services.health import HealthService
+from app.services.imports import ImportService
+from app.services.jobs import JobService
+from app.services.keys import KeyService
+from app.services.models import ModelService
+from app.services.observations import ObservationService
+from app.services.series import SeriesService
+from app.services.training import TrainingService
+from app.serving.cache import ModelCache
+from app.storage.artifacts import ArtifactStore
+from app.storage.engine import Database
+
+log = get_logger(__name__)
+
+DESCRIPTION = """Stores time series, trains LSTM models on them in the background, and answers forecasts.
+
+Every error is an RFC 9457 problem document with a `code`; its `detail` says what to do next. Where keys are on, send
+`Authorization: Bearer …`."""
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Build the application; databases and caches are opened by its lifespan."""
+    registry = CollectorRegistry()
+    app = FastAPI(
+        title="Gatecast",
+        version=importlib.metadata.version("gatecast"),
+        description=DESCRIPTION,
+        lifespan=_lifespan,
+        responses={"4XX": {"model": Problem, "content": {problems.MEDIA_TYPE: {}}}},
+    )
+    app.state.settings, app.state.registry = settings, registry
+    problems.install(app)
+    for module in (series, training, models, forecasts, system):
+        app.include_router(module.router)
+    limits = Limits(settings.max_body_bytes, settings.max_import_bytes)
+    app.add_middleware(RequestContext, metrics=Metrics(registry), limits=limits)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    settings: Settings = app.state.settings
+    database = Database(settings.database)
+    queue = JobQueue(database)
+    cache = ModelCache(settings.model_cache_bytes)
+    app.state.services = _services(settings, database, queue, cache)
+    _observe(app.state.registry, cache)
+    if settings.bootstrap_key_file is not None:
+        app.state.services.keys.bootstrap(settings.bootstrap_key_file)
+    log.info("api_started", database=settings.database.render_as_string(), artifacts=settings.artifacts)
+    yield
+    queue.close()
+    database.dispose()
+
+
+def _services(settings: Settings, database: Database, queue: JobQueue, cache: ModelCache) -> Services:
+    store = ArtifactStore(settings.artifacts)
+    return Services(
+        keys=KeyService(database, settings.auth == "on"),
+        series=SeriesService(database),
+        observations=ObservationService(database),
+        imports=ImportService(database),
+        training=TrainingService(database, queue, settings),
+        jobs=JobService(database, queue),
+        models=ModelService(database),
+        forecasts=ForecastService(database, store, cache, settings),
+        health=HealthService(database, store),
+    )
+
+
+def _observe(registry: CollectorRegistry, cache: ModelCache) -> None:
+    """Put the process and the model cache into the metrics."""
+
+    class CacheCollector(Collector):
+        def collect(self) -> list[GaugeMetricFamily | CounterMetricFamily]:  # type: ignore[override]
+            return [
+                GaugeMetricFamily("gatecast_model_cache_bytes", "Bytes of loaded versions.", value=cache.bytes),
+                GaugeMetricFamily("gatecast_model_cache_versions", "Loaded versions.", value=len(cache)),
+                CounterMetricFamily("gatecast_model_cache_loads", "Versions loaded so far.", value=cache.loads),
+            ]
+
+    registry.register(CacheCollector())
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    GCCollector(registry=registry)

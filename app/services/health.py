@@ -1,0 +1,45 @@
+"""Whether this process can serve: database, migrations, artifact store."""
+
+from dataclasses import dataclass
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.storage import migrate
+from app.storage.artifacts import ArtifactError, ArtifactStore
+from app.storage.engine import Database
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that serving needs."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+class HealthService:
+    """What GET /readyz means."""
+
+    def __init__(self, database: Database, store: ArtifactStore) -> None:
+        self._database, self._store = database, store
+
+    def checks(self) -> list[Check]:
+        """Look at each thing now."""
+        return [self._migrations(), self._artifacts()]
+
+    def _migrations(self) -> Check:
+        try:
+            current, head = migrate.current(self._database.engine), migrate.head()
+        except SQLAlchemyError as e:
+            return Check("database", False, f"the database does not answer: {str(e).splitlines()[0]}")
+        if current != head:
+            return Check("database", False, f"migrations are at {current}, {head} is needed; run 'gatecast migrate'")
+        return Check("database", True, f"migrations are at {head}")
+
+    def _artifacts(self) -> Check:
+        try:
+            self._store.check()
+        except ArtifactError as e:
+            return Check("artifacts", False, str(e))
+        return Check("artifacts", True, "can be written and read")

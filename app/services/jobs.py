@@ -1,0 +1,76 @@
+"""Jobs as clients see them, and cancelling."""
+
+from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.errors import Conflict, ErrorCode, NotFound
+from app.jobs.queue import JobQueue
+from app.logs import get_logger
+from app.services.series import readable_cursor
+from app.storage import jobs
+from app.storage.engine import Database
+from app.storage.pages import Page
+from app.storage.scope import Scope
+from app.storage.tables import JobRow
+from models.timestamps import format_stamp
+
+log = get_logger(__name__)
+
+NO_PROGRESS = {"fraction": 0.0, "epoch": None, "epochs": None, "train_loss": None, "val_loss": None, "eta_s": None}
+
+
+def view(row: JobRow) -> dict[str, Any]:
+    """Return a job as clients see it."""
+    return {
+        "id": row.id,
+        "kind": row.kind,
+        "status": row.status,
+        "progress": {**NO_PROGRESS, **(row.progress or {})},
+        "attempt": row.attempt,
+        "model": row.model,
+        "version": row.version,
+        "error": row.error,
+        "created_at": format_stamp(row.created_at, "UTC"),
+        "started_at": format_stamp(row.started_at, "UTC"),
+        "finished_at": format_stamp(row.finished_at, "UTC"),
+    }
+
+
+class JobService:
+    """What the job routes mean."""
+
+    def __init__(self, database: Database, queue: JobQueue) -> None:
+        self._database, self._queue = database, queue
+
+    def get(self, scope: Scope, job_id: str) -> dict[str, Any]:
+        """Return one job. Raises NotFound."""
+        with self._database.read() as session:
+            row = jobs.get(session, scope, job_id) if job_id.isalnum() else None
+            if row is None:
+                raise NotFound(ErrorCode.job_not_found, "there is no such job; GET /jobs lists them")
+            return view(row)
+
+    def page(self, scope: Scope, filters: dict[str, str], cursor: str | None, limit: int) -> Page[dict[str, Any]]:
+        """Return jobs, newest first. Raises Invalid for a cursor of another making."""
+        with self._database.read() as session, readable_cursor():
+            rows = jobs.page(session, scope, filters, cursor, limit)
+            return Page([view(row) for row in rows.items], rows.next_cursor)
+
+    def cancel(self, scope: Scope, job_id: str) -> dict[str, Any]:
+        """Cancel a job that has not ended. Its run loses the right to write at once and stops within two seconds.
+
+        Raises NotFound, and Conflict where it has ended already in another way.
+        """
+        job = self.get(scope, job_id)
+        with self._database.write() as session:
+            done = jobs.cancel(session, scope, job["id"])
+        if done:
+            try:
+                self._queue.cancel(job["id"])
+            except SQLAlchemyError as e:  # the run stops by its fence all the same
+                log.warning("queue_cancel_failed", job_id=job["id"], detail=str(e).splitlines()[0])
+        job = self.get(scope, job_id)
+        if job["status"] != "cancelled":
+            raise Conflict(ErrorCode.job_finished, f"the job has {job['status']} already and cannot be cancelled")
+        return job

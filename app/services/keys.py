@@ -1,0 +1,101 @@
+"""Bearer keys: 256 random bits, shown once, kept as a digest."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.errors import ErrorCode, NotFound, Unauthorized
+from app.storage import keys
+from app.storage.engine import Database
+from app.storage.scope import Right, Scope
+from models.timestamps import format_stamp
+
+PREFIX = "gk_"
+SHORTEST_BOOTSTRAP = 20
+
+
+@dataclass(frozen=True)
+class NewKey:
+    """A key that was just made; `secret` is nowhere else."""
+
+    number: int
+    secret: str
+
+
+def _digest(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
+
+
+class KeyService:
+    """Makes, lists and revokes keys, and says whose a request is."""
+
+    def __init__(self, database: Database, auth: bool) -> None:
+        self._database, self._auth = database, auth
+        self._default: Scope | None = None
+
+    def authenticate(self, authorization: str | None) -> Scope:
+        """Return what the bearer of an Authorization header may do. Raises Unauthorized."""
+        if not self._auth:
+            return self._default_scope()
+        scheme, _, secret = (authorization or "").partition(" ")
+        if scheme.lower() != "bearer" or not secret.strip():
+            raise _unauthorized("send a key: Authorization: Bearer gk_…; 'gatecast keys create NAME' makes one")
+        with self._database.read() as session:
+            scope = keys.scope_of_digest(session, _digest(secret.strip()))
+        if scope is None:
+            raise _unauthorized("this key is unknown or revoked; 'gatecast keys create NAME' makes a new one")
+        return scope
+
+    def create(self, name: str, *, read_only: bool = False) -> NewKey:
+        """Make a key of the project `default`."""
+        secret = PREFIX + secrets.token_urlsafe(32)
+        return NewKey(self._store(name, secret, [Right.read] if read_only else list(Right)), secret)
+
+    def _store(self, name: str, secret: str, rights: list[Right]) -> int:
+        with self._database.write() as session:
+            scope = keys.default_scope(session)
+            return keys.create(session, scope, name, secret[: len(PREFIX) + 6], _digest(secret), rights).pk
+
+    def bootstrap(self, file: Path) -> bool:
+        """Accept the content of a file as a key; False where it is one already. Raises ValueError for a weak one."""
+        secret = file.read_text().strip()
+        if len(secret) < SHORTEST_BOOTSTRAP:
+            raise ValueError(f"the key in {file} must have at least {SHORTEST_BOOTSTRAP} characters")
+        with self._database.read() as session:
+            if keys.scope_of_digest(session, _digest(secret)) is not None:
+                return False
+        self._store("bootstrap", secret, list(Right))
+        return True
+
+    def all(self) -> list[dict[str, Any]]:
+        """Return the keys of the project `default`, without their secrets."""
+        with self._database.read() as session:
+            return [
+                {
+                    "number": row.pk,
+                    "name": row.name,
+                    "prefix": row.prefix,
+                    "rights": row.rights,
+                    "created_at": format_stamp(row.created_at, "UTC"),
+                    "revoked_at": format_stamp(row.revoked_at, "UTC"),
+                }
+                for row in keys.all_of(session, keys.default_scope(session))
+            ]
+
+    def revoke(self, number: int) -> None:
+        """Revoke a key at once. Raises NotFound."""
+        with self._database.write() as session:
+            if not keys.revoke(session, keys.default_scope(session), number):
+                raise NotFound(ErrorCode.not_found, f"there is no living key {number}; 'gatecast keys list' shows them")
+
+    def _default_scope(self) -> Scope:
+        if self._default is None:
+            with self._database.read() as session:
+                self._default = keys.default_scope(session)
+        return self._default
+
+
+def _unauthorized(detail: str) -> Unauthorized:
+    return Unauthorized(ErrorCode.unauthorized, detail, headers={"WWW-Authenticate": "Bearer"})

@@ -1,0 +1,101 @@
+"""Models and their versions as clients see them."""
+
+import re
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.errors import ErrorCode, NotFound
+from app.services.series import readable_cursor
+from app.storage import models
+from app.storage.engine import Database
+from app.storage.pages import Page
+from app.storage.scope import Scope
+from app.storage.tables import ModelRow, VersionRow
+from models.timestamps import format_stamp
+
+MODEL_NAME = r"[A-Za-z0-9._-]{1,100}"
+_NAME = re.compile(MODEL_NAME)
+
+
+def found(session: Session, scope: Scope, name: str) -> ModelRow:
+    """Return a model that must exist. Raises NotFound."""
+    row = models.get(session, scope, name) if _NAME.fullmatch(name) else None
+    if row is None:
+        raise NotFound(
+            ErrorCode.model_not_found, f"there is no model {name[:100]!r}; GET /models lists them, POST /train makes one"
+        )
+    return row
+
+
+def found_version(session: Session, model: ModelRow, number: int) -> VersionRow:
+    """Return a version that must exist. Raises NotFound."""
+    row = models.version(session, model, number) if 0 < number < 2**31 else None
+    if row is None:
+        detail = f"the model {model.name!r} has no version {number}; GET /models/{model.name}/versions lists them"
+        raise NotFound(ErrorCode.version_not_found, detail)
+    return row
+
+
+def view(row: ModelRow, versions: list[int]) -> dict[str, Any]:
+    """Return a model as clients see it."""
+    return {
+        "name": row.name,
+        "freq": row.freq,
+        "horizon": row.horizon,
+        "quantiles": row.quantiles,
+        "champion": row.champion,
+        "versions": versions,
+        "schedule": None,
+        "created_at": format_stamp(row.created_at, "UTC"),
+    }
+
+
+def version_view(model: ModelRow, row: VersionRow) -> dict[str, Any]:
+    """Return a version as clients see it."""
+    return {
+        "model": model.name,
+        "version": row.number,
+        "promoted": row.promoted,
+        "reason": row.reason,
+        "warnings": row.warnings,
+        "config": row.config,
+        "metrics": row.metrics,
+        "loss_curve": row.loss_curve,
+        "data_span": row.data_span,
+        "job": row.job_id,
+        "created_at": format_stamp(row.created_at, "UTC"),
+    }
+
+
+class ModelService:
+    """What the model routes mean."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def page(self, scope: Scope, cursor: str | None, limit: int) -> Page[dict[str, Any]]:
+        """Return models by name. Raises Invalid for a cursor of another making."""
+        with self._database.read() as session, readable_cursor():
+            rows = models.page(session, scope, cursor, limit)
+            numbers = models.version_numbers(session, rows.items)
+            return Page([view(row, numbers[row.pk]) for row in rows.items], rows.next_cursor)
+
+    def get(self, scope: Scope, name: str) -> dict[str, Any]:
+        """Return one model. Raises NotFound."""
+        with self._database.read() as session:
+            row = found(session, scope, name)
+            return view(row, models.version_numbers(session, [row])[row.pk])
+
+    def versions(self, scope: Scope, name: str, cursor: str | None, limit: int) -> Page[dict[str, Any]]:
+        """Return a model's versions, newest first. Raises NotFound, and Invalid for a cursor of another making."""
+        with self._database.read() as session, readable_cursor():
+            model = found(session, scope, name)
+            rows = models.versions_page(session, model, cursor, limit)
+            return Page([version_view(model, row) for row in rows.items], rows.next_cursor)
+
+    def version(self, scope: Scope, name: str, number: int) -> dict[str, Any]:
+        """Return one version. Raises NotFound."""
+        with self._database.read() as session:
+            model = found(session, scope, name)
+            return version_view(model, found_version(session, model, number))

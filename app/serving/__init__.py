@@ -1,0 +1,1 @@
+"""Loaded versions and the runtimes that run them."""

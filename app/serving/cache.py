@@ -1,0 +1,54 @@
+"""Loaded versions, least recently used first out, bounded in bytes; one load for many waiters."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+
+from app.serving.runtime import LoadedVersion
+
+
+class ModelCache:
+    """Versions by key. Keys begin with the project."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._lock = threading.Lock()
+        self._versions: OrderedDict[Hashable, LoadedVersion] = OrderedDict()
+        self._loading: dict[Hashable, threading.Lock] = {}
+        self.bytes = 0
+        self.loads = 0
+
+    def get(self, key: Hashable, load: Callable[[], LoadedVersion]) -> LoadedVersion:
+        """Return the version of `key`; the first caller loads it, the others wait for that. What `load` raises is
+        raised to its caller, and the next one tries again."""
+        version = self._found(key)
+        if version is not None:
+            return version
+        with self._lock:
+            gate = self._loading.setdefault(key, threading.Lock())
+        with gate:
+            version = self._found(key)
+            if version is None:
+                version = load()
+                self._keep(key, version)
+            return version
+
+    def __len__(self) -> int:
+        return len(self._versions)
+
+    def _found(self, key: Hashable) -> LoadedVersion | None:
+        with self._lock:
+            if key in self._versions:
+                self._versions.move_to_end(key)
+            return self._versions.get(key)
+
+    def _keep(self, key: Hashable, version: LoadedVersion) -> None:
+        """Store a version and drop the least recently used beyond the bound; the newest always stays."""
+        with self._lock:
+            self.loads += 1
+            self._loading.pop(key, None)
+            self._versions[key] = version
+            self.bytes += version.size
+            while self.bytes > self._max_bytes and len(self._versions) > 1:
+                _, dropped = self._versions.popitem(last=False)
+                self.bytes -= dropped.size

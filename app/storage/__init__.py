@@ -1,0 +1,1 @@
+"""Every SQL statement and every artifact path of the project."""

@@ -1,0 +1,72 @@
+"""The artifact store: any fsspec URL. Paths begin with the project."""
+
+from __future__ import annotations
+
+import contextlib
+import uuid
+from pathlib import Path
+from typing import Any
+
+import fsspec
+
+
+class ArtifactError(Exception):
+    """An artifact cannot be read or written."""
+
+
+class ArtifactStore:
+    """Bytes by path under one fsspec URL."""
+
+    def __init__(self, url: str) -> None:
+        self._fs: Any
+        self._fs, root = fsspec.core.url_to_fs(url)
+        self._root = root.rstrip("/")
+        self._local = "file" in (self._fs.protocol if isinstance(self._fs.protocol, tuple) else (self._fs.protocol,))
+
+    def _full(self, path: str) -> str:
+        return f"{self._root}/{path}"
+
+    def put(self, path: str, data: bytes) -> None:
+        """Store `data` whole or not at all. Raises ArtifactError."""
+        full = self._full(path)
+        try:
+            self._fs.makedirs(full.rsplit("/", 1)[0], exist_ok=True)
+            if not self._local:  # object stores write whole objects
+                self._fs.pipe_file(full, data)
+                return
+            aside = Path(f"{full}.{uuid.uuid4().hex}.tmp")
+            aside.write_bytes(data)
+            aside.replace(full)
+        except OSError as e:
+            raise ArtifactError(f"cannot write {path}: {e}") from e
+
+    def get(self, path: str) -> bytes:
+        """Return the bytes at `path`. Raises ArtifactError."""
+        try:
+            data: bytes = self._fs.cat_file(self._full(path))
+        except OSError as e:
+            raise ArtifactError(f"cannot read {path}: {e}") from e
+        return data
+
+    def remove(self, path: str) -> None:
+        """Delete what is at `path`, a folder whole; nothing there is no error."""
+        with contextlib.suppress(OSError):
+            self._fs.rm(self._full(path), recursive=True)
+
+    def check(self) -> None:
+        """Write, read and delete a probe. Raises ArtifactError."""
+        path = f".probe/{uuid.uuid4().hex}"
+        self.put(path, b"gatecast")
+        if self.get(path) != b"gatecast":
+            raise ArtifactError("the artifact store does not return what was written")
+        self.remove(path)
+
+
+def job_folder(project_id: int, job_id: str) -> str:
+    """Return the folder of what a job leaves behind for its next attempt."""
+    return f"{project_id}/jobs/{job_id}"
+
+
+def version_folder(project_id: int, model_pk: int, job_id: str, attempt: int) -> str:
+    """Return the folder of a version's files: each attempt writes its own, so a replaced run spoils nothing."""
+    return f"{project_id}/models/{model_pk}/{job_id}-{attempt}"

@@ -1,0 +1,24 @@
+"""The database's own clock, in microseconds UTC: the one clock that all processes share."""
+
+from typing import Any
+
+from sqlalchemy import BigInteger
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+
+
+class now_us(FunctionElement[int]):  # noqa: N801 - reads as the SQL function that it is
+    """The moment at which the statement runs."""
+
+    type = BigInteger()
+    inherit_cache = True
+
+
+@compiles(now_us, "sqlite")
+def _sqlite(_element: now_us, _compiler: Any, **_kw: Any) -> str:
+    return "CAST((julianday('now') - 2440587.5) * 86400000000.0 AS INTEGER)"
+
+
+@compiles(now_us, "postgresql")
+def _postgresql(_element: now_us, _compiler: Any, **_kw: Any) -> str:
+    return "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)"

@@ -1,0 +1,25 @@
+"""Queries of idempotency records."""
+
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.storage.scope import Scope
+from app.storage.tables import IdempotencyRecord
+
+
+def find(session: Session, scope: Scope, key: str, route: str) -> IdempotencyRecord | None:
+    """Return what this key was answered on this route."""
+    query = select(IdempotencyRecord).where(
+        IdempotencyRecord.project_id == scope.project_id,
+        IdempotencyRecord.key == key,
+        IdempotencyRecord.route == route,
+    )
+    return session.execute(query).scalar_one_or_none()
+
+
+def keep(session: Session, scope: Scope, **fields: Any) -> None:
+    """Store an answer. Raises sqlalchemy.exc.IntegrityError where another call with the key was faster."""
+    session.add(IdempotencyRecord(project_id=scope.project_id, **fields))
+    session.flush()

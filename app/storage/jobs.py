@@ -1,0 +1,130 @@
+"""Queries of jobs. What a run writes carries its fence, and changes nothing once the run was replaced."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from app.storage.clock import now_us
+from app.storage.pages import Page, decode, encode
+from app.storage.scope import Scope
+from app.storage.tables import JobEvent, JobRow
+
+ACTIVE = ("queued", "running")
+
+
+class FenceLost(Exception):
+    """The job was cancelled, has ended, or is run by a newer attempt: this run must stop and write nothing."""
+
+
+@dataclass(frozen=True)
+class Fence:
+    """One attempt at one job: the right to write about it."""
+
+    job_id: str
+    attempt: int
+
+
+def get(session: Session, scope: Scope, job_id: str, *, lock: bool = False) -> JobRow | None:
+    """Return one job of the project."""
+    query = select(JobRow).where(JobRow.project_id == scope.project_id, JobRow.id == job_id)
+    return session.execute(query.with_for_update() if lock else query).scalar_one_or_none()
+
+
+def add(session: Session, scope: Scope, **fields: Any) -> JobRow:
+    """Insert a queued job."""
+    row = JobRow(project_id=scope.project_id, status="queued", **fields)
+    session.add(row)
+    session.flush()
+    event(session, row.id, "queued", {})
+    return row
+
+
+def page(session: Session, scope: Scope, filters: dict[str, str], cursor: str | None, limit: int) -> Page[JobRow]:
+    """Return jobs, newest first, where every one of `filters` (status, kind, model) holds. Raises CursorError."""
+    query = select(JobRow).where(JobRow.project_id == scope.project_id)
+    for name, value in filters.items():
+        query = query.where(getattr(JobRow, name) == value)
+    if cursor is not None:
+        at, job_id = decode(cursor, int, str)
+        older = or_(JobRow.created_at < at, and_(JobRow.created_at == at, JobRow.id < job_id))
+        query = query.where(older)
+    query = query.order_by(JobRow.created_at.desc(), JobRow.id.desc()).limit(limit + 1)
+    rows = list(session.execute(query).scalars())
+    last = rows[limit - 1] if len(rows) > limit else None
+    return Page(rows[:limit], encode(last.created_at, last.id) if last else None)
+
+
+def active_of_model(session: Session, model_pk: int) -> int:
+    """Return how many jobs of a model are queued or running."""
+    query = select(func.count()).where(JobRow.model_pk == model_pk, JobRow.status.in_(ACTIVE))
+    return session.execute(query).scalar_one()
+
+
+def claim(session: Session, job_id: str) -> Fence | None:
+    """Begin the next attempt at a job, which ends every earlier one; None where it has ended."""
+    attempt = session.execute(
+        update(JobRow)
+        .where(JobRow.id == job_id, JobRow.status.in_(ACTIVE))
+        .values(attempt=JobRow.attempt + 1, status="running", started_at=func.coalesce(JobRow.started_at, now_us()))
+        .returning(JobRow.attempt)
+    ).scalar_one_or_none()
+    if attempt is None:
+        return None
+    event(session, job_id, "running", {"attempt": attempt})
+    return Fence(job_id, attempt)
+
+
+def held(session: Session, fence: Fence, *, lock: bool = False) -> JobRow:
+    """Return the job of a living fence. Raises FenceLost."""
+    query = select(JobRow).where(*_fenced(fence))
+    row = session.execute(query.with_for_update() if lock else query).scalar_one_or_none()
+    if row is None:
+        raise FenceLost
+    return row
+
+
+def state(session: Session, job_id: str) -> tuple[int, str] | None:
+    """Return a job's newest attempt and its status; None where it was deleted."""
+    row = session.execute(select(JobRow.attempt, JobRow.status).where(JobRow.id == job_id)).one_or_none()
+    return None if row is None else (row.attempt, row.status)
+
+
+def _fenced(fence: Fence) -> tuple[Any, ...]:
+    return (JobRow.id == fence.job_id, JobRow.attempt == fence.attempt, JobRow.status == "running")
+
+
+def write(session: Session, fence: Fence, **values: Any) -> None:
+    """Change the job of a living fence. Raises FenceLost."""
+    done = session.execute(update(JobRow).where(*_fenced(fence)).values(**values).returning(JobRow.id))
+    if done.scalar_one_or_none() is None:
+        raise FenceLost
+
+
+def finish(session: Session, fence: Fence, status: str, **values: Any) -> None:
+    """End the job of a living fence. Raises FenceLost."""
+    write(session, fence, status=status, finished_at=now_us(), **values)
+    event(session, fence.job_id, status, {"attempt": fence.attempt})
+
+
+def cancel(session: Session, scope: Scope, job_id: str) -> bool:
+    """Cancel a job that has not ended; its run loses its fence. False where it has ended."""
+    done = session.execute(
+        update(JobRow)
+        .where(JobRow.project_id == scope.project_id, JobRow.id == job_id, JobRow.status.in_(ACTIVE))
+        .values(status="cancelled", finished_at=now_us())
+        .returning(JobRow.id)
+    )
+    if done.scalar_one_or_none() is None:
+        return False
+    event(session, job_id, "cancelled", {})
+    return True
+
+
+def event(session: Session, job_id: str, kind: str, data: dict[str, Any]) -> None:
+    """Append to what happened to a job."""
+    last = select(func.coalesce(func.max(JobEvent.seq), 0)).where(JobEvent.job_id == job_id)
+    seq = session.execute(last).scalar_one() + 1
+    session.add(JobEvent(job_id=job_id, seq=seq, kind=kind, data=data))
+    session.flush()

@@ -1,0 +1,51 @@
+"""Projects and bearer keys."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from app.storage.clock import now_us
+from app.storage.scope import Right, Scope
+from app.storage.tables import ApiKey, Project
+
+DEFAULT_PROJECT = "default"
+ALL_RIGHTS = frozenset(Right)
+
+
+def default_scope(session: Session) -> Scope:
+    """Return full rights in the project `default`, which the first migration makes."""
+    project_id = session.execute(select(Project.pk).where(Project.name == DEFAULT_PROJECT)).scalar_one()
+    return Scope(project_id, ALL_RIGHTS)
+
+
+def scope_of_digest(session: Session, digest: bytes) -> Scope | None:
+    """Return what the key of this digest may do, or None where no living key has it."""
+    query = select(ApiKey).where(ApiKey.digest == digest, ApiKey.revoked_at.is_(None))
+    key = session.execute(query).scalar_one_or_none()
+    return None if key is None else Scope(key.project_id, frozenset(Right(r) for r in key.rights))
+
+
+def create(session: Session, scope: Scope, name: str, prefix: str, digest: bytes, rights: Sequence[Right]) -> ApiKey:
+    """Store a key's digest."""
+    key = ApiKey(project_id=scope.project_id, name=name, prefix=prefix, digest=digest, rights=list(rights))
+    session.add(key)
+    session.flush()
+    return key
+
+
+def all_of(session: Session, scope: Scope) -> Sequence[ApiKey]:
+    """Return the project's keys, revoked ones too, oldest first."""
+    query = select(ApiKey).where(ApiKey.project_id == scope.project_id).order_by(ApiKey.pk)
+    return session.execute(query).scalars().all()
+
+
+def revoke(session: Session, scope: Scope, pk: int) -> bool:
+    """Revoke a living key; False where there is none of this number."""
+    done = session.execute(
+        update(ApiKey)
+        .where(ApiKey.project_id == scope.project_id, ApiKey.pk == pk, ApiKey.revoked_at.is_(None))
+        .values(revoked_at=now_us())
+        .returning(ApiKey.pk)
+    )
+    return done.scalar_one_or_none() is not None

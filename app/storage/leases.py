@@ -1,0 +1,30 @@
+"""Worker leases, by the database's clock."""
+
+from sqlalchemy import delete, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from app.storage.clock import now_us
+from app.storage.tables import WorkerLease
+
+_INSERT = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+_KEPT_US = 3600 * 1_000_000
+
+
+def renew(session: Session, executor_id: str, host: str, seconds: float) -> None:
+    """Say that a worker lives for `seconds` more; long expired leases are swept away."""
+    expires = now_us() + int(seconds * 1_000_000)
+    insert = _INSERT[session.get_bind().dialect.name](WorkerLease)
+    statement = insert.values(executor_id=executor_id, host=host, expires_at=expires)
+    session.execute(statement.on_conflict_do_update(index_elements=["executor_id"], set_={"expires_at": expires}))
+    session.execute(delete(WorkerLease).where(WorkerLease.expires_at < now_us() - _KEPT_US))
+
+
+def living(session: Session) -> set[str]:
+    """Return the executors whose leases have not expired."""
+    return set(session.execute(select(WorkerLease.executor_id).where(WorkerLease.expires_at > now_us())).scalars())
+
+
+def release(session: Session, executor_id: str) -> None:
+    """Give a lease up, so that the worker's jobs are taken over at once."""
+    session.execute(delete(WorkerLease).where(WorkerLease.executor_id == executor_id))

@@ -1,0 +1,83 @@
+"""Queries of models and their versions."""
+
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app.storage.pages import Page, decode, encode
+from app.storage.scope import Scope
+from app.storage.tables import ModelRow, VersionRow
+
+
+def get(session: Session, scope: Scope, name: str, *, lock: bool = False) -> ModelRow | None:
+    """Return one model; `lock` keeps other writers of it out until the transaction ends."""
+    query = select(ModelRow).where(ModelRow.project_id == scope.project_id, ModelRow.name == name)
+    return session.execute(query.with_for_update() if lock else query).scalar_one_or_none()
+
+
+def by_pk(session: Session, scope: Scope, pk: int, *, lock: bool = False) -> ModelRow | None:
+    """Return the project's model of this key."""
+    query = select(ModelRow).where(ModelRow.project_id == scope.project_id, ModelRow.pk == pk)
+    return session.execute(query.with_for_update() if lock else query).scalar_one_or_none()
+
+
+def add(session: Session, scope: Scope, name: str, freq: str, horizon: int, quantiles: list[float]) -> ModelRow:
+    """Insert a model. Raises sqlalchemy.exc.IntegrityError where the name exists."""
+    row = ModelRow(project_id=scope.project_id, name=name, freq=freq, horizon=horizon, quantiles=quantiles)
+    session.add(row)
+    session.flush()
+    return row
+
+
+def page(session: Session, scope: Scope, cursor: str | None, limit: int) -> Page[ModelRow]:
+    """Return models in the order of their names. Raises CursorError."""
+    query = select(ModelRow).where(ModelRow.project_id == scope.project_id).order_by(ModelRow.name).limit(limit + 1)
+    if cursor is not None:
+        query = query.where(ModelRow.name > decode(cursor, str)[0])
+    rows = list(session.execute(query).scalars())
+    return Page(rows[:limit], encode(rows[limit - 1].name) if len(rows) > limit else None)
+
+
+def version(session: Session, model: ModelRow, number: int) -> VersionRow | None:
+    """Return one version of a model."""
+    query = select(VersionRow).where(VersionRow.model_pk == model.pk, VersionRow.number == number)
+    return session.execute(query).scalar_one_or_none()
+
+
+def version_numbers(session: Session, models: list[ModelRow]) -> dict[int, list[int]]:
+    """Return {model_pk: numbers of its versions, ascending}."""
+    query = (
+        select(VersionRow.model_pk, VersionRow.number)
+        .where(VersionRow.model_pk.in_([m.pk for m in models]))
+        .order_by(VersionRow.number)
+    )
+    numbers: dict[int, list[int]] = {m.pk: [] for m in models}
+    for pk, number in session.execute(query):
+        numbers[pk].append(number)
+    return numbers
+
+
+def versions_page(session: Session, model: ModelRow, cursor: str | None, limit: int) -> Page[VersionRow]:
+    """Return a model's versions, newest first. Raises CursorError."""
+    query = select(VersionRow).where(VersionRow.model_pk == model.pk).order_by(VersionRow.number.desc())
+    if cursor is not None:
+        query = query.where(VersionRow.number < decode(cursor, int)[0])
+    rows = list(session.execute(query.limit(limit + 1)).scalars())
+    return Page(rows[:limit], encode(rows[limit - 1].number) if len(rows) > limit else None)
+
+
+def publish(session: Session, model: ModelRow, fields: dict[str, Any]) -> VersionRow:
+    """Insert the next version of a locked model, and make it champion where it is promoted."""
+    model.last_version += 1
+    row = VersionRow(model_pk=model.pk, number=model.last_version, **fields)
+    session.add(row)
+    if row.promoted:
+        model.champion = row.number
+    session.flush()
+    return row
+
+
+def count_versions(session: Session, model: ModelRow) -> int:
+    """Return how many versions a model has."""
+    return session.execute(select(func.count()).where(VersionRow.model_pk == model.pk)).scalar_one()

@@ -1,0 +1,187 @@
+"""Queries of observations and covariate values, in columns (numpy arrays in, numpy arrays out)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from app.storage.scope import Scope
+from app.storage.tables import Covariate, CovariateValue, Observation, SeriesRow
+
+CHUNK = 10_000
+_INSERT = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+
+@dataclass(frozen=True)
+class Points:
+    """Timestamps and values of one series, ascending: ts (N,) int64 microseconds, y (N,) float64, NaN missing."""
+
+    ts: NDArray[np.int64]
+    y: NDArray[np.float64]
+
+
+def _upsert(session: Session, table: Any, keys: Sequence[str], rows: list[dict[str, Any]]) -> None:
+    statement = _INSERT[session.get_bind().dialect.name](table)
+    values = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+    session.execute(statement.on_conflict_do_update(index_elements=keys, set_=values), rows)
+
+
+def existing(session: Session, row: SeriesRow, ts: NDArray[np.int64]) -> int:
+    """Return how many of the distinct timestamps `ts` have a row already."""
+    found = 0
+    for i in range(0, len(ts), CHUNK):
+        part = [int(t) for t in ts[i : i + CHUNK]]
+        query = select(func.count()).where(Observation.series_pk == row.pk, Observation.ts.in_(part))
+        found += session.execute(query).scalar_one()
+    return found
+
+
+def upsert(session: Session, row: SeriesRow, points: Points) -> tuple[int, int]:
+    """Write the points of a locked series; return how many rows are new and how many were there.
+
+    The series' `count`, `first_ts` and `last_ts` are kept in step, exactly.
+    """
+    if not len(points.ts):
+        return 0, 0
+    updated = existing(session, row, points.ts)
+    inserted = len(points.ts) - updated
+    values = (None if np.isnan(y) else float(y) for y in points.y)
+    rows = [{"series_pk": row.pk, "ts": int(t), "y": y} for t, y in zip(points.ts, values, strict=True)]
+    _upsert(session, Observation, ["series_pk", "ts"], rows)
+    row.count += inserted
+    _bounds(session, row)
+    return inserted, updated
+
+
+def _bounds(session: Session, row: SeriesRow) -> None:
+    observed = select(Observation.ts).where(Observation.series_pk == row.pk, Observation.y.is_not(None)).limit(1)
+    row.first_ts = session.execute(observed.order_by(Observation.ts)).scalar_one_or_none()
+    row.last_ts = session.execute(observed.order_by(Observation.ts.desc())).scalar_one_or_none()
+    session.flush()
+
+
+def _span(table: Any, start: int | None, end: int | None) -> list[ColumnElement[bool]]:
+    return [
+        *([table.ts >= start] if start is not None else []),
+        *([table.ts < end] if end is not None else []),
+    ]
+
+
+def remove(session: Session, row: SeriesRow, start: int | None, end: int | None) -> int:
+    """Delete the observations and covariate values of [start, end) of a locked series; return how many rows went."""
+    in_values = [CovariateValue.series_pk == row.pk, *_span(CovariateValue, start, end)]
+    session.execute(delete(CovariateValue).where(*in_values))
+    mine = [Observation.series_pk == row.pk, *_span(Observation, start, end)]
+    gone = session.execute(select(func.count()).select_from(Observation).where(*mine)).scalar_one()
+    session.execute(delete(Observation).where(*mine))
+    row.count -= gone
+    if row.count == 0:
+        row.anchor = None  # an empty series may begin on another phase
+    _bounds(session, row)
+    return gone
+
+
+def page(session: Session, row: SeriesRow, start: int | None, end: int | None, limit: int) -> Points:
+    """Return at most `limit` points of [start, end), missing values as NaN."""
+    query = (
+        select(Observation.ts, Observation.y)
+        .where(Observation.series_pk == row.pk, *_span(Observation, start, end))
+        .order_by(Observation.ts)
+        .limit(limit)
+    )
+    return _points([tuple(r) for r in session.execute(query)])
+
+
+def _points(rows: list[tuple[int, float | None]]) -> Points:
+    ts = np.fromiter((r[0] for r in rows), np.int64, len(rows))
+    y = np.fromiter((np.nan if r[1] is None else r[1] for r in rows), np.float64, len(rows))
+    return Points(ts, y)
+
+
+def since(session: Session, starts: Mapping[int, int]) -> dict[int, Points]:
+    """Return the points from a start on, for many series: {series_pk: start} → {series_pk: Points}.
+
+    Series that begin at the same time, as those of one panel do, share a condition.
+    """
+    by_start: dict[int, list[int]] = {}
+    for pk, start in starts.items():
+        by_start.setdefault(start, []).append(pk)
+    groups = [(start, pks[i : i + 500]) for start, pks in by_start.items() for i in range(0, len(pks), 500)]
+    rows: dict[int, list[tuple[int, float | None]]] = {pk: [] for pk in starts}
+    for i in range(0, len(groups), 100):
+        wanted = or_(*(and_(Observation.series_pk.in_(p), Observation.ts >= s) for s, p in groups[i : i + 100]))
+        query = select(Observation.series_pk, Observation.ts, Observation.y).where(wanted)
+        for pk, ts, y in session.execute(query.order_by(Observation.series_pk, Observation.ts)):
+            rows[pk].append((ts, y))
+    return {pk: _points(found) for pk, found in rows.items()}
+
+
+def covariates(session: Session, scope: Scope, names: Sequence[str]) -> dict[str, Covariate]:
+    """Return the project's covariates of these names."""
+    query = select(Covariate).where(Covariate.project_id == scope.project_id, Covariate.name.in_(names))
+    return {c.name: c for c in session.execute(query).scalars()}
+
+
+def add_covariate(session: Session, scope: Scope, name: str, kind: str) -> Covariate:
+    """Make a covariate; where another transaction made it first, that one is returned."""
+    insert = _INSERT[session.get_bind().dialect.name](Covariate).values(
+        project_id=scope.project_id, name=name, kind=kind
+    )
+    session.execute(insert.on_conflict_do_nothing(index_elements=["project_id", "name"]))
+    return covariates(session, scope, [name])[name]
+
+
+def upsert_covariate(
+    session: Session, row: SeriesRow, covariate: Covariate, ts: NDArray[np.int64], values: Sequence[float | str | None]
+) -> None:
+    """Write a covariate's values of a locked series; None is missing."""
+    numeric = covariate.kind == "numeric"
+    rows = [
+        {
+            "series_pk": row.pk,
+            "covariate_pk": covariate.pk,
+            "ts": int(t),
+            "value": v if numeric else None,
+            "level": None if numeric else v,
+        }
+        for t, v in zip(ts, values, strict=True)
+    ]
+    if rows:
+        _upsert(session, CovariateValue, ["series_pk", "covariate_pk", "ts"], rows)
+
+
+def covariate_columns(session: Session, row: SeriesRow, ts: NDArray[np.int64]) -> dict[str, list[float | str | None]]:
+    """Return {name: values at each of `ts`} of the covariates that have any value there; `ts` ascends."""
+    if not len(ts):
+        return {}
+    query = (
+        select(Covariate.name, CovariateValue.ts, CovariateValue.value, CovariateValue.level)
+        .join(Covariate, Covariate.pk == CovariateValue.covariate_pk)
+        .where(CovariateValue.series_pk == row.pk, CovariateValue.ts.between(int(ts[0]), int(ts[-1])))
+        .order_by(Covariate.name)
+    )
+    place = {int(t): i for i, t in enumerate(ts)}
+    columns: dict[str, list[float | str | None]] = {}
+    for name, at, value, level in session.execute(query):
+        if at in place:
+            columns.setdefault(name, [None] * len(ts))[place[at]] = value if level is None else level
+    return columns
+
+
+def observed(session: Session, rows: Sequence[SeriesRow]) -> dict[int, int]:
+    """Return {series_pk: number of values that are not missing}."""
+    counts = {row.pk: 0 for row in rows}
+    pks = list(counts)
+    for i in range(0, len(pks), CHUNK):
+        query = (
+            select(Observation.series_pk, func.count(Observation.y))
+            .where(Observation.series_pk.in_(pks[i : i + CHUNK]))
+            .group_by(Observation.series_pk)
+        )
+        counts.update((pk, count) for pk, count in session.execute(query))
+    return counts

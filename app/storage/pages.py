@@ -1,0 +1,40 @@
+"""Keyset pages: an opaque cursor holds the sort key of the last row that was given out."""
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class CursorError(ValueError):
+    """The cursor was not made by this service."""
+
+
+@dataclass(frozen=True)
+class Page(Generic[T]):
+    """Some rows, and the cursor of the next ones; None at the end."""
+
+    items: list[T]
+    next_cursor: str | None
+
+
+def encode(*key: int | str) -> str:
+    """Return the cursor of a sort key."""
+    return base64.urlsafe_b64encode(json.dumps(key, separators=(",", ":")).encode()).decode().rstrip("=")
+
+
+def decode(cursor: str, *kinds: type) -> list[int | str]:
+    """Return the sort key of `cursor`, whose parts must be of `kinds`. Raises CursorError."""
+    try:
+        raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        key = json.loads(raw)
+    except (ValueError, binascii.Error, RecursionError):
+        raise CursorError from None
+    if not isinstance(key, list) or [type(part) for part in key] != list(kinds):
+        raise CursorError
+    if any(isinstance(part, int) and abs(part) >= 2**63 for part in key) or "\x00" in cursor:
+        raise CursorError
+    return key

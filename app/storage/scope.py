@@ -1,0 +1,19 @@
+"""Who asks: every query of tenant-owned rows takes a Scope, so that isolation holds by construction."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Right(StrEnum):
+    """What a key may do."""
+
+    read = "read"
+    write = "write"
+
+
+@dataclass(frozen=True)
+class Scope:
+    """A project, and what the caller may do in it."""
+
+    project_id: int
+    rights: frozenset[Right]

@@ -1,0 +1,92 @@
+"""Queries of series."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Select, delete, select, update
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Session
+
+from app.storage.pages import Page, decode, encode
+from app.storage.scope import Scope
+from app.storage.tables import SeriesRow
+
+CHUNK = 10_000  # bound parameters in one statement; both databases take over 30 000
+
+
+def get(session: Session, scope: Scope, series_id: str, *, lock: bool = False) -> SeriesRow | None:
+    """Return one series; `lock` keeps other writers of it out until the transaction ends."""
+    query = select(SeriesRow).where(SeriesRow.project_id == scope.project_id, SeriesRow.id == series_id)
+    return session.execute(query.with_for_update() if lock else query).scalar_one_or_none()
+
+
+def get_many(session: Session, scope: Scope, ids: Iterable[str], *, lock: bool = False) -> dict[str, SeriesRow]:
+    """Return those of `ids` that exist. Rows are locked in the order of their keys, so writers cannot deadlock."""
+    wanted = sorted(set(ids))
+    found: dict[str, SeriesRow] = {}
+    for i in range(0, len(wanted), CHUNK):
+        query = (
+            select(SeriesRow)
+            .where(SeriesRow.project_id == scope.project_id, SeriesRow.id.in_(wanted[i : i + CHUNK]))
+            .order_by(SeriesRow.id)
+        )
+        rows = session.execute(query.with_for_update() if lock else query).scalars()
+        found.update((row.id, row) for row in rows)
+    return found
+
+
+def select_ids(session: Session, scope: Scope, labels: Mapping[str, str]) -> list[str]:
+    """Return the ids of all series that carry every one of `labels`, in order."""
+    query = select(SeriesRow.id).where(SeriesRow.project_id == scope.project_id).order_by(SeriesRow.id)
+    return list(session.execute(_labelled(session, query, labels)).scalars())
+
+
+def page(
+    session: Session, scope: Scope, prefix: str, labels: Mapping[str, str], cursor: str | None, limit: int
+) -> Page[SeriesRow]:
+    """Return series in the order of their ids. Raises CursorError."""
+    query = select(SeriesRow).where(SeriesRow.project_id == scope.project_id).order_by(SeriesRow.id).limit(limit + 1)
+    if prefix:
+        query = query.where(SeriesRow.id.startswith(prefix, autoescape=True), SeriesRow.id >= prefix)
+    if cursor is not None:
+        query = query.where(SeriesRow.id > decode(cursor, str)[0])
+    rows = list(session.execute(_labelled(session, query, labels)).scalars())
+    return Page(rows[:limit], encode(rows[limit - 1].id) if len(rows) > limit else None)
+
+
+def _labelled(session: Session, query: Select[Any], labels: Mapping[str, str]) -> Select[Any]:
+    if labels and session.get_bind().dialect.name == "postgresql":
+        return query.where(SeriesRow.labels.cast(JSONB).contains(dict(labels)))
+    for key, value in labels.items():
+        query = query.where(SeriesRow.labels[key].as_string() == value)
+    return query
+
+
+def add(session: Session, scope: Scope, rows: Sequence[dict[str, Any]]) -> list[SeriesRow]:
+    """Insert series. Raises sqlalchemy.exc.IntegrityError where one exists."""
+    made = [SeriesRow(project_id=scope.project_id, **row) for row in rows]
+    session.add_all(made)
+    session.flush()
+    return made
+
+
+def touch(session: Session, row: SeriesRow) -> int:
+    """Count up the version of a series that changed, and return it."""
+    version = session.execute(
+        update(SeriesRow)
+        .where(SeriesRow.pk == row.pk)
+        .values(version=SeriesRow.version + 1)
+        .returning(SeriesRow.version)
+    ).scalar_one()
+    session.refresh(row, ["version"])
+    return version
+
+
+def remove(session: Session, scope: Scope, series_id: str) -> bool:
+    """Delete a series with all that belongs to it; False where there is none."""
+    done = session.execute(
+        delete(SeriesRow)
+        .where(SeriesRow.project_id == scope.project_id, SeriesRow.id == series_id)
+        .returning(SeriesRow.pk)
+    )
+    return done.scalar_one_or_none() is not None

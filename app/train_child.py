@@ -1,0 +1,69 @@
+"""The worker's child process: `python -m app.train_child JOB ATTEMPT` runs one attempt at one job."""
+
+import os
+import sys
+import threading
+import time
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from app import logs
+from app.config import Settings
+from app.jobs.supervisor import FENCE_LOST
+from app.storage import jobs
+from app.storage.artifacts import ArtifactStore, job_folder
+from app.storage.engine import Database
+from app.storage.jobs import Fence, FenceLost
+
+NICENESS = 10
+WATCH_SECONDS = 0.5
+
+
+def command(fence: Fence) -> list[str]:
+    """Return the command that runs an attempt."""
+    return [sys.executable, "-m", "app.train_child", fence.job_id, str(fence.attempt)]
+
+
+def main(arguments: list[str]) -> int:
+    """Run the attempt; the exit status is FENCE_LOST where the job was cancelled or taken over."""
+    settings = Settings()
+    logs.configure(settings.log_format, settings.log_level)
+    fence = Fence(arguments[0], int(arguments[1]))
+    structlog.contextvars.bind_contextvars(job_id=fence.job_id, attempt=fence.attempt)
+    os.nice(NICENESS)
+    database, store = Database(settings.database), ArtifactStore(settings.artifacts)
+    try:
+        with database.read() as session:
+            folder = job_folder(jobs.held(session, fence).project_id, fence.job_id)
+        watch = (database, store, fence, folder, os.getppid())
+        threading.Thread(target=_watch, args=watch, daemon=True).start()
+        from app.services.training_run import Run  # only now: importing torch takes seconds, the watch must not wait
+
+        Run(settings, database, store, fence)()
+    except FenceLost:
+        return FENCE_LOST
+    return 0
+
+
+def _watch(database: Database, store: ArtifactStore, fence: Fence, folder: str, parent: int) -> None:
+    """End this process when its worker is gone or its job is no longer its own."""
+    while True:
+        if os.getppid() != parent:
+            os._exit(FENCE_LOST)
+        try:
+            with database.read() as session:
+                attempt, status = jobs.state(session, fence.job_id) or (0, "deleted")
+            if status == "cancelled":
+                store.remove(folder)
+            if attempt != fence.attempt or status in ("cancelled", "deleted"):
+                os._exit(FENCE_LOST)
+            if status != "running":
+                return  # the run itself has just ended the job
+        except SQLAlchemyError:
+            pass  # the database is away; the run's next write will say so
+        time.sleep(WATCH_SECONDS)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,85 @@
+"""Checkpoints: named arrays in safetensors and a JSON record in its header; never a pickle. No torch."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import load as load_arrays
+from safetensors.numpy import save as save_arrays
+
+FORMAT = "gatecast.checkpoint.1"
+
+
+class CheckpointError(ValueError):
+    """A checkpoint cannot be read, was damaged, or belongs to another run."""
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """A training run between two epochs."""
+
+    record: Mapping[str, Any]
+    """plain JSON: configuration, phase, counters, curves"""
+    arrays: Mapping[str, NDArray[Any]]
+    """weights, optimiser and generator states"""
+
+    def to_bytes(self) -> bytes:
+        """Return one safetensors file."""
+        record = json.dumps(dict(self.record), allow_nan=False)
+        arrays = {name: np.ascontiguousarray(value) for name, value in self.arrays.items()}
+        header = {"format": FORMAT, "record": record, "sha256": _digest(record, arrays)}
+        return save_arrays(arrays, metadata=header)
+
+    @staticmethod
+    def from_bytes(data: bytes) -> "Checkpoint":
+        """Read `to_bytes`. Raises CheckpointError."""
+        try:
+            size = int.from_bytes(data[:8], "little")
+            header = json.loads(data[8 : 8 + size]).get("__metadata__", {})
+            arrays = load_arrays(data)
+        except (SafetensorError, ValueError, AttributeError) as e:
+            raise CheckpointError(f"not a readable checkpoint ({e})") from e
+        if header.get("format") != FORMAT:
+            raise CheckpointError(f"not a checkpoint of the format {FORMAT}")
+        if header.get("sha256") != _digest(header.get("record", ""), arrays):
+            raise CheckpointError("the checkpoint was damaged: its digest does not match")
+        return Checkpoint(json.loads(header["record"]), arrays)
+
+    def save(self, path: Path) -> None:
+        """Write the file so that a reader sees the old one or the whole new one."""
+        partial = path.with_name(path.name + ".partial")
+        partial.write_bytes(self.to_bytes())
+        os.replace(partial, path)
+
+    @staticmethod
+    def load(path: Path) -> "Checkpoint":
+        """Read `save`. Raises CheckpointError, also where there is no file."""
+        try:
+            return Checkpoint.from_bytes(path.read_bytes())
+        except OSError as e:
+            raise CheckpointError(f"the checkpoint cannot be read ({e})") from e
+
+
+def read_header(path: Path) -> dict[str, str]:
+    """Return the metadata of a safetensors file. Raises CheckpointError."""
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return dict(file.metadata() or {})
+    except (SafetensorError, OSError) as e:
+        raise CheckpointError(f"{path.name} cannot be read ({e})") from e
+
+
+def _digest(record: str, arrays: Mapping[str, NDArray[Any]]) -> str:
+    digest = hashlib.sha256(record.encode())
+    for name in sorted(arrays):
+        value = arrays[name]
+        digest.update(f"{name} {value.dtype} {value.shape}".encode())
+        digest.update(value.tobytes())
+    return digest.hexdigest()

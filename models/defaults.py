@@ -1,0 +1,130 @@
+"""Defaults: every field of a Config from frequency and amount of data, never from a data set's name."""
+
+from collections.abc import Mapping, Sequence
+from math import ceil, gcd
+from typing import Any
+
+import numpy as np
+
+from models.calendar import Frequency, FrequencyError, active_calendar_fields, parse_frequency, season_lengths
+from models.config import MAX_CONTEXT, Config, NetworkConfig, TrainingConfig, require_seasons
+from models.options import ConfigError, checked, require
+from models.spans import shortest_context
+
+LONGEST_SEGMENT = 96
+LONGEST_DEFAULT_CONTEXT = 1440
+
+ARTICLES_NETWORK: dict[str, object] = {
+    "segment": 1,
+    "cell": "lstm",
+    "hidden": 64,
+    "layers": 2,
+    "dropout": 0.0,
+    "decoder": "last_step",
+    "basis": False,
+    "mask": False,
+    "calendar": [],
+}
+"""The articles' network as overrides: `nn.LSTM(1, hidden, layers)` on values, linear on its last step."""
+ARTICLES_TRAINING: dict[str, object] = {"loss": "mse", "optimizer": "adam", "weight_decay": 0.0}
+"""The articles' training as overrides."""
+
+
+def defaults(
+    frequency: Frequency | str,
+    horizon: int,
+    quantiles: Sequence[float],
+    lengths: Sequence[int],
+    network: Mapping[str, object],
+    training: Mapping[str, object],
+) -> Config:
+    """Return the chosen Config; the parameters are those of `models.config.choose`. Raises ConfigError."""
+    parsed = _frequency(frequency)
+    require(horizon >= 1, "horizon", "must be a whole number from 1 on")
+    given_network = checked(NetworkConfig, network, "network")
+    given_training = checked(TrainingConfig, training, "training")
+    typical = int(np.quantile(lengths, 0.75)) if len(lengths) else 0
+    seasons = given_network.get("season_lengths", season_lengths(parsed))
+    require_seasons(seasons)
+    shape = _shape(typical, horizon, seasons, given_network)
+    amount = sum(lengths)
+    chosen_network: dict[str, Any] = {
+        "hidden": 32 if amount < 2_000 else 64 if amount < 50_000 else 128,
+        "scaler": "standard" if seasons else "recent",
+        "season_lengths": seasons,
+        "calendar": active_calendar_fields(parsed),
+        **given_network,
+        **shape,
+    }
+    return Config(
+        frequency=parsed.alias,
+        horizon=horizon,
+        quantiles=_levels(quantiles),
+        network=NetworkConfig(**chosen_network),
+        training=TrainingConfig(**_training(amount, horizon, lengths, given_training)),
+    )
+
+
+def _frequency(frequency: Frequency | str) -> Frequency:
+    try:
+        return frequency if isinstance(frequency, Frequency) else parse_frequency(frequency)
+    except FrequencyError as e:
+        raise ConfigError("frequency", str(e)) from e
+
+
+def _levels(quantiles: Sequence[float]) -> tuple[float, ...]:
+    try:
+        levels = [float(q) for q in quantiles]
+    except (TypeError, ValueError) as e:
+        raise ConfigError("quantiles", "must be numbers between 0 and 1") from e
+    require(len(set(levels)) == len(levels), "quantiles", "must be distinct")
+    return tuple(sorted({*levels, 0.5}))
+
+
+def _shape(typical: int, horizon: int, seasons: Sequence[int], given: Mapping[str, Any]) -> dict[str, int]:
+    """Choose context length and segment together, because the one must be a multiple of the other."""
+    if "context_length" in given:
+        context = given["context_length"]
+        segment = given.get("segment", _divisor(gcd(context, seasons[0] if seasons else 1), context))
+        return {"context_length": context, "segment": segment}
+    wanted = min(_wanted_context(horizon, seasons), LONGEST_DEFAULT_CONTEXT)
+    # a third of the history at most, so that windows differ from each other
+    room = max((typical - 2 * horizon) // 3, 4)
+    season = next(
+        (m for m in reversed(list(seasons)) if 2 * m <= min(wanted, room)), seasons[0] if seasons else 1
+    )
+    context = max(min(wanted, room) // season, 2 if seasons else 4) * season
+    context = min(context, MAX_CONTEXT // season * season) if season <= MAX_CONTEXT else MAX_CONTEXT
+    segment = given.get("segment", _divisor(seasons[0] if seasons else 1, context))
+    return {
+        "context_length": ceil(context / segment) * segment if segment >= 1 else context,
+        "segment": segment,
+    }
+
+
+def _wanted_context(horizon: int, seasons: Sequence[int]) -> int:
+    if not seasons:
+        return max(12, min(3 * horizon, 96))
+    short, long = seasons[0], seasons[-1]
+    return max(2 * long, (8 if short < 12 else 4) * short, 2 * ceil(horizon / short) * short)
+
+
+def _divisor(season: int, context: int) -> int:
+    """Return the largest divisor of the season that leaves the recurrence six steps or more."""
+    highest = max(1, min(LONGEST_SEGMENT, context // 6))
+    return max(d for d in range(1, highest + 1) if season % d == 0 and context % d == 0)
+
+
+def _training(amount: int, horizon: int, lengths: Sequence[int], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Choose the number of steps from the amount of data; epochs set by hand are run to their end."""
+    batch = given.get("batch_size", 64 if amount < 50_000 else 128)
+    alone = not any(length >= shortest_context(horizon, length) + 2 * horizon for length in lengths)
+    steps = 12 if amount < 2_000 else 25 if amount < 10_000 else 40
+    chosen = {
+        "epochs": 5 if alone else 20,
+        "steps_per_epoch": steps,
+        "batch_size": batch,
+        "patience": None if "epochs" in given else 7,
+        "learning_rate": 3e-3,
+    }
+    return {**chosen, **given}

@@ -1,0 +1,188 @@
+"""Exporting a model: an ONNX graph, weights, golden vectors and a manifest. onnx is used here alone."""
+
+import contextlib
+import hashlib
+import io
+import json
+import logging
+import warnings
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import save_file
+from safetensors.torch import load_file
+from safetensors.torch import save_file as save_tensors
+
+from models.checkpoint import CheckpointError, read_header
+from models.config import Config, ConfigError
+from models.fitted import Fitted, runner_of
+from models.golden import golden_batch
+from models.network import Network
+from models.windows import Batch
+
+FORMAT = "gatecast.model.1"
+WEIGHTS, GRAPH, GOLDEN, MANIFEST = "weights.safetensors", "graph.onnx", "golden.safetensors", "manifest.json"
+TOLERANCE = 1e-4
+"""Largest difference between graph and torch, in units of a window's scale"""
+LARGEST_BATCH = 1 << 20
+
+
+class ExportError(RuntimeError):
+    """The network could not be written as a graph that gives its own answers."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """What lies in a model's folder."""
+
+    format: str
+    config: dict[str, Any]
+    """`Config.to_dict()`"""
+    inputs: dict[str, list[str | int]]
+    """name -> shape; `batch` is free"""
+    outputs: dict[str, list[str | int]]
+    tolerance: float
+    """largest difference from the golden vectors, in units of `golden/scale`"""
+    sha256: dict[str, str]
+    """file -> digest"""
+    versions: dict[str, str]
+    """package -> version that wrote the folder"""
+
+
+def export(fitted: Fitted, folder: Path) -> Manifest:
+    """Write weights, graph, golden vectors and manifest into `folder`, the manifest last.
+
+    Raises ExportError where ONNX Runtime and torch differ by more than `TOLERANCE`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    network, config = fitted.network.cpu().eval(), fitted.config
+    header = {"format": FORMAT, "config": json.dumps(config.to_dict())}
+    save_tensors({name: t.contiguous() for name, t in network.state_dict().items()}, folder / WEIGHTS, header)
+    batch = golden_batch(config)
+    _write_graph(network, batch, folder / GRAPH)
+    expected, scale = _expected(network, batch)
+    verify(folder / GRAPH, batch, expected, scale)
+    golden = {"y": batch["y"], "calendar": batch["calendar"], "quantiles": expected, "scale": scale}
+    save_file(golden, folder / GOLDEN, metadata={"format": FORMAT})
+    manifest = _manifest(config, folder)
+    (folder / MANIFEST).write_text(json.dumps(asdict(manifest), indent=2) + "\n")
+    return manifest
+
+
+def load_weights(folder: Path) -> Network:
+    """Return the network of an exported folder, in evaluation mode. Raises CheckpointError."""
+    header = read_header(folder / WEIGHTS)
+    if header.get("format") != FORMAT:
+        raise CheckpointError(f"{WEIGHTS} is not of the format {FORMAT}")
+    try:
+        network = Network(Config.from_dict(json.loads(header["config"])))
+        network.load_state_dict(load_file(folder / WEIGHTS))
+    except (ConfigError, KeyError, ValueError, RuntimeError, SafetensorError) as e:
+        raise CheckpointError(f"{WEIGHTS} does not fit its own configuration ({e})") from e
+    return network.eval()
+
+
+def verify(
+    graph: Path,
+    batch: Batch,
+    expected: NDArray[np.float64],
+    scale: NDArray[np.float64],
+    tolerance: float = TOLERANCE,
+) -> float:
+    """Run the graph on all windows at once, in pairs and one by one; return the largest difference.
+
+    Args:
+        expected: (B, H, Q) quantiles; scale: (B,) units of each window.
+
+    Raises ExportError above `tolerance`.
+    """
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    worst = 0.0
+    for size in (len(scale), 2, 1):
+        for at in range(0, len(scale), size):
+            part = slice(at, at + size)
+            (found,) = session.run(None, {"y": batch["y"][part], "calendar": batch["calendar"][part]})
+            difference = np.abs(found - expected[part]) / scale[part, None, None]
+            worst = max(worst, float(np.nan_to_num(difference, nan=np.inf).max()))
+    if worst > tolerance:
+        raise ExportError(
+            f"the graph differs from the network by {worst:.2g} scales; {tolerance:g} is allowed"
+        )
+    return worst
+
+
+def _expected(network: Network, batch: Batch) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    with torch.inference_mode():
+        context = network.normalise(torch.from_numpy(batch["y"]))
+    return runner_of(network)(batch["y"], batch["calendar"]), context.scale[:, 0].numpy()
+
+
+def _write_graph(network: Network, batch: Batch, path: Path) -> None:
+    free = torch.export.Dim("batch", min=1, max=LARGEST_BATCH)
+    inputs = (torch.from_numpy(batch["y"]), torch.from_numpy(batch["calendar"]))
+    with _quiet():
+        try:
+            program = torch.onnx.export(
+                network,
+                inputs,
+                dynamo=True,
+                verbose=False,
+                dynamic_shapes=({0: free}, {0: free}),
+                input_names=["y", "calendar"],
+                output_names=["quantiles"],
+            )
+        except Exception as e:  # the exporter raises a dozen kinds, and all of them mean the same here
+            raise ExportError(
+                f"the network cannot be written as an ONNX graph ({type(e).__name__}: {e})"
+            ) from e
+        if program is None:
+            raise ExportError("the exporter returned no graph")
+        model = program.model_proto
+    for node in model.graph.node:
+        del node.metadata_props[:]  # paths and stack traces of the machine that trained
+        node.doc_string = ""
+    onnx.checker.check_model(model)
+    onnx.save_model(model, path)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence the exporter: it warns of its own deprecations and prints its progress."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.__trace", "onnxscript", "onnx_ir")]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
+
+
+def _manifest(config: Config, folder: Path) -> Manifest:
+    total = config.network.context_length + config.horizon
+    return Manifest(
+        format=FORMAT,
+        config=config.to_dict(),
+        inputs={"y": ["batch", config.network.context_length], "calendar": ["batch", total, 4]},
+        outputs={"quantiles": ["batch", config.horizon, len(config.quantiles)]},
+        tolerance=TOLERANCE,
+        sha256={
+            name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
+            for name in (WEIGHTS, GRAPH, GOLDEN)
+        },
+        versions={name: version(name) for name in ("torch", "onnx", "onnxruntime", "numpy")},
+    )

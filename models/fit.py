@@ -1,0 +1,228 @@
+"""Training a model: select on the fit span, score on the gate, refit on everything.
+
+Phase `select` trains on the fit span and lets the selection span decide how many steps are kept; the gate is
+then forecast once. Phase `refit` trains a fresh network from the same seed on everything for that number of
+steps, with the schedule that was selected. A run can stop after any epoch and go on from its checkpoint to
+the same bits on the same CPU and number of threads. Torch's global generator, which dropout draws from, is
+seeded inside and put back afterwards.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from models.backtest import GateSpan, Windows, cut_windows, score, score_season_naive
+from models.calibration import residual_quantiles
+from models.checkpoint import Checkpoint, CheckpointError
+from models.config import Config, ConfigError
+from models.fitted import Fitted, runner_of
+from models.network import Network
+from models.optimise import Arrays, Hooks, Learner, select, train
+from models.phase import REFIT, SELECT, PhaseState, ProgressMeter
+from models.preflight import TrainingDataError, fingerprint, trainable
+from models.report import Progress, Report
+from models.sampling import WindowPool, fixed_batch, window_pool
+from models.spans import plan_spans
+from models.windows import Panel
+
+__all__ = ["Fitted", "Progress", "Report", "TrainingDataError", "fit", "runner_of"]
+
+Selected = dict[str, Any]
+"""What the select phase leaves to the refit, plain JSON: `state`, `metrics`, and the `gate`'s stamps"""
+
+
+def fit(
+    panel: Panel,
+    config: Config,
+    *,
+    on_progress: Callable[[Progress], None] | None = None,
+    save_checkpoint: Callable[[Checkpoint], None] | None = None,
+    resume: Checkpoint | None = None,
+) -> Fitted:
+    """Train a model on every series of the panel that is long enough.
+
+    Args:
+        on_progress: called about once a second and after every epoch.
+        save_checkpoint: called after every epoch; the caller may skip some.
+        resume: where an earlier run of the same configuration and data stopped.
+
+    Raises TrainingDataError for data that cannot be trained on, CheckpointError for a foreign checkpoint.
+    """
+    kept = trainable(panel)
+    device = _device(config.training.device)
+    meter = ProgressMeter(on_progress, config.training.steps_per_epoch)
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        run = _Run(kept, config, device, meter, save_checkpoint)
+        network = run.train(resume)
+    warnings = ["short_series"] if len(kept.series) < len(panel.series) else []
+    return Fitted(config, network, _report(run, warnings))
+
+
+class _Run:
+    """One call of `fit`: the two phases and what passes between them."""
+
+    def __init__(
+        self,
+        panel: Panel,
+        config: Config,
+        device: torch.device,
+        meter: ProgressMeter,
+        save_checkpoint: Callable[[Checkpoint], None] | None,
+    ) -> None:
+        self.panel, self.config, self.device = panel, config, device
+        self.meter, self.save_checkpoint = meter, save_checkpoint
+        self.spans = plan_spans(panel, config)
+        self.fingerprint = fingerprint(panel)
+        self.selected: Selected = {}
+        self.residuals: Arrays = {}
+        self.recoveries = 0
+
+    def train(self, resume: Checkpoint | None) -> Network:
+        """Run both phases, or what a checkpoint left of them, and return the network to publish."""
+        if resume is not None:
+            self._adopt(resume)
+        selection = self._windows([s.selection for s in self.spans])
+        pool = self._pool([s.fit_end for s in self.spans])
+        if not self.selected and selection is not None and pool is not None:
+            self._select(pool, selection, resume)
+        everything = self._pool([s.end for s in self.spans])
+        if everything is None:
+            raise TrainingDataError(
+                "too_short", "no series has an observed value after enough history to learn from"
+            )
+        return self._refit(everything, resume)
+
+    def _select(self, pool: WindowPool, selection: Windows, resume: Checkpoint | None) -> None:
+        """Train on the fit span, choose the number of steps, measure residuals, and score the gate."""
+        learner = Learner(self.config, self.device)
+        state, best = self._start(learner, SELECT, self._planned_steps, resume)
+        fixed = fixed_batch(selection.series, selection.origins, self.config, self.device)
+        learner.load_weights(train(learner, pool, fixed, state, best, self._hooks()))
+        self.residuals = {"residuals": residual_quantiles(learner.network, fixed, self.config)}
+        self._calibrate(learner.network)
+        gate = self._windows([s.gate for s in self.spans])
+        self.selected = {
+            "state": state.record(),
+            "metrics": self._scores(learner.network, selection, gate),
+            "gate": _stamps(gate) if gate is not None else None,
+        }
+
+    def _refit(self, pool: WindowPool, resume: Checkpoint | None) -> Network:
+        """Train a fresh network on everything for the selected number of steps."""
+        learner = Learner(self.config, self.device)
+        chosen = PhaseState(**self.selected["state"]) if self.selected else None
+        total = chosen.total_steps if chosen else self._planned_steps
+        state, _ = self._start(learner, REFIT, total, resume)
+        if chosen is not None:
+            state.stop_step, state.budgeted = chosen.best_step, True
+        train(learner, pool, None, state, {}, self._hooks())
+        self.recoveries = state.recoveries
+        if not self.selected:
+            self.selected = {"state": state.record(), "metrics": {}, "gate": None}
+        self._calibrate(learner.network)
+        return learner.network.eval()
+
+    def _calibrate(self, network: Network) -> None:
+        if self.residuals:
+            network.residuals.copy_(torch.from_numpy(self.residuals["residuals"]))
+
+    def _scores(
+        self, network: Network, selection: Windows, gate: Windows | None
+    ) -> dict[str, dict[str, float]]:
+        """Score the gate, or the selection span where there is none, beside season-naive."""
+        name, windows = ("selection", selection) if gate is None else ("gate", gate)
+        levels, context = self.config.quantiles, self.config.network.context_length
+        return {
+            name: score(windows, runner_of(network), context_length=context, levels=levels),
+            "season_naive": score_season_naive(windows, self.panel, levels),
+        }
+
+    @property
+    def _planned_steps(self) -> int:
+        return self.config.training.epochs * self.config.training.steps_per_epoch
+
+    def _pool(self, ends: list[int]) -> WindowPool | None:
+        return window_pool(self.panel.series, ends, self.config, self.device)
+
+    def _windows(self, origins: list[tuple[int, ...]]) -> Windows | None:
+        """Return at most `max_windows` windows, evenly spread; None where nothing was observed in them."""
+        pairs = [
+            (one.id, origin)
+            for one, chosen in zip(self.panel.series, origins, strict=True)
+            for origin in chosen
+        ]
+        most = self.config.training.max_windows
+        if len(pairs) > most:
+            pairs = [pairs[k] for k in np.linspace(0, len(pairs) - 1, most).astype(int)]
+        chosen_by_id: dict[str, list[int]] = {}
+        for name, origin in pairs:
+            chosen_by_id.setdefault(name, []).append(origin)
+        windows = cut_windows(self.panel, chosen_by_id, self.config.horizon)
+        return windows if bool((~np.isnan(windows.actual)).any()) else None
+
+    def _adopt(self, resume: Checkpoint) -> None:
+        record = resume.record
+        if record.get("config") != self.config.to_dict() or record.get("data") != self.fingerprint:
+            raise CheckpointError("the checkpoint belongs to another configuration or to other data")
+        self.selected = record["selected"]
+        self.residuals = select(resume.arrays, "calibration/")
+
+    def _start(
+        self, learner: Learner, name: str, total: int, resume: Checkpoint | None
+    ) -> tuple[PhaseState, Arrays]:
+        """Return the phase's state and best weights, fresh or as the checkpoint left them."""
+        if resume is None or resume.record["state"]["name"] != name:
+            return PhaseState(name, total), {}
+        learner.load_arrays(resume.arrays)
+        return PhaseState(**resume.record["state"]), select(resume.arrays, "best/")
+
+    def _hooks(self) -> Hooks:
+        return Hooks(stepped=self.meter.stepped, epoch_end=self._epoch_end)
+
+    def _epoch_end(self, state: PhaseState, arrays: Arrays, best: Arrays) -> None:
+        self.meter.tell(state, state.train[-1])
+        if self.save_checkpoint is None:
+            return
+        record = {
+            "config": self.config.to_dict(),
+            "data": self.fingerprint,
+            "state": state.record(),
+            "selected": self.selected,
+        }
+        extra = {f"best/{name}": value for name, value in best.items()}
+        extra |= {f"calibration/{name}": value for name, value in self.residuals.items()}
+        self.save_checkpoint(Checkpoint(record, arrays | extra))
+
+
+def _report(run: _Run, warnings: list[str]) -> Report:
+    state = PhaseState(**run.selected["state"])
+    gate = run.selected["gate"]
+    origins = {name: tuple(stamps) for name, stamps in (gate or {}).items()}
+    warnings += [] if gate else ["ungated"]
+    warnings += ["recovered"] if state.recoveries or run.recoveries else []
+    seconds = run.meter.seconds
+    return Report(
+        loss_curve={"train": state.train, "val": state.val},
+        metrics=run.selected["metrics"],
+        selected_steps=state.best_step or state.step,
+        epochs_trained=state.epoch,
+        gate=GateSpan(horizon=run.config.horizon, origins=origins) if gate else None,
+        warnings=warnings,
+        seconds=seconds,
+        windows_per_second=run.meter.steps * run.config.training.batch_size / max(seconds, 1e-9),
+    )
+
+
+def _stamps(windows: Windows) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for one, origin in zip(windows.series, windows.origins.tolist(), strict=True):
+        found.setdefault(one.id, []).append(int(one.stamps(origin, origin + 1)[0]))
+    return found
+
+
+def _device(wanted: str) -> torch.device:
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("training.device", "must be auto or cpu: this machine has no CUDA device")
+    return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")

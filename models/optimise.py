@@ -1,0 +1,228 @@
+"""The training loop: one phase of steps on a pool of windows, resumable after every epoch."""
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.config import Config
+from models.losses import LOSSES
+from models.network import Network
+from models.phase import PhaseState
+from models.preflight import TrainingDataError
+from models.sampling import TensorBatch, WindowPool
+
+Arrays = dict[str, NDArray[Any]]
+
+WARMUP = 0.15
+LAST_RATE = 0.02
+LARGEST_TARGET = 30.0
+"""Targets are clipped to this many scales: a jump after a flat context must not outweigh other windows."""
+RECOVERIES = 4
+RECOVERY_RATE = 0.3
+MEASURED_STEPS = 10
+SCORED_AT_ONCE = 512
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What the loop tells its caller."""
+
+    stepped: Callable[[PhaseState, float], None]
+    """called after each step with the running mean of the epoch's loss"""
+    epoch_end: Callable[[PhaseState, Arrays, Arrays], None]
+    """called with the learner's arrays and the best weights"""
+
+
+def learning_rate(step: int, total: int, peak: float) -> float:
+    """One cycle: a linear rise over the first steps, then a cosine down to a fiftieth of the peak."""
+    rise = max(1, min(round(WARMUP * total), 100))
+    if step < rise:
+        return peak * (step + 1) / rise
+    share = min(1.0, (step - rise) / max(1, total - rise))
+    return peak * (LAST_RATE + (1 - LAST_RATE) * 0.5 * (1 + math.cos(math.pi * share)))
+
+
+class Learner:
+    """A network in training with everything that its next step depends on."""
+
+    def __init__(self, config: Config, device: torch.device) -> None:
+        """Build the network from the seed. Sets torch's global generator, which dropout draws from."""
+        training = config.training
+        self.config, self.device = config, device
+        torch.manual_seed(training.seed)
+        self.network = Network(config).to(device)
+        kind = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[training.optimizer]
+        self.optimizer = kind(
+            self.network.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay
+        )
+        self.generator = torch.Generator().manual_seed(training.seed)
+        self.levels = torch.tensor(config.quantiles, dtype=torch.float32, device=device)
+
+    def loss(self, batch: TensorBatch) -> Tensor:
+        """Return the mean loss of a batch in scaled units."""
+        context, quantiles = self.network.scaled(batch["y"], batch["calendar"])
+        scaled = (batch["target"] - context.loc) / context.scale  # (B, H)
+        mask = ~torch.isnan(scaled)
+        target = torch.where(mask, scaled, 0.0).clip(-LARGEST_TARGET, LARGEST_TARGET).float()
+        return LOSSES[self.config.training.loss](quantiles, target, mask.float(), self.levels)
+
+    def step(self, pool: WindowPool, rate: float) -> float:
+        """Take one optimiser step and return its loss; a loss that is not finite changes nothing."""
+        self.network.train()
+        loss = self.loss(pool.draw(self.config.training.batch_size, self.generator))
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            return value
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.training.clip_norm)
+        self.optimizer.step()
+        return value
+
+    def score(self, batch: TensorBatch) -> float:
+        """Return the loss of fixed windows, without dropout."""
+        self.network.eval()
+        total, weight = 0.0, 0.0
+        with torch.no_grad():
+            for at in range(0, len(batch["y"]), SCORED_AT_ONCE):
+                part = slice(at, at + SCORED_AT_ONCE)
+                piece = TensorBatch(
+                    y=batch["y"][part], calendar=batch["calendar"][part], target=batch["target"][part]
+                )
+                observed = float((~torch.isnan(piece["target"])).sum())
+                total += float(self.loss(piece)) * observed
+                weight += observed
+        return total / max(weight, 1.0)
+
+    def weights(self) -> Arrays:
+        """Return a copy of the network's state."""
+        return {
+            name: value.detach().cpu().numpy().copy() for name, value in self.network.state_dict().items()
+        }
+
+    def load_weights(self, weights: Mapping[str, NDArray[Any]]) -> None:
+        """Load what `weights` returned; strict."""
+        self.network.load_state_dict(
+            {name: torch.from_numpy(value.copy()) for name, value in weights.items()}
+        )
+
+    def arrays(self) -> Arrays:
+        """Return a copy of weights, optimiser and generators: all that the next step depends on."""
+        found = {f"network/{name}": value for name, value in self.weights().items()}
+        for number, state in self.optimizer.state_dict()["state"].items():
+            for name, value in state.items():
+                found[f"optimizer/{number}/{name}"] = value.detach().cpu().numpy().copy()
+        found["rng/sampler"] = self.generator.get_state().numpy().copy()
+        found["rng/torch"] = torch.get_rng_state().numpy().copy()
+        if self.device.type == "cuda":
+            found["rng/cuda"] = torch.cuda.get_rng_state(self.device).numpy().copy()
+        return found
+
+    def load_arrays(self, arrays: Mapping[str, NDArray[Any]], *, generators: bool = True) -> None:
+        """Load what `arrays` returned; strict."""
+        self.load_weights(select(arrays, "network/"))
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, value in select(arrays, "optimizer/").items():
+            number, key = name.split("/")
+            state.setdefault(int(number), {})[key] = torch.from_numpy(np.array(value))
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})
+        if generators:
+            self.generator.set_state(torch.from_numpy(arrays["rng/sampler"].copy()))
+            torch.set_rng_state(torch.from_numpy(arrays["rng/torch"].copy()))
+            if self.device.type == "cuda" and "rng/cuda" in arrays:
+                torch.cuda.set_rng_state(torch.from_numpy(arrays["rng/cuda"].copy()), self.device)
+
+
+def select(arrays: Mapping[str, NDArray[Any]], prefix: str) -> Arrays:
+    """Return the arrays whose names begin with `prefix`, without it."""
+    return {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
+
+
+def train(
+    learner: Learner,
+    pool: WindowPool,
+    selection: TensorBatch | None,
+    state: PhaseState,
+    best: Arrays,
+    hooks: Hooks,
+) -> Arrays:
+    """Train to the last step or until patience ends; return the best weights, or the last ones."""
+    good = learner.arrays()
+    while not finished(state, learner.config):
+        loss = _epoch(learner, pool, state, hooks)
+        val = learner.score(selection) if selection is not None and math.isfinite(loss) else 0.0
+        if not math.isfinite(loss + val):
+            _recover(learner, state, good)
+            continue
+        state.epoch += 1
+        state.train.append(loss)
+        if selection is not None:
+            best = _judge(learner, state, val, best)
+        good = learner.arrays()
+        hooks.epoch_end(state, good, best)
+    return best if selection is not None and best else learner.weights()
+
+
+def finished(state: PhaseState, config: Config) -> bool:
+    """Return whether the phase is over."""
+    patience = config.training.patience
+    return state.step >= state.end_step or (patience is not None and state.stale >= patience)
+
+
+def _epoch(learner: Learner, pool: WindowPool, state: PhaseState, hooks: Hooks) -> float:
+    """Run one epoch and return its mean loss, NaN where it diverged."""
+    training = learner.config.training
+    started, total, done = time.monotonic(), 0.0, 0
+    end = min(state.step + training.steps_per_epoch, state.end_step)
+    while state.step < min(end, state.end_step):
+        rate = state.rate_factor * learning_rate(state.step, state.total_steps, training.learning_rate)
+        loss = learner.step(pool, rate)
+        if not math.isfinite(loss):
+            return math.nan
+        total, done = total + loss, done + 1
+        state.step += 1
+        if training.time_budget_s is not None and not state.budgeted and done == min(MEASURED_STEPS, end):
+            _apply_budget(state, training.time_budget_s, (time.monotonic() - started) / done)
+        hooks.stepped(state, total / done)
+    return total / max(done, 1)
+
+
+def _apply_budget(state: PhaseState, budget_s: float, seconds_a_step: float) -> None:
+    """Turn seconds into steps, once: half the budget for each phase, a tenth left for scoring."""
+    affordable = int(0.45 * budget_s / max(seconds_a_step, 1e-6))
+    state.total_steps = max(state.step, min(state.total_steps, affordable))
+    state.budgeted = True
+
+
+def _judge(learner: Learner, state: PhaseState, loss: float, best: Arrays) -> Arrays:
+    """Keep the weights if they are the best so far."""
+    state.val.append(loss)
+    if state.best_loss is None or loss < state.best_loss:
+        state.best_loss, state.best_step, state.stale = loss, state.step, 0
+        return learner.weights()
+    state.stale += 1
+    return best
+
+
+def _recover(learner: Learner, state: PhaseState, good: Arrays) -> None:
+    """Go back to the end of the last epoch with a lower rate; the windows drawn next are others."""
+    state.recoveries += 1
+    if state.recoveries > RECOVERIES:
+        raise TrainingDataError(
+            "diverged",
+            "training diverged again and again: the loss is not a finite number even at a low learning rate; "
+            "look for extreme values in the series, or set a lower learning_rate",
+        )
+    state.rate_factor *= RECOVERY_RATE
+    steps = learner.config.training.steps_per_epoch
+    state.step = state.epoch * steps
+    learner.load_arrays(good, generators=False)

@@ -1,0 +1,79 @@
+"""Reading user-written options into frozen dataclasses: every complaint names the field."""
+
+import dataclasses
+import math
+import types
+from collections.abc import Mapping
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+T = TypeVar("T")
+
+
+class ConfigError(ValueError):
+    """A field is unknown, ill-typed or contradictory; `field` names it, such as `network.segment`."""
+
+    def __init__(self, field: str, detail: str) -> None:
+        super().__init__(f"{field}: {detail}")
+        self.field = field
+        self.detail = detail
+
+
+def read(cls: type[T], options: Mapping[str, Any], prefix: str) -> T:
+    """Build the dataclass `cls` from plain JSON values. Raises ConfigError."""
+    return cls(**checked(cls, options, prefix))
+
+
+def checked(cls: type[Any], options: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    """Return `options` with each value coerced to its field's type. Raises ConfigError."""
+    if not isinstance(options, Mapping):
+        raise ConfigError(prefix, "must be an object of options")
+    hints = get_type_hints(cls)
+    known = {f.name for f in dataclasses.fields(cls)}
+    for name in options:
+        if name not in known:
+            raise ConfigError(
+                f"{prefix}.{name}", f"is not an option; choose among {', '.join(sorted(known))}"
+            )
+    return {name: _coerce(value, hints[name], f"{prefix}.{name}") for name, value in options.items()}
+
+
+def _coerce(value: Any, hint: Any, field: str) -> Any:
+    origin = get_origin(hint)
+    if origin is Literal:
+        if value not in get_args(hint) or not isinstance(value, str):
+            raise ConfigError(field, f"must be one of {', '.join(map(str, get_args(hint)))}, not {value!r}")
+        return value
+    if origin in (Union, types.UnionType):
+        if value is None:
+            return None
+        (inner,) = (a for a in get_args(hint) if a is not type(None))
+        return _coerce(value, inner, field)
+    if origin is tuple:
+        if isinstance(value, str) or not isinstance(value, list | tuple):
+            raise ConfigError(field, f"must be a list, not {value!r}")
+        return tuple(_coerce(v, get_args(hint)[0], field) for v in value)
+    return _plain(value, hint, field)
+
+
+def _plain(value: Any, hint: Any, field: str) -> Any:
+    if hint is bool and isinstance(value, bool):
+        return value
+    if hint is str and isinstance(value, str):
+        return value
+    if hint is int and isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if (
+        hint is float
+        and isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and math.isfinite(value)
+    ):
+        return float(value)
+    words = {bool: "true or false", str: "text", int: "a whole number", float: "a finite number"}
+    raise ConfigError(field, f"must be {words.get(hint, hint)}, not {value!r}")
+
+
+def require(condition: bool, field: str, detail: str) -> None:
+    """Raise ConfigError unless `condition` holds."""
+    if not condition:
+        raise ConfigError(field, detail)

@@ -1,0 +1,95 @@
+"""Counters of a training phase, and the progress that is told from them. Knows no torch."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from models.report import Progress
+
+SELECT, REFIT = "select", "refit"
+SELECT_SHARE, REFIT_SHARE = 0.5, 0.95
+"""Shares of the job after each phase; the rest is the export's"""
+TELL_SECONDS = 1.0
+
+
+@dataclass
+class PhaseState:
+    """Counters and curves of a phase; plain JSON values, so that a checkpoint holds them all."""
+
+    name: str
+    total_steps: int
+    """length of the learning-rate schedule"""
+    stop_step: int | None = None
+    """where the phase ends; None: at the end of the schedule"""
+    step: int = 0
+    epoch: int = 0
+    rate_factor: float = 1.0
+    """lowered after each recovery from divergence"""
+    recoveries: int = 0
+    budgeted: bool = False
+    """the time budget has been turned into `total_steps`"""
+    best_loss: float | None = None
+    best_step: int = 0
+    stale: int = 0
+    """epochs since the best"""
+    train: list[float] = field(default_factory=list)
+    val: list[float] = field(default_factory=list)
+
+    @property
+    def end_step(self) -> int:
+        """The last step of the phase."""
+        return self.total_steps if self.stop_step is None else min(self.stop_step, self.total_steps)
+
+    def record(self) -> dict[str, Any]:
+        """Return plain JSON values; `PhaseState(**record)` gives the same back."""
+        return asdict(self)
+
+
+class ProgressMeter:
+    """Turns counters into Progress, about once a second and after every epoch, its fraction never falling."""
+
+    def __init__(self, listener: Callable[[Progress], None] | None, steps_per_epoch: int) -> None:
+        self.listener, self.steps_per_epoch = listener, steps_per_epoch
+        self.started = self.told = time.monotonic()
+        self.steps, self.fraction = 0, 0.0
+        self.val_loss: float | None = None
+
+    def stepped(self, state: PhaseState, loss: float) -> None:
+        """Count a step, and tell of it if nothing was told for a second."""
+        self.steps += 1
+        if time.monotonic() - self.told >= TELL_SECONDS:
+            self.tell(state, loss)
+
+    def tell(self, state: PhaseState, loss: float) -> None:
+        """Tell where the phase stands."""
+        if self.listener is None:
+            return
+        self.told = time.monotonic()
+        self.val_loss = state.val[-1] if state.val else self.val_loss
+        self.fraction = max(self.fraction, _fraction(state))
+        ahead = state.end_step - state.step + (state.end_step if state.name == SELECT else 0)
+        self.listener(
+            Progress(
+                phase=state.name,
+                epoch=state.epoch,
+                epochs=math.ceil(state.end_step / self.steps_per_epoch),
+                fraction=self.fraction,
+                train_loss=loss,
+                val_loss=self.val_loss,
+                eta_s=ahead * self.seconds / self.steps if self.steps else None,
+            )
+        )
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the run began in this process."""
+        return time.monotonic() - self.started
+
+
+def _fraction(state: PhaseState) -> float:
+    """Return the share of the whole job; a refit that nothing was selected for is the whole job."""
+    done = state.step / max(state.end_step, 1)
+    low = 0.0 if state.name == SELECT or state.stop_step is None else SELECT_SHARE
+    return low + ((SELECT_SHARE if state.name == SELECT else REFIT_SHARE) - low) * done

@@ -1,0 +1,93 @@
+"""Prediction by any runner: torch, ONNX Runtime or a baseline. Knows no torch."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.timestamps import Stamps
+from models.windows import Series, assemble, observed_span
+
+Floats = NDArray[np.float64]
+Runner = Callable[[Floats, NDArray[np.int64]], Floats]
+"""(y (B, T), calendar (B, T + H, 4)) -> quantiles (B, H, Q) in original units"""
+
+BATCH = 1024
+
+
+@dataclass(frozen=True, eq=False)
+class Forecast:
+    """The forecast of one series."""
+
+    series_id: str
+    origin: int
+    """stamp of the last observed value, microseconds UTC"""
+    stamps: Stamps
+    """(H,) microseconds UTC"""
+    quantiles: Floats
+    """(H, Q) in original units, ascending along Q"""
+    levels: tuple[float, ...]
+    """(Q,)"""
+    yhat: Floats
+    """(H,) the median"""
+
+
+def predict(
+    series: Sequence[Series],
+    runner: Runner,
+    *,
+    context_length: int,
+    horizon: int,
+    levels: Sequence[float],
+    origins: Sequence[int] | None = None,
+) -> list[Forecast]:
+    """Forecast each series once.
+
+    Args:
+        context_length, horizon, levels: those of the model behind `runner`.
+        origins: positions in the series' `y`; by default each series' last observed value.
+    """
+    if origins is None:
+        origins = [observed_span(one.y)[1] - 1 for one in series]
+    values = run_windows(series, np.array(origins, np.int64), runner, context_length, horizon)
+    middle = interpolate_quantiles(values, levels, (0.5,))[..., 0]
+    return [
+        Forecast(
+            series_id=one.id,
+            origin=int(one.stamps(origin, origin + 1)[0]),
+            stamps=one.stamps(origin + 1, origin + 1 + horizon),
+            quantiles=values[row],
+            levels=tuple(levels),
+            yhat=middle[row],
+        )
+        for row, (one, origin) in enumerate(zip(series, origins, strict=True))
+    ]
+
+
+def run_windows(
+    series: Sequence[Series], origins: NDArray[np.int64], runner: Runner, context_length: int, horizon: int
+) -> Floats:
+    """Run windows in batches: series (B,), origins (B,) -> quantiles (B, H, Q)."""
+    parts = []
+    for at in range(0, len(series), BATCH):
+        chunk = slice(at, at + BATCH)
+        batch = assemble(series[chunk], origins[chunk], context_length, horizon)
+        parts.append(runner(batch["y"], batch["calendar"]))
+    return np.concatenate(parts)
+
+
+def interpolate_quantiles(values: Floats, trained: Sequence[float], requested: Sequence[float]) -> Floats:
+    """Interpolate between trained levels, (..., Q) -> (..., R). Raises ValueError outside of them."""
+    low, high = trained[0], trained[-1]
+    outside = [level for level in requested if not low <= level <= high]
+    if outside:
+        raise ValueError(f"quantile {outside[0]} is outside the trained range {low} to {high}")
+    right = np.searchsorted(np.asarray(trained), np.asarray(requested))
+    left = np.maximum(right - 1, 0)
+    span = np.asarray(trained)[right] - np.asarray(trained)[left]
+    weight = np.where(
+        span > 0, (np.asarray(requested) - np.asarray(trained)[left]) / np.where(span > 0, span, 1), 1
+    )
+    mixed: Floats = values[..., left] * (1 - weight) + values[..., right] * weight
+    return mixed

@@ -1,34 +1,34 @@
 """A forecast drawn with characters, for the terminal."""
 
 from collections.abc import Sequence
-from itertools import chain
 
 import plotext
 from rich.text import Text
 
 HEIGHT = 20
-TRUTH, FORECAST, INTERVAL = "orange+", "blue+", "gray"
+LEGEND = "▚ forecast   ░ 80 % interval   • what happened"
 
 
 def forecast_chart(
-    hours: Sequence[str],
+    stamps: Sequence[str],
     forecast: Sequence[float],
     lower: Sequence[float],
     upper: Sequence[float],
     truth: Sequence[float],
     width: int,
 ) -> Text:
-    """Draw forecast, interval and truth over whole days of hours; `hours` are ISO timestamps."""
+    """Draw hourly values; every argument holds one value an hour, and `stamps` begin at midnight."""
     figure = plotext.figure
     figure.clear.all()
     figure.canvas("default")
     figure.plot_size(width, HEIGHT)
-    steps = list(range(len(hours)))
-    ends = list(chain.from_iterable(zip(lower, upper, strict=True)))
-    for x, low, high in zip(steps, lower, upper, strict=True):
-        figure.draw(figure.signal([x, x], [low, high], marker="braille").lines())
-    figure.draw(figure.signal(steps, list(forecast)).lines().label("forecast"))
-    figure.draw(figure.signal(steps, list(truth)).lines().label("what happened"))
-    days = steps[::24]
-    figure.ruler("x").ticks(days, [hours[day][:10] for day in days])
+    figure.title(LEGEND)
+    hours = list(range(len(stamps)))
+    band = plotext.marker("░", "gray")
+    for hour, low, high in zip(hours, lower, upper, strict=True):
+        figure.draw(figure.signal([hour, hour], [low, high], marker=band).lines().density("full"))
+    figure.draw(figure.signal(hours, list(forecast), marker=plotext.marker("hd", "blue+")).lines())
+    figure.draw(figure.signal(hours, list(truth), marker=plotext.marker("•", "orange+")))
+    figure.ruler("x").ticks(hours[::24], [stamp[:10] for stamp in stamps[::24]])
+    figure.ruler("y").lim(min(0.0, *lower), None)
     return Text.from_ansi(figure.build().string())

@@ -90,6 +90,10 @@ class Client:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
         self._http.close()
 
     def import_csv(self, table: Path | bytes | IO[bytes], **options: str | bool | None) -> dict[str, Any]:

@@ -21,7 +21,9 @@ def configure(log_format: Literal["json", "console"], level: Level) -> None:
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
         if log_format == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
     )
     if log_format == "console":
         shared.pop()  # the console renders tracebacks itself
@@ -41,7 +43,7 @@ def configure(log_format: Literal["json", "console"], level: Level) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    for noisy in ("httpx", "httpcore", "fsspec", "alembic", "uvicorn.access"):
+    for noisy in ("httpx", "httpcore", "fsspec", "alembic", "dbos", "uvicorn.access", "uvicorn.error"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 

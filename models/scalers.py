@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 RELATIVE_FLOOR = 1e-6
-_TINY = 1e-300
+_TINY = 1e-30  # above the smallest float32, in which graphs store such constants
 
 Array = Any  # NDArray[float64] or torch.Tensor: the functions are generic over both
 Scaler = Callable[[Array, Array, Array], tuple[Array, Array]]

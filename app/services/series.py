@@ -51,8 +51,8 @@ def view(row: SeriesRow) -> dict[str, Any]:
         "labels": row.labels,
         "static": row.static,
         "version": row.version,
-        "first_ds": format_stamp(row.first_ds, row.timezone),
-        "last_ds": format_stamp(row.last_ds, row.timezone),
+        "first_ds": format_stamp(row.first_ts, row.timezone),
+        "last_ds": format_stamp(row.last_ts, row.timezone),
         "count": row.count,
     }
 

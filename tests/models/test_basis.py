@@ -7,7 +7,9 @@ from models.basis import basis_forecasts, mean_of_seasons, moved_season, season_
 from tests.models.examples import hourly
 
 
-@pytest.mark.parametrize(("length", "seasons"), [(336, (24, 168)), (48, (24,)), (24, (24,)), (40, (12,)), (12, ()), (2, ())])
+@pytest.mark.parametrize(
+    ("length", "seasons"), [(336, (24, 168)), (48, (24,)), (24, (24,)), (40, (12,)), (12, ()), (2, ())]
+)
 def test_columns_sum_to_one(length: int, seasons: tuple[int, ...]) -> None:
     names, maps = basis_forecasts(length, 31, seasons)
     assert maps.shape == (len(names), length, 31)

@@ -9,7 +9,10 @@ from models.checkpoint import Checkpoint, CheckpointError
 
 CHECKPOINT = Checkpoint(
     {"step": 3, "loss": [0.1, 1 / 3], "none": None},
-    {"w": np.random.default_rng(0).standard_normal((3, 4)).astype(np.float32), "rng": np.arange(5, dtype=np.uint8)},
+    {
+        "w": np.random.default_rng(0).standard_normal((3, 4)).astype(np.float32),
+        "rng": np.arange(5, dtype=np.uint8),
+    },
 )
 
 

@@ -26,9 +26,15 @@ def test_hourly_defaults_read_two_weeks_by_the_day() -> None:
 
 @pytest.mark.parametrize(
     ("options", "context", "segment"),
-    [({"context_length": 100}, 100, 4), ({"segment": 100}, 400, 100), ({"context_length": 90, "segment": 30}, 90, 30)],
+    [
+        ({"context_length": 100}, 100, 4),
+        ({"segment": 100}, 400, 100),
+        ({"context_length": 90, "segment": 30}, 90, 30),
+    ],
 )
-def test_context_and_segment_follow_each_other(options: dict[str, object], context: int, segment: int) -> None:
+def test_context_and_segment_follow_each_other(
+    options: dict[str, object], context: int, segment: int
+) -> None:
     network = choose("h", 24, (0.5,), [17_000], options).network
     assert (network.context_length, network.segment) == (context, segment)
 

@@ -12,7 +12,11 @@ TARGET = torch.tensor([[4.0, 0.0]])
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("quantile", 2 * (0.1 * 3 + 0.5 * 2 + 0.9 * 1 + 0.9 * 1 + 0.5 * 1 + 0.1 * 1) / 6), ("mae", 1.5), ("mse", 2.5)],
+    [
+        ("quantile", 2 * (0.1 * 3 + 0.5 * 2 + 0.9 * 1 + 0.9 * 1 + 0.5 * 1 + 0.1 * 1) / 6),
+        ("mae", 1.5),
+        ("mse", 2.5),
+    ],
 )
 def test_by_hand(name: str, expected: float) -> None:
     loss = LOSSES[name](QUANTILES, TARGET, torch.ones(1, 2), LEVELS)

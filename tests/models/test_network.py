@@ -147,7 +147,14 @@ def test_nothing_after_the_origin_is_seen() -> None:
     grid = Grid(parse_frequency("h"), "UTC", 0)
     length = network.config.network.context_length
     forecasts = [
-        predict([Series("a", v, grid)], runner_of(network), context_length=length, horizon=24, levels=LEVELS, origins=[499])
+        predict(
+            [Series("a", v, grid)],
+            runner_of(network),
+            context_length=length,
+            horizon=24,
+            levels=LEVELS,
+            origins=[499],
+        )
         for v in (y, changed)
     ]
     np.testing.assert_array_equal(forecasts[0][0].quantiles, forecasts[1][0].quantiles)

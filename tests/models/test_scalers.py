@@ -17,7 +17,12 @@ def scale(name: str, y: list[float]) -> tuple[float, float]:
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("standard", (2.0, 1.0)), ("mean_abs", (0.0, 2.0)), ("recent", (2.6, (1 + 0.36) ** 0.5)), ("none", (0.0, 1.0))],
+    [
+        ("standard", (2.0, 1.0)),
+        ("mean_abs", (0.0, 2.0)),
+        ("recent", (2.6, (1 + 0.36) ** 0.5)),
+        ("none", (0.0, 1.0)),
+    ],
 )
 def test_by_hand_and_blind_to_gaps(name: str, expected: tuple[float, float]) -> None:
     assert scale(name, [1.0, np.nan, 3.0]) == pytest.approx(expected)

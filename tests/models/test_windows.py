@@ -22,14 +22,18 @@ def test_short_history_is_padded_on_the_left() -> None:
     assert batch["calendar"].shape == (2, 6, 4)
 
 
-@pytest.mark.parametrize(("freq", "timezone"), [("h", "UTC"), ("h", "Europe/Berlin"), ("D", "America/New_York"), ("MS", "UTC")])
+@pytest.mark.parametrize(
+    ("freq", "timezone"), [("h", "UTC"), ("h", "Europe/Berlin"), ("D", "America/New_York"), ("MS", "UTC")]
+)
 def test_calendar_is_that_of_the_stamps(freq: str, timezone: str) -> None:
     panel = Panel.from_arrays({"a": np.arange(90.0), "b": np.arange(90.0)}, freq, "2024-02-01", timezone)
     origins = np.array([80, 80, 9, 89])
     series = [panel.series[k] for k in (0, 1, 1, 0)]
     found = assemble(series, origins, 5, 3)["calendar"]
     for row, (one, origin) in enumerate(zip(series, origins.tolist(), strict=True)):
-        np.testing.assert_array_equal(found[row], calendar_features(one.stamps(origin - 4, origin + 4), timezone))
+        np.testing.assert_array_equal(
+            found[row], calendar_features(one.stamps(origin - 4, origin + 4), timezone)
+        )
 
 
 def test_windows_of_series_with_other_anchors_share_stamps() -> None:

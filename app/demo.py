@@ -25,6 +25,8 @@ HIDDEN_FROM = "2012-12-14T00:00:00"
 """A Friday. Not the file's end: that is Christmas and New Year, and the network knows no holidays."""
 HIDDEN_HOURS = 3 * DAY
 LEVELS = (0.1, 0.9)
+TRAINING_SECONDS = 120
+"""at most; two idle cores need about half of it"""
 CHART_WIDTH = 100
 TABLE_STEP = 6
 """hours between the rows of the table"""
@@ -109,9 +111,7 @@ def show(client: Client, data: DataSet, console: Console) -> Scores:
         f"imported {report['rows']:,} hours of bike rentals up to {data.known[-1][0]}; "
         f"the {HIDDEN_HOURS} hours after it stay hidden"
     )
-    job = follow(client, client.train(MODEL, {"ids": [SERIES]}, HIDDEN_HOURS, promote="always"), errors())
-    version = finished(job)
-    console.print(f"trained {MODEL}@{version}")
+    version = train(client, console)
     (one,) = client.forecast(f"{MODEL}@{version}", [SERIES], quantiles=LEVELS)["forecasts"]
     if one["status"] != "ok":
         raise ClientError("The forecast failed", one["error"]["detail"], one["error"]["code"])
@@ -122,6 +122,19 @@ def show(client: Client, data: DataSet, console: Console) -> Scores:
     console.print(forecast_chart(one["ds"], one["yhat"], lower, upper, data.truth, width))
     console.print(verdict(scores))
     return scores
+
+
+def train(client: Client, console: Console) -> int:
+    """Train on the known hours and return the version. Raises ClientError."""
+    job = client.train(MODEL, {"ids": [SERIES]}, HIDDEN_HOURS, training={"time_budget_s": TRAINING_SECONDS})
+    version = finished(follow(client, job, errors()))
+    metrics = client.version(MODEL, version)["metrics"]
+    if metrics["gate"]:
+        console.print(
+            f"trained {MODEL}@{version}: mean absolute error {metrics['gate']['mae']:.1f} on the last known "
+            f"weeks, held back for it; season-naive {metrics['season_naive']['mae']:.1f}"
+        )
+    return version
 
 
 def score(data: DataSet, one: dict[str, Any]) -> Scores:

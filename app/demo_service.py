@@ -102,7 +102,7 @@ class DemoService:
 
 
 def environment(given: Mapping[str, str], folder: Path, port: int) -> dict[str, str]:
-    """Return the child's environment: no setting of a real deployment reaches it, least of all its database."""
+    """Return the environment without the settings of a real deployment, least of all its database."""
     kept = {name: value for name, value in given.items() if not name.startswith("GATECAST_")}
     return kept | {"GATECAST_DATA_DIR": str(folder), "GATECAST_PORT": str(port), "GATECAST_HOST": HOST}
 

@@ -18,15 +18,16 @@ _CALENDAR = (
 def infer_frequency(stamps: Stamps, timezone: str) -> Frequency:
     """Return the frequency of distinct ascending UTC microseconds (N,), N >= 3; gaps are allowed.
 
-    Steps below a day: the commonest difference must divide all others. Otherwise the longest calendar
-    frequency whose grid holds every stamp. Raises FrequencyError where none does.
+    Steps below a day: the commonest difference, where nine tenths of the stamps share one grid of it; the
+    others are then off that grid. Otherwise the longest calendar frequency whose grid holds every stamp.
+    Raises FrequencyError where none does.
     """
     if len(stamps) < 3:
         raise FrequencyError("a frequency cannot be inferred from fewer than three timestamps; name it with freq=")
     steps = np.diff(stamps)
     values, counts = np.unique(steps, return_counts=True)
     common = int(values[np.argmax(counts)])
-    if SECOND <= common < 23 * DAY // 24 and not (steps % common).any():
+    if SECOND <= common < 23 * DAY // 24 and _share_of_one_phase(stamps, common) >= 0.9:
         return parse_frequency(_tick_alias(common))
     for alias in _CALENDAR:
         frequency = parse_frequency(alias)
@@ -34,6 +35,11 @@ def infer_frequency(stamps: Stamps, timezone: str) -> Frequency:
         if frequency.approximate_us < common * 1.5 and _holds(frequency, stamps, timezone):
             return frequency
     raise FrequencyError("the timestamps follow no frequency that could be inferred; name it with freq=")
+
+
+def _share_of_one_phase(stamps: Stamps, step: int) -> float:
+    _, counts = np.unique(stamps % step, return_counts=True)
+    return float(counts.max() / len(stamps))
 
 
 def _tick_alias(step: int) -> str:

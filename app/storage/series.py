@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Select, delete, select, update
+from sqlalchemy import Select, delete, exists, func, select, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
@@ -58,7 +58,8 @@ def _labelled(session: Session, query: Select[Any], labels: Mapping[str, str]) -
     if labels and session.get_bind().dialect.name == "postgresql":
         return query.where(SeriesRow.labels.cast(JSONB).contains(dict(labels)))
     for key, value in labels.items():
-        query = query.where(SeriesRow.labels[key].as_string() == value)
+        pair = func.json_each(SeriesRow.labels).table_valued("key", "value")
+        query = query.where(exists().select_from(pair).where(pair.c.key == key, pair.c.value == value))
     return query
 
 

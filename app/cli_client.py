@@ -16,9 +16,7 @@ INTERRUPTED = 130
 """exit status after Ctrl-C"""
 
 Url = Annotated[str, typer.Option("--url", envvar="GATECAST_URL", help="Address of the service.")]
-Key = Annotated[
-    str | None, typer.Option("--key", envvar="GATECAST_KEY", help="Key, where the service wants one.")
-]
+Key = Annotated[str | None, typer.Option("--key", envvar="GATECAST_KEY", help="Key, where the service wants one.")]
 SeriesIds = Annotated[list[str] | None, typer.Option("--series", help="A series' id; repeat it for more.")]
 Quantiles = Annotated[str | None, typer.Option(help="Levels between 0 and 1, such as 0.1,0.5,0.9.")]
 
@@ -34,12 +32,8 @@ def import_table(
     file: Annotated[
         Path, typer.Argument(exists=True, dir_okay=False, help="CSV with unique_id, ds, y; may be gzipped.")
     ],
-    freq: Annotated[
-        str | None, typer.Option(help="Step of new series, such as h or D; inferred if absent.")
-    ] = None,
-    ds_start: Annotated[
-        str | None, typer.Option(help="Timestamp of step 0 where ds holds whole numbers.")
-    ] = None,
+    freq: Annotated[str | None, typer.Option(help="Step of new series, such as h or D; inferred if absent.")] = None,
+    ds_start: Annotated[str | None, typer.Option(help="Timestamp of step 0 where ds holds whole numbers.")] = None,
     on_error: Annotated[Literal["abort", "skip"], typer.Option(help="What a bad row does.")] = "abort",
     on_duplicate: Annotated[
         Literal["error", "last", "mean"], typer.Option(help="What a repeated timestamp does.")
@@ -79,9 +73,7 @@ def train(
     model: Annotated[str, typer.Argument(help="Name of the model; a new version of it is made.")],
     horizon: Annotated[int, typer.Option(min=1, help="Steps to predict.")],
     series: SeriesIds = None,
-    label: Annotated[
-        list[str] | None, typer.Option(help="Series with this label, key:value; all must hold.")
-    ] = None,
+    label: Annotated[list[str] | None, typer.Option(help="Series with this label, key:value; all must hold.")] = None,
     all_series: Annotated[bool, typer.Option("--all", help="Every series.")] = False,
     quantiles: Quantiles = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the data; chosen if absent.")] = None,
@@ -98,9 +90,7 @@ def train(
     budget = {"epochs": epochs, "time_budget_s": time_budget}
     training = {name: value for name, value in budget.items() if value is not None}
     with reporting(), Client(url, key) as client:
-        job = client.train(
-            model, selector, horizon, quantiles=levels, training=training or None, promote=promote
-        )
+        job = client.train(model, selector, horizon, quantiles=levels, training=training or None, promote=promote)
         try:
             job = follow(client, job, errors())
         except KeyboardInterrupt:

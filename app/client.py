@@ -72,24 +72,23 @@ class Client:
         self.url = url.rstrip("/")
         headers = {"authorization": f"Bearer {key}"} if key else {}
         try:
+            address = httpx2.URL(self.url)
+            if address.scheme not in {"http", "https"} or not address.host:
+                raise ValueError(f"{url!r} is not like {DEFAULT_URL}")
             self._http = httpx2.Client(
-                base_url=self.url,
+                base_url=address,
                 headers=headers,
                 timeout=httpx2.Timeout(60, connect=5),
                 # a proxy named in the environment is not asked for an address on this machine
-                trust_env=httpx2.URL(self.url).host not in LOOPBACK,
+                trust_env=address.host not in LOOPBACK,
             )
-        except (httpx2.InvalidURL, ValueError, UnicodeError) as e:
-            raise ClientError(
-                "Unusable address or key", str(e), "unreachable", "check --url and --key"
-            ) from e
+        except (httpx2.InvalidURL, ValueError) as e:
+            raise ClientError("Unusable address or key", str(e), "unreachable", "check --url and --key") from e
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
     def close(self) -> None:

@@ -25,8 +25,6 @@ HIDDEN_FROM = "2012-12-14T00:00:00"
 """A Friday. Not the file's end: that is Christmas and New Year, and the network knows no holidays."""
 HIDDEN_HOURS = 3 * DAY
 LEVELS = (0.1, 0.9)
-TRAINING_SECONDS = 120
-"""at most; two idle cores need about half of it"""
 CHART_WIDTH = 100
 TABLE_STEP = 6
 """hours between the rows of the table"""
@@ -126,7 +124,7 @@ def show(client: Client, data: DataSet, console: Console) -> Scores:
 
 def train(client: Client, console: Console) -> int:
     """Train on the known hours and return the version. Raises ClientError."""
-    job = client.train(MODEL, {"ids": [SERIES]}, HIDDEN_HOURS, training={"time_budget_s": TRAINING_SECONDS})
+    job = client.train(MODEL, {"ids": [SERIES]}, HIDDEN_HOURS)
     version = finished(follow(client, job, errors()))
     metrics = client.version(MODEL, version)["metrics"]
     if metrics["gate"]:

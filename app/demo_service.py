@@ -8,13 +8,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
 
 from app.client import Client, ClientError
 
+PROGRAM = (sys.executable, "-m", "app.cli")
 HOST = "127.0.0.1"
 USUAL_PORT = 8000
 START_SECONDS = 60
@@ -28,7 +29,8 @@ class DemoService:
     Raises ClientError where it does not become ready.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, program: Sequence[str] = PROGRAM) -> None:
+        self.program = program
         self.folder = folder.resolve()
         self.log = self.folder / "service.log"
         self.port = free_port()
@@ -46,9 +48,7 @@ class DemoService:
             raise
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.stop()
 
     def wait(self) -> int:
@@ -63,7 +63,7 @@ class DemoService:
     def _start(self) -> subprocess.Popen[bytes]:
         with self.log.open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", "app.cli", "up", "--host", HOST, "--port", str(self.port)],
+                [*self.program, "up", "--host", HOST, "--port", str(self.port)],
                 env=environment(os.environ, self.folder, self.port),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -77,11 +77,7 @@ class DemoService:
         while not self.client.ready():
             status = self._process.poll()
             if status is not None or time.monotonic() > until:
-                why = (
-                    f"not ready after {START_SECONDS} s"
-                    if status is None
-                    else f"it ended with status {status}"
-                )
+                why = f"not ready after {START_SECONDS} s" if status is None else f"it ended with status {status}"
                 raise ClientError("The service did not start", why, "not_started", f"its log is {self.log}")
             time.sleep(0.2)
 

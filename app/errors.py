@@ -79,7 +79,12 @@ class ServiceError(Exception):
     title = "Internal error"
 
     def __init__(
-        self, code: ErrorCode, detail: str, *, errors: Sequence[FieldError] = (), headers: dict[str, str] | None = None
+        self,
+        code: ErrorCode,
+        detail: str,
+        *,
+        errors: Sequence[FieldError] = (),
+        headers: dict[str, str] | None = None,
     ) -> None:
         super().__init__(detail)
         self.code = code

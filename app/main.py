@@ -91,7 +91,7 @@ def _observe(registry: CollectorRegistry, cache: ModelCache) -> None:
     """Put the process and the model cache into the metrics."""
 
     class CacheCollector(Collector):
-        def collect(self) -> list[GaugeMetricFamily | CounterMetricFamily]:  # type: ignore[override]
+        def collect(self) -> list[GaugeMetricFamily | CounterMetricFamily]:
             return [
                 GaugeMetricFamily("gatecast_model_cache_bytes", "Bytes of loaded versions.", value=cache.bytes),
                 GaugeMetricFamily("gatecast_model_cache_versions", "Loaded versions.", value=len(cache)),

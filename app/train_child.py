@@ -38,7 +38,9 @@ def main(arguments: list[str]) -> int:
             folder = job_folder(jobs.held(session, fence).project_id, fence.job_id)
         watch = (database, store, fence, folder, os.getppid())
         threading.Thread(target=_watch, args=watch, daemon=True).start()
-        from app.services.training_run import Run  # only now: importing torch takes seconds, the watch must not wait
+        from app.services.training_run import (
+            Run,
+        )  # only now: importing torch takes seconds, the watch must not wait
 
         Run(settings, database, store, fence)()
     except FenceLost:

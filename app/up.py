@@ -60,7 +60,12 @@ def _watch(parts: Sequence[Part], stop: threading.Event) -> int:
             if status is None:
                 continue
             if part.exhausted:
-                log.error("part_keeps_falling", part=part.name, exit_status=status, detail="giving up; see its log above")
+                log.error(
+                    "part_keeps_falling",
+                    part=part.name,
+                    exit_status=status,
+                    detail="giving up; see its log above",
+                )
                 return 1
             log.warning("part_restarted", part=part.name, exit_status=status)
             part.start()

@@ -1,6 +1,7 @@
 """Alembic's entry point: runs on the engine that `app.storage.migrate` hands over."""
 
 from alembic import context
+
 from app.storage.migrate import is_ours
 from app.storage.tables import Table
 

@@ -69,7 +69,9 @@ def parse_frequency(alias: str) -> Frequency:
     try:
         offset = _offset(alias)
     except (ValueError, TypeError, AttributeError, OverflowError) as e:
-        raise FrequencyError(f"{alias!r} is not a frequency; use a pandas offset alias such as h, 15min, D, W-SUN, MS") from e
+        raise FrequencyError(
+            f"{alias!r} is not a frequency; use a pandas offset alias such as h, 15min, D, W-SUN, MS"
+        ) from e
     frequency = _classify(offset)
     if offset.n < 1:
         raise FrequencyError(f"the frequency {alias!r} must be positive")
@@ -122,7 +124,9 @@ class Grid:
         flat = np.ascontiguousarray(index).reshape(-1)
         wall = int(to_local(np.array([self.anchor], np.int64), self.timezone)[0])
         if self.frequency.kind == "walk":
-            local = self._walk(wall, int(flat.min(initial=0)), int(flat.max(initial=0)))[flat - min(0, int(flat.min(initial=0)))]
+            local = self._walk(wall, int(flat.min(initial=0)), int(flat.max(initial=0)))[
+                flat - min(0, int(flat.min(initial=0)))
+            ]
         else:
             date, time_of_day = np.datetime64(wall // DAY, "D"), wall % DAY
             local = self._dates(date, flat).astype(np.int64) * DAY + time_of_day
@@ -159,11 +163,11 @@ class Grid:
         step = self.frequency.step
         match self.frequency.kind:
             case "day":
-                return (days - anchor).astype(np.int64) // step
+                return _whole(days - anchor) // step
             case "week":
-                return (days - anchor).astype(np.int64) // (7 * step)
+                return _whole(days - anchor) // (7 * step)
             case "month":
-                return (days.astype("M8[M]") - anchor.astype("M8[M]")).astype(np.int64) // step
+                return _whole(days.astype("M8[M]") - anchor.astype("M8[M]")) // step
             case "business":
                 return np.busday_count(anchor, days).astype(np.int64) // step
         low, high = self._bounds(walls)
@@ -197,6 +201,11 @@ class Grid:
         first, anchor, last = (pd.Timestamp(np.datetime64(int(w), "us")) for w in (walls.min(), walls[0], walls.max()))
         low = len(pd.date_range(first, anchor, freq=offset, unit="us"))
         return -low, len(pd.date_range(anchor, last, freq=offset, unit="us"))
+
+
+def _whole(difference: NDArray[np.timedelta64]) -> NDArray[np.int64]:
+    """Return differences of dates as numbers of their unit."""
+    return difference.astype(np.int64)
 
 
 def _day_of_month(offset_name: str, months: NDArray[np.datetime64]) -> NDArray[np.datetime64]:

@@ -53,12 +53,14 @@ class ProgressMeter:
     def __init__(self, listener: Callable[[Progress], None] | None, steps_per_epoch: int) -> None:
         self.listener, self.steps_per_epoch = listener, steps_per_epoch
         self.started = self.told = time.monotonic()
+        self.first_step: float | None = None
         self.steps, self.fraction = 0, 0.0
         self.val_loss: float | None = None
 
     def stepped(self, state: PhaseState, loss: float) -> None:
         """Count a step, and tell of it if nothing was told for a second."""
         self.steps += 1
+        self.first_step = self.first_step or time.monotonic()
         if time.monotonic() - self.told >= TELL_SECONDS:
             self.tell(state, loss)
 
@@ -78,9 +80,15 @@ class ProgressMeter:
                 fraction=self.fraction,
                 train_loss=loss,
                 val_loss=self.val_loss,
-                eta_s=ahead * self.seconds / self.steps if self.steps else None,
+                eta_s=self._seconds_for(ahead),
             )
         )
+
+    def _seconds_for(self, steps: int) -> float | None:
+        """Estimate from the steps after the first, which warms up and takes much longer than the others."""
+        if self.first_step is None or self.steps < 2:
+            return None
+        return steps * (time.monotonic() - self.first_step) / (self.steps - 1)
 
     @property
     def seconds(self) -> float:

@@ -104,9 +104,7 @@ def read_stamps(texts: Sequence[str], timezone: str) -> tuple[Stamps, list[Times
     return stamps, problems
 
 
-def _strict_from_local(
-    local: Stamps, rows: NDArray[np.int64], timezone: str
-) -> tuple[Stamps, list[TimestampError]]:
+def _strict_from_local(local: Stamps, rows: NDArray[np.int64], timezone: str) -> tuple[Stamps, list[TimestampError]]:
     index = pd.DatetimeIndex(local.view("M8[us]"))
     utc = index.tz_localize(zone(timezone), ambiguous="NaT", nonexistent="NaT")
     stamps = utc.tz_convert("UTC").tz_localize(None).to_numpy().view(np.int64)
@@ -133,8 +131,9 @@ def format_stamps(stamps: Stamps, timezone: str) -> list[str]:
     odd = offset % MINUTE != 0
     if odd.any():
         local, offset = np.where(odd, stamps, local), np.where(odd, 0, offset)
-    unit = "s" if not (stamps % 1_000_000).any() else "us"
-    walls = np.datetime_as_string(local.view("M8[us]"), unit=unit)
+    whole = not (stamps % 1_000_000).any()
+    moments: NDArray[np.datetime64] = local.view("M8[us]")
+    walls = np.datetime_as_string(moments, unit="s" if whole else "us")
     if timezone == "UTC":
         return [f"{wall}+00:00" for wall in walls.tolist()]
     return [wall + _offset_text(o) for wall, o in zip(walls.tolist(), (offset // MINUTE).tolist(), strict=True)]

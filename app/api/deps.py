@@ -44,16 +44,12 @@ def services(request: Request) -> Services:
 ServicesDep = Annotated[Services, Depends(services)]
 
 
-def reader(
-    found: ServicesDep, authorization: Annotated[str | None, Header(include_in_schema=False)] = None
-) -> Scope:
+def reader(found: ServicesDep, authorization: Annotated[str | None, Header(include_in_schema=False)] = None) -> Scope:
     """Return the scope of a caller who may read. Raises Unauthorized, Forbidden."""
     return _with(Right.read, found.keys.authenticate(authorization))
 
 
-def writer(
-    found: ServicesDep, authorization: Annotated[str | None, Header(include_in_schema=False)] = None
-) -> Scope:
+def writer(found: ServicesDep, authorization: Annotated[str | None, Header(include_in_schema=False)] = None) -> Scope:
     """Return the scope of a caller who may write. Raises Unauthorized, Forbidden."""
     return _with(Right.write, found.keys.authenticate(authorization))
 

@@ -81,7 +81,11 @@ def _validation_error(_request: Request, error: Exception) -> Response:
 
 def _field(error: dict[str, Any]) -> FieldError:
     where = ".".join(str(part)[:100] for part in error["loc"])
-    return FieldError(where.encode("utf-8", "replace").decode(), error["type"], str(error["msg"]).removeprefix("Value error, "))
+    return FieldError(
+        where.encode("utf-8", "replace").decode(),
+        error["type"],
+        str(error["msg"]).removeprefix("Value error, "),
+    )
 
 
 def _http_error(request: Request, error: Exception) -> Response:

@@ -5,11 +5,28 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
-from app.api.deps import Cursor, IdempotencyDep, Limit, ReadScope, ServicesDep, WriteScope, checked_key, labels_of
+from app.api.deps import (
+    Cursor,
+    IdempotencyDep,
+    Limit,
+    ReadScope,
+    ServicesDep,
+    WriteScope,
+    checked_key,
+    labels_of,
+)
 from app.api.deps import storable as is_storable
 from app.api.responses import created, ok, spooled
 from app.api.schemas.base import PageOf
-from app.api.schemas.series import Imported, NewSeries, ObservationsIn, ObservationsOut, SeriesIn, SeriesOut, Upserted
+from app.api.schemas.series import (
+    Imported,
+    NewSeries,
+    ObservationsIn,
+    ObservationsOut,
+    SeriesIn,
+    SeriesOut,
+    Upserted,
+)
 from app.errors import ErrorCode, FieldError, Invalid, Unsupported
 from app.services.imports import ImportOptions
 from app.services.observations import Upload
@@ -21,9 +38,7 @@ Time = Annotated[str | None, Query(max_length=64, examples=["2024-03-01T00:00:00
 
 
 @router.post("", status_code=201, response_model=SeriesOut)
-def create_series(
-    body: NewSeries, scope: WriteScope, found: ServicesDep, key: IdempotencyDep
-) -> Response:
+def create_series(body: NewSeries, scope: WriteScope, found: ServicesDep, key: IdempotencyDep) -> Response:
     """Make a series."""
     return created(found.series.create(scope, body.id, _fields(body), key))
 
@@ -39,7 +54,9 @@ def list_series(
 ) -> Response:
     """List series by id."""
     if not is_storable(prefix):
-        raise Invalid(ErrorCode.invalid_input, "prefix must be text", errors=[FieldError("query.prefix", "invalid", "")])
+        raise Invalid(
+            ErrorCode.invalid_input, "prefix must be text", errors=[FieldError("query.prefix", "invalid", "")]
+        )
     return ok(found.series.page(scope, prefix, labels_of(label or []), cursor, limit))
 
 
@@ -52,7 +69,7 @@ def list_series(
             "content": {
                 "text/csv": {
                     "schema": {"type": "string"},
-                    "example": "unique_id,ds,y,temp\nbikes,2024-03-01T00:00:00Z,41,7.5\nbikes,2024-03-01T01:00:00Z,,7.1\n",
+                    "example": "unique_id,ds,y,temp\nbikes,2024-03-01T00:00:00Z,41,7.5\n",
                 }
             },
         }
@@ -63,9 +80,12 @@ async def import_series(
     scope: WriteScope,
     found: ServicesDep,
     freq: Annotated[str | None, Query(max_length=40, description="of new series; inferred when absent")] = None,
-    timezone: Annotated[str, Query(max_length=64, description="of new series, and of naive timestamps in them")] = "UTC",
+    timezone: Annotated[
+        str, Query(max_length=64, description="of new series, and of naive timestamps in them")
+    ] = "UTC",
     ds_start: Annotated[
-        str | None, Query(max_length=64, description="timestamp of step 0, where ds holds integers; needs freq")
+        str | None,
+        Query(max_length=64, description="timestamp of step 0, where ds holds integers; needs freq"),
     ] = None,
     dry_run: bool = False,
     on_error: Literal["abort", "skip"] = "abort",

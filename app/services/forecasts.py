@@ -162,7 +162,12 @@ def _checked(request: ForecastRequest, model: ModelRow) -> tuple[int, tuple[floa
 
 
 def _read(
-    session: Session, scope: Scope, model: ModelRow, version: VersionRow, ids: Sequence[str], context_length: int
+    session: Session,
+    scope: Scope,
+    model: ModelRow,
+    version: VersionRow,
+    ids: Sequence[str],
+    context_length: int,
 ) -> _Found:
     """Read the contexts of all series that can be forecast, and say why the others cannot."""
     wanted = dict.fromkeys(ids)

@@ -20,7 +20,7 @@ from app.storage.scope import Scope
 from app.storage.tables import SeriesRow
 from models.calendar import FrequencyError, Grid, OffGridError, parse_frequency
 from models.infer import infer_frequency
-from models.timestamps import TimestampError, Stamps, parse_stamps, read_stamps
+from models.timestamps import Stamps, TimestampError, parse_stamps, read_stamps
 
 REQUIRED = ("unique_id", "ds", "y")
 MISSING = frozenset({"", "nan", "null", "none", "na", "n/a"})

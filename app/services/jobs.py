@@ -17,7 +17,14 @@ from models.timestamps import format_stamp
 
 log = get_logger(__name__)
 
-NO_PROGRESS = {"fraction": 0.0, "epoch": None, "epochs": None, "train_loss": None, "val_loss": None, "eta_s": None}
+NO_PROGRESS = {
+    "fraction": 0.0,
+    "epoch": None,
+    "epochs": None,
+    "train_loss": None,
+    "val_loss": None,
+    "eta_s": None,
+}
 
 
 def view(row: JobRow) -> dict[str, Any]:

@@ -23,7 +23,8 @@ def found(session: Session, scope: Scope, name: str) -> ModelRow:
     row = models.get(session, scope, name) if _NAME.fullmatch(name) else None
     if row is None:
         raise NotFound(
-            ErrorCode.model_not_found, f"there is no model {name[:100]!r}; GET /models lists them, POST /train makes one"
+            ErrorCode.model_not_found,
+            f"there is no model {name[:100]!r}; GET /models lists them, POST /train makes one",
         )
     return row
 

@@ -97,4 +97,6 @@ def _bound(row: SeriesRow, text: str | None, name: str) -> int | None:
     try:
         return int(parse_stamps([text], row.timezone)[0])
     except TimestampError as e:
-        raise Invalid(ErrorCode(e.code), f"{name}: {e.detail}", errors=[FieldError(f"query.{name}", e.code, e.detail)]) from e
+        raise Invalid(
+            ErrorCode(e.code), f"{name}: {e.detail}", errors=[FieldError(f"query.{name}", e.code, e.detail)]
+        ) from e

@@ -58,7 +58,9 @@ def judge(
     if report.gate is None:
         if champion is None:
             return Verdict(True, "ungated: the history is too short for a gate, and there is no other version", None)
-        return Verdict(False, "ungated: the history is too short for a gate; promote: always would set it live", champion)
+        return Verdict(
+            False, "ungated: the history is too short for a gate; promote: always would set it live", champion
+        )
     ours, floor = report.metrics["gate"], report.metrics["season_naive"]
     theirs = None
     if row is not None:

@@ -116,9 +116,7 @@ def write_covariates(
             observations.upsert_covariate(session, row, covariate, stamps, values)
 
 
-def _covariate(
-    session: Session, scope: Scope, known: Covariate | None, name: str, values: Column
-) -> Covariate | None:
+def _covariate(session: Session, scope: Scope, known: Covariate | None, name: str, values: Column) -> Covariate | None:
     try:
         kind = kind_of(values)
     except TypeError as e:

@@ -52,7 +52,11 @@ class TrainingRequest:
         """Return plain JSON."""
         one = self.series
         return {
-            "series": {"ids": list(one.ids)} if one.ids is not None else {"labels": one.labels} if one.labels else "all",
+            "series": {"ids": list(one.ids)}
+            if one.ids is not None
+            else {"labels": one.labels}
+            if one.labels
+            else "all",
             "network": dict(self.network),
             "training": dict(self.training),
             "promote": self.promote,
@@ -171,10 +175,11 @@ def _model(session: Session, scope: Scope, request: TrainingRequest, rows: Seque
     if model is None:
         levels = sorted({*(request.quantiles or DEFAULT_QUANTILES), 0.5})
         return models.add(session, scope, request.model, freq, request.horizon, levels)
-    asked = {
+    levels = sorted({*(request.quantiles or model.quantiles), 0.5})
+    asked: dict[str, tuple[object, object]] = {
         "frequency": (freq, model.freq),
         "horizon": (request.horizon, model.horizon),
-        "quantiles": (sorted({*(request.quantiles or model.quantiles), 0.5}), model.quantiles),
+        "quantiles": (levels, model.quantiles),
     }
     differ = {name: pair for name, pair in asked.items() if pair[0] != pair[1]}
     if differ and (model.last_version or jobs.active_of_model(session, model.pk)):
@@ -185,7 +190,7 @@ def _model(session: Session, scope: Scope, request: TrainingRequest, rows: Seque
             "train it under another name",
             errors=[FieldError(f"body.{n}", ErrorCode.model_spec_conflict, f"is {o}") for n, (_, o) in differ.items()],
         )
-    model.freq, model.horizon, model.quantiles = freq, request.horizon, asked["quantiles"][0]
+    model.freq, model.horizon, model.quantiles = freq, request.horizon, levels
     return model
 
 
@@ -202,5 +207,7 @@ def _check_options(request: TrainingRequest, model: ModelRow, rows: Sequence[Ser
         )
     except ConfigError as e:
         raise Invalid(
-            ErrorCode.invalid_input, str(e), errors=[FieldError(f"body.{e.field}", ErrorCode.invalid_input, e.detail)]
+            ErrorCode.invalid_input,
+            str(e),
+            errors=[FieldError(f"body.{e.field}", ErrorCode.invalid_input, e.detail)],
         ) from e

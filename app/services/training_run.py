@@ -90,7 +90,11 @@ class Run:
         panel = self._panel(scope)
         config = self._config(panel)
         fitted = fit(
-            panel, config, on_progress=self._progress, save_checkpoint=self._checkpoint, resume=self._resumed()
+            panel,
+            config,
+            on_progress=self._progress,
+            save_checkpoint=self._checkpoint,
+            resume=self._resumed(),
         )
         with tempfile.TemporaryDirectory() as folder:
             export(fitted, Path(folder))
@@ -174,8 +178,13 @@ class Run:
             model = models.by_pk(session, scope, self.model.pk, lock=True)
             if model is None:
                 raise BadJob(ErrorCode.model_not_found, "the model was deleted while it was trained")
-            if self.job.request["promote"] == "if_better" and verdict.champion != model.champion:  # judged against a champion that is none any more
-                fields |= {"promoted": False, "reason": "another version became champion while this one was judged"}
+            if (
+                self.job.request["promote"] == "if_better" and verdict.champion != model.champion
+            ):  # judged against a champion that is none any more
+                fields |= {
+                    "promoted": False,
+                    "reason": "another version became champion while this one was judged",
+                }
             row = models.publish(
                 session, model, {**fields, "job_id": self.job.id, "artifact": artifact, "digest": digest}
             )

@@ -7,7 +7,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 
-class now_us(FunctionElement[int]):  # noqa: N801 - reads as the SQL function that it is
+class now_us(FunctionElement[int]):
     """The moment at which the statement runs."""
 
     type = BigInteger()

@@ -54,7 +54,10 @@ class Database:
         options: dict[str, Any] = {"gatecast_write": False}
         if self.dialect == "postgresql":
             options["isolation_level"] = "REPEATABLE READ"
-        with Session(self.engine.execution_options(**options), expire_on_commit=False) as session, session.begin():
+        with (
+            Session(self.engine.execution_options(**options), expire_on_commit=False) as session,
+            session.begin(),
+        ):
             yield session
 
     @contextmanager

@@ -67,7 +67,11 @@ def claim(session: Session, job_id: str) -> Fence | None:
     attempt = session.execute(
         update(JobRow)
         .where(JobRow.id == job_id, JobRow.status.in_(ACTIVE))
-        .values(attempt=JobRow.attempt + 1, status="running", started_at=func.coalesce(JobRow.started_at, now_us()))
+        .values(
+            attempt=JobRow.attempt + 1,
+            status="running",
+            started_at=func.coalesce(JobRow.started_at, now_us()),
+        )
         .returning(JobRow.attempt)
     ).scalar_one_or_none()
     if attempt is None:

@@ -1,20 +1,19 @@
 """Worker leases, by the database's clock."""
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from app.storage.clock import now_us
 from app.storage.tables import WorkerLease
+from app.storage.upsert import insert_for
 
-_INSERT = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 _KEPT_US = 3600 * 1_000_000
 
 
 def renew(session: Session, executor_id: str, host: str, seconds: float) -> None:
     """Say that a worker lives for `seconds` more; long expired leases are swept away."""
     expires = now_us() + int(seconds * 1_000_000)
-    insert = _INSERT[session.get_bind().dialect.name](WorkerLease)
+    insert = insert_for(session, WorkerLease)
     statement = insert.values(executor_id=executor_id, host=host, expires_at=expires)
     session.execute(statement.on_conflict_do_update(index_elements=["executor_id"], set_={"expires_at": expires}))
     session.execute(delete(WorkerLease).where(WorkerLease.expires_at < now_us() - _KEPT_US))

@@ -7,14 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from app.storage.scope import Scope
 from app.storage.tables import Covariate, CovariateValue, Observation, SeriesRow
+from app.storage.upsert import insert_for
 
 CHUNK = 10_000
-_INSERT = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,7 @@ class Points:
 
 
 def _upsert(session: Session, table: Any, keys: Sequence[str], rows: list[dict[str, Any]]) -> None:
-    statement = _INSERT[session.get_bind().dialect.name](table)
+    statement = insert_for(session, table)
     values = {name: statement.excluded[name] for name in rows[0] if name not in keys}
     session.execute(statement.on_conflict_do_update(index_elements=keys, set_=values), rows)
 
@@ -94,7 +93,7 @@ def page(session: Session, row: SeriesRow, start: int | None, end: int | None, l
         .order_by(Observation.ts)
         .limit(limit)
     )
-    return _points([tuple(r) for r in session.execute(query)])
+    return _points([(ts, y) for ts, y in session.execute(query)])
 
 
 def _points(rows: list[tuple[int, float | None]]) -> Points:
@@ -129,15 +128,17 @@ def covariates(session: Session, scope: Scope, names: Sequence[str]) -> dict[str
 
 def add_covariate(session: Session, scope: Scope, name: str, kind: str) -> Covariate:
     """Make a covariate; where another transaction made it first, that one is returned."""
-    insert = _INSERT[session.get_bind().dialect.name](Covariate).values(
-        project_id=scope.project_id, name=name, kind=kind
-    )
+    insert = insert_for(session, Covariate).values(project_id=scope.project_id, name=name, kind=kind)
     session.execute(insert.on_conflict_do_nothing(index_elements=["project_id", "name"]))
     return covariates(session, scope, [name])[name]
 
 
 def upsert_covariate(
-    session: Session, row: SeriesRow, covariate: Covariate, ts: NDArray[np.int64], values: Sequence[float | str | None]
+    session: Session,
+    row: SeriesRow,
+    covariate: Covariate,
+    ts: NDArray[np.int64],
+    values: Sequence[float | str | None],
 ) -> None:
     """Write a covariate's values of a locked series; None is missing."""
     numeric = covariate.kind == "numeric"

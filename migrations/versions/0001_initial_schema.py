@@ -91,9 +91,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("project_id", "key", "route", name=op.f("pk_idempotency_records")),
     )
-    op.create_index(
-        op.f("ix_idempotency_records_created_at"), "idempotency_records", ["created_at"], unique=False
-    )
+    op.create_index(op.f("ix_idempotency_records_created_at"), "idempotency_records", ["created_at"], unique=False)
     op.create_table(
         "models",
         sa.Column("pk", KEY, nullable=False),
@@ -156,9 +154,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("series_pk", "covariate_pk", "ts", name=op.f("pk_covariate_values")),
         sqlite_with_rowid=False,
     )
-    op.create_index(
-        op.f("ix_covariate_values_covariate_pk"), "covariate_values", ["covariate_pk"], unique=False
-    )
+    op.create_index(op.f("ix_covariate_values_covariate_pk"), "covariate_values", ["covariate_pk"], unique=False)
     op.create_table(
         "jobs",
         sa.Column("id", sa.String(length=32), nullable=False),
@@ -176,9 +172,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("started_at", sa.BigInteger(), nullable=True),
         sa.Column("finished_at", sa.BigInteger(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["model_pk"], ["models.pk"], name=op.f("fk_jobs_model_pk_models"), ondelete="SET NULL"
-        ),
+        sa.ForeignKeyConstraint(["model_pk"], ["models.pk"], name=op.f("fk_jobs_model_pk_models"), ondelete="SET NULL"),
         sa.ForeignKeyConstraint(
             ["project_id"], ["projects.pk"], name=op.f("fk_jobs_project_id_projects"), ondelete="CASCADE"
         ),
@@ -204,9 +198,7 @@ def upgrade() -> None:
         sa.Column("ts", sa.BigInteger(), nullable=False),
         sa.Column("kind", sa.String(length=20), nullable=False),
         sa.Column("data", DOCUMENT, nullable=False),
-        sa.ForeignKeyConstraint(
-            ["job_id"], ["jobs.id"], name=op.f("fk_job_events_job_id_jobs"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_job_events_job_id_jobs"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("job_id", "seq", name=op.f("pk_job_events")),
     )
     op.create_table(

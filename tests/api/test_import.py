@@ -21,7 +21,14 @@ GOOD = [f"a,{t},{i}" for i, t in enumerate(HOURS)] + [f"b c/d,{t}," for t in HOU
 
 def test_makes_series_and_infers_their_frequency(client: TestClient) -> None:
     report = send(client, "\ufeff" + table(*GOOD)).json()
-    assert report == {"series": 2, "rows": 20, "inserted": 20, "updated": 0, "rejected_rows": 0, "rejected": []}
+    assert report == {
+        "series": 2,
+        "rows": 20,
+        "inserted": 20,
+        "updated": 0,
+        "rejected_rows": 0,
+        "rejected": [],
+    }
     assert client.get("/series/a").json()["freq"] == "h"
     assert client.get("/series/a/observations").json()["y"] == list(range(10))
     again = send(client, table(*GOOD)).json()
@@ -88,7 +95,14 @@ def test_an_existing_series_keeps_its_frequency(client: TestClient) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"a,b\n1,2\n", b"unique_id,ds,y,y\n", b"unique_id,ds,y\n\xff\xfe,1,2\n", b'unique_id,ds,y\n"a,1,2\n', b"PAR1\x00\x01{broken"],
+    [
+        b"",
+        b"a,b\n1,2\n",
+        b"unique_id,ds,y,y\n",
+        b"unique_id,ds,y\n\xff\xfe,1,2\n",
+        b'unique_id,ds,y\n"a,1,2\n',
+        b"PAR1\x00\x01{broken",
+    ],
 )
 def test_bodies_that_are_no_table(client: TestClient, body: bytes) -> None:
     response = send(client, body)

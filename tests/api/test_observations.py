@@ -97,7 +97,7 @@ def test_bad_rows_are_named(hourly: TestClient, body: dict[str, Any], code: str,
 
 @pytest.mark.parametrize("number", ["1e999", "-1e999", "NaN", "Infinity"])
 def test_infinities_are_refused(hourly: TestClient, number: str) -> None:
-    body = '{"ds":["2024-01-01T00:00:00Z","2024-01-01T01:00:00Z"],"y":[1,%s]}' % number
+    body = '{"ds":["2024-01-01T00:00:00Z","2024-01-01T01:00:00Z"],"y":[1,' + number + "]}"
     response = hourly.post("/series/a/observations", content=body, headers={"content-type": "application/json"})
     assert (response.status_code, response.json()["errors"][0]["field"]) == (422, "body.y.1")
 
@@ -111,7 +111,11 @@ def test_local_times(client: TestClient) -> None:
         "2024-03-31T03:00:00+02:00",
     ]
     gap = post(client, ds=["2024-03-31T00:00:00", "2024-03-31T02:30:00"], y=[1, 2])
-    assert (gap.status_code, gap.json()["code"], gap.json()["errors"][0]["field"]) == (422, "nonexistent_time", "body.ds.1")
+    assert (gap.status_code, gap.json()["code"], gap.json()["errors"][0]["field"]) == (
+        422,
+        "nonexistent_time",
+        "body.ds.1",
+    )
     twice = post(client, ds=["2024-10-27T02:00:00"], y=[1])
     assert (twice.status_code, twice.json()["code"]) == (422, "ambiguous_time")
     both = post(client, ds=["2024-10-27T02:00:00+02:00", "2024-10-27T02:00:00+01:00"], y=[1, 2])

@@ -95,7 +95,14 @@ def test_lone_surrogates_are_refused_everywhere(client: TestClient) -> None:
     ]:
         response = client.post(path, content=body, headers=headers)
         assert 400 <= response.status_code < 500, (path, body, response.text)
-    for path in ("/series/%00", "/series?prefix=%00", "/series?label=a:%00", "/jobs/%00", "/models/%00", "/series/%ff"):
+    for path in (
+        "/series/%00",
+        "/series?prefix=%00",
+        "/series?label=a:%00",
+        "/jobs/%00",
+        "/models/%00",
+        "/series/%ff",
+    ):
         assert 400 <= client.get(path).status_code < 500, path
 
 

@@ -12,9 +12,40 @@ from models.calendar import (
     parse_frequency,
     season_lengths,
 )
-from models.timestamps import TimestampError, TimezoneError, format_stamps, from_local, parse_stamps, to_local, zone
+from models.timestamps import (
+    TimestampError,
+    TimezoneError,
+    format_stamps,
+    from_local,
+    parse_stamps,
+    to_local,
+    zone,
+)
 
-ALIASES = ["s", "15min", "h", "4h", "D", "2D", "B", "W-WED", "MS", "ME", "2MS", "BMS", "BME", "QS", "QE-FEB", "BQS", "YS", "YE", "YS-APR", "BYE", "SMS", "WOM-2MON"]
+ALIASES = [
+    "s",
+    "15min",
+    "h",
+    "4h",
+    "D",
+    "2D",
+    "B",
+    "W-WED",
+    "MS",
+    "ME",
+    "2MS",
+    "BMS",
+    "BME",
+    "QS",
+    "QE-FEB",
+    "BQS",
+    "YS",
+    "YE",
+    "YS-APR",
+    "BYE",
+    "SMS",
+    "WOM-2MON",
+]
 
 
 def grid_of(alias: str, timezone: str = "UTC", near: str = "2024-01-01T06:30:00") -> Grid:
@@ -49,14 +80,20 @@ def test_hours_are_absolute_and_days_are_wall_time() -> None:
         "2024-03-31T04:00:00+02:00",
     ]
     days = grid_of("D", "Europe/Berlin", "2024-03-30T08:00:00").stamps(np.arange(3))
-    assert [t[11:] for t in format_stamps(days, "Europe/Berlin")] == ["08:00:00+01:00", "08:00:00+02:00", "08:00:00+02:00"]
+    assert [t[11:] for t in format_stamps(days, "Europe/Berlin")] == [
+        "08:00:00+01:00",
+        "08:00:00+02:00",
+        "08:00:00+02:00",
+    ]
 
 
 def test_off_grid_names_the_row_and_the_step_before() -> None:
     grid = grid_of("h")
     stamps = grid.stamps(np.arange(4))
     stamps[2] += 7_000_000
-    with pytest.raises(OffGridError, match=r"2024-01-01T08:30:07\+00:00 is not on .* a step near it is 2024-01-01T08:30:00") as e:
+    with pytest.raises(
+        OffGridError, match=r"2024-01-01T08:30:07\+00:00 is not on .* a step near it is 2024-01-01T08:30:00"
+    ) as e:
         grid.index(stamps)
     assert e.value.row == 2
 
@@ -73,11 +110,28 @@ def test_refused_frequencies(alias: str) -> None:
 
 
 def test_old_spellings_are_canonical() -> None:
-    assert [parse_frequency(a).alias for a in ("H", "T", "M", "W", "60min")] == ["h", "min", "ME", "W-SUN", "60min"]
+    assert [parse_frequency(a).alias for a in ("H", "T", "M", "W", "60min")] == [
+        "h",
+        "min",
+        "ME",
+        "W-SUN",
+        "60min",
+    ]
 
 
 def test_season_lengths() -> None:
-    expected = {"h": (24, 168), "15min": (96, 672), "D": (7,), "MS": (12,), "QS": (4,), "YS": (), "s": (3600, 86400), "B": (5,), "W-SUN": (52,), "7h": (24,)}
+    expected = {
+        "h": (24, 168),
+        "15min": (96, 672),
+        "D": (7,),
+        "MS": (12,),
+        "QS": (4,),
+        "YS": (),
+        "s": (3600, 86400),
+        "B": (5,),
+        "W-SUN": (52,),
+        "7h": (24,),
+    }
     assert {a: season_lengths(parse_frequency(a)) for a in expected} == expected
 
 
@@ -94,7 +148,11 @@ def test_timestamps_beyond_nanoseconds_round_trip() -> None:
 
 @pytest.mark.parametrize(
     ("text", "code"),
-    [("2024-03-31T02:30:00", "nonexistent_time"), ("2024-10-27T02:00:00", "ambiguous_time"), ("yesterday", "invalid_timestamp")],
+    [
+        ("2024-03-31T02:30:00", "nonexistent_time"),
+        ("2024-10-27T02:00:00", "ambiguous_time"),
+        ("yesterday", "invalid_timestamp"),
+    ],
 )
 def test_bad_local_times_name_the_row(text: str, code: str) -> None:
     with pytest.raises(TimestampError) as e:
@@ -105,7 +163,10 @@ def test_bad_local_times_name_the_row(text: str, code: str) -> None:
 def test_offsets_win_over_the_timezone() -> None:
     stamps = parse_stamps(["2024-10-27T02:00:00+02:00", "2024-10-27T02:00:00+01:00"], "Europe/Berlin")
     assert stamps[1] - stamps[0] == 3_600_000_000
-    assert format_stamps(stamps, "Europe/Berlin") == ["2024-10-27T02:00:00+02:00", "2024-10-27T02:00:00+01:00"]
+    assert format_stamps(stamps, "Europe/Berlin") == [
+        "2024-10-27T02:00:00+02:00",
+        "2024-10-27T02:00:00+01:00",
+    ]
 
 
 def test_local_conversions_invert_each_other() -> None:

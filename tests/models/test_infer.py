@@ -9,7 +9,9 @@ from models.infer import infer_frequency
 from models.timestamps import parse_stamps
 
 
-@pytest.mark.parametrize("alias", ["s", "10min", "h", "6h", "D", "B", "W-WED", "MS", "ME", "QS-JAN", "QE-MAR", "YS-JAN", "YE-DEC"])
+@pytest.mark.parametrize(
+    "alias", ["s", "10min", "h", "6h", "D", "B", "W-WED", "MS", "ME", "QS-JAN", "QE-MAR", "YS-JAN", "YE-DEC"]
+)
 @pytest.mark.parametrize("timezone", ["UTC", "America/New_York"])
 def test_infers_despite_gaps(alias: str, timezone: str) -> None:
     dates = pd.date_range("2021-03-03", periods=90, freq=alias)
@@ -21,11 +23,16 @@ def test_infers_despite_gaps(alias: str, timezone: str) -> None:
 
 
 def test_daily_across_a_clock_change() -> None:
-    stamps = parse_stamps([f"2024-03-{d:02d}T08:00:00" for d in range(25, 32)] + ["2024-04-01T08:00:00"], "Europe/Berlin")
+    stamps = parse_stamps(
+        [f"2024-03-{d:02d}T08:00:00" for d in range(25, 32)] + ["2024-04-01T08:00:00"], "Europe/Berlin"
+    )
     assert infer_frequency(stamps, "Europe/Berlin").alias == "D"
 
 
-@pytest.mark.parametrize("texts", [["2024-01-01", "2024-01-02"], ["2024-01-01T00:00:00", "2024-01-01T00:00:07.5", "2024-01-01T05:01:00"]])
+@pytest.mark.parametrize(
+    "texts",
+    [["2024-01-01", "2024-01-02"], ["2024-01-01T00:00:00", "2024-01-01T00:00:07.5", "2024-01-01T05:01:00"]],
+)
 def test_says_when_it_cannot(texts: list[str]) -> None:
     with pytest.raises(FrequencyError, match="freq="):
         infer_frequency(parse_stamps(texts, "UTC"), "UTC")

@@ -80,9 +80,9 @@ def test_leases_expire_by_the_databases_clock(database: Database) -> None:
 def test_labels_select_in_both_dialects(database: Database) -> None:
     with database.write() as session:
         scope = keys.default_scope(session)
-        labelled = {"a": {"k": "1", 'q"uo\'te.': "x"}, "b": {"k": "1"}, "c": {"k": "2"}}
+        labelled = {"a": {"k": "1", "q\"uo'te.": "x"}, "b": {"k": "1"}, "c": {"k": "2"}}
         series.add(session, scope, [{**FIELDS, "id": i, "labels": found} for i, found in labelled.items()])
     with database.read() as session:
         assert series.select_ids(session, scope, {"k": "1"}) == ["a", "b"]
-        assert series.select_ids(session, scope, {"k": "1", 'q"uo\'te.': "x"}) == ["a"]
+        assert series.select_ids(session, scope, {"k": "1", "q\"uo'te.": "x"}) == ["a"]
         assert series.select_ids(session, scope, {}) == ["a", "b", "c"]

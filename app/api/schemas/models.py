@@ -56,7 +56,7 @@ class VersionOut(Output):
     warnings: list[str]
     config: dict[str, Any]
     metrics: dict[str, Metrics | None] = Field(
-        description="`gate` and `season_naive` on the same windows; `selection` where the history is too short for a gate"
+        description="`gate` beside `season_naive` on the same windows; `selection` where history is too short for a gate"
     )
     loss_curve: dict[str, list[float]]
     data_span: DataSpan
@@ -69,7 +69,12 @@ class ForecastIn(Input):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "example": {"model": "bikes", "series": ["bikes/station 7"], "horizon": 24, "quantiles": [0.1, 0.5, 0.9]}
+            "example": {
+                "model": "bikes",
+                "series": ["bikes/station 7"],
+                "horizon": 24,
+                "quantiles": [0.1, 0.5, 0.9],
+            }
         }
     )
 

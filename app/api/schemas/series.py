@@ -1,6 +1,6 @@
 """Series and observations on the wire."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, StringConstraints
 
@@ -8,7 +8,7 @@ from app.api.schemas.base import Input, Output, Text
 
 Label = Annotated[Text, StringConstraints(min_length=1, max_length=200)]
 LabelValue = Annotated[Text, StringConstraints(max_length=200)]
-_EXAMPLE = {"freq": "h", "timezone": "Europe/Berlin", "unit": "bikes", "labels": {"city": "Berlin"}}
+_EXAMPLE: dict[str, Any] = {"freq": "h", "timezone": "Europe/Berlin", "unit": "bikes", "labels": {"city": "Berlin"}}
 
 
 class SeriesIn(Input):

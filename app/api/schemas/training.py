@@ -67,7 +67,12 @@ class TrainIn(Input):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "example": {"model": "bikes", "series": {"ids": ["bikes/station 7"]}, "horizon": 24, "promote": "if_better"}
+            "example": {
+                "model": "bikes",
+                "series": {"ids": ["bikes/station 7"]},
+                "horizon": 24,
+                "promote": "if_better",
+            }
         }
     )
 

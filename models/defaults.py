@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from models.calendar import Frequency, FrequencyError, active_calendar_fields, parse_frequency, season_lengths
-from models.config import MAX_CONTEXT, Config, NetworkConfig, TrainingConfig, require_seasons
+from models.config import Config, NetworkConfig, TrainingConfig, require_seasons
 from models.options import ConfigError, checked, require
 from models.spans import shortest_context
 
@@ -87,14 +87,14 @@ def _shape(typical: int, horizon: int, seasons: Sequence[int], given: Mapping[st
         context = given["context_length"]
         segment = given.get("segment", _divisor(gcd(context, seasons[0] if seasons else 1), context))
         return {"context_length": context, "segment": segment}
-    wanted = min(_wanted_context(horizon, seasons), LONGEST_DEFAULT_CONTEXT)
+    # a season that the history or the default context cannot hold shapes nothing
+    usable = [m for m in seasons if m <= min(typical, LONGEST_DEFAULT_CONTEXT)]
+    wanted = min(_wanted_context(horizon, usable), LONGEST_DEFAULT_CONTEXT)
     # a third of the history at most, so that windows differ from each other
-    room = max((typical - 2 * horizon) // 3, 4)
-    season = next(
-        (m for m in reversed(list(seasons)) if 2 * m <= min(wanted, room)), seasons[0] if seasons else 1
-    )
-    context = max(min(wanted, room) // season, 2 if seasons else 4) * season
-    context = min(context, MAX_CONTEXT // season * season) if season <= MAX_CONTEXT else MAX_CONTEXT
+    room = min(wanted, max((typical - 2 * horizon) // 3, 4))
+    season = next((m for m in reversed(usable) if 2 * m <= room), usable[0] if usable else 1)
+    least = min(2, LONGEST_DEFAULT_CONTEXT // season) if usable else 4
+    context = max(room // season, least) * season
     segment = given.get("segment", _divisor(seasons[0] if seasons else 1, context))
     return {
         "context_length": ceil(context / segment) * segment if segment >= 1 else context,

@@ -116,7 +116,7 @@ class _Run:
         total = chosen.total_steps if chosen else self._planned_steps
         state, _ = self._start(learner, REFIT, total, resume)
         if chosen is not None:
-            state.stop_step, state.budgeted = chosen.best_step, True
+            state.stop_step, state.budgeted, state.epochs_before = chosen.best_step, True, chosen.epoch
         train(learner, pool, None, state, {}, self._hooks())
         self.recoveries = state.recoveries
         if not self.selected:

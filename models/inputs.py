@@ -76,12 +76,8 @@ class CalendarFeatures(nn.Module):
         self.width = 2 * len(pairs)
         self.fields: Tensor
         self.rates: Tensor
-        self.register_buffer(
-            "fields", torch.tensor([f for f, _ in pairs], dtype=torch.int64), persistent=False
-        )
-        self.register_buffer(
-            "rates", torch.tensor([r for _, r in pairs], dtype=torch.float32), persistent=False
-        )
+        self.register_buffer("fields", torch.tensor([f for f, _ in pairs], dtype=torch.int64), persistent=False)
+        self.register_buffer("rates", torch.tensor([r for _, r in pairs], dtype=torch.float32), persistent=False)
 
     def forward(self, calendar: Tensor) -> Tensor:
         angles: Tensor = calendar.index_select(-1, self.fields).float() * self.rates

@@ -30,6 +30,8 @@ class PhaseState:
     recoveries: int = 0
     budgeted: bool = False
     """the time budget has been turned into `total_steps`"""
+    epochs_before: int = 0
+    """epochs of the phase before, so that what is told counts on"""
     best_loss: float | None = None
     best_step: int = 0
     stale: int = 0
@@ -71,12 +73,13 @@ class ProgressMeter:
         self.told = time.monotonic()
         self.val_loss = state.val[-1] if state.val else self.val_loss
         self.fraction = max(self.fraction, _fraction(state))
+        epochs = math.ceil(state.end_step / self.steps_per_epoch)
         ahead = state.end_step - state.step + (state.end_step if state.name == SELECT else 0)
         self.listener(
             Progress(
                 phase=state.name,
-                epoch=state.epoch,
-                epochs=math.ceil(state.end_step / self.steps_per_epoch),
+                epoch=state.epochs_before + state.epoch,
+                epochs=state.epochs_before + epochs * (2 if state.name == SELECT else 1),
                 fraction=self.fraction,
                 train_loss=loss,
                 val_loss=self.val_loss,

@@ -14,9 +14,9 @@ class Progress:
     phase: str
     """`select` (training on the fit span) or `refit` (training on everything)"""
     epoch: int
-    """epochs finished in this phase"""
+    """epochs finished so far, both phases together"""
     epochs: int
-    """epochs of this phase at most"""
+    """epochs of both phases at most"""
     fraction: float
     """share of the whole job, never falling; what is above 0.95 is left to the export"""
     train_loss: float | None

@@ -64,18 +64,14 @@ class ScriptedService:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
 
     def _answer(self, asked: Asked) -> tuple[int, Any]:
         self.asked.append(asked)
-        script = self.answers.get(
-            (asked.method, asked.path), [(404, {"title": "Not found", "detail": asked.path})]
-        )
+        script = self.answers.get((asked.method, asked.path), [(404, {"title": "Not found", "detail": asked.path})])
         return script.pop(0) if len(script) > 1 else script[0]
 
 

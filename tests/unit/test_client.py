@@ -32,9 +32,7 @@ def test_the_key_is_sent_as_a_bearer_token(service: ScriptedService, client: Cli
     assert service.asked[0].headers["authorization"] == "Bearer gk_secret"
 
 
-def test_a_problem_document_becomes_an_error_that_keeps_its_words(
-    service: ScriptedService, client: Client
-) -> None:
+def test_a_problem_document_becomes_an_error_that_keeps_its_words(service: ScriptedService, client: Client) -> None:
     errors = [{"field": "body.horizon", "code": "invalid_value", "detail": "must be 1 or more"}]
     service.problem("POST", "/train", 422, detail="one field is wrong", code="invalid_input", errors=errors)
     with pytest.raises(ClientError) as caught:
@@ -66,9 +64,7 @@ def test_a_service_that_is_not_there_says_how_to_start_it() -> None:
 @pytest.mark.parametrize(
     ("status", "body"), [(200, b"<html>welcome"), (502, b"bad gateway"), (200, b"[1]"), (404, b"{}")]
 )
-def test_another_server_is_recognised(
-    service: ScriptedService, client: Client, status: int, body: bytes
-) -> None:
+def test_another_server_is_recognised(service: ScriptedService, client: Client, status: int, body: bytes) -> None:
     service.on("GET", "/models/m", body, status=status)
     with pytest.raises(ClientError) as caught:
         client.model("m")
@@ -102,9 +98,7 @@ def test_an_import_sends_the_table_and_the_chosen_options(service: ScriptedServi
     assert asked.query == {"freq": ["D"], "dry_run": ["true"]}
 
 
-def test_a_gzipped_file_is_sent_as_it_is_and_named_so(
-    service: ScriptedService, client: Client, tmp_path: Path
-) -> None:
+def test_a_gzipped_file_is_sent_as_it_is_and_named_so(service: ScriptedService, client: Client, tmp_path: Path) -> None:
     service.on("POST", "/series/import", REPORT)
     file = tmp_path / "table.csv.gz"
     file.write_bytes(gzip.compress(TABLE))

@@ -56,7 +56,7 @@ class VersionOut(Output):
     warnings: list[str]
     config: dict[str, Any]
     metrics: dict[str, Metrics | None] = Field(
-        description="`gate` beside `season_naive` on the same windows; `selection` where history is too short for a gate"
+        description="`gate` beside `season_naive` on the same windows; `selection` where history is too short for it"
     )
     loss_curve: dict[str, list[float]]
     data_span: DataSpan

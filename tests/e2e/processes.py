@@ -1,0 +1,145 @@
+"""Real processes of the service, for tests that kill them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psutil
+
+T = TypeVar("T")
+POLL = 0.05
+
+
+def until(found: Callable[[], T | None], seconds: float, what: str) -> T:
+    """Ask again and again until there is an answer; fail with `what` after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = found()
+        if answer:
+            return answer
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds} s: {what}")
+        time.sleep(POLL)
+
+
+class Service:
+    """API processes and workers on one database, with their logs."""
+
+    def __init__(self, folder: Path, database_url: str, **environment: str) -> None:
+        self.folder = folder
+        self.url = ""
+        self.environment = {
+            **{k: v for k, v in os.environ.items() if not k.startswith("GATECAST_")},
+            "GATECAST_DATA_DIR": str(folder / "data"),
+            "GATECAST_DATABASE_URL": database_url,
+            "GATECAST_LEASE_SECONDS": "2",
+            "GATECAST_CHECKPOINT_SECONDS": "0",
+            "OMP_NUM_THREADS": "1",
+            **environment,
+        }
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    def start(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start `gatecast` with arguments; its log is {name}.log."""
+        with (self.folder / f"{name}.log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "app.cli", *arguments], env=self.environment, stdout=log, stderr=log
+            )
+        self._processes.append(process)
+        return process
+
+    def serve(self, name: str = "api") -> str:
+        """Start an API process on a free port and return its address once it is ready."""
+        port = free_port()
+        process = self.start(name, "serve", "--port", str(port))
+        url = f"http://127.0.0.1:{port}"
+        self.url = self.url or url
+
+        def ready() -> bool:
+            assert process.poll() is None, self.log(name)
+            return answers(url + "/readyz")
+
+        until(ready, 60, f"{name} is ready")
+        return url
+
+    def worker(self, name: str) -> subprocess.Popen[bytes]:
+        """Start a worker and wait until it takes jobs."""
+        process = self.start(name, "worker")
+        until(lambda: "worker_started" in self.log(name), 60, f"{name} has started")
+        return process
+
+    def log(self, name: str) -> str:
+        """Return what a process has logged."""
+        return (self.folder / f"{name}.log").read_text(errors="replace")
+
+    def call(self, method: str, path: str, body: object = None, url: str | None = None) -> Any:
+        """Call the API and return the decoded answer; a status of 400 or more fails."""
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request((url or self.url) + path, data, method=method)
+        request.add_header("content-type", "application/json")
+        try:
+            with urllib.request.urlopen(request, timeout=60) as response:
+                raw = response.read()
+        except urllib.error.HTTPError as e:
+            raise AssertionError(f"{method} {path}: {e.code} {e.read()[:500]!r}") from e
+        return json.loads(raw) if raw else None
+
+    def stop(self) -> None:
+        """End everything, stopped processes too."""
+        for process in self._processes:
+            for part in family(process.pid):
+                part.kill()
+        for process in self._processes:
+            process.wait(10)
+
+
+def family(pid: int) -> list[psutil.Process]:
+    """Return a process and its descendants, as far as they live."""
+    try:
+        process = psutil.Process(pid)
+        return [process, *process.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def children(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    """Return the living training processes of a worker."""
+    return [p for p in family(process.pid)[1:] if "app.train_child" in " ".join(p.cmdline())]
+
+
+def answers(url: str) -> bool:
+    """Say whether a GET is answered with a success."""
+    try:
+        with urllib.request.urlopen(url, timeout=5) as response:
+            return bool(response.status == 200)
+    except OSError:
+        return False
+
+
+def free_port() -> int:
+    """Return a port that nothing listens on."""
+    import socket
+
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
+@contextmanager
+def frozen(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Stop a process (not its children) for a while, as a machine that hangs does."""
+    process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGCONT)

@@ -1,0 +1,138 @@
+"""Workers that die, hang or are told to stop: no job is lost, none is published twice."""
+
+import signal
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import store
+from tests.e2e.processes import Service, children, family, frozen, until
+
+EPOCHS = 12
+LONG = {"epochs": 100_000, "steps_per_epoch": 20}
+SHORT = {"epochs": EPOCHS, "steps_per_epoch": 60, "batch_size": 64}
+
+
+def train(service: Service, **training: Any) -> str:
+    body = {"model": "m", "series": {"ids": ["a"]}, "horizon": 24, "promote": "always", "training": training}
+    job: dict[str, str] = service.call("POST", "/train", body)
+    return f"/jobs/{job['id']}"
+
+
+def job_at_epoch(service: Service, job: str, epoch: int) -> dict[str, Any]:
+    def reached() -> dict[str, Any] | None:
+        found: dict[str, Any] = service.call("GET", job)
+        assert found["status"] in ("queued", "running"), found
+        return found if (found["progress"]["epoch"] or 0) >= epoch else None
+
+    return until(reached, 90, f"epoch {epoch}")
+
+
+def finished(service: Service, job: str, seconds: float = 120) -> dict[str, Any]:
+    def ended() -> dict[str, Any] | None:
+        found: dict[str, Any] = service.call("GET", job)
+        return found if found["status"] in ("succeeded", "failed", "cancelled") else None
+
+    return until(ended, seconds, "the job has ended")
+
+
+def test_a_killed_workers_job_continues_elsewhere(service: Service) -> None:
+    service.serve()
+    store(service)
+    first, second = service.worker("w1"), service.worker("w2")
+    job = train(service, **SHORT)
+    before = job_at_epoch(service, job, 3)
+    victim = until(lambda: next((w for w in (first, second) if children(w)), None), 10, "a worker trains")
+    orphans = children(victim)
+    victim.kill()
+
+    def taken_over() -> dict[str, Any] | None:
+        found: dict[str, Any] = service.call("GET", job)
+        return found if found["attempt"] == 2 else None
+
+    until(taken_over, 30, "another worker has taken the job")
+    until(lambda: not any(p.is_running() and p.status() != "zombie" for p in orphans), 5, "the orphan is gone")
+    epochs = []
+
+    def ended() -> dict[str, Any] | None:
+        found: dict[str, Any] = service.call("GET", job)
+        epochs.append(found["progress"]["epoch"] or 0)
+        return found if found["status"] in ("succeeded", "failed") else None
+
+    end = until(ended, 120, "the job has ended")
+    assert (end["status"], end["attempt"], end["version"]) == ("succeeded", 2, 1), end
+    assert min(epochs) >= before["progress"]["epoch"], "the epoch counter went on from the checkpoint"
+    assert "training_continued" in service.log("w1") + service.log("w2")
+    assert service.call("GET", "/models/m")["versions"] == [1]
+    curve = service.call("GET", "/models/m/versions/1")["loss_curve"]
+    assert len(curve["train"]) == EPOCHS, "no epoch was trained twice in the curve, and none is missing"
+
+
+def test_a_worker_that_hung_publishes_nothing(service: Service) -> None:
+    """The worker is stopped past its lease, its training goes on meanwhile, and then the worker continues."""
+    service.serve()
+    store(service)
+    first = service.worker("w1")
+    job = train(service, **LONG)
+    job_at_epoch(service, job, 2)
+    (trainer,) = children(first)
+    with frozen(first):
+        service.worker("w2")
+        until(lambda: service.call("GET", job)["attempt"] == 2, 30, "the job was taken over")
+        until(lambda: not trainer.is_running() or trainer.status() == "zombie", 5, "the replaced trainer has stopped")
+    until(lambda: "exit_status=75" in service.log("w1"), 10, "the first worker saw that it was replaced")
+    service.call("POST", job + "/cancel")
+    assert finished(service, job)["status"] == "cancelled"
+    assert service.call("GET", "/models/m")["versions"] == []
+
+
+def test_a_trainer_that_hung_publishes_nothing(service: Service) -> None:
+    """Worker and trainer are stopped together, the job succeeds elsewhere, then both continue."""
+    service.serve()
+    store(service)
+    first = service.worker("w1")
+    job = train(service, **SHORT)
+    job_at_epoch(service, job, 2)
+    (trainer,) = children(first)
+    trainer.send_signal(signal.SIGSTOP)
+    with frozen(first):
+        service.worker("w2")
+        end = finished(service, job)
+        assert (end["status"], end["attempt"], end["version"]) == ("succeeded", 2, 1)
+    trainer.send_signal(signal.SIGCONT)
+    until(lambda: "exit_status=75" in service.log("w1"), 15, "the replaced trainer has stopped")
+    assert service.call("GET", "/models/m")["versions"] == [1]
+    assert service.call("GET", job) == end
+
+
+def test_cancelling_ends_the_process_within_two_seconds(service: Service) -> None:
+    service.serve()
+    store(service)
+    worker = service.worker("w1")
+    job = train(service, **LONG)
+    job_at_epoch(service, job, 1)
+    (trainer,) = children(worker)
+    assert service.call("POST", job + "/cancel")["status"] == "cancelled"
+    until(lambda: not trainer.is_running() or trainer.status() == "zombie", 2, "the trainer has stopped")
+    assert service.call("GET", job)["error"] is None
+    second = train(service, **{**SHORT, "epochs": 1})
+    assert finished(service, second)["status"] == "succeeded", "the worker goes on with the next job"
+    assert not list((service.folder / "data" / "artifacts").glob("*/jobs/*/*")), "no checkpoint is left behind"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_worker_told_to_stop_hands_its_job_on(service: Service, number: signal.Signals) -> None:
+    service.serve()
+    store(service)
+    first = service.worker("w1")
+    job = train(service, **LONG)
+    before = job_at_epoch(service, job, 2)
+    parts = family(first.pid)
+    first.send_signal(number)
+    assert first.wait(10) == 0
+    assert not any(p.is_running() and p.status() != "zombie" for p in parts)
+    service.worker("w2")
+    until(lambda: service.call("GET", job)["attempt"] == 2, 10, "the next worker has taken the job")
+    after = job_at_epoch(service, job, before["progress"]["epoch"] + 1)
+    assert after["attempt"] == 2
+    service.call("POST", job + "/cancel")

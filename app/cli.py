@@ -77,11 +77,12 @@ def serve(host: Host = None, port: Port = None) -> None:
 def worker() -> None:
     """Run one worker, which trains one model at a time."""
     from app.jobs.worker import Worker
+    from app.storage.artifacts import ArtifactStore
     from app.storage.engine import Database
     from app.train_child import command
 
     found = settings()
-    Worker(Database(found.database), found.lease_seconds, command).run()
+    Worker(Database(found.database), ArtifactStore(found.artifacts), found.lease_seconds, command).run()
 
 
 @app.command()

@@ -1,8 +1,9 @@
 """A small HTTP client of a running service, for the commands: it knows the contract alone."""
 
+import gzip
 import time
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Literal, Self, TypedDict, cast
 from urllib.parse import quote
@@ -13,9 +14,10 @@ DEFAULT_URL = "http://127.0.0.1:8000"
 POLL_SECONDS = 0.5
 TERMINAL = frozenset({"succeeded", "failed", "cancelled"})
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+CHUNK_BYTES = 1 << 20
 GZIP_MAGIC = b"\x1f\x8b"
 NEXT_STEP = {
-    401: "pass a key with --key or GATECAST_KEY; 'gatecast keys create NAME' makes one",
+    401: "pass a key with --key or GATECAST_KEY",
     403: "the key lacks the right for this; use another with --key or GATECAST_KEY",
     413: "send less at once, or raise the service's limit",
     503: "the service is not ready; see its log, and try again",
@@ -31,7 +33,7 @@ class ClientError(Exception):
         self.title = title
         self.detail = detail
         self.code = code
-        """one of the service's error codes, or `unreachable`, `timeout`, `unexpected_answer`"""
+        """one of the service's error codes, or one of the client's own, such as `unreachable`"""
         self.hint = hint
 
 
@@ -95,18 +97,14 @@ class Client:
         """Close the connections."""
         self._http.close()
 
-    def import_csv(self, table: Path | bytes | IO[bytes], **options: str | bool | None) -> dict[str, Any]:
-        """Send a long table `unique_id, ds, y`, plain or gzipped, and return the service's report.
+    def import_csv(self, table: bytes | IO[bytes], **options: str | bool | None) -> dict[str, Any]:
+        """Send a long table `unique_id, ds, y` and return the service's report; a gzipped file is unpacked on the way.
 
         `options` are the query of POST /series/import: freq, ds_start, on_error, on_duplicate, dry_run.
         """
-        if isinstance(table, Path):
-            with table.open("rb") as file:
-                return self.import_csv(file, **options)
-        packed = (table[:2] if isinstance(table, bytes) else _peek(table)) == GZIP_MAGIC
-        headers = {"content-type": "text/csv", **({"content-encoding": "gzip"} if packed else {})}
-        request = {"params": _given(options), "content": table, "headers": headers, "timeout": None}
-        return self._call("POST", "/series/import", **request)
+        content = table if isinstance(table, bytes) else _chunks(table)
+        request = {"params": _given(options), "content": content, "headers": {"content-type": "text/csv"}}
+        return self._call("POST", "/series/import", **request, timeout=None)
 
     def train(self, model: str, series: Mapping[str, object] | str, horizon: int, **more: object) -> Job:
         """Queue a training; `series` is `{"ids": […]}`, `{"labels": {…}}` or `"all"`. Returns its job."""
@@ -176,10 +174,15 @@ def _given(options: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def _peek(file: IO[bytes]) -> bytes:
-    start = file.read(len(GZIP_MAGIC))
+def _chunks(file: IO[bytes]) -> Iterator[bytes]:
+    packed = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
     file.seek(0)
-    return start
+    plain = cast(IO[bytes], gzip.GzipFile(fileobj=file)) if packed else file
+    try:
+        while chunk := plain.read(CHUNK_BYTES):
+            yield chunk
+    except (EOFError, gzip.BadGzipFile, zlib.error) as e:
+        raise ClientError("The file is damaged", str(e), "damaged_file", "make or fetch it again") from e
 
 
 def _document(answer: httpx2.Response) -> dict[str, Any] | None:

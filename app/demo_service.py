@@ -86,6 +86,8 @@ class DemoService:
         if self._stopped:
             return
         self._stopped = True
+        # a second Ctrl-C must not leave the service behind
+        on_interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
         self._process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(STOP_SECONDS)
@@ -93,6 +95,7 @@ class DemoService:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+        signal.signal(signal.SIGINT, on_interrupt)
         signal.signal(signal.SIGTERM, self._on_terminate)
         self.client.close()
 

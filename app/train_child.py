@@ -12,7 +12,7 @@ from app import logs
 from app.config import Settings
 from app.jobs.supervisor import FENCE_LOST
 from app.storage import jobs
-from app.storage.artifacts import ArtifactStore, job_folder
+from app.storage.artifacts import ArtifactStore
 from app.storage.engine import Database
 from app.storage.jobs import Fence, FenceLost
 
@@ -32,35 +32,33 @@ def main(arguments: list[str]) -> int:
     fence = Fence(arguments[0], int(arguments[1]))
     structlog.contextvars.bind_contextvars(job_id=fence.job_id, attempt=fence.attempt)
     os.nice(NICENESS)
-    database, store = Database(settings.database), ArtifactStore(settings.artifacts)
+    database = Database(settings.database)
     try:
-        with database.read() as session:
-            folder = job_folder(jobs.held(session, fence).project_id, fence.job_id)
-        watch = (database, store, fence, folder, os.getppid())
-        threading.Thread(target=_watch, args=watch, daemon=True).start()
-        from app.services.training_run import (
-            Run,
-        )  # only now: importing torch takes seconds, the watch must not wait
+        threading.Thread(target=_watch, args=(database, fence, os.getppid()), daemon=True).start()
+        # only now: importing torch takes seconds, and the watch must not wait for it
+        import torch
 
-        Run(settings, database, store, fence)()
+        from app.services.training_run import Run
+
+        # one core is left to serving; two threads on a core that is shared are slower than one
+        torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) - 1))
+        Run(settings, database, ArtifactStore(settings.artifacts), fence)()
     except FenceLost:
         return FENCE_LOST
     return 0
 
 
-def _watch(database: Database, store: ArtifactStore, fence: Fence, folder: str, parent: int) -> None:
+def _watch(database: Database, fence: Fence, parent: int) -> None:
     """End this process when its worker is gone or its job is no longer its own."""
     while True:
         if os.getppid() != parent:
             os._exit(FENCE_LOST)
         try:
             with database.read() as session:
-                attempt, status = jobs.state(session, fence.job_id) or (0, "deleted")
-            if status == "cancelled":
-                store.remove(folder)
-            if attempt != fence.attempt or status in ("cancelled", "deleted"):
+                job = jobs.state(session, fence.job_id)
+            if job is None or job.attempt != fence.attempt or job.status == "cancelled":
                 os._exit(FENCE_LOST)
-            if status != "running":
+            if job.status != "running":
                 return  # the run itself has just ended the job
         except SQLAlchemyError:
             pass  # the database is away; the run's next write will say so

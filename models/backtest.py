@@ -91,9 +91,7 @@ def score_gate(
     return score(windows_of(panel, gate), runner, context_length=context_length, levels=levels)
 
 
-def score(
-    windows: Windows, runner: Runner, *, context_length: int, levels: Sequence[float]
-) -> dict[str, float]:
+def score(windows: Windows, runner: Runner, *, context_length: int, levels: Sequence[float]) -> dict[str, float]:
     """Run `windows` and return `measures` of the forecasts."""
     horizon = windows.actual.shape[1]
     quantiles = run_windows(windows.series, windows.origins, runner, context_length, horizon)

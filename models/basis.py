@@ -15,9 +15,7 @@ Floats = NDArray[np.float64]
 Basis = Callable[[Floats, int], Floats]
 
 
-def basis_forecasts(
-    context_length: int, horizon: int, seasons: tuple[int, ...]
-) -> tuple[tuple[str, ...], Floats]:
+def basis_forecasts(context_length: int, horizon: int, seasons: tuple[int, ...]) -> tuple[tuple[str, ...], Floats]:
     """Return the names (K,) and the maps (K, T, H) of the basis forecasts.
 
     `seasons` are season lengths within the context, shortest first; with none, levels and trends are used.
@@ -49,9 +47,7 @@ def _seasonal(context: int, seasons: tuple[int, ...]) -> dict[str, Basis]:
         "profile_ses_0.6": lambda x, h: profile_on_level(x, h, m, 0.6),
     }
     if context >= 2 * m:
-        chosen["season_damped_trend"] = lambda x, h: (
-            season_naive(x, h, m) + _season_change(x, m) * _damped(h, m, 0.8)
-        )
+        chosen["season_damped_trend"] = lambda x, h: season_naive(x, h, m) + _season_change(x, m) * _damped(h, m, 0.8)
     for long in seasons[1:]:
         chosen[f"season_{long}"] = lambda x, h, s=long: season_naive(x, h, s)  # type: ignore[misc]
         if context >= long + m:

@@ -63,8 +63,7 @@ class NetworkConfig:
         require(0 <= self.dropout < 1, "network.dropout", "must be at least 0 and below 1")
         require_seasons(self.season_lengths)
         require(
-            all(0 <= f < len(CALENDAR_FIELDS) for f in self.calendar)
-            and len(set(self.calendar)) == len(self.calendar),
+            all(0 <= f < len(CALENDAR_FIELDS) for f in self.calendar) and len(set(self.calendar)) == len(self.calendar),
             "network.calendar",
             f"must be distinct column numbers of {', '.join(CALENDAR_FIELDS)}, counted from 0",
         )
@@ -116,9 +115,7 @@ class TrainingConfig:
         require(0 < self.learning_rate <= 1, "training.learning_rate", "must be above 0 and at most 1")
         require(0 <= self.weight_decay <= 10, "training.weight_decay", "must be between 0 and 10")
         require(self.clip_norm > 0, "training.clip_norm", "must be above 0")
-        require(
-            self.patience is None or self.patience >= 1, "training.patience", "must be at least 1, or null"
-        )
+        require(self.patience is None or self.patience >= 1, "training.patience", "must be at least 1, or null")
         require(0 <= self.seed < 2**63, "training.seed", "must be between 0 and 2^63 - 1")
         budget = self.time_budget_s
         require(budget is None or budget > 0, "training.time_budget_s", "must be above 0, or null")

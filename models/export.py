@@ -116,9 +116,7 @@ def verify(
             difference = np.abs(found - expected[part]) / scale[part, None, None]
             worst = max(worst, float(np.nan_to_num(difference, nan=np.inf).max()))
     if worst > tolerance:
-        raise ExportError(
-            f"the graph differs from the network by {worst:.2g} scales; {tolerance:g} is allowed"
-        )
+        raise ExportError(f"the graph differs from the network by {worst:.2g} scales; {tolerance:g} is allowed")
     return worst
 
 
@@ -143,9 +141,7 @@ def _write_graph(network: Network, batch: Batch, path: Path) -> None:
                 output_names=["quantiles"],
             )
         except Exception as e:  # the exporter raises a dozen kinds, and all of them mean the same here
-            raise ExportError(
-                f"the network cannot be written as an ONNX graph ({type(e).__name__}: {e})"
-            ) from e
+            raise ExportError(f"the network cannot be written as an ONNX graph ({type(e).__name__}: {e})") from e
         if program is None:
             raise ExportError("the exporter returned no graph")
         model = program.model_proto
@@ -180,9 +176,6 @@ def _manifest(config: Config, folder: Path) -> Manifest:
         inputs={"y": ["batch", config.network.context_length], "calendar": ["batch", total, 4]},
         outputs={"quantiles": ["batch", config.horizon, len(config.quantiles)]},
         tolerance=TOLERANCE,
-        sha256={
-            name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
-            for name in (WEIGHTS, GRAPH, GOLDEN)
-        },
+        sha256={name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in (WEIGHTS, GRAPH, GOLDEN)},
         versions={name: version(name) for name in ("torch", "onnx", "onnxruntime", "numpy")},
     )

@@ -89,9 +89,7 @@ class _Run:
             self._select(pool, selection, resume)
         everything = self._pool([s.end for s in self.spans])
         if everything is None:
-            raise TrainingDataError(
-                "too_short", "no series has an observed value after enough history to learn from"
-            )
+            raise TrainingDataError("too_short", "no series has an observed value after enough history to learn from")
         return self._refit(everything, resume)
 
     def _select(self, pool: WindowPool, selection: Windows, resume: Checkpoint | None) -> None:
@@ -128,9 +126,7 @@ class _Run:
         if self.residuals:
             network.residuals.copy_(torch.from_numpy(self.residuals["residuals"]))
 
-    def _scores(
-        self, network: Network, selection: Windows, gate: Windows | None
-    ) -> dict[str, dict[str, float]]:
+    def _scores(self, network: Network, selection: Windows, gate: Windows | None) -> dict[str, dict[str, float]]:
         """Score the gate, or the selection span where there is none, beside season-naive."""
         name, windows = ("selection", selection) if gate is None else ("gate", gate)
         levels, context = self.config.quantiles, self.config.network.context_length
@@ -148,11 +144,7 @@ class _Run:
 
     def _windows(self, origins: list[tuple[int, ...]]) -> Windows | None:
         """Return at most `max_windows` windows, evenly spread; None where nothing was observed in them."""
-        pairs = [
-            (one.id, origin)
-            for one, chosen in zip(self.panel.series, origins, strict=True)
-            for origin in chosen
-        ]
+        pairs = [(one.id, origin) for one, chosen in zip(self.panel.series, origins, strict=True) for origin in chosen]
         most = self.config.training.max_windows
         if len(pairs) > most:
             pairs = [pairs[k] for k in np.linspace(0, len(pairs) - 1, most).astype(int)]
@@ -169,9 +161,7 @@ class _Run:
         self.selected = record["selected"]
         self.residuals = select(resume.arrays, "calibration/")
 
-    def _start(
-        self, learner: Learner, name: str, total: int, resume: Checkpoint | None
-    ) -> tuple[PhaseState, Arrays]:
+    def _start(self, learner: Learner, name: str, total: int, resume: Checkpoint | None) -> tuple[PhaseState, Arrays]:
         """Return the phase's state and best weights, fresh or as the checkpoint left them."""
         if resume is None or resume.record["state"]["name"] != name:
             return PhaseState(name, total), {}

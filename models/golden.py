@@ -16,12 +16,7 @@ def golden_batch(config: Config) -> Batch:
     rng = np.random.default_rng(7)
     steps = np.arange(network.context_length)
     season = network.seasons[0] if network.seasons else 7
-    clean = (
-        5
-        + np.sin(2 * np.pi * steps / season)
-        + 0.01 * steps
-        + 0.3 * rng.standard_normal((WINDOWS, len(steps)))
-    )
+    clean = 5 + np.sin(2 * np.pi * steps / season) + 0.01 * steps + 0.3 * rng.standard_normal((WINDOWS, len(steps)))
     y = clean.copy()
     y[1, rng.random(len(steps)) < 0.3] = np.nan
     y[2, -max(1, len(steps) // 4) :] = np.nan
@@ -34,9 +29,7 @@ def golden_batch(config: Config) -> Batch:
     y[9] *= 1e9
     y[10] = -clean[10] * 1e3
     y[11] = 1e6 + clean[11]
-    frame = assemble(
-        [_anchored(config)] * WINDOWS, 31 * np.arange(WINDOWS, dtype=np.int64), len(steps), horizon
-    )
+    frame = assemble([_anchored(config)] * WINDOWS, 31 * np.arange(WINDOWS, dtype=np.int64), len(steps), horizon)
     return Batch(y=y, calendar=frame["calendar"])
 
 

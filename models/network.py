@@ -105,9 +105,7 @@ class ParallelDecoder(nn.Module):
         self.position = nn.Parameter(torch.randn(ceil(config.horizon / net.segment), STEP_FEATURES) * 0.1)
         dropout = net.dropout if net.layers > 1 else 0.0
         cell = CELLS[net.cell]
-        self.cell = cell(
-            STEP_FEATURES + calendar_width, net.hidden, net.layers, batch_first=True, dropout=dropout
-        )
+        self.cell = cell(STEP_FEATURES + calendar_width, net.hidden, net.layers, batch_first=True, dropout=dropout)
         self.dropout = nn.Dropout(net.dropout)
         self.steps = nn.Linear(net.hidden, net.segment * STEP_FEATURES)
         self.calendar = nn.Linear(calendar_width, STEP_FEATURES, bias=False) if calendar_width else None

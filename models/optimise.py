@@ -59,9 +59,7 @@ class Learner:
         torch.manual_seed(training.seed)
         self.network = Network(config).to(device)
         kind = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[training.optimizer]
-        self.optimizer = kind(
-            self.network.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay
-        )
+        self.optimizer = kind(self.network.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay)
         self.generator = torch.Generator().manual_seed(training.seed)
         self.levels = torch.tensor(config.quantiles, dtype=torch.float32, device=device)
 
@@ -95,9 +93,7 @@ class Learner:
         with torch.no_grad():
             for at in range(0, len(batch["y"]), SCORED_AT_ONCE):
                 part = slice(at, at + SCORED_AT_ONCE)
-                piece = TensorBatch(
-                    y=batch["y"][part], calendar=batch["calendar"][part], target=batch["target"][part]
-                )
+                piece = TensorBatch(y=batch["y"][part], calendar=batch["calendar"][part], target=batch["target"][part])
                 observed = float((~torch.isnan(piece["target"])).sum())
                 total += float(self.loss(piece)) * observed
                 weight += observed
@@ -105,15 +101,11 @@ class Learner:
 
     def weights(self) -> Arrays:
         """Return a copy of the network's state."""
-        return {
-            name: value.detach().cpu().numpy().copy() for name, value in self.network.state_dict().items()
-        }
+        return {name: value.detach().cpu().numpy().copy() for name, value in self.network.state_dict().items()}
 
     def load_weights(self, weights: Mapping[str, NDArray[Any]]) -> None:
         """Load what `weights` returned; strict."""
-        self.network.load_state_dict(
-            {name: torch.from_numpy(value.copy()) for name, value in weights.items()}
-        )
+        self.network.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in weights.items()})
 
     def arrays(self) -> Arrays:
         """Return a copy of weights, optimiser and generators: all that the next step depends on."""

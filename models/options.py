@@ -31,9 +31,7 @@ def checked(cls: type[Any], options: Mapping[str, Any], prefix: str) -> dict[str
     known = {f.name for f in dataclasses.fields(cls)}
     for name in options:
         if name not in known:
-            raise ConfigError(
-                f"{prefix}.{name}", f"is not an option; choose among {', '.join(sorted(known))}"
-            )
+            raise ConfigError(f"{prefix}.{name}", f"is not an option; choose among {', '.join(sorted(known))}")
     return {name: _coerce(value, hints[name], f"{prefix}.{name}") for name, value in options.items()}
 
 
@@ -62,12 +60,7 @@ def _plain(value: Any, hint: Any, field: str) -> Any:
         return value
     if hint is int and isinstance(value, int) and not isinstance(value, bool):
         return value
-    if (
-        hint is float
-        and isinstance(value, int | float)
-        and not isinstance(value, bool)
-        and math.isfinite(value)
-    ):
+    if hint is float and isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
         return float(value)
     words = {bool: "true or false", str: "text", int: "a whole number", float: "a finite number"}
     raise ConfigError(field, f"must be {words.get(hint, hint)}, not {value!r}")

@@ -86,8 +86,6 @@ def interpolate_quantiles(values: Floats, trained: Sequence[float], requested: S
     right = np.searchsorted(np.asarray(trained), np.asarray(requested))
     left = np.maximum(right - 1, 0)
     span = np.asarray(trained)[right] - np.asarray(trained)[left]
-    weight = np.where(
-        span > 0, (np.asarray(requested) - np.asarray(trained)[left]) / np.where(span > 0, span, 1), 1
-    )
+    weight = np.where(span > 0, (np.asarray(requested) - np.asarray(trained)[left]) / np.where(span > 0, span, 1), 1)
     mixed: Floats = values[..., left] * (1 - weight) + values[..., right] * weight
     return mixed

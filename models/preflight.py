@@ -27,9 +27,7 @@ def trainable(panel: Panel) -> Panel:
         raise TrainingDataError("no_series", "there is no series to train on")
     infinite = next((one.id for one in panel.series if np.isinf(one.y).any()), None)
     if infinite is not None:
-        raise TrainingDataError(
-            "not_finite", f"series {infinite!r} holds an infinite value; correct or remove it"
-        )
+        raise TrainingDataError("not_finite", f"series {infinite!r} holds an infinite value; correct or remove it")
     counts = [int((~np.isnan(one.y)).sum()) for one in panel.series]
     if not any(counts):
         raise TrainingDataError("no_observations", "none of the series has an observed value")

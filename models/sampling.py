@@ -120,9 +120,7 @@ def _origins(y: NDArray[np.float64], horizon: int) -> NDArray[np.int64]:
     start = first + shortest_context(horizon, end - first) - 1
     seen = np.concatenate([[0], np.cumsum(~np.isnan(y[:end]))])
     positions = np.arange(start, end - 1)
-    ahead = (
-        seen[np.minimum(positions + 1 + horizon, end)] - seen[positions + 1] if len(positions) else positions
-    )
+    ahead = seen[np.minimum(positions + 1 + horizon, end)] - seen[positions + 1] if len(positions) else positions
     return positions[ahead > 0]
 
 

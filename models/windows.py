@@ -74,9 +74,7 @@ class Panel:
         """
         frequency = parse_frequency(freq)
         groups = frame.groupby("unique_id", sort=False, observed=True)
-        return Panel(
-            frequency, tuple(_series(str(name), table, frequency, timezone) for name, table in groups)
-        )
+        return Panel(frequency, tuple(_series(str(name), table, frequency, timezone) for name, table in groups))
 
 
 def _series(name: str, table: pd.DataFrame, frequency: Frequency, timezone: str) -> Series:

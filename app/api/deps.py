@@ -89,7 +89,7 @@ def checked_key(request: Request, key: str, body_digest: str) -> Idempotency:
 
 IdempotencyDep = Annotated[Idempotency | None, Depends(idempotency)]
 Cursor = Annotated[str | None, Query(max_length=4000, description="`next_cursor` of the page before")]
-Limit = Annotated[int, Query(ge=1, le=1000)]
+Limit = Annotated[int, Query(ge=1, le=1000, description="items of a page", examples=[100])]
 
 
 def labels_of(pairs: list[str]) -> dict[str, str]:

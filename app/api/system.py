@@ -26,7 +26,10 @@ def readyz(found: ServicesDep) -> Response:
     return ok(body, status=200 if ready else 503)
 
 
-@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+_METRICS = {200: {"content": {"text/plain": {"example": "gatecast_model_cache_versions 3.0"}}}}
+
+
+@router.get("/metrics", response_class=Response, responses=_METRICS)
 def metrics(request: Request, found: ServicesDep) -> Response:
     """Prometheus metrics of this process; off loopback they need a key."""
     if not request.app.state.settings.on_loopback:

@@ -17,6 +17,7 @@ from app.jobs.queue import APPLICATION, APPLICATION_VERSION, QUEUE, WORKFLOW, en
 from app.jobs.supervisor import FENCE_LOST, ChildCommand, Children
 from app.logs import get_logger
 from app.storage import jobs
+from app.storage.artifacts import ArtifactStore, job_folder
 from app.storage.engine import Database
 from app.storage.jobs import Fence, FenceLost
 
@@ -28,9 +29,9 @@ POLL_SECONDS = 0.5
 class Worker:
     """One process that runs one job at a time."""
 
-    def __init__(self, database: Database, lease_seconds: float, command: ChildCommand) -> None:
+    def __init__(self, database: Database, store: ArtifactStore, lease_seconds: float, command: ChildCommand) -> None:
         self.executor_id = uuid.uuid4().hex
-        self._database = database
+        self._database, self._store = database, store
         self._children = Children(command)
         self._draining = threading.Event()
         self._lease = LeaseKeeper(
@@ -90,7 +91,11 @@ class Worker:
         if fence is None:
             return
         log.info("job_started", job_id=job_id, attempt=fence.attempt)
-        status = await self._children.run(fence)
+        try:
+            status = await self._children.run(fence)
+        except asyncio.CancelledError:
+            await asyncio.to_thread(self._sweep, job_id)
+            raise
         if self._draining.is_set():
             await asyncio.Event().wait()  # never: the job must stay unfinished for the next worker
         await asyncio.to_thread(self._settle, fence, status)
@@ -102,6 +107,8 @@ class Worker:
     def _settle(self, fence: Fence, status: int) -> None:
         """Note the end of a child that could not do so itself."""
         log.info("job_ended", job_id=fence.job_id, attempt=fence.attempt, exit_status=status)
+        if status == FENCE_LOST:
+            self._sweep(fence.job_id)
         if status in (0, FENCE_LOST):
             return
         how = f"was killed by signal {signal.Signals(-status).name}" if status < 0 else f"exited with status {status}"
@@ -112,6 +119,13 @@ class Worker:
                 jobs.finish(session, fence, "failed", error=error)
         except FenceLost:
             pass  # cancelled or taken over in the meantime: whoever did that has the last word
+
+    def _sweep(self, job_id: str) -> None:
+        """Remove what an ended job has left for a next attempt."""
+        with self._database.read() as session:
+            job = jobs.state(session, job_id)
+        if job is not None and job.status not in jobs.ACTIVE:
+            self._store.remove(job_folder(job.project_id, job_id))
 
     def _running(self) -> list[Running]:
         pending = DBOS.list_workflows(status="PENDING", queue_name=QUEUE, load_input=False, load_output=False)

@@ -99,7 +99,12 @@ class Run:
         with tempfile.TemporaryDirectory() as folder:
             export(fitted, Path(folder))
             artifact, digest = self._upload(Path(folder))
-        self._publish(scope, panel, fitted, artifact, digest)
+        try:
+            self._publish(scope, panel, fitted, artifact, digest)
+        except BaseException:
+            self.store.remove(artifact)  # nothing points to it
+            raise
+        self.store.remove(self._folder())
 
     def _folder(self) -> str:
         return job_folder(self.job.project_id, self.job.id)
@@ -189,7 +194,6 @@ class Run:
                 session, model, {**fields, "job_id": self.job.id, "artifact": artifact, "digest": digest}
             )
             self._finish(session, "succeeded", version=row.number, checkpoint=None)
-        self.store.remove(self._folder())
         log.info("version_published", model=self.model.name, version=row.number, promoted=fields["promoted"])
 
     def _finish(self, session: Session, status: str, **values: Any) -> None:

@@ -89,10 +89,9 @@ def held(session: Session, fence: Fence, *, lock: bool = False) -> JobRow:
     return row
 
 
-def state(session: Session, job_id: str) -> tuple[int, str] | None:
-    """Return a job's newest attempt and its status; None where it was deleted."""
-    row = session.execute(select(JobRow.attempt, JobRow.status).where(JobRow.id == job_id)).one_or_none()
-    return None if row is None else (row.attempt, row.status)
+def state(session: Session, job_id: str) -> JobRow | None:
+    """Return a job as it stands, whoever asks; None where it was deleted."""
+    return session.get(JobRow, job_id)
 
 
 def _fenced(fence: Fence) -> tuple[Any, ...]:

@@ -106,7 +106,7 @@ def family(pid: int) -> list[psutil.Process]:
     """Return a process and its descendants, as far as they live."""
     try:
         process = psutil.Process(pid)
-        return [process, *process.children(recursive=True)]
+        return [p for p in [process, *process.children(recursive=True)] if lives(p)]
     except psutil.NoSuchProcess:
         return []
 
@@ -114,6 +114,14 @@ def family(pid: int) -> list[psutil.Process]:
 def children(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
     """Return the living training processes of a worker."""
     return [p for p in family(process.pid)[1:] if "app.train_child" in " ".join(p.cmdline())]
+
+
+def lives(process: psutil.Process) -> bool:
+    """Say whether a process still runs; a dead one that nobody has waited for does not."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def answers(url: str) -> bool:

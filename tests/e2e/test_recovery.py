@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import store
-from tests.e2e.processes import Service, children, family, frozen, until
+from tests.e2e.processes import Service, children, family, frozen, lives, until
 
 EPOCHS = 12
 LONG = {"epochs": 100_000, "steps_per_epoch": 20}
@@ -51,7 +51,7 @@ def test_a_killed_workers_job_continues_elsewhere(service: Service) -> None:
         return found if found["attempt"] == 2 else None
 
     until(taken_over, 30, "another worker has taken the job")
-    until(lambda: not any(p.is_running() and p.status() != "zombie" for p in orphans), 5, "the orphan is gone")
+    until(lambda: not any(map(lives, orphans)), 5, "the orphan is gone")
     epochs = []
 
     def ended() -> dict[str, Any] | None:
@@ -79,7 +79,7 @@ def test_a_worker_that_hung_publishes_nothing(service: Service) -> None:
     with frozen(first):
         service.worker("w2")
         until(lambda: service.call("GET", job)["attempt"] == 2, 30, "the job was taken over")
-        until(lambda: not trainer.is_running() or trainer.status() == "zombie", 5, "the replaced trainer has stopped")
+        until(lambda: not lives(trainer), 5, "the replaced trainer has stopped")
     until(lambda: "exit_status=75" in service.log("w1"), 10, "the first worker saw that it was replaced")
     service.call("POST", job + "/cancel")
     assert finished(service, job)["status"] == "cancelled"
@@ -113,11 +113,12 @@ def test_cancelling_ends_the_process_within_two_seconds(service: Service) -> Non
     job_at_epoch(service, job, 1)
     (trainer,) = children(worker)
     assert service.call("POST", job + "/cancel")["status"] == "cancelled"
-    until(lambda: not trainer.is_running() or trainer.status() == "zombie", 2, "the trainer has stopped")
+    until(lambda: not lives(trainer), 2, "the trainer has stopped")
     assert service.call("GET", job)["error"] is None
     second = train(service, **{**SHORT, "epochs": 1})
     assert finished(service, second)["status"] == "succeeded", "the worker goes on with the next job"
-    assert not list((service.folder / "data" / "artifacts").glob("*/jobs/*/*")), "no checkpoint is left behind"
+    left = service.folder / "data" / "artifacts" / "1" / "jobs"
+    until(lambda: not list(left.glob("*/*")), 5, "no checkpoint is left behind")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -130,7 +131,7 @@ def test_a_worker_told_to_stop_hands_its_job_on(service: Service, number: signal
     parts = family(first.pid)
     first.send_signal(number)
     assert first.wait(10) == 0
-    assert not any(p.is_running() and p.status() != "zombie" for p in parts)
+    until(lambda: not any(map(lives, parts)), 2, "its processes are gone")
     service.worker("w2")
     until(lambda: service.call("GET", job)["attempt"] == 2, 10, "the next worker has taken the job")
     after = job_at_epoch(service, job, before["progress"]["epoch"] + 1)

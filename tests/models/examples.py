@@ -16,21 +16,15 @@ def hourly(length: int, seed: int = 0, noise: float = 0.4) -> NDArray[np.float64
     hours = np.arange(length)
     day = 3 * np.sin(2 * np.pi * hours / 24) + np.cos(4 * np.pi * hours / 24)
     week = 1.5 * (hours // 24 % 7 >= 5)
-    return (
-        20 + day - week + np.cumsum(0.05 * rng.standard_normal(length)) + noise * rng.standard_normal(length)
-    )
+    return 20 + day - week + np.cumsum(0.05 * rng.standard_normal(length)) + noise * rng.standard_normal(length)
 
 
 def hourly_panel(length: int = 300, series: int = 1) -> Panel:
     """Return a panel of hourly series named a, b, c ..."""
-    return Panel.from_arrays(
-        {chr(97 + k): hourly(length, seed=k) for k in range(series)}, freq="h", start="2024-01-01"
-    )
+    return Panel.from_arrays({chr(97 + k): hourly(length, seed=k) for k in range(series)}, freq="h", start="2024-01-01")
 
 
-def small(
-    horizon: int = 24, length: int = 300, training: dict[str, object] | None = None, **network: object
-) -> Config:
+def small(horizon: int = 24, length: int = 300, training: dict[str, object] | None = None, **network: object) -> Config:
     """Return a configuration that trains in about a second."""
     chosen = {"epochs": 2, "steps_per_epoch": 6, "batch_size": 16, **(training or {})}
     return choose("h", horizon, (0.1, 0.5, 0.9), [length], {"hidden": 16, **network}, chosen)

@@ -20,6 +20,4 @@ NAN = np.nan
     ],
 )
 def test_by_hand(history: list[float], season: int | None, expected: list[float]) -> None:
-    np.testing.assert_array_equal(
-        season_naive(np.array(history, float), 4, season), np.array(expected, float)
-    )
+    np.testing.assert_array_equal(season_naive(np.array(history, float), 4, season), np.array(expected, float))

@@ -32,9 +32,7 @@ def test_hourly_defaults_read_two_weeks_by_the_day() -> None:
         ({"context_length": 90, "segment": 30}, 90, 30),
     ],
 )
-def test_context_and_segment_follow_each_other(
-    options: dict[str, object], context: int, segment: int
-) -> None:
+def test_context_and_segment_follow_each_other(options: dict[str, object], context: int, segment: int) -> None:
     network = choose("h", 24, (0.5,), [17_000], options).network
     assert (network.context_length, network.segment) == (context, segment)
 

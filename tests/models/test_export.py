@@ -46,9 +46,7 @@ def test_graph_serves_series_like_the_network(folder: Path) -> None:
     manifest = json.loads((folder / MANIFEST).read_text())
     config = Config.from_dict(manifest["config"])
     session = ort.InferenceSession(folder / GRAPH, providers=["CPUExecutionProvider"])
-    panel = Panel.from_arrays(
-        {str(k): hourly(200 + 50 * k, seed=k) * 10.0**k for k in range(9)}, "h", "2024-01-01"
-    )
+    panel = Panel.from_arrays({str(k): hourly(200 + 50 * k, seed=k) * 10.0**k for k in range(9)}, "h", "2024-01-01")
     model = Fitted(config, load_weights(folder), REPORT)
     batch = golden_batch(config)
     expected = model.runner(batch["y"], batch["calendar"])
@@ -119,8 +117,6 @@ def test_every_kind_of_network_exports(config: Config, tmp_path: Path) -> None:
 def test_damaged_weights_are_refused(folder: Path, tmp_path: Path, damage: str) -> None:
     data = (folder / WEIGHTS).read_bytes()
     if damage != "missing":
-        (tmp_path / WEIGHTS).write_bytes(
-            data[:-9] if damage == "truncated" else (folder / GOLDEN).read_bytes()
-        )
+        (tmp_path / WEIGHTS).write_bytes(data[:-9] if damage == "truncated" else (folder / GOLDEN).read_bytes())
     with pytest.raises(CheckpointError):
         load_weights(tmp_path)

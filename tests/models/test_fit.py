@@ -103,9 +103,7 @@ def test_drawn_windows_are_those_that_serving_cuts() -> None:
     assert (~drawn["y"].isnan()).any(1).all()
     for row in range(0, 200, 10):
         last = drawn["y"][row, -1].item()
-        name, origin = next(
-            (s, int(np.flatnonzero(s.y == last)[0])) for s in panel.series if (s.y == last).any()
-        )
+        name, origin = next((s, int(np.flatnonzero(s.y == last)[0])) for s in panel.series if (s.y == last).any())
         same = fixed_batch([name], np.array([origin]), config, CPU)
         assert torch.equal(same["y"][0].nan_to_num(), drawn["y"][row].nan_to_num())
         assert torch.equal(same["calendar"][0], drawn["calendar"][row])
@@ -123,9 +121,7 @@ def test_drawn_windows_are_those_that_serving_cuts() -> None:
 def test_a_resumed_run_is_the_same_run(panel: Panel, training: dict[str, object]) -> None:
     config = small(24, len(panel.series[0].y), training, dropout=0.2)
     whole, found = checkpoints(panel, config)
-    assert {c.record["state"]["name"] for c in found} == (
-        {"select", "refit"} if len(found) > 2 else {"refit"}
-    )
+    assert {c.record["state"]["name"] for c in found} == ({"select", "refit"} if len(found) > 2 else {"refit"})
     for at in found:
         resumed = fit(panel, config, resume=Checkpoint.from_bytes(at.to_bytes()))
         assert state_of(resumed) == state_of(whole)
@@ -228,9 +224,7 @@ def test_three_values_can_be_trained_on() -> None:
 def test_the_unit_of_a_series_changes_no_training(scale: float) -> None:
     y, config = hourly(300), small()
     base, moved = (fit(Panel.from_arrays({"a": v}, "h", "2024-01-01"), config) for v in (y, y * scale))
-    assert moved.report.metrics["gate"]["mase"] == pytest.approx(
-        base.report.metrics["gate"]["mase"], rel=1e-3
-    )
+    assert moved.report.metrics["gate"]["mase"] == pytest.approx(base.report.metrics["gate"]["mase"], rel=1e-3)
 
 
 @pytest.mark.parametrize("constant", [0.0, 7.0])

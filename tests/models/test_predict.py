@@ -27,9 +27,7 @@ def test_forecast_starts_after_the_last_observed_value() -> None:
 def test_a_tail_of_the_series_is_enough() -> None:
     whole = Panel.from_arrays({"a": np.arange(100.0)}, "h", "2024-01-01").series[0]
     tail = Series("a", whole.y[90:], whole.grid, start=90)
-    found = [
-        predict([s], echo, context_length=8, horizon=3, levels=(0.1, 0.5, 0.9))[0] for s in (whole, tail)
-    ]
+    found = [predict([s], echo, context_length=8, horizon=3, levels=(0.1, 0.5, 0.9))[0] for s in (whole, tail)]
     np.testing.assert_array_equal(found[0].stamps, found[1].stamps)
     np.testing.assert_array_equal(found[0].quantiles, found[1].quantiles)
 

@@ -31,9 +31,7 @@ def test_calendar_is_that_of_the_stamps(freq: str, timezone: str) -> None:
     series = [panel.series[k] for k in (0, 1, 1, 0)]
     found = assemble(series, origins, 5, 3)["calendar"]
     for row, (one, origin) in enumerate(zip(series, origins.tolist(), strict=True)):
-        np.testing.assert_array_equal(
-            found[row], calendar_features(one.stamps(origin - 4, origin + 4), timezone)
-        )
+        np.testing.assert_array_equal(found[row], calendar_features(one.stamps(origin - 4, origin + 4), timezone))
 
 
 def test_windows_of_series_with_other_anchors_share_stamps() -> None:

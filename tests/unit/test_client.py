@@ -1,9 +1,9 @@
 """The HTTP client of the commands, against a real server that is scripted."""
 
 import gzip
+import io
 import socket
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -42,12 +42,11 @@ def test_a_problem_document_becomes_an_error_that_keeps_its_words(service: Scrip
     assert caught.value.detail == "one field is wrong\n  body.horizon: must be 1 or more"
 
 
-def test_a_refused_key_says_where_keys_come_from(service: ScriptedService, client: Client) -> None:
+def test_a_refused_key_says_how_to_pass_one(service: ScriptedService, client: Client) -> None:
     service.problem("GET", "/models/m", 401, detail="unknown key", code="unauthorized")
     with pytest.raises(ClientError) as caught:
         client.model("m")
-    assert "GATECAST_KEY" in caught.value.hint
-    assert "gatecast keys create" in caught.value.hint
+    assert "--key or GATECAST_KEY" in caught.value.hint
 
 
 def test_a_service_that_is_not_there_says_how_to_start_it() -> None:
@@ -94,17 +93,21 @@ def test_an_import_sends_the_table_and_the_chosen_options(service: ScriptedServi
     (asked,) = service.asked
     assert asked.body == TABLE
     assert asked.headers["content-type"] == "text/csv"
-    assert "content-encoding" not in asked.headers
     assert asked.query == {"freq": ["D"], "dry_run": ["true"]}
 
 
-def test_a_gzipped_file_is_sent_as_it_is_and_named_so(service: ScriptedService, client: Client, tmp_path: Path) -> None:
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzipped"])
+def test_a_file_is_sent_as_it_reads(service: ScriptedService, client: Client, pack: Callable[[bytes], bytes]) -> None:
     service.on("POST", "/series/import", REPORT)
-    file = tmp_path / "table.csv.gz"
-    file.write_bytes(gzip.compress(TABLE))
-    client.import_csv(file)
-    assert service.asked[0].headers["content-encoding"] == "gzip"
-    assert gzip.decompress(service.asked[0].body) == TABLE
+    table = b"unique_id,ds,y\n" + b"".join(b"a,%d,1\n" % step for step in range(300_000))
+    client.import_csv(io.BytesIO(pack(table)))
+    assert service.asked[0].body == table
+    assert "content-encoding" not in service.asked[0].headers
+
+
+def test_a_damaged_file_is_told(service: ScriptedService, client: Client) -> None:
+    with pytest.raises(ClientError, match="damaged"):
+        client.import_csv(io.BytesIO(gzip.compress(TABLE)[:-9]))
 
 
 def test_training_sends_what_was_chosen_and_nothing_else(service: ScriptedService, client: Client) -> None:

@@ -49,6 +49,28 @@ class DataSpan(Output):
 class VersionOut(Output):
     """One immutable result of training. `metrics` were measured before the network had seen the measured span."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "model": "bikes",
+                "version": 1,
+                "promoted": True,
+                "reason": "ahead of season-naive",
+                "warnings": [],
+                "config": {"frequency": "h", "horizon": 24, "network": {"cell": "lstm", "hidden": 64}},
+                "metrics": {"gate": {"mae": 45.3, "mase": 0.61}, "season_naive": {"mae": 65.3, "mase": 0.88}},
+                "loss_curve": {"train": [0.31, 0.22], "val": [0.29, 0.24]},
+                "data_span": {
+                    "start": "2024-03-01T00:00:00+01:00",
+                    "end": "2024-03-31T23:00:00+02:00",
+                    "series": ["bikes/station 7"],
+                },
+                "job": "0f8c7d1d0c5b4c56a2ff30f1f0a3c001",
+                "created_at": "2024-04-01T00:01:00+00:00",
+            }
+        }
+    )
+
     model: str
     version: int
     promoted: bool
@@ -153,6 +175,15 @@ class CheckOut(Output):
 
 class ReadyOut(Output):
     """Whether this process can serve."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "ready": True,
+                "checks": [{"name": "database", "ok": True, "detail": "migrations are at 0001"}],
+            }
+        }
+    )
 
     ready: bool
     checks: list[CheckOut]

@@ -41,6 +41,21 @@ class NewSeries(SeriesIn):
 class SeriesOut(Output):
     """A series. `first_ds` and `last_ds` are of observed values, `count` is of rows."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "id": "bikes/station 7",
+                **_EXAMPLE,
+                "description": None,
+                "static": {},
+                "version": 3,
+                "first_ds": "2024-03-01T00:00:00+01:00",
+                "last_ds": "2024-03-31T23:00:00+02:00",
+                "count": 743,
+            }
+        }
+    )
+
     id: str
     freq: str
     timezone: str
@@ -77,6 +92,8 @@ class ObservationsIn(Input):
 class Upserted(Output):
     """What an upsert did: rows that were new, rows that were there already, and the series' version after it."""
 
+    model_config = ConfigDict(json_schema_extra={"example": {"inserted": 2, "updated": 0, "version": 4}})
+
     inserted: int
     updated: int
     version: int
@@ -84,6 +101,17 @@ class Upserted(Output):
 
 class ObservationsOut(Output):
     """Rows of one series, in columns."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "ds": ["2024-03-01T00:00:00+01:00", "2024-03-01T01:00:00+01:00"],
+                "y": [41.0, None],
+                "covariates": {"temp": [7.5, 7.1]},
+                "next_cursor": None,
+            }
+        }
+    )
 
     ds: list[str]
     y: list[float | None]
@@ -101,6 +129,19 @@ class Rejected(Output):
 
 class Imported(Output):
     """What an import did, or with `dry_run` would do."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "series": 1,
+                "rows": 3,
+                "inserted": 2,
+                "updated": 0,
+                "rejected_rows": 1,
+                "rejected": [{"row": 2, "code": "invalid_timestamp", "detail": "'then' is not an ISO 8601 timestamp"}],
+            }
+        }
+    )
 
     series: int
     rows: int

@@ -1,0 +1,46 @@
+"""`gatecast up`: everything in one command, restarted when it falls, gone after Ctrl-C."""
+
+import signal
+
+import pytest
+
+from tests.e2e.processes import Service, answers, family, free_port, lives, until
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_up_restarts_what_falls_and_stops_all(service: Service) -> None:
+    (service.folder / "gatecast.db").unlink()  # up migrates by itself
+    port = free_port()
+    up = service.start("up", "up", "--port", str(port))
+    url = f"http://127.0.0.1:{port}"
+    until(lambda: answers(url + "/readyz"), 60, "the service is ready")
+    until(lambda: "worker_started" in service.log("up"), 30, "the worker has started")
+    for word in ("serve", "worker"):
+        (part,) = [p for p in family(up.pid)[1:] if word in p.cmdline()]
+        part.kill()
+        until(lambda part=part: not lives(part), 5, f"{word} has fallen")  # type: ignore[misc]
+    until(lambda: service.log("up").count("worker_started") == 2, 30, "the worker is back")
+    until(lambda: answers(url + "/readyz"), 30, "the API is back")
+    everything = family(up.pid)
+    assert len(everything) == 3
+    up.send_signal(signal.SIGINT)
+    assert up.wait(20) == 0
+    until(lambda: not any(map(lives, everything)), 5, "all processes are gone")
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({"GATECAST_HOST": "0.0.0.0"}, "without keys"),
+        ({"GATECAST_DATABASE_URL": "mysql://x"}, "sqlite:/// or postgresql://"),
+        ({"GATECAST_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}, "the database does not answer"),
+        ({"GATECAST_PORT": "many"}, "GATECAST_PORT"),
+    ],
+)
+def test_bad_settings_are_told_in_one_line(service: Service, environment: dict[str, str], words: str) -> None:
+    service.environment |= environment
+    assert service.start("up", "up").wait(30) == 1
+    (line,) = service.log("up").strip().splitlines()
+    assert line.startswith("gatecast: ")
+    assert words in line

@@ -1,0 +1,41 @@
+"""The API process never imports torch on the CPU, nor what only training needs."""
+
+import subprocess
+import sys
+
+import pytest
+
+from app.config import Settings
+from app.storage.engine import Database
+from tests.e2e.conftest import seasonal, stamps
+from tests.trained import Trained, publish
+
+PROGRAM = """
+import sys, json
+from fastapi.testclient import TestClient
+from app.config import Settings
+from app.main import create_app
+
+with TestClient(create_app(Settings())) as client:
+    client.post("/series", json={"id": "a", "freq": "h"})
+    client.post("/series/a/observations", json=json.loads(sys.argv[1]))
+    client.post("/train", json={"model": "other", "series": {"ids": ["a"]}, "horizon": 3})
+    (found,) = client.post("/forecast", json={"model": "m", "series": ["a"]}).json()["forecasts"]
+    assert found["status"] == "ok", found
+    assert client.get("/openapi.json").status_code == client.get("/metrics").status_code == 200
+print(sorted({"torch", "onnx", "onnxscript", "optuna", "statsforecast", "captum", "scipy"} & set(sys.modules)))
+"""
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_serving_imports_no_torch(settings: Settings, database: Database, trained: Trained) -> None:
+    import json
+
+    publish(database, settings, trained)
+    body = json.dumps({"ds": stamps(100), "y": seasonal(100)})
+    environment = {"GATECAST_DATA_DIR": str(settings.data_dir), "GATECAST_DATABASE_URL": settings.database_url or ""}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, body], capture_output=True, text=True, env=environment, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.strip().splitlines()[-1] == "[]"

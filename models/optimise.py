@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -173,17 +174,20 @@ def finished(state: PhaseState, config: Config) -> bool:
 def _epoch(learner: Learner, pool: WindowPool, state: PhaseState, hooks: Hooks) -> float:
     """Run one epoch and return its mean loss, NaN where it diverged."""
     training = learner.config.training
-    started, total, done = time.monotonic(), 0.0, 0
+    total, done = 0.0, 0
+    seconds: list[float] = []
     end = min(state.step + training.steps_per_epoch, state.end_step)
     while state.step < min(end, state.end_step):
         rate = state.rate_factor * learning_rate(state.step, state.total_steps, training.learning_rate)
+        began = time.monotonic()
         loss = learner.step(pool, rate)
         if not math.isfinite(loss):
             return math.nan
         total, done = total + loss, done + 1
         state.step += 1
+        seconds.append(time.monotonic() - began)
         if training.time_budget_s is not None and not state.budgeted and done == min(MEASURED_STEPS, end):
-            _apply_budget(state, training.time_budget_s, (time.monotonic() - started) / done)
+            _apply_budget(state, training.time_budget_s, median(seconds))  # the first steps warm up
         hooks.stepped(state, total / done)
     return total / max(done, 1)
 

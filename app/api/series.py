@@ -28,7 +28,7 @@ from app.api.schemas.series import (
     Upserted,
 )
 from app.errors import ErrorCode, FieldError, Invalid, Unsupported
-from app.services.imports import ImportOptions
+from app.services.import_report import ImportOptions
 from app.services.observations import Upload
 from app.services.series import SeriesFields
 

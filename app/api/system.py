@@ -1,5 +1,7 @@
 """Probes, metrics, and where the documentation is."""
 
+from typing import Any
+
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -26,7 +28,8 @@ def readyz(found: ServicesDep) -> Response:
     return ok(body, status=200 if ready else 503)
 
 
-_METRICS = {200: {"content": {"text/plain": {"example": "gatecast_model_cache_versions 3.0"}}}}
+_EXAMPLE = {"text/plain": {"example": "gatecast_model_cache_versions 3.0"}}
+_METRICS: dict[int | str, dict[str, Any]] = {200: {"content": _EXAMPLE}}
 
 
 @router.get("/metrics", response_class=Response, responses=_METRICS)

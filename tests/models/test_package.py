@@ -1,0 +1,21 @@
+"""The library's own five lines work as they are written."""
+
+import textwrap
+
+import models
+from models.fit import Fitted
+from models.windows import Panel
+from tests.trained import values
+
+
+def test_five_lines() -> None:
+    assert models.__doc__ is not None
+    block = models.__doc__.split("::\n", 1)[1].split("\n\n`fitted", 1)[0]
+    code = textwrap.dedent(block).replace("lengths=[len(y)]", 'lengths=[len(y)], training={"epochs": 1}')
+    names: dict[str, object] = {"y": values(300)}
+    exec(compile(code, "five lines", "exec"), names)
+    fitted, panel = names["fitted"], names["panel"]
+    assert isinstance(fitted, Fitted)
+    assert isinstance(panel, Panel)
+    assert fitted.predict(panel)[0].yhat.shape == (24,)
+    assert len(code.strip().splitlines()) == 5

@@ -106,6 +106,11 @@ class Client:
         request = {"params": _given(options), "content": content, "headers": {"content-type": "text/csv"}}
         return self._call("POST", "/series/import", **request, timeout=None)
 
+    def observe(self, series_id: str, ds: Sequence[str], y: Sequence[float | None]) -> dict[str, Any]:
+        """Add observations to a series, or replace those of the same times; None is a missing value."""
+        body = {"ds": list(ds), "y": list(y)}
+        return self._call("POST", f"/series/{quote(series_id, safe='')}/observations", json=body)
+
     def train(self, model: str, series: Mapping[str, object] | str, horizon: int, **more: object) -> Job:
         """Queue a training; `series` is `{"ids": […]}`, `{"labels": {…}}` or `"all"`. Returns its job."""
         body = {"model": model, "series": series, "horizon": horizon, **more}

@@ -43,9 +43,11 @@ class ImportService:
         if options.freq is not None:
             checked_frequency(options.freq)
         checked_timezone(options.timezone)
-        report = Report(abort=options.on_error == "abort")
+        report = Report(abort=False)
 
         def make(session: Session) -> Answer:
+            nonlocal report
+            report = Report(abort=options.on_error == "abort")
             with read() as lines:
                 covariates, blocks = read_csv(lines, report)
             for series_id in sorted(blocks):

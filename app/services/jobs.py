@@ -18,6 +18,7 @@ from models.timestamps import format_stamp
 log = get_logger(__name__)
 
 NO_PROGRESS = {
+    "phase": None,
     "fraction": 0.0,
     "epoch": None,
     "epochs": None,

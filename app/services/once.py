@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.errors import Conflict, ErrorCode
@@ -36,35 +35,36 @@ def answer_once(
 ) -> Answer:
     """Run `make` in one transaction that also keeps its answer, or return the answer kept before.
 
-    Raises Conflict where the key was used with another body, or is being used by a call still under way.
+    `make` may run twice, where another process made the same thing at the same moment. Raises Conflict where the key
+    was used with another body.
     """
     if idempotency_key is None:
-        with database.write() as session:
-            return make(session)
-    try:
-        with database.write() as session:
-            kept = idempotency.find(session, scope, idempotency_key.key, idempotency_key.route)
-            if kept is not None:
-                if kept.body_digest != idempotency_key.body_digest:
-                    raise Conflict(
-                        ErrorCode.idempotency_key_reused,
-                        "this Idempotency-Key was used with another body; use a new key for a new request",
-                    )
-                return Answer(kept.status, kept.body, kept.location)
-            answer = make(session)
-            idempotency.keep(
-                session,
-                scope,
-                key=idempotency_key.key,
-                route=idempotency_key.route,
-                body_digest=idempotency_key.body_digest,
-                status=answer.status,
-                body=answer.body,
-                location=answer.location,
+        return database.retried(make)
+    key = idempotency_key
+
+    def once(session: Session) -> Answer:
+        kept = idempotency.find(session, scope, key.key, key.route)
+        if kept is None:
+            return _kept(session, scope, key, make(session))
+        if kept.body_digest != key.body_digest:
+            raise Conflict(
+                ErrorCode.idempotency_key_reused,
+                "this Idempotency-Key was used with another body; use a new key for a new request",
             )
-            return answer
-    except IntegrityError as e:
-        raise Conflict(
-            ErrorCode.idempotency_key_reused,
-            "another call with this Idempotency-Key is under way; repeat the request to get its answer",
-        ) from e
+        return Answer(kept.status, kept.body, kept.location)
+
+    return database.retried(once)
+
+
+def _kept(session: Session, scope: Scope, key: Idempotency, answer: Answer) -> Answer:
+    idempotency.keep(
+        session,
+        scope,
+        key=key.key,
+        route=key.route,
+        body_digest=key.body_digest,
+        status=answer.status,
+        body=answer.body,
+        location=answer.location,
+    )
+    return answer

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.errors import Conflict, ErrorCode, FieldError, Invalid, NotFound
@@ -115,17 +114,15 @@ class SeriesService:
             (row,) = series.add(session, scope, [{"id": series_id, **values}])
             return Answer(201, view(row))
 
-        try:
-            return answer_once(self._database, scope, key, make)
-        except IntegrityError as e:  # another process made it in the meantime
-            raise _exists(series_id) from e
+        return answer_once(self._database, scope, key, make)
 
     def put(self, scope: Scope, series_id: str, fields: SeriesFields) -> tuple[bool, dict[str, Any]]:
         """Make a series or replace its metadata; return whether it is new. Raises as `create`, and Conflict where
         the frequency or timezone of a series with observations would change."""
         check_id(series_id)
         values = _values(fields)
-        with self._database.write() as session:
+
+        def make(session: Session) -> tuple[bool, dict[str, Any]]:
             row = series.get(session, scope, series_id, lock=True)
             if row is None:
                 (row,) = series.add(session, scope, [{"id": series_id, **values}])
@@ -140,6 +137,8 @@ class SeriesService:
                 setattr(row, name, value)
             series.touch(session, row)
             return False, view(row)
+
+        return self._database.retried(make)
 
     def get(self, scope: Scope, series_id: str) -> dict[str, Any]:
         """Return one series. Raises NotFound."""

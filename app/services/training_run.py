@@ -20,7 +20,7 @@ from app.errors import ErrorCode
 from app.logs import get_logger
 from app.services import panels, snapshots
 from app.services.promotion import Verdict, judge
-from app.services.training import selected, selector_of
+from app.services.training import Selector, selected, selector_of
 from app.storage import jobs, models
 from app.storage.artifacts import ArtifactStore, job_folder, version_folder
 from app.storage.engine import Database
@@ -178,7 +178,7 @@ class Run:
     def _publish(self, scope: Scope, panel: Panel, fitted: Fitted, artifact: str, digest: str) -> None:
         """Judge the version and publish it: number, row, champion and the job's end in one fenced transaction."""
         verdict = judge(self.database, self.store, scope, self.model.pk, panel, fitted, self.job.request["promote"])
-        fields = _fields(panel, fitted, verdict)
+        fields = _fields(panel, fitted, verdict, selector_of(self.job.request))
         with self.database.write() as session:
             model = models.by_pk(session, scope, self.model.pk, lock=True)
             if model is None:
@@ -216,7 +216,8 @@ class Run:
             jobs.write(session, self.fence, **values)
 
 
-def _fields(panel: Panel, fitted: Fitted, verdict: Verdict) -> dict[str, Any]:
+def _fields(panel: Panel, fitted: Fitted, verdict: Verdict, selector: Selector) -> dict[str, Any]:
+    missing = set(selector.ids or ()) - {one.id for one in panel.series}
     report = fitted.report.to_dict()
     metrics: Mapping[str, Any] = report["metrics"]
     first = min(panel.series, key=lambda s: int(s.stamps(0, 1)[0]))
@@ -232,5 +233,5 @@ def _fields(panel: Panel, fitted: Fitted, verdict: Verdict) -> dict[str, Any]:
             "end": format_stamp(int(last.stamps(len(last.y) - 1, len(last.y))[0]), last.grid.timezone),
             "series": [one.id for one in panel.series],
         },
-        "warnings": list(report["warnings"]),
+        "warnings": [*report["warnings"], *(["empty_series"] if missing else [])],
     }

@@ -5,16 +5,21 @@ with "database is locked" when a read would have to become a write; a read begin
 waits. On PostgreSQL a read is one REPEATABLE READ snapshot, as it is on SQLite.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
 BUSY_SECONDS = 30
+ATTEMPTS = 3
+_RACES = frozenset({"40001", "40P01"})  # PostgreSQL: serialization failure, deadlock
+
+T = TypeVar("T")
 
 
 def make_engine(url: URL) -> Engine:
@@ -41,6 +46,11 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
+def _is_race(error: DBAPIError) -> bool:
+    """Say whether a statement failed because of another transaction, and might succeed now."""
+    return isinstance(error, IntegrityError) or getattr(error.orig, "sqlstate", None) in _RACES
+
+
 class Database:
     """Hands out transactions. Services own them: one request or one job step is one transaction."""
 
@@ -65,6 +75,22 @@ class Database:
         """Open a transaction that commits when the block ends, and rolls back when it raises."""
         with Session(self.engine, expire_on_commit=False) as session, session.begin():
             yield session
+
+    def retried(self, work: Callable[[Session], T]) -> T:
+        """Run `work` in a write transaction, and again where another process was faster.
+
+        Two processes may make the same row at once, or wait for each other: one of them fails, and when it tries again
+        it finds what the other has made.
+        """
+        for _ in range(ATTEMPTS - 1):
+            try:
+                with self.write() as session:
+                    return work(session)
+            except (IntegrityError, OperationalError) as e:
+                if not _is_race(e):
+                    raise
+        with self.write() as session:
+            return work(session)
 
     def ping(self) -> None:
         """Ask the database for a sign of life. Raises sqlalchemy.exc.OperationalError."""

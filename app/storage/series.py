@@ -47,7 +47,7 @@ def page(
     """Return series in the order of their ids. Raises CursorError."""
     query = select(SeriesRow).where(SeriesRow.project_id == scope.project_id).order_by(SeriesRow.id).limit(limit + 1)
     if prefix:
-        query = query.where(SeriesRow.id.startswith(prefix, autoescape=True), SeriesRow.id >= prefix)
+        query = query.where(SeriesRow.id >= prefix, func.substr(SeriesRow.id, 1, len(prefix)) == prefix)
     if cursor is not None:
         query = query.where(SeriesRow.id > decode(cursor, str)[0])
     rows = list(session.execute(_labelled(session, query, labels)).scalars())

@@ -1,9 +1,13 @@
 """/series over HTTP."""
 
+import threading
 from urllib.parse import quote
 
 import pytest
 from fastapi.testclient import TestClient
+
+from app.config import Settings
+from app.main import create_app
 
 ODD_ID = "PBS/Concessional/p (mbar)"
 
@@ -122,6 +126,7 @@ def test_pages_hold_every_series_once(client: TestClient) -> None:
     assert seen == sorted(ids)
     assert [i["id"] for i in client.get("/series", params={"prefix": "s_"}).json()["items"]] == ["s_"]
     assert [i["id"] for i in client.get("/series", params={"prefix": "s%"}).json()["items"]] == ["s%"]
+    assert [i["id"] for i in client.get("/series", params={"prefix": "S"}).json()["items"]] == ["S"]
 
 
 @pytest.mark.parametrize("cursor", ["\x00\xff", "e30", "WzEsMl0", "W10", "nonsense!", "WyJhIiwxXQ"])
@@ -147,3 +152,30 @@ def test_idempotent_creation(client: TestClient) -> None:
     other = client.post("/series", json={"id": "b", "freq": "h"}, headers=headers)
     assert (other.status_code, other.json()["code"]) == (409, "idempotency_key_reused")
     assert client.get("/series/b").status_code == 404
+
+
+def test_many_make_the_same_series_at_once(settings: Settings) -> None:
+    """Whoever is second finds what the first has made: one creation, conflicts otherwise, and never a 5xx."""
+    with TestClient(create_app(settings)) as one, TestClient(create_app(settings)) as two:
+        for client in (one, two):  # the framework builds its routes when they are first asked for, in one thread
+            assert client.get("/openapi.json").status_code == 200
+        for round_ in range(5):
+            path, barrier, statuses = f"/series/r{round_}", threading.Barrier(4), []
+
+            def work(
+                i: int, path: str = path, barrier: threading.Barrier = barrier, found: list[int] = statuses
+            ) -> None:
+                client = (one, two)[i % 2]
+                barrier.wait()
+                if i < 2:
+                    found.append(client.put(path, json={"freq": "h"}).status_code)
+                else:
+                    found.append(client.post("/series", json={"id": path[8:], "freq": "h"}).status_code)
+
+            threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            assert statuses.count(201) == 1
+            assert set(statuses) <= {200, 201, 409}

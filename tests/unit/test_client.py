@@ -110,6 +110,13 @@ def test_a_damaged_file_is_told(service: ScriptedService, client: Client) -> Non
         client.import_csv(io.BytesIO(gzip.compress(TABLE)[:-9]))
 
 
+def test_observations_go_to_their_series_a_missing_value_too(service: ScriptedService, client: Client) -> None:
+    told = {"inserted": 1, "updated": 1, "version": 3}
+    service.on("POST", "/series/a%2Fb/observations", told)
+    assert client.observe("a/b", ["2024-01-01", "2024-01-02"], [1.5, None]) == told
+    assert service.asked[0].json == {"ds": ["2024-01-01", "2024-01-02"], "y": [1.5, None]}
+
+
 def test_training_sends_what_was_chosen_and_nothing_else(service: ScriptedService, client: Client) -> None:
     service.on("POST", "/train", job("queued"), status=202)
     assert client.train("m", {"ids": ["a/b"]}, 24, quantiles=[0.1], promote=None)["id"] == "j1"

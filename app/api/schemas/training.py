@@ -88,6 +88,7 @@ class TrainIn(Input):
 class ProgressOut(Output):
     """How far a job is. Losses are in scaled units."""
 
+    phase: str | None = Field(description="`select` (choosing the number of steps), then `refit` (on everything)")
     fraction: float
     epoch: int | None
     epochs: int | None
@@ -117,6 +118,7 @@ class JobOut(Output):
                 "kind": "train",
                 "status": "running",
                 "progress": {
+                    "phase": "select",
                     "fraction": 0.4,
                     "epoch": 8,
                     "epochs": 20,

@@ -1,0 +1,29 @@
+"""What the README shows is what happens."""
+
+import re
+import shutil
+
+import pytest
+
+from tests.e2e.processes import Service
+from tests.e2e.tour import README, run, steps
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the tour speaks curl, which is not installed")
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_the_tour(service: Service) -> None:
+    url = service.serve()
+    service.worker("worker")
+    found = steps(README.read_text())
+    assert len(found) == 8
+    outputs = run(found, url)
+    for step, output in zip(found, outputs, strict=True):
+        assert shape(output) == shape(step.output), step.command
+    assert '"status":"succeeded"' in outputs[5]
+
+
+def shape(text: str) -> str:
+    """Return an answer without the numbers and ids that differ from run to run."""
+    text = re.sub(r"[0-9a-f]{32}", "ID", text.strip())
+    text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+", "TIME", text)
+    return re.sub(r"-?\d+(\.\d+)?(e-?\d+)?", "N", text)

@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 WORKERS ?= 2
 PYTEST_ARGS ?=
-BENCHMARKS ?= $(filter-out benchmarks/__init__.py,$(sort $(wildcard benchmarks/*.py)))
+BENCHMARKS ?= benchmarks.forecast
 
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
@@ -25,9 +25,8 @@ check: .venv/.dev ## lint, format, types, direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: .venv/.dev ## the benchmarks, one after another; BENCHMARKS=benchmarks/NAME.py for one
-	@test -n "$(BENCHMARKS)" || echo "there is no benchmark under benchmarks/ yet"
-	@set -e; for file in $(BENCHMARKS); do echo "== $$file"; $(BIN)/python "$$file"; done
+bench: .venv/.dev ## the benchmarks, one after another; BENCHMARKS=benchmarks.NAME for one
+	@set -e; for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python -m "$$name"; done
 
 clean: ## remove caches, builds and the demo's data; the environment stays (rm -r .venv)
 	rm -rf .demo build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -20,6 +20,7 @@ def forecast_chart(
     """Draw hourly values; every argument holds one value an hour, and `stamps` begin at midnight."""
     figure = plotext.figure
     figure.clear.all()
+    figure.theme("colorless")  # the terminal's own colours, dark or light; only the signals have theirs
     figure.canvas("default")
     figure.plot_size(width, HEIGHT)
     figure.title(LEGEND)

@@ -2,7 +2,7 @@
 
 Five lines are enough, with `y` a float64 array of hourly values::
 
-    from models.config import choose
+    from models.defaults import choose
     from models.fit import fit
     from models.windows import Panel
     panel = Panel.from_arrays({"sales": y}, freq="h", start="2024-01-01")

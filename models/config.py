@@ -1,6 +1,6 @@
 """What a model is and how it is trained: frozen, checked, and a strict JSON round trip.
 
-`choose` (from models.defaults) fills every field from the frequency and the amount of data.
+`models.defaults.choose` fills every field from the frequency and the amount of data.
 """
 
 import dataclasses
@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from models.calendar import CALENDAR_FIELDS, Frequency, FrequencyError, parse_frequency
+from models.calendar import CALENDAR_FIELDS, FrequencyError, parse_frequency
 from models.options import ConfigError, read, require
 
-__all__ = ["Config", "ConfigError", "NetworkConfig", "TrainingConfig", "choose"]
+__all__ = ["Config", "ConfigError", "NetworkConfig", "TrainingConfig"]
 
 MAX_CONTEXT = 10_000
 MAX_HORIZON = 10_000
@@ -193,21 +193,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {k: _plain(v) for k, v in value.items()}
     return list(value) if isinstance(value, tuple) else value
-
-
-def choose(
-    frequency: Frequency | str,
-    horizon: int,
-    quantiles: Sequence[float],
-    lengths: Sequence[int],
-    network: Mapping[str, object] | None = None,
-    training: Mapping[str, object] | None = None,
-) -> Config:
-    """Choose a whole Config from the frequency and the amount of data; see `models.defaults.defaults`.
-
-    `lengths` are the series' numbers of steps; `network` and `training` override single fields. The level
-    0.5, the point forecast, joins `quantiles` if it is not there. Raises ConfigError naming the field.
-    """
-    from models.defaults import defaults
-
-    return defaults(frequency, horizon, quantiles, lengths, network or {}, training or {})

@@ -30,15 +30,20 @@ ARTICLES_TRAINING: dict[str, object] = {"loss": "mse", "optimizer": "adam", "wei
 """The articles' training as overrides."""
 
 
-def defaults(
+def choose(
     frequency: Frequency | str,
     horizon: int,
     quantiles: Sequence[float],
     lengths: Sequence[int],
-    network: Mapping[str, object],
-    training: Mapping[str, object],
+    network: Mapping[str, object] | None = None,
+    training: Mapping[str, object] | None = None,
 ) -> Config:
-    """Return the chosen Config; the parameters are those of `models.config.choose`. Raises ConfigError."""
+    """Choose a whole Config from the frequency and the amount of data.
+
+    `lengths` are the series' numbers of steps; `network` and `training` override single fields. The level
+    0.5, the point forecast, joins `quantiles` if it is not there. Raises ConfigError naming the field.
+    """
+    network, training = network or {}, training or {}
     parsed = _frequency(frequency)
     require(horizon >= 1, "horizon", "must be a whole number from 1 on")
     given_network = checked(NetworkConfig, network, "network")

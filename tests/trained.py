@@ -11,7 +11,7 @@ from app.config import Settings
 from app.storage import jobs, keys, models
 from app.storage.artifacts import ArtifactStore
 from app.storage.engine import Database
-from models.config import choose
+from models.defaults import choose
 from models.export import export
 from models.fit import Fitted, fit
 from models.windows import Panel

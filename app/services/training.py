@@ -18,7 +18,8 @@ from app.storage.engine import Database
 from app.storage.scope import Scope
 from app.storage.tables import ModelRow, SeriesRow
 from models.calendar import parse_frequency
-from models.config import ConfigError, choose
+from models.config import ConfigError
+from models.defaults import choose
 
 DEFAULT_QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 LEAST_OBSERVED = 3

@@ -30,7 +30,8 @@ from app.storage.scope import Scope
 from app.storage.tables import JobRow, ModelRow
 from models.calendar import parse_frequency
 from models.checkpoint import Checkpoint, CheckpointError
-from models.config import Config, ConfigError, choose
+from models.config import Config, ConfigError
+from models.defaults import choose
 from models.export import ExportError, export
 from models.fit import Fitted, TrainingDataError, fit
 from models.report import Progress

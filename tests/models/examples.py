@@ -5,7 +5,8 @@ import torch
 from numpy.typing import NDArray
 
 from models.calendar import Grid, parse_frequency
-from models.config import Config, choose
+from models.config import Config
+from models.defaults import choose
 from models.network import Network
 from models.windows import Batch, Panel, Series, assemble
 

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from models.config import Config, ConfigError, choose
-from models.defaults import ARTICLES_NETWORK, ARTICLES_TRAINING
+from models.config import Config, ConfigError
+from models.defaults import ARTICLES_NETWORK, ARTICLES_TRAINING, choose
 
 
 @pytest.mark.parametrize("freq", ["s", "15min", "h", "4h", "D", "B", "W", "MS", "QS", "YS", "2D", "SMS"])

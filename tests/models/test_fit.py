@@ -9,7 +9,8 @@ import torch
 
 from models.backtest import cut_windows, rolling_origins, score, score_gate, score_season_naive
 from models.checkpoint import Checkpoint, CheckpointError
-from models.config import Config, ConfigError, choose
+from models.config import Config, ConfigError
+from models.defaults import choose
 from models.fit import Fitted, TrainingDataError, fit
 from models.optimise import Hooks, Learner, learning_rate, train
 from models.phase import PhaseState

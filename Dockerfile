@@ -21,7 +21,7 @@ RUN python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))
     fi \
  && pip install -c constraints.txt -r requirements.txt
 
-COPY LICENSE ./
+COPY LICENSE README.md ./
 COPY app ./app
 COPY models ./models
 COPY migrations ./migrations

@@ -22,6 +22,9 @@ CALENDAR_PERIODS = (86_400, 7, 31, 366)
 """Length of each field's cycle, for encoding it on a circle."""
 
 SECOND = 1_000_000
+MOST_STEPS = 366 * 86_400
+LONGEST_WALK = 20_000
+"""steps between two stamps of a frequency that can only be walked"""
 _LONGEST_DAYS = 366
 
 
@@ -47,13 +50,13 @@ class Frequency:
     kind: str
     """`tick` (absolute), `day`, `business`, `week`, `month`, or `walk` (any other pandas offset)"""
     step: int
-    """microseconds (tick), days, business days, weeks or months in one step; 1 for `walk`"""
+    """microseconds (tick), days, business days, weeks or months in one step; about so many microseconds (walk)"""
 
     @property
     def approximate_us(self) -> int:
         """Typical length of a step in microseconds."""
-        unit = {"tick": 1, "day": DAY, "business": DAY * 7 // 5, "week": 7 * DAY, "month": DAY * 487 // 16}
-        return self.step * unit.get(self.kind, DAY)
+        unit = {"day": DAY, "business": DAY * 7 // 5, "week": 7 * DAY, "month": DAY * 487 // 16}
+        return self.step * unit.get(self.kind, 1)
 
 
 @lru_cache(maxsize=1024)
@@ -72,9 +75,9 @@ def parse_frequency(alias: str) -> Frequency:
         raise FrequencyError(
             f"{alias!r} is not a frequency; use a pandas offset alias such as h, 15min, D, W-SUN, MS"
         ) from e
+    if not 1 <= offset.n <= MOST_STEPS:
+        raise FrequencyError(f"the frequency {alias!r} must be positive, and at most a year")
     frequency = _classify(offset)
-    if offset.n < 1:
-        raise FrequencyError(f"the frequency {alias!r} must be positive")
     if not SECOND <= frequency.approximate_us <= _LONGEST_DAYS * DAY:
         raise FrequencyError(f"the frequency {alias!r} must lie between one second and one year")
     return frequency
@@ -99,7 +102,20 @@ def _classify(offset: offsets.BaseOffset) -> Frequency:
         return Frequency(alias, "business", offset.n)
     if name == "Week":
         return Frequency(alias, "week", offset.n)
-    return Frequency(alias, "walk", 1)
+    return Frequency(alias, "walk", _walk_step(offset))
+
+
+def _walk_step(offset: offsets.BaseOffset) -> int:
+    """Return the mean step of an offset without a closed form. Raises FrequencyError for steps within a day."""
+    try:
+        dates = pd.date_range("2024-01-01", periods=13, freq=offset, unit="us").to_numpy().view(np.int64)
+    except (ValueError, OverflowError) as e:
+        raise FrequencyError(f"the frequency {offset.freqstr!r} is longer than a year") from e
+    if np.diff(dates).min() < DAY:
+        raise FrequencyError(
+            f"{offset.freqstr!r} skips hours of a day; use h, and leave the others missing"
+        )
+    return int(dates[-1] - dates[0]) // 12
 
 
 @dataclass(frozen=True)
@@ -128,9 +144,13 @@ class Grid:
                 flat - min(0, int(flat.min(initial=0)))
             ]
         else:
-            date, time_of_day = np.datetime64(wall // DAY, "D"), wall % DAY
-            local = self._dates(date, flat).astype(np.int64) * DAY + time_of_day
+            local = self._dates(np.datetime64(wall // DAY, "D"), flat).astype(np.int64) * DAY + self._time_of_day(wall)
         return from_local(local, self.timezone).reshape(index.shape)
+
+    def _time_of_day(self, wall: int) -> int:
+        """Return the wall time of day of the grid: midnight too where the anchor's midnight was skipped."""
+        midnight = from_local(np.array([wall // DAY * DAY], np.int64), self.timezone)[0]
+        return 0 if midnight == self.anchor else wall % DAY
 
     def index(self, stamps: Stamps) -> NDArray[np.int64]:
         """Return the grid indexes of UTC microseconds (N,). Raises OffGridError for the first that has none."""
@@ -198,6 +218,9 @@ class Grid:
     def _bounds(self, walls: Stamps) -> tuple[int, int]:
         """Return indexes that surely enclose `walls`, whose first is the anchor's."""
         offset = _offset(self.frequency.alias)
+        if (walls.max() - walls.min()) / self.frequency.step > LONGEST_WALK:
+            detail = f"the stamps lie more than {LONGEST_WALK} steps of {self.frequency.alias!r} apart"
+            raise OffGridError(int(np.argmax(np.abs(walls - walls[0]))) - 1, detail)
         first, anchor, last = (pd.Timestamp(np.datetime64(int(w), "us")) for w in (walls.min(), walls[0], walls.max()))
         low = len(pd.date_range(first, anchor, freq=offset, unit="us"))
         return -low, len(pd.date_range(anchor, last, freq=offset, unit="us"))

@@ -10,11 +10,14 @@ from typing import Any, Literal
 
 from models.calendar import CALENDAR_FIELDS, FrequencyError, parse_frequency
 from models.options import ConfigError, read, require
+from models.timestamps import DAY
 
 __all__ = ["Config", "ConfigError", "NetworkConfig", "TrainingConfig"]
 
 MAX_CONTEXT = 10_000
 MAX_HORIZON = 10_000
+LONGEST_REACH = 900 * 365 * DAY
+"""microseconds of context and horizon, so that their stamps keep four-digit years"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,12 +104,8 @@ class TrainingConfig:
     """seed of the initial weights, of the window sampling and of dropout"""
     time_budget_s: float | None = None
     """seconds for both phases; turned into a number of steps once, after the first steps"""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """where to train; `auto` takes the GPU where there is one"""
     max_windows: int = 2048
     """most windows of the selection span, and of the gate, that are scored"""
-    checkpoint_seconds: float = 10.0
-    """hint to the caller: least time between two stored checkpoints"""
 
     def __post_init__(self) -> None:
         for name in ("epochs", "steps_per_epoch", "batch_size", "max_windows"):
@@ -119,7 +118,6 @@ class TrainingConfig:
         require(0 <= self.seed < 2**63, "training.seed", "must be between 0 and 2^63 - 1")
         budget = self.time_budget_s
         require(budget is None or budget > 0, "training.time_budget_s", "must be above 0, or null")
-        require(self.checkpoint_seconds >= 0, "training.checkpoint_seconds", "must not be negative")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,10 +135,12 @@ class Config:
 
     def __post_init__(self) -> None:
         try:
-            parse_frequency(self.frequency)
+            frequency = parse_frequency(self.frequency)
         except FrequencyError as e:
             raise ConfigError("frequency", str(e)) from e
         require(1 <= self.horizon <= MAX_HORIZON, "horizon", f"must be between 1 and {MAX_HORIZON} steps")
+        reach = (self.network.context_length + self.horizon) * frequency.approximate_us
+        require(reach <= LONGEST_REACH, "horizon", "context and horizon must span less than 900 years together")
         levels = self.quantiles
         require(1 <= len(levels) <= 99, "quantiles", "must be 1 to 99 levels")
         require(all(0 < q < 1 for q in levels), "quantiles", "must lie strictly between 0 and 1")

@@ -8,7 +8,7 @@ seeded inside and put back afterwards.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -37,6 +37,7 @@ def fit(
     panel: Panel,
     config: Config,
     *,
+    device: Literal["auto", "cpu", "cuda"] = "auto",
     on_progress: Callable[[Progress], None] | None = None,
     save_checkpoint: Callable[[Checkpoint], None] | None = None,
     resume: Checkpoint | None = None,
@@ -44,6 +45,7 @@ def fit(
     """Train a model on every series of the panel that is long enough.
 
     Args:
+        device: where to train; `auto` takes the GPU where there is one.
         on_progress: called about once a second and after every epoch.
         save_checkpoint: called after every epoch; the caller may skip some.
         resume: where an earlier run of the same configuration and data stopped.
@@ -51,10 +53,10 @@ def fit(
     Raises TrainingDataError for data that cannot be trained on, CheckpointError for a foreign checkpoint.
     """
     kept = trainable(panel)
-    device = _device(config.training.device)
+    place = _device(device)
     meter = ProgressMeter(on_progress, config.training.steps_per_epoch)
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        run = _Run(kept, config, device, meter, save_checkpoint)
+    with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
+        run = _Run(kept, config, place, meter, save_checkpoint)
         network = run.train(resume)
     warnings = ["short_series"] if len(kept.series) < len(panel.series) else []
     return Fitted(config, network, _report(run, warnings))
@@ -214,5 +216,5 @@ def _stamps(windows: Windows) -> dict[str, list[int]]:
 
 def _device(wanted: str) -> torch.device:
     if wanted == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("training.device", "must be auto or cpu: this machine has no CUDA device")
+        raise ConfigError("device", "must be auto or cpu: this machine has no CUDA device")
     return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")

@@ -22,6 +22,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAIVE_EPOCH = datetime(1970, 1, 1)
 _MICROSECOND = timedelta(microseconds=1)
 _NAT = np.iinfo(np.int64).min
+EARLIEST = (datetime(1000, 1, 1, tzinfo=UTC) - _EPOCH) // _MICROSECOND
+LATEST = (datetime(9000, 1, 1, tzinfo=UTC) - _EPOCH) // _MICROSECOND
+"""What a timestamp may be. The years around it are left to contexts and horizons, whose stamps must have four
+digits too."""
 
 
 class TimestampError(ValueError):
@@ -42,6 +46,8 @@ class TimezoneError(ValueError):
 def zone(name: str) -> ZoneInfo:
     """Return the IANA timezone `name`. Raises TimezoneError."""
     try:
+        if name == "localtime":  # another zone on each machine
+            raise ValueError
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as e:
         raise TimezoneError(f"{name!r} is not an IANA timezone; use a name such as 'Europe/Berlin'") from e
@@ -90,12 +96,18 @@ def read_stamps(texts: Sequence[str], timezone: str) -> tuple[Stamps, list[Times
         try:
             moment = datetime.fromisoformat(text)
             if moment.tzinfo is None:
-                naive.append(row)
                 stamps[row] = (moment - _NAIVE_EPOCH) // _MICROSECOND
+                naive.append(row)
             else:
                 stamps[row] = (moment - _EPOCH) // _MICROSECOND
+            if not EARLIEST <= stamps[row] < LATEST:
+                raise ValueError
         except (ValueError, TypeError, OverflowError):
-            detail = f"{str(text)[:60]!r} is not an ISO 8601 timestamp such as 2024-01-31T13:00:00+01:00"
+            stamps[row] = 0
+            detail = (
+                f"{str(text)[:60]!r} is not an ISO 8601 timestamp of the years 1000 to 8999, "
+                "such as 2024-01-31T13:00:00+01:00"
+            )
             problems.append(TimestampError(row, "invalid_timestamp", detail))
     if naive and timezone != "UTC":
         rows = np.array(naive)

@@ -142,7 +142,7 @@ def test_calendar_features_are_local() -> None:
 
 
 def test_timestamps_beyond_nanoseconds_round_trip() -> None:
-    texts = ["0900-01-01T00:00:00+00:00", "2900-07-01T00:00:00+00:00"]
+    texts = ["1000-01-01T00:00:00+00:00", "8999-07-01T00:00:00+00:00"]
     assert format_stamps(parse_stamps(texts, "UTC"), "UTC") == texts
 
 
@@ -177,3 +177,39 @@ def test_local_conversions_invert_each_other() -> None:
 def test_unknown_timezone() -> None:
     with pytest.raises(TimezoneError, match="Mars/Base"):
         zone("Mars/Base")
+
+
+@pytest.mark.parametrize("alias", ["bh", "9999999SME", "500SMS", "99999999999D", "10000000h"])
+def test_frequencies_without_sense(alias: str) -> None:
+    with pytest.raises(FrequencyError):
+        parse_frequency(alias)
+
+
+@pytest.mark.parametrize("timezone", ["UTC", "Europe/Berlin", "America/New_York", "Asia/Tokyo"])
+@pytest.mark.parametrize(
+    "text", ["9999-12-31T23:00:00-14:00", "0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00", "9999-12-31T23:00:00"]
+)
+def test_years_out_of_reach_are_refused(text: str, timezone: str) -> None:
+    with pytest.raises(TimestampError, match="1000 to 8999"):
+        parse_stamps([text], timezone)
+
+
+@pytest.mark.parametrize("timezone", ["Africa/Cairo", "America/Sao_Paulo"])
+def test_a_daily_series_may_begin_where_midnight_is_skipped(timezone: str) -> None:
+    first = {"Africa/Cairo": "2024-04-26T01:00:00", "America/Sao_Paulo": "2018-11-04T01:00:00"}[timezone]
+    grid = Grid(parse_frequency("D"), timezone, int(parse_stamps([first], timezone)[0]))
+    walls = [t[11:19] for t in format_stamps(grid.stamps(np.arange(3)), timezone)]
+    assert walls == ["01:00:00", "00:00:00", "00:00:00"]
+    np.testing.assert_array_equal(grid.index(grid.stamps(np.arange(-5, 5))), np.arange(-5, 5))
+
+
+def test_a_walk_is_bounded() -> None:
+    grid = grid_of("SMS")
+    far = parse_stamps(["8999-01-01T00:00:00"], "UTC")
+    with pytest.raises(OffGridError, match="20000 steps"):
+        grid.index(far)
+
+
+def test_localtime_is_no_timezone() -> None:
+    with pytest.raises(TimezoneError):
+        zone("localtime")

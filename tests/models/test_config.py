@@ -73,7 +73,6 @@ def test_overrides_are_kept_literally() -> None:
         ("training", {"loss": "huber"}, "training.loss"),
         ("training", {"patience": 0}, "training.patience"),
         ("training", {"time_budget_s": -1}, "training.time_budget_s"),
-        ("training", {"device": "tpu"}, "training.device"),
     ],
 )
 def test_complaints_name_the_field(section: str, options: dict[str, object], field: str) -> None:

@@ -284,5 +284,5 @@ def test_learning_rate_rises_and_falls() -> None:
 @pytest.mark.skipif(torch.cuda.is_available(), reason="the machine has a CUDA device")
 def test_a_missing_device_is_named() -> None:
     with pytest.raises(ConfigError) as caught:
-        fit(hourly_panel(), small(training={"device": "cuda"}))
-    assert caught.value.field == "training.device"
+        fit(hourly_panel(), small(), device="cuda")
+    assert caught.value.field == "device"

@@ -44,7 +44,7 @@ class Settings(BaseSettings):
     max_forecast_series: int = Field(10_000, gt=0)
     max_forecast_values: int = Field(5_000_000, gt=0)
     max_horizon: int = Field(10_000, gt=0)
-    max_train_observations: int = Field(50_000_000, gt=0)
+    max_train_steps: int = Field(50_000_000, gt=0)
     model_cache_bytes: int = Field(512 * MEGABYTE, gt=0)
 
     @model_validator(mode="after")

@@ -1,7 +1,7 @@
 """Errors that carry their own status and code.
 
 ServiceError
-├── Unauthorized 401 · Forbidden 403 · NotFound 404 · Conflict 409 · TooLarge 413
+├── Unauthorized 401 · Forbidden 403 · NotFound 404 · Conflict 409 · TooLarge 413 · Unsupported 415
 ├── Invalid 422 (may list `errors`)
 └── Unavailable 503
 """
@@ -41,7 +41,6 @@ class ErrorCode(StrEnum):
     job_not_found = "job_not_found"
     length_mismatch = "length_mismatch"
     method_not_allowed = "method_not_allowed"
-    missing_future_covariates = "missing_future_covariates"
     model_not_found = "model_not_found"
     model_spec_conflict = "model_spec_conflict"
     no_champion = "no_champion"

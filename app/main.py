@@ -66,7 +66,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     _observe(app.state.registry, cache)
     if settings.bootstrap_key_file is not None:
         app.state.services.keys.bootstrap(settings.bootstrap_key_file)
-    log.info("api_started", database=settings.database.render_as_string(), artifacts=settings.artifacts)
+    address = settings.database
+    log.info("api_started", database=address.get_backend_name(), host=address.host, name=address.database)
     yield
     queue.close()
     database.dispose()
@@ -80,7 +81,7 @@ def _services(settings: Settings, database: Database, queue: JobQueue, cache: Mo
         observations=ObservationService(database),
         imports=ImportService(database),
         training=TrainingService(database, queue, settings),
-        jobs=JobService(database, queue),
+        jobs=JobService(database, queue, store),
         models=ModelService(database),
         forecasts=ForecastService(database, store, cache, settings),
         health=HealthService(database, store),

@@ -1,4 +1,4 @@
-"""The worker's child process: `python -m app.train_child JOB ATTEMPT` runs one attempt at one job."""
+"""The worker's child process: `python -m app.train_child JOB ATTEMPT WORKER_PID` runs one attempt at one job."""
 
 import os
 import sys
@@ -6,15 +6,17 @@ import threading
 import time
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from app import logs
 from app.config import Settings
-from app.jobs.supervisor import FENCE_LOST
+from app.jobs.supervisor import FENCE_LOST, TRY_AGAIN
 from app.storage import jobs
-from app.storage.artifacts import ArtifactStore
+from app.storage.artifacts import ArtifactError, ArtifactStore
 from app.storage.engine import Database
 from app.storage.jobs import Fence, FenceLost
+
+log = logs.get_logger(__name__)
 
 NICENESS = 10
 WATCH_SECONDS = 0.5
@@ -22,19 +24,20 @@ WATCH_SECONDS = 0.5
 
 def command(fence: Fence) -> list[str]:
     """Return the command that runs an attempt."""
-    return [sys.executable, "-m", "app.train_child", fence.job_id, str(fence.attempt)]
+    return [sys.executable, "-m", "app.train_child", fence.job_id, str(fence.attempt), str(os.getpid())]
 
 
 def main(arguments: list[str]) -> int:
-    """Run the attempt; the exit status is FENCE_LOST where the job was cancelled or taken over."""
+    """Run the attempt; the exit status is FENCE_LOST where the job was cancelled or taken over, TRY_AGAIN
+    where database or artifact store were away."""
     settings = Settings()
     logs.configure(settings.log_format, settings.log_level)
-    fence = Fence(arguments[0], int(arguments[1]))
+    fence, parent = Fence(arguments[0], int(arguments[1])), int(arguments[2])
     structlog.contextvars.bind_contextvars(job_id=fence.job_id, attempt=fence.attempt)
     os.nice(NICENESS)
     database = Database(settings.database)
     try:
-        threading.Thread(target=_watch, args=(database, fence, os.getppid()), daemon=True).start()
+        threading.Thread(target=_watch, args=(database, fence, parent), daemon=True).start()
         # only now: importing torch takes seconds, and the watch must not wait for it
         import torch
 
@@ -45,6 +48,9 @@ def main(arguments: list[str]) -> int:
         Run(settings, database, ArtifactStore(settings.artifacts), fence)()
     except FenceLost:
         return FENCE_LOST
+    except (OperationalError, ArtifactError) as e:
+        log.warning("training_interrupted", detail=str(e).splitlines()[0])
+        return TRY_AGAIN
     return 0
 
 

@@ -40,9 +40,9 @@ class Part:
 
 
 def run(arguments: Sequence[Sequence[str]]) -> int:
-    """Run `gatecast` with each of `arguments` until SIGINT or SIGTERM; return the exit status."""
+    """Run `gatecast` with each of `arguments` until SIGINT, SIGTERM or SIGHUP; return the exit status."""
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
     parts = [Part(a[0], [sys.executable, "-m", "app.cli", *a]) for a in arguments]
     try:

@@ -112,9 +112,7 @@ def _walk_step(offset: offsets.BaseOffset) -> int:
     except (ValueError, OverflowError) as e:
         raise FrequencyError(f"the frequency {offset.freqstr!r} is longer than a year") from e
     if np.diff(dates).min() < DAY:
-        raise FrequencyError(
-            f"{offset.freqstr!r} skips hours of a day; use h, and leave the others missing"
-        )
+        raise FrequencyError(f"{offset.freqstr!r} skips hours of a day; use h, and leave the others missing")
     return int(dates[-1] - dates[0]) // 12
 
 
@@ -207,6 +205,8 @@ class Grid:
 
     def _walk(self, wall: int, low: int, high: int) -> NDArray[np.int64]:
         """Return the wall times of the indexes low..high of an offset that has no closed form."""
+        if high - low > LONGEST_WALK:
+            raise OffGridError(0, f"more than {LONGEST_WALK} steps of {self.frequency.alias!r} lie between the stamps")
         start = pd.Timestamp(np.datetime64(wall, "us"))
         offset = _offset(self.frequency.alias)
         after = pd.date_range(start, periods=high + 1, freq=offset, unit="us").to_numpy().view(np.int64)

@@ -15,7 +15,7 @@ from app.services.keys import KeyService
 from app.services.models import ModelService
 from app.services.observations import ObservationService
 from app.services.once import Idempotency
-from app.services.scopes import Right, Scope
+from app.services.scopes import Right, Scope, storable
 from app.services.series import SeriesService
 from app.services.training import TrainingService
 
@@ -64,13 +64,12 @@ ReadScope = Annotated[Scope, Depends(reader)]
 WriteScope = Annotated[Scope, Depends(writer)]
 
 
-async def idempotency(
-    request: Request,
-    idempotency_key: Annotated[
-        str | None,
-        Header(description="a repeated call with the same key and body is given the first call's answer"),
-    ] = None,
-) -> Idempotency | None:
+IdempotencyKey = Annotated[
+    str | None, Header(description="a repeated call with the same key and body is given the first call's answer")
+]
+
+
+async def idempotency(request: Request, idempotency_key: IdempotencyKey = None) -> Idempotency | None:
     """Return the caller's Idempotency-Key with the digest of the body and query. Raises Invalid."""
     if idempotency_key is None:
         return None
@@ -92,18 +91,13 @@ Cursor = Annotated[str | None, Query(max_length=4000, description="`next_cursor`
 Limit = Annotated[int, Query(ge=1, le=1000, description="items of a page", examples=[100])]
 
 
-def labels_of(pairs: list[str]) -> dict[str, str]:
+def labels_of(pairs: list[str]) -> list[tuple[str, str]]:
     """Return the labels of `label=key:value` parameters. Raises Invalid."""
-    labels = {}
+    labels = []
     for pair in pairs:
         key, colon, value = pair.partition(":")
         if not colon or not key or not storable(pair):
             detail = "a label filter is label=key:value"
             raise Invalid(ErrorCode.invalid_input, detail, errors=[FieldError("query.label", "invalid", detail)])
-        labels[key] = value
+        labels.append((key, value))
     return labels
-
-
-def storable(text: str) -> bool:
-    """Say whether a text could stand in a database."""
-    return "\x00" not in text and not any("\ud800" <= c <= "\udfff" for c in text)

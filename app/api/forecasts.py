@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Response
 from fastapi.concurrency import run_in_threadpool
 
 from app.api.deps import ReadScope, ServicesDep
-from app.api.responses import ok
+from app.api.responses import JSON
 from app.api.schemas.models import ForecastIn, ForecastOut
 from app.errors import ErrorCode, FieldError, Invalid
 from app.services.forecasts import ForecastRequest
@@ -38,7 +38,7 @@ async def get_forecast(
 
 async def _answer(scope: Scope, found: ServicesDep, request: ForecastRequest) -> Response:
     timed = await run_in_threadpool(found.forecasts.forecast, scope, request)
-    response = ok(timed.body)
+    response = Response(timed.content, media_type=JSON)
     response.headers["Server-Timing"] = ", ".join(f"{k};dur={1000 * v:.2f}" for k, v in timed.timing.items())
     return response
 

@@ -94,7 +94,7 @@ def _http_error(request: Request, error: Exception) -> Response:
     details = {
         404: f"there is no {request.url.path[:200]!r} here; /docs lists every call",
         405: f"{request.method} is not a method of {request.url.path[:200]!r}; /docs lists every call",
-        400: "the body is not JSON in UTF-8; check the encoding and the Content-Type",
+        400: "the body cannot be read: it must be JSON in UTF-8, and not nested too deeply",
     }
     problem = ServiceError(code, details.get(error.status_code, str(error.detail)), headers=dict(error.headers or {}))
     problem.status, problem.title = error.status_code, str(code).replace("_", " ").capitalize()

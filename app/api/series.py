@@ -8,6 +8,7 @@ from fastapi.concurrency import run_in_threadpool
 from app.api.deps import (
     Cursor,
     IdempotencyDep,
+    IdempotencyKey,
     Limit,
     ReadScope,
     ServicesDep,
@@ -15,7 +16,6 @@ from app.api.deps import (
     checked_key,
     labels_of,
 )
-from app.api.deps import storable as is_storable
 from app.api.responses import created, ok, spooled
 from app.api.schemas.base import PageOf
 from app.api.schemas.series import (
@@ -30,6 +30,7 @@ from app.api.schemas.series import (
 from app.errors import ErrorCode, FieldError, Invalid, Unsupported
 from app.services.import_report import ImportOptions
 from app.services.observations import Upload
+from app.services.scopes import storable
 from app.services.series import SeriesFields
 
 router = APIRouter(prefix="/series", tags=["series"])
@@ -53,7 +54,7 @@ def list_series(
     limit: Limit = 100,
 ) -> Response:
     """List series by id."""
-    if not is_storable(prefix):
+    if not storable(prefix):
         raise Invalid(
             ErrorCode.invalid_input, "prefix must be text", errors=[FieldError("query.prefix", "invalid", "")]
         )
@@ -79,6 +80,7 @@ async def import_series(
     request: Request,
     scope: WriteScope,
     found: ServicesDep,
+    idempotency_key: IdempotencyKey = None,
     freq: Annotated[str | None, Query(max_length=40, description="of new series; inferred when absent")] = None,
     timezone: Annotated[
         str, Query(max_length=64, description="of new series, and of naive timestamps in them")
@@ -96,8 +98,7 @@ async def import_series(
     if kind != "text/csv" or request.headers.get("content-encoding", "identity") != "identity":
         raise Unsupported(ErrorCode.unsupported_media_type, "send the table as Content-Type: text/csv, uncompressed")
     async with spooled(request) as body:
-        key = request.headers.get("idempotency-key")
-        once = None if key is None else checked_key(request, key, body.digest)
+        once = None if idempotency_key is None else checked_key(request, idempotency_key, body.digest)
         options = ImportOptions(freq, timezone, ds_start, dry_run, on_error, on_duplicate)
         return created(await run_in_threadpool(found.imports.run, scope, body.text, options, once))
 

@@ -8,8 +8,6 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from app.logs import get_logger
 from app.storage import leases
 from app.storage.engine import Database
@@ -49,9 +47,10 @@ class LeaseKeeper:
 
     def reap(self) -> list[str]:
         """Free the jobs of workers without a living lease; return their ids."""
+        running = list(self._running())  # before the leases: whoever runs a job has had one since before
         with self._database.read() as session:
             living = leases.living(session)
-        orphans = [r.job_id for r in self._running() if r.executor_id not in living]
+        orphans = [r.job_id for r in running if r.executor_id not in living]
         for job_id in orphans:
             log.warning("job_freed", job_id=job_id, detail="its worker is silent; it goes back to the queue")
             self._free(job_id)
@@ -73,5 +72,5 @@ class LeaseKeeper:
             try:
                 self.renew()
                 self.reap()
-            except (SQLAlchemyError, OSError) as e:
-                log.warning("lease_not_renewed", detail=str(e).splitlines()[0], retry_s=self._seconds / 3)
+            except Exception as e:  # this thread must outlive whatever the database or the engine may throw
+                log.warning("lease_not_renewed", detail=str(e)[:200], retry_s=self._seconds / 3)

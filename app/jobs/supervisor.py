@@ -10,6 +10,8 @@ from app.storage.jobs import Fence
 
 FENCE_LOST = 75
 """the child's exit status where its job was cancelled or taken over (EX_TEMPFAIL)"""
+TRY_AGAIN = 69
+"""the child's exit status where database or store were away (EX_UNAVAILABLE)"""
 GRACE_SECONDS = 10.0
 
 ChildCommand = Callable[[Fence], Sequence[str]]

@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 from app.errors import ErrorCode
 from app.jobs.lease import LeaseKeeper, Running
 from app.jobs.queue import APPLICATION, APPLICATION_VERSION, QUEUE, WORKFLOW, engine_url
-from app.jobs.supervisor import FENCE_LOST, ChildCommand, Children
+from app.jobs.supervisor import FENCE_LOST, TRY_AGAIN, ChildCommand, Children
 from app.logs import get_logger
 from app.storage import jobs
 from app.storage.artifacts import ArtifactStore, job_folder
@@ -24,6 +24,9 @@ from app.storage.jobs import Fence, FenceLost
 log = get_logger(__name__)
 
 POLL_SECONDS = 0.5
+MOST_ATTEMPTS = 25
+PAUSES = (1.0, 5.0, 15.0, 60.0, None)
+"""seconds after each attempt that met an outage; None: the last one"""
 
 
 class Worker:
@@ -50,6 +53,7 @@ class Worker:
             pass
         self._children.kill()
         self._lease.stop()
+        self._children.kill()  # one more may have been started in between
         self._database.dispose()
         log.info("worker_stopped", executor_id=self.executor_id)
         logging.shutdown()
@@ -87,38 +91,58 @@ class Worker:
         DBOS.register_queue(QUEUE, worker_concurrency=1, polling_interval_sec=POLL_SECONDS)
 
     async def _supervise(self, job_id: str) -> None:
-        fence = await asyncio.to_thread(self._claim, job_id)
-        if fence is None:
-            return
-        log.info("job_started", job_id=job_id, attempt=fence.attempt)
+        """Run attempts at a job until it has ended, or is somebody else's. Whatever goes wrong ends in its row."""
+        for pause in PAUSES:
+            if self._draining.is_set():
+                await asyncio.Event().wait()  # never: the job must stay unfinished for the next worker
+            fence = await asyncio.to_thread(self._claim, job_id)
+            if fence is None:
+                return
+            if not await self._attempt(fence, last=pause is None):
+                return
+            log.warning("job_postponed", job_id=job_id, attempt=fence.attempt, retry_s=pause)
+            await asyncio.sleep(pause or 0)
+
+    async def _attempt(self, fence: Fence, last: bool) -> bool:
+        """Run one attempt; return whether another may succeed where this one met an outage."""
+        log.info("job_started", job_id=fence.job_id, attempt=fence.attempt)
         try:
             status = await self._children.run(fence)
         except asyncio.CancelledError:
-            await asyncio.to_thread(self._sweep, job_id)
+            await asyncio.to_thread(self._sweep, fence.job_id)
             raise
+        except OSError as e:  # no process could be started
+            log.error("trainer_not_started", job_id=fence.job_id, detail=str(e))
+            status = TRY_AGAIN
         if self._draining.is_set():
-            await asyncio.Event().wait()  # never: the job must stay unfinished for the next worker
+            await asyncio.Event().wait()
+        if status == TRY_AGAIN and not last:
+            return True
         await asyncio.to_thread(self._settle, fence, status)
+        return False
 
     def _claim(self, job_id: str) -> Fence | None:
         with self._database.write() as session:
-            return jobs.claim(session, job_id)
+            fence = jobs.claim(session, job_id)
+            if fence is None or fence.attempt <= MOST_ATTEMPTS:
+                return fence
+            detail = f"{MOST_ATTEMPTS} attempts have ended without a result; the workers' logs say how"
+            error = {"code": ErrorCode.trainer_crashed, "detail": detail}
+            jobs.finish(session, fence, "failed", error=error)
+        self._sweep(job_id)
+        return None
 
     def _settle(self, fence: Fence, status: int) -> None:
-        """Note the end of a child that could not do so itself."""
+        """Note the end of a child that could not do so itself, and remove what an ended job leaves."""
         log.info("job_ended", job_id=fence.job_id, attempt=fence.attempt, exit_status=status)
-        if status == FENCE_LOST:
-            self._sweep(fence.job_id)
-        if status in (0, FENCE_LOST):
-            return
-        how = f"was killed by signal {signal.Signals(-status).name}" if status < 0 else f"exited with status {status}"
-        hint = "; it may have run out of memory: train on fewer series or a shorter context" if status == -9 else ""
-        error = {"code": ErrorCode.trainer_crashed, "detail": f"the training process {how}{hint}"}
-        try:
-            with self._database.write() as session:
-                jobs.finish(session, fence, "failed", error=error)
-        except FenceLost:
-            pass  # cancelled or taken over in the meantime: whoever did that has the last word
+        if status not in (0, FENCE_LOST):
+            error = {"code": ErrorCode.trainer_crashed, "detail": f"the training process {_end(status)}"}
+            try:
+                with self._database.write() as session:
+                    jobs.finish(session, fence, "failed", error=error)
+            except FenceLost:
+                pass  # cancelled or taken over in the meantime: whoever did that has the last word
+        self._sweep(fence.job_id)
 
     def _sweep(self, job_id: str) -> None:
         """Remove what an ended job has left for a next attempt."""
@@ -133,3 +157,13 @@ class Worker:
 
     def _free(self, job_id: str) -> None:
         DBOS.resume_workflow(job_id, queue_name=QUEUE)
+
+
+def _end(status: int) -> str:
+    """Say how a child ended that did not end well."""
+    if status == TRY_AGAIN:
+        return "could not reach the database or the artifact store, again and again; the worker's log says why"
+    if status > 0:
+        return f"exited with status {status}; the worker's log of this job says why"
+    hint = "; it may have run out of memory: train on fewer series or a shorter context"
+    return f"was killed by signal {signal.Signals(-status).name}{hint if status == -signal.SIGKILL else ''}"

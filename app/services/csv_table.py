@@ -9,9 +9,11 @@ from typing import IO
 from app.errors import ErrorCode, Invalid
 from app.services.import_report import Report
 from app.services.rows import Column, Problem
+from app.services.scopes import storable
 from app.services.series import is_series_id
 
 REQUIRED = ("unique_id", "ds", "y")
+LONGEST_CELL = 200
 MISSING = frozenset({"", "nan", "null", "none", "na", "n/a"})
 
 
@@ -41,6 +43,10 @@ def read_csv(lines: IO[str], report: Report) -> tuple[list[str], dict[str, Block
             if len(cells) != len(header):
                 detail = f"{len(cells)} cells where the header has {len(header)}"
                 report.reject([Problem(row, ErrorCode.csv_malformed, detail)])
+                continue
+            if any(len(cell) > LONGEST_CELL or not storable(cell) for cell in cells):
+                detail = f"a cell has more than {LONGEST_CELL} characters, or NUL among them"
+                report.reject([Problem(row, ErrorCode.invalid_value, detail)])
                 continue
             _take(blocks, row, cells, places)
     except (csv.Error, UnicodeDecodeError) as e:
@@ -84,15 +90,20 @@ def number(cell: str) -> float | None:
     if cell.strip().lower() in MISSING:
         return math.nan
     try:
-        value = float(cell)
+        value = float(cell) if "_" not in cell else math.nan
     except ValueError:
         return None
     return value if math.isfinite(value) else None
 
 
-def typed(cells: list[str]) -> Column:
-    """Return a covariate column as numbers where every present cell is one, and as text otherwise."""
-    numbers = [number(cell) for cell in cells]
-    if any(n is None for n in numbers):
+def is_numeric(cells: list[str]) -> bool:
+    """Say whether every cell is a number or missing."""
+    return all(number(cell) is not None for cell in cells)
+
+
+def typed(cells: list[str], *, numeric: bool) -> Column:
+    """Return a covariate column as numbers, which every cell must be, or as text; None where missing."""
+    if not numeric:
         return [None if cell.strip().lower() in MISSING else cell for cell in cells]
+    numbers = [number(cell) for cell in cells]
     return [None if n is None or math.isnan(n) else n for n in numbers]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
@@ -24,13 +25,12 @@ from app.storage.engine import Database
 from app.storage.scope import Scope
 from app.storage.tables import ModelRow, SeriesRow, VersionRow
 from models.predict import Forecast, interpolate_quantiles, predict
-from models.timestamps import DAY, format_stamp, format_stamps
+from models.timestamps import format_stamp, format_stamps
 from models.windows import Series
 
 log = get_logger(__name__)
 
 _REFERENCE = re.compile(rf"(?P<name>{MODEL_NAME})(@(?P<version>[0-9]{{1,9}}))?")
-_END_OF_TIME = 253_402_300_799_000_000  # the last second of the year 9999, in which RFC 3339 ends
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,9 @@ class ForecastRequest:
 
 @dataclass(frozen=True)
 class Timed:
-    """An answer, and where its time went in seconds."""
+    """An answer in JSON, and where its time went in seconds."""
 
-    body: dict[str, Any]
+    content: bytes
     timing: dict[str, float]
 
 
@@ -94,7 +94,10 @@ class ForecastService:
         found_all = {**results, **{i: _error(i, e) for i, e in state.errors.items()}}
         forecasts = [found_all[i] for i in request.series]
         body = {"model": model.name, "version": row.number, "forecasts": forecasts}
-        return Timed(body, {"load": loaded - started, "context": read - loaded, "model": ran - read})
+        content = orjson.dumps(body)
+        encoded = time.perf_counter()
+        timing = {"load": loaded - started, "context": read - loaded, "model": ran - read, "encode": encoded - ran}
+        return Timed(content, timing)
 
     def _loaded(self, scope: Scope, row: VersionRow) -> LoadedVersion:
         def read(name: str) -> bytes:
@@ -187,8 +190,6 @@ def _refusal(row: SeriesRow | None, series_id: str, model: ModelRow) -> dict[str
         return _why(ErrorCode.frequency_mismatch, detail)
     if row.last_ts is None:
         return _why(ErrorCode.no_history, "the series has no observed value; POST /series/{id}/observations adds some")
-    if row.last_ts > _END_OF_TIME - 366 * DAY * model.horizon:
-        return _why(ErrorCode.horizon_too_long, "the forecast would end after the year 9999")
     return None
 
 

@@ -4,9 +4,12 @@ from dataclasses import dataclass
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.logs import get_logger
 from app.storage import migrate
 from app.storage.artifacts import ArtifactError, ArtifactStore
 from app.storage.engine import Database
+
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,8 @@ class HealthService:
         try:
             current, head = migrate.current(self._database.engine), migrate.head()
         except SQLAlchemyError as e:
-            return Check("database", False, f"the database does not answer: {str(e).splitlines()[0]}")
+            log.warning("database_not_ready", detail=str(e).splitlines()[0])
+            return Check("database", False, "the database does not answer; this process' log says why")
         if current != head:
             return Check("database", False, f"migrations are at {current}, {head} is needed; run 'gatecast migrate'")
         return Check("database", True, f"migrations are at {head}")
@@ -41,5 +45,6 @@ class HealthService:
         try:
             self._store.check()
         except ArtifactError as e:
-            return Check("artifacts", False, str(e))
+            log.warning("artifacts_not_ready", detail=str(e))
+            return Check("artifacts", False, "cannot be written and read; this process' log says why")
         return Check("artifacts", True, "can be written and read")

@@ -8,21 +8,18 @@ from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from app.errors import ErrorCode, Invalid
-from app.services.csv_table import Block, number, read_csv, typed
+from app.services.csv_table import Block, is_numeric, number, read_csv, typed
 from app.services.import_report import ImportOptions, Report
 from app.services.once import Answer, Idempotency, answer_once
 from app.services.rows import Problem, check_stamps, repeated, write_covariates, write_points
 from app.services.series import checked_frequency, checked_timezone
-from app.storage import series
+from app.storage import observations, series
 from app.storage.engine import Database
 from app.storage.scope import Scope
 from app.storage.tables import SeriesRow
 from models.calendar import FrequencyError, Grid, OffGridError, parse_frequency
 from models.infer import infer_frequency
-from models.timestamps import DAY, Stamps, TimestampError, parse_stamps, read_stamps
-
-LONGEST_US = 7000 * 366 * DAY
-"""how far integer steps may reach from `ds_start`, so that they stay within four-digit years"""
+from models.timestamps import EARLIEST, LATEST, Stamps, TimestampError, parse_stamps, read_stamps
 
 
 class DryRun(Exception):
@@ -50,8 +47,9 @@ class ImportService:
             report = Report(abort=options.on_error == "abort")
             with read() as lines:
                 covariates, blocks = read_csv(lines, report)
+            numeric = _kinds(session, scope, covariates, blocks)
             for series_id in sorted(blocks):
-                _import_series(session, scope, series_id, blocks[series_id], covariates, options, report)
+                _import_series(session, scope, series_id, blocks[series_id], numeric, options, report)
             if options.dry_run:
                 raise DryRun
             return Answer(200, report.body())
@@ -67,7 +65,7 @@ def _import_series(
     scope: Scope,
     series_id: str,
     block: Block,
-    covariates: list[str],
+    numeric: dict[str, bool],
     options: ImportOptions,
     report: Report,
 ) -> None:
@@ -76,6 +74,7 @@ def _import_series(
     rows = np.array(block.rows)
     timezone = options.timezone if row is None else row.timezone
     stamps, y, problems = _parse(block, timezone, options)
+    problems += _not_numbers(block, numeric)
     report.reject(problems)
     good = ~np.isin(rows, [p.row for p in problems])
     if row is None and good.any():
@@ -87,13 +86,35 @@ def _import_series(
     good &= ~np.isin(rows, [p.row for p in off])
     places = _without_duplicates(np.flatnonzero(good), stamps, y, rows, options, report)
     inserted, updated = write_points(session, row, stamps[places], y[places])
-    columns = {n: typed([c[i] for i in places]) for n, c in zip(covariates, block.covariates, strict=True)}
-    write_covariates(session, scope, row, stamps[places], columns)
+    columns = zip(numeric.items(), block.covariates, strict=True)
+    values = {name: typed([c[i] for i in places], numeric=kind) for (name, kind), c in columns}
+    write_covariates(session, scope, row, stamps[places], values)
     if len(places):
         series.touch(session, row)
         report.series += 1
     report.inserted += inserted
     report.updated += updated
+
+
+def _kinds(session: Session, scope: Scope, names: list[str], blocks: dict[str, Block]) -> dict[str, bool]:
+    """Return {covariate: whether it is numeric}: as the project knows it, and by all of its cells where it is new."""
+    known = observations.covariates(session, scope, names)
+    numeric = {}
+    for i, name in enumerate(names):
+        cells_are = all(is_numeric(block.covariates[i]) for block in blocks.values())
+        numeric[name] = known[name].kind == "numeric" if name in known else cells_are
+    return numeric
+
+
+def _not_numbers(block: Block, numeric: dict[str, bool]) -> list[Problem]:
+    """Return the rows with text in the column of a numeric covariate."""
+    problems = []
+    for (name, is_number), column in zip(numeric.items(), block.covariates, strict=True):
+        for i, cell in enumerate(column if is_number else []):
+            if number(cell) is None:
+                detail = f"the covariate {name!r} is numeric, and {cell[:60]!r} is no number"
+                problems.append(Problem(block.rows[i], ErrorCode.covariate_kind_conflict, detail))
+    return problems
 
 
 def _made(
@@ -156,12 +177,16 @@ def _read_ds(ds: list[str], timezone: str, options: ImportOptions) -> tuple[Stam
     problems = []
     for i, text in enumerate(ds):
         step = int(text) if text.removeprefix("-").isdecimal() and len(text) < 12 else None
-        if step is None or abs(step) * frequency.approximate_us > LONGEST_US:
-            detail = f"{text[:60]!r} is not an integer step within 7000 years, which ds_start asks for"
+        reached = None if step is None else grid.anchor + step * frequency.approximate_us
+        if reached is None or not EARLIEST <= reached < LATEST:
+            detail = f"{text[:60]!r} is not an integer step to a year from 1000 to 8999, which ds_start asks for"
             problems.append(TimestampError(i, ErrorCode.invalid_timestamp, detail))
         else:
-            steps[i] = step
-    return grid.stamps(steps), problems
+            steps[i] = step or 0
+    try:
+        return grid.stamps(steps), problems
+    except OffGridError as e:
+        raise Invalid(ErrorCode.off_grid, f"ds: {e.detail}") from e
 
 
 def _without_duplicates(

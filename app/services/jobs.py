@@ -9,6 +9,7 @@ from app.jobs.queue import JobQueue
 from app.logs import get_logger
 from app.services.series import readable_cursor
 from app.storage import jobs
+from app.storage.artifacts import ArtifactStore, job_folder
 from app.storage.engine import Database
 from app.storage.pages import Page
 from app.storage.scope import Scope
@@ -48,8 +49,8 @@ def view(row: JobRow) -> dict[str, Any]:
 class JobService:
     """What the job routes mean."""
 
-    def __init__(self, database: Database, queue: JobQueue) -> None:
-        self._database, self._queue = database, queue
+    def __init__(self, database: Database, queue: JobQueue, store: ArtifactStore) -> None:
+        self._database, self._queue, self._store = database, queue, store
 
     def get(self, scope: Scope, job_id: str) -> dict[str, Any]:
         """Return one job. Raises NotFound."""
@@ -78,6 +79,7 @@ class JobService:
                 self._queue.cancel(job["id"])
             except SQLAlchemyError as e:  # the run stops by its fence all the same
                 log.warning("queue_cancel_failed", job_id=job["id"], detail=str(e).splitlines()[0])
+            self._store.remove(job_folder(scope.project_id, job["id"]))  # a running one's worker removes the rest
         job = self.get(scope, job_id)
         if job["status"] != "cancelled":
             raise Conflict(ErrorCode.job_finished, f"the job has {job['status']} already and cannot be cancelled")

@@ -1,10 +1,13 @@
 """Bearer keys: 256 random bits, shown once, kept as a digest."""
 
+import contextlib
 import hashlib
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from sqlalchemy.exc import IntegrityError
 
 from app.errors import ErrorCode, NotFound, Unauthorized
 from app.storage import keys
@@ -59,15 +62,19 @@ class KeyService:
             return keys.create(session, scope, name, secret[: len(PREFIX) + 6], _digest(secret), rights).pk
 
     def bootstrap(self, file: Path) -> bool:
-        """Accept the content of a file as a key; False where it is one already. Raises ValueError for a weak one."""
+        """Accept the content of a file as a key, unless it was one before: a revoked key stays revoked.
+
+        Raises ValueError for a weak one.
+        """
         secret = file.read_text().strip()
         if len(secret) < SHORTEST_BOOTSTRAP:
             raise ValueError(f"the key in {file} must have at least {SHORTEST_BOOTSTRAP} characters")
         with self._database.read() as session:
-            if keys.scope_of_digest(session, _digest(secret)) is not None:
-                return False
-        self._store("bootstrap", secret, list(Right))
-        return True
+            known = keys.is_known(session, _digest(secret))
+        if not known:
+            with contextlib.suppress(IntegrityError):  # another process has just stored it
+                self._store("bootstrap", secret, list(Right))
+        return not known
 
     def all(self) -> list[dict[str, Any]]:
         """Return the keys of the project `default`, without their secrets."""

@@ -13,9 +13,11 @@ from app.storage.observations import Points
 from app.storage.scope import Scope
 from app.storage.tables import Covariate, SeriesRow
 from models.calendar import Grid, OffGridError, parse_frequency
-from models.timestamps import read_stamps
+from models.timestamps import DAY, read_stamps, to_local
 
 Column = Sequence[float | str | None]
+EXPLAINED = 100
+"""rows whose problem is told in full"""
 
 
 @dataclass(frozen=True)
@@ -27,27 +29,44 @@ class Problem:
     detail: str
 
 
-def grid_of(row: SeriesRow, first: int | None = None) -> Grid:
-    """Return a series' grid; `first` is the phase of one that has no observation yet. Raises OffGridError."""
-    anchor = row.anchor if row.anchor is not None else first
-    assert anchor is not None, "an empty series has no grid"
-    return Grid(parse_frequency(row.freq), row.timezone, anchor)
+def grid_of(row: SeriesRow) -> Grid:
+    """Return the grid of a series that has observations."""
+    assert row.anchor is not None, "an empty series has no grid"
+    return Grid(parse_frequency(row.freq), row.timezone, row.anchor)
 
 
 def check_stamps(row: SeriesRow, stamps: NDArray[np.int64], rows: NDArray[np.int64]) -> list[Problem]:
     """Return which of the stamps (N,), sent as `rows` (N,), do not lie on the series' grid.
 
-    The earliest stamp of a series without observations becomes its anchor.
+    A series without observations takes the phase that most of them share, and its earliest stamp as its anchor.
     """
     if not len(stamps):
         return []
-    first = int(np.argmin(stamps))
     try:
-        grid = grid_of(row, int(stamps[first]))
+        grid = grid_of(row) if row.anchor is not None else _first_grid(row, stamps)
+        off = np.flatnonzero(~grid.locate(stamps)[1])
     except OffGridError as e:
-        return [Problem(int(rows[first]), ErrorCode.off_grid, e.detail)]
-    off = np.flatnonzero(~grid.locate(stamps)[1])
-    return [Problem(int(rows[i]), ErrorCode.off_grid, grid.explain(int(stamps[i]))) for i in off[:1000]]
+        return [Problem(r, ErrorCode.off_grid, e.detail) for r in rows.tolist()]
+    row.anchor = grid.anchor
+    shown = [grid.explain(int(stamps[i])) for i in off[:EXPLAINED]]
+    details = shown + ["not on the series' grid"] * (len(off) - len(shown))
+    return [Problem(int(rows[i]), ErrorCode.off_grid, d) for i, d in zip(off, details, strict=True)]
+
+
+def _first_grid(row: SeriesRow, stamps: NDArray[np.int64]) -> Grid:
+    """Return the grid of new observations (N,): on the commonest phase. Raises OffGridError where it has no date."""
+    frequency = parse_frequency(row.freq)
+    phases = stamps % frequency.step if frequency.kind == "tick" else to_local(stamps, row.timezone) % DAY
+    values, counts = np.unique(phases, return_counts=True)
+    earliest = phases[np.argmin(stamps)]
+    common = earliest if counts[values == earliest] == counts.max() else values[np.argmax(counts)]
+    ordered = np.sort(stamps[phases == common])
+    for stamp in ordered[:EXPLAINED].tolist():
+        try:
+            return Grid(frequency, row.timezone, stamp)
+        except OffGridError:
+            continue
+    return Grid(frequency, row.timezone, int(ordered[0]))
 
 
 def repeated(stamps: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -64,7 +83,7 @@ def read_rows(row: SeriesRow, ds: Sequence[str]) -> tuple[NDArray[np.int64], lis
     if not problems:
         rows = np.arange(len(ds))
         problems = check_stamps(row, stamps, rows) + [
-            Problem(int(i), ErrorCode.duplicate_timestamp, f"{ds[i]} is sent twice") for i in repeated(stamps, rows)
+            Problem(int(i), ErrorCode.duplicate_timestamp, f"{ds[i]!r} is sent twice") for i in repeated(stamps, rows)
         ]
     return stamps, sorted(problems, key=lambda p: p.row)
 
@@ -88,8 +107,6 @@ def write_points(
     if not len(stamps):
         return 0, 0
     order = np.argsort(stamps)
-    if row.anchor is None:
-        row.anchor = int(stamps[order[0]])
     return observations.upsert(session, row, Points(stamps[order], y[order]))
 
 
@@ -121,8 +138,11 @@ def _covariate(session: Session, scope: Scope, known: Covariate | None, name: st
         kind = kind_of(values)
     except TypeError as e:
         raise _conflict(name, f"the covariate {name!r} mixes numbers and text; send one or the other") from e
-    if known is None:
-        return None if kind is None else observations.add_covariate(session, scope, name, kind)
+    if known is None and kind is None:
+        return None
+    if known is None and kind is not None:
+        known = observations.add_covariate(session, scope, name, kind)
+    assert known is not None
     if kind not in (None, known.kind):
         raise _conflict(name, f"the covariate {name!r} is {known.kind} in this project, and {kind} values were sent")
     return known

@@ -1,7 +1,7 @@
 """Series: their ids, their metadata, and what a client sees of them."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -146,7 +146,7 @@ class SeriesService:
             return view(found(session, scope, series_id))
 
     def page(
-        self, scope: Scope, prefix: str, labels: Mapping[str, str], cursor: str | None, limit: int
+        self, scope: Scope, prefix: str, labels: Sequence[tuple[str, str]], cursor: str | None, limit: int
     ) -> Page[dict[str, Any]]:
         """Return series by id. Raises Invalid for a cursor of another making."""
         with self._database.read() as session, readable_cursor():

@@ -78,7 +78,7 @@ def selected(session: Session, scope: Scope, selector: Selector) -> list[SeriesR
     if selector.ids is not None:
         ids = [i for i in selector.ids if is_series_id(i)]
     else:
-        ids = series.select_ids(session, scope, selector.labels or {})
+        ids = series.select_ids(session, scope, list((selector.labels or {}).items()))
     found = series.get_many(session, scope, ids)
     return [found[i] for i in sorted(found)]
 
@@ -125,13 +125,19 @@ class TrainingService:
         if len(freqs) > 1:
             detail = f"the series have the frequencies {', '.join(freqs)}; a model has one: select series of one"
             raise Invalid(ErrorCode.frequency_mismatch, detail)
-        total = sum(row.count for row in rows)
-        if total > self._settings.max_train_observations:
-            limit = self._settings.max_train_observations
-            detail = f"the series have {total} observations, the limit is {limit}; select fewer series"
+        total, limit = sum(map(_steps, rows)), self._settings.max_train_steps
+        if total > limit:
+            detail = f"the series span {total} steps from first to last value, the limit is {limit}; select fewer"
             raise Invalid(ErrorCode.too_many_values, detail)
         _check_history(session, rows)
         return rows
+
+
+def _steps(row: SeriesRow) -> int:
+    """Return about how many steps lie between a series' first and last value, the missing ones too."""
+    if row.first_ts is None or row.last_ts is None:
+        return 0
+    return (row.last_ts - row.first_ts) // parse_frequency(row.freq).approximate_us + 1
 
 
 def _check_found(selector: Selector, rows: Sequence[SeriesRow]) -> None:
@@ -202,7 +208,7 @@ def _check_options(request: TrainingRequest, model: ModelRow, rows: Sequence[Ser
             parse_frequency(model.freq),
             model.horizon,
             tuple(model.quantiles),
-            [row.count for row in rows],
+            [_steps(row) for row in rows],
             request.network,
             request.training,
         )

@@ -47,8 +47,9 @@ class ModelCache:
         with self._lock:
             self.loads += 1
             self._loading.pop(key, None)
+            replaced = self._versions.pop(key, None)
             self._versions[key] = version
-            self.bytes += version.size
+            self.bytes += version.size - (replaced.size if replaced else 0)
             while self.bytes > self._max_bytes and len(self._versions) > 1:
                 _, dropped = self._versions.popitem(last=False)
                 self.bytes -= dropped.size

@@ -2,11 +2,15 @@
 
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from app.storage.clock import now_us
 from app.storage.scope import Scope
 from app.storage.tables import IdempotencyRecord
+
+KEPT_US = 24 * 3600 * 1_000_000
+"""how long an answer is kept"""
 
 
 def find(session: Session, scope: Scope, key: str, route: str) -> IdempotencyRecord | None:
@@ -20,6 +24,11 @@ def find(session: Session, scope: Scope, key: str, route: str) -> IdempotencyRec
 
 
 def keep(session: Session, scope: Scope, **fields: Any) -> None:
-    """Store an answer. Raises sqlalchemy.exc.IntegrityError where another call with the key was faster."""
+    """Store an answer, and forget those of yesterday.
+
+    Raises sqlalchemy.exc.IntegrityError where another call with the key was faster.
+    """
+    old = IdempotencyRecord.created_at < now_us() - KEPT_US
+    session.execute(delete(IdempotencyRecord).where(IdempotencyRecord.project_id == scope.project_id, old))
     session.add(IdempotencyRecord(project_id=scope.project_id, **fields))
     session.flush()

@@ -26,6 +26,11 @@ def scope_of_digest(session: Session, digest: bytes) -> Scope | None:
     return None if key is None else Scope(key.project_id, frozenset(Right(r) for r in key.rights))
 
 
+def is_known(session: Session, digest: bytes) -> bool:
+    """Say whether a key of this digest was ever made, revoked ones included."""
+    return session.execute(select(ApiKey.pk).where(ApiKey.digest == digest)).scalar_one_or_none() is not None
+
+
 def create(session: Session, scope: Scope, name: str, prefix: str, digest: bytes, rights: Sequence[Right]) -> ApiKey:
     """Store a key's digest."""
     key = ApiKey(project_id=scope.project_id, name=name, prefix=prefix, digest=digest, rights=list(rights))

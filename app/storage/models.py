@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.storage.pages import Page, decode, encode
@@ -16,7 +16,7 @@ def get(session: Session, scope: Scope, name: str, *, lock: bool = False) -> Mod
     return session.execute(query.with_for_update() if lock else query).scalar_one_or_none()
 
 
-def by_pk(session: Session, scope: Scope, pk: int, *, lock: bool = False) -> ModelRow | None:
+def by_pk(session: Session, scope: Scope, pk: int | None, *, lock: bool = False) -> ModelRow | None:
     """Return the project's model of this key."""
     query = select(ModelRow).where(ModelRow.project_id == scope.project_id, ModelRow.pk == pk)
     return session.execute(query.with_for_update() if lock else query).scalar_one_or_none()
@@ -76,8 +76,3 @@ def publish(session: Session, model: ModelRow, fields: dict[str, Any]) -> Versio
         model.champion = row.number
     session.flush()
     return row
-
-
-def count_versions(session: Session, model: ModelRow) -> int:
-    """Return how many versions a model has."""
-    return session.execute(select(func.count()).where(VersionRow.model_pk == model.pk)).scalar_one()

@@ -7,6 +7,13 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+LARGEST = 2**62
+"""beyond any key that a page ends with"""
+
+
+def storable(text: str) -> bool:
+    """Say whether every database can hold a text: Unicode without NUL and lone surrogates."""
+    return "\x00" not in text and not any("\ud800" <= c <= "\udfff" for c in text)
 
 
 class CursorError(ValueError):
@@ -35,6 +42,6 @@ def decode(cursor: str, *kinds: type) -> list[int | str]:
         raise CursorError from None
     if not isinstance(key, list) or [type(part) for part in key] != list(kinds):
         raise CursorError
-    if any(isinstance(part, int) and abs(part) >= 2**63 for part in key) or "\x00" in cursor:
+    if any(abs(part) > LARGEST if isinstance(part, int) else not storable(part) for part in key):
         raise CursorError
     return key

@@ -1,6 +1,6 @@
 """Queries of series."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Select, delete, exists, func, select, update
@@ -35,14 +35,14 @@ def get_many(session: Session, scope: Scope, ids: Iterable[str], *, lock: bool =
     return found
 
 
-def select_ids(session: Session, scope: Scope, labels: Mapping[str, str]) -> list[str]:
+def select_ids(session: Session, scope: Scope, labels: Sequence[tuple[str, str]]) -> list[str]:
     """Return the ids of all series that carry every one of `labels`, in order."""
     query = select(SeriesRow.id).where(SeriesRow.project_id == scope.project_id).order_by(SeriesRow.id)
     return list(session.execute(_labelled(session, query, labels)).scalars())
 
 
 def page(
-    session: Session, scope: Scope, prefix: str, labels: Mapping[str, str], cursor: str | None, limit: int
+    session: Session, scope: Scope, prefix: str, labels: Sequence[tuple[str, str]], cursor: str | None, limit: int
 ) -> Page[SeriesRow]:
     """Return series in the order of their ids. Raises CursorError."""
     query = select(SeriesRow).where(SeriesRow.project_id == scope.project_id).order_by(SeriesRow.id).limit(limit + 1)
@@ -54,10 +54,10 @@ def page(
     return Page(rows[:limit], encode(rows[limit - 1].id) if len(rows) > limit else None)
 
 
-def _labelled(session: Session, query: Select[Any], labels: Mapping[str, str]) -> Select[Any]:
+def _labelled(session: Session, query: Select[Any], labels: Sequence[tuple[str, str]]) -> Select[Any]:
     if labels and session.get_bind().dialect.name == "postgresql":
-        return query.where(SeriesRow.labels.cast(JSONB).contains(dict(labels)))
-    for key, value in labels.items():
+        return query.where(*(SeriesRow.labels.cast(JSONB).contains({key: value}) for key, value in labels))
+    for key, value in labels:
         pair = func.json_each(SeriesRow.labels).table_valued("key", "value")
         query = query.where(exists().select_from(pair).where(pair.c.key == key, pair.c.value == value))
     return query

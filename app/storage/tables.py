@@ -187,6 +187,8 @@ class JobRow(Table):
     attempt: Mapped[int] = mapped_column(default=0)
     version: Mapped[int | None]
     error: Mapped[dict[str, Any] | None]
+    snapshot: Mapped[str | None] = mapped_column(Text)
+    """path in the artifact store of the data and configuration that every attempt trains on"""
     checkpoint: Mapped[str | None] = mapped_column(Text)
     """path in the artifact store of the state that the next attempt continues from"""
     created_at: Mapped[int] = mapped_column(BigInteger, default=now_us())

@@ -168,6 +168,7 @@ def upgrade() -> None:
         sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=True),
         sa.Column("error", DOCUMENT, nullable=True),
+        sa.Column("snapshot", sa.Text(), nullable=True),
         sa.Column("checkpoint", sa.Text(), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("started_at", sa.BigInteger(), nullable=True),

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
@@ -125,3 +126,58 @@ def test_idempotent_import(client: TestClient) -> None:
     first = client.post("/series/import", content=table(*GOOD), headers=headers).json()
     assert client.post("/series/import", content=table(*GOOD), headers=headers).json() == first
     assert first["inserted"] == 20
+
+
+def test_every_row_off_the_grid_is_rejected(client: TestClient) -> None:
+    start = np.datetime64("2024-01-01T00:00:00")
+    good = [f"a,{t}Z,1" for t in start + np.arange(2000).astype("m8[h]")]
+    bad = [f"a,{t}Z,1" for t in start + np.timedelta64(7, "m") + np.arange(1200).astype("m8[h]")]
+    report = send(client, table(*good, *bad), on_error="skip", freq="h").json()
+    assert (report["inserted"], report["rejected_rows"], len(report["rejected"])) == (2000, 1200, 1000)
+    assert client.get("/series/a").json()["count"] == 2000
+
+
+def test_the_phase_is_the_one_that_most_rows_share(client: TestClient) -> None:
+    stray = "a,2024-01-01T00:07:00Z,1"
+    rows = [f"a,2024-01-01T{n:02d}:00:00Z,1" for n in range(1, 20)]
+    report = send(client, table(stray, *rows), on_error="skip").json()
+    assert (report["inserted"], [r["row"] for r in report["rejected"]]) == (19, [1])
+
+
+def test_no_row_on_a_date_of_the_frequency(client: TestClient) -> None:
+    mondays = [f"a,2024-01-{d:02d},1" for d in (1, 8, 15, 22, 29)]
+    report = send(client, table(*mondays), freq="W-SUN", on_error="skip").json()
+    assert (report["inserted"], report["rejected_rows"]) == (0, 5)
+
+
+def test_a_covariates_kind_is_that_of_its_whole_column(client: TestClient) -> None:
+    header = "unique_id,ds,y,c"
+    rows = ["a1,2024-01-01,1,7", "a2,2024-01-01,1,x", "a2,2024-01-02,1,"]
+    assert send(client, table(*rows, header=header), freq="D").status_code == 200
+    assert client.get("/series/a1/observations").json()["covariates"] == {"c": ["7"]}
+    assert send(client, table("a1,2024-01-02,1,8", header=header)).status_code == 200
+    assert client.get("/series/a1/observations").json()["covariates"] == {"c": ["7", "8"]}
+    number = "unique_id,ds,y,n"
+    assert send(client, table("a1,2024-01-03,1,1.5", header=number)).status_code == 200
+    report = send(client, table("a1,2024-01-04,1,warm", "a1,2024-01-05,1,2", header=number), on_error="skip").json()
+    assert (report["inserted"], report["rejected"][0]["code"]) == (1, "covariate_kind_conflict")
+
+
+@pytest.mark.parametrize("cell", ["a\x00b", "x" * 201])
+def test_cells_that_cannot_be_kept(client: TestClient, cell: str) -> None:
+    text = table(f"a,2024-01-01,1,{cell}", "a,2024-01-02,1,ok", header="unique_id,ds,y,c")
+    report = send(client, text, freq="D", on_error="skip").json()
+    assert (report["inserted"], report["rejected"][0]["code"]) == (1, "invalid_value")
+
+
+@pytest.mark.parametrize(
+    ("freq", "step"), [("D", "-1000000"), ("SME", "2000000"), ("YS", "9000"), ("h", "99999999999"), ("D", "1_0")]
+)
+def test_integer_steps_out_of_reach(client: TestClient, freq: str, step: str) -> None:
+    params = {"freq": freq, "ds_start": "2024-01-31" if freq == "SME" else "2024-01-01", "timezone": "Europe/Berlin"}
+    response = send(client, table(f"a,{step},1"), **params)
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_timestamp")
+
+
+def test_underscores_are_no_numbers(client: TestClient) -> None:
+    assert send(client, table("a,2024-01-01,1_000"), freq="D").json()["code"] == "invalid_value"

@@ -1,5 +1,7 @@
 """/series/{id}/observations over HTTP."""
 
+import base64
+import json
 from typing import Any
 
 import pytest
@@ -133,3 +135,27 @@ def test_an_unknown_series(client: TestClient) -> None:
     assert post(client, ds=hours(1), y=[1]).json()["code"] == "series_not_found"
     assert client.get("/series/a/observations").status_code == 404
     assert client.delete("/series/a/observations").status_code == 404
+
+
+@pytest.mark.parametrize("timezone", ["UTC", "Europe/Berlin"])
+@pytest.mark.parametrize("text", ["9999-12-31T23:00:00-14:00", "0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00"])
+def test_years_that_could_not_be_told_again(client: TestClient, text: str, timezone: str) -> None:
+    client.post("/series", json={"id": "a", "freq": "h", "timezone": timezone})
+    assert post(client, ds=[text], y=[1]).json()["code"] == "invalid_timestamp"
+    assert client.get("/series").status_code == 200
+
+
+def test_odd_text_is_told_back_safely(hourly: TestClient) -> None:
+    body = b'{"ds":["2024-01-01\\ud80000:00","2024-01-01\\ud80000:00"],"y":[1,2]}'
+    response = hourly.post("/series/a/observations", content=body, headers={"content-type": "application/json"})
+    assert response.status_code == 422
+
+
+def test_a_page_ends_where_time_does(hourly: TestClient) -> None:
+    cursor = base64.urlsafe_b64encode(json.dumps([2**63 - 1]).encode()).decode()
+    assert hourly.get("/series/a/observations", params={"cursor": cursor}).json()["code"] == "invalid_cursor"
+
+
+def test_the_phase_of_a_new_series_is_the_one_that_most_share(hourly: TestClient) -> None:
+    response = post(hourly, ds=["2023-12-31T23:07:00Z", *hours(1, 2, 3)], y=[1, 2, 3, 4])
+    assert response.json()["errors"][0]["field"] == "body.ds.0"

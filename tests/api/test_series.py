@@ -1,5 +1,7 @@
 """/series over HTTP."""
 
+import base64
+import json
 import threading
 from urllib.parse import quote
 
@@ -8,6 +10,12 @@ from fastapi.testclient import TestClient
 
 from app.config import Settings
 from app.main import create_app
+
+
+def key(part: object) -> str:
+    """Return a cursor that this service has not made."""
+    return base64.urlsafe_b64encode(json.dumps([part]).encode()).decode()
+
 
 ODD_ID = "PBS/Concessional/p (mbar)"
 
@@ -129,7 +137,10 @@ def test_pages_hold_every_series_once(client: TestClient) -> None:
     assert [i["id"] for i in client.get("/series", params={"prefix": "S"}).json()["items"]] == ["S"]
 
 
-@pytest.mark.parametrize("cursor", ["\x00\xff", "e30", "WzEsMl0", "W10", "nonsense!", "WyJhIiwxXQ"])
+@pytest.mark.parametrize(
+    "cursor",
+    ["\x00\xff", "e30", "WzEsMl0", "W10", "nonsense!", "WyJhIiwxXQ", key("\x00"), key("\ud800"), key(2**63 - 1)],
+)
 def test_foreign_cursors_are_refused(client: TestClient, cursor: str) -> None:
     response = client.get("/series", params={"cursor": cursor})
     assert (response.status_code, response.json()["code"]) == (422, "invalid_cursor")
@@ -141,6 +152,7 @@ def test_labels_must_all_hold(client: TestClient) -> None:
     found = client.get("/series", params={"label": ["city:Bonn: west", "kind:x"]}).json()["items"]
     assert [item["id"] for item in found] == ["a"]
     assert client.get("/series", params={"label": "city"}).status_code == 422
+    assert client.get("/series", params={"label": ["kind:x", "kind:y"]}).json()["items"] == []
 
 
 def test_idempotent_creation(client: TestClient) -> None:

@@ -144,6 +144,9 @@ class TestKeys:
             with TestClient(create_app(locked.model_copy(update={"bootstrap_key_file": file}))) as client:
                 assert self.call(client, "gk_" + "x" * 30) == 200
         assert [k["name"] for k in keys.all()] == ["bootstrap"]
+        keys.revoke(keys.all()[0]["number"])
+        with TestClient(create_app(locked.model_copy(update={"bootstrap_key_file": file}))) as client:
+            assert self.call(client, "gk_" + "x" * 30) == 401, "a revoked key stays revoked, and the service starts"
 
     def test_probes_are_open_and_metrics_are_not_off_loopback(self, locked: Settings) -> None:
         with TestClient(create_app(locked.model_copy(update={"host": "0.0.0.0"}))) as client:

@@ -102,6 +102,22 @@ def test_series_that_nothing_can_be_learned_from(client: TestClient, y: list[flo
     assert "POST /series/{id}/observations" in response.json()["detail"]
 
 
+def test_sparse_series_are_measured_in_steps(client: TestClient) -> None:
+    client.post("/series", json={"id": "x", "freq": "s"})
+    stamps = ["1990-01-01T00:00:00Z", "2000-01-01T00:00:00Z", "2020-01-01T00:00:00Z"]
+    client.post("/series/x/observations", json={"ds": stamps, "y": [1, 2, 3]})
+    response = ask(client, series={"ids": ["x"]})
+    assert (response.status_code, response.json()["code"]) == (422, "too_many_values")
+
+
+def test_horizons_beyond_four_digit_years(client: TestClient) -> None:
+    client.post("/series", json={"id": "x", "freq": "YS"})
+    stamps = [f"{y}-01-01" for y in range(1900, 2000)]
+    client.post("/series/x/observations", json={"ds": stamps, "y": list(range(100))})
+    response = ask(client, series={"ids": ["x"]}, horizon=5000)
+    assert (response.status_code, response.json()["errors"][0]["field"]) == (422, "body.horizon")
+
+
 def test_a_models_specification_is_fixed(stored: TestClient) -> None:
     ask(stored)
     for more in ({"horizon": 5}, {"series": {"ids": ["daily"]}}, {"quantiles": [0.2, 0.8]}):

@@ -83,6 +83,7 @@ def test_labels_select_in_both_dialects(database: Database) -> None:
         labelled = {"a": {"k": "1", "q\"uo'te.": "x"}, "b": {"k": "1"}, "c": {"k": "2"}}
         series.add(session, scope, [{**FIELDS, "id": i, "labels": found} for i, found in labelled.items()])
     with database.read() as session:
-        assert series.select_ids(session, scope, {"k": "1"}) == ["a", "b"]
-        assert series.select_ids(session, scope, {"k": "1", "q\"uo'te.": "x"}) == ["a"]
-        assert series.select_ids(session, scope, {}) == ["a", "b", "c"]
+        assert series.select_ids(session, scope, [("k", "1")]) == ["a", "b"]
+        assert series.select_ids(session, scope, [("k", "1"), ("q\"uo'te.", "x")]) == ["a"]
+        assert series.select_ids(session, scope, [("k", "1"), ("k", "2")]) == []
+        assert series.select_ids(session, scope, []) == ["a", "b", "c"]

@@ -5,12 +5,13 @@ from typing import Annotated, Generic, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from app.errors import ErrorCode
+from app.services.scopes import storable
 
 T = TypeVar("T")
 
 
 def _storable(text: str) -> str:
-    if "\x00" in text or any("\ud800" <= c <= "\udfff" for c in text):
+    if not storable(text):
         raise ValueError("must be Unicode text without NUL characters")
     return text
 

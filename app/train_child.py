@@ -6,14 +6,14 @@ import threading
 import time
 
 import structlog
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from app import logs
 from app.config import Settings
 from app.jobs.supervisor import FENCE_LOST, TRY_AGAIN
 from app.storage import jobs
 from app.storage.artifacts import ArtifactError, ArtifactStore
-from app.storage.engine import Database
+from app.storage.engine import OUTAGE, Database
 from app.storage.jobs import Fence, FenceLost
 
 log = logs.get_logger(__name__)
@@ -48,7 +48,7 @@ def main(arguments: list[str]) -> int:
         Run(settings, database, ArtifactStore(settings.artifacts), fence)()
     except FenceLost:
         return FENCE_LOST
-    except (OperationalError, ArtifactError) as e:
+    except (*OUTAGE, ArtifactError) as e:
         log.warning("training_interrupted", detail=str(e).splitlines()[0])
         return TRY_AGAIN
     return 0

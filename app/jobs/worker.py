@@ -8,8 +8,7 @@ import socket
 import threading
 import uuid
 
-from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer
-from sqlalchemy.exc import OperationalError
+from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, error
 
 from app.errors import ErrorCode
 from app.jobs.lease import LeaseKeeper, Running
@@ -18,11 +17,12 @@ from app.jobs.supervisor import FENCE_LOST, TRY_AGAIN, ChildCommand, Children
 from app.logs import get_logger
 from app.storage import jobs
 from app.storage.artifacts import ArtifactStore, job_folder
-from app.storage.engine import Database
+from app.storage.engine import OUTAGE, Database
 from app.storage.jobs import Fence, FenceLost
 
 log = get_logger(__name__)
 
+CANCELLED = (error.DBOSWorkflowCancelledError, error.DBOSAwaitedWorkflowCancelledError)
 POLL_SECONDS = 0.5
 MOST_ATTEMPTS = 25
 PAUSES = (1.0, 5.0, 15.0, 60.0, None)
@@ -70,6 +70,7 @@ class Worker:
             log_level="WARNING",
             run_migrations=False,
         )
+        logging.getLogger("dbos").addFilter(_unexpected)
         DBOS(config=config)
 
         @DBOS.step(
@@ -77,7 +78,7 @@ class Worker:
             preemptible=True,
             retries_allowed=True,
             max_attempts=10,
-            should_retry=lambda e: isinstance(e, OperationalError),
+            should_retry=lambda e: isinstance(e, OUTAGE),
         )
         async def supervise(job_id: str) -> None:
             await self._supervise(job_id)
@@ -127,8 +128,8 @@ class Worker:
             if fence is None or fence.attempt <= MOST_ATTEMPTS:
                 return fence
             detail = f"{MOST_ATTEMPTS} attempts have ended without a result; the workers' logs say how"
-            error = {"code": ErrorCode.trainer_crashed, "detail": detail}
-            jobs.finish(session, fence, "failed", error=error)
+            reason = {"code": ErrorCode.trainer_crashed, "detail": detail}
+            jobs.finish(session, fence, "failed", error=reason)
         self._sweep(job_id)
         return None
 
@@ -136,10 +137,10 @@ class Worker:
         """Note the end of a child that could not do so itself, and remove what an ended job leaves."""
         log.info("job_ended", job_id=fence.job_id, attempt=fence.attempt, exit_status=status)
         if status not in (0, FENCE_LOST):
-            error = {"code": ErrorCode.trainer_crashed, "detail": f"the training process {_end(status)}"}
+            reason = {"code": ErrorCode.trainer_crashed, "detail": f"the training process {_end(status)}"}
             try:
                 with self._database.write() as session:
-                    jobs.finish(session, fence, "failed", error=error)
+                    jobs.finish(session, fence, "failed", error=reason)
             except FenceLost:
                 pass  # cancelled or taken over in the meantime: whoever did that has the last word
         self._sweep(fence.job_id)
@@ -157,6 +158,11 @@ class Worker:
 
     def _free(self, job_id: str) -> None:
         DBOS.resume_workflow(job_id, queue_name=QUEUE)
+
+
+def _unexpected(record: logging.LogRecord) -> bool:
+    """Keep the engine from logging a traceback for each job that a user has cancelled."""
+    return not (record.exc_info and isinstance(record.exc_info[1], CANCELLED))
 
 
 def _end(status: int) -> str:

@@ -11,8 +11,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy.exc import OperationalError
-
 from app.config import Settings
 from app.errors import ErrorCode
 from app.logs import get_logger
@@ -23,7 +21,7 @@ from app.services.snapshots import Snapshot
 from app.services.training import selected, selector_of
 from app.storage import jobs, models
 from app.storage.artifacts import ArtifactError, ArtifactStore, job_folder, version_folder
-from app.storage.engine import Database
+from app.storage.engine import OUTAGE, Database
 from app.storage.jobs import Fence, FenceLost
 from app.storage.keys import ALL_RIGHTS
 from app.storage.scope import Scope
@@ -58,14 +56,14 @@ class Run:
     def __call__(self) -> None:
         """Train and publish.
 
-        Raises FenceLost where another run or a cancellation has taken the job, and OperationalError or ArtifactError
+        Raises FenceLost where another run or a cancellation has taken the job, and OUTAGE or ArtifactError
         where database or store were away: then the job is as it was, and another attempt may succeed.
         """
         with self.database.read() as session:
             self.job = jobs.held(session, self.fence)
         try:
             self._train()
-        except (FenceLost, OperationalError, ArtifactError):
+        except (FenceLost, *OUTAGE, ArtifactError):
             raise
         except (BadJob, TrainingDataError, ConfigError, ExportError) as e:
             log.warning("training_refused", detail=str(e))
@@ -151,7 +149,7 @@ class Run:
         self._told = now
         try:
             self._write(progress=asdict(progress))
-        except OperationalError as e:  # the database is away for a moment: the training need not stop for that
+        except OUTAGE as e:  # the database is away for a moment: the training need not stop for that
             log.warning("progress_not_written", detail=str(e).splitlines()[0])
 
     def _checkpoint(self, checkpoint: Checkpoint) -> None:
@@ -163,7 +161,7 @@ class Run:
         try:
             self.store.put(path, checkpoint.to_bytes())
             self._write(checkpoint=path)
-        except (OperationalError, ArtifactError) as e:  # the next epoch tries again
+        except (*OUTAGE, ArtifactError) as e:  # the next epoch tries again
             log.warning("checkpoint_not_written", detail=str(e).splitlines()[0])
             return
         self.job.checkpoint = path

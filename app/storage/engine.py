@@ -12,12 +12,16 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 BUSY_SECONDS = 30
 ATTEMPTS = 3
 _RACES = frozenset({"40001", "40P01"})  # PostgreSQL: serialization failure, deadlock
+
+OUTAGE = (OperationalError, InterfaceError, PoolTimeout)
+"""what is raised where the database is away; the same call may succeed later"""
 
 T = TypeVar("T")
 

@@ -1,5 +1,6 @@
 """Workers that die, hang or are told to stop: no job is lost, none is published twice."""
 
+import shutil
 import signal
 from typing import Any
 
@@ -137,3 +138,38 @@ def test_a_worker_told_to_stop_hands_its_job_on(service: Service, number: signal
     after = job_at_epoch(service, job, before["progress"]["epoch"] + 1)
     assert after["attempt"] == 2
     service.call("POST", job + "/cancel")
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_killed_trainer_fails_its_job_and_says_so(service: Service) -> None:
+    service.serve()
+    store(service)
+    worker = service.worker("w1")
+    job = train(service, **LONG)
+    job_at_epoch(service, job, 1)
+    (trainer,) = children(worker)
+    trainer.kill()
+    end = finished(service, job, 10)
+    assert (end["status"], end["error"]["code"], end["version"]) == ("failed", "trainer_crashed", None)
+    assert "SIGKILL" in end["error"]["detail"]
+    assert "memory" in end["error"]["detail"]
+    left = service.folder / "data" / "artifacts" / "1" / "jobs"
+    until(lambda: not list(left.glob("*/*")), 5, "nothing of it is left behind")
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_an_outage_postpones_a_job(service: Service) -> None:
+    """The artifact store is away when the job begins, and comes back."""
+    service.serve()
+    store(service)
+    artifacts = service.folder / "data" / "artifacts"
+    shutil.rmtree(artifacts, ignore_errors=True)
+    artifacts.write_text("a file where the folder should be")
+    service.worker("w1")
+    job = train(service, epochs=1)
+    until(lambda: "job_postponed" in service.log("w1"), 60, "the first attempt has met the outage")
+    assert service.call("GET", job)["status"] == "running"
+    artifacts.unlink()
+    end = finished(service, job)
+    assert (end["status"], end["version"]) == ("succeeded", 1)
+    assert end["attempt"] >= 2

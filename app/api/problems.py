@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
@@ -102,7 +102,7 @@ def _http_error(request: Request, error: Exception) -> Response:
 
 
 def _database_error(_request: Request, error: Exception) -> Response:
-    if isinstance(error, OperationalError | PoolTimeout):
+    if isinstance(error, OperationalError | InterfaceError | PoolTimeout):
         log.error("database_unavailable", detail=str(error).splitlines()[0])
         detail = "the database does not answer; try again in a few seconds"
         return response(Unavailable(ErrorCode.database_unavailable, detail, headers={"Retry-After": "2"}))

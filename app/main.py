@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
@@ -40,10 +41,11 @@ Every error is an RFC 9457 problem document with a `code`; its `detail` says wha
 def create_app(settings: Settings) -> FastAPI:
     """Build the application; databases and caches are opened by its lifespan."""
     registry = CollectorRegistry()
-    app = FastAPI(
+    app = FastAPIOffline(  # /docs brings its scripts along: a closed network has no other source for them
         title="Gatecast",
         version=importlib.metadata.version("gatecast"),
         description=DESCRIPTION,
+        redoc_url=None,
         lifespan=_lifespan,
         responses={"4XX": {"model": Problem, "content": {problems.MEDIA_TYPE: {}}}},
     )

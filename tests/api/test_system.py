@@ -22,6 +22,15 @@ def test_probes(client: TestClient) -> None:
     assert [c["name"] for c in ready["checks"]] == ["database", "artifacts"]
 
 
+def test_the_documentation_needs_no_other_server(client: TestClient) -> None:
+    page = client.get("/docs").text
+    sources = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert sources
+    assert all(source.startswith("/") for source in sources)
+    assert all(client.get(source).status_code == 200 for source in sources)
+    assert client.get("/", follow_redirects=False).headers["location"] == "/docs"
+
+
 def test_not_ready_before_the_migrations(client: TestClient, database: Database) -> None:
     migrate.downgrade(database.engine, "base")
     response = client.get("/readyz")

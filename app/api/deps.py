@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Header, Query, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from app.errors import ErrorCode, FieldError, Forbidden, Invalid
 from app.services.forecasts import ForecastService
@@ -44,17 +45,22 @@ def services(request: Request) -> Services:
 ServicesDep = Annotated[Services, Depends(services)]
 
 
-def reader(found: ServicesDep, authorization: Annotated[str | None, Header(include_in_schema=False)] = None) -> Scope:
+bearer = HTTPBearer(auto_error=False, description="a key from `gatecast keys create NAME`; not asked for with auth off")
+Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
+
+
+def reader(found: ServicesDep, credentials: Credentials) -> Scope:
     """Return the scope of a caller who may read. Raises Unauthorized, Forbidden."""
-    return _with(Right.read, found.keys.authenticate(authorization))
+    return _with(Right.read, found, credentials)
 
 
-def writer(found: ServicesDep, authorization: Annotated[str | None, Header(include_in_schema=False)] = None) -> Scope:
+def writer(found: ServicesDep, credentials: Credentials) -> Scope:
     """Return the scope of a caller who may write. Raises Unauthorized, Forbidden."""
-    return _with(Right.write, found.keys.authenticate(authorization))
+    return _with(Right.write, found, credentials)
 
 
-def _with(right: Right, scope: Scope) -> Scope:
+def _with(right: Right, found: Services, credentials: HTTPAuthorizationCredentials | None) -> Scope:
+    scope = found.keys.authenticate(credentials.credentials if credentials else None)
     if right not in scope.rights:
         raise Forbidden(ErrorCode.forbidden, f"this key has no right to {right}; use one that was made with it")
     return scope

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from app.api.deps import ServicesDep, reader
+from app.api.deps import Credentials, ServicesDep, reader
 from app.api.responses import ok
 from app.api.schemas.models import ReadyOut
 
@@ -33,10 +33,10 @@ _METRICS: dict[int | str, dict[str, Any]] = {200: {"content": _EXAMPLE}}
 
 
 @router.get("/metrics", response_class=Response, responses=_METRICS)
-def metrics(request: Request, found: ServicesDep) -> Response:
+def metrics(request: Request, found: ServicesDep, credentials: Credentials) -> Response:
     """Prometheus metrics of this process; off loopback they need a key."""
     if not request.app.state.settings.on_loopback:
-        reader(found, request.headers.get("authorization"))
+        reader(found, credentials)
     return Response(generate_latest(request.app.state.registry), media_type=CONTENT_TYPE_LATEST)
 
 

@@ -38,12 +38,11 @@ class KeyService:
         self._database, self._auth = database, auth
         self._default: Scope | None = None
 
-    def authenticate(self, authorization: str | None) -> Scope:
-        """Return what the bearer of an Authorization header may do. Raises Unauthorized."""
+    def authenticate(self, secret: str | None) -> Scope:
+        """Return what the bearer of a key may do. Raises Unauthorized."""
         if not self._auth:
             return self._default_scope()
-        scheme, _, secret = (authorization or "").partition(" ")
-        if scheme.lower() != "bearer" or not secret.strip():
+        if not secret:
             raise _unauthorized("send a key: Authorization: Bearer gk_…; 'gatecast keys create NAME' makes one")
         with self._database.read() as session:
             scope = keys.scope_of_digest(session, _digest(secret.strip()))

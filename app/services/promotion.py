@@ -9,7 +9,7 @@ import numpy as np
 from app.logs import get_logger
 from app.serving.runtime import BrokenVersion, LoadedVersion, load_version
 from app.storage import models
-from app.storage.artifacts import ArtifactError, ArtifactStore
+from app.storage.artifacts import ArtifactMissing, ArtifactStore
 from app.storage.engine import Database
 from app.storage.scope import Scope
 from models.backtest import score_gate
@@ -46,7 +46,8 @@ def judge(
     """Decide whether `fitted` replaces the champion.
 
     With `if_better` it must beat season-naive and the champion on the gate. The champion may have seen these
-    windows, the challenger has not: a challenger that wins has won under the harder terms.
+    windows, the challenger has not: a challenger that wins has won under the harder terms. Raises ArtifactError
+    where the store is away.
     """
     with database.read() as session:
         model = models.by_pk(session, scope, model_pk)
@@ -66,15 +67,16 @@ def judge(
     if row is not None:
         try:
             theirs = _score(load_version(row.digest, lambda name: store.get(f"{row.artifact}/{name}")), panel, fitted)
-        except (ArtifactError, BrokenVersion) as e:
-            log.warning("champion_unreadable", version=champion, detail=str(e))
+        except (ArtifactMissing, BrokenVersion) as e:  # it cannot serve either; an outage is raised
+            log.warning("champion_broken", version=champion, detail=str(e))
     measured = {"champion": theirs} if theirs else {}
     for name, other in (("season-naive", floor), (f"the champion, version {champion}", theirs)):
         if other is not None:
             ahead, how = _ahead(ours, other)
             if not ahead:
                 return Verdict(False, f"not ahead of {name} on the gate span: {how}", champion, measured)
-    return Verdict(True, "ahead of season-naive" + (" and of the champion" if theirs else ""), champion, measured)
+    beaten = "" if row is None else " and of the champion" if theirs else "; the champion's files are broken"
+    return Verdict(True, f"ahead of season-naive{beaten}", champion, measured)
 
 
 def _score(version: LoadedVersion, panel: Panel, fitted: Fitted) -> dict[str, float]:

@@ -20,7 +20,7 @@ from app.services.publication import BadJob, publish
 from app.services.snapshots import Snapshot
 from app.services.training import selected, selector_of
 from app.storage import jobs, models
-from app.storage.artifacts import ArtifactError, ArtifactStore, job_folder, version_folder
+from app.storage.artifacts import ArtifactError, ArtifactMissing, ArtifactStore, job_folder, version_folder
 from app.storage.engine import OUTAGE, Database
 from app.storage.jobs import Fence, FenceLost
 from app.storage.keys import ALL_RIGHTS
@@ -138,7 +138,7 @@ class Run:
             checkpoint = Checkpoint.from_bytes(self.store.get(self.job.checkpoint))
             log.info("training_continued", checkpoint=self.job.checkpoint)
             return run(checkpoint)
-        except CheckpointError as e:
+        except (CheckpointError, ArtifactMissing) as e:
             log.warning("checkpoint_refused", detail=f"{e}; training begins afresh")
             return run(None)
 

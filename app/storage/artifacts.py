@@ -14,6 +14,10 @@ class ArtifactError(Exception):
     """An artifact cannot be read or written."""
 
 
+class ArtifactMissing(ArtifactError):
+    """There is no such artifact; asking again does not help."""
+
+
 class ArtifactStore:
     """Bytes by path under one fsspec URL."""
 
@@ -41,9 +45,11 @@ class ArtifactStore:
             raise ArtifactError(f"cannot write {path}: {e}") from e
 
     def get(self, path: str) -> bytes:
-        """Return the bytes at `path`. Raises ArtifactError."""
+        """Return the bytes at `path`. Raises ArtifactMissing where there is nothing, ArtifactError for an outage."""
         try:
             data: bytes = self._fs.cat_file(self._full(path))
+        except FileNotFoundError as e:
+            raise ArtifactMissing(f"cannot read {path}: it does not exist") from e
         except OSError as e:
             raise ArtifactError(f"cannot read {path}: {e}") from e
         return data

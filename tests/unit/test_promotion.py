@@ -1,5 +1,6 @@
 """Whether a version goes live, judged on the gate's windows against the floor and the real champion's graph."""
 
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from app.config import Settings
 from app.services.promotion import Verdict, judge
 from app.storage import keys, models
-from app.storage.artifacts import ArtifactStore
+from app.storage.artifacts import ArtifactError, ArtifactStore
 from app.storage.engine import Database
 from models.backtest import score_gate
 from models.fit import Fitted
@@ -73,3 +74,22 @@ def test_without_a_gate_only_the_first_goes_live(  # type: ignore[no-untyped-def
     later = judged(ungated)
     assert not later.promoted
     assert "promote: always" in later.reason
+
+
+def test_a_champion_without_files_is_replaced(  # type: ignore[no-untyped-def]
+    judged, database: Database, settings: Settings, trained: Trained
+) -> None:
+    publish(database, settings, trained)
+    better = with_gate_error(trained.fitted, 0.01)
+    shutil.rmtree(settings.data_dir / "artifacts")
+    assert judged(better).reason == "ahead of season-naive; the champion's files are broken"
+
+
+def test_an_outage_of_the_store_decides_nothing(  # type: ignore[no-untyped-def]
+    judged, database: Database, settings: Settings, trained: Trained
+) -> None:
+    publish(database, settings, trained)
+    shutil.rmtree(settings.data_dir / "artifacts")
+    (settings.data_dir / "artifacts").write_text("a file where the folder should be")
+    with pytest.raises(ArtifactError):
+        judged(with_gate_error(trained.fitted, 0.01))

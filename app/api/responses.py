@@ -3,10 +3,10 @@
 import hashlib
 import io
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, is_dataclass
-from typing import IO, Any
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import IO, Any, BinaryIO, cast
 
 import orjson
 from fastapi import Request, Response
@@ -20,8 +20,7 @@ IN_MEMORY = 4_000_000
 
 def ok(body: Any, status: int = 200) -> Response:
     """Answer with a document that a service made."""
-    plain = asdict(body) if is_dataclass(body) and not isinstance(body, type) else body
-    return Response(orjson.dumps(plain), status, media_type=JSON)
+    return Response(orjson.dumps(body), status, media_type=JSON)
 
 
 def created(answer: Answer) -> Response:
@@ -34,18 +33,18 @@ def created(answer: Answer) -> Response:
 class Spool:
     """A body that was read whole, on disk where it is large."""
 
-    file: IO[bytes]
+    file: BinaryIO
     digest: str
 
-    def text(self) -> IO[str]:
+    @contextmanager
+    def text(self) -> Iterator[IO[str]]:
         """Open the body as UTF-8 text from its beginning."""
         self.file.seek(0)
-        raw: Any = io.FileIO(self.file.fileno(), closefd=False) if _on_disk(self.file) else io.BytesIO(self.file.read())
-        return io.TextIOWrapper(io.BufferedReader(raw) if _on_disk(self.file) else raw, "utf-8-sig", newline="")
-
-
-def _on_disk(file: IO[bytes]) -> bool:
-    return bool(getattr(file, "_rolled", False))
+        lines = io.TextIOWrapper(self.file, "utf-8-sig", newline="")
+        try:
+            yield lines
+        finally:
+            lines.detach()  # closing it would close the file, which is not ours
 
 
 @asynccontextmanager
@@ -56,4 +55,4 @@ async def spooled(request: Request) -> AsyncIterator[Spool]:
         async for chunk in request.stream():
             digest.update(chunk)
             await run_in_threadpool(file.write, chunk)
-        yield Spool(file, digest.hexdigest())
+        yield Spool(cast(BinaryIO, file), digest.hexdigest())

@@ -100,7 +100,8 @@ async def import_series(
     async with spooled(request) as body:
         once = None if idempotency_key is None else checked_key(request, idempotency_key, body.digest)
         options = ImportOptions(freq, timezone, ds_start, dry_run, on_error, on_duplicate)
-        return created(await run_in_threadpool(found.imports.run, scope, body.text, options, once))
+        with body.text() as lines:
+            return created(await run_in_threadpool(found.imports.run, scope, lines, options, once))
 
 
 @router.post("/{series_id:path}/observations", response_model=Upserted)

@@ -54,9 +54,9 @@ def cancel_job(job_id: str, scope: WriteScope, found: ServicesDep) -> Response:
 def _request(body: TrainIn) -> TrainingRequest:
     one = body.series
     selector = (
-        Selector(tuple(dict.fromkeys(one.ids)) if one.ids is not None else None, one.labels, False)
+        Selector(tuple(dict.fromkeys(one.ids)) if one.ids is not None else None, one.labels)
         if isinstance(one, SeriesSelector)
-        else Selector(None, None, True)
+        else Selector()
     )
     return TrainingRequest(
         model=body.model,

@@ -56,8 +56,6 @@ class Timed:
 class _Found:
     """What one snapshot of the database said."""
 
-    model: ModelRow
-    version: VersionRow
     rows: dict[str, SeriesRow]
     """those that can be forecast"""
     errors: dict[str, dict[str, str]]
@@ -87,7 +85,7 @@ class ForecastService:
             self._check_values(request, horizon, levels)
             version = self._loaded(scope, row)
             loaded = time.perf_counter()
-            state = _read(session, scope, model, row, request.series, version.context_length)
+            state = _read(session, scope, model, request.series, version.context_length)
         read = time.perf_counter()
         results = _run(state, version, horizon, levels) if state.rows else {}
         ran = time.perf_counter()
@@ -168,7 +166,6 @@ def _read(
     session: Session,
     scope: Scope,
     model: ModelRow,
-    version: VersionRow,
     ids: Sequence[str],
     context_length: int,
 ) -> _Found:
@@ -178,7 +175,7 @@ def _read(
     errors = {i: e for i in wanted if (e := _refusal(known.get(i), i, model)) is not None}
     rows = {i: known[i] for i in wanted if i not in errors}
     contexts = panels.load(session, list(rows.values()), context_length) if rows else []
-    return _Found(model, version, rows, errors, contexts)
+    return _Found(rows, errors, contexts)
 
 
 def _refusal(row: SeriesRow | None, series_id: str, model: ModelRow) -> dict[str, str] | None:

@@ -1,6 +1,6 @@
 """Bulk import of a long table: `unique_id, ds, y`, and any other column is a covariate."""
 
-from collections.abc import Callable
+from dataclasses import replace
 from typing import IO
 
 import numpy as np
@@ -32,7 +32,7 @@ class ImportService:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def run(self, scope: Scope, read: Callable[[], IO[str]], options: ImportOptions, key: Idempotency | None) -> Answer:
+    def run(self, scope: Scope, lines: IO[str], options: ImportOptions, key: Idempotency | None) -> Answer:
         """Import a CSV in one transaction: whole, or with `on_error="skip"` less the rows that it names.
 
         Raises Invalid, which names the first bad rows; then nothing was changed.
@@ -40,13 +40,12 @@ class ImportService:
         if options.freq is not None:
             checked_frequency(options.freq)
         checked_timezone(options.timezone)
-        report = Report(abort=False)
+        report = table = Report(abort=options.on_error == "abort")
+        covariates, blocks = read_csv(lines, table)  # before the transaction: reading holds no lock
 
         def make(session: Session) -> Answer:
             nonlocal report
-            report = Report(abort=options.on_error == "abort")
-            with read() as lines:
-                covariates, blocks = read_csv(lines, report)
+            report = replace(table, problems=list(table.problems))
             numeric = _kinds(session, scope, covariates, blocks)
             for series_id in sorted(blocks):
                 _import_series(session, scope, series_id, blocks[series_id], numeric, options, report)

@@ -88,7 +88,7 @@ def read_rows(row: SeriesRow, ds: Sequence[str]) -> tuple[NDArray[np.int64], lis
     return stamps, sorted(problems, key=lambda p: p.row)
 
 
-def refuse(problems: Sequence[Problem], field: str = "ds") -> None:
+def refuse(problems: Sequence[Problem]) -> None:
     """Raise Invalid, which names the rows, where there are problems."""
     if problems:
         first = problems[0]
@@ -96,7 +96,7 @@ def refuse(problems: Sequence[Problem], field: str = "ds") -> None:
             ErrorCode(first.code),
             f"row {first.row} (counted from 0): {first.detail}"
             + (f"; {len(problems) - 1} more rows are wrong" if len(problems) > 1 else ""),
-            errors=[FieldError(f"body.{field}.{p.row}", p.code, p.detail) for p in problems[:100]],
+            errors=[FieldError(f"body.ds.{p.row}", p.code, p.detail) for p in problems[:100]],
         )
 
 

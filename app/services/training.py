@@ -30,11 +30,10 @@ Promote = Literal["if_better", "always", "never"]
 
 @dataclass(frozen=True)
 class Selector:
-    """Which series: exactly one of the three is set."""
+    """Which series: these ids, or those with all of these labels; all where neither is set."""
 
-    ids: tuple[str, ...] | None
-    labels: Mapping[str, str] | None
-    everything: bool
+    ids: tuple[str, ...] | None = None
+    labels: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -68,8 +67,8 @@ def selector_of(document: Mapping[str, Any]) -> Selector:
     """Return the selector of a job's stored request."""
     asked = document["series"]
     if asked == "all":
-        return Selector(None, None, True)
-    return Selector(tuple(asked["ids"]) if "ids" in asked else None, asked.get("labels"), False)
+        return Selector()
+    return Selector(tuple(asked["ids"]) if "ids" in asked else None, asked.get("labels"))
 
 
 def selected(session: Session, scope: Scope, selector: Selector) -> list[SeriesRow]:

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
+from app.api.responses import IN_MEMORY
+
 
 def send(client: TestClient, text: str | bytes, **params: str) -> Any:
     body = text.encode() if isinstance(text, str) else text
@@ -181,3 +183,12 @@ def test_integer_steps_out_of_reach(client: TestClient, freq: str, step: str) ->
 
 def test_underscores_are_no_numbers(client: TestClient) -> None:
     assert send(client, table("a,2024-01-01,1_000"), freq="D").json()["code"] == "invalid_value"
+
+
+def test_a_table_too_large_for_memory_is_read_from_disk(client: TestClient) -> None:
+    hours = np.datetime64("2000-01-01T00:00:00") + np.arange(100_000).astype("m8[h]")
+    text = table(*(f"a series of a long name,{t}Z,{i}" for i, t in enumerate(hours)))
+    assert len(text) > IN_MEMORY
+    report = send(client, text, freq="h").json()
+    assert (report["rows"], report["inserted"]) == (100_000, 100_000)
+    assert client.get("/series").json()["items"][0]["count"] == 100_000

@@ -2,6 +2,7 @@
 
 import shutil
 import signal
+import subprocess
 from typing import Any
 
 import pytest
@@ -29,6 +30,26 @@ def job_at_epoch(service: Service, job: str, epoch: int) -> dict[str, Any]:
     return until(reached, 90, f"epoch {epoch}")
 
 
+def training_at_epoch(
+    service: Service, epoch: int, **training: Any
+) -> tuple[subprocess.Popen[bytes], str, dict[str, Any]]:
+    """Start an API and the worker `w1` and train; return the worker, the job's path, and the job at `epoch`."""
+    service.serve()
+    store(service)
+    worker = service.worker("w1")
+    job = train(service, **training)
+    return worker, job, job_at_epoch(service, job, epoch)
+
+
+def taken_over(service: Service, job: str, seconds: float) -> None:
+    until(lambda: service.call("GET", job)["attempt"] == 2, seconds, "another worker has taken the job")
+
+
+def nothing_is_left(service: Service) -> None:
+    left = service.folder / "data" / "artifacts" / "1" / "jobs"
+    until(lambda: not list(left.glob("*/*")), 5, "no checkpoint is left behind")
+
+
 def finished(service: Service, job: str, seconds: float = 120) -> dict[str, Any]:
     def ended() -> dict[str, Any] | None:
         found: dict[str, Any] = service.call("GET", job)
@@ -46,12 +67,7 @@ def test_a_killed_workers_job_continues_elsewhere(service: Service) -> None:
     victim = until(lambda: next((w for w in (first, second) if children(w)), None), 10, "a worker trains")
     orphans = children(victim)
     victim.kill()
-
-    def taken_over() -> dict[str, Any] | None:
-        found: dict[str, Any] = service.call("GET", job)
-        return found if found["attempt"] == 2 else None
-
-    until(taken_over, 30, "another worker has taken the job")
+    taken_over(service, job, 30)
     until(lambda: not any(map(lives, orphans)), 5, "the orphan is gone")
     epochs = []
 
@@ -71,15 +87,11 @@ def test_a_killed_workers_job_continues_elsewhere(service: Service) -> None:
 
 def test_a_worker_that_hung_publishes_nothing(service: Service) -> None:
     """The worker is stopped past its lease, its training goes on meanwhile, and then the worker continues."""
-    service.serve()
-    store(service)
-    first = service.worker("w1")
-    job = train(service, **LONG)
-    job_at_epoch(service, job, 2)
+    first, job, _ = training_at_epoch(service, 2, **LONG)
     (trainer,) = children(first)
     with frozen(first):
         service.worker("w2")
-        until(lambda: service.call("GET", job)["attempt"] == 2, 30, "the job was taken over")
+        taken_over(service, job, 30)
         until(lambda: not lives(trainer), 5, "the replaced trainer has stopped")
     until(lambda: "exit_status=75" in service.log("w1"), 10, "the first worker saw that it was replaced")
     service.call("POST", job + "/cancel")
@@ -89,11 +101,7 @@ def test_a_worker_that_hung_publishes_nothing(service: Service) -> None:
 
 def test_a_trainer_that_hung_publishes_nothing(service: Service) -> None:
     """Worker and trainer are stopped together, the job succeeds elsewhere, then both continue."""
-    service.serve()
-    store(service)
-    first = service.worker("w1")
-    job = train(service, **SHORT)
-    job_at_epoch(service, job, 2)
+    first, job, _ = training_at_epoch(service, 2, **SHORT)
     (trainer,) = children(first)
     trainer.send_signal(signal.SIGSTOP)
     with frozen(first):
@@ -107,34 +115,25 @@ def test_a_trainer_that_hung_publishes_nothing(service: Service) -> None:
 
 
 def test_cancelling_ends_the_process_within_two_seconds(service: Service) -> None:
-    service.serve()
-    store(service)
-    worker = service.worker("w1")
-    job = train(service, **LONG)
-    job_at_epoch(service, job, 1)
+    worker, job, _ = training_at_epoch(service, 1, **LONG)
     (trainer,) = children(worker)
     assert service.call("POST", job + "/cancel")["status"] == "cancelled"
     until(lambda: not lives(trainer), 2, "the trainer has stopped")
     assert service.call("GET", job)["error"] is None
     second = train(service, **{**SHORT, "epochs": 1})
     assert finished(service, second)["status"] == "succeeded", "the worker goes on with the next job"
-    left = service.folder / "data" / "artifacts" / "1" / "jobs"
-    until(lambda: not list(left.glob("*/*")), 5, "no checkpoint is left behind")
+    nothing_is_left(service)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_worker_told_to_stop_hands_its_job_on(service: Service, number: signal.Signals) -> None:
-    service.serve()
-    store(service)
-    first = service.worker("w1")
-    job = train(service, **LONG)
-    before = job_at_epoch(service, job, 2)
+    first, job, before = training_at_epoch(service, 2, **LONG)
     parts = family(first.pid)
     first.send_signal(number)
     assert first.wait(10) == 0
     until(lambda: not any(map(lives, parts)), 2, "its processes are gone")
     service.worker("w2")
-    until(lambda: service.call("GET", job)["attempt"] == 2, 10, "the next worker has taken the job")
+    taken_over(service, job, 10)
     after = job_at_epoch(service, job, before["progress"]["epoch"] + 1)
     assert after["attempt"] == 2
     service.call("POST", job + "/cancel")
@@ -142,19 +141,14 @@ def test_a_worker_told_to_stop_hands_its_job_on(service: Service, number: signal
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_killed_trainer_fails_its_job_and_says_so(service: Service) -> None:
-    service.serve()
-    store(service)
-    worker = service.worker("w1")
-    job = train(service, **LONG)
-    job_at_epoch(service, job, 1)
+    worker, job, _ = training_at_epoch(service, 1, **LONG)
     (trainer,) = children(worker)
     trainer.kill()
     end = finished(service, job, 10)
     assert (end["status"], end["error"]["code"], end["version"]) == ("failed", "trainer_crashed", None)
     assert "SIGKILL" in end["error"]["detail"]
     assert "memory" in end["error"]["detail"]
-    left = service.folder / "data" / "artifacts" / "1" / "jobs"
-    until(lambda: not list(left.glob("*/*")), 5, "nothing of it is left behind")
+    nothing_is_left(service)
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

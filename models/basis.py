@@ -7,6 +7,7 @@ They expect a context without gaps: `fill_kernel` is what the network fills gaps
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,24 +16,68 @@ Floats = NDArray[np.float64]
 Basis = Callable[[Floats, int], Floats]
 
 
+@dataclass(frozen=True)
+class Smoothed:
+    """An exponential smoothing model with additive parts, in the error-correction form (Hyndman et al. 2002)."""
+
+    alpha: float
+    """share of an error that the level takes"""
+    beta: float = 0.0
+    """share that the trend takes"""
+    gamma: float = 0.0
+    """share that the season takes"""
+    damping: float = 0.0
+    """share of the trend that remains after a step; 0: no trend"""
+    drift: float = 0.0
+    """share of the least-squares slope that is added a step, as Theta does"""
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether the parameters are within the usual bounds."""
+        shares = (self.alpha, self.beta, self.gamma, self.damping, self.drift)
+        return all(0 <= share <= 1 for share in shares) and self.alpha > 0
+
+    def forecast(self, x: Floats, horizon: int, season: int) -> Floats:
+        """Run over a context and forecast: (..., T) -> (..., H)."""
+        first = x[..., : min(season, x.shape[-1])].mean(-1)
+        level, trend = first, np.zeros_like(first)
+        seasonal = [
+            x[..., k] - first if season > 1 and k < x.shape[-1] else np.zeros_like(first) for k in range(season)
+        ]
+        for t in range(x.shape[-1]):
+            error = x[..., t] - level - self.damping * trend - seasonal[t % season]
+            level = level + self.damping * trend + self.alpha * error
+            trend = self.damping * trend + self.beta * error
+            seasonal[t % season] = seasonal[t % season] + (self.gamma * error if season > 1 else 0.0)
+        steps = np.arange(1, horizon + 1)
+        growth = np.cumsum(self.damping**steps)
+        line = level[..., None] + trend[..., None] * growth + self.drift * _trend(x) * steps
+        repeated = np.stack([seasonal[(x.shape[-1] + h) % season] for h in range(horizon)], axis=-1)
+        ahead: Floats = line + repeated
+        return ahead
+
+
 def basis_forecasts(context_length: int, horizon: int, seasons: tuple[int, ...]) -> tuple[tuple[str, ...], Floats]:
     """Return the names (K,) and the maps (K, T, H) of the basis forecasts.
 
     `seasons` are season lengths within the context, shortest first; with none, levels and trends are used.
     """
     identity = np.eye(context_length)
-    chosen = _seasonal(context_length, seasons) if seasons else _level_and_trend()
+    chosen = _seasonal(context_length, seasons) if seasons else _level_and_trend(4)
     return tuple(chosen), np.stack([basis(identity, horizon) for basis in chosen.values()])
 
 
-def _level_and_trend() -> dict[str, Basis]:
-    return {
-        "last": lambda x, h: np.repeat(x[..., -1:], h, axis=-1),
-        "ses_0.2": lambda x, h: np.repeat(ses(x, 0.2), h, axis=-1),
-        "ses_0.6": lambda x, h: np.repeat(ses(x, 0.6), h, axis=-1),
-        "drift_short": lambda x, h: x[..., -1:] + _slope(x, 4) * np.arange(1, h + 1),
-        "drift_long": lambda x, h: x[..., -1:] + _slope(x, x.shape[-1]) * np.arange(1, h + 1),
-        "damped": lambda x, h: ses(x, 0.6) + _slope(x, 6) * np.cumsum(0.9 ** np.arange(1, h + 1)),
+def _level_and_trend(span: int) -> dict[str, Basis]:
+    """Return forecasts of a series without seasons; `span` steps make a recent slope."""
+    chosen: dict[str, Basis] = {"last": lambda x, h: np.repeat(x[..., -1:], h, axis=-1)}
+    for alpha in (0.1, 0.3, 0.6):
+        chosen[f"ses_{alpha}"] = lambda x, h, a=alpha: np.repeat(ses(x, a), h, axis=-1)  # type: ignore[misc]
+    for alpha in (0.2, 0.5, 1.0):
+        chosen[f"theta_{alpha}"] = lambda x, h, a=alpha: theta(x, h, a)  # type: ignore[misc]
+    return chosen | {
+        "drift": lambda x, h: x[..., -1:] + _slope(x, x.shape[-1]) * np.arange(1, h + 1),
+        "damped": lambda x, h: ses(x, 0.6) + _slope(x, span) * np.cumsum(0.9 ** np.arange(1, h + 1)),
+        "holt": lambda x, h: Smoothed(0.8, 0.15, damping=0.98).forecast(x, h, 1),
     }
 
 
@@ -40,12 +85,13 @@ def _seasonal(context: int, seasons: tuple[int, ...]) -> dict[str, Basis]:
     m = seasons[0]
     chosen: dict[str, Basis] = {
         "last": lambda x, h: np.repeat(x[..., -1:], h, axis=-1),
+        "theta": lambda x, h: theta(x, h, 0.5),
         "season": lambda x, h: season_naive(x, h, m),
         "seasons": lambda x, h: mean_of_seasons(x, h, m, 0.7),
-        "profile_ses_0.2": lambda x, h: profile_on_level(x, h, m, 0.2),
-        "profile_ses_0.02": lambda x, h: profile_on_level(x, h, m, 0.02),
-        "profile_ses_0.6": lambda x, h: profile_on_level(x, h, m, 0.6),
     }
+    for name, rest in _level_and_trend(m).items():
+        chosen[f"profile_{name}"] = lambda x, h, r=rest: on_profile(x, h, m, r)  # type: ignore[misc]
+    chosen["profile_ses_0.02"] = lambda x, h: on_profile(x, h, m, lambda r, n: np.repeat(ses(r, 0.02), n, axis=-1))
     if context >= 2 * m:
         chosen["season_damped_trend"] = lambda x, h: season_naive(x, h, m) + _season_change(x, m) * _damped(h, m, 0.8)
     for long in seasons[1:]:
@@ -55,6 +101,12 @@ def _seasonal(context: int, seasons: tuple[int, ...]) -> dict[str, Basis]:
         if context >= 2 * long:
             chosen[f"seasons_{long}"] = lambda x, h, s=long: mean_of_seasons(x, h, s, 0.8)  # type: ignore[misc]
     return chosen
+
+
+def theta(x: Floats, horizon: int, alpha: float) -> Floats:
+    """Theta (Assimakopoulos and Nikolopoulos 2000): simple exponential smoothing and half of the linear trend."""
+    ahead: Floats = ses(x, alpha) + 0.5 * _trend(x) * np.arange(1, horizon + 1)
+    return ahead
 
 
 def season_naive(x: Floats, horizon: int, season: int) -> Floats:
@@ -68,12 +120,21 @@ def mean_of_seasons(x: Floats, horizon: int, season: int, decay: float) -> Float
     return _profile(x, season, decay)[..., np.arange(horizon) % season]
 
 
-def profile_on_level(x: Floats, horizon: int, season: int, alpha: float) -> Floats:
-    """Add the mean profile to the exponentially smoothed level of what the profile leaves."""
-    profile = _profile(x, season, 0.7)
+def on_profile(x: Floats, horizon: int, season: int, rest: Basis) -> Floats:
+    """Add the seasonal profile to a forecast of what the profile leaves."""
+    profile = detrended_profile(x, season)
     # steps count back from the end, where phase 0 is the first step of the horizon
     phase = (np.arange(x.shape[-1]) - x.shape[-1]) % season
-    return profile[..., np.arange(horizon) % season] + ses(x - profile[..., phase], alpha)
+    return profile[..., np.arange(horizon) % season] + rest(x - profile[..., phase], horizon)
+
+
+def detrended_profile(x: Floats, season: int) -> Floats:
+    """Return the mean season around the least-squares line, its mean 0: (..., m); the horizon begins at phase 0."""
+    steps = np.arange(x.shape[-1]) - (x.shape[-1] - 1) / 2
+    line = _trend(x) * steps if x.shape[-1] >= 2 * season else 0.0
+    profile = _profile(x - line, season, 0.7)
+    centred: Floats = profile - profile.mean(-1, keepdims=True)
+    return centred
 
 
 def moved_season(x: Floats, horizon: int, short: int, long: int) -> Floats:
@@ -90,6 +151,13 @@ def ses(x: Floats, alpha: float) -> Floats:
     weights[0] += 1 - weights.sum()
     level: Floats = x @ weights[:, None]
     return level
+
+
+def _trend(x: Floats) -> Floats:
+    """Slope of the least-squares line a step: (..., 1)."""
+    steps = np.arange(x.shape[-1]) - (x.shape[-1] - 1) / 2
+    slope: Floats = (x @ steps / max(float(steps @ steps), 1.0))[..., None]
+    return slope
 
 
 def _profile(x: Floats, season: int, decay: float) -> Floats:

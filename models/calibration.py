@@ -37,8 +37,9 @@ def residual_quantiles(network: Network, selection: TensorBatch, config: Config)
 
 def _residuals(network: Network, selection: TensorBatch) -> NDArray[np.float64]:
     network.eval()
+    inputs = {name: selection[name] for name in network.config.inputs}  # type: ignore[literal-required]
     with torch.no_grad():
-        context, quantiles = network.scaled(selection["y"], selection["calendar"])
+        context, quantiles = network.scaled(**inputs)
         scaled = (selection["target"] - context.loc) / context.scale  # (B, H)
         found: NDArray[np.float64] = (scaled[..., None] - quantiles.double()).cpu().numpy()
     return found

@@ -33,7 +33,7 @@ class Checkpoint:
     def to_bytes(self) -> bytes:
         """Return one safetensors file."""
         record = json.dumps(dict(self.record), allow_nan=False)
-        arrays = {name: np.ascontiguousarray(value) for name, value in self.arrays.items()}
+        arrays = {name: np.asarray(value, order="C") for name, value in self.arrays.items()}
         header = {"format": FORMAT, "record": record, "sha256": _digest(record, arrays)}
         return save_arrays(arrays, metadata=header)
 

@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from models.calendar import CALENDAR_FIELDS, FrequencyError, parse_frequency
+from models.holidays import is_country
 from models.options import ConfigError, read, require
 from models.timestamps import DAY
 
-__all__ = ["Config", "ConfigError", "NetworkConfig", "TrainingConfig"]
+__all__ = ["Config", "ConfigError", "CovariateConfig", "NetworkConfig", "TrainingConfig"]
 
 MAX_CONTEXT = 10_000
 MAX_HORIZON = 10_000
+MAX_COVARIATES = 200
 LONGEST_REACH = 900 * 365 * DAY
 """microseconds of context and horizon, so that their stamps keep four-digit years"""
 
@@ -48,6 +50,14 @@ class NetworkConfig:
     """season lengths in steps, shortest first; those within the context shape the basis and the filling"""
     calendar: tuple[int, ...] = ()
     """columns of `calendar_features` that the network sees"""
+    lookbacks: tuple[int, ...] = ()
+    """the steps that each member of an ensemble reads, `context_length` at most; one member where empty"""
+    linear: bool = False
+    """add a forecast that is linear in context and covariates, fitted by ridge regression on all series"""
+    smoothing: int = 0
+    """exponential smoothings of the level, each series' own, their rates read from its context (ES-RNN's idea)"""
+    statistical: int = 0
+    """exponential smoothing models with parameters that AutoETS found on a sample of the series, at most"""
 
     def __post_init__(self) -> None:
         require(1 <= self.segment <= MAX_CONTEXT, "network.segment", f"must be between 1 and {MAX_CONTEXT}")
@@ -70,11 +80,53 @@ class NetworkConfig:
             "network.calendar",
             f"must be distinct column numbers of {', '.join(CALENDAR_FIELDS)}, counted from 0",
         )
+        require(len(self.lookbacks) <= 32, "network.lookbacks", "must be 32 members at most")
+        require(
+            all(2 <= n <= self.context_length and n % self.segment == 0 for n in self.lookbacks),
+            "network.lookbacks",
+            f"must be multiples of segment ({self.segment}), 2 to context_length ({self.context_length})",
+        )
+        require(0 <= self.smoothing <= 8, "network.smoothing", "must be between 0 and 8")
+        require(0 <= self.statistical <= 8, "network.statistical", "must be between 0 and 8")
+        gated = self.linear or self.smoothing or self.statistical
+        require(self.basis or not gated, "network.basis", "must be true for linear, smoothing and statistical")
+
+    @property
+    def members(self) -> tuple["NetworkConfig", ...]:
+        """The ensemble's members as networks of one."""
+        own = self.lookbacks or (self.context_length,)
+        return tuple(dataclasses.replace(self, context_length=n, lookbacks=()) for n in own)
 
     @property
     def seasons(self) -> tuple[int, ...]:
         """The season lengths that fit into the context."""
         return tuple(m for m in self.season_lengths if m <= self.context_length)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CovariateConfig:
+    """What stands beside the target, by role. Names are unique over the roles."""
+
+    known_future: tuple[str, ...] = ()
+    """known for the whole horizon when the forecast is made"""
+    past: tuple[str, ...] = ()
+    """known up to the origin"""
+    static: tuple[str, ...] = ()
+    """one value a series"""
+    levels: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    """the vocabulary of each categorical one, frozen; names that are not here are numeric"""
+
+    def __post_init__(self) -> None:
+        names = [*self.known_future, *self.past, *self.static]
+        require(len(names) <= MAX_COVARIATES, "covariates", f"must be {MAX_COVARIATES} at most, not {len(names)}")
+        twice = next((n for n in names if names.count(n) > 1), None)
+        require(twice is None, "covariates", f"{twice!r} is named twice; a covariate has one role")
+        require(set(self.levels) <= set(names), "covariates.levels", "must belong to named covariates")
+
+    @property
+    def temporal(self) -> tuple[str, ...]:
+        """Those with a value a step, known-future ones first: the columns (C,) of every encoded array."""
+        return self.known_future + self.past
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,8 +150,13 @@ class TrainingConfig:
     loss: Literal["quantile", "mae", "mse"] = "quantile"
     """`quantile` trains all levels; `mae` and `mse` train the point forecast alone, and the other levels are
     quantiles of its residuals on the selection span, which training has not seen"""
+    weighting: Literal["context", "series", "season", "relative"] = "context"
+    """what an error is divided by: the context's scale; the context's season-naive error, as MASE does; or the
+    mean of that and of the size of the target, as MASE and sMAPE together do"""
     patience: int | None = None
     """epochs without a better selection loss before training stops; none: never"""
+    averaging: float = 0.98
+    """share of the averaged weights that each step keeps; the averaged ones are scored and published. 0: none"""
     seed: int = 0
     """seed of the initial weights, of the window sampling and of dropout"""
     time_budget_s: float | None = None
@@ -114,6 +171,7 @@ class TrainingConfig:
         require(0 < self.learning_rate <= 1, "training.learning_rate", "must be above 0 and at most 1")
         require(0 <= self.weight_decay <= 10, "training.weight_decay", "must be between 0 and 10")
         require(self.clip_norm > 0, "training.clip_norm", "must be above 0")
+        require(0 <= self.averaging < 1, "training.averaging", "must be at least 0 and below 1")
         require(self.patience is None or self.patience >= 1, "training.patience", "must be at least 1, or null")
         require(0 <= self.seed < 2**63, "training.seed", "must be between 0 and 2^63 - 1")
         budget = self.time_budget_s
@@ -132,6 +190,13 @@ class Config:
     """trained levels, ascending; 0.5 is among them and is the point forecast"""
     network: NetworkConfig
     training: TrainingConfig
+    covariates: CovariateConfig = CovariateConfig()
+    country: str | None = None
+    """whose public holidays the calendar knows, such as `DE` or `US-NY`"""
+    bounds: tuple[float | None, float | None] = (None, None)
+    """least and greatest value of a forecast; none: unbounded"""
+    nonnegative: bool = False
+    """a context without a negative value is never forecast below zero"""
 
     def __post_init__(self) -> None:
         try:
@@ -146,6 +211,16 @@ class Config:
         require(all(0 < q < 1 for q in levels), "quantiles", "must lie strictly between 0 and 1")
         require(list(levels) == sorted(set(levels)), "quantiles", "must be ascending and distinct")
         require(0.5 in levels, "quantiles", "must contain 0.5, the point forecast")
+        require(self.country is None or is_country(self.country), "country", f"{self.country!r} has no known holidays")
+        require(len(self.bounds) == 2, "bounds", "must be the least and the greatest value")
+        low, high = self.bounds
+        require(low is None or high is None or low < high, "bounds", "min must be below max")
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """What the network reads: names of `models.windows.Batch`."""
+        optional = {"covariates": self.covariates.temporal, "static": self.covariates.static}
+        return ("y", "calendar", *(name for name, columns in optional.items() if columns))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values; `from_dict` gives the same Config back."""
@@ -158,19 +233,15 @@ class Config:
         fields = dict(values)
         for name in ("frequency", "horizon", "quantiles", "network", "training"):
             require(name in fields, name, "is missing")
+        parts: dict[str, Any] = {}
+        kinds = {"network": NetworkConfig, "training": TrainingConfig, "covariates": CovariateConfig}
         try:
-            network = read(NetworkConfig, fields.pop("network"), "network")
-            training = read(TrainingConfig, fields.pop("training"), "training")
+            for name, kind in kinds.items():
+                parts[name] = read(kind, fields.pop(name, {}), name)
         except TypeError as e:
             raise ConfigError("config", f"is incomplete ({e})") from e
         top = read(_Top, fields, "config")
-        return Config(
-            frequency=top.frequency,
-            horizon=top.horizon,
-            quantiles=top.quantiles,
-            network=network,
-            training=training,
-        )
+        return Config(**{f.name: getattr(top, f.name) for f in dataclasses.fields(top)}, **parts)
 
 
 @dataclass(frozen=True)
@@ -178,6 +249,9 @@ class _Top:
     frequency: str
     horizon: int
     quantiles: tuple[float, ...]
+    country: str | None = None
+    bounds: tuple[float | None, float | None] = (None, None)
+    nonnegative: bool = False
 
 
 def require_seasons(seasons: Sequence[int]) -> None:
@@ -190,6 +264,6 @@ def require_seasons(seasons: Sequence[int]) -> None:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {k: _plain(v) for k, v in value.items()}
     return list(value) if isinstance(value, tuple) else value

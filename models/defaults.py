@@ -1,6 +1,7 @@
 """Defaults: every field of a Config from frequency and amount of data, never from a data set's name."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import ceil, gcd
 from typing import Any
 
@@ -8,9 +9,13 @@ import numpy as np
 
 from models.calendar import Frequency, FrequencyError, active_calendar_fields, parse_frequency, season_lengths
 from models.config import Config, NetworkConfig, TrainingConfig, require_seasons
+from models.covariates import covariate_config
 from models.options import ConfigError, checked, require
+from models.series import Panel
 from models.spans import shortest_context
 
+DEFAULT_QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
+MANY_SERIES = 30
 LONGEST_SEGMENT = 96
 LONGEST_DEFAULT_CONTEXT = 1440
 
@@ -30,6 +35,33 @@ ARTICLES_TRAINING: dict[str, object] = {"loss": "mse", "optimizer": "adam", "wei
 """The articles' training as overrides."""
 
 
+def choose_for(
+    panel: Panel,
+    horizon: int,
+    quantiles: Sequence[float] = DEFAULT_QUANTILES,
+    *,
+    known_future: Sequence[str] = (),
+    past: Sequence[str] = (),
+    static: Sequence[str] = (),
+    country: str | None = None,
+    bounds: tuple[float | None, float | None] = (None, None),
+    network: Mapping[str, object] | None = None,
+    training: Mapping[str, object] | None = None,
+) -> Config:
+    """Choose a whole Config for a panel: `choose`, with covariates by role, and floors that the values suggest.
+
+    Where no observed value is negative, neither is a forecast of a series without negative values.
+    """
+    lengths = [len(one.y) for one in panel.series]
+    config = choose(panel.frequency, horizon, quantiles, lengths, network, training, country)
+    return replace(
+        config,
+        covariates=covariate_config(panel, known_future, past, static),
+        bounds=bounds,
+        nonnegative=not any(bool((one.y < 0).any()) for one in panel.series),
+    )
+
+
 def choose(
     frequency: Frequency | str,
     horizon: int,
@@ -37,8 +69,9 @@ def choose(
     lengths: Sequence[int],
     network: Mapping[str, object] | None = None,
     training: Mapping[str, object] | None = None,
+    country: str | None = None,
 ) -> Config:
-    """Choose a whole Config from the frequency and the amount of data.
+    """Choose a Config without covariates from the frequency and the amount of data.
 
     `lengths` are the series' numbers of steps; `network` and `training` override single fields. The level
     0.5, the point forecast, joins `quantiles` if it is not there. Raises ConfigError naming the field.
@@ -51,13 +84,15 @@ def choose(
     typical = int(np.quantile(lengths, 0.75)) if len(lengths) else 0
     seasons = given_network.get("season_lengths", season_lengths(parsed))
     require_seasons(seasons)
-    shape = _shape(typical, horizon, seasons, given_network)
+    # many series differ from each other, so that each may be read almost whole; windows of a few must differ
+    room = typical - horizon if len(lengths) >= MANY_SERIES else (typical - 2 * horizon) // 3
+    shape = _shape(typical, room, horizon, seasons, given_network)
     amount = sum(lengths)
     chosen_network: dict[str, Any] = {
         "hidden": 32 if amount < 2_000 else 64 if amount < 50_000 else 128,
         "scaler": "standard" if seasons else "recent",
         "season_lengths": seasons,
-        "calendar": active_calendar_fields(parsed),
+        "calendar": active_calendar_fields(parsed, country),
         **given_network,
         **shape,
     }
@@ -67,6 +102,7 @@ def choose(
         quantiles=_levels(quantiles),
         network=NetworkConfig(**chosen_network),
         training=TrainingConfig(**_training(amount, horizon, lengths, given_training)),
+        country=country,
     )
 
 
@@ -86,7 +122,7 @@ def _levels(quantiles: Sequence[float]) -> tuple[float, ...]:
     return tuple(sorted({*levels, 0.5}))
 
 
-def _shape(typical: int, horizon: int, seasons: Sequence[int], given: Mapping[str, Any]) -> dict[str, int]:
+def _shape(typical: int, room: int, horizon: int, seasons: Sequence[int], given: Mapping[str, Any]) -> dict[str, int]:
     """Choose context length and segment together, because the one must be a multiple of the other."""
     if "context_length" in given:
         context = given["context_length"]
@@ -95,8 +131,7 @@ def _shape(typical: int, horizon: int, seasons: Sequence[int], given: Mapping[st
     # a season that the history or the default context cannot hold shapes nothing
     usable = [m for m in seasons if m <= min(typical, LONGEST_DEFAULT_CONTEXT)]
     wanted = min(_wanted_context(horizon, usable), LONGEST_DEFAULT_CONTEXT)
-    # a third of the history at most, so that windows differ from each other
-    room = min(wanted, max((typical - 2 * horizon) // 3, 4))
+    room = min(wanted, max(room, 4))
     season = next((m for m in reversed(usable) if 2 * m <= room), usable[0] if usable else 1)
     least = min(2, LONGEST_DEFAULT_CONTEXT // season) if usable else 4
     context = max(room // season, least) * season

@@ -6,7 +6,7 @@ import io
 import json
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -22,6 +22,7 @@ from safetensors.numpy import save_file
 from safetensors.torch import load_file
 from safetensors.torch import save_file as save_tensors
 
+from models.calendar import CALENDAR_FIELDS
 from models.checkpoint import CheckpointError, read_header
 from models.config import Config, ConfigError
 from models.fitted import Fitted, runner_of
@@ -70,8 +71,8 @@ def export(fitted: Fitted, folder: Path) -> Manifest:
     batch = golden_batch(config)
     _write_graph(network, batch, folder / GRAPH)
     expected, scale = _expected(network, batch)
-    verify(folder / GRAPH, batch, expected, scale)
-    golden = {"y": batch["y"], "calendar": batch["calendar"], "quantiles": expected, "scale": scale}
+    verify(folder / GRAPH, inputs_of(batch, config), expected, scale)
+    golden = {**inputs_of(batch, config), "quantiles": expected, "scale": scale}
     save_file(golden, folder / GOLDEN, metadata={"format": FORMAT})
     manifest = _manifest(config, folder)
     (folder / MANIFEST).write_text(json.dumps(asdict(manifest), indent=2) + "\n")
@@ -93,7 +94,7 @@ def load_weights(folder: Path) -> Network:
 
 def verify(
     graph: Path,
-    batch: Batch,
+    inputs: Mapping[str, NDArray[Any]],
     expected: NDArray[np.float64],
     scale: NDArray[np.float64],
     tolerance: float = TOLERANCE,
@@ -101,6 +102,7 @@ def verify(
     """Run the graph on all windows at once, in pairs and one by one; return the largest difference.
 
     Args:
+        inputs: what the graph reads, by name, (B, ...) each.
         expected: (B, H, Q) quantiles; scale: (B,) units of each window.
 
     Raises ExportError above `tolerance`.
@@ -112,7 +114,7 @@ def verify(
     for size in (len(scale), 2, 1):
         for at in range(0, len(scale), size):
             part = slice(at, at + size)
-            (found,) = session.run(None, {"y": batch["y"][part], "calendar": batch["calendar"][part]})
+            (found,) = session.run(None, {name: values[part] for name, values in inputs.items()})
             difference = np.abs(found - expected[part]) / scale[part, None, None]
             worst = max(worst, float(np.nan_to_num(difference, nan=np.inf).max()))
     if worst > tolerance:
@@ -122,22 +124,29 @@ def verify(
 
 def _expected(network: Network, batch: Batch) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     with torch.inference_mode():
-        context = network.normalise(torch.from_numpy(batch["y"]))
-    return runner_of(network)(batch["y"], batch["calendar"]), context.scale[:, 0].numpy()
+        first = network.ensemble[0]
+        context = first.normalise(torch.from_numpy(batch["y"][:, -first.own.context_length :]))
+    return runner_of(network)(batch), context.scale[:, 0].numpy()
+
+
+def inputs_of(batch: Batch, config: Config) -> dict[str, NDArray[Any]]:
+    """Return the arrays of a batch that the network reads, by name."""
+    return {name: batch[name] for name in config.inputs}  # type: ignore[literal-required]
 
 
 def _write_graph(network: Network, batch: Batch, path: Path) -> None:
     free = torch.export.Dim("batch", min=1, max=LARGEST_BATCH)
-    inputs = (torch.from_numpy(batch["y"]), torch.from_numpy(batch["calendar"]))
+    inputs = {name: torch.from_numpy(values) for name, values in inputs_of(batch, network.config).items()}
     with _quiet():
         try:
             program = torch.onnx.export(
                 network,
-                inputs,
+                (),
+                kwargs=inputs,
                 dynamo=True,
                 verbose=False,
-                dynamic_shapes=({0: free}, {0: free}),
-                input_names=["y", "calendar"],
+                dynamic_shapes={name: {0: free} for name in inputs},
+                input_names=list(inputs),
                 output_names=["quantiles"],
             )
         except Exception as e:  # the exporter raises a dozen kinds, and all of them mean the same here
@@ -170,10 +179,16 @@ def _quiet() -> Iterator[None]:
 
 def _manifest(config: Config, folder: Path) -> Manifest:
     total = config.network.context_length + config.horizon
+    shapes: dict[str, list[str | int]] = {
+        "y": ["batch", config.network.context_length],
+        "calendar": ["batch", total, len(CALENDAR_FIELDS)],
+        "covariates": ["batch", total, len(config.covariates.temporal)],
+        "static": ["batch", len(config.covariates.static)],
+    }
     return Manifest(
         format=FORMAT,
         config=config.to_dict(),
-        inputs={"y": ["batch", config.network.context_length], "calendar": ["batch", total, 4]},
+        inputs={name: shapes[name] for name in config.inputs},
         outputs={"quantiles": ["batch", config.horizon, len(config.quantiles)]},
         tolerance=TOLERANCE,
         sha256={name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in (WEIGHTS, GRAPH, GOLDEN)},

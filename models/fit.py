@@ -13,17 +13,18 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from models.backtest import GateSpan, Windows, cut_windows, score, score_season_naive
 from models.calibration import residual_quantiles
 from models.checkpoint import Checkpoint, CheckpointError
 from models.config import Config, ConfigError
 from models.fitted import Fitted, runner_of
 from models.network import Network
-from models.optimise import Arrays, Hooks, Learner, select, train
+from models.optimise import Arrays, Hooks, Learner, load_weights, select, train
 from models.phase import REFIT, SELECT, PhaseState, ProgressMeter
 from models.preflight import TrainingDataError, fingerprint, trainable
+from models.prepare import prepare
 from models.report import Progress, Report
-from models.sampling import WindowPool, fixed_batch, window_pool
+from models.sampling import TensorBatch, WindowPool, fixed_batch, window_pool
+from models.scoring import GateSpan, Windows, cut_windows, score, score_season_naive
 from models.spans import plan_spans
 from models.windows import Panel
 
@@ -99,13 +100,16 @@ class _Run:
         learner = Learner(self.config, self.device)
         state, best = self._start(learner, SELECT, self._planned_steps, resume)
         fixed = fixed_batch(selection.series, selection.origins, self.config, self.device)
-        learner.load_weights(train(learner, pool, fixed, state, best, self._hooks()))
-        self.residuals = {"residuals": residual_quantiles(learner.network, fixed, self.config)}
-        self._calibrate(learner.network)
+        if state.step == 0:
+            ends = [s.fit_end for s in self.spans]
+            state.penalties = self._prepare(learner, ends, pool, fixed)
+        load_weights(learner.averaged, train(learner, pool, fixed, state, best, self._hooks()))
+        self.residuals = {"residuals": residual_quantiles(learner.averaged, fixed, self.config)}
+        self._calibrate(learner.averaged)
         gate = self._windows([s.gate for s in self.spans])
         self.selected = {
             "state": state.record(),
-            "metrics": self._scores(learner.network, selection, gate),
+            "metrics": self._scores(learner.averaged, selection, gate),
             "gate": _stamps(gate) if gate is not None else None,
         }
 
@@ -117,12 +121,28 @@ class _Run:
         state, _ = self._start(learner, REFIT, total, resume)
         if chosen is not None:
             state.stop_step, state.budgeted, state.epochs_before = chosen.best_step, True, chosen.epoch
+        if state.step == 0:
+            ends, penalties = [s.end for s in self.spans], chosen.penalties if chosen else None
+            state.penalties = self._prepare(learner, ends, pool, None, penalties)
         train(learner, pool, None, state, {}, self._hooks())
         self.recoveries = state.recoveries
         if not self.selected:
             self.selected = {"state": state.record(), "metrics": {}, "gate": None}
-        self._calibrate(learner.network)
-        return learner.network.eval()
+        self._calibrate(learner.averaged)
+        return learner.averaged.eval()
+
+    def _prepare(
+        self,
+        learner: Learner,
+        ends: list[int],
+        pool: WindowPool,
+        selection: TensorBatch | None,
+        penalties: list[float] | None = None,
+    ) -> list[float]:
+        """Set what a fresh network learns in closed form; return the ridge penalties."""
+        found = prepare(learner.network, self.panel.series, ends, pool, selection, penalties)
+        learner.averaged.load_state_dict(learner.network.state_dict())
+        return found
 
     def _calibrate(self, network: Network) -> None:
         if self.residuals:
@@ -131,10 +151,9 @@ class _Run:
     def _scores(self, network: Network, selection: Windows, gate: Windows | None) -> dict[str, dict[str, float]]:
         """Score the gate, or the selection span where there is none, beside season-naive."""
         name, windows = ("selection", selection) if gate is None else ("gate", gate)
-        levels, context = self.config.quantiles, self.config.network.context_length
         return {
-            name: score(windows, runner_of(network), context_length=context, levels=levels),
-            "season_naive": score_season_naive(windows, self.panel, levels),
+            name: score(windows, runner_of(network), self.config),
+            "season_naive": score_season_naive(windows, self.panel, self.config.quantiles),
         }
 
     @property

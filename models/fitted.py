@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from models.config import Config
 from models.network import Network
-from models.predict import Forecast, Runner, predict
+from models.predict import Forecast, Runner, predict, run_windows
 from models.report import Report
-from models.windows import Panel
+from models.windows import Batch, Panel, Series
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,25 +29,22 @@ class Fitted:
 
     def predict(self, panel: Panel, origins: Sequence[int] | None = None) -> list[Forecast]:
         """Forecast each series of the panel from its last observed value, or from positions in its `y`."""
-        return predict(
-            panel.series,
-            self.runner,
-            context_length=self.config.network.context_length,
-            horizon=self.config.horizon,
-            levels=self.config.quantiles,
-            origins=origins,
-        )
+        return predict(panel.series, self.runner, self.config, origins)
+
+    def quantiles(self, series: Sequence[Series], origins: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Forecast windows: series (B,), positions (B,) in their `y` of the last value seen -> (B, H, Q)."""
+        return run_windows(series, origins, self.runner, self.config)
 
 
 def runner_of(network: Network) -> Runner:
-    """Return the network as a function (y (B, T), calendar (B, T + H, 4)) -> quantiles (B, H, Q)."""
+    """Return the network as a function of arrays."""
     device = next(network.parameters()).device
 
-    def run(y: NDArray[np.float64], calendar: NDArray[np.int64]) -> NDArray[np.float64]:
+    def run(batch: Batch) -> NDArray[np.float64]:
         network.eval()
+        values = {name: torch.from_numpy(batch[name]).to(device) for name in network.config.inputs}  # type: ignore[literal-required]
         with torch.inference_mode():
-            quantiles = network(torch.from_numpy(y).to(device), torch.from_numpy(calendar).to(device))
-        found: NDArray[np.float64] = quantiles.cpu().numpy()
+            found: NDArray[np.float64] = network(**values).cpu().numpy()
         return found
 
     return run

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from models.calendar import Grid, parse_frequency
 from models.config import Config
@@ -29,8 +30,26 @@ def golden_batch(config: Config) -> Batch:
     y[9] *= 1e9
     y[10] = -clean[10] * 1e3
     y[11] = 1e6 + clean[11]
-    frame = assemble([_anchored(config)] * WINDOWS, 31 * np.arange(WINDOWS, dtype=np.int64), len(steps), horizon)
-    return Batch(y=y, calendar=frame["calendar"])
+    frame = assemble([_anchored(config)] * WINDOWS, 31 * np.arange(WINDOWS, dtype=np.int64), config)
+    covariates = _covariates(config.covariates.temporal, config, (WINDOWS, len(steps) + horizon), rng)
+    covariates[:, len(steps) :, len(config.covariates.known_future) :] = np.nan
+    static = _covariates(config.covariates.static, config, (WINDOWS,), rng)
+    return Batch(y=y, calendar=frame["calendar"], covariates=covariates, static=static)
+
+
+def _covariates(
+    names: tuple[str, ...], config: Config, shape: tuple[int, ...], rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Return encoded covariates (*shape, C): numbers of any size or codes, new levels and missing values among them."""
+    columns = [
+        rng.integers(0, len(config.covariates.levels[name]) + 1, shape).astype(np.float64)
+        if name in config.covariates.levels
+        else rng.standard_normal(shape) * 10.0 ** rng.integers(-3, 4)
+        for name in names
+    ]
+    found = np.stack(columns, axis=-1) if columns else np.empty((*shape, 0))
+    found[rng.random(found.shape) < 0.1] = np.nan
+    return found
 
 
 def _anchored(config: Config) -> Series:

@@ -1,8 +1,9 @@
-"""What the network makes of its raw inputs: contexts of unit scale without gaps, calendars on circles.
+"""What the network makes of its raw inputs: contexts of unit scale without gaps, calendars on circles, covariates.
 
-B batch, T context, N seasons of the context, m steps of a season, L steps, C calendar features.
+B batch, T context, H horizon, N seasons of the context, m steps of a season, L steps, C covariates, F features.
 """
 
+from math import ceil, sqrt
 from typing import NamedTuple
 
 import numpy as np
@@ -11,10 +12,18 @@ from torch import Tensor, nn
 
 from models.basis import fill_kernel
 from models.calendar import CALENDAR_PERIODS
+from models.config import CovariateConfig
 from models.scalers import SCALERS
 
-HARMONICS = (4, 3, 2, 3)
-"""Sine and cosine pairs of each calendar field; three describe the days of a week completely."""
+HARMONICS = (4, 3, 2, 3, 2)
+"""Sine and cosine pairs of each calendar field; three describe the days of a week completely, two the holidays."""
+WIDEST_STEP = 16
+"""Most features that the covariates of one step are condensed to"""
+LARGEST_FEATURE = 10.0
+LARGEST_RAW = 1e6
+"""z-scores beyond this would overflow when squared and say no more"""
+LEAST_SPREAD = 0.1
+"""A window's spread of a covariate counts as this share of the whole spread at least: flags are often constant"""
 
 
 class Context(NamedTuple):
@@ -68,7 +77,7 @@ class Normalise(nn.Module):
 
 
 class CalendarFeatures(nn.Module):
-    """Puts calendar integers on circles: (B, L, 4) -> (B, L, C)."""
+    """Puts calendar integers on circles: (B, L, 5) -> (B, L, F)."""
 
     def __init__(self, fields: tuple[int, ...]) -> None:
         super().__init__()
@@ -82,3 +91,56 @@ class CalendarFeatures(nn.Module):
     def forward(self, calendar: Tensor) -> Tensor:
         angles: Tensor = calendar.index_select(-1, self.fields).float() * self.rates
         return torch.cat([angles.sin(), angles.cos()], dim=-1)
+
+
+class CovariateFeatures(nn.Module):
+    """Turns encoded covariates (B, L, C), NaN where missing, into a few features (B, L, F).
+
+    A number becomes its z-score in the training data, its z-score in the window, and whether it is there. A
+    category becomes a learned vector, zero where it is missing or was unknown when the model was trained.
+    """
+
+    def __init__(self, names: tuple[str, ...], config: CovariateConfig) -> None:
+        super().__init__()
+        self.columns = len(names)
+        self.numeric = [i for i, name in enumerate(names) if name not in config.levels]
+        self.categorical = [(i, len(config.levels[name])) for i, name in enumerate(names) if name in config.levels]
+        self.loc: Tensor
+        self.scale: Tensor
+        self.register_buffer("loc", torch.zeros(self.columns, dtype=torch.float64))
+        self.register_buffer("scale", torch.ones(self.columns, dtype=torch.float64))
+        widths = [min(8, 1 + ceil(sqrt(levels))) for _, levels in self.categorical]
+        pairs = zip(self.categorical, widths, strict=True)
+        self.vectors = nn.ModuleList(nn.Embedding(levels + 2, w, padding_idx=0) for (_, levels), w in pairs)
+        self.raw = 3 * len(self.numeric) + sum(widths)
+        self.width = min(self.raw, WIDEST_STEP)
+        self.condense = nn.Linear(self.raw, self.width) if self.columns else None
+
+    def learn_scale(self, loc: Tensor, scale: Tensor) -> None:
+        """Set the means and standard deviations (C,) of the training data."""
+        self.loc.copy_(loc)
+        self.scale.copy_(scale)
+
+    def forward(self, covariates: Tensor) -> Tensor:
+        assert self.condense is not None
+        parts = [self.numbers(covariates)] if self.numeric else []
+        for (column, levels), vectors in zip(self.categorical, self.vectors, strict=True):
+            code = covariates[..., column]
+            known = (code >= 0) & (code < levels)  # neither NaN nor a level that is new
+            parts.append(vectors(torch.where(known, code + 1, torch.zeros_like(code)).long()))
+        condensed: Tensor = self.condense(torch.cat(parts, dim=-1))
+        return condensed
+
+    def numbers(self, covariates: Tensor) -> Tensor:
+        """Return (B, L, 3 * numeric) float32: z-scores of the training data, those of the window, observed."""
+        x = covariates[..., self.numeric]
+        seen = ~torch.isnan(x)
+        observed = seen.double()
+        spread = self.scale[self.numeric]
+        z = torch.where(seen, (x - self.loc[self.numeric]) / spread, torch.zeros_like(x)).clip(-LARGEST_RAW, LARGEST_RAW)
+        count = observed.sum(-2, keepdim=True).clip(1.0)
+        mean = z.sum(-2, keepdim=True) / count
+        deviation = (z - mean) * observed
+        local = deviation / ((deviation * deviation).sum(-2, keepdim=True) / count + LEAST_SPREAD**2).sqrt()
+        both = torch.cat([z, local], dim=-1).clip(-LARGEST_FEATURE, LARGEST_FEATURE)
+        return torch.cat([both, observed], dim=-1).float()

@@ -50,6 +50,10 @@ def _coerce(value: Any, hint: Any, field: str) -> Any:
         if isinstance(value, str) or not isinstance(value, list | tuple):
             raise ConfigError(field, f"must be a list, not {value!r}")
         return tuple(_coerce(v, get_args(hint)[0], field) for v in value)
+    if origin is Mapping:
+        if not isinstance(value, Mapping):
+            raise ConfigError(field, f"must be an object, not {value!r}")
+        return {str(name): _coerce(inner, get_args(hint)[1], f"{field}.{name}") for name, inner in value.items()}
     return _plain(value, hint, field)
 
 

@@ -36,6 +36,8 @@ class PhaseState:
     best_step: int = 0
     stale: int = 0
     """epochs since the best"""
+    penalties: list[float] = field(default_factory=list)
+    """ridge penalty of each member (models.prepare)"""
     train: list[float] = field(default_factory=list)
     val: list[float] = field(default_factory=list)
 

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from models.config import Config
 from models.timestamps import Stamps
-from models.windows import Series, assemble, observed_span
+from models.windows import Batch, Series, assemble, observed_span
 
 Floats = NDArray[np.float64]
-Runner = Callable[[Floats, NDArray[np.int64]], Floats]
-"""(y (B, T), calendar (B, T + H, 4)) -> quantiles (B, H, Q) in original units"""
+Runner = Callable[[Batch], Floats]
+"""a batch -> quantiles (B, H, Q) in original units"""
 
 BATCH = 1024
 
@@ -34,47 +35,36 @@ class Forecast:
 
 
 def predict(
-    series: Sequence[Series],
-    runner: Runner,
-    *,
-    context_length: int,
-    horizon: int,
-    levels: Sequence[float],
-    origins: Sequence[int] | None = None,
+    series: Sequence[Series], runner: Runner, config: Config, origins: Sequence[int] | None = None
 ) -> list[Forecast]:
     """Forecast each series once.
 
     Args:
-        context_length, horizon, levels: those of the model behind `runner`.
+        config: that of the model behind `runner`.
         origins: positions in the series' `y`; by default each series' last observed value.
     """
     if origins is None:
         origins = [observed_span(one.y)[1] - 1 for one in series]
-    values = run_windows(series, np.array(origins, np.int64), runner, context_length, horizon)
-    middle = interpolate_quantiles(values, levels, (0.5,))[..., 0]
+    values = run_windows(series, np.array(origins, np.int64), runner, config)
+    middle = interpolate_quantiles(values, config.quantiles, (0.5,))[..., 0]
     return [
         Forecast(
             series_id=one.id,
             origin=int(one.stamps(origin, origin + 1)[0]),
-            stamps=one.stamps(origin + 1, origin + 1 + horizon),
+            stamps=one.stamps(origin + 1, origin + 1 + config.horizon),
             quantiles=values[row],
-            levels=tuple(levels),
+            levels=config.quantiles,
             yhat=middle[row],
         )
         for row, (one, origin) in enumerate(zip(series, origins, strict=True))
     ]
 
 
-def run_windows(
-    series: Sequence[Series], origins: NDArray[np.int64], runner: Runner, context_length: int, horizon: int
-) -> Floats:
+def run_windows(series: Sequence[Series], origins: NDArray[np.int64], runner: Runner, config: Config) -> Floats:
     """Run windows in batches: series (B,), origins (B,) -> quantiles (B, H, Q)."""
-    parts = []
-    for at in range(0, len(series), BATCH):
-        chunk = slice(at, at + BATCH)
-        batch = assemble(series[chunk], origins[chunk], context_length, horizon)
-        parts.append(runner(batch["y"], batch["calendar"]))
-    return np.concatenate(parts)
+    chunks = (slice(at, at + BATCH) for at in range(0, len(series), BATCH))
+    parts = [runner(assemble(series[chunk], origins[chunk], config)) for chunk in chunks]
+    return np.concatenate(parts) if parts else np.empty((0, config.horizon, len(config.quantiles)))
 
 
 def interpolate_quantiles(values: Floats, trained: Sequence[float], requested: Sequence[float]) -> Floats:

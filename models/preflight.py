@@ -1,11 +1,12 @@
 """What data can be trained on, and which data a run belongs to. Knows no torch."""
 
 import hashlib
+import json
 from dataclasses import replace
 
 import numpy as np
 
-from models.windows import Panel
+from models.series import Panel, Series
 
 LEAST_VALUES = 3
 
@@ -25,7 +26,7 @@ def trainable(panel: Panel) -> Panel:
     """
     if not panel.series:
         raise TrainingDataError("no_series", "there is no series to train on")
-    infinite = next((one.id for one in panel.series if np.isinf(one.y).any()), None)
+    infinite = next((one.id for one in panel.series if _is_infinite(one)), None)
     if infinite is not None:
         raise TrainingDataError("not_finite", f"series {infinite!r} holds an infinite value; correct or remove it")
     counts = [int((~np.isnan(one.y)).sum()) for one in panel.series]
@@ -46,4 +47,13 @@ def fingerprint(panel: Panel) -> str:
         identity = f"{one.id} {grid.frequency.alias} {grid.timezone} {grid.anchor} {one.start} {len(one.y)};"
         digest.update(identity.encode())
         digest.update(np.ascontiguousarray(one.y).tobytes())
+        for name, values in sorted(one.covariates.items()):
+            digest.update(f"{name} {values.dtype} {len(values)};".encode())
+            digest.update(repr(values.tolist()).encode() if values.dtype == object else values.tobytes())
+        digest.update(json.dumps(dict(one.static), sort_keys=True).encode())
     return digest.hexdigest()
+
+
+def _is_infinite(one: Series) -> bool:
+    columns = [one.y, *(values for values in one.covariates.values() if values.dtype.kind == "f")]
+    return any(bool(np.isinf(values).any()) for values in columns)

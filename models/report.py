@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from models.backtest import GateSpan
+from models.scoring import GateSpan
 
 
 @dataclass(frozen=True, kw_only=True)

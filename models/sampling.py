@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.calendar import Grid, OffGridError, calendar_features
-from models.config import Config
+from models.config import Config, CovariateConfig
+from models.covariates import encode, encode_static
 from models.spans import shortest_context
 from models.windows import Series, actuals, assemble, cut, observed_span, pack
 
@@ -25,9 +26,15 @@ class TensorBatch(TypedDict):
     y: Tensor
     """(B, T) float64, NaN where missing"""
     calendar: Tensor
-    """(B, T + H, 4) int64"""
+    """(B, T + H, 5) int64"""
+    covariates: Tensor
+    """(B, T + H, C) float64, NaN where missing"""
+    static: Tensor
+    """(B, S) float64"""
     target: Tensor
     """(B, H) float64, NaN where missing or past the end of the span"""
+    unit: Tensor
+    """(B, 1) float64, the series' own scale: standard deviation of its values in the span"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +43,14 @@ class WindowPool:
 
     values: Tensor
     """(N,) packed values, NaN between series and after the span"""
+    covariates: Tensor
+    """(N, C) packed beside the values"""
+    past: Tensor
+    """(C,) whether a covariate is unknown after the origin"""
+    static: Tensor
+    """(S, number of static covariates)"""
     calendar: Tensor
-    """(G, 4) calendar integers of every step that a window may touch"""
+    """(G, 5) calendar integers of every step that a window may touch"""
     shift: Tensor
     """(S,) what turns a packed position of a series into a row of `calendar`"""
     origins: Tensor
@@ -48,6 +61,8 @@ class WindowPool:
     """(S,) how many it has"""
     cumulative: Tensor
     """(S,) cumulative weight of the series"""
+    unit: Tensor
+    """(S, 1) standard deviation of each series"""
     context_length: int
     horizon: int
 
@@ -63,10 +78,15 @@ class WindowPool:
         """Cut the windows that end at packed positions (B,) of series (B,)."""
         offsets = torch.arange(1 - self.context_length, self.horizon + 1, device=ends.device)
         window = cut(self.values, ends, offsets)  # (B, T + H)
+        covariates = cut(self.covariates, ends, offsets)  # (B, T + H, C)
+        unknown = (offsets > 0)[:, None] & self.past
         return TensorBatch(
             y=window[:, : self.context_length],
             calendar=cut(self.calendar, ends + self.shift[series], offsets),
+            covariates=torch.where(unknown, torch.nan, covariates),
+            static=self.static[series],
             target=window[:, self.context_length :],
+            unit=self.unit[series],
         )
 
 
@@ -74,7 +94,7 @@ def window_pool(
     series: Sequence[Series], ends: Sequence[int], config: Config, device: torch.device
 ) -> WindowPool | None:
     """Build the pool of windows that see nothing of y[end:]; None where no window has an observed target."""
-    network, horizon = config.network, config.horizon
+    network, horizon, beside = config.network, config.horizon, config.covariates
     padding = max(network.context_length, horizon)
     found = [_origins(one.y[:end], horizon) for one, end in zip(series, ends, strict=True)]
     kept = [row for row, origins in enumerate(found) if len(origins)]
@@ -82,7 +102,7 @@ def window_pool(
         return None
     series, ends, found = [series[r] for r in kept], [ends[r] for r in kept], [found[r] for r in kept]
     packed = pack(series, ends, padding)
-    table, rows = _calendar_table(series, ends, padding)
+    table, rows = _calendar_table(series, ends, padding, config.country)
     count = np.array([len(origins) for origins in found], np.int64)
     positions = np.concatenate([at + origins for at, origins in zip(packed.first, found, strict=True)])
 
@@ -91,12 +111,16 @@ def window_pool(
 
     return WindowPool(
         values=tensor(packed.values),
+        covariates=tensor(_packed_covariates(series, ends, padding, beside)),
+        past=tensor(np.array([name in beside.past for name in beside.temporal], np.bool_)),
+        static=tensor(np.stack([encode_static(one, beside) for one in series])),
         calendar=tensor(table),
         shift=tensor(rows - packed.first),
         origins=tensor(positions),
         first=tensor(np.cumsum(count) - count),
         count=tensor(count),
         cumulative=tensor(np.cumsum(count.astype(np.float64) ** BALANCE)),
+        unit=tensor(_units(series, ends)),
         context_length=network.context_length,
         horizon=horizon,
     )
@@ -106,12 +130,50 @@ def fixed_batch(
     series: Sequence[Series], origins: NDArray[np.int64], config: Config, device: torch.device
 ) -> TensorBatch:
     """Return the windows at `origins` (B,) of series (B,), cut by the serving path's own cutter."""
-    batch = assemble(series, origins, config.network.context_length, config.horizon)
+    first: dict[str, int] = {}
+    for one, origin in zip(series, origins.tolist(), strict=True):
+        first[one.id] = min(origin, first.get(one.id, origin))
+    batch = assemble(series, origins, config)
     return TensorBatch(
         y=torch.from_numpy(batch["y"]).to(device),
         calendar=torch.from_numpy(batch["calendar"]).to(device),
+        covariates=torch.from_numpy(batch["covariates"]).to(device),
+        static=torch.from_numpy(batch["static"]).to(device),
         target=torch.from_numpy(actuals(series, origins, config.horizon)).to(device),
+        unit=torch.from_numpy(_units(series, [first[one.id] + 1 for one in series])).to(device),
     )
+
+
+def part_of(batch: TensorBatch, rows: slice) -> TensorBatch:
+    """Return some windows of a batch."""
+    return TensorBatch(
+        y=batch["y"][rows],
+        calendar=batch["calendar"][rows],
+        covariates=batch["covariates"][rows],
+        static=batch["static"][rows],
+        target=batch["target"][rows],
+        unit=batch["unit"][rows],
+    )
+
+
+def _units(series: Sequence[Series], ends: Sequence[int]) -> NDArray[np.float64]:
+    """Return the standard deviation of y[:end] of each series: (S, 1); 0 for a constant one or one without values."""
+    found = np.zeros((len(series), 1))
+    known: dict[tuple[str, int], float] = {}
+    for row, (one, end) in enumerate(zip(series, ends, strict=True)):
+        if (one.id, end) not in known:
+            seen = one.y[:end][~np.isnan(one.y[:end])]
+            known[one.id, end] = float(seen.std()) if len(seen) else 0.0
+        found[row] = known[one.id, end]
+    return found
+
+
+def _packed_covariates(
+    series: Sequence[Series], ends: Sequence[int], padding: int, config: CovariateConfig
+) -> NDArray[np.float64]:
+    """Return the covariates (N, C) that lie beside the packed values, known-future ones past the end as well."""
+    parts = [encode(one, config, -padding, end + padding, seen=end) for one, end in zip(series, ends, strict=True)]
+    return np.concatenate(parts)
 
 
 def _origins(y: NDArray[np.float64], horizon: int) -> NDArray[np.int64]:
@@ -125,9 +187,9 @@ def _origins(y: NDArray[np.float64], horizon: int) -> NDArray[np.int64]:
 
 
 def _calendar_table(
-    series: Sequence[Series], ends: Sequence[int], padding: int
+    series: Sequence[Series], ends: Sequence[int], padding: int, country: str | None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return calendar rows (G, 4) and each series' row of position 0; grids of one lattice share rows."""
+    """Return calendar rows (G, 5) and each series' row of position 0; grids of one lattice share rows."""
     lattices: list[Grid] = []
     placed: list[tuple[int, int]] = []  # lattice and index on it of each series' position 0
     cache: dict[Grid, tuple[int, int]] = {}
@@ -142,7 +204,7 @@ def _calendar_table(
         low = min(placed[row][1] for row in members) - padding
         high = max(placed[row][1] + ends[row] for row in members) + padding
         stamps = grid.stamps(np.arange(low, high, dtype=np.int64))
-        tables.append(calendar_features(stamps, grid.timezone))
+        tables.append(calendar_features(stamps, grid.timezone, country))
         for row in members:
             rows[row] = offset + placed[row][1] - low
         offset += high - low

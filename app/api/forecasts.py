@@ -7,8 +7,9 @@ from fastapi.concurrency import run_in_threadpool
 
 from app.api.deps import ReadScope, ServicesDep
 from app.api.responses import JSON
-from app.api.schemas.models import ForecastIn, ForecastOut
+from app.api.schemas.forecasts import Fill, ForecastIn, ForecastOut, OnMissing
 from app.errors import ErrorCode, FieldError, Invalid
+from app.services.contexts import History
 from app.services.forecasts import ForecastRequest
 from app.services.scopes import Scope
 
@@ -17,10 +18,9 @@ router = APIRouter(tags=["forecasts"])
 
 @router.post("/forecast", response_model=ForecastOut)
 async def post_forecast(body: ForecastIn, scope: ReadScope, found: ServicesDep) -> Response:
-    """Forecast stored series from their newest observations. A series that cannot be forecast says why, beside
-    the good results."""
-    quantiles = None if body.quantiles is None else tuple(body.quantiles)
-    return await _answer(scope, found, ForecastRequest(body.model, tuple(body.series), body.horizon, quantiles))
+    """Forecast stored series from their newest observations, or series that are sent along. A series that cannot be
+    forecast says why, beside the good results."""
+    return await _answer(scope, found, _request(body))
 
 
 @router.get("/forecast", response_model=ForecastOut)
@@ -31,9 +31,21 @@ async def get_forecast(
     series: Annotated[list[str], Query(description="repeat it for more", examples=[["bikes/station 7"]])],
     horizon: Annotated[int | None, Query(ge=1)] = None,
     quantiles: Annotated[str | None, Query(max_length=4000, examples=["0.1,0.9"])] = None,
+    origin: Annotated[str | None, Query(max_length=64, description="later observations are not seen")] = None,
+    covariate_fill: Fill | None = None,
+    on_missing: OnMissing | None = None,
 ) -> Response:
     """The same for polling."""
-    return await _answer(scope, found, ForecastRequest(model, tuple(series), horizon, _levels(quantiles)))
+    request = ForecastRequest(
+        model=model,
+        series=tuple(series),
+        horizon=horizon,
+        quantiles=_levels(quantiles),
+        origin=origin,
+        covariate_fill=covariate_fill,
+        on_missing=on_missing,
+    )
+    return await _answer(scope, found, request)
 
 
 async def _answer(scope: Scope, found: ServicesDep, request: ForecastRequest) -> Response:
@@ -41,6 +53,20 @@ async def _answer(scope: Scope, found: ServicesDep, request: ForecastRequest) ->
     response = Response(timed.content, media_type=JSON)
     response.headers["Server-Timing"] = ", ".join(f"{k};dur={1000 * v:.2f}" for k, v in timed.timing.items())
     return response
+
+
+def _request(body: ForecastIn) -> ForecastRequest:
+    return ForecastRequest(
+        model=body.model,
+        series=tuple(body.series),
+        horizon=body.horizon,
+        quantiles=None if body.quantiles is None else tuple(body.quantiles),
+        origin=body.origin,
+        future=body.future,
+        history={i: History(**dict(one)) for i, one in body.history.items()},
+        covariate_fill=body.covariate_fill,
+        on_missing=body.on_missing,
+    )
 
 
 def _levels(text: str | None) -> tuple[float, ...] | None:

@@ -29,7 +29,7 @@ from app.api.schemas.series import (
 )
 from app.errors import ErrorCode, FieldError, Invalid, Unsupported
 from app.services.import_report import ImportOptions
-from app.services.observations import Upload
+from app.services.rows import Upload
 from app.services.scopes import storable
 from app.services.series import SeriesFields
 

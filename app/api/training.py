@@ -8,7 +8,7 @@ from app.api.deps import Cursor, IdempotencyDep, Limit, ReadScope, ServicesDep, 
 from app.api.responses import created, ok
 from app.api.schemas.base import PageOf
 from app.api.schemas.training import JobKind, JobOut, JobStatus, ModelName, SeriesSelector, TrainIn
-from app.services.training import Selector, TrainingRequest
+from app.services.training_request import Selector, TrainingRequest
 
 router = APIRouter(tags=["training"])
 
@@ -66,4 +66,7 @@ def _request(body: TrainIn) -> TrainingRequest:
         network=body.network.model_dump(exclude_none=True),
         training=body.training.model_dump(exclude_none=True),
         promote=body.promote,
+        covariates=body.covariates.model_dump(),
+        country=body.country,
+        bounds=(body.bounds.min, body.bounds.max),
     )

@@ -1,31 +1,27 @@
-"""Forecasts of stored series: from the newest committed observations, by the champion or a pinned version."""
+"""Forecasts of series from their newest committed observations, by the champion or a pinned version."""
 
 import re
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
 
-import numpy as np
 import orjson
-from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from app.config import Settings
-from app.errors import Conflict, ErrorCode, FieldError, Invalid, Unavailable
+from app.errors import Conflict, ErrorCode, Unavailable
 from app.logs import get_logger
-from app.services import panels
+from app.services import answers, contexts
+from app.services.contexts import Contexts, History, Refusal, origin_stamp, refusal
+from app.services.covariates import Fill, Future, complete, has_unknown_level, invalid, read_future, static_conflict
 from app.services.models import MODEL_NAME, found, found_version
-from app.services.series import MAX_ID, is_series_id
 from app.serving.cache import ModelCache
 from app.serving.runtime import BrokenVersion, LoadedVersion, load_version
-from app.storage import series
 from app.storage.artifacts import ArtifactError, ArtifactStore
 from app.storage.engine import Database
 from app.storage.scope import Scope
-from app.storage.tables import ModelRow, SeriesRow, VersionRow
-from models.predict import Forecast, interpolate_quantiles, predict
-from models.timestamps import format_stamp, format_stamps
+from app.storage.tables import ModelRow, VersionRow
 from models.windows import Series
 
 log = get_logger(__name__)
@@ -40,8 +36,23 @@ class ForecastRequest:
     model: str
     """`name`, or `name@version`"""
     series: tuple[str, ...]
-    horizon: int | None
-    quantiles: tuple[float, ...] | None
+    """stored ones"""
+    horizon: int | None = None
+    quantiles: tuple[float, ...] | None = None
+    origin: str | None = None
+    """a time whose later values are not seen"""
+    future: Future = field(default_factory=dict)
+    history: Mapping[str, History] = field(default_factory=dict)
+    """series that are not stored"""
+    covariate_fill: Fill | None = None
+    """how known-future values that are missing are made up"""
+    on_missing: Literal["season_naive"] | None = None
+    """what answers where the network cannot"""
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Every series, in the order of the answer."""
+        return (*self.series, *self.history)
 
 
 @dataclass(frozen=True)
@@ -50,18 +61,6 @@ class Timed:
 
     content: bytes
     timing: dict[str, float]
-
-
-@dataclass(frozen=True)
-class _Found:
-    """What one snapshot of the database said."""
-
-    rows: dict[str, SeriesRow]
-    """those that can be forecast"""
-    errors: dict[str, dict[str, str]]
-    """why the others cannot"""
-    contexts: list[Series]
-    """of `rows`, in their order"""
 
 
 class ForecastService:
@@ -73,25 +72,25 @@ class ForecastService:
     def forecast(self, scope: Scope, request: ForecastRequest) -> Timed:
         """Forecast every series of the request; one that cannot be is an error beside the good results.
 
-        Raises NotFound for the model or version, Conflict `no_champion`, and Invalid for a horizon, quantiles or sizes
-        that cannot be.
+        Raises NotFound for the model or version, Conflict `no_champion`, and Invalid for a horizon, quantiles, sizes,
+        origin, covariates or histories that cannot be.
         """
         started = time.perf_counter()
-        self._check_size(request)
+        self._check_series(request)
         name, number = _reference(request.model)
         with self._database.read() as session:
             model, row = _resolve(session, scope, name, number)
-            horizon, levels = _checked(request, model)
-            self._check_values(request, horizon, levels)
+            steps = _checked(request, model)
+            self._check_values(request, steps)
             version = self._loaded(scope, row)
             loaded = time.perf_counter()
-            state = _read(session, scope, model, request.series, version.context_length)
+            state = contexts.stored(session, scope, request.series, model, version.config, request.origin)
+        sent = contexts.sent(request.history, version.config, request.origin)
+        state = Contexts(state.series | sent.series, state.errors | sent.errors)
         read = time.perf_counter()
-        results = _run(state, version, horizon, levels) if state.rows else {}
+        results = _results(request, state, version, steps)
         ran = time.perf_counter()
-        found_all = {**results, **{i: _error(i, e) for i, e in state.errors.items()}}
-        forecasts = [found_all[i] for i in request.series]
-        body = {"model": model.name, "version": row.number, "forecasts": forecasts}
+        body = {"model": model.name, "version": row.number, "forecasts": [results[i] for i in request.ids]}
         content = orjson.dumps(body)
         encoded = time.perf_counter()
         timing = {"load": loaded - started, "context": read - loaded, "model": ran - read, "encode": encoded - ran}
@@ -108,27 +107,30 @@ class ForecastService:
             detail = f"version {row.number} cannot be loaded: {e}; check the artifact store, or train again"
             raise Unavailable(ErrorCode.artifact_unavailable, detail, headers={"Retry-After": "5"}) from e
 
-    def _check_size(self, request: ForecastRequest) -> None:
-        limit = self._settings.max_forecast_series
-        if not 1 <= len(request.series) <= limit:
-            raise _invalid("series", ErrorCode.too_many_series, f"name 1 to {limit} series, not {len(request.series)}")
+    def _check_series(self, request: ForecastRequest) -> None:
+        limit, count = self._settings.max_forecast_series, len(request.ids)
+        if not 1 <= count <= limit:
+            raise invalid("series", ErrorCode.too_many_series, f"name 1 to {limit} series, not {count}")
+        twice = sorted(set(request.history).intersection(request.series))
+        if twice:
+            detail = f"{twice[0]!r} is asked for both as a stored series and with a history; name it once"
+            raise invalid("history", ErrorCode.invalid_input, detail)
+        if request.origin is not None:
+            origin_stamp(request.origin, "UTC")
 
-    def _check_values(self, request: ForecastRequest, horizon: int, levels: Sequence[float]) -> None:
-        values, limit = len(request.series) * horizon * (len(levels) + 1), self._settings.max_forecast_values
+    def _check_values(self, request: ForecastRequest, steps: answers.Steps) -> None:
+        values = len(request.ids) * steps.horizon * (len(steps.levels) + 1)
+        limit = self._settings.max_forecast_values
         if values > limit:
             detail = f"this would be {values} values, the limit is {limit}; ask for fewer series, steps or quantiles"
-            raise _invalid("series", ErrorCode.too_many_values, detail)
-
-
-def _invalid(field: str, code: ErrorCode, detail: str) -> Invalid:
-    return Invalid(code, detail, errors=[FieldError(field, code, detail)])
+            raise invalid("series", ErrorCode.too_many_values, detail)
 
 
 def _reference(text: str) -> tuple[str, int | None]:
     match = _REFERENCE.fullmatch(text)
     if match is None:
         detail = "a model is named by 1 to 100 letters, digits, '.', '_' or '-', and '@7' may pin a version"
-        raise _invalid("model", ErrorCode.invalid_input, detail)
+        raise invalid("model", ErrorCode.invalid_input, detail)
     return match["name"], int(match["version"]) if match["version"] else None
 
 
@@ -147,87 +149,58 @@ def _resolve(session: Session, scope: Scope, name: str, number: int | None) -> t
     return model, found_version(session, model, model.champion)
 
 
-def _checked(request: ForecastRequest, model: ModelRow) -> tuple[int, tuple[float, ...]]:
+def _checked(request: ForecastRequest, model: ModelRow) -> answers.Steps:
     """Return the horizon and the levels to answer. Raises Invalid."""
     horizon = model.horizon if request.horizon is None else request.horizon
     if horizon > model.horizon:
         detail = f"the model was trained for {model.horizon} steps, {horizon} were asked for; train one for more"
-        raise _invalid("horizon", ErrorCode.horizon_too_long, detail)
+        raise invalid("horizon", ErrorCode.horizon_too_long, detail)
     levels = tuple(model.quantiles) if request.quantiles is None else request.quantiles
     low, high = model.quantiles[0], model.quantiles[-1]
     outside = [q for q in levels if not low <= q <= high]
     if outside:
         detail = f"the quantile {outside[0]} is outside the trained range {low} to {high}; train with it"
-        raise _invalid("quantiles", ErrorCode.quantile_out_of_range, detail)
-    return horizon, levels
+        raise invalid("quantiles", ErrorCode.quantile_out_of_range, detail)
+    return answers.Steps(horizon, levels)
 
 
-def _read(
-    session: Session,
-    scope: Scope,
-    model: ModelRow,
-    ids: Sequence[str],
-    context_length: int,
-) -> _Found:
-    """Read the contexts of all series that can be forecast, and say why the others cannot."""
-    wanted = dict.fromkeys(ids)
-    known = series.get_many(session, scope, [i for i in wanted if is_series_id(i)])
-    errors = {i: e for i in wanted if (e := _refusal(known.get(i), i, model)) is not None}
-    rows = {i: known[i] for i in wanted if i not in errors}
-    contexts = panels.load(session, list(rows.values()), context_length) if rows else []
-    return _Found(rows, errors, contexts)
+def _results(
+    request: ForecastRequest, state: Contexts, version: LoadedVersion, steps: answers.Steps
+) -> dict[str, answers.Result]:
+    """Forecast what can be; where the network cannot, the floor does if that is asked for. Raises Invalid."""
+    future = read_future(request.future, frozenset(request.ids), version.config, steps.horizon)
+    ready, refused, warnings = [], {}, {}
+    for one in state.series.values():
+        completed = complete(one, future.get(one.id, {}), request.covariate_fill, version.config, steps.horizon)
+        error = _unreadable(one, version, completed.missing)
+        if error is None:
+            ready.append(completed.series)
+            warnings[one.id] = _warnings(completed.series, version, filled=completed.filled)
+        else:
+            refused[one.id] = error
+    results, unfinished = answers.by_network(ready, version, steps, warnings)
+    refused |= unfinished
+    if request.on_missing is not None:
+        floor = {i: answers.by_floor(state.series[i], version.config, steps, why) for i, why in refused.items()}
+        return results | floor | _failures(state.errors)
+    return results | _failures(state.errors | refused)
 
 
-def _refusal(row: SeriesRow | None, series_id: str, model: ModelRow) -> dict[str, str] | None:
-    """Return why a series cannot be forecast by a model, or None where it can."""
-    if row is None:
-        return _why(ErrorCode.series_not_found, f"there is no series {series_id[:MAX_ID]!r}; POST /series makes one")
-    if row.freq != model.freq:
-        detail = f"the series has frequency {row.freq!r}, the model {model.freq!r}; train a model on such series"
-        return _why(ErrorCode.frequency_mismatch, detail)
-    if row.last_ts is None:
-        return _why(ErrorCode.no_history, "the series has no observed value; POST /series/{id}/observations adds some")
+def _failures(errors: Mapping[str, Refusal]) -> dict[str, answers.Result]:
+    return {i: answers.failure(i, error) for i, error in errors.items()}
+
+
+def _unreadable(one: Series, version: LoadedVersion, missing: str | None) -> Refusal | None:
+    """Return why the network cannot forecast a series."""
+    conflict = static_conflict(one, version.config.covariates)
+    if conflict is not None:
+        return refusal(ErrorCode.covariate_kind_conflict, f"{conflict}; PUT /series/{{id}} mends it")
+    if missing is not None:
+        detail = f"{missing}; upload it, send it as `future`, or say covariate_fill"
+        return refusal(ErrorCode.missing_future_covariates, detail)
     return None
 
 
-def _why(code: ErrorCode, detail: str) -> dict[str, str]:
-    return {"code": code.value, "detail": detail}
-
-
-def _error(series_id: str, error: dict[str, str]) -> dict[str, Any]:
-    return {"series_id": series_id, "status": "error", "error": error}
-
-
-def _run(state: _Found, version: LoadedVersion, horizon: int, levels: Sequence[float]) -> dict[str, dict[str, Any]]:
-    forecasts = predict(
-        state.contexts,
-        version.run,
-        context_length=version.context_length,
-        horizon=version.horizon,
-        levels=version.levels,
-    )
-    quantiles = interpolate_quantiles(np.stack([f.quantiles for f in forecasts]), version.levels, levels)
-    return {
-        f.series_id: _result(f, state.rows[f.series_id], values[:horizon], levels, len(context.y))
-        if np.isfinite(f.quantiles).all()
-        else _error(f.series_id, _why(ErrorCode.forecast_not_finite, "the network gave no finite forecast"))
-        for f, values, context in zip(forecasts, quantiles, state.contexts, strict=True)
-    }
-
-
-def _result(
-    forecast: Forecast, row: SeriesRow, quantiles: NDArray[np.float64], levels: Sequence[float], steps: int
-) -> dict[str, Any]:
-    """Return one series' forecast: quantiles (H, R) at `levels` (R,)."""
-    horizon = len(quantiles)
-    return {
-        "series_id": forecast.series_id,
-        "status": "ok",
-        "origin": format_stamp(forecast.origin, row.timezone),
-        "ds": format_stamps(forecast.stamps[:horizon], row.timezone),
-        "yhat": forecast.yhat[:horizon].tolist(),
-        "quantiles": {repr(level): quantiles[:, i].tolist() for i, level in enumerate(levels)},
-        "warnings": ["short_history"] if steps < horizon else [],
-        "stale": False,
-        "fallback": False,
-    }
+def _warnings(one: Series, version: LoadedVersion, *, filled: bool) -> list[str]:
+    unknown = has_unknown_level(one, version.config.covariates)
+    return (["unknown_category"] if unknown else []) + (["covariates_filled"] if filled else [])

@@ -1,7 +1,5 @@
 """Observations of one series: upsert, read, delete."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import ErrorCode, FieldError, Invalid
 from app.services.once import Answer, Idempotency, answer_once
-from app.services.rows import Column, read_rows, refuse, write_covariates, write_points
+from app.services.rows import Upload, check_lengths, read_rows, refuse, write_covariates, write_points
 from app.services.series import found, readable_cursor
 from app.storage import observations, series
 from app.storage.engine import Database
@@ -17,15 +15,6 @@ from app.storage.pages import decode, encode
 from app.storage.scope import Scope
 from app.storage.tables import SeriesRow
 from models.timestamps import TimestampError, format_stamps, parse_stamps
-
-
-@dataclass(frozen=True)
-class Upload:
-    """Rows of one series, in columns of equal length; None is missing."""
-
-    ds: Sequence[str]
-    y: Sequence[float | None]
-    covariates: Mapping[str, Column]
 
 
 class ObservationService:
@@ -39,7 +28,7 @@ class ObservationService:
 
         Raises NotFound, and Invalid, which names every bad row.
         """
-        _check_lengths(upload)
+        check_lengths(upload)
         return answer_once(self._database, scope, key, lambda s: Answer(200, _upsert(s, scope, series_id, upload)))
 
     def page(
@@ -74,21 +63,10 @@ def _upsert(session: Session, scope: Scope, series_id: str, upload: Upload) -> d
     row = found(session, scope, series_id, lock=True)
     stamps, problems = read_rows(row, upload.ds)
     refuse(problems)
-    y = np.array([np.nan if v is None else v for v in upload.y], np.float64)
-    inserted, updated = write_points(session, row, stamps, y)
+    inserted, updated = write_points(session, row, stamps, upload.values)
     write_covariates(session, scope, row, stamps, upload.covariates)
     version = series.touch(session, row) if len(stamps) else row.version
     return {"inserted": inserted, "updated": updated, "version": version}
-
-
-def _check_lengths(upload: Upload) -> None:
-    columns = {"y": upload.y, **{f"covariates.{name}": values for name, values in upload.covariates.items()}}
-    wrong = {name: len(values) for name, values in columns.items() if len(values) != len(upload.ds)}
-    if wrong:
-        name, length = next(iter(wrong.items()))
-        detail = f"ds has {len(upload.ds)} rows and {name} has {length}; send one value a timestamp, null if missing"
-        code = ErrorCode.length_mismatch
-        raise Invalid(code, detail, errors=[FieldError(f"body.{n}", code, f"{k} values") for n, k in wrong.items()])
 
 
 def _bound(row: SeriesRow, text: str | None, name: str) -> int | None:

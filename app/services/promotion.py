@@ -1,19 +1,22 @@
 """Whether a new version goes live: on the gate span, which it has never seen, against the champion and the floor."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from app.logs import get_logger
+from app.services import panels
 from app.serving.runtime import BrokenVersion, LoadedVersion, load_version
-from app.storage import models
+from app.storage import models, series
 from app.storage.artifacts import ArtifactMissing, ArtifactStore
 from app.storage.engine import Database
 from app.storage.scope import Scope
-from models.backtest import score_gate
+from app.storage.tables import VersionRow
+from models.config import ConfigError, CovariateConfig
 from models.fit import Fitted
+from models.scoring import score_gate
 from models.windows import Panel
 
 log = get_logger(__name__)
@@ -63,26 +66,58 @@ def judge(
             False, "ungated: the history is too short for a gate; promote: always would set it live", champion
         )
     ours, floor = report.metrics["gate"], report.metrics["season_naive"]
-    theirs = None
-    if row is not None:
-        try:
-            theirs = _score(load_version(row.digest, lambda name: store.get(f"{row.artifact}/{name}")), panel, fitted)
-        except (ArtifactMissing, BrokenVersion) as e:  # it cannot serve either; an outage is raised
-            log.warning("champion_broken", version=champion, detail=str(e))
-    measured = {"champion": theirs} if theirs else {}
-    for name, other in (("season-naive", floor), (f"the champion, version {champion}", theirs)):
+    theirs = _Champion(None, "") if row is None else _champion(database, store, scope, panel, fitted, row)
+    measured = {"champion": theirs.measures} if theirs.measures else {}
+    for name, other in (("season-naive", floor), (f"the champion, version {champion}", theirs.measures)):
         if other is not None:
             ahead, how = _ahead(ours, other)
             if not ahead:
                 return Verdict(False, f"not ahead of {name} on the gate span: {how}", champion, measured)
-    beaten = "" if row is None else " and of the champion" if theirs else "; the champion's files are broken"
-    return Verdict(True, f"ahead of season-naive{beaten}", champion, measured)
+    return Verdict(True, f"ahead of season-naive{theirs.beaten}", champion, measured)
 
 
-def _score(version: LoadedVersion, panel: Panel, fitted: Fitted) -> dict[str, float]:
+@dataclass(frozen=True)
+class _Champion:
+    """How the champion did on the gate."""
+
+    measures: dict[str, float] | None
+    """none where it cannot be measured"""
+    beaten: str
+    """what is said of it where the challenger goes live"""
+
+
+def _champion(
+    database: Database, store: ArtifactStore, scope: Scope, panel: Panel, fitted: Fitted, row: VersionRow
+) -> _Champion:
+    """Measure the champion on the challenger's gate. Raises ArtifactError where the store is away."""
     gate = fitted.report.gate
     assert gate is not None
-    return score_gate(panel, gate, version.run, context_length=version.context_length, levels=version.levels)
+    try:
+        version = load_version(row.digest, lambda name: store.get(f"{row.artifact}/{name}"))
+        complete = _panel_for(database, scope, panel, fitted, version)
+        return _Champion(score_gate(complete, gate, version.run, version.config), " and of the champion")
+    except (ArtifactMissing, BrokenVersion) as e:  # it cannot serve either; an outage is raised
+        log.warning("champion_broken", version=row.number, detail=str(e))
+        return _Champion(None, "; the champion's files are broken")
+    except ConfigError as e:
+        log.warning("champion_outdated", version=row.number, detail=str(e))
+        return _Champion(None, "; the champion cannot read the series any more")
+
+
+def _panel_for(database: Database, scope: Scope, panel: Panel, fitted: Fitted, version: LoadedVersion) -> Panel:
+    """Return the panel with the covariates of another version, as they are stored now, where it lacks some."""
+    wanted = version.config.covariates
+    if _names(wanted) <= _names(fitted.config.covariates):
+        return panel
+    with database.read() as session:
+        rows = series.get_many(session, scope, [one.id for one in panel.series])
+        loaded = [(rows[one.id], one) for one in panel.series if one.id in rows]
+        found = {one.id: one for one in panels.with_covariates(session, scope, loaded, wanted, horizon=0)}
+    return replace(panel, series=tuple(found.get(one.id, one) for one in panel.series))
+
+
+def _names(covariates: CovariateConfig) -> set[str]:
+    return {*covariates.temporal, *covariates.static}
 
 
 def _ahead(ours: Mapping[str, float], other: Mapping[str, float]) -> tuple[bool, str]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from app.errors import ErrorCode
 from app.services.promotion import Verdict
-from app.services.training import Selector, selector_of
+from app.services.training_request import Selector, selector_of
 from app.storage import jobs, models
 from app.storage.engine import Database
 from app.storage.jobs import Fence

@@ -21,12 +21,37 @@ EXPLAINED = 100
 
 
 @dataclass(frozen=True)
+class Upload:
+    """Rows of one series, in columns of equal length; None is missing."""
+
+    ds: Sequence[str]
+    y: Sequence[float | None]
+    covariates: Mapping[str, Column]
+
+    @property
+    def values(self) -> NDArray[np.float64]:
+        """(N,) y, NaN where missing."""
+        return np.array(self.y, np.float64)
+
+
+@dataclass(frozen=True)
 class Problem:
     """What is wrong with a row; `row` counts from 0 in the columns that were checked."""
 
     row: int
     code: str
     detail: str
+
+
+def check_lengths(upload: Upload, where: str = "body") -> None:
+    """Raise Invalid where a column is not as long as `ds`; `where` is the upload's place in the request."""
+    columns = {"y": upload.y, **{f"covariates.{name}": values for name, values in upload.covariates.items()}}
+    wrong = {name: len(values) for name, values in columns.items() if len(values) != len(upload.ds)}
+    if wrong:
+        name, length = next(iter(wrong.items()))
+        detail = f"ds has {len(upload.ds)} rows and {name} has {length}; send one value a timestamp, null if missing"
+        code = ErrorCode.length_mismatch
+        raise Invalid(code, detail, errors=[FieldError(f"{where}.{n}", code, f"{k} values") for n, k in wrong.items()])
 
 
 def grid_of(row: SeriesRow) -> Grid:
@@ -88,15 +113,15 @@ def read_rows(row: SeriesRow, ds: Sequence[str]) -> tuple[NDArray[np.int64], lis
     return stamps, sorted(problems, key=lambda p: p.row)
 
 
-def refuse(problems: Sequence[Problem]) -> None:
-    """Raise Invalid, which names the rows, where there are problems."""
+def refuse(problems: Sequence[Problem], where: str = "body") -> None:
+    """Raise Invalid, which names the rows of the upload at `where` in the request, where there are problems."""
     if problems:
         first = problems[0]
         raise Invalid(
             ErrorCode(first.code),
             f"row {first.row} (counted from 0): {first.detail}"
             + (f"; {len(problems) - 1} more rows are wrong" if len(problems) > 1 else ""),
-            errors=[FieldError(f"body.ds.{p.row}", p.code, p.detail) for p in problems[:100]],
+            errors=[FieldError(f"{where}.ds.{p.row}", p.code, p.detail) for p in problems[:100]],
         )
 
 

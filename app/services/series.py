@@ -76,12 +76,12 @@ def checked_frequency(alias: str) -> str:
         raise Invalid(ErrorCode.invalid_frequency, str(e), errors=[error]) from e
 
 
-def checked_timezone(name: str) -> str:
-    """Return the timezone's name. Raises Invalid."""
+def checked_timezone(name: str, field: str = "timezone") -> str:
+    """Return the timezone's name. Raises Invalid, which names the field of the request."""
     try:
         zone(name)
     except TimezoneError as e:
-        error = FieldError("timezone", ErrorCode.invalid_timezone, str(e))
+        error = FieldError(field, ErrorCode.invalid_timezone, str(e))
         raise Invalid(ErrorCode.invalid_timezone, str(e), errors=[error]) from e
     return name
 

@@ -2,13 +2,20 @@
 whatever was observed, configured or released in between."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from safetensors.numpy import load, save
 
-from models.calendar import Grid, parse_frequency
+from models.calendar import Frequency, Grid, parse_frequency
 from models.config import Config
 from models.windows import Panel, Series
+
+Arrays = dict[str, NDArray[Any]]
+Vocabularies = dict[str, list[str]]
 
 
 @dataclass(frozen=True)
@@ -19,13 +26,15 @@ class Snapshot:
     config: Config
 
     def to_bytes(self) -> bytes:
-        """Write it as safetensors with a JSON header."""
-        series = [
-            {"id": one.id, "timezone": one.grid.timezone, "anchor": one.grid.anchor, "start": one.start}
-            for one in self.panel.series
-        ]
-        header = {"config": json.dumps(self.config.to_dict()), "series": json.dumps(series)}
-        return save({str(i): one.y for i, one in enumerate(self.panel.series)}, metadata=header)
+        """Write it as safetensors with a JSON header. Text is kept as codes of a vocabulary, -1 where missing."""
+        levels = _vocabularies(self.panel)
+        arrays: Arrays = {}
+        for i, one in enumerate(self.panel.series):
+            arrays[f"{i}"] = one.y
+            arrays |= {f"{i}/{name}": _coded(column, levels.get(name, [])) for name, column in one.covariates.items()}
+        series = [_record(one) for one in self.panel.series]
+        documents = {"config": self.config.to_dict(), "levels": levels, "series": series}
+        return save(arrays, metadata={name: json.dumps(document) for name, document in documents.items()})
 
     @staticmethod
     def from_bytes(data: bytes) -> "Snapshot":
@@ -34,9 +43,51 @@ class Snapshot:
         length = int.from_bytes(data[:8], "little")  # the format: eight bytes of length, then a JSON header
         header = json.loads(data[8 : 8 + length])["__metadata__"]
         config = Config.from_dict(json.loads(header["config"]))
-        frequency = parse_frequency(config.frequency)
-        series = [
-            Series(r["id"], arrays[str(i)], Grid(frequency, r["timezone"], r["anchor"]), r["start"])
-            for i, r in enumerate(json.loads(header["series"]))
-        ]
+        frequency, levels = parse_frequency(config.frequency), json.loads(header["levels"])
+        records = enumerate(json.loads(header["series"]))
+        series = [_series(record, str(i), arrays, levels, frequency) for i, record in records]
         return Snapshot(Panel(frequency, tuple(series)), config)
+
+
+def _record(one: Series) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "timezone": one.grid.timezone,
+        "anchor": one.grid.anchor,
+        "start": one.start,
+        "covariates": list(one.covariates),
+        "static": dict(one.static),
+    }
+
+
+def _series(record: Mapping[str, Any], key: str, arrays: Arrays, levels: Vocabularies, frequency: Frequency) -> Series:
+    names = record["covariates"]
+    return Series(
+        record["id"],
+        arrays[key],
+        Grid(frequency, record["timezone"], record["anchor"]),
+        record["start"],
+        {name: _decoded(arrays[f"{key}/{name}"], levels.get(name, [])) for name in names},
+        record["static"],
+    )
+
+
+def _vocabularies(panel: Panel) -> Vocabularies:
+    """Return the levels of each covariate that is text."""
+    found: dict[str, set[str]] = {}
+    for one in panel.series:
+        for name, column in one.covariates.items():
+            if column.dtype == object:
+                found.setdefault(name, set()).update(level for level in column.tolist() if level is not None)
+    return {name: sorted(levels) for name, levels in found.items()}
+
+
+def _coded(column: NDArray[Any], levels: list[str]) -> NDArray[Any]:
+    if column.dtype != object:
+        return column
+    codes = {level: code for code, level in enumerate(levels)}
+    return np.array([-1 if level is None else codes[level] for level in column.tolist()], np.int32)
+
+
+def _decoded(column: NDArray[Any], levels: list[str]) -> NDArray[Any]:
+    return np.array([*levels, None], object)[column] if column.dtype == np.int32 else column

@@ -18,7 +18,7 @@ from app.services import panels
 from app.services.promotion import judge
 from app.services.publication import BadJob, publish
 from app.services.snapshots import Snapshot
-from app.services.training import selected, selector_of
+from app.services.training_request import bounds_of, roles_of, selected, selector_of
 from app.storage import jobs, models
 from app.storage.artifacts import ArtifactError, ArtifactMissing, ArtifactStore, job_folder, version_folder
 from app.storage.engine import OUTAGE, Database
@@ -29,7 +29,7 @@ from app.storage.tables import JobRow, ModelRow
 from models.calendar import parse_frequency
 from models.checkpoint import Checkpoint, CheckpointError
 from models.config import ConfigError
-from models.defaults import choose
+from models.defaults import choose_for
 from models.export import ExportError, export
 from models.fit import Fitted, TrainingDataError, fit
 from models.report import Progress
@@ -111,12 +111,25 @@ class Run:
             if not rows:
                 detail = f"none of the series has observations of the model's frequency {model.freq!r}"
                 raise BadJob(ErrorCode.not_enough_data, detail)
-            return Panel(parse_frequency(model.freq), tuple(panels.load(session, rows)))
+            roles = roles_of(self.job.request)
+            series = panels.histories(session, scope, rows, roles, model.horizon)
+            return Panel(parse_frequency(model.freq), tuple(series))
 
     def _new_snapshot(self, panel: Panel, model: ModelRow) -> Snapshot:
-        lengths, asked = [len(one.y) for one in panel.series], self.job.request
-        levels = tuple(model.quantiles)
-        config = choose(panel.frequency, model.horizon, levels, lengths, asked["network"], asked["training"])
+        asked = self.job.request
+        roles = roles_of(asked)
+        config = choose_for(
+            panel,
+            model.horizon,
+            tuple(model.quantiles),
+            known_future=roles.known_future,
+            past=roles.past,
+            static=roles.static,
+            country=asked.get("country"),
+            bounds=bounds_of(asked),
+            network=asked["network"],
+            training=asked["training"],
+        )
         return Snapshot(panel, config)
 
     def _fit(self, snapshot: Snapshot) -> Fitted:

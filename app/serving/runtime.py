@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +11,16 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 from safetensors.numpy import load as load_tensors
 
+from models.calendar import CALENDAR_FIELDS
+from models.config import Config, ConfigError
+from models.windows import Batch
+
 GRAPH, GOLDEN, MANIFEST = "graph.onnx", "golden.safetensors", "manifest.json"
 
 
 class BrokenVersion(Exception):
-    """A version's files are damaged, or this machine computes something else than the one that trained it."""
+    """A version's files are damaged or of another release, or this machine computes something else than the one
+    that trained it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,27 +28,29 @@ class LoadedVersion:
     """A version in memory."""
 
     session: Any
-    context_length: int
-    horizon: int
-    levels: tuple[float, ...]
-    """(Q,) trained quantiles, ascending"""
+    config: Config
     size: int
     """bytes that it is taken to occupy"""
 
-    def run(self, y: NDArray[np.float64], calendar: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Forecast: y (B, T), calendar (B, T + H, 4) -> quantiles (B, H, Q) in original units."""
-        quantiles: NDArray[np.float64] = self.session.run(None, {"y": y, "calendar": calendar})[0]
+    def run(self, batch: Batch) -> NDArray[np.float64]:
+        """Forecast a batch; return quantiles (B, H, Q) in original units."""
+        return self.run_arrays({name: batch[name] for name in self.config.inputs})  # type: ignore[literal-required]
+
+    def run_arrays(self, inputs: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
+        """Run the graph on its inputs by name, (B, ...) each."""
+        quantiles: NDArray[np.float64] = self.session.run(None, inputs)[0]
         return quantiles
 
 
 def load_version(digest: str, read: Callable[[str], bytes]) -> LoadedVersion:
     """Load a version whose manifest has the sha256 `digest`; `read` returns a file's bytes by name.
 
-    Raises BrokenVersion where a digest or a golden vector differs.
+    Raises BrokenVersion where a digest or a golden vector differs, or the files are of another release.
     """
     manifest_bytes = read(MANIFEST)
     _same_digest(MANIFEST, manifest_bytes, digest)
     manifest = json.loads(manifest_bytes)
+    config = _config(manifest)
     graph, golden = read(GRAPH), read(GOLDEN)
     _same_digest(GRAPH, graph, manifest["sha256"][GRAPH])
     _same_digest(GOLDEN, golden, manifest["sha256"][GOLDEN])
@@ -54,16 +61,21 @@ def load_version(digest: str, read: Callable[[str], bytes]) -> LoadedVersion:
         session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as e:  # the runtime's exceptions share no other base
         raise BrokenVersion(f"the graph cannot be loaded: {e}") from e
-    config = manifest["config"]
-    version = LoadedVersion(
-        session=session,
-        context_length=config["network"]["context_length"],
-        horizon=config["horizon"],
-        levels=tuple(config["quantiles"]),
-        size=3 * len(graph),  # the graph, its initialisers unpacked, and the arena of a small batch
-    )
-    _check_golden(version, golden, manifest["tolerance"])
+    size = 3 * len(graph)  # the graph, its initialisers unpacked, and the arena of a small batch
+    version = LoadedVersion(session, config, size)
+    _check_golden(version, load_tensors(golden), manifest["tolerance"])
     return version
+
+
+def _config(manifest: Mapping[str, Any]) -> Config:
+    try:
+        config = Config.from_dict(manifest["config"])
+    except ConfigError as e:
+        raise BrokenVersion(f"it was made by another release: {e}") from e
+    inputs = manifest["inputs"]
+    if set(inputs) != set(config.inputs) or inputs["calendar"][-1] != len(CALENDAR_FIELDS):
+        raise BrokenVersion("it was made by another release, whose graph reads other inputs")
+    return config
 
 
 def _same_digest(name: str, data: bytes, digest: str) -> None:
@@ -71,9 +83,8 @@ def _same_digest(name: str, data: bytes, digest: str) -> None:
         raise BrokenVersion(f"{name} is not the file that was published")
 
 
-def _check_golden(version: LoadedVersion, golden: bytes, tolerance: float) -> None:
-    vectors = load_tensors(golden)
-    found = version.run(vectors["y"], vectors["calendar"])
+def _check_golden(version: LoadedVersion, vectors: Mapping[str, NDArray[Any]], tolerance: float) -> None:
+    found = version.run_arrays({name: vectors[name] for name in version.config.inputs})
     worst = float(np.max(np.abs(found - vectors["quantiles"]) / vectors["scale"][:, None, None]))
     if not worst <= tolerance:
         raise BrokenVersion(f"its golden vectors differ by {worst:.2g} scales, {tolerance:.2g} is allowed")

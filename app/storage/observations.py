@@ -1,6 +1,6 @@
 """Queries of observations and covariate values, in columns (numpy arrays in, numpy arrays out)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,16 @@ class Points:
 
     ts: NDArray[np.int64]
     y: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class CovariatePoints:
+    """Timestamps and values of one covariate of one series, in any order."""
+
+    ts: NDArray[np.int64]
+    """(N,) microseconds"""
+    values: NDArray[Any]
+    """(N,) float64 with NaN, or text with None, where missing"""
 
 
 def _upsert(session: Session, table: Any, keys: Sequence[str], rows: list[dict[str, Any]]) -> None:
@@ -102,22 +112,47 @@ def _points(rows: list[tuple[int, float | None]]) -> Points:
     return Points(ts, y)
 
 
-def since(session: Session, starts: Mapping[int, int]) -> dict[int, Points]:
-    """Return the points from a start on, for many series: {series_pk: start} → {series_pk: Points}.
-
-    Series that begin at the same time, as those of one panel do, share a condition.
-    """
-    by_start: dict[int, list[int]] = {}
-    for pk, start in starts.items():
-        by_start.setdefault(start, []).append(pk)
-    groups = [(start, pks[i : i + 500]) for start, pks in by_start.items() for i in range(0, len(pks), 500)]
-    rows: dict[int, list[tuple[int, float | None]]] = {pk: [] for pk in starts}
-    for i in range(0, len(groups), 100):
-        wanted = or_(*(and_(Observation.series_pk.in_(p), Observation.ts >= s) for s, p in groups[i : i + 100]))
+def between(session: Session, spans: Mapping[int, tuple[int, int]]) -> dict[int, Points]:
+    """Return the points of many series: {series_pk: (first, last) stamp} → {series_pk: Points}."""
+    rows: dict[int, list[tuple[int, float | None]]] = {pk: [] for pk in spans}
+    for wanted in _in_spans(Observation, spans):
         query = select(Observation.series_pk, Observation.ts, Observation.y).where(wanted)
         for pk, ts, y in session.execute(query.order_by(Observation.series_pk, Observation.ts)):
             rows[pk].append((ts, y))
     return {pk: _points(found) for pk, found in rows.items()}
+
+
+def _in_spans(
+    table: Any, spans: Mapping[int, tuple[int, int]], *also: ColumnElement[bool]
+) -> Iterator[ColumnElement[bool]]:
+    """Yield conditions, one a statement, that together hold for each series between its stamps where `also` holds.
+
+    Series with the same span, as those of one panel have, share a part of a condition. Each part names the whole
+    key, so that SQLite searches it for every one of them.
+    """
+    by_span: dict[tuple[int, int], list[int]] = {}
+    for pk, span in spans.items():
+        by_span.setdefault(span, []).append(pk)
+    groups = [(span, pks[i : i + 500]) for span, pks in by_span.items() for i in range(0, len(pks), 500)]
+    for i in range(0, len(groups), 100):
+        parts = groups[i : i + 100]
+        yield or_(*(and_(table.series_pk.in_(p), *also, table.ts.between(*span)) for span, p in parts))
+
+
+def last_observed(session: Session, rows: Sequence[SeriesRow], at: int) -> dict[int, int]:
+    """Return {series_pk: stamp of the newest value at or before `at`}, without the series that begin later."""
+    newest = (
+        select(Observation.ts)
+        .where(Observation.series_pk == SeriesRow.pk, Observation.y.is_not(None), Observation.ts <= at)
+        .order_by(Observation.ts.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    found: dict[int, int] = {}
+    for i in range(0, len(rows), CHUNK):
+        query = select(SeriesRow.pk, newest).where(SeriesRow.pk.in_([row.pk for row in rows[i : i + CHUNK]]))
+        found.update((pk, ts) for pk, ts in session.execute(query) if ts is not None)
+    return found
 
 
 def covariates(session: Session, scope: Scope, names: Sequence[str]) -> dict[str, Covariate]:
@@ -172,6 +207,30 @@ def covariate_columns(session: Session, row: SeriesRow, ts: NDArray[np.int64]) -
         if at in place:
             columns.setdefault(name, [None] * len(ts))[place[at]] = value if level is None else level
     return columns
+
+
+def covariate_points(
+    session: Session, spans: Mapping[int, tuple[int, int]], known: Collection[Covariate]
+) -> dict[int, dict[str, CovariatePoints]]:
+    """Return the values of covariates of many series: {series_pk: (first, last) stamp} → {series_pk: {name: …}}."""
+    by_pk = {c.pk: c for c in known}
+    rows: dict[tuple[int, int], list[tuple[int, float | None, str | None]]] = {}
+    table = CovariateValue
+    query = select(table.series_pk, table.covariate_pk, table.ts, table.value, table.level)
+    for wanted in _in_spans(table, spans if by_pk else {}, table.covariate_pk.in_(list(by_pk))):
+        for pk, covariate, ts, value, level in session.execute(query.where(wanted)):
+            rows.setdefault((pk, covariate), []).append((ts, value, level))
+    found: dict[int, dict[str, CovariatePoints]] = {pk: {} for pk in spans}
+    for (pk, covariate), points in rows.items():
+        found[pk][by_pk[covariate].name] = _covariate_points(points, numeric=by_pk[covariate].kind == "numeric")
+    return found
+
+
+def _covariate_points(rows: list[tuple[int, float | None, str | None]], *, numeric: bool) -> CovariatePoints:
+    ts = np.fromiter((r[0] for r in rows), np.int64, len(rows))
+    if numeric:
+        return CovariatePoints(ts, np.array([r[1] for r in rows], np.float64))  # None becomes NaN
+    return CovariatePoints(ts, np.array([r[2] for r in rows], object))
 
 
 def observed(session: Session, rows: Sequence[SeriesRow]) -> dict[int, int]:

@@ -1,11 +1,10 @@
-"""Models, versions and forecasts on the wire."""
+"""Models and versions on the wire, and whether the service is ready."""
 
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field
 
-from app.api.schemas.base import Input, Output
-from app.api.schemas.training import JobError, Quantiles
+from app.api.schemas.base import Output
 
 Metrics = dict[str, float]
 
@@ -84,85 +83,6 @@ class VersionOut(Output):
     data_span: DataSpan
     job: str
     created_at: str
-
-
-class ForecastIn(Input):
-    """A forecast of stored series."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {
-                "model": "bikes",
-                "series": ["bikes/station 7"],
-                "horizon": 24,
-                "quantiles": [0.1, 0.5, 0.9],
-            }
-        }
-    )
-
-    model: Annotated[str, StringConstraints(min_length=1, max_length=120)] = Field(
-        description="a model's name, or name@version"
-    )
-    series: Annotated[list[str], Field(min_length=1)]
-    horizon: int | None = Field(None, ge=1, description="at most what the model was trained for, which is the default")
-    quantiles: Quantiles | None = Field(None, description="within the trained range; the trained ones by default")
-
-
-class SeriesForecast(Output):
-    """One series' forecast: a value for each of `ds`."""
-
-    series_id: str
-    status: Literal["ok"]
-    origin: str
-    ds: list[str]
-    yhat: list[float]
-    quantiles: dict[str, list[float]]
-    warnings: list[str]
-    stale: bool
-    fallback: bool
-
-
-class SeriesFailure(Output):
-    """Why one series has no forecast."""
-
-    series_id: str
-    status: Literal["error"]
-    error: JobError
-
-
-class ForecastOut(Output):
-    """Forecasts in the order in which the series were asked for."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {
-                "model": "bikes",
-                "version": 1,
-                "forecasts": [
-                    {
-                        "series_id": "bikes/station 7",
-                        "status": "ok",
-                        "origin": "2024-03-01T12:00:00+01:00",
-                        "ds": ["2024-03-01T13:00:00+01:00"],
-                        "yhat": [42.0],
-                        "quantiles": {"0.1": [30.5], "0.9": [55.0]},
-                        "warnings": [],
-                        "stale": False,
-                        "fallback": False,
-                    },
-                    {
-                        "series_id": "bikes/none",
-                        "status": "error",
-                        "error": {"code": "series_not_found", "detail": "there is no series 'bikes/none'"},
-                    },
-                ],
-            }
-        }
-    )
-
-    model: str
-    version: int
-    forecasts: list[SeriesForecast | SeriesFailure]
 
 
 class CheckOut(Output):

@@ -41,8 +41,14 @@ class NetworkOptions(Input):
     mask: bool | None = Field(None, description="feed the observed mask beside the values")
     season_lengths: Annotated[list[int], Field(max_length=10)] | None = None
     calendar: Annotated[list[int], Field(max_length=10)] | None = Field(
-        None, description="columns of the calendar features: second of day, day of week, of month, of year"
+        None, description="columns of the calendar features: second of day, day of week, of month, of year, holiday"
     )
+    lookbacks: Annotated[list[int], Field(max_length=32)] | None = Field(
+        None, description="the steps that each member of an ensemble reads"
+    )
+    linear: bool | None = Field(None, description="add a linear forecast, fitted by ridge regression on all series")
+    smoothing: int | None = Field(None, description="exponential smoothings of the level, rates read from each context")
+    statistical: int | None = Field(None, description="exponential smoothing models from AutoETS, at most")
 
 
 class TrainingOptions(Input):
@@ -56,10 +62,35 @@ class TrainingOptions(Input):
     weight_decay: float | None = None
     clip_norm: float | None = None
     loss: Literal["quantile", "mae", "mse"] | None = None
+    weighting: Literal["context", "series", "season", "relative"] | None = Field(
+        None, description="what an error is divided by"
+    )
+    averaging: float | None = Field(None, description="share of the averaged weights that each step keeps")
     patience: int | None = Field(None, description="epochs without a better selection loss before stopping")
     seed: int | None = None
     time_budget_s: float | None = Field(None, description="seconds, turned into a number of steps once")
     max_windows: int | None = None
+
+
+class CovariateRoles(Input):
+    """Covariates that the model reads beside the target, by role; a name has one role."""
+
+    known_future: Annotated[list[Label], Field(max_length=200)] = Field(
+        default_factory=list, description="known for the whole horizon when a forecast is made"
+    )
+    past: Annotated[list[Label], Field(max_length=200)] = Field(
+        default_factory=list, description="known up to the origin"
+    )
+    static: Annotated[list[Label], Field(max_length=200)] = Field(
+        default_factory=list, description="one value a series"
+    )
+
+
+class BoundsIn(Input):
+    """Least and greatest value of a forecast."""
+
+    min: float | None = None
+    max: float | None = None
 
 
 class TrainIn(Input):
@@ -71,6 +102,9 @@ class TrainIn(Input):
                 "model": "bikes",
                 "series": {"ids": ["bikes/station 7"]},
                 "horizon": 24,
+                "covariates": {"known_future": ["temp"], "static": ["docks"]},
+                "country": "DE",
+                "bounds": {"min": 0},
                 "promote": "if_better",
             }
         }
@@ -83,6 +117,11 @@ class TrainIn(Input):
     network: NetworkOptions = Field(default_factory=NetworkOptions)
     training: TrainingOptions = Field(default_factory=TrainingOptions)
     promote: Literal["if_better", "always", "never"] = "if_better"
+    covariates: CovariateRoles = Field(default_factory=CovariateRoles)
+    country: Annotated[str, StringConstraints(min_length=2, max_length=20)] | None = Field(
+        None, description="whose public holidays the model knows: `DE`, or a part of it such as `US-NY`"
+    )
+    bounds: BoundsIn = Field(default_factory=BoundsIn)
 
 
 class ProgressOut(Output):

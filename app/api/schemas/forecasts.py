@@ -1,0 +1,140 @@
+"""Forecasts on the wire."""
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
+
+from app.api.schemas.base import Input, Output, Text
+from app.api.schemas.series import Label, LabelValue, ObservationsIn
+from app.api.schemas.training import JobError, Quantiles
+
+Fill = Literal["last", "season"]
+OnMissing = Literal["season_naive"]
+ForecastWarning = Literal[
+    "short_history",
+    "unknown_category",
+    "covariates_filled",
+    "covariate_kind_conflict",
+    "forecast_not_finite",
+    "missing_future_covariates",
+]
+"""of a forecast; those that are errors too say what kept the network from it"""
+Column = list[float | LabelValue | None]
+
+
+class HistoryIn(ObservationsIn):
+    """A series that is not stored, in columns: of the model's frequency, on a grid that its rows show."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "ds": ["2024-03-01T00:00:00+01:00", "2024-03-01T01:00:00+01:00"],
+                "y": [41.0, 38.0],
+                "timezone": "Europe/Berlin",
+            }
+        }
+    )
+
+    timezone: Annotated[Text, StringConstraints(min_length=1, max_length=64)] = "UTC"
+    static: Annotated[dict[Label, float | LabelValue | None], Field(max_length=200)] = Field(default_factory=dict)
+
+
+class ForecastIn(Input):
+    """A forecast of stored series, and of those whose history is sent along."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "model": "bikes",
+                "series": ["bikes/station 7"],
+                "horizon": 3,
+                "quantiles": [0.1, 0.5, 0.9],
+                "future": {"bikes/station 7": {"temp": [7.5, 7.9, 8.4]}},
+                "covariate_fill": "last",
+            }
+        }
+    )
+
+    model: Annotated[str, StringConstraints(min_length=1, max_length=120)] = Field(
+        description="a model's name, or name@version"
+    )
+    series: list[str] = Field(default_factory=list, description="ids of stored series")
+    horizon: int | None = Field(None, ge=1, description="at most what the model was trained for, which is the default")
+    quantiles: Quantiles | None = Field(None, description="within the trained range; the trained ones by default")
+    origin: Annotated[str, StringConstraints(max_length=64)] | None = Field(
+        None, description="ISO 8601; later observations are not seen, so that the newest before it is the origin"
+    )
+    future: dict[Label, dict[Label, Column]] = Field(
+        default_factory=dict,
+        description="by series id, known-future covariates from the first step of the horizon on, over the stored ones",
+    )
+    history: dict[Label, HistoryIn] = Field(default_factory=dict, description="series that are not stored, by id")
+    covariate_fill: Fill | None = Field(
+        None, description="what is not known of the horizon is the `last` value, or that of a `season` before"
+    )
+    on_missing: OnMissing | None = Field(
+        None, description="who answers for a stored or sent series that the network cannot forecast"
+    )
+
+    @model_validator(mode="after")
+    def _something(self) -> "ForecastIn":
+        if not self.series and not self.history:
+            raise ValueError("name a series, or send the history of one")
+        return self
+
+
+class SeriesForecast(Output):
+    """One series' forecast: a value for each of `ds`. `fallback` says that season-naive made it."""
+
+    series_id: str
+    status: Literal["ok"]
+    origin: str
+    ds: list[str]
+    yhat: list[float]
+    quantiles: dict[str, list[float]]
+    warnings: list[ForecastWarning]
+    stale: bool
+    fallback: bool
+
+
+class SeriesFailure(Output):
+    """Why one series has no forecast."""
+
+    series_id: str
+    status: Literal["error"]
+    error: JobError
+
+
+class ForecastOut(Output):
+    """Forecasts in the order in which the series were asked for."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "model": "bikes",
+                "version": 1,
+                "forecasts": [
+                    {
+                        "series_id": "bikes/station 7",
+                        "status": "ok",
+                        "origin": "2024-03-01T12:00:00+01:00",
+                        "ds": ["2024-03-01T13:00:00+01:00"],
+                        "yhat": [42.0],
+                        "quantiles": {"0.1": [30.5], "0.9": [55.0]},
+                        "warnings": [],
+                        "stale": False,
+                        "fallback": False,
+                    },
+                    {
+                        "series_id": "bikes/none",
+                        "status": "error",
+                        "error": {"code": "series_not_found", "detail": "there is no series 'bikes/none'"},
+                    },
+                ],
+            }
+        }
+    )
+
+    model: str
+    version: int
+    forecasts: list[SeriesForecast | SeriesFailure]

@@ -1,0 +1,91 @@
+"""What POST /train asks for, and how it is kept with the job."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy.orm import Session
+
+from app.services.series import is_series_id
+from app.storage import series
+from app.storage.scope import Scope
+from app.storage.tables import SeriesRow
+from models.config import CovariateConfig
+
+Promote = Literal["if_better", "always", "never"]
+Bounds = tuple[float | None, float | None]
+Document = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Selector:
+    """Which series: these ids, or those with all of these labels; all where neither is set."""
+
+    ids: tuple[str, ...] | None = None
+    labels: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class TrainingRequest:
+    """A training. What is left out is chosen."""
+
+    model: str
+    series: Selector
+    horizon: int
+    quantiles: tuple[float, ...] | None
+    network: Mapping[str, Any]
+    training: Mapping[str, Any]
+    promote: Promote
+    covariates: Mapping[str, Sequence[str]]
+    """names by role: `known_future`, `past`, `static`"""
+    country: str | None
+    bounds: Bounds
+
+    def document(self) -> dict[str, Any]:
+        """Return plain JSON, which the other functions of this module read."""
+        one = self.series
+        return {
+            "series": {"ids": list(one.ids)}
+            if one.ids is not None
+            else {"labels": one.labels}
+            if one.labels
+            else "all",
+            "network": dict(self.network),
+            "training": dict(self.training),
+            "promote": self.promote,
+            "covariates": {role: list(names) for role, names in self.covariates.items()},
+            "country": self.country,
+            "bounds": list(self.bounds),
+        }
+
+
+def selector_of(document: Document) -> Selector:
+    """Return the selector of a job's stored request."""
+    asked = document["series"]
+    if asked == "all":
+        return Selector()
+    return Selector(tuple(asked["ids"]) if "ids" in asked else None, asked.get("labels"))
+
+
+def roles_of(document: Document) -> CovariateConfig:
+    """Return the covariates of a stored request, without vocabularies. Raises ConfigError for a name with two roles."""
+    asked = document.get("covariates", {})
+    known_future, past, static = (tuple(asked.get(role, ())) for role in ("known_future", "past", "static"))
+    return CovariateConfig(known_future=known_future, past=past, static=static)
+
+
+def bounds_of(document: Document) -> Bounds:
+    """Return the least and greatest value of a stored request."""
+    low, high = document.get("bounds", (None, None))
+    return low, high
+
+
+def selected(session: Session, scope: Scope, selector: Selector) -> list[SeriesRow]:
+    """Return the series that a selector names now, in the order of their ids; ids that are gone are left out."""
+    ids: Sequence[str]
+    if selector.ids is not None:
+        ids = [i for i in selector.ids if is_series_id(i)]
+    else:
+        ids = series.select_ids(session, scope, list((selector.labels or {}).items()))
+    found = series.get_many(session, scope, ids)
+    return [found[i] for i in sorted(found)]

@@ -1,0 +1,38 @@
+"""Public holidays by country, as calendar codes of local dates."""
+
+from functools import lru_cache
+
+import holidays
+import numpy as np
+from numpy.typing import NDArray
+
+NONE, HOLIDAY, DAY_BEFORE, DAY_AFTER = range(4)
+"""Codes of a date; a holiday is one first, then the day before or after another"""
+
+
+def is_country(country: str) -> bool:
+    """Say whether the country, such as `DE`, or its subdivision, such as `US-NY`, has known holidays."""
+    known = holidays.list_supported_countries()
+    code, _, subdivision = country.partition("-")
+    return code in known and (not subdivision or subdivision in known[code])
+
+
+def holiday_codes(days: NDArray[np.datetime64], country: str) -> NDArray[np.int64]:
+    """Return the code of each local date (...), datetime64[D]."""
+    distinct, inverse = np.unique(days, return_inverse=True)
+    years = np.unique((distinct.astype("M8[Y]").astype(np.int64) + 1970).clip(1, 9999))
+    found = np.concatenate([_of_year(country, int(y)) for y in range(int(years[0]) - 1, int(years[-1]) + 2)])
+    one = np.timedelta64(1, "D")
+    codes = np.select(
+        [np.isin(distinct, found), np.isin(distinct + one, found), np.isin(distinct - one, found)],
+        [HOLIDAY, DAY_BEFORE, DAY_AFTER],
+        NONE,
+    )
+    return codes[inverse].reshape(days.shape).astype(np.int64)
+
+
+@lru_cache(maxsize=4096)
+def _of_year(country: str, year: int) -> NDArray[np.datetime64]:
+    code, _, subdivision = country.partition("-")
+    known = holidays.country_holidays(code, subdiv=subdivision or None, years=year)
+    return np.array(sorted(known), "M8[D]")

@@ -1,0 +1,155 @@
+"""What a network learns in closed form before its first step: scales of covariates, statistical models, ridge.
+
+Everything here sees the pool's windows alone, none of which reaches past the span that is trained on.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.candidates import LinearForecast
+from models.config import Config, CovariateConfig
+from models.covariates import encode, encode_static
+from models.network import Member, Network
+from models.sampling import TensorBatch, WindowPool, part_of
+from models.series import Series
+from models.statistical import pooled_models, set_models
+
+PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+"""Ridge penalties that the selection span chooses from, in units of an input's mean square"""
+FIRST_PENALTY = 1e-2
+"""Penalty where there is no selection span"""
+RIDGE_WINDOWS = 16_384
+AT_ONCE = 1024
+LARGEST = 8.0
+"""Targets of the regression are clipped to this many scales: squares give jumps too much say"""
+
+
+def prepare(
+    network: Network,
+    series: Sequence[Series],
+    ends: Sequence[int],
+    pool: WindowPool,
+    selection: TensorBatch | None,
+    penalties: Sequence[float] | None = None,
+) -> list[float]:
+    """Set what a fresh network does not learn by gradients; return the ridge penalty of each member.
+
+    Args:
+        ends: the positions (len(series),) that the span ends before.
+        selection: windows that choose the penalties; none: `penalties`, or the default.
+    """
+    learn_scales(network, series, ends)
+    config = network.config
+    if not (config.network.linear or config.network.statistical):
+        return []
+    generator = torch.Generator().manual_seed(config.training.seed)
+    drawn = [pool.draw(AT_ONCE, generator) for _ in range(RIDGE_WINDOWS // AT_ONCE)]
+    if config.network.statistical:
+        season = config.network.seasons[0] if config.network.seasons else 1
+        models = pooled_models(series, ends, season, config.training.seed)
+        for member in network.ensemble:
+            set_models(member, models, *_scaled(member, drawn[0]))
+    if not config.network.linear:
+        return []
+    given: Sequence[float | None] = penalties or [None] * len(network.ensemble)
+    return [_fit_linear(m, config, drawn, selection, p) for m, p in zip(network.ensemble, given, strict=True)]
+
+
+def learn_scales(network: Network, series: Sequence[Series], ends: Sequence[int]) -> None:
+    """Set the covariates' means and standard deviations from the values before `ends`."""
+    config = network.config.covariates
+    temporal = _moments([encode(one, config, 0, end, seen=end) for one, end in zip(series, ends, strict=True)], config)
+    static = _moments([encode_static(one, config)[None] for one in series], config, static=True)
+    for member in network.ensemble:
+        member.covariates.learn_scale(*temporal)
+        member.static.learn_scale(*static)
+
+
+def _moments(
+    parts: Sequence[NDArray[np.float64]], config: CovariateConfig, *, static: bool = False
+) -> tuple[Tensor, Tensor]:
+    """Return mean and standard deviation of each column of arrays (L, C), ignoring NaN; 0 and 1 without a value."""
+    width = len(config.static if static else config.temporal)
+    count, total = np.zeros(width), np.zeros(width)
+    for part in parts:
+        count += (~np.isnan(part)).sum(0)
+        total += np.nansum(part, axis=0)
+    mean = total / np.maximum(count, 1)
+    squares = np.zeros(width)
+    for part in parts:
+        squares += np.nansum((part - mean) ** 2, axis=0)
+    spread = np.sqrt(squares / np.maximum(count, 1))
+    floor = np.maximum(np.abs(mean) * 1e-9, 1e-30)
+    return torch.from_numpy(mean), torch.from_numpy(np.where(spread > floor, spread, 1.0))
+
+
+def _fit_linear(
+    member: Member,
+    config: Config,
+    drawn: Sequence[TensorBatch],
+    selection: TensorBatch | None,
+    penalty: float | None,
+) -> float:
+    """Fit one member's linear forecast by ridge regression on the drawn windows; return the penalty used."""
+    linear = _linear(member)
+    gram = torch.zeros(linear.width, linear.width, dtype=torch.float64, device=linear.weight.device)
+    moment = torch.zeros(linear.width, config.horizon, dtype=torch.float64, device=linear.weight.device)
+    for batch in drawn:
+        inputs, target = _regression(member, config, batch)
+        complete = ~torch.isnan(target).any(-1)
+        x, y = inputs[complete], target[complete].clip(-LARGEST, LARGEST)
+        gram += (x.T @ x).double()
+        moment += (x.T @ y).double()
+    unit = gram.diagonal().mean().clip(1e-12)
+    if penalty is None and selection is not None:
+        inputs, target = _regression(member, config, selection)
+        errors = [_error(inputs @ _solve(gram, moment, unit * p), target) for p in PENALTIES]
+        penalty = PENALTIES[int(np.argmin(errors))]
+    chosen = FIRST_PENALTY if penalty is None else penalty
+    linear.weight.copy_(_solve(gram, moment, unit * chosen))
+    return chosen
+
+
+def _solve(gram: Tensor, moment: Tensor, penalty: Tensor) -> Tensor:
+    eye = torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
+    weight: Tensor = torch.linalg.solve(gram + penalty * eye, moment)
+    return weight.float()
+
+
+def _error(found: Tensor, target: Tensor) -> float:
+    return float((found - target).abs().nan_to_num(nan=0.0, posinf=0.0).clip(max=LARGEST).mean())
+
+
+def _linear(member: Member) -> LinearForecast:
+    candidates = member.head.candidates
+    assert candidates is not None
+    assert candidates.linear is not None
+    return candidates.linear
+
+
+def _scaled(member: Member, batch: TensorBatch) -> tuple[Tensor, Tensor]:
+    """Return contexts (B, T) and targets (B, H) in scaled units."""
+    context = member.normalise(batch["y"][:, -member.own.context_length :])
+    return context.z, (batch["target"] - context.loc) / context.scale
+
+
+def _regression(member: Member, config: Config, batch: TensorBatch) -> tuple[Tensor, Tensor]:
+    """Return inputs (B, P) and targets (B, H) in scaled units, NaN where missing."""
+    linear = _linear(member)
+    with torch.no_grad():
+        parts = []
+        for at in range(0, len(batch["y"]), AT_ONCE):
+            piece = part_of(batch, slice(at, at + AT_ONCE))
+            skipped = piece["y"].shape[1] - member.own.context_length
+            context = member.normalise(piece["y"][:, skipped:])
+            calendar = member.calendar(piece["calendar"][:, skipped + member.own.context_length :])
+            known = None
+            if "covariates" in config.inputs:
+                known = member.covariates.numbers(piece["covariates"][:, skipped:])
+            target = ((piece["target"] - context.loc) / context.scale).float()
+            parts.append((linear.inputs(context.z, calendar, known), target))
+    return torch.cat([x for x, _ in parts]), torch.cat([y for _, y in parts])

@@ -1,0 +1,107 @@
+"""The select phase of many configurations on one panel, and a loss by which they compare.
+
+The loss of a network is the mean over the selection span's elements of twice the pinball loss (`training.loss`
+mae or mse: of the point forecast's absolute or squared error), in original units divided by each series' own
+unit, its season error. It is measured before conformal correction, for all configurations on the same windows in
+the same units, so that contexts and scalers compare; the training loss, in units of each context's own scale,
+would not allow it. Nothing from the gate on is held here.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from models import metrics
+from models.config import Config
+from models.optimise import SCORED_AT_ONCE, Arrays, Hooks, Learner, train
+from models.phase import SELECT, PhaseState
+from models.preflight import TrainingDataError, trainable
+from models.prepare import prepare
+from models.sampling import TensorBatch, WindowPool, fixed_batch, part_of, window_pool
+from models.scoring import Windows, cut_windows
+from models.spans import plan_spans
+from models.windows import Panel
+
+LEAST_UNIT = 0.05
+"""A season error below this share of the standard deviation counts as this much"""
+
+
+class Selection:
+    """Fit and selection spans of a panel."""
+
+    def __init__(self, panel: Panel, config: Config, device: torch.device) -> None:
+        """Plan the spans. Raises TrainingDataError where no series is long enough for both."""
+        kept = trainable(panel)
+        spans = plan_spans(kept, config)
+        pairs = zip(kept.series, spans, strict=True)
+        series = tuple(replace(one, y=one.y[: span.selection_end]) for one, span in pairs)
+        self.panel, self.device = replace(kept, series=series), device
+        self.fit_ends = [span.fit_end for span in spans]
+        self.windows = _windows(self.panel, [span.selection for span in spans], config)
+
+    def train(self, config: Config, stepped: Callable[[], None], epoch_end: Callable[[float], None]) -> None:
+        """Train the select phase of a configuration with the panel's horizon, as `fit` does.
+
+        Args:
+            stepped: called after each optimiser step.
+            epoch_end: called after each epoch with the loss of the weights kept so far.
+
+        Both may raise to end the training. Raises TrainingDataError `diverged`.
+        """
+        pool = self._pool(config)
+        batch = fixed_batch(self.windows.series, self.windows.origins, config, self.device)
+        learner = Learner(config, self.device)
+        prepare(learner.network, self.panel.series, self.fit_ends, pool, batch)
+        learner.averaged.load_state_dict(learner.network.state_dict())
+        kept = 0.0
+
+        def judge(state: PhaseState, arrays: Arrays, best: Arrays) -> None:
+            nonlocal kept
+            if not state.stale:  # the best epoch so far, whose weights the learner still holds
+                kept = measured(learner, batch, self.windows)
+            epoch_end(kept)
+
+        state = PhaseState(SELECT, config.training.epochs * config.training.steps_per_epoch)
+        train(learner, pool, batch, state, {}, Hooks(stepped=lambda state, loss: stepped(), epoch_end=judge))
+
+    def _pool(self, config: Config) -> WindowPool:
+        pool = window_pool(self.panel.series, self.fit_ends, config, self.device)
+        if pool is None:
+            raise TrainingDataError("too_short", "no series has enough values before those to select by")
+        return pool
+
+
+def measured(learner: Learner, batch: TensorBatch, windows: Windows) -> float:
+    """Return the loss of the averaged network on windows, of which `batch` is the tensors.
+
+    A series whose history has no season error is measured in its standard deviation; beside others, a constant
+    one is left out. Raises TrainingDataError `diverged` for forecasts that are not finite.
+    """
+    learner.averaged.eval()
+    parts = (part_of(batch, slice(at, at + SCORED_AT_ONCE)) for at in range(0, len(batch["y"]), SCORED_AT_ONCE))
+    with torch.no_grad():
+        quantiles = torch.cat([learner.averaged(*learner.inputs(part)) for part in parts]).cpu().numpy()
+    if not np.isfinite(quantiles).all():
+        raise TrainingDataError("diverged", "the forecasts are not finite")
+    spread = batch["unit"].cpu().numpy()  # (B, 1)
+    unit = np.where(np.isnan(windows.scale), spread, np.maximum(windows.scale, LEAST_UNIT * spread))
+    told = (~np.isnan(windows.actual) & (unit > 0)).any()
+    unit = np.where(unit > 0, unit, np.nan) if told else np.ones_like(unit)
+    actual, scaled = windows.actual / unit, quantiles / unit[..., None]
+    levels, kind = learner.config.quantiles, learner.config.training.loss
+    if kind == "quantile":
+        return 2 * metrics.pinball(actual, scaled, levels)
+    return {"mae": metrics.mae, "mse": metrics.mse}[kind](actual, scaled[..., levels.index(0.5)])
+
+
+def _windows(panel: Panel, origins: Sequence[tuple[int, ...]], config: Config) -> Windows:
+    """Return the windows that `fit` selects by."""
+    chosen = {one.id: found for one, found in zip(panel.series, origins, strict=True)}
+    windows = cut_windows(panel, chosen, config.horizon)
+    if np.isnan(windows.actual).all():
+        raise TrainingDataError("too_short", "no series is long enough for a span to select by, so none to search on")
+    number, most = len(windows.series), config.training.max_windows
+    rows = np.linspace(0, number - 1, most).astype(np.int64) if number > most else np.arange(number, dtype=np.int64)
+    return windows.part(rows)

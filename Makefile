@@ -1,14 +1,15 @@
-# Needs make and Python 3.11 or newer; everything else goes into .venv.
+# Needs make and Python 3.11 or newer; everything else goes into .venv, the peers of the benchmarks into .venv-bench.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 WORKERS ?= 2
 PYTEST_ARGS ?=
-BENCHMARKS ?= benchmarks.forecast
+BENCHMARKS ?= benchmarks.forecast benchmarks.training
+BENCH_ARGS ?=
 
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench clean
+.PHONY: help demo test check bench peers clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -25,8 +26,11 @@ check: .venv/.dev ## lint, format, types, direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: .venv/.dev ## the benchmarks, one after another; BENCHMARKS=benchmarks.NAME for one
-	@set -e; for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python -m "$$name"; done
+# benchmarks.accuracy takes about two hours and needs its data sets: make bench BENCHMARKS=benchmarks.accuracy
+bench: .venv/.dev $(if $(filter benchmarks.training,$(BENCHMARKS)),.venv-bench/.peers) ## the benchmarks, one after another; BENCHMARKS=benchmarks.NAME for one, BENCH_ARGS=...
+	@set -e; for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python -m "$$name" $(BENCH_ARGS); done
+
+peers: .venv-bench/.peers ## the libraries that the benchmarks compare with, into .venv-bench
 
 clean: ## remove caches, builds and the demo's data; the environment stays (rm -r .venv)
 	rm -rf .demo build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
@@ -40,6 +44,12 @@ clean: ## remove caches, builds and the demo's data; the environment stays (rm -
 .venv/.dev: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP_INSTALL) -e '.[dev]'
 	@touch $@ .venv/.run
+
+.venv-bench/.peers: pyproject.toml constraints.txt benchmarks/constraints.txt | $(BIN)/python
+	$(BIN)/python -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --disable-pip-version-check -c constraints.txt -c benchmarks/constraints.txt \
+	  -e '.[bench]'
+	@touch $@
 
 $(BIN)/python:
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -1,0 +1,158 @@
+"""What the accuracy table does with a row: fit, forecast, score, and set the peers beside it.
+
+Shapes: S series, W windows a series, H horizon, Q quantiles (Q last).
+"""
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks import accuracy_peer as peer
+from benchmarks.accuracy_data import Part
+from benchmarks.accuracy_rows import Row
+from benchmarks.accuracy_score import LEVELS, MEASURES, Outcome, coverage, naive_outcome, outcome
+from models.defaults import choose_for
+from models.fit import Fitted, Progress, fit
+
+AT_ONCE = 4096
+"""windows forecast between two lines of progress"""
+ETS_SERIES = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How the table is made."""
+
+    holdout: bool = False
+    """judge the end of the training split"""
+    peers: bool = False
+    """judge the peers too"""
+    peer_python: Path
+    """interpreter of the peers' environment"""
+    network: dict[str, Any] = field(default_factory=dict)
+    """overrides of the default network, for experiments"""
+    training: dict[str, Any] = field(default_factory=dict)
+    """overrides of the default training, for experiments"""
+
+
+@dataclass(frozen=True)
+class Run:
+    """Our forecasts of a part, and what they took."""
+
+    outcome: Outcome
+    context: int
+    seconds: float
+
+
+def run(name: str, part: Part, options: Options) -> Run:
+    """Fit a part by the defaults and forecast its windows."""
+    config = choose_for(
+        part.panel,
+        horizon=part.horizon,
+        quantiles=LEVELS,
+        known_future=part.known_future,
+        static=part.static,
+        network=options.network,
+        training=options.training,
+    )
+    began = time.perf_counter()
+    fitted = fit(part.panel, config, on_progress=teller(name))
+    seconds = time.perf_counter() - began
+    return Run(outcome(part, forecast(name, fitted, part)), config.network.context_length, seconds)
+
+
+def forecast(name: str, fitted: Fitted, part: Part) -> NDArray[np.float64]:
+    """Return quantiles (S, W, H, Q) of all windows; a series without history is forecast as 0."""
+    count, per_series = part.origins.shape
+    quantiles = np.zeros((count, per_series, part.horizon, len(LEVELS)))
+    # origin by origin, so that windows that cover the same time stand together
+    windows, rows = (index.ravel() for index in np.indices((per_series, count)))
+    seen = part.origins[rows, windows] >= 0
+    rows, windows = rows[seen], windows[seen]
+    for at in range(0, len(rows), AT_ONCE):
+        row, window = rows[at : at + AT_ONCE], windows[at : at + AT_ONCE]
+        chosen = [part.series[k] for k in row.tolist()]
+        quantiles[row, window] = fitted.quantiles(chosen, part.origins[row, window])
+        say(f"{name}: forecast {min(at + AT_ONCE, len(rows))} of {len(rows)} windows")
+    return quantiles
+
+
+def score(name: str, row: Row, parts: list[Part], options: Options) -> dict[str, Any]:
+    """Return everything that the table and the JSON say of a row."""
+    runs = [run(name, part, options) for part in parts]
+    ours, measure = [one.outcome for one in runs], MEASURES[row.measure]
+    found: dict[str, Any] = {
+        "row": name,
+        "measure": row.measure,
+        "value": measure(ours),
+        "must": row.must,
+        "aim": row.aim,
+        "season_naive": season_naive(row, ours),
+        "coverage_80": coverage(ours),
+        "seconds": sum(one.seconds for one in runs),
+        "also": {name: MEASURES[name](ours) for name in row.also},
+        "context": [one.context for one in runs],
+        "holdout": options.holdout,
+        "peer": against_lstm(name, row, runs, options.peer_python) if options.peers else None,
+        "auto_ets": against_ets(name, row, ours, options.peer_python) if options.peers and row.ets else None,
+    }
+    return found
+
+
+def season_naive(row: Row, ours: list[Outcome]) -> float:
+    """Return the better of season-naive's scores over the data set's seasons."""
+    scores = []
+    for which in range(len(ours[0].part.seasons)):
+        naive = [naive_outcome(one.part, one.part.seasons[which]) for one in ours]
+        scores.append(MEASURES[row.measure](naive))
+    return min(scores)
+
+
+def against_lstm(name: str, row: Row, runs: list[Run], python: Path) -> dict[str, Any]:
+    """Judge neuralforecast's LSTM, trained for as long as ours, and ours on the same windows."""
+    same = peer.sampled([one.outcome for one in runs], row.peer_series)
+    theirs, answers = [], []
+    for one, taken in zip(runs, same, strict=True):
+        say(f"{name}: neuralforecast's LSTM trains for {one.seconds:.0f} s")
+        result, answer = peer.lstm(python, taken.part, one.context, one.seconds, row.measure == "wql")
+        theirs.append(result)
+        answers.append(answer)
+    return {**_beside(row, theirs, same), "trainings": answers}
+
+
+def against_ets(name: str, row: Row, ours: list[Outcome], python: Path) -> dict[str, Any]:
+    """Judge AutoETS and ours on the same seeded series of a data set of one part."""
+    say(f"{name}: AutoETS forecasts {ETS_SERIES} series")
+    same = peer.sampled(ours, ETS_SERIES)
+    result, answer = peer.ets(python, same[0].part)
+    return {**_beside(row, [result], same), **answer}
+
+
+def _beside(row: Row, theirs: list[Outcome], ours: list[Outcome]) -> dict[str, Any]:
+    measure = MEASURES[row.measure]
+    series = sum(len(one.part.series) for one in ours)
+    windows = sum(one.part.origins.size for one in ours)
+    scores = {"value": measure(theirs), "ours": measure(ours), "season_naive": season_naive(row, ours)}
+    return {**scores, "series": series, "windows": windows}
+
+
+def teller(name: str) -> Callable[[Progress], None]:
+    """Return a listener that shows where a training stands."""
+
+    def tell(progress: Progress) -> None:
+        loss = progress.val_loss if progress.val_loss is not None else progress.train_loss
+        say(f"{name}: {progress.phase} {progress.fraction:4.0%}" + (f", loss {loss:.4f}" if loss is not None else ""))
+
+    return tell
+
+
+def say(text: str) -> None:
+    """Show where the benchmark stands, on one line of a terminal."""
+    end = "" if sys.stderr.isatty() else "\n"
+    print(f"\r\x1b[K{text}" if not end else text, end=end, file=sys.stderr, flush=True)

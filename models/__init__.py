@@ -2,11 +2,11 @@
 
 Five lines are enough, with `y` a float64 array of hourly values::
 
-    from models.defaults import choose
+    from models.defaults import choose_for
     from models.fit import fit
     from models.windows import Panel
     panel = Panel.from_arrays({"sales": y}, freq="h", start="2024-01-01")
-    fitted = fit(panel, choose("h", horizon=24, quantiles=(0.1, 0.5, 0.9), lengths=[len(y)]))
+    fitted = fit(panel, choose_for(panel, horizon=24))
 
 `fitted.predict(panel)` then forecasts. Nothing is imported here, because whoever only serves must not load torch.
 """

@@ -12,6 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+MANY_STEPS = 24
+LEVELS_OF_LONG_SEASONS = frozenset({"last", "ses_0.1", "ses_0.6", "theta_0.2"})
+"""What is kept beside a season of many steps, where trends within a context are weak and maps are large"""
+
 Floats = NDArray[np.float64]
 Basis = Callable[[Floats, int], Floats]
 
@@ -39,11 +43,7 @@ class Smoothed:
 
     def forecast(self, x: Floats, horizon: int, season: int) -> Floats:
         """Run over a context and forecast: (..., T) -> (..., H)."""
-        first = x[..., : min(season, x.shape[-1])].mean(-1)
-        level, trend = first, np.zeros_like(first)
-        seasonal = [
-            x[..., k] - first if season > 1 and k < x.shape[-1] else np.zeros_like(first) for k in range(season)
-        ]
+        level, trend, seasonal = self._first_states(x, season)
         for t in range(x.shape[-1]):
             error = x[..., t] - level - self.damping * trend - seasonal[t % season]
             level = level + self.damping * trend + self.alpha * error
@@ -51,10 +51,27 @@ class Smoothed:
             seasonal[t % season] = seasonal[t % season] + (self.gamma * error if season > 1 else 0.0)
         steps = np.arange(1, horizon + 1)
         growth = np.cumsum(self.damping**steps)
-        line = level[..., None] + trend[..., None] * growth + self.drift * _trend(x) * steps
+        # smoothing lags behind a trend by so many steps more (Hyndman and Billah 2003)
+        lag = (1 - (1 - self.alpha) ** x.shape[-1]) / self.alpha - 1
+        line = level[..., None] + trend[..., None] * growth + self.drift * _trend(x) * (steps + lag)
         repeated = np.stack([seasonal[(x.shape[-1] + h) % season] for h in range(horizon)], axis=-1)
         ahead: Floats = line + repeated
         return ahead
+
+    def _first_states(self, x: Floats, season: int) -> tuple[Floats, Floats, list[Floats]]:
+        """Return level, trend and season before the first step: the context's own line and mean season.
+
+        Where rates are small, as they often are, the first states are what is forecast; AutoETS optimises them.
+        """
+        length = x.shape[-1]
+        flat = np.zeros(x.shape[:-1])
+        slope = _trend(x)[..., 0] if self.damping and length >= 2 * season else flat
+        line = x.mean(-1, keepdims=True) + slope[..., None] * (np.arange(length) - (length - 1) / 2)
+        if season == 1 or length < season:
+            return (line[..., 0] - slope if self.damping else x[..., 0]), slope, [flat] * season
+        blocks = (x - line)[..., : length // season * season].reshape(*x.shape[:-1], -1, season)
+        profile = blocks.mean(-2) - blocks.mean((-2, -1))[..., None]
+        return line[..., 0] - slope, slope, [profile[..., k] for k in range(season)]
 
 
 def basis_forecasts(context_length: int, horizon: int, seasons: tuple[int, ...]) -> tuple[tuple[str, ...], Floats]:
@@ -90,6 +107,8 @@ def _seasonal(context: int, seasons: tuple[int, ...]) -> dict[str, Basis]:
         "seasons": lambda x, h: mean_of_seasons(x, h, m, 0.7),
     }
     for name, rest in _level_and_trend(m).items():
+        if m >= MANY_STEPS and name not in LEVELS_OF_LONG_SEASONS:
+            continue
         chosen[f"profile_{name}"] = lambda x, h, r=rest: on_profile(x, h, m, r)  # type: ignore[misc]
     chosen["profile_ses_0.02"] = lambda x, h: on_profile(x, h, m, lambda r, n: np.repeat(ses(r, 0.02), n, axis=-1))
     if context >= 2 * m:
@@ -105,8 +124,7 @@ def _seasonal(context: int, seasons: tuple[int, ...]) -> dict[str, Basis]:
 
 def theta(x: Floats, horizon: int, alpha: float) -> Floats:
     """Theta (Assimakopoulos and Nikolopoulos 2000): simple exponential smoothing and half of the linear trend."""
-    ahead: Floats = ses(x, alpha) + 0.5 * _trend(x) * np.arange(1, horizon + 1)
-    return ahead
+    return Smoothed(alpha, drift=0.5).forecast(x, horizon, 1)
 
 
 def season_naive(x: Floats, horizon: int, season: int) -> Floats:
@@ -172,6 +190,8 @@ def _profile(x: Floats, season: int, decay: float) -> Floats:
 def _slope(x: Floats, span: int) -> Floats:
     """Mean change a step over the last `span` steps: (..., 1)."""
     steps = min(span, x.shape[-1] - 1)
+    if steps < 1:
+        return np.zeros_like(x[..., -1:])
     slope: Floats = (x[..., -1:] - x[..., -1 - steps : x.shape[-1] - steps]) / steps
     return slope
 

@@ -11,13 +11,16 @@ from torch import Tensor, nn
 
 from models.basis import basis_forecasts, detrended_profile
 from models.config import Config, NetworkConfig
+from models.inputs import dampened
 
 FIRST_RATES = (0.1, 0.5, 0.02, 0.9, 0.3, 0.05, 0.7, 0.2)
 """Smoothing rates that training starts from"""
 WIDEST_LINEAR = 1200
-"""Most inputs of the linear forecast; covariates before the origin are left out first"""
+"""Most inputs of the linear forecast beside a long context; covariates before the origin are left out first"""
 MOST_RECENT = 3
 """windows at the end of the context on which the fixed candidates are tried"""
+LONG_CONTEXT = 512
+"""contexts longer than this are tried on one window: the maps are large, and the window is long enough"""
 LEAST_ERROR = 0.02
 
 
@@ -43,7 +46,8 @@ class Candidates(nn.Module):
         """z (B, T), state (B, hidden), calendar (B, H, C), known (B, T + H, 3 * numeric) -> (B, H, K)."""
         found = [(z @ self.basis).reshape(-1, self.horizon, self.fixed)]
         if self.statistical.shape[1]:
-            found.append((z @ self.statistical).reshape(len(z), self.horizon, -1))
+            pooled = self.statistical.shape[1] // self.horizon
+            found.append((z @ self.statistical).reshape(-1, self.horizon, pooled))
         if self.smoothing is not None:
             found.append(self.smoothing(z, state))
         if self.linear is not None:
@@ -63,11 +67,13 @@ class Recent(nn.Module):
         super().__init__()
         length = own.context_length
         self.steps = max(1, min(config.horizon, length // 4))
-        self.windows = max(1, min(MOST_RECENT, length // 2 // self.steps))
+        most = MOST_RECENT if length <= LONG_CONTEXT else 1
+        self.windows = max(1, min(most, length // 2 // self.steps))
         self.length = length - self.windows * self.steps
         seasons = tuple(m for m in own.seasons if m <= self.length)
         found, maps = basis_forecasts(self.length, self.steps, seasons)
         here = [found.index(name) if name in found else -1 for name in names]
+        self.count = len(names)
         self.known: Tensor
         self.maps: Tensor
         self.register_buffer("known", torch.tensor([float(k >= 0) for k in here]), persistent=False)
@@ -80,7 +86,7 @@ class Recent(nn.Module):
         after = [slice(s + self.length, s + self.length + self.steps) for s in starts]
         target = torch.stack([z[:, a] for a in after], dim=1)[..., None]  # (B, R, steps, 1)
         seen = torch.stack([observed[:, a] for a in after], dim=1)[..., None]
-        forecasts = (contexts @ self.maps).reshape(*target.shape[:3], -1)
+        forecasts = (contexts @ self.maps).reshape(-1, self.windows, self.steps, self.count)
         error = ((forecasts - target).abs() * seen).sum((1, 2)) / seen.sum((1, 2)).clip(1.0)  # (B, K)
         size = torch.log(error + LEAST_ERROR)
         known = size * self.known
@@ -132,12 +138,13 @@ class Smoothing(nn.Module):
 
 
 class LinearForecast(nn.Module):
-    """A forecast that is linear in context, calendar and known-future covariates; models.ridge fits it."""
+    """A forecast that is linear in context (dampened), calendar and known-future covariates; models.prepare fits it."""
 
     def __init__(self, config: Config, own: NetworkConfig, calendar: int) -> None:
         super().__init__()
         numeric = [n for n in config.covariates.temporal if n not in config.covariates.levels]
-        future = [i for i, n in enumerate(numeric) if n in config.covariates.known_future]
+        most = max(0, (WIDEST_LINEAR - own.context_length) // config.horizon)
+        future = [i for i, n in enumerate(numeric) if n in config.covariates.known_future][:most]
         # of models.inputs.CovariateFeatures.numbers: the z-scores in the window
         self.columns = [len(numeric) + i for i in future]
         room = WIDEST_LINEAR - own.context_length - config.horizon * len(future)
@@ -150,7 +157,7 @@ class LinearForecast(nn.Module):
 
     def inputs(self, z: Tensor, calendar: Tensor, known: Tensor | None) -> Tensor:
         """z (B, T), calendar (B, H, C), known (B, T + H, 3 * numeric) -> (B, P)."""
-        parts = [z, calendar[:, 0], torch.ones_like(z[:, :1])]
+        parts = [dampened(z), calendar[:, 0], torch.ones_like(z[:, :1])]  # spikes would outweigh all else
         if known is not None and self.columns:
             parts.append(known[:, self.first :, self.columns].flatten(1))
         return torch.cat(parts, dim=-1)

@@ -46,6 +46,8 @@ class NetworkConfig:
     """how a context is brought to unit scale (models.scalers)"""
     mask: bool = True
     """feed the observed mask beside the values"""
+    dampen: bool = True
+    """feed the inverse hyperbolic sine of the values, so that a spike does not drown the rest"""
     season_lengths: tuple[int, ...] = ()
     """season lengths in steps, shortest first; those within the context shape the basis and the filling"""
     calendar: tuple[int, ...] = ()

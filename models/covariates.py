@@ -82,8 +82,11 @@ def encode_static(one: Series, config: CovariateConfig) -> NDArray[np.float64]:
 def _numbers(values: NDArray[Any], levels: tuple[str, ...] | None) -> NDArray[np.float64]:
     if levels is None:
         try:
-            return values.astype(np.float64)
+            found = values.astype(np.float64)
         except ValueError as e:
             raise ConfigError("covariates", f"text where the model was trained on numbers ({e})") from e
+        if np.isinf(found).any():
+            raise ConfigError("covariates", "hold an infinite value; correct or remove it")
+        return found
     codes: Mapping[str, int] = {level: code for code, level in enumerate(levels)}
     return np.array([np.nan if v is None else codes.get(str(v), len(levels)) for v in values.tolist()], np.float64)

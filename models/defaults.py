@@ -1,8 +1,8 @@
 """Defaults: every field of a Config from frequency and amount of data, never from a data set's name."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from math import ceil, gcd
+from dataclasses import dataclass, replace
+from math import ceil, gcd, log2
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,12 @@ from models.spans import shortest_context
 
 DEFAULT_QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 MANY_SERIES = 30
+SHORT_HISTORY = 200
+LINEAR_FROM = 2_000
+ENSEMBLE_FROM = 20_000
+LONG_CONTEXT = 400
+LONGEST_ETS_SEASON = 24
+STEPS_A_BATCH = 16_384
 LONGEST_SEGMENT = 96
 LONGEST_DEFAULT_CONTEXT = 1440
 
@@ -28,6 +34,7 @@ ARTICLES_NETWORK: dict[str, object] = {
     "decoder": "last_step",
     "basis": False,
     "mask": False,
+    "dampen": False,
     "calendar": [],
 }
 """The articles' network as overrides: `nn.LSTM(1, hidden, layers)` on values, linear on its last step."""
@@ -81,18 +88,16 @@ def choose(
     require(horizon >= 1, "horizon", "must be a whole number from 1 on")
     given_network = checked(NetworkConfig, network, "network")
     given_training = checked(TrainingConfig, training, "training")
-    typical = int(np.quantile(lengths, 0.75)) if len(lengths) else 0
+    data = _Amount.of(lengths, horizon)
     seasons = given_network.get("season_lengths", season_lengths(parsed))
     require_seasons(seasons)
-    # many series differ from each other, so that each may be read almost whole; windows of a few must differ
-    room = typical - horizon if len(lengths) >= MANY_SERIES else (typical - 2 * horizon) // 3
-    shape = _shape(typical, room, horizon, seasons, given_network)
-    amount = sum(lengths)
+    shape = _shape(data, horizon, seasons, given_network)
     chosen_network: dict[str, Any] = {
-        "hidden": 32 if amount < 2_000 else 64 if amount < 50_000 else 128,
-        "scaler": "standard" if seasons else "recent",
+        "hidden": 32 if data.total < 2_000 else 64 if data.total < 50_000 else 128,
+        "scaler": "recent" if data.short or not seasons else "standard",
         "season_lengths": seasons,
         "calendar": active_calendar_fields(parsed, country),
+        **(_gated(data, seasons, shape["context_length"]) if given_network.get("basis", True) else {}),
         **given_network,
         **shape,
     }
@@ -101,7 +106,7 @@ def choose(
         horizon=horizon,
         quantiles=_levels(quantiles),
         network=NetworkConfig(**chosen_network),
-        training=TrainingConfig(**_training(amount, horizon, lengths, given_training)),
+        training=TrainingConfig(**_training(data, seasons, shape["context_length"], given_training)),
         country=country,
     )
 
@@ -122,20 +127,56 @@ def _levels(quantiles: Sequence[float]) -> tuple[float, ...]:
     return tuple(sorted({*levels, 0.5}))
 
 
-def _shape(typical: int, room: int, horizon: int, seasons: Sequence[int], given: Mapping[str, Any]) -> dict[str, int]:
+@dataclass(frozen=True)
+class _Amount:
+    """How much there is to learn from."""
+
+    total: int
+    """steps of all series"""
+    typical: int
+    """length of a long series: the third quartile"""
+    many: bool
+    """series differ from each other, so that each may be read almost whole; windows of a few must differ"""
+    short: bool
+    """many series of short histories: level and trend tell more than details"""
+    alone: bool
+    """no series is long enough for a selection span"""
+
+    @staticmethod
+    def of(lengths: Sequence[int], horizon: int) -> "_Amount":
+        typical = int(np.quantile(lengths, 0.75)) if len(lengths) else 0
+        many = len(lengths) >= MANY_SERIES
+        alone = not any(length >= shortest_context(horizon, length) + 2 * horizon for length in lengths)
+        return _Amount(sum(lengths), typical, many, many and typical < SHORT_HISTORY, alone)
+
+
+def _gated(data: _Amount, seasons: Sequence[int], context: int) -> dict[str, Any]:
+    """Choose the candidates and the number of members, by what the data can pay for."""
+    members = 1 if data.total < ENSEMBLE_FROM else 3 if context <= LONG_CONTEXT else 2
+    modest = not seasons or seasons[0] <= LONGEST_ETS_SEASON
+    return {
+        "linear": data.total >= LINEAR_FROM and not (data.short and seasons),
+        "smoothing": 2,
+        "statistical": 2 if data.many and modest else 0,
+        "lookbacks": (context,) * members if members > 1 else (),
+    }
+
+
+def _shape(data: _Amount, horizon: int, seasons: Sequence[int], given: Mapping[str, Any]) -> dict[str, int]:
     """Choose context length and segment together, because the one must be a multiple of the other."""
     if "context_length" in given:
         context = given["context_length"]
-        segment = given.get("segment", _divisor(gcd(context, seasons[0] if seasons else 1), context))
+        segment = given.get("segment", _divisor(gcd(context, seasons[0] if seasons else context), context))
         return {"context_length": context, "segment": segment}
     # a season that the history or the default context cannot hold shapes nothing
-    usable = [m for m in seasons if m <= min(typical, LONGEST_DEFAULT_CONTEXT)]
+    usable = [m for m in seasons if m <= min(data.typical, LONGEST_DEFAULT_CONTEXT)]
     wanted = min(_wanted_context(horizon, usable), LONGEST_DEFAULT_CONTEXT)
-    room = min(wanted, max(room, 4))
+    free = data.typical - horizon if data.many else (data.typical - 2 * horizon) // 3
+    room = min(wanted, max(free, 4))
     season = next((m for m in reversed(usable) if 2 * m <= room), usable[0] if usable else 1)
     least = min(2, LONGEST_DEFAULT_CONTEXT // season) if usable else 4
     context = max(room // season, least) * season
-    segment = given.get("segment", _divisor(seasons[0] if seasons else 1, context))
+    segment = given.get("segment", _divisor(seasons[0] if seasons else context, context))
     return {
         "context_length": ceil(context / segment) * segment if segment >= 1 else context,
         "segment": segment,
@@ -146,7 +187,8 @@ def _wanted_context(horizon: int, seasons: Sequence[int]) -> int:
     if not seasons:
         return max(12, min(3 * horizon, 96))
     short, long = seasons[0], seasons[-1]
-    return max(2 * long, (8 if short < 12 else 4) * short, 2 * ceil(horizon / short) * short)
+    ahead = (7 if short >= 24 else 2) * ceil(horizon / short) * short
+    return max(2 * long, (8 if short < 12 else 4) * short, ahead)
 
 
 def _divisor(season: int, context: int) -> int:
@@ -155,16 +197,17 @@ def _divisor(season: int, context: int) -> int:
     return max(d for d in range(1, highest + 1) if season % d == 0 and context % d == 0)
 
 
-def _training(amount: int, horizon: int, lengths: Sequence[int], given: Mapping[str, Any]) -> dict[str, Any]:
+def _training(data: _Amount, seasons: Sequence[int], context: int, given: Mapping[str, Any]) -> dict[str, Any]:
     """Choose the number of steps from the amount of data; epochs set by hand are run to their end."""
-    batch = given.get("batch_size", 64 if amount < 50_000 else 128)
-    alone = not any(length >= shortest_context(horizon, length) + 2 * horizon for length in lengths)
-    steps = 12 if amount < 2_000 else 25 if amount < 10_000 else 40
+    paid = data.total >= ENSEMBLE_FROM and context <= LONG_CONTEXT
+    least = 64 if data.total < 50_000 else 128
+    wide = 2 ** round(log2(STEPS_A_BATCH / context))
     chosen = {
-        "epochs": 5 if alone else 20,
-        "steps_per_epoch": steps,
-        "batch_size": batch,
+        "epochs": 5 if data.alone else 30 if paid else 20,
+        "steps_per_epoch": 12 if data.total < 2_000 else 25 if data.total < 10_000 else 40,
+        "batch_size": 64 if data.total < 10_000 else min(512, max(least, wide)),
         "patience": None if "epochs" in given else 7,
-        "learning_rate": 3e-3,
+        "learning_rate": 1e-3 if data.short and data.total < 50_000 else 3e-3,
+        "weighting": "relative" if data.short and seasons else "context",
     }
     return {**chosen, **given}

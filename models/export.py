@@ -126,7 +126,9 @@ def _expected(network: Network, batch: Batch) -> tuple[NDArray[np.float64], NDAr
     with torch.inference_mode():
         first = network.ensemble[0]
         context = first.normalise(torch.from_numpy(batch["y"][:, -first.own.context_length :]))
-    return runner_of(network)(batch), context.scale[:, 0].numpy()
+    scale = context.scale[:, 0].numpy()
+    largest = np.abs(np.nan_to_num(batch["y"])).max(-1)  # unscaled, float32 is exact to a share of the size alone
+    return runner_of(network)(batch), np.maximum(scale, largest) if first.own.scaler == "none" else scale
 
 
 def inputs_of(batch: Batch, config: Config) -> dict[str, NDArray[Any]]:

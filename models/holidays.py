@@ -13,8 +13,8 @@ NONE, HOLIDAY, DAY_BEFORE, DAY_AFTER = range(4)
 def is_country(country: str) -> bool:
     """Say whether the country, such as `DE`, or its subdivision, such as `US-NY`, has known holidays."""
     known = holidays.list_supported_countries()
-    code, _, subdivision = country.partition("-")
-    return code in known and (not subdivision or subdivision in known[code])
+    code, dash, subdivision = country.partition("-")
+    return code in known and (not dash or subdivision in known[code])
 
 
 def holiday_codes(days: NDArray[np.datetime64], country: str) -> NDArray[np.int64]:

@@ -39,6 +39,11 @@ class Context(NamedTuple):
     """(B, 1) float64"""
 
 
+def dampened(z: Tensor) -> Tensor:
+    """Return the inverse hyperbolic sine, in operations that every runtime has."""
+    return z.sign() * torch.log(z.abs() + torch.sqrt(z * z + 1.0))
+
+
 class Normalise(nn.Module):
     """Scales a context and fills its gaps.
 
@@ -137,7 +142,9 @@ class CovariateFeatures(nn.Module):
         seen = ~torch.isnan(x)
         observed = seen.double()
         spread = self.scale[self.numeric]
-        z = torch.where(seen, (x - self.loc[self.numeric]) / spread, torch.zeros_like(x)).clip(-LARGEST_RAW, LARGEST_RAW)
+        z = torch.where(seen, (x - self.loc[self.numeric]) / spread, torch.zeros_like(x)).clip(
+            -LARGEST_RAW, LARGEST_RAW
+        )
         count = observed.sum(-2, keepdim=True).clip(1.0)
         mean = z.sum(-2, keepdim=True) / count
         deviation = (z - mean) * observed

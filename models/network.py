@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from models.config import Config, NetworkConfig
 from models.head import Head
-from models.inputs import CalendarFeatures, Context, CovariateFeatures, Normalise
+from models.inputs import CalendarFeatures, Context, CovariateFeatures, Normalise, dampened
 
 STEP_FEATURES = 16
 CELLS: dict[str, type[nn.LSTM] | type[nn.GRU]] = {"lstm": nn.LSTM, "gru": nn.GRU}
@@ -107,20 +107,20 @@ class Member(nn.Module):
         own = self.own
         skipped = y.shape[1] - own.context_length
         context = self.normalise(y[:, skipped:])
-        moments = self.calendar(calendar[:, skipped:])  # (B, T + H, C)
-        past, ahead = moments.tensor_split([own.context_length], dim=1)
-        beside = [past[:, :: own.segment]]
+        past, ahead = calendar[:, skipped:].tensor_split([own.context_length], dim=1)
+        moments = self.calendar(ahead)  # (B, H, C)
+        beside = [self.calendar(past[:, :: own.segment])]  # (B, N, C)
         known = features = fixed = None
         if covariates is not None:
             known = self.covariates.numbers(covariates[:, skipped:])
             seen, features = self.covariates(covariates[:, skipped:]).tensor_split([own.context_length], dim=1)
-            beside.append(seen.reshape(-1, past.shape[1] // own.segment, own.segment * seen.shape[-1]))  # (B, N, S * F)
+            beside.append(seen.reshape(-1, beside[0].shape[1], own.segment * seen.shape[-1]))  # (B, N, S * F)
         if static is not None:
             fixed = self.static(static[:, None])[:, 0]  # (B, F)
             beside.append(_expanded(fixed, own.context_length // own.segment))
         states, state = self.encoder(context, beside)
-        parts = self.decoder(states, state, Ahead(ahead, features, fixed))  # (B, H, width)
-        return context, self.head(parts, context, states[:, -1], ahead, known)
+        parts = self.decoder(states, state, Ahead(moments, features, fixed))  # (B, H, width)
+        return context, self.head(parts, context, states[:, -1], moments, known)
 
 
 class Encoder(nn.Module):
@@ -128,14 +128,15 @@ class Encoder(nn.Module):
 
     def __init__(self, own: NetworkConfig, beside: int) -> None:
         super().__init__()
-        self.segment, self.mask = own.segment, own.mask
+        self.segment, self.mask, self.dampen = own.segment, own.mask, own.dampen
         self.steps = own.context_length // own.segment
         width = own.segment * (2 if own.mask else 1) + beside
         dropout = own.dropout if own.layers > 1 else 0.0
         self.cell = CELLS[own.cell](width, own.hidden, own.layers, batch_first=True, dropout=dropout)
 
     def forward(self, context: Context, beside: list[Tensor]) -> tuple[Tensor, State]:
-        parts = [context.z, context.observed] if self.mask else [context.z]
+        values = dampened(context.z) if self.dampen else context.z
+        parts = [values, context.observed] if self.mask else [values]
         segments = [part.reshape(-1, self.steps, self.segment) for part in parts]  # each (B, N, S)
         states, state = self.cell(torch.cat([*segments, *beside], dim=-1))
         return states, state

@@ -3,7 +3,7 @@
 Everything here sees the pool's windows alone, none of which reaches past the span that is trained on.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -24,7 +24,7 @@ FIRST_PENALTY = 1e-2
 """Penalty where there is no selection span"""
 RIDGE_WINDOWS = 16_384
 AT_ONCE = 1024
-LARGEST = 8.0
+LARGEST = 5.0
 """Targets of the regression are clipped to this many scales: squares give jumps too much say"""
 
 
@@ -46,17 +46,23 @@ def prepare(
     config = network.config
     if not (config.network.linear or config.network.statistical):
         return []
-    generator = torch.Generator().manual_seed(config.training.seed)
-    drawn = [pool.draw(AT_ONCE, generator) for _ in range(RIDGE_WINDOWS // AT_ONCE)]
     if config.network.statistical:
         season = config.network.seasons[0] if config.network.seasons else 1
         models = pooled_models(series, ends, season, config.training.seed)
         for member in network.ensemble:
-            set_models(member, models, *_scaled(member, drawn[0]))
+            set_models(member, models, *_scaled(member, next(_drawn(pool, config))))
     if not config.network.linear:
         return []
     given: Sequence[float | None] = penalties or [None] * len(network.ensemble)
-    return [_fit_linear(m, config, drawn, selection, p) for m, p in zip(network.ensemble, given, strict=True)]
+    pairs = zip(network.ensemble, given, strict=True)
+    return [_fit_linear(member, config, _drawn(pool, config), selection, penalty) for member, penalty in pairs]
+
+
+def _drawn(pool: WindowPool, config: Config) -> Iterator[TensorBatch]:
+    """Draw the regression's windows, the same for every member, one batch after another: all at once are gigabytes."""
+    generator = torch.Generator().manual_seed(config.training.seed)
+    for _ in range(RIDGE_WINDOWS // AT_ONCE):
+        yield pool.draw(AT_ONCE, generator)
 
 
 def learn_scales(network: Network, series: Sequence[Series], ends: Sequence[int]) -> None:
@@ -90,7 +96,7 @@ def _moments(
 def _fit_linear(
     member: Member,
     config: Config,
-    drawn: Sequence[TensorBatch],
+    drawn: Iterable[TensorBatch],
     selection: TensorBatch | None,
     penalty: float | None,
 ) -> float:

@@ -79,8 +79,7 @@ def assemble(series: Sequence[Series], origins: Ints, config: Config) -> Batch:
     covariates = np.empty((len(series), context + horizon, len(config.covariates.temporal)))
     static = np.empty((len(series), len(config.covariates.static)))
     for row, (one, origin) in enumerate(zip(series, origins.tolist(), strict=True)):
-        seen = one.y[max(0, origin + 1 - context) : origin + 1]
-        y[row, context - len(seen) :] = seen
+        y[row] = stretch(one.y, origin + 1 - context, origin + 1)
         if config.covariates.temporal:
             span = (origin + 1 - context, origin + 1 + horizon)
             covariates[row] = encode(one, config.covariates, *span, seen=origin + 1)
@@ -111,9 +110,17 @@ def _calendar(series: Sequence[Series], origins: Ints, config: Config) -> Ints:
 
 
 def actuals(series: Sequence[Series], origins: Ints, horizon: int) -> Floats:
-    """Return what came after each origin: (B, H), NaN where missing or past the end of the series."""
-    y = np.full((len(series), horizon), np.nan)
+    """Return what came after each origin: (B, H), NaN where missing or outside of the series."""
+    y = np.empty((len(series), horizon))
     for row, (one, origin) in enumerate(zip(series, origins.tolist(), strict=True)):
-        seen = one.y[origin + 1 : origin + 1 + horizon]
-        y[row, : len(seen)] = seen
+        y[row] = stretch(one.y, origin + 1, origin + 1 + horizon)
     return y
+
+
+def stretch(y: Floats, first: int, last: int) -> Floats:
+    """Return the positions first..last-1 of `y`, NaN outside of it."""
+    found = np.full(last - first, np.nan)
+    begin, end = max(0, first), min(len(y), last)
+    if end > begin:
+        found[begin - first : end - first] = y[begin:end]
+    return found

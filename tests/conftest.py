@@ -21,7 +21,7 @@ from app.jobs import queue
 from app.main import create_app
 from app.storage import migrate
 from app.storage.engine import Database
-from tests.trained import Trained, train
+from tests.trained import Trained, train, train_beside
 
 DATABASES = ("sqlite", "postgresql")
 
@@ -119,6 +119,12 @@ def client(settings: Settings) -> Iterator[TestClient]:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """A small version, trained and exported once."""
     return train(tmp_path_factory.mktemp("version"))
+
+
+@pytest.fixture(scope="session")
+def trained_beside(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """A small version with covariates, trained and exported once."""
+    return train_beside(tmp_path_factory.mktemp("version_beside"))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

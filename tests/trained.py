@@ -1,4 +1,4 @@
-"""A small trained version, made once a session, and put into any test's database and store."""
+"""Small trained versions, made once a session, and put into any test's database and store."""
 
 import hashlib
 from dataclasses import dataclass
@@ -11,10 +11,11 @@ from app.config import Settings
 from app.storage import jobs, keys, models
 from app.storage.artifacts import ArtifactStore
 from app.storage.engine import Database
-from models.defaults import choose
+from models.calendar import Grid, parse_frequency
+from models.defaults import choose, choose_for
 from models.export import export
 from models.fit import Fitted, fit
-from models.windows import Panel
+from models.windows import Panel, Series
 
 HORIZON = 12
 LEVELS = (0.1, 0.5, 0.9)
@@ -43,6 +44,53 @@ def train(folder: Path) -> Trained:
     """Fit and export a small version."""
     panel = Panel.from_arrays({"a": values()}, freq="h", start="2024-01-01")
     config = choose("h", HORIZON, LEVELS, [400], {"hidden": 16}, {"epochs": 2, "steps_per_epoch": 20})
+    fitted = fit(panel, config)
+    export(fitted, folder)
+    return Trained(folder, fitted, panel)
+
+
+def beside(n: int, seed: int = 0) -> dict[str, list[Any]]:
+    """Return n hours of covariates, the same whatever comes after: `temp` and the text `day` move the target."""
+    temp, day, flow = (np.random.default_rng([seed, k]) for k in range(3))
+    t = np.arange(n)
+    return {
+        "temp": np.round(10 + 4 * np.sin(2 * np.pi * t / 100) + temp.normal(0, 2, n), 3).tolist(),
+        "day": np.where(day.random(n // 24 + 1) < 0.3, "free", "work")[t // 24].tolist(),
+        "flow": np.round(flow.normal(5, 1, n), 3).tolist(),
+    }
+
+
+def moved(n: int, seed: int = 0) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return n hourly values that `beside` moves."""
+    columns = beside(n, seed)
+    return values(n, seed) + 2 * np.array(columns["temp"]) - 5 * (np.array(columns["day"]) == "free")
+
+
+STATIC: dict[str, dict[str, float | str]] = {"a": {"size": 3.0, "kind": "dock"}, "b": {"size": 7.0, "kind": "hall"}}
+
+
+def train_beside(folder: Path) -> Trained:
+    """Fit and export a small version that reads covariates of every role and kind, holidays and bounds."""
+    frequency = parse_frequency("h")
+    grid = Grid(frequency, "UTC", 1_704_067_200_000_000)  # 2024-01-01
+    series = []
+    for seed, (name, static) in enumerate(STATIC.items()):
+        columns = beside(400 + HORIZON, seed)
+        found = {k: np.array(v, object if k == "day" else np.float64) for k, v in columns.items()}
+        series.append(Series(name, moved(400, seed), grid, covariates=found, static=static))
+    panel = Panel(frequency, tuple(series))
+    config = choose_for(
+        panel,
+        HORIZON,
+        LEVELS,
+        known_future=("temp", "day"),
+        past=("flow",),
+        static=("size", "kind"),
+        country="DE",
+        bounds=(-10.0, 80.0),
+        network={"hidden": 16, "linear": True},
+        training={"epochs": 2, "steps_per_epoch": 20},
+    )
     fitted = fit(panel, config)
     export(fitted, folder)
     return Trained(folder, fitted, panel)

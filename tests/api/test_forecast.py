@@ -10,18 +10,8 @@ from fastapi.testclient import TestClient
 from app.config import Settings
 from app.main import create_app
 from app.storage.engine import Database
+from tests.api.stored import hours, store
 from tests.trained import HORIZON, Trained, publish, values
-
-
-def hours(first: int, last: int) -> list[str]:
-    start = np.datetime64("2024-01-01T00:00:00")
-    return [f"{t}+00:00" for t in np.datetime_as_string(start + np.arange(first, last).astype("m8[h]"), unit="s")]
-
-
-def store(client: TestClient, series_id: str, y: Any, timezone: str = "UTC") -> None:
-    client.post("/series", json={"id": series_id, "freq": "h", "timezone": timezone})
-    body = {"ds": hours(0, len(y)), "y": [None if np.isnan(v) else float(v) for v in y]}
-    assert client.post(f"/series/{series_id}/observations", json=body).status_code == 200
 
 
 @pytest.fixture

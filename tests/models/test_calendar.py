@@ -12,6 +12,7 @@ from models.calendar import (
     parse_frequency,
     season_lengths,
 )
+from models.holidays import DAY_BEFORE, HOLIDAY
 from models.timestamps import (
     TimestampError,
     TimezoneError,
@@ -137,8 +138,11 @@ def test_season_lengths() -> None:
 
 def test_calendar_features_are_local() -> None:
     stamps = parse_stamps(["2024-12-31T23:30:00+00:00"], "UTC")
-    assert calendar_features(stamps, "UTC").tolist() == [[84_600, 1, 30, 365]]
-    assert calendar_features(stamps, "Europe/Berlin").tolist() == [[1_800, 2, 0, 0]]
+    assert calendar_features(stamps, "UTC").tolist() == [[84_600, 1, 30, 365, 0]]
+    assert calendar_features(stamps, "Europe/Berlin").tolist() == [[1_800, 2, 0, 0, 0]]
+    # New Year has begun in Berlin, and is a day away from London
+    assert calendar_features(stamps, "Europe/Berlin", "DE")[0, 4] == HOLIDAY
+    assert calendar_features(stamps, "Europe/London", "GB")[0, 4] == DAY_BEFORE
 
 
 def test_timestamps_beyond_nanoseconds_round_trip() -> None:

@@ -12,6 +12,7 @@ CHECKPOINT = Checkpoint(
     {
         "w": np.random.default_rng(0).standard_normal((3, 4)).astype(np.float32),
         "rng": np.arange(5, dtype=np.uint8),
+        "count": np.array(7, np.int64),
     },
 )
 
@@ -20,10 +21,10 @@ def test_round_trip_is_exact(tmp_path: Path) -> None:
     CHECKPOINT.save(tmp_path / "a")
     found = Checkpoint.load(tmp_path / "a")
     assert found.record == CHECKPOINT.record
-    assert set(found.arrays) == {"w", "rng"}
+    assert set(found.arrays) == {"w", "rng", "count"}
     for name, value in CHECKPOINT.arrays.items():
         np.testing.assert_array_equal(found.arrays[name], value)
-        assert found.arrays[name].dtype == value.dtype
+        assert (found.arrays[name].dtype, found.arrays[name].shape) == (value.dtype, value.shape)
     assert [p.name for p in tmp_path.iterdir()] == ["a"]
 
 

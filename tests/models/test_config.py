@@ -3,11 +3,14 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from models.config import Config, ConfigError
 from models.defaults import ARTICLES_NETWORK, ARTICLES_TRAINING, choose
+from tests.models.examples import covariate_panel, rich, small
 
 
 @pytest.mark.parametrize("freq", ["s", "15min", "h", "4h", "D", "B", "W", "MS", "QS", "YS", "2D", "SMS"])
@@ -73,6 +76,12 @@ def test_overrides_are_kept_literally() -> None:
         ("training", {"loss": "huber"}, "training.loss"),
         ("training", {"patience": 0}, "training.patience"),
         ("training", {"time_budget_s": -1}, "training.time_budget_s"),
+        ("training", {"weighting": "none"}, "training.weighting"),
+        ("training", {"averaging": 1.0}, "training.averaging"),
+        ("network", {"lookbacks": [7], "context_length": 48, "segment": 24}, "network.lookbacks"),
+        ("network", {"smoothing": 99}, "network.smoothing"),
+        ("network", {"statistical": -1}, "network.statistical"),
+        ("network", {"basis": False, "linear": True}, "network.basis"),
     ],
 )
 def test_complaints_name_the_field(section: str, options: dict[str, object], field: str) -> None:
@@ -97,6 +106,57 @@ def test_complaints_about_the_task(arguments: tuple[str, int, tuple[float, ...]]
     assert caught.value.field == field
 
 
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"country": "XX"}, "country"),
+        ({"country": "de"}, "country"),
+        ({"bounds": (3.0, 3.0)}, "bounds"),
+        ({"horizon": 0}, "horizon"),
+        ({"quantiles": (0.1, 0.9)}, "quantiles"),
+    ],
+)
+def test_complaints_about_the_whole(changes: dict[str, Any], field: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        replace(choose("h", 24, (0.5,), [1000]), **changes)
+    assert caught.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("covariates", "field"),
+    [
+        ({"past": ["a"], "static": ["a"]}, "covariates"),
+        ({"past": ["a"], "levels": {"b": ["x"]}}, "covariates.levels"),
+        ({"past": "a"}, "covariates.past"),
+        ({"past": ["a"], "levels": {"a": [1]}}, "covariates.levels.a"),
+        ({"future": ["a"]}, "covariates.future"),
+    ],
+)
+def test_complaints_about_covariates(covariates: dict[str, Any], field: str) -> None:
+    stored = {**choose("h", 24, (0.5,), [1000]).to_dict(), "covariates": covariates}
+    with pytest.raises(ConfigError) as caught:
+        Config.from_dict(stored)
+    assert caught.value.field == field
+
+
+def test_everything_is_stored() -> None:
+    panel = covariate_panel()
+    config = replace(rich(panel, lookbacks=[48, 24]), bounds=(None, 9.5), nonnegative=True)
+    stored = json.loads(json.dumps(config.to_dict()))
+    assert Config.from_dict(stored) == config
+    assert stored["covariates"]["levels"]["kind"] == ["dock", "hall"]
+    assert config.inputs == ("y", "calendar", "covariates", "static")
+
+
+def test_a_config_without_the_newer_fields_is_read() -> None:
+    config = small()
+    stored = config.to_dict()
+    for name in ("covariates", "country", "bounds", "nonnegative"):
+        del stored[name]
+    assert Config.from_dict(stored) == config
+    assert config.inputs == ("y", "calendar")
+
+
 @pytest.mark.parametrize("lost", ["horizon", "network", ("network", "segment"), ("training", "epochs")])
 def test_a_stored_config_must_be_whole(lost: str | tuple[str, str]) -> None:
     stored = choose("h", 24, (0.5,), [1000]).to_dict()
@@ -115,12 +175,12 @@ def test_a_stored_config_has_nothing_else() -> None:
 
 
 TORCH_FREE = (
-    *("config", "defaults", "windows", "predict", "baselines", "backtest", "metrics", "report", "preflight"),
-    *("phase", "checkpoint", "golden", "spans"),
+    *("config", "defaults", "windows", "predict", "baselines", "scoring", "metrics", "report", "preflight"),
+    *("phase", "checkpoint", "golden", "spans", "series", "covariates", "holidays", "basis"),
 )
 
 
 def test_what_serving_imports_knows_no_torch() -> None:
     imports = "; ".join(f"import models.{name}" for name in TORCH_FREE)
-    code = f"import sys; {imports}; assert 'torch' not in sys.modules"
+    code = f"import sys; {imports}; assert not any(n in sys.modules for n in ('torch', 'statsforecast'))"
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)

@@ -9,15 +9,14 @@ from numpy.typing import NDArray
 from torch import nn
 
 from models.basis import basis_forecasts
-from models.calendar import Grid, parse_frequency
+from models.candidates import LEAST_ERROR
+from models.config import Config
 from models.defaults import ARTICLES_NETWORK, ARTICLES_TRAINING
 from models.fitted import runner_of
 from models.network import Network
-from models.predict import predict
-from models.windows import Batch, Series
-from tests.models.examples import hourly, random_network, small, window
+from models.windows import Batch
+from tests.models.examples import GATED, covariate_panel, hourly, random_network, rich, small, window
 
-LEVELS = (0.1, 0.5, 0.9)
 VARIANTS = [
     {"cell": cell, "decoder": decoder, "basis": basis, "context_length": 48, "segment": segment}
     for cell in ("lstm", "gru")
@@ -33,7 +32,7 @@ def sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def test_lstm_follows_the_gate_equations() -> None:
     network = random_network(small(segment=12, context_length=72))
-    cell = network.encoder.cell
+    cell = network.ensemble[0].encoder.cell
     weights = {name: value.detach().double().numpy() for name, value in cell.named_parameters()}
     inputs = np.random.default_rng(0).standard_normal((3, 6, cell.input_size))
     hidden = memory = np.zeros((3, cell.hidden_size))
@@ -57,42 +56,49 @@ def test_the_articles_network_is_one_configuration() -> None:
     network = Network(config).eval()
     lstm, linear = nn.LSTM(1, 16, 2, batch_first=True), nn.Linear(16, 7)
     weights = network.state_dict()
-    lstm.load_state_dict({name: weights[f"encoder.cell.{name}"] for name in lstm.state_dict()})
-    linear.load_state_dict({name: weights[f"decoder.output.{name}"] for name in linear.state_dict()})
+    lstm.load_state_dict({name: weights[f"members.0.encoder.cell.{name}"] for name in lstm.state_dict()})
+    linear.load_state_dict({name: weights[f"members.0.decoder.output.{name}"] for name in linear.state_dict()})
     y = hourly(48)
     z = torch.from_numpy((y - y.mean()) / y.std()).float()
     with torch.no_grad():
         expected = linear(lstm(z[None, :, None])[0][:, -1])[0].double().numpy() * y.std() + y.mean()
-    batch = window(y, config)
-    point = runner_of(network)(batch["y"], batch["calendar"])[0, :, 1]
+    point = runner_of(network)(window(y, config))[0, :, 1]
     np.testing.assert_allclose(point, expected, rtol=1e-6)
     assert set(dict(network.named_parameters())) == {
-        *(f"encoder.cell.{name}" for name in lstm.state_dict()),
-        *(f"decoder.output.{name}" for name in linear.state_dict()),
+        *(f"members.0.encoder.cell.{name}" for name in lstm.state_dict()),
+        *(f"members.0.decoder.output.{name}" for name in linear.state_dict()),
     }
 
 
-def test_starts_from_the_mean_of_the_basis_forecasts() -> None:
-    config = small(30, 2000)
-    y = hourly(config.network.context_length)
-    batch = window(y, config)
-    found = runner_of(Network(config))(batch["y"], batch["calendar"])[0, :, 1]
-    _, maps = basis_forecasts(len(y), 30, config.network.seasons)
-    np.testing.assert_allclose(found, (y @ maps).mean(0), rtol=1e-5)
+def test_starts_from_the_candidates_that_have_lately_done_well() -> None:
+    config = small(30, 2000, context_length=336, segment=24)
+    network = Network(config)
+    y = hourly(336)
+    found = runner_of(network)(window(y, config))[0, :, 1]
+    names, maps = basis_forecasts(336, 30, (24, 168))
+    trust = network.ensemble[0].head.trust
+    assert trust is not None
+    errors = recent_errors((y - y.mean()) / y.std(), names, 30)
+    known = ~np.isnan(errors)
+    record = np.where(known, np.log(errors) - np.log(errors[known]).mean(), 0.0)
+    weights = np.exp(-trust.item() * record)
+    np.testing.assert_allclose(found, weights @ (y @ maps) / weights.sum(), rtol=1e-4)
 
 
-@pytest.mark.parametrize("network", VARIANTS, ids=lambda v: "-".join(map(str, v.values())))
-def test_every_variant_answers_any_context(network: dict[str, object]) -> None:
-    config = small(31, **network)
-    batch = hard_batch(config.network.context_length, config.horizon)
-    found = runner_of(random_network(config))(batch["y"], batch["calendar"])
-    assert found.shape == (6, 31, 3)
-    assert found.dtype == np.float64
-    assert np.isfinite(found).all()
-    assert (np.diff(found, axis=-1) >= 0).all()
+def recent_errors(z: NDArray[np.float64], names: tuple[str, ...], horizon: int) -> NDArray[np.float64]:
+    """Return how far each candidate was off on the last three horizons (K,), NaN where it needs a longer context."""
+    length = len(z) - 3 * horizon
+    found, maps = basis_forecasts(length, horizon, (24, 168))
+    misses = [
+        np.abs(z[s : s + length] @ maps - z[s + length : s + length + horizon]).mean(-1)
+        for s in (0, horizon, 2 * horizon)
+    ]
+    errors = dict(zip(found, np.mean(misses, axis=0) + LEAST_ERROR, strict=True))
+    return np.array([errors.get(name, np.nan) for name in names])
 
 
-def hard_batch(length: int, horizon: int) -> Batch:
+def hard_batch(config: Config) -> Batch:
+    length, horizon = config.network.context_length, config.horizon
     y = np.tile(hourly(length), (6, 1))
     y[0] = np.nan
     y[1] = 5.0
@@ -100,18 +106,53 @@ def hard_batch(length: int, horizon: int) -> Batch:
     y[3, :-1] = np.nan
     y[4, ::2] = np.nan
     y[5, : length // 2] = np.nan
-    calendar = np.random.default_rng(0).integers(0, 7, (6, length + horizon, 4))
-    return Batch(y=y, calendar=calendar)
+    calendar = np.random.default_rng(0).integers(0, 4, (6, length + horizon, 5))
+    covariates, static = np.full((6, length + horizon, len(config.covariates.temporal)), np.nan), np.zeros((6, 2))
+    covariates[::2] = 1e12
+    covariates[1, 7] = 0.0
+    static[:3] = np.nan
+    return Batch(y=y, calendar=calendar, covariates=covariates, static=static)
+
+
+@pytest.mark.parametrize("network", VARIANTS, ids=lambda v: "-".join(map(str, v.values())))
+def test_every_variant_answers_any_context(network: dict[str, object]) -> None:
+    config = small(31, **network)
+    assert_sound(runner_of(random_network(config))(hard_batch(config)), (6, 31, 3))
+
+
+@pytest.mark.parametrize("scaler", ["standard", "mean_abs", "recent", "none"])
+@pytest.mark.parametrize("lookbacks", [[], [48, 24, 12]], ids=["alone", "ensemble"])
+@pytest.mark.parametrize("decoder", ["parallel", "last_step"])
+def test_every_input_and_candidate_answers_any_context(decoder: str, lookbacks: list[int], scaler: str) -> None:
+    config = rich(covariate_panel(), 31, decoder=decoder, lookbacks=lookbacks, scaler=scaler)
+    assert_sound(runner_of(random_network(config))(hard_batch(config)), (6, 31, 3))
+
+
+@pytest.mark.parametrize("context", [2, 3, 5])
+@pytest.mark.parametrize("seasons", [[], [2]])
+def test_the_shortest_contexts_are_answered(context: int, seasons: list[int]) -> None:
+    config = small(7, context_length=context, segment=1, season_lengths=seasons, **GATED)
+    assert_sound(runner_of(random_network(config))(hard_batch(config)), (6, 7, 3))
+
+
+def assert_sound(quantiles: NDArray[np.float64], shape: tuple[int, ...]) -> None:
+    assert quantiles.shape == shape
+    assert quantiles.dtype == np.float64
+    assert np.isfinite(quantiles).all()
+    assert (np.diff(quantiles, axis=-1) >= 0).all()
+
+
+MOVED = random_network(small(7, context_length=48, lookbacks=[48, 24], **GATED))
 
 
 @given(exponent=st.integers(-9, 12), shift=st.floats(-100, 100))
 @settings(max_examples=25, deadline=None)
 def test_forecast_moves_with_the_unit(exponent: int, shift: float) -> None:
-    network = random_network(small(7, context_length=48))
+    network = MOVED
     run, scale = runner_of(network), 10.0**exponent
     batch = window(hourly(48), network.config)
-    base = run(batch["y"], batch["calendar"])
-    moved = run((batch["y"] + shift) * scale, batch["calendar"])
+    base = run(batch)
+    moved = run(Batch(**{**batch, "y": (batch["y"] + shift) * scale}))
     np.testing.assert_allclose(moved / scale - shift, base, atol=1e-4)
 
 
@@ -119,45 +160,8 @@ def test_constant_context_forecasts_itself() -> None:
     config = small(24, 2000)
     for constant in (1e-9, 3.5, -2e12):
         batch = window(np.full(config.network.context_length, constant), config)
-        found = runner_of(random_network(config))(batch["y"], batch["calendar"])
+        found = runner_of(random_network(config))(batch)
         np.testing.assert_allclose(found, constant, rtol=1e-4)
-
-
-def test_company_changes_no_answer() -> None:
-    config = small(24, 2000)
-    run, length = runner_of(random_network(config)), config.network.context_length
-    rng = np.random.default_rng(0)
-    y = np.stack([hourly(length, seed=k) for k in range(9)]) * 10.0 ** rng.integers(-6, 9, (9, 1))
-    y[3, :200], y[4, ::7] = np.nan, np.nan
-    calendar = rng.integers(0, 7, (9, length + 24, 4))
-    scale = np.nanstd(y, axis=1)[:, None, None]
-    together = run(y, calendar)
-    order = rng.permutation(9)
-    shuffled = run(y[order], calendar[order])
-    alone = np.concatenate([run(y[k : k + 1], calendar[k : k + 1]) for k in range(9)])
-    assert np.abs((shuffled - together[order]) / scale[order]).max() <= 2e-6
-    assert np.abs((alone - together) / scale).max() <= 2e-6
-
-
-def test_nothing_after_the_origin_is_seen() -> None:
-    network = random_network(small(24, 2000))
-    y = hourly(600)
-    changed = y.copy()
-    changed[500:] = 1e9
-    grid = Grid(parse_frequency("h"), "UTC", 0)
-    length = network.config.network.context_length
-    forecasts = [
-        predict(
-            [Series("a", v, grid)],
-            runner_of(network),
-            context_length=length,
-            horizon=24,
-            levels=LEVELS,
-            origins=[499],
-        )
-        for v in (y, changed)
-    ]
-    np.testing.assert_array_equal(forecasts[0][0].quantiles, forecasts[1][0].quantiles)
 
 
 def test_gaps_are_filled_from_the_same_phase_of_near_seasons() -> None:
@@ -165,9 +169,8 @@ def test_gaps_are_filled_from_the_same_phase_of_near_seasons() -> None:
     y = 10 + 3 * np.sin(2 * np.pi * np.arange(config.network.context_length) / 24)
     gappy = y.copy()
     gappy[np.random.default_rng(0).random(len(y)) < 0.3] = np.nan
-    network = Network(config)
     with torch.no_grad():
-        context = network.normalise(torch.from_numpy(gappy[None]))
+        context = Network(config).ensemble[0].normalise(torch.from_numpy(gappy[None]))
     filled = (context.z.double() * context.scale + context.loc).numpy()[0]
     np.testing.assert_allclose(filled, y, atol=0.05)
     np.testing.assert_allclose(filled[~np.isnan(gappy)], y[~np.isnan(gappy)], atol=1e-5)
@@ -178,7 +181,7 @@ def test_a_phase_that_was_never_observed_takes_the_level() -> None:
     y = hourly(config.network.context_length) + 100
     y[np.arange(len(y)) % 24 < 8] = np.nan
     with torch.no_grad():
-        context = Network(config).normalise(torch.from_numpy(y[None]))
+        context = Network(config).ensemble[0].normalise(torch.from_numpy(y[None]))
     filled = (context.z.double() * context.scale + context.loc).numpy()[0]
     gaps = np.isnan(y)
     assert np.abs(filled[gaps] - np.nanmean(y)).max() < 2 * np.nanstd(y)

@@ -11,7 +11,7 @@ from tests.trained import values
 def test_five_lines() -> None:
     assert models.__doc__ is not None
     block = models.__doc__.split("::\n", 1)[1].split("\n\n`fitted", 1)[0]
-    code = textwrap.dedent(block).replace("lengths=[len(y)]", 'lengths=[len(y)], training={"epochs": 1}')
+    code = textwrap.dedent(block).replace("horizon=24", 'horizon=24, training={"epochs": 1}')
     names: dict[str, object] = {"y": values(300)}
     exec(compile(code, "five lines", "exec"), names)
     fitted, panel = names["fitted"], names["panel"]

@@ -3,19 +3,26 @@
 import numpy as np
 import pytest
 
+from models.config import Config
 from models.predict import Floats, interpolate_quantiles, predict
-from models.windows import Panel, Series
+from models.windows import Batch, Panel, Series
+from tests.models.examples import small
 
 
-def echo(y: Floats, calendar: np.ndarray) -> Floats:
+def reading(context: int, horizon: int) -> Config:
+    return small(horizon, context_length=context, segment=1)
+
+
+def echo(batch: Batch) -> Floats:
     """Forecast the last value, and the hour of the day around it."""
-    hour = calendar[:, y.shape[1] :, 0] / 3600  # (B, H)
+    y = batch["y"]
+    hour = batch["calendar"][:, y.shape[1] :, 0] / 3600  # (B, H)
     return y[:, -1, None, None] + hour[..., None] * np.array([-1.0, 0.0, 1.0])
 
 
 def test_forecast_starts_after_the_last_observed_value() -> None:
     panel = Panel.from_arrays({"a": [1, 2, 3, np.nan], "b": [4, 5, 6, 7]}, "h", "2024-01-01")
-    a, b = predict(panel.series, echo, context_length=2, horizon=2, levels=(0.1, 0.5, 0.9))
+    a, b = predict(panel.series, echo, reading(2, 2))
     hour = 3_600_000_000
     assert (a.stamps - a.origin).tolist() == [hour, 2 * hour]
     assert b.origin - a.origin == hour
@@ -27,14 +34,14 @@ def test_forecast_starts_after_the_last_observed_value() -> None:
 def test_a_tail_of_the_series_is_enough() -> None:
     whole = Panel.from_arrays({"a": np.arange(100.0)}, "h", "2024-01-01").series[0]
     tail = Series("a", whole.y[90:], whole.grid, start=90)
-    found = [predict([s], echo, context_length=8, horizon=3, levels=(0.1, 0.5, 0.9))[0] for s in (whole, tail)]
+    found = [predict([s], echo, reading(8, 3))[0] for s in (whole, tail)]
     np.testing.assert_array_equal(found[0].stamps, found[1].stamps)
     np.testing.assert_array_equal(found[0].quantiles, found[1].quantiles)
 
 
 def test_more_windows_than_a_batch() -> None:
     panel = Panel.from_arrays({str(k): [float(k)] for k in range(2100)}, "h", "2024-01-01")
-    found = predict(panel.series, echo, context_length=2, horizon=1, levels=(0.1, 0.5, 0.9))
+    found = predict(panel.series, echo, reading(2, 1))
     assert [f.yhat[0] for f in found] == list(range(2100))
 
 

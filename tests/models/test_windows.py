@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from models.calendar import Grid, OffGridError, calendar_features, parse_frequency
+from models.config import Config
 from models.windows import Panel, Series, actuals, assemble, cut, observed_span, pack
+from tests.models.examples import START, small
 
-START = 1_704_067_200_000_000  # 2024-01-01
 HOUR = 3_600_000_000
 
 
@@ -16,10 +17,14 @@ def hours(name: str, y: list[float], start: int = 0) -> Series:
     return Series(name, np.array(y, float), Grid(parse_frequency("h"), "UTC", START), start)
 
 
+def reading(context: int, horizon: int) -> Config:
+    return small(horizon, context_length=context, segment=1)
+
+
 def test_short_history_is_padded_on_the_left() -> None:
-    batch = assemble([hours("a", [1, 2, 3, 4]), hours("b", [5])], np.array([2, 0]), 4, 2)
+    batch = assemble([hours("a", [1, 2, 3, 4]), hours("b", [5])], np.array([2, 0]), reading(4, 2))
     np.testing.assert_array_equal(batch["y"], [[np.nan, 1, 2, 3], [np.nan, np.nan, np.nan, 5]])
-    assert batch["calendar"].shape == (2, 6, 4)
+    assert batch["calendar"].shape == (2, 6, 5)
 
 
 @pytest.mark.parametrize(
@@ -29,7 +34,7 @@ def test_calendar_is_that_of_the_stamps(freq: str, timezone: str) -> None:
     panel = Panel.from_arrays({"a": np.arange(90.0), "b": np.arange(90.0)}, freq, "2024-02-01", timezone)
     origins = np.array([80, 80, 9, 89])
     series = [panel.series[k] for k in (0, 1, 1, 0)]
-    found = assemble(series, origins, 5, 3)["calendar"]
+    found = assemble(series, origins, reading(5, 3))["calendar"]
     for row, (one, origin) in enumerate(zip(series, origins.tolist(), strict=True)):
         np.testing.assert_array_equal(found[row], calendar_features(one.stamps(origin - 4, origin + 4), timezone))
 
@@ -37,7 +42,7 @@ def test_calendar_is_that_of_the_stamps(freq: str, timezone: str) -> None:
 def test_windows_of_series_with_other_anchors_share_stamps() -> None:
     early = hours("a", [1.0] * 10)
     late = Series("b", np.ones(4), Grid(parse_frequency("h"), "UTC", START + 6 * HOUR))
-    found = assemble([early, late], np.array([9, 3]), 4, 2)["calendar"]
+    found = assemble([early, late], np.array([9, 3]), reading(4, 2))["calendar"]
     np.testing.assert_array_equal(found[0], found[1])
 
 
@@ -51,7 +56,7 @@ def test_packed_cut_equals_assemble_for_arrays_and_tensors() -> None:
     packed = pack(series, [9, 3], 6)
     ends = packed.first + np.array([4, 2])
     offsets = np.arange(-5, 1)
-    expected = assemble(series, np.array([4, 2]), 6, 1)["y"]
+    expected = assemble(series, np.array([4, 2]), reading(6, 1))["y"]
     np.testing.assert_array_equal(cut(packed.values, ends, offsets), expected)
     tensors = cut(torch.from_numpy(packed.values), torch.from_numpy(ends), torch.from_numpy(offsets))
     np.testing.assert_array_equal(tensors.numpy(), expected)
@@ -83,3 +88,23 @@ def test_panels_refuse_what_cannot_be_right() -> None:
 def test_observed_span() -> None:
     assert observed_span(np.array([np.nan, 1, np.nan, 2, np.nan])) == (1, 4)
     assert observed_span(np.full(3, np.nan)) == (0, 0)
+
+
+@pytest.mark.parametrize("origin", [-9, -3, -1, 0, 1, 2, 3, 4, 9])
+def test_an_origin_may_lie_outside_of_the_series(origin: int) -> None:
+    one = hours("a", [0.0, 1.0, 2.0])
+    positions = np.arange(origin - 3, origin + 3)
+    expected = np.where((positions >= 0) & (positions < 3), positions, np.nan)
+    np.testing.assert_array_equal(assemble([one], np.array([origin]), reading(4, 2))["y"][0], expected[:4])
+    np.testing.assert_array_equal(actuals([one], np.array([origin]), 2)[0], expected[4:])
+
+
+def test_columns_of_a_frame_are_covariates_and_may_reach_ahead() -> None:
+    ds = pd.date_range("2024-01-01", periods=5, freq="h").delete(1)
+    columns = {"temp": [1.0, 2.0, 3.0, 4.0], "free": [True, False, True, False], "day": ["a", None, "b", "c"]}
+    frame = pd.DataFrame({"unique_id": "x", "ds": ds, "y": [1.0, 2.0, np.nan, np.nan], **columns})
+    one = Panel.from_frame(frame, "h").series[0]
+    np.testing.assert_array_equal(one.y, [1, np.nan, 2])
+    np.testing.assert_array_equal(one.covariates["temp"], [1, np.nan, 2, 3, 4])
+    np.testing.assert_array_equal(one.covariates["free"], [1, np.nan, 0, 1, 0])
+    assert one.covariates["day"].tolist() == ["a", None, None, "b", "c"]

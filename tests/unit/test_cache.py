@@ -6,10 +6,13 @@ import pytest
 
 from app.serving.cache import ModelCache
 from app.serving.runtime import LoadedVersion
+from models.defaults import choose
+
+CONFIG = choose("h", 1, (0.5,), [100])
 
 
 def version(size: int) -> LoadedVersion:
-    return LoadedVersion(session=None, context_length=1, horizon=1, levels=(0.5,), size=size)
+    return LoadedVersion(session=None, config=CONFIG, size=size)
 
 
 def test_least_recently_used_goes_first() -> None:

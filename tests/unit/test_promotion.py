@@ -4,14 +4,17 @@ import shutil
 from dataclasses import replace
 
 import pytest
+from fastapi.testclient import TestClient
 
 from app.config import Settings
 from app.services.promotion import Verdict, judge
 from app.storage import keys, models
 from app.storage.artifacts import ArtifactError, ArtifactStore
 from app.storage.engine import Database
-from models.backtest import score_gate
+from models.config import CovariateConfig
 from models.fit import Fitted
+from models.scoring import score_gate
+from tests.api.stored import store_beside
 from tests.trained import HORIZON, LEVELS, Trained, publish
 
 
@@ -49,8 +52,7 @@ def test_a_challenger_must_beat_the_champion(  # type: ignore[no-untyped-def]
     publish(database, settings, trained)
     gate = trained.fitted.report.gate
     assert gate is not None
-    runner, context = trained.fitted.runner, trained.fitted.config.network.context_length
-    champion = score_gate(trained.panel, gate, runner, context_length=context, levels=LEVELS)["mase"]
+    champion = score_gate(trained.panel, gate, trained.fitted.runner, trained.fitted.config)["mase"]
     ours = trained.fitted.report.metrics["gate"]["mase"]
     better, worse = (judged(with_gate_error(trained.fitted, f * champion / ours)) for f in (0.97, 1.03))
     assert (better.promoted, better.champion) == (True, 1)
@@ -93,3 +95,39 @@ def test_an_outage_of_the_store_decides_nothing(  # type: ignore[no-untyped-def]
     (settings.data_dir / "artifacts").write_text("a file where the folder should be")
     with pytest.raises(ArtifactError):
         judged(with_gate_error(trained.fitted, 0.01))
+
+
+def test_a_champion_is_given_the_covariates_that_the_challenger_lacks(
+    client: TestClient, database: Database, settings: Settings, trained_beside: Trained
+) -> None:
+    publish(database, settings, trained_beside)
+    for seed, one in enumerate(trained_beside.panel.series):
+        store_beside(client, one.id, seed=seed)
+    fitted, panel = trained_beside.fitted, trained_beside.panel
+    assert fitted.report.gate is not None
+    bare = replace(panel, series=tuple(replace(one, covariates={}, static={}) for one in panel.series))
+    without = replace(fitted, config=replace(fitted.config, covariates=CovariateConfig()))
+    with database.read() as session:
+        scope = keys.default_scope(session)
+        model = models.get(session, scope, "m")
+    assert model is not None
+    challenger = with_gate_error(without, 0.01)
+    verdict = judge(database, ArtifactStore(settings.artifacts), scope, model.pk, bare, challenger, "if_better")
+    fair, blind = (score_gate(p, fitted.report.gate, fitted.runner, fitted.config)["mase"] for p in (panel, bare))
+    assert verdict.metrics["champion"]["mase"] == pytest.approx(fair, rel=1e-3)
+    assert blind > 1.05 * fair
+
+
+def test_a_champion_that_cannot_read_the_series_is_replaced(
+    client: TestClient, database: Database, settings: Settings, trained_beside: Trained
+) -> None:
+    publish(database, settings, trained_beside)
+    fitted, panel = trained_beside.fitted, trained_beside.panel
+    changed = tuple(replace(one, static={**one.static, "size": "big"}) for one in panel.series)
+    with database.read() as session:
+        scope = keys.default_scope(session)
+        model = models.get(session, scope, "m")
+    assert model is not None
+    store, challenger = ArtifactStore(settings.artifacts), with_gate_error(fitted, 0.01)
+    verdict = judge(database, store, scope, model.pk, replace(panel, series=changed), challenger, "if_better")
+    assert verdict.reason == "ahead of season-naive; the champion cannot read the series any more"

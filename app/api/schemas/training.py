@@ -39,6 +39,7 @@ class NetworkOptions(Input):
     basis: bool | None = Field(None, description="gate classical linear forecasts and learn a correction")
     scaler: Literal["standard", "mean_abs", "recent", "none"] | None = None
     mask: bool | None = Field(None, description="feed the observed mask beside the values")
+    dampen: bool | None = Field(None, description="feed the inverse hyperbolic sine of the values")
     season_lengths: Annotated[list[int], Field(max_length=10)] | None = None
     calendar: Annotated[list[int], Field(max_length=10)] | None = Field(
         None, description="columns of the calendar features: second of day, day of week, of month, of year, holiday"

@@ -1,0 +1,35 @@
+"""Uploading hourly series of 2024 over HTTP."""
+
+from typing import Any
+
+import numpy as np
+from fastapi.testclient import TestClient
+
+from tests.trained import HORIZON, STATIC, beside, moved
+
+
+def hours(first: int, last: int) -> list[str]:
+    """Return the hours first..last-1 of 2024, in UTC."""
+    start = np.datetime64("2024-01-01T00:00:00")
+    return [f"{t}+00:00" for t in np.datetime_as_string(start + np.arange(first, last).astype("m8[h]"), unit="s")]
+
+
+def numbers(y: Any) -> list[float | None]:
+    """Return values as JSON, null where missing."""
+    return [None if np.isnan(v) else float(v) for v in y]
+
+
+def store(client: TestClient, series_id: str, y: Any, timezone: str = "UTC") -> None:
+    """Make a series with the values `y` from the beginning of 2024 on."""
+    client.post("/series", json={"id": series_id, "freq": "h", "timezone": timezone})
+    body = {"ds": hours(0, len(y)), "y": numbers(y)}
+    assert client.post(f"/series/{series_id}/observations", json=body).status_code == 200
+
+
+def store_beside(client: TestClient, series_id: str, *, n: int = 400, known: int = HORIZON, seed: int = 0) -> None:
+    """Make a series with n values, and covariates that reach `known` steps further, the past ones too."""
+    client.post("/series", json={"id": series_id, "freq": "h", "static": STATIC["a" if seed == 0 else "b"]})
+    columns = {name: values[: n + known] for name, values in beside(400 + HORIZON, seed).items()}
+    y = [*numbers(moved(400, seed)[:n]), *([None] * known)]
+    body = {"ds": hours(0, n + known), "y": y, "covariates": columns}
+    assert client.post(f"/series/{series_id}/observations", json=body).status_code == 200

@@ -1,0 +1,155 @@
+"""Candidate forecasts: by hand on small contexts, and how well each has lately done."""
+
+from dataclasses import replace
+from math import log
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from models.basis import basis_forecasts
+from models.candidates import FIRST_RATES, LEAST_ERROR, WIDEST_LINEAR, Candidates, LinearForecast, Recent, Smoothing
+from models.config import Config, CovariateConfig, NetworkConfig
+from tests.models.examples import GATED, hourly, random_network, small
+
+
+def seasonless(context: int, horizon: int, **network: object) -> Config:
+    return small(horizon, context_length=context, segment=1, season_lengths=[], **network)
+
+
+def recent_of(config: Config) -> tuple[tuple[str, ...], Recent]:
+    candidates = Candidates(config, config.network, 0)
+    return candidates.names, candidates.recent
+
+
+def tensor(values: NDArray[np.float64]) -> torch.Tensor:
+    return torch.from_numpy(values).float()
+
+
+def test_a_seasonal_context_trusts_its_season() -> None:
+    rng = np.random.default_rng(0)
+    z = tensor(np.tile(rng.standard_normal(24), 4)[None])
+    names, recent = recent_of(small(12, context_length=96, segment=24, season_lengths=[24]))
+    record = dict(zip(names, recent(z, torch.ones_like(z))[0].tolist(), strict=True))
+    assert record["season"] == pytest.approx(min(record.values()), abs=1e-5)
+    assert record["season"] < record["last"] - 2
+    assert sum(record.values()) == pytest.approx(0, abs=1e-4)
+
+
+def test_a_line_trusts_its_drift() -> None:
+    z = tensor(np.arange(16.0)[None] / 5)
+    names, recent = recent_of(seasonless(16, 4))
+    record = recent(z, torch.ones_like(z))[0]
+    assert names[int(record.argmin())] == "drift"
+
+
+def test_recent_errors_by_hand() -> None:
+    z = np.array([0.0, 1.0, 3.0, 2.0, 4.0, 4.5, 1.0, 7.0])
+    names, recent = recent_of(seasonless(8, 2))  # tried on the last two and on the two before them
+    last = [2.0, 2.5, 3.5, 2.5]  # |4 - 2|, |4.5 - 2|, |1 - 4.5|, |7 - 4.5|
+    slopes = 2.0 / 3, (4.5 - 3.0) / 3
+    drift = [
+        *(abs(2 + slopes[0] * h - actual) for h, actual in ((1, 4.0), (2, 4.5))),
+        *(abs(4.5 + slopes[1] * h - actual) for h, actual in ((1, 1.0), (2, 7.0))),
+    ]
+    for observed in ([1.0] * 8, [1.0] * 6 + [0.0, 1.0]):
+        seen = np.array(observed[4:])
+        errors = [float((np.array(e) * seen).sum() / seen.sum()) for e in (last, drift)]
+        record = recent(tensor(z[None]), tensor(np.array([observed])))[0]
+        difference = float(record[names.index("last")] - record[names.index("drift")])
+        assert difference == pytest.approx(log(errors[0] + LEAST_ERROR) - log(errors[1] + LEAST_ERROR), abs=1e-5)
+
+
+def test_candidates_without_a_record_are_neither_trusted_nor_distrusted() -> None:
+    config = small(24, context_length=336, segment=24, **GATED)
+    candidates = Candidates(config, config.network, 0)
+    z = tensor(hourly(336)[None])
+    record = candidates.record(z, torch.ones_like(z))[0]
+    shorter, _ = basis_forecasts(candidates.recent.length, 24, (24, 168))
+    known = torch.tensor([name in shorter for name in candidates.names])
+    assert not known.all()  # two weeks do not fit before the tried windows
+    assert (record[: candidates.fixed][~known] == 0).all()
+    assert (record[: candidates.fixed][known] != 0).all()
+    assert record[candidates.fixed :].tolist() == [0.0] * 5
+
+
+def test_a_context_that_was_not_observed_has_no_record() -> None:
+    names, recent = recent_of(seasonless(16, 4))
+    assert torch.equal(recent(torch.zeros(2, 16), torch.zeros(2, 16)), torch.zeros(2, len(names)))
+
+
+def test_smoothing_starts_from_its_first_rates() -> None:
+    config = seasonless(6, 3, smoothing=2)
+    z = np.array([1.0, 4.0, 2.0, 8.0, 5.0, 7.0])
+    found = Smoothing(config, config.network)(tensor(z[None]), torch.randn(1, 16))
+    assert found.shape == (1, 3, 2)
+    for number, rate in enumerate(FIRST_RATES[:2]):
+        weights = (1 - rate) ** np.arange(6)[::-1]
+        np.testing.assert_allclose(found[0, :, number].detach(), [weights @ z / weights.sum()] * 3, rtol=1e-5)
+
+
+def test_smoothing_continues_a_season_on_its_level() -> None:
+    config = small(30, context_length=96, segment=24, season_lengths=[24], smoothing=3)
+    day = np.abs(np.arange(24) - 11.5)  # mirrored, so that no line lies in it
+    found = Smoothing(config, config.network)(tensor(np.tile(day, 4)[None]), torch.randn(1, 16))[0].detach()
+    for column in found.T:
+        np.testing.assert_allclose(column, np.tile(day, 2)[:30], atol=1e-4)
+
+
+def test_rates_follow_the_state() -> None:
+    network = random_network(seasonless(12, 3, smoothing=1, hidden=4))
+    candidates = network.ensemble[0].head.candidates
+    assert candidates is not None
+    assert candidates.smoothing is not None
+    z = tensor(np.arange(12.0)[None].repeat(2, 0))
+    found = candidates.smoothing(z, torch.tensor([[1.0, -1, 1, 0], [-1, 1, 1, 0]]) * 3)
+    assert found[0, 0, 0] != found[1, 0, 0]
+    assert ((found > 0) & (found < 11)).all()
+
+
+def linear_of(known_future: int, context: int = 48, horizon: int = 12, **network: object) -> LinearForecast:
+    config = small(horizon, context_length=context, segment=12, linear=True, **network)
+    names = tuple(f"k{n}" for n in range(known_future))
+    beside = CovariateConfig(known_future=names, past=("p",))
+    return LinearForecast(replace(config, covariates=beside), config.network, 5)
+
+
+def test_the_linear_forecast_reads_context_calendar_and_what_is_known_ahead() -> None:
+    linear = linear_of(2)
+    known = torch.arange(60.0)[None, :, None] + torch.arange(9.0) * 100  # (1, T + H, 3 * 3): whole, window, observed
+    z, calendar = torch.randn(1, 48), torch.randn(1, 12, 5)
+    inputs = linear.inputs(z, calendar, known)[0]
+    assert len(inputs) == linear.width == 48 + 5 + 1 + 2 * 60
+    assert torch.equal(inputs[:48].argsort(), z[0].argsort())
+    assert torch.equal(inputs[48:53], calendar[0, 0])
+    assert inputs[53] == 1
+    # the z-scores in the window of the two known-future ones, step after step; the past one is left out
+    assert torch.equal(inputs[54:], known[0, :, [3, 4]].flatten())
+
+
+@pytest.mark.parametrize("known_future", [0, 5, 30, 100])
+def test_the_linear_forecast_stays_solvable(known_future: int) -> None:
+    linear = linear_of(known_future, 480, 24)
+    assert linear.width <= WIDEST_LINEAR + 5 + 1  # beside the calendar and the constant
+    known = torch.zeros(2, 504, 3 * (known_future + 1))
+    assert linear(linear.inputs(torch.zeros(2, 480), torch.zeros(2, 24, 5), known)).shape == (2, 24)
+
+
+def test_a_fresh_linear_forecast_is_the_mean_of_the_context() -> None:
+    linear = linear_of(1)
+    inputs = linear.inputs(torch.randn(3, 48), torch.randn(3, 12, 5), torch.randn(3, 60, 6))
+    assert torch.equal(linear(inputs), torch.zeros(3, 12))
+
+
+def test_candidates_stand_in_the_order_of_their_names() -> None:
+    config = small(7, context_length=48, segment=12, **GATED)
+    network = random_network(config)
+    candidates = network.ensemble[0].head.candidates
+    assert candidates is not None
+    z = tensor(hourly(48)[None] - 20)
+    found = candidates(z, torch.zeros(1, 16), torch.zeros(1, 7, network.ensemble[0].calendar.width), None)
+    own: NetworkConfig = config.network
+    assert candidates.count == len(candidates.names) + own.statistical + own.smoothing + own.linear
+    assert found.shape == (1, 7, candidates.count)
+    np.testing.assert_allclose(found[0, :, candidates.names.index("last")].detach(), [float(z[0, -1])] * 7, rtol=1e-5)

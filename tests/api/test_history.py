@@ -124,7 +124,9 @@ def test_with_covariates(client: TestClient, database: Database, settings: Setti
     stored, sent, told = ask(client, {"sent": history, "told": shorter}, series=["b"], future={"told": known}).json()[
         "forecasts"
     ]
-    assert stored["yhat"] == sent["yhat"] == told["yhat"]
+    # windows of one batch share its arithmetic only to float32's rounding
+    assert stored["yhat"] == pytest.approx(sent["yhat"])
+    assert told["yhat"] == pytest.approx(sent["yhat"])
     (missing,) = ask(client, {"told": shorter}).json()["forecasts"]
     assert missing["error"]["code"] == "missing_future_covariates"
     (kind,) = ask(client, {"x": {**history, "static": {"size": "big"}}}).json()["forecasts"]

@@ -12,7 +12,7 @@ from models.losses import POINT_LOSSES
 from models.network import Network
 from models.sampling import TensorBatch
 
-SHRINKAGE = 15
+SHRINKAGE = 5
 """Windows at which a measured correction of a trained level counts for half."""
 
 

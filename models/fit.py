@@ -15,15 +15,14 @@ import torch
 
 from models.calibration import residual_quantiles
 from models.checkpoint import Checkpoint, CheckpointError
-from models.config import Config, ConfigError
+from models.config import Config
 from models.fitted import Fitted, runner_of
 from models.network import Network
-from models.optimise import Arrays, Hooks, Learner, load_weights, select, train
+from models.optimise import Arrays, Hooks, Learner, device_of, load_weights, select, train
 from models.phase import REFIT, SELECT, PhaseState, ProgressMeter
 from models.preflight import TrainingDataError, fingerprint, trainable
-from models.prepare import prepare
 from models.report import Progress, Report
-from models.sampling import TensorBatch, WindowPool, fixed_batch, window_pool
+from models.sampling import WindowPool, fixed_batch, window_pool
 from models.scoring import GateSpan, Windows, cut_windows, score, score_season_naive
 from models.spans import plan_spans
 from models.windows import Panel
@@ -54,7 +53,7 @@ def fit(
     Raises TrainingDataError for data that cannot be trained on, CheckpointError for a foreign checkpoint.
     """
     kept = trainable(panel)
-    place = _device(device)
+    place = device_of(device)
     meter = ProgressMeter(on_progress, config.training.steps_per_epoch)
     with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
         run = _Run(kept, config, place, meter, save_checkpoint)
@@ -102,7 +101,7 @@ class _Run:
         fixed = fixed_batch(selection.series, selection.origins, self.config, self.device)
         if state.step == 0:
             ends = [s.fit_end for s in self.spans]
-            state.penalties = self._prepare(learner, ends, pool, fixed)
+            state.penalties = learner.prepare(self.panel.series, ends, pool, fixed)
         load_weights(learner.averaged, train(learner, pool, fixed, state, best, self._hooks()))
         self.residuals = {"residuals": residual_quantiles(learner.averaged, fixed, self.config)}
         self._calibrate(learner.averaged)
@@ -123,26 +122,13 @@ class _Run:
             state.stop_step, state.budgeted, state.epochs_before = chosen.best_step, True, chosen.epoch
         if state.step == 0:
             ends, penalties = [s.end for s in self.spans], chosen.penalties if chosen else None
-            state.penalties = self._prepare(learner, ends, pool, None, penalties)
+            state.penalties = learner.prepare(self.panel.series, ends, pool, None, penalties)
         train(learner, pool, None, state, {}, self._hooks())
         self.recoveries = state.recoveries
         if not self.selected:
             self.selected = {"state": state.record(), "metrics": {}, "gate": None}
         self._calibrate(learner.averaged)
         return learner.averaged.eval()
-
-    def _prepare(
-        self,
-        learner: Learner,
-        ends: list[int],
-        pool: WindowPool,
-        selection: TensorBatch | None,
-        penalties: list[float] | None = None,
-    ) -> list[float]:
-        """Set what a fresh network learns in closed form; return the ridge penalties."""
-        found = prepare(learner.network, self.panel.series, ends, pool, selection, penalties)
-        learner.averaged.load_state_dict(learner.network.state_dict())
-        return found
 
     def _calibrate(self, network: Network) -> None:
         if self.residuals:
@@ -231,9 +217,3 @@ def _stamps(windows: Windows) -> dict[str, list[int]]:
     for one, origin in zip(windows.series, windows.origins.tolist(), strict=True):
         found.setdefault(one.id, []).append(int(one.stamps(origin, origin + 1)[0]))
     return found
-
-
-def _device(wanted: str) -> torch.device:
-    if wanted == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("device", "must be auto or cpu: this machine has no CUDA device")
-    return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")

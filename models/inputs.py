@@ -126,9 +126,10 @@ class CovariateFeatures(nn.Module):
         self.loc.copy_(loc)
         self.scale.copy_(scale)
 
-    def forward(self, covariates: Tensor) -> Tensor:
+    def forward(self, covariates: Tensor, numbers: Tensor) -> Tensor:
+        """covariates (B, L, C) and their `numbers` -> (B, L, F)."""
         assert self.condense is not None
-        parts = [self.numbers(covariates)] if self.numeric else []
+        parts = [numbers] if self.numeric else []
         for (column, levels), vectors in zip(self.categorical, self.vectors, strict=True):
             code = covariates[..., column]
             known = (code >= 0) & (code < levels)  # neither NaN nor a level that is new

@@ -112,11 +112,13 @@ class Member(nn.Module):
         beside = [self.calendar(past[:, :: own.segment])]  # (B, N, C)
         known = features = fixed = None
         if covariates is not None:
-            known = self.covariates.numbers(covariates[:, skipped:])
-            seen, features = self.covariates(covariates[:, skipped:]).tensor_split([own.context_length], dim=1)
+            beside_y = covariates[:, skipped:]
+            known = self.covariates.numbers(beside_y)
+            seen, features = self.covariates(beside_y, known).tensor_split([own.context_length], dim=1)
             beside.append(seen.reshape(-1, beside[0].shape[1], own.segment * seen.shape[-1]))  # (B, N, S * F)
         if static is not None:
-            fixed = self.static(static[:, None])[:, 0]  # (B, F)
+            one_step = static[:, None]
+            fixed = self.static(one_step, self.static.numbers(one_step))[:, 0]  # (B, F)
             beside.append(_expanded(fixed, own.context_length // own.segment))
         states, state = self.encoder(context, beside)
         parts = self.decoder(states, state, Ahead(moments, features, fixed))  # (B, H, width)

@@ -3,7 +3,7 @@
 import copy
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -17,9 +17,12 @@ from models.config import Config
 from models.inputs import Context
 from models.losses import LOSSES
 from models.network import Network
+from models.options import ConfigError
 from models.phase import PhaseState
 from models.preflight import TrainingDataError
+from models.prepare import prepare
 from models.sampling import TensorBatch, WindowPool, part_of
+from models.series import Series
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -71,6 +74,19 @@ class Learner:
         self.averagings = 0
         self.generator = torch.Generator().manual_seed(training.seed)
         self.levels = torch.tensor(config.quantiles, dtype=torch.float32, device=device)
+
+    def prepare(
+        self,
+        series: Sequence[Series],
+        ends: Sequence[int],
+        pool: WindowPool,
+        selection: TensorBatch | None,
+        penalties: Sequence[float] | None = None,
+    ) -> list[float]:
+        """Set what a fresh network learns in closed form, as `models.prepare.prepare` says; return the penalties."""
+        found = prepare(self.network, series, ends, pool, selection, penalties)
+        self.averaged.load_state_dict(self.network.state_dict())
+        return found
 
     def loss(self, context: Context, quantiles: Tensor, target: Tensor, unit: Tensor) -> Tensor:
         """Return the mean loss of quantiles (B, H, Q) in scaled units against raw targets (B, H)."""
@@ -197,6 +213,13 @@ def _copied(network: Network) -> Arrays:
 def load_weights(network: Network, weights: Mapping[str, NDArray[Any]]) -> None:
     """Load a network's state; strict."""
     network.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in weights.items()})
+
+
+def device_of(wanted: str) -> torch.device:
+    """Return where `auto`, `cpu` or `cuda` trains. Raises ConfigError for a GPU that is not there."""
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("device", "must be auto or cpu: this machine has no CUDA device")
+    return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
 
 
 def select(arrays: Mapping[str, NDArray[Any]], prefix: str) -> Arrays:

@@ -13,6 +13,7 @@ from torch import Tensor
 from models.candidates import LinearForecast
 from models.config import Config, CovariateConfig
 from models.covariates import encode, encode_static
+from models.inputs import Context
 from models.network import Member, Network
 from models.sampling import TensorBatch, WindowPool, part_of
 from models.series import Series
@@ -49,8 +50,10 @@ def prepare(
     if config.network.statistical:
         season = config.network.seasons[0] if config.network.seasons else 1
         models = pooled_models(series, ends, season, config.training.seed)
+        first = next(_drawn(pool, config))
         for member in network.ensemble:
-            set_models(member, models, *_scaled(member, next(_drawn(pool, config))))
+            context, target = _scaled(member, first)
+            set_models(member, models, context.z, target)
     if not config.network.linear:
         return []
     given: Sequence[float | None] = penalties or [None] * len(network.ensemble)
@@ -137,10 +140,10 @@ def _linear(member: Member) -> LinearForecast:
     return candidates.linear
 
 
-def _scaled(member: Member, batch: TensorBatch) -> tuple[Tensor, Tensor]:
-    """Return contexts (B, T) and targets (B, H) in scaled units."""
-    context = member.normalise(batch["y"][:, -member.own.context_length :])
-    return context.z, (batch["target"] - context.loc) / context.scale
+def _scaled(member: Member, batch: TensorBatch) -> tuple[Context, Tensor]:
+    """Return a member's contexts, and the targets (B, H) in units of their scales, NaN where missing."""
+    context: Context = member.normalise(batch["y"][:, -member.own.context_length :])
+    return context, (batch["target"] - context.loc) / context.scale
 
 
 def _regression(member: Member, config: Config, batch: TensorBatch) -> tuple[Tensor, Tensor]:
@@ -151,11 +154,10 @@ def _regression(member: Member, config: Config, batch: TensorBatch) -> tuple[Ten
         for at in range(0, len(batch["y"]), AT_ONCE):
             piece = part_of(batch, slice(at, at + AT_ONCE))
             skipped = piece["y"].shape[1] - member.own.context_length
-            context = member.normalise(piece["y"][:, skipped:])
+            context, target = _scaled(member, piece)
             calendar = member.calendar(piece["calendar"][:, skipped + member.own.context_length :])
             known = None
             if "covariates" in config.inputs:
                 known = member.covariates.numbers(piece["covariates"][:, skipped:])
-            target = ((piece["target"] - context.loc) / context.scale).float()
-            parts.append((linear.inputs(context.z, calendar, known), target))
+            parts.append((linear.inputs(context.z, calendar, known), target.float()))
     return torch.cat([x for x, _ in parts]), torch.cat([y for _, y in parts])

@@ -22,7 +22,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from models.checkpoint import CheckpointError
 from models.config import Config
-from models.options import ConfigError, require
+from models.optimise import device_of
+from models.options import require
 from models.preflight import TrainingDataError, fingerprint
 from models.search_space import Axis, axes_of, configured, default_space
 from models.selection import Selection
@@ -85,7 +86,7 @@ def search(
     require(budget > 0, "search.time_budget_s", "must be above 0, or null")
     optuna.logging.disable_default_handler()  # the application's handlers decide
     optuna.logging.enable_propagation()
-    selection = Selection(panel, config, _device(device))
+    selection = Selection(panel, config, device_of(device))
     given = default_space(config, max(selection.fit_ends)) if space is None else space
     run = _Search(selection, config, axes_of(config, given), on_trial)
     run.deadline = time.monotonic() + budget - run.adopt(resume or ())
@@ -213,9 +214,3 @@ class _Search:
             distributions=self.places,
             intermediate_values=dict(enumerate(trial.curve, 1)),
         )
-
-
-def _device(wanted: str) -> torch.device:
-    if wanted == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("device", "must be auto or cpu: this machine has no CUDA device")
-    return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")

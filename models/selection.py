@@ -18,7 +18,6 @@ from models.config import Config
 from models.optimise import SCORED_AT_ONCE, Arrays, Hooks, Learner, train
 from models.phase import SELECT, PhaseState
 from models.preflight import TrainingDataError, trainable
-from models.prepare import prepare
 from models.sampling import TensorBatch, WindowPool, fixed_batch, part_of, window_pool
 from models.scoring import Windows, cut_windows
 from models.spans import plan_spans
@@ -53,8 +52,7 @@ class Selection:
         pool = self._pool(config)
         batch = fixed_batch(self.windows.series, self.windows.origins, config, self.device)
         learner = Learner(config, self.device)
-        prepare(learner.network, self.panel.series, self.fit_ends, pool, batch)
-        learner.averaged.load_state_dict(learner.network.state_dict())
+        learner.prepare(self.panel.series, self.fit_ends, pool, batch)
         kept = 0.0
 
         def judge(state: PhaseState, arrays: Arrays, best: Arrays) -> None:

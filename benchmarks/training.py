@@ -34,7 +34,7 @@ from benchmarks.accuracy import PEER_PYTHON
 from benchmarks.accuracy_peer import PROGRAM, columns, write
 from models.config import Config
 from models.defaults import ARTICLES_NETWORK, ARTICLES_TRAINING, choose
-from models.optimise import Learner
+from models.learner import Learner
 from models.sampling import WindowPool, window_pool
 from models.windows import Panel
 

@@ -43,20 +43,37 @@ class Smoothed:
 
     def forecast(self, x: Floats, horizon: int, season: int) -> Floats:
         """Run over a context and forecast: (..., T) -> (..., H)."""
+        level, trend, seasonal, _ = self._run(x, season)
+        steps = np.arange(1, horizon + 1)
+        growth = np.cumsum(self.damping**steps)
+        drift = self.drift * _trend(x) * (steps + self._lag(x.shape[-1]))
+        line = level[..., None] + trend[..., None] * growth + drift
+        repeated = np.stack([seasonal[(x.shape[-1] + h) % season] for h in range(horizon)], axis=-1)
+        ahead: Floats = line + repeated
+        return ahead
+
+    def errors(self, x: Floats, season: int) -> Floats:
+        """Return by how much each step differs from its forecast from the steps before: (..., T)."""
+        errors = np.stack(self._run(x, season)[-1], axis=-1)
+        lag = np.array([self._lag(max(t, 1)) for t in range(x.shape[-1])])
+        found: Floats = errors - self.drift * _trend(x) * (1 + lag)
+        return found
+
+    def _run(self, x: Floats, season: int) -> tuple[Floats, Floats, list[Floats], list[Floats]]:
+        """Return level, trend and season after the last step, and the error of each step without the drift."""
         level, trend, seasonal = self._first_states(x, season)
+        errors = []
         for t in range(x.shape[-1]):
             error = x[..., t] - level - self.damping * trend - seasonal[t % season]
             level = level + self.damping * trend + self.alpha * error
             trend = self.damping * trend + self.beta * error
             seasonal[t % season] = seasonal[t % season] + (self.gamma * error if season > 1 else 0.0)
-        steps = np.arange(1, horizon + 1)
-        growth = np.cumsum(self.damping**steps)
-        # smoothing lags behind a trend by so many steps more (Hyndman and Billah 2003)
-        lag = (1 - (1 - self.alpha) ** x.shape[-1]) / self.alpha - 1
-        line = level[..., None] + trend[..., None] * growth + self.drift * _trend(x) * (steps + lag)
-        repeated = np.stack([seasonal[(x.shape[-1] + h) % season] for h in range(horizon)], axis=-1)
-        ahead: Floats = line + repeated
-        return ahead
+            errors.append(error)
+        return level, trend, seasonal, errors
+
+    def _lag(self, steps: int) -> float:
+        """Return by how many steps more smoothing lags behind a trend (Hyndman and Billah 2003)."""
+        return (1 - (1 - self.alpha) ** steps) / self.alpha - 1
 
     def _first_states(self, x: Floats, season: int) -> tuple[Floats, Floats, list[Floats]]:
         """Return level, trend and season before the first step: the context's own line and mean season.

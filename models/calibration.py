@@ -1,7 +1,10 @@
-"""Quantile levels from residuals on the selection span, which training has not seen.
+"""What makes levels cover as often as they say: measured on windows that training has not seen.
 
-This is split conformal prediction (Vovk et al. 2005; Lei et al. 2018).
+This is split conformal prediction (Vovk et al. 2005; Lei et al. 2018); for levels that were trained it is the
+scaled form of conformalised quantile regression (Romano et al. 2019; Kivaranovic et al. 2020).
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -11,38 +14,61 @@ from models.config import Config
 from models.losses import POINT_LOSSES
 from models.network import Network
 from models.sampling import TensorBatch
+from models.windows import inputs_of
+
+Floats = NDArray[np.float64]
 
 SHRINKAGE = 5
 """Windows at which a measured correction of a trained level counts for half."""
+WIDEST = 8.0
+"""A level is moved to this many times its distance from the median at most, and to its inverse at least."""
+LEAST_DISTANCE = 1e-6
 
 
-def residual_quantiles(network: Network, selection: TensorBatch, config: Config) -> NDArray[np.float32]:
-    """Return what to add to each level, (H, Q) in scaled units; 0 at the median.
+def corrections(network: Network, batches: Sequence[TensorBatch], config: Config) -> dict[str, NDArray[np.float32]]:
+    """Return what `Network.correct` takes: `added` (H, Q) in scaled units and `widened` (H, Q), a factor.
 
-    A point loss trains no levels, so the residuals' quantiles become the levels, widened step by step as the
-    absolute residual grows with the horizon. Levels that the pinball loss has trained are only corrected by
-    the quantile of their residuals, the less the fewer windows there are.
+    A point loss trains no levels, so the residuals' quantiles are added to the median, widened step by step as
+    the absolute residual grows with the horizon. Levels that the pinball loss has trained are moved away from the
+    median by a factor: the quantile of residuals in units of their distance, the less the fewer windows there are.
     """
-    residual = _residuals(network, selection)  # (B, H, Q), NaN where the target is missing
+    forecast, actual = _forecasts(network, batches)  # (B, H, Q), (B, H), NaN where the target is missing
     levels = np.asarray(config.quantiles)
-    pooled = [_quantile(residual[..., k], level) for k, level in enumerate(levels)]
-    added = np.where(levels == 0.5, 0.0, np.array(pooled))  # (Q,)
+    residual = actual - forecast[..., config.quantiles.index(0.5)]
+    shape = forecast.shape[1:]
     if config.training.loss in POINT_LOSSES:
-        growth = _growth(np.abs(residual[..., 0]))
-        return (growth[:, None] * added).astype(np.float32)
-    windows = len(residual)
-    share = windows / (windows + SHRINKAGE)
-    return np.broadcast_to(share * added, residual.shape[1:]).astype(np.float32)
+        added = np.array([0.0 if level == 0.5 else _quantile(residual, level) for level in levels])
+        steps = _growth(np.abs(residual))[:, None] * added
+        return {"added": steps.astype(np.float32), "widened": np.ones(shape, np.float32)}
+    share = len(residual) / (len(residual) + SHRINKAGE)
+    factors = [_factor(residual, forecast, levels, k) ** share for k in range(len(levels))]
+    widened = np.broadcast_to(np.array(factors), shape)
+    return {"added": np.zeros(shape, np.float32), "widened": widened.astype(np.float32)}
 
 
-def _residuals(network: Network, selection: TensorBatch) -> NDArray[np.float64]:
+def _factor(residual: Floats, forecast: Floats, levels: NDArray[np.float64], column: int) -> float:
+    """Return how far from the median a level should be, in units of how far it is."""
+    level, median = float(levels[column]), forecast[..., list(levels).index(0.5)]
+    if level == 0.5:
+        return 1.0
+    distance = forecast[..., column] - median
+    there = (np.abs(distance) > LEAST_DISTANCE) & ~np.isnan(residual)
+    if not there.any():
+        return 1.0
+    found = float(np.quantile(residual[there] / distance[there], max(level, 1 - level)))
+    return float(np.clip(found, 1 / WIDEST, WIDEST))
+
+
+def _forecasts(network: Network, batches: Sequence[TensorBatch]) -> tuple[Floats, Floats]:
+    """Return ordered quantiles and targets in scaled units."""
     network.eval()
-    inputs = {name: selection[name] for name in network.config.inputs}  # type: ignore[literal-required]
+    forecasts, actuals = [], []
     with torch.no_grad():
-        context, quantiles = network.scaled(**inputs)
-        scaled = (selection["target"] - context.loc) / context.scale  # (B, H)
-        found: NDArray[np.float64] = (scaled[..., None] - quantiles.double()).cpu().numpy()
-    return found
+        for batch in batches:
+            context, quantiles = network.scaled(**inputs_of(batch, network.config))
+            forecasts.append(torch.sort(quantiles, dim=-1).values.cpu().numpy())
+            actuals.append(((batch["target"] - context.loc) / context.scale).cpu().numpy())
+    return np.concatenate(forecasts), np.concatenate(actuals)
 
 
 def _quantile(values: NDArray[np.float64], level: float) -> float:

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from models.basis import basis_forecasts, detrended_profile
 from models.config import Config, NetworkConfig
-from models.inputs import dampened
+from models.ets import ETS
+from models.inputs import Context, dampened
 
 FIRST_RATES = (0.1, 0.5, 0.02, 0.9, 0.3, 0.05, 0.7, 0.2)
 """Smoothing rates that training starts from"""
@@ -25,7 +26,7 @@ LEAST_ERROR = 0.02
 
 
 class Candidates(nn.Module):
-    """All candidates of a member: fixed maps, pooled statistical models, smoothings and the linear forecast."""
+    """Forecasts that need no recurrent state: fixed maps, smoothing models, pooled ones, and the linear forecast."""
 
     def __init__(self, config: Config, own: NetworkConfig, calendar: int) -> None:
         super().__init__()
@@ -37,27 +38,31 @@ class Candidates(nn.Module):
         self.statistical: Tensor
         shape = (own.context_length, config.horizon * own.statistical)
         self.register_buffer("statistical", torch.zeros(shape, dtype=torch.float32))
-        self.smoothing = Smoothing(config, own) if own.smoothing else None
+        self.ets = ETS(config, own) if own.ets else None
         self.linear = LinearForecast(config, own, calendar) if own.linear else None
         self.recent = Recent(config, own, names)
-        self.count = self.fixed + own.statistical + own.smoothing + own.linear
+        self.anchors = [self.fixed + k for k in self.ets.anchors] if self.ets is not None else []
+        self.count = self.fixed + (self.ets.count if self.ets is not None else 0) + own.statistical + own.linear
 
-    def forward(self, z: Tensor, state: Tensor, calendar: Tensor, known: Tensor | None) -> Tensor:
-        """z (B, T), state (B, hidden), calendar (B, H, C), known (B, T + H, 3 * numeric) -> (B, H, K)."""
+    def forward(self, context: Context, calendar: Tensor, known: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return the forecasts (B, H, K) and their records (B, K), the log of each one's error over the mean of them.
+
+        calendar (B, H, C), known (B, T + H, 3 * numeric). A record is 0 where it is unknown.
+        """
+        z = context.z
         found = [(z @ self.basis).reshape(-1, self.horizon, self.fixed)]
+        record = [self.recent(z, context.observed)]
+        if self.ets is not None:
+            own, likely = self.ets(context)
+            found.append(own)
+            record.append(likely)
         if self.statistical.shape[1]:
             pooled = self.statistical.shape[1] // self.horizon
             found.append((z @ self.statistical).reshape(-1, self.horizon, pooled))
-        if self.smoothing is not None:
-            found.append(self.smoothing(z, state))
         if self.linear is not None:
             found.append(self.linear(self.linear.inputs(z, calendar, known))[..., None])
-        return torch.cat(found, dim=-1)
-
-    def record(self, z: Tensor, observed: Tensor) -> Tensor:
-        """Return how each candidate has done lately, (B, K): the log of its error over the mean of them, 0 unknown."""
-        fixed = self.recent(z, observed)  # (B, number of fixed ones)
-        return nn.functional.pad(fixed, (0, self.count - self.fixed))
+        told = torch.cat(record, dim=-1)
+        return torch.cat(found, dim=-1), nn.functional.pad(told, (0, self.count - told.shape[1]))
 
 
 class Recent(nn.Module):
@@ -145,7 +150,7 @@ class LinearForecast(nn.Module):
         numeric = [n for n in config.covariates.temporal if n not in config.covariates.levels]
         most = max(0, (WIDEST_LINEAR - own.context_length) // config.horizon)
         future = [i for i, n in enumerate(numeric) if n in config.covariates.known_future][:most]
-        # of models.inputs.CovariateFeatures.numbers: the z-scores in the window
+        # of models.inputs.CovariateNumbers: the z-scores in the window
         self.columns = [len(numeric) + i for i in future]
         room = WIDEST_LINEAR - own.context_length - config.horizon * len(future)
         season = own.seasons[0] if own.seasons else 1

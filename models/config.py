@@ -58,6 +58,10 @@ class NetworkConfig:
     """add a forecast that is linear in context and covariates, fitted by ridge regression on all series"""
     smoothing: int = 0
     """exponential smoothings of the level, each series' own, their rates read from its context (ES-RNN's idea)"""
+    ets: bool = False
+    """add exponential smoothing models of each context's own, averaged by their likelihood (models.ets)"""
+    anchor: float = 0.0
+    """share of the point forecast that those models keep, whatever is learned; 0: none"""
     statistical: int = 0
     """exponential smoothing models with parameters that AutoETS found on a sample of the series, at most"""
 
@@ -90,8 +94,10 @@ class NetworkConfig:
         )
         require(0 <= self.smoothing <= 8, "network.smoothing", "must be between 0 and 8")
         require(0 <= self.statistical <= 8, "network.statistical", "must be between 0 and 8")
-        gated = self.linear or self.smoothing or self.statistical
-        require(self.basis or not gated, "network.basis", "must be true for linear, smoothing and statistical")
+        require(0 <= self.anchor <= 1, "network.anchor", "must be between 0 and 1")
+        require(self.ets or not self.anchor, "network.anchor", "needs ets")
+        gated = self.linear or self.smoothing or self.ets or self.statistical
+        require(self.basis or not gated, "network.basis", "must be true for linear, smoothing, ets and statistical")
 
     @property
     def members(self) -> tuple["NetworkConfig", ...]:

@@ -28,7 +28,8 @@ from models.config import Config, ConfigError
 from models.fitted import Fitted, runner_of
 from models.golden import golden_batch
 from models.network import Network
-from models.windows import Batch
+from models.reading import Reader
+from models.windows import Batch, inputs_of
 
 FORMAT = "gatecast.model.1"
 WEIGHTS, GRAPH, GOLDEN, MANIFEST = "weights.safetensors", "graph.onnx", "golden.safetensors", "manifest.json"
@@ -124,16 +125,12 @@ def verify(
 
 def _expected(network: Network, batch: Batch) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     with torch.inference_mode():
-        first = network.ensemble[0]
+        first = network.readers[0]
+        assert isinstance(first, Reader)
         context = first.normalise(torch.from_numpy(batch["y"][:, -first.own.context_length :]))
     scale = context.scale[:, 0].numpy()
     largest = np.abs(np.nan_to_num(batch["y"])).max(-1)  # unscaled, float32 is exact to a share of the size alone
     return runner_of(network)(batch), np.maximum(scale, largest) if first.own.scaler == "none" else scale
-
-
-def inputs_of(batch: Batch, config: Config) -> dict[str, NDArray[Any]]:
-    """Return the arrays of a batch that the network reads, by name."""
-    return {name: batch[name] for name in config.inputs}  # type: ignore[literal-required]
 
 
 def _write_graph(network: Network, batch: Batch, path: Path) -> None:

@@ -13,12 +13,13 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from models.calibration import residual_quantiles
+from models.calibration import corrections
 from models.checkpoint import Checkpoint, CheckpointError
 from models.config import Config
 from models.fitted import Fitted, runner_of
+from models.learner import Arrays, Learner, device_of, load_weights, select
 from models.network import Network
-from models.optimise import Arrays, Hooks, Learner, device_of, load_weights, select, train
+from models.optimise import Hooks, train
 from models.phase import REFIT, SELECT, PhaseState, ProgressMeter
 from models.preflight import TrainingDataError, fingerprint, trainable
 from models.report import Progress, Report
@@ -78,7 +79,7 @@ class _Run:
         self.spans = plan_spans(panel, config)
         self.fingerprint = fingerprint(panel)
         self.selected: Selected = {}
-        self.residuals: Arrays = {}
+        self.corrections: Arrays = {}
         self.recoveries = 0
 
     def train(self, resume: Checkpoint | None) -> Network:
@@ -95,7 +96,7 @@ class _Run:
         return self._refit(everything, resume)
 
     def _select(self, pool: WindowPool, selection: Windows, resume: Checkpoint | None) -> None:
-        """Train on the fit span, choose the number of steps, measure residuals, and score the gate."""
+        """Train on the fit span, choose the number of steps, score the gate, and correct the levels by both."""
         learner = Learner(self.config, self.device)
         state, best = self._start(learner, SELECT, self._planned_steps, resume)
         fixed = fixed_batch(selection.series, selection.origins, self.config, self.device)
@@ -103,14 +104,17 @@ class _Run:
             ends = [s.fit_end for s in self.spans]
             state.penalties = learner.prepare(self.panel.series, ends, pool, fixed)
         load_weights(learner.averaged, train(learner, pool, fixed, state, best, self._hooks()))
-        self.residuals = {"residuals": residual_quantiles(learner.averaged, fixed, self.config)}
-        self._calibrate(learner.averaged)
+        self.corrections = corrections(learner.averaged, [fixed], self.config)
+        learner.averaged.correct(self.corrections)
         gate = self._windows([s.gate for s in self.spans])
         self.selected = {
             "state": state.record(),
             "metrics": self._scores(learner.averaged, selection, gate),
             "gate": _stamps(gate) if gate is not None else None,
         }
+        if gate is not None:  # scored, and from here on one more span that training has not seen
+            scored = fixed_batch(gate.series, gate.origins, self.config, self.device)
+            self.corrections = corrections(learner.averaged, [fixed, scored], self.config)
 
     def _refit(self, pool: WindowPool, resume: Checkpoint | None) -> Network:
         """Train a fresh network on everything for the selected number of steps."""
@@ -127,12 +131,9 @@ class _Run:
         self.recoveries = state.recoveries
         if not self.selected:
             self.selected = {"state": state.record(), "metrics": {}, "gate": None}
-        self._calibrate(learner.averaged)
+        if self.corrections:
+            learner.averaged.correct(self.corrections)
         return learner.averaged.eval()
-
-    def _calibrate(self, network: Network) -> None:
-        if self.residuals:
-            network.residuals.copy_(torch.from_numpy(self.residuals["residuals"]))
 
     def _scores(self, network: Network, selection: Windows, gate: Windows | None) -> dict[str, dict[str, float]]:
         """Score the gate, or the selection span where there is none, beside season-naive."""
@@ -166,7 +167,7 @@ class _Run:
         if record.get("config") != self.config.to_dict() or record.get("data") != self.fingerprint:
             raise CheckpointError("the checkpoint belongs to another configuration or to other data")
         self.selected = record["selected"]
-        self.residuals = select(resume.arrays, "calibration/")
+        self.corrections = select(resume.arrays, "calibration/")
 
     def _start(self, learner: Learner, name: str, total: int, resume: Checkpoint | None) -> tuple[PhaseState, Arrays]:
         """Return the phase's state and best weights, fresh or as the checkpoint left them."""
@@ -189,7 +190,7 @@ class _Run:
             "selected": self.selected,
         }
         extra = {f"best/{name}": value for name, value in best.items()}
-        extra |= {f"calibration/{name}": value for name, value in self.residuals.items()}
+        extra |= {f"calibration/{name}": value for name, value in self.corrections.items()}
         self.save_checkpoint(Checkpoint(record, arrays | extra))
 
 

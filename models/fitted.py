@@ -11,7 +11,7 @@ from models.config import Config
 from models.network import Network
 from models.predict import Forecast, Runner, predict, run_windows
 from models.report import Report
-from models.windows import Batch, Panel, Series
+from models.windows import Batch, Panel, Series, inputs_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +42,7 @@ def runner_of(network: Network) -> Runner:
 
     def run(batch: Batch) -> NDArray[np.float64]:
         network.eval()
-        values = {name: torch.from_numpy(batch[name]).to(device) for name in network.config.inputs}  # type: ignore[literal-required]
+        values = {name: torch.from_numpy(one).to(device) for name, one in inputs_of(batch, network.config).items()}
         with torch.inference_mode():
             found: NDArray[np.float64] = network(**values).cpu().numpy()
         return found

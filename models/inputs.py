@@ -98,52 +98,29 @@ class CalendarFeatures(nn.Module):
         return torch.cat([angles.sin(), angles.cos()], dim=-1)
 
 
-class CovariateFeatures(nn.Module):
-    """Turns encoded covariates (B, L, C), NaN where missing, into a few features (B, L, F).
-
-    A number becomes its z-score in the training data, its z-score in the window, and whether it is there. A
-    category becomes a learned vector, zero where it is missing or was unknown when the model was trained.
-    """
+class CovariateNumbers(nn.Module):
+    """Turns the numeric ones of encoded covariates (B, L, C), NaN where missing, into numbers of unit scale."""
 
     def __init__(self, names: tuple[str, ...], config: CovariateConfig) -> None:
         super().__init__()
-        self.columns = len(names)
-        self.numeric = [i for i, name in enumerate(names) if name not in config.levels]
-        self.categorical = [(i, len(config.levels[name])) for i, name in enumerate(names) if name in config.levels]
+        self.columns = [i for i, name in enumerate(names) if name not in config.levels]
         self.loc: Tensor
         self.scale: Tensor
-        self.register_buffer("loc", torch.zeros(self.columns, dtype=torch.float64))
-        self.register_buffer("scale", torch.ones(self.columns, dtype=torch.float64))
-        widths = [min(8, 1 + ceil(sqrt(levels))) for _, levels in self.categorical]
-        pairs = zip(self.categorical, widths, strict=True)
-        self.vectors = nn.ModuleList(nn.Embedding(levels + 2, w, padding_idx=0) for (_, levels), w in pairs)
-        self.raw = 3 * len(self.numeric) + sum(widths)
-        self.width = min(self.raw, WIDEST_STEP)
-        self.condense = nn.Linear(self.raw, self.width) if self.columns else None
+        self.register_buffer("loc", torch.zeros(len(names), dtype=torch.float64))
+        self.register_buffer("scale", torch.ones(len(names), dtype=torch.float64))
 
     def learn_scale(self, loc: Tensor, scale: Tensor) -> None:
         """Set the means and standard deviations (C,) of the training data."""
         self.loc.copy_(loc)
         self.scale.copy_(scale)
 
-    def forward(self, covariates: Tensor, numbers: Tensor) -> Tensor:
-        """covariates (B, L, C) and their `numbers` -> (B, L, F)."""
-        assert self.condense is not None
-        parts = [numbers] if self.numeric else []
-        for (column, levels), vectors in zip(self.categorical, self.vectors, strict=True):
-            code = covariates[..., column]
-            known = (code >= 0) & (code < levels)  # neither NaN nor a level that is new
-            parts.append(vectors(torch.where(known, code + 1, torch.zeros_like(code)).long()))
-        condensed: Tensor = self.condense(torch.cat(parts, dim=-1))
-        return condensed
-
-    def numbers(self, covariates: Tensor) -> Tensor:
+    def forward(self, covariates: Tensor) -> Tensor:
         """Return (B, L, 3 * numeric) float32: z-scores of the training data, those of the window, observed."""
-        x = covariates[..., self.numeric]
+        x = covariates[..., self.columns]
         seen = ~torch.isnan(x)
         observed = seen.double()
-        spread = self.scale[self.numeric]
-        z = torch.where(seen, (x - self.loc[self.numeric]) / spread, torch.zeros_like(x)).clip(
+        spread = self.scale[self.columns]
+        z = torch.where(seen, (x - self.loc[self.columns]) / spread, torch.zeros_like(x)).clip(
             -LARGEST_RAW, LARGEST_RAW
         )
         count = observed.sum(-2, keepdim=True).clip(1.0)
@@ -152,3 +129,33 @@ class CovariateFeatures(nn.Module):
         local = deviation / ((deviation * deviation).sum(-2, keepdim=True) / count + LEAST_SPREAD**2).sqrt()
         both = torch.cat([z, local], dim=-1).clip(-LARGEST_FEATURE, LARGEST_FEATURE)
         return torch.cat([both, observed], dim=-1).float()
+
+
+class CovariateFeatures(nn.Module):
+    """Condenses encoded covariates (B, L, C), NaN where missing, to a few features (B, L, F).
+
+    Numbers come as `CovariateNumbers` gives them. A category becomes a learned vector, zero where it is missing or
+    was unknown when the model was trained.
+    """
+
+    def __init__(self, names: tuple[str, ...], config: CovariateConfig) -> None:
+        super().__init__()
+        self.categorical = [(i, len(config.levels[name])) for i, name in enumerate(names) if name in config.levels]
+        self.numeric = len(names) > len(self.categorical)
+        widths = [min(8, 1 + ceil(sqrt(levels))) for _, levels in self.categorical]
+        pairs = zip(self.categorical, widths, strict=True)
+        self.vectors = nn.ModuleList(nn.Embedding(levels + 2, w, padding_idx=0) for (_, levels), w in pairs)
+        raw = 3 * (len(names) - len(self.categorical)) + sum(widths)
+        self.width = min(raw, WIDEST_STEP)
+        self.condense = nn.Linear(raw, self.width) if names else None
+
+    def forward(self, covariates: Tensor, numbers: Tensor) -> Tensor:
+        """covariates (B, L, C) and their numbers (B, L, 3 * numeric) -> (B, L, F)."""
+        assert self.condense is not None
+        parts = [numbers] if self.numeric else []
+        for (column, levels), vectors in zip(self.categorical, self.vectors, strict=True):
+            code = covariates[..., column]
+            known = (code >= 0) & (code < levels)  # neither NaN nor a level that is new
+            parts.append(vectors(torch.where(known, code + 1, torch.zeros_like(code)).long()))
+        condensed: Tensor = self.condense(torch.cat(parts, dim=-1))
+        return condensed

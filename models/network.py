@@ -7,16 +7,19 @@ averaging the members of an ensemble, sorting and bounds are part of the network
 graph. The idea of segments is SegRNN's (Lin et al. 2023).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import ceil
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.config import Config, NetworkConfig
 from models.head import Head
-from models.inputs import CalendarFeatures, Context, CovariateFeatures, Normalise, dampened
+from models.inputs import Context, CovariateFeatures, dampened
+from models.reading import Reader, Reading
 
 STEP_FEATURES = 16
 CELLS: dict[str, type[nn.LSTM] | type[nn.GRU]] = {"lstm": nn.LSTM, "gru": nn.GRU}
@@ -41,15 +44,20 @@ class Network(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
-        self.members = nn.ModuleList(Member(config, own) for own in config.network.members)
-        residuals = torch.zeros(config.horizon, len(config.quantiles), dtype=torch.float32)
-        self.residuals: Tensor
-        self.register_buffer("residuals", residuals)  # (H, Q), measured on the selection span
-
-    @property
-    def ensemble(self) -> list["Member"]:
-        """The members."""
-        return [member for member in self.members if isinstance(member, Member)]
+        members = config.network.members
+        lengths = list(dict.fromkeys(own.context_length for own in members))
+        self.places = [lengths.index(own.context_length) for own in members]
+        readers = [Reader(config, members[self.places.index(place)]) for place in range(len(lengths))]
+        self.readers = nn.ModuleList(readers)
+        self.members = nn.ModuleList(
+            Member(config, own, readers[place]) for own, place in zip(members, self.places, strict=True)
+        )
+        self.median = config.quantiles.index(0.5)
+        shape = (config.horizon, len(config.quantiles))
+        self.added: Tensor
+        self.widened: Tensor
+        self.register_buffer("added", torch.zeros(shape, dtype=torch.float32))
+        self.register_buffer("widened", torch.ones(shape, dtype=torch.float32))
 
     def forward(
         self, y: Tensor, calendar: Tensor, covariates: Tensor | None = None, static: Tensor | None = None
@@ -59,20 +67,42 @@ class Network(nn.Module):
         y (B, T), calendar (B, T + H, 5), covariates (B, T + H, C), static (B, S): `models.windows.Batch`.
         """
         context, quantiles = self.scaled(y, calendar, covariates, static)
-        ordered = torch.sort(quantiles + self.residuals, dim=-1).values
+        ordered = torch.sort(quantiles, dim=-1).values
+        middle = ordered[..., self.median : self.median + 1]
+        ordered = torch.sort(middle + (ordered - middle) * self.widened + self.added, dim=-1).values
         return self.bounded(ordered * context.scale[..., None] + context.loc[..., None], y)
 
     def scaled(
         self, y: Tensor, calendar: Tensor, covariates: Tensor | None = None, static: Tensor | None = None
     ) -> tuple[Context, Tensor]:
         """Return the first member's context and the members' mean (B, H, Q) float64 in units of its scale."""
-        found = [member(y, calendar, covariates, static) for member in self.ensemble]
-        first, quantiles = found[0]
-        total = quantiles.double()
-        for context, own in found[1:]:
-            ratio = (context.scale / first.scale)[..., None]
-            total = total + own.double() * ratio + ((context.loc - first.loc) / first.scale)[..., None]
-        return first, total / len(found)
+        readings = [reader(y, calendar, covariates, static) for reader in self.readers]
+        first, total = readings[0].context, torch.zeros((), dtype=torch.float64, device=y.device)
+        for member, place in zip(self.members, self.places, strict=True):
+            context = readings[place].context
+            own = member(readings[place]).double()
+            if place:
+                own = own * (context.scale / first.scale)[..., None]
+                own = own + ((context.loc - first.loc) / first.scale)[..., None]
+            total = total + own
+        return first, total / len(self.places)
+
+    def of_member(
+        self,
+        number: int,
+        y: Tensor,
+        calendar: Tensor,
+        covariates: Tensor | None = None,
+        static: Tensor | None = None,
+    ) -> tuple[Context, Tensor]:
+        """Return one member's context and its raw quantiles (B, H, Q) float32 in units of that context."""
+        reading = self.readers[self.places[number]](y, calendar, covariates, static)
+        return reading.context, self.members[number](reading)
+
+    def correct(self, corrections: Mapping[str, NDArray[np.float32]]) -> None:
+        """Set what `models.calibration.corrections` found."""
+        self.added.copy_(torch.from_numpy(corrections["added"]))
+        self.widened.copy_(torch.from_numpy(corrections["widened"]))
 
     def bounded(self, quantiles: Tensor, y: Tensor) -> Tensor:
         """Keep quantiles (B, H, Q) within the bounds that the configuration sets."""
@@ -84,45 +114,36 @@ class Network(nn.Module):
 
 
 class Member(nn.Module):
-    """One network: maps a batch to its context and raw quantiles (B, H, Q) float32 in units of that context."""
+    """One network of the ensemble: turns what its reader read into raw quantiles (B, H, Q) float32 in scaled units."""
 
-    def __init__(self, config: Config, own: NetworkConfig) -> None:
+    def __init__(self, config: Config, own: NetworkConfig, reader: Reader) -> None:
         super().__init__()
-        self.own, self.horizon = own, config.horizon
-        self.normalise = Normalise(own.context_length, own.seasons[0] if own.seasons else 1, own.scaler)
-        self.calendar = CalendarFeatures(own.calendar)
+        self.own = own
         self.covariates = CovariateFeatures(config.covariates.temporal, config.covariates)
         self.static = CovariateFeatures(config.covariates.static, config.covariates)
-        beside = self.calendar.width + self.static.width
-        self.encoder = Encoder(own, own.segment * self.covariates.width + beside)
-        self.head = Head(config, own, self.calendar.width)
+        calendar = reader.calendar.width
+        self.encoder = Encoder(own, own.segment * self.covariates.width + calendar + self.static.width)
+        self.head = Head(config, own, reader.candidates)
         self.decoder = DECODERS[own.decoder](
-            config, own, self.calendar.width, self.covariates.width, self.static.width, self.head.width
+            config, own, calendar, self.covariates.width, self.static.width, self.head.width
         )
         self.head.initialise(self.decoder.output)
 
-    def forward(
-        self, y: Tensor, calendar: Tensor, covariates: Tensor | None, static: Tensor | None
-    ) -> tuple[Context, Tensor]:
+    def forward(self, reading: Reading) -> Tensor:
         own = self.own
-        skipped = y.shape[1] - own.context_length
-        context = self.normalise(y[:, skipped:])
-        past, ahead = calendar[:, skipped:].tensor_split([own.context_length], dim=1)
-        moments = self.calendar(ahead)  # (B, H, C)
-        beside = [self.calendar(past[:, :: own.segment])]  # (B, N, C)
-        known = features = fixed = None
-        if covariates is not None:
-            beside_y = covariates[:, skipped:]
-            known = self.covariates.numbers(beside_y)
-            seen, features = self.covariates(beside_y, known).tensor_split([own.context_length], dim=1)
+        beside = [reading.calendar[:, :: own.segment]]  # (B, N, C)
+        features = fixed = None
+        if reading.covariates is not None and reading.numbers is not None:
+            both = self.covariates(reading.covariates, reading.numbers)
+            seen, features = both.tensor_split([own.context_length], dim=1)
             beside.append(seen.reshape(-1, beside[0].shape[1], own.segment * seen.shape[-1]))  # (B, N, S * F)
-        if static is not None:
-            one_step = static[:, None]
-            fixed = self.static(one_step, self.static.numbers(one_step))[:, 0]  # (B, F)
+        if reading.static is not None and reading.static_numbers is not None:
+            fixed = self.static(reading.static, reading.static_numbers)[:, 0]  # (B, F)
             beside.append(_expanded(fixed, own.context_length // own.segment))
-        states, state = self.encoder(context, beside)
-        parts = self.decoder(states, state, Ahead(moments, features, fixed))  # (B, H, width)
-        return context, self.head(parts, context, states[:, -1], moments, known)
+        states, state = self.encoder(reading.context, beside)
+        parts = self.decoder(states, state, Ahead(reading.ahead, features, fixed))  # (B, H, width)
+        quantiles: Tensor = self.head(parts, reading, states[:, -1])
+        return quantiles
 
 
 class Encoder(nn.Module):

@@ -37,7 +37,7 @@ class PhaseState:
     stale: int = 0
     """epochs since the best"""
     penalties: list[float] = field(default_factory=list)
-    """ridge penalty of each member (models.prepare)"""
+    """ridge penalty of each reader (models.prepare)"""
     train: list[float] = field(default_factory=list)
     val: list[float] = field(default_factory=list)
 

@@ -14,7 +14,8 @@ from models.candidates import LinearForecast
 from models.config import Config, CovariateConfig
 from models.covariates import encode, encode_static
 from models.inputs import Context
-from models.network import Member, Network
+from models.network import Network
+from models.reading import Reader
 from models.sampling import TensorBatch, WindowPool, part_of
 from models.series import Series
 from models.statistical import pooled_models, set_models
@@ -37,32 +38,30 @@ def prepare(
     selection: TensorBatch | None,
     penalties: Sequence[float] | None = None,
 ) -> list[float]:
-    """Set what a fresh network does not learn by gradients; return the ridge penalty of each member.
+    """Set what a fresh network does not learn by gradients; return the ridge penalty of each reader.
 
     Args:
         ends: the positions (len(series),) that the span ends before.
         selection: windows that choose the penalties; none: `penalties`, or the default.
     """
     learn_scales(network, series, ends)
-    config = network.config
-    if not (config.network.linear or config.network.statistical):
-        return []
+    config, readers = network.config, [reader for reader in network.readers if isinstance(reader, Reader)]
     if config.network.statistical:
         season = config.network.seasons[0] if config.network.seasons else 1
         models = pooled_models(series, ends, season, config.training.seed)
         first = next(_drawn(pool, config))
-        for member in network.ensemble:
-            context, target = _scaled(member, first)
-            set_models(member, models, context.z, target)
+        for reader in readers:
+            context, target = _scaled(reader, first)
+            set_models(reader, models, context.z, target)
     if not config.network.linear:
         return []
-    given: Sequence[float | None] = penalties or [None] * len(network.ensemble)
-    pairs = zip(network.ensemble, given, strict=True)
-    return [_fit_linear(member, config, _drawn(pool, config), selection, penalty) for member, penalty in pairs]
+    given: Sequence[float | None] = penalties or [None] * len(readers)
+    pairs = zip(readers, given, strict=True)
+    return [_fit_linear(reader, config, _drawn(pool, config), selection, penalty) for reader, penalty in pairs]
 
 
 def _drawn(pool: WindowPool, config: Config) -> Iterator[TensorBatch]:
-    """Draw the regression's windows, the same for every member, one batch after another: all at once are gigabytes."""
+    """Draw the regression's windows, the same for every reader, one batch after another: all at once are gigabytes."""
     generator = torch.Generator().manual_seed(config.training.seed)
     for _ in range(RIDGE_WINDOWS // AT_ONCE):
         yield pool.draw(AT_ONCE, generator)
@@ -73,9 +72,10 @@ def learn_scales(network: Network, series: Sequence[Series], ends: Sequence[int]
     config = network.config.covariates
     temporal = _moments([encode(one, config, 0, end, seen=end) for one, end in zip(series, ends, strict=True)], config)
     static = _moments([encode_static(one, config)[None] for one in series], config, static=True)
-    for member in network.ensemble:
-        member.covariates.learn_scale(*temporal)
-        member.static.learn_scale(*static)
+    for reader in network.readers:
+        assert isinstance(reader, Reader)
+        reader.covariates.learn_scale(*temporal)
+        reader.static.learn_scale(*static)
 
 
 def _moments(
@@ -97,25 +97,25 @@ def _moments(
 
 
 def _fit_linear(
-    member: Member,
+    reader: Reader,
     config: Config,
     drawn: Iterable[TensorBatch],
     selection: TensorBatch | None,
     penalty: float | None,
 ) -> float:
-    """Fit one member's linear forecast by ridge regression on the drawn windows; return the penalty used."""
-    linear = _linear(member)
+    """Fit one reader's linear forecast by ridge regression on the drawn windows; return the penalty used."""
+    linear = _linear(reader)
     gram = torch.zeros(linear.width, linear.width, dtype=torch.float64, device=linear.weight.device)
     moment = torch.zeros(linear.width, config.horizon, dtype=torch.float64, device=linear.weight.device)
     for batch in drawn:
-        inputs, target = _regression(member, config, batch)
+        inputs, target = _regression(reader, config, batch)
         complete = ~torch.isnan(target).any(-1)
         x, y = inputs[complete], target[complete].clip(-LARGEST, LARGEST)
         gram += (x.T @ x).double()
         moment += (x.T @ y).double()
     unit = gram.diagonal().mean().clip(1e-12)
     if penalty is None and selection is not None:
-        inputs, target = _regression(member, config, selection)
+        inputs, target = _regression(reader, config, selection)
         errors = [_error(inputs @ _solve(gram, moment, unit * p), target) for p in PENALTIES]
         penalty = PENALTIES[int(np.argmin(errors))]
     chosen = FIRST_PENALTY if penalty is None else penalty
@@ -133,31 +133,28 @@ def _error(found: Tensor, target: Tensor) -> float:
     return float((found - target).abs().nan_to_num(nan=0.0, posinf=0.0).clip(max=LARGEST).mean())
 
 
-def _linear(member: Member) -> LinearForecast:
-    candidates = member.head.candidates
-    assert candidates is not None
-    assert candidates.linear is not None
-    return candidates.linear
+def _linear(reader: Reader) -> LinearForecast:
+    assert reader.candidates is not None
+    assert reader.candidates.linear is not None
+    return reader.candidates.linear
 
 
-def _scaled(member: Member, batch: TensorBatch) -> tuple[Context, Tensor]:
-    """Return a member's contexts, and the targets (B, H) in units of their scales, NaN where missing."""
-    context: Context = member.normalise(batch["y"][:, -member.own.context_length :])
+def _scaled(reader: Reader, batch: TensorBatch) -> tuple[Context, Tensor]:
+    """Return a reader's contexts, and the targets (B, H) in units of their scales, NaN where missing."""
+    context: Context = reader.normalise(batch["y"][:, -reader.own.context_length :])
     return context, (batch["target"] - context.loc) / context.scale
 
 
-def _regression(member: Member, config: Config, batch: TensorBatch) -> tuple[Tensor, Tensor]:
+def _regression(reader: Reader, config: Config, batch: TensorBatch) -> tuple[Tensor, Tensor]:
     """Return inputs (B, P) and targets (B, H) in scaled units, NaN where missing."""
-    linear = _linear(member)
+    linear = _linear(reader)
     with torch.no_grad():
         parts = []
         for at in range(0, len(batch["y"]), AT_ONCE):
             piece = part_of(batch, slice(at, at + AT_ONCE))
-            skipped = piece["y"].shape[1] - member.own.context_length
-            context, target = _scaled(member, piece)
-            calendar = member.calendar(piece["calendar"][:, skipped + member.own.context_length :])
-            known = None
-            if "covariates" in config.inputs:
-                known = member.covariates.numbers(piece["covariates"][:, skipped:])
+            skipped = piece["y"].shape[1] - reader.own.context_length
+            context, target = _scaled(reader, piece)
+            calendar = reader.calendar(piece["calendar"][:, skipped + reader.own.context_length :])
+            known = reader.covariates(piece["covariates"][:, skipped:]) if "covariates" in config.inputs else None
             parts.append((linear.inputs(context.z, calendar, known), target.float()))
     return torch.cat([x for x, _ in parts]), torch.cat([y for _, y in parts])

@@ -22,7 +22,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from models.checkpoint import CheckpointError
 from models.config import Config
-from models.optimise import device_of
+from models.learner import device_of
 from models.options import require
 from models.preflight import TrainingDataError, fingerprint
 from models.search_space import Axis, axes_of, configured, default_space

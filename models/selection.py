@@ -15,13 +15,14 @@ import torch
 
 from models import metrics
 from models.config import Config
-from models.optimise import SCORED_AT_ONCE, Arrays, Hooks, Learner, train
+from models.learner import SCORED_AT_ONCE, Arrays, Learner
+from models.optimise import Hooks, train
 from models.phase import SELECT, PhaseState
 from models.preflight import TrainingDataError, trainable
 from models.sampling import TensorBatch, WindowPool, fixed_batch, part_of, window_pool
 from models.scoring import Windows, cut_windows
 from models.spans import plan_spans
-from models.windows import Panel
+from models.windows import Panel, inputs_of
 
 LEAST_UNIT = 0.05
 """A season error below this share of the standard deviation counts as this much"""
@@ -80,7 +81,7 @@ def measured(learner: Learner, batch: TensorBatch, windows: Windows) -> float:
     learner.averaged.eval()
     parts = (part_of(batch, slice(at, at + SCORED_AT_ONCE)) for at in range(0, len(batch["y"]), SCORED_AT_ONCE))
     with torch.no_grad():
-        quantiles = torch.cat([learner.averaged(*learner.inputs(part)) for part in parts]).cpu().numpy()
+        quantiles = torch.cat([learner.averaged(**inputs_of(part, learner.config)) for part in parts]).cpu().numpy()
     if not np.isfinite(quantiles).all():
         raise TrainingDataError("diverged", "the forecasts are not finite")
     spread = batch["unit"].cpu().numpy()  # (B, 1)

@@ -43,24 +43,28 @@ def _plan(series: Series, config: Config) -> Spans:
     first, end = observed_span(series.y)
     horizon = config.horizon
     room = end - first - shortest_context(horizon, end - first) - horizon
-    gate = _origins(end, room - horizon, horizon, config) if room >= 2 * horizon else ()
+    gate = _origins(end, room - horizon, horizon, spread=True) if room >= 2 * horizon else ()
     gate_start = gate[0] + 1 if gate else end
     room = room - (end - gate_start)
-    selection = _origins(gate_start, room, horizon, config) if room >= horizon else ()
+    selection = _origins(gate_start, room, horizon, spread=False) if room >= horizon else ()
     fit_end = selection[0] + 1 if selection else gate_start
     return Spans(fit_end, selection, gate_start, gate, end)
 
 
-def _origins(end: int, room: int, horizon: int, config: Config) -> tuple[int, ...]:
+def _origins(end: int, room: int, horizon: int, *, spread: bool) -> tuple[int, ...]:
     """Return the origins of windows that end at `end` at the latest and need no more than `room` steps.
 
     They stand one step more than a horizon apart where there is room: then they do not overlap, and
-    they do not all start at the same hour of the day either.
+    they do not all start at the same hour of the day either. `spread` puts them as far apart as there is room:
+    levels that are corrected on one month alone know nothing of other seasons.
     """
     budget = min(room, max(horizon, int(SHARE * end)))
     stride = horizon + 1
     if budget < 3 * stride and budget > horizon:
         stride = max(1, horizon // 2)
+    if spread:
+        apart = (budget - horizon) // (MAX_WINDOWS_A_SERIES - 1)
+        stride = max(stride, apart // horizon * horizon + 1)
     windows = min(MAX_WINDOWS_A_SERIES, 1 + (budget - horizon) // stride)
     last = end - horizon - 1
     return tuple(last - stride * k for k in range(windows - 1, -1, -1))

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from models.baselines import smoothing_models
 from models.basis import Smoothed
-from models.network import Member
+from models.reading import Reader
 from models.series import Series, observed_span
 
 Floats = NDArray[np.float64]
@@ -42,20 +42,22 @@ def pooled_models(series: Sequence[Series], ends: Sequence[int], season: int, se
     return smoothing_models(histories, season) if histories else []
 
 
-def set_models(member: Member, models: Sequence[Smoothed], z: Tensor, target: Tensor) -> None:
-    """Give a member the models that together forecast windows best: z (B, T), target (B, H) in scaled units.
+def set_models(reader: Reader, models: Sequence[Smoothed], z: Tensor, target: Tensor) -> None:
+    """Give a reader the models that together forecast windows best: z (B, T), target (B, H) in scaled units.
 
-    Fewer models than the member has room for are repeated; without any the room holds the last value.
+    Fewer models than the reader has room for are repeated; without any the room holds the last value.
     """
-    own, horizon, count = member.own, member.horizon, member.own.statistical
+    candidates, own = reader.candidates, reader.own
+    assert candidates is not None
     season = own.seasons[0] if own.seasons else 1
     found = list(models) or [Smoothed(1.0)]
     identity = np.eye(own.context_length)
-    maps = np.stack([one.forecast(identity, horizon, season) for one in found], axis=-1)  # (T, H, number of models)
-    chosen = _greedy(z.double().cpu().numpy(), target.double().cpu().numpy(), maps, count)
+    maps = np.stack(
+        [one.forecast(identity, candidates.horizon, season) for one in found], axis=-1
+    )  # (T, H, number of models)
+    chosen = _greedy(z.double().cpu().numpy(), target.double().cpu().numpy(), maps, own.statistical)
     picked = maps[..., chosen].reshape(own.context_length, -1)
-    assert member.head.candidates is not None
-    member.head.candidates.statistical.copy_(torch.from_numpy(picked).float())
+    candidates.statistical.copy_(torch.from_numpy(picked).float())
 
 
 def _greedy(z: Floats, target: Floats, maps: Floats, count: int) -> list[int]:

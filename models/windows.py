@@ -5,7 +5,7 @@ H values after it. Windows are cut by index from one packed array in which NaN s
 series, so that a short history is a padded one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypedDict, TypeVar
 
@@ -17,7 +17,7 @@ from models.covariates import encode, encode_static
 from models.series import Floats, Ints, Panel, Series, observed_span
 from models.timestamps import Stamps
 
-__all__ = ["Batch", "Packed", "Panel", "Series", "actuals", "assemble", "cut", "observed_span", "pack"]
+__all__ = ["Batch", "Packed", "Panel", "Series", "actuals", "assemble", "cut", "inputs_of", "observed_span", "pack"]
 
 
 class Batch(TypedDict):
@@ -31,6 +31,11 @@ class Batch(TypedDict):
     """(B, T + H, C) encoded (models.covariates), known-future first; past ones are NaN over the horizon"""
     static: Floats
     """(B, S) encoded"""
+
+
+def inputs_of(batch: Mapping[str, Any], config: Config) -> dict[str, Any]:
+    """Return what the network reads of a batch, by name: arrays or tensors (B, ...) each."""
+    return {name: batch[name] for name in config.inputs}
 
 
 class Indexable(Protocol):

@@ -13,7 +13,7 @@ from safetensors.numpy import load as load_tensors
 
 from models.calendar import CALENDAR_FIELDS
 from models.config import Config, ConfigError
-from models.windows import Batch
+from models.windows import Batch, inputs_of
 
 GRAPH, GOLDEN, MANIFEST = "graph.onnx", "golden.safetensors", "manifest.json"
 
@@ -34,7 +34,7 @@ class LoadedVersion:
 
     def run(self, batch: Batch) -> NDArray[np.float64]:
         """Forecast a batch; return quantiles (B, H, Q) in original units."""
-        return self.run_arrays({name: batch[name] for name in self.config.inputs})  # type: ignore[literal-required]
+        return self.run_arrays(inputs_of(batch, self.config))
 
     def run_arrays(self, inputs: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
         """Run the graph on its inputs by name, (B, ...) each."""
@@ -84,7 +84,7 @@ def _same_digest(name: str, data: bytes, digest: str) -> None:
 
 
 def _check_golden(version: LoadedVersion, vectors: Mapping[str, NDArray[Any]], tolerance: float) -> None:
-    found = version.run_arrays({name: vectors[name] for name in version.config.inputs})
+    found = version.run_arrays(inputs_of(vectors, version.config))
     worst = float(np.max(np.abs(found - vectors["quantiles"]) / vectors["scale"][:, None, None]))
     if not worst <= tolerance:
         raise BrokenVersion(f"its golden vectors differ by {worst:.2g} scales, {tolerance:.2g} is allowed")

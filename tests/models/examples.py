@@ -98,9 +98,10 @@ def random_network(config: Config, seed: int = 1) -> Network:
             for parameter in network.parameters():
                 width = parameter.shape[-1] if parameter.ndim > 1 else 64
                 parameter.add_(0.5 * torch.randn_like(parameter) / width**0.5)
-            network.residuals.copy_(0.1 * torch.randn_like(network.residuals) * torch.tensor([1.0, 0.0, 1.0]))
-            for member in network.ensemble:
-                candidates = member.head.candidates
+            network.added.copy_(0.1 * torch.randn_like(network.added) * torch.tensor([1.0, 0.0, 1.0]))
+            network.widened.copy_(0.5 + torch.rand_like(network.widened))
+            for reader in network.readers:
+                candidates = reader.candidates
                 if candidates is not None and candidates.statistical.shape[1]:
                     maps = torch.rand_like(candidates.statistical)
                     candidates.statistical.copy_(maps / maps.sum(0))

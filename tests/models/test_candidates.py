@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from models.basis import basis_forecasts
 from models.candidates import FIRST_RATES, LEAST_ERROR, WIDEST_LINEAR, Candidates, LinearForecast, Recent, Smoothing
 from models.config import Config, CovariateConfig, NetworkConfig
+from models.inputs import Context
 from tests.models.examples import GATED, hourly, random_network, small
 
 
@@ -61,17 +62,23 @@ def test_recent_errors_by_hand() -> None:
         assert difference == pytest.approx(log(errors[0] + LEAST_ERROR) - log(errors[1] + LEAST_ERROR), abs=1e-5)
 
 
+def unit(z: torch.Tensor) -> Context:
+    """Return contexts (B, T) without gaps that are in units of themselves."""
+    zero = torch.zeros(len(z), 1, dtype=torch.float64)
+    return Context(z, torch.ones_like(z), zero, zero + 1)
+
+
 def test_candidates_without_a_record_are_neither_trusted_nor_distrusted() -> None:
     config = small(24, context_length=336, segment=24, **GATED)
     candidates = Candidates(config, config.network, 0)
     z = tensor(hourly(336)[None])
-    record = candidates.record(z, torch.ones_like(z))[0]
+    record = candidates(unit(z), torch.zeros(1, 24, 0), None)[1][0]
     shorter, _ = basis_forecasts(candidates.recent.length, 24, (24, 168))
     known = torch.tensor([name in shorter for name in candidates.names])
     assert not known.all()  # two weeks do not fit before the tried windows
     assert (record[: candidates.fixed][~known] == 0).all()
     assert (record[: candidates.fixed][known] != 0).all()
-    assert record[candidates.fixed :].tolist() == [0.0] * 5
+    assert record[candidates.fixed :].tolist() == [0.0] * 3
 
 
 def test_a_context_that_was_not_observed_has_no_record() -> None:
@@ -99,11 +106,9 @@ def test_smoothing_continues_a_season_on_its_level() -> None:
 
 def test_rates_follow_the_state() -> None:
     network = random_network(seasonless(12, 3, smoothing=1, hidden=4))
-    candidates = network.ensemble[0].head.candidates
-    assert candidates is not None
-    assert candidates.smoothing is not None
+    smoothing = network.members[0].head.smoothing
     z = tensor(np.arange(12.0)[None].repeat(2, 0))
-    found = candidates.smoothing(z, torch.tensor([[1.0, -1, 1, 0], [-1, 1, 1, 0]]) * 3)
+    found = smoothing(z, torch.tensor([[1.0, -1, 1, 0], [-1, 1, 1, 0]]) * 3)
     assert found[0, 0, 0] != found[1, 0, 0]
     assert ((found > 0) & (found < 11)).all()
 
@@ -145,11 +150,12 @@ def test_a_fresh_linear_forecast_is_the_mean_of_the_context() -> None:
 def test_candidates_stand_in_the_order_of_their_names() -> None:
     config = small(7, context_length=48, segment=12, **GATED)
     network = random_network(config)
-    candidates = network.ensemble[0].head.candidates
-    assert candidates is not None
+    reader = network.readers[0]
+    candidates = reader.candidates
     z = tensor(hourly(48)[None] - 20)
-    found = candidates(z, torch.zeros(1, 16), torch.zeros(1, 7, network.ensemble[0].calendar.width), None)
+    found, record = candidates(unit(z), torch.zeros(1, 7, reader.calendar.width), None)
     own: NetworkConfig = config.network
-    assert candidates.count == len(candidates.names) + own.statistical + own.smoothing + own.linear
+    assert candidates.count == len(candidates.names) + own.statistical + own.linear
     assert found.shape == (1, 7, candidates.count)
+    assert record.shape == (1, candidates.count)
     np.testing.assert_allclose(found[0, :, candidates.names.index("last")].detach(), [float(z[0, -1])] * 7, rtol=1e-5)

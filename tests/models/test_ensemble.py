@@ -11,7 +11,7 @@ from models.config import Config
 from models.fitted import runner_of
 from models.network import Network
 from models.options import ConfigError
-from models.windows import Batch, assemble
+from models.windows import Batch, assemble, inputs_of
 from tests.models.examples import GATED, covariate_panel, hourly, random_network, rich, small, window
 
 LOOKBACKS = (48, 24, 12)
@@ -22,7 +22,8 @@ def ensemble(**network: object) -> Network:
     config = rich(covariate_panel(), **{"lookbacks": list(LOOKBACKS), **network})
     found = random_network(config)
     with torch.no_grad():
-        found.residuals.zero_()
+        found.added.zero_()
+        found.widened.fill_(1.0)
     return found
 
 
@@ -37,13 +38,14 @@ def alone(network: Network, number: int) -> Network:
     """Return one member as a network of its own."""
     config = network.config
     own = Network(dataclasses.replace(config, network=config.network.members[number]))
-    own.ensemble[0].load_state_dict(network.ensemble[number].state_dict())
+    own.members[0].load_state_dict(network.members[number].state_dict())
+    own.readers[0].load_state_dict(network.readers[network.places[number]].state_dict())
     return own.eval()
 
 
 def answer(network: Network, batch: Batch) -> NDArray[np.float64]:
     """Return raw quantiles in original units, unsorted as the members give them."""
-    tensors = {name: torch.from_numpy(batch[name]) for name in network.config.inputs}  # type: ignore[literal-required]
+    tensors = {name: torch.from_numpy(one) for name, one in inputs_of(batch, network.config).items()}
     with torch.no_grad():
         context, quantiles = network.scaled(**tensors)
     return (quantiles * context.scale[..., None] + context.loc[..., None]).numpy()
@@ -86,15 +88,15 @@ def test_a_member_sees_its_own_tail_alone(number: int) -> None:
         [torch.from_numpy(one[name]) for name in ("y", "calendar", "covariates", "static")] for one in (batch, older)
     ]
     with torch.no_grad():
-        same, changed = (network.ensemble[number](*one)[1] for one in tensors)
-        longest = [network.ensemble[0](*one)[1] for one in tensors]
+        same, changed = (network.of_member(number, *one)[1] for one in tensors)
+        longest = [network.of_member(0, *one)[1] for one in tensors]
     assert torch.equal(same, changed)
     assert length == 48 or not torch.equal(*longest)
 
 
 def test_members_begin_with_other_weights() -> None:
     network = Network(small(context_length=48, segment=12, lookbacks=[48, 48], **GATED))
-    first, second = (member.encoder.cell.weight_ih_l0 for member in network.ensemble)
+    first, second = (member.encoder.cell.weight_ih_l0 for member in network.members)
     assert first.shape == second.shape
     assert not torch.equal(first, second)
 

@@ -26,7 +26,6 @@ from models.export import (
     WEIGHTS,
     ExportError,
     export,
-    inputs_of,
     load_weights,
     verify,
 )
@@ -35,7 +34,7 @@ from models.golden import golden_batch
 from models.network import Network
 from models.predict import Runner
 from models.report import Report
-from models.windows import Batch, assemble
+from models.windows import Batch, assemble, inputs_of
 from tests.models.examples import GATED, covariate_panel, random_network, rich, small
 
 REPORT = Report(
@@ -98,7 +97,7 @@ class Exported:
     @property
     def scale(self) -> NDArray[np.float64]:
         """(64, 1, 1) the scale of each window; raw float32 values are known to a share of their size alone."""
-        first = self.network.ensemble[0]
+        first = self.network.readers[0]
         y = self.windows["y"][:, -first.own.context_length :]
         scale = first.normalise(torch.from_numpy(y)).scale.numpy()[:, None]
         return np.nanmax(np.abs(y), -1)[:, None, None] if first.own.scaler == "none" else scale

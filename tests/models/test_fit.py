@@ -97,7 +97,7 @@ def test_point_losses_take_their_levels_from_residuals() -> None:
     panel = Panel.from_arrays({"a": y}, "h", "2024-01-01")
     training = {"epochs": 4, "steps_per_epoch": 20, "loss": "mse", "batch_size": 32}
     fitted = fit(panel, small(24, 1500, training))
-    offsets = fitted.network.residuals.numpy()
+    offsets = fitted.network.added.numpy()
     assert (offsets[:, 1] == 0).all()
     assert (offsets[:, 0] < 0).all()
     assert (offsets[:, 2] > 0).all()

@@ -32,7 +32,7 @@ def sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def test_lstm_follows_the_gate_equations() -> None:
     network = random_network(small(segment=12, context_length=72))
-    cell = network.ensemble[0].encoder.cell
+    cell = network.members[0].encoder.cell
     weights = {name: value.detach().double().numpy() for name, value in cell.named_parameters()}
     inputs = np.random.default_rng(0).standard_normal((3, 6, cell.input_size))
     hidden = memory = np.zeros((3, cell.hidden_size))
@@ -76,8 +76,7 @@ def test_starts_from_the_candidates_that_have_lately_done_well() -> None:
     y = hourly(336)
     found = runner_of(network)(window(y, config))[0, :, 1]
     names, maps = basis_forecasts(336, 30, (24, 168))
-    trust = network.ensemble[0].head.trust
-    assert trust is not None
+    trust = network.members[0].head.trust
     errors = recent_errors((y - y.mean()) / y.std(), names, 30)
     known = ~np.isnan(errors)
     record = np.where(known, np.log(errors) - np.log(errors[known]).mean(), 0.0)
@@ -170,7 +169,7 @@ def test_gaps_are_filled_from_the_same_phase_of_near_seasons() -> None:
     gappy = y.copy()
     gappy[np.random.default_rng(0).random(len(y)) < 0.3] = np.nan
     with torch.no_grad():
-        context = Network(config).ensemble[0].normalise(torch.from_numpy(gappy[None]))
+        context = Network(config).readers[0].normalise(torch.from_numpy(gappy[None]))
     filled = (context.z.double() * context.scale + context.loc).numpy()[0]
     np.testing.assert_allclose(filled, y, atol=0.05)
     np.testing.assert_allclose(filled[~np.isnan(gappy)], y[~np.isnan(gappy)], atol=1e-5)
@@ -181,7 +180,7 @@ def test_a_phase_that_was_never_observed_takes_the_level() -> None:
     y = hourly(config.network.context_length) + 100
     y[np.arange(len(y)) % 24 < 8] = np.nan
     with torch.no_grad():
-        context = Network(config).ensemble[0].normalise(torch.from_numpy(y[None]))
+        context = Network(config).readers[0].normalise(torch.from_numpy(y[None]))
     filled = (context.z.double() * context.scale + context.loc).numpy()[0]
     gaps = np.isnan(y)
     assert np.abs(filled[gaps] - np.nanmean(y)).max() < 2 * np.nanstd(y)

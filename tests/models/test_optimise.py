@@ -12,10 +12,11 @@ from torch import Tensor
 from models import metrics
 from models.config import Config, TrainingConfig
 from models.fit import TrainingDataError, fit
-from models.optimise import Hooks, Learner, learning_rate, train
+from models.learner import Learner
+from models.optimise import Hooks, learning_rate, train
 from models.phase import PhaseState
 from models.sampling import TensorBatch, fixed_batch, window_pool
-from models.windows import Panel
+from models.windows import Panel, inputs_of
 from tests.models.examples import GATED, hourly, hourly_panel, small
 
 CPU = torch.device("cpu")
@@ -43,7 +44,7 @@ def test_overfits_one_batch(network: dict[str, object]) -> None:
         losses = []
         for _ in range(250):
             learner.optimizer.zero_grad()
-            context, quantiles = learner.network.scaled(*learner.inputs(batch))
+            context, quantiles = learner.network.scaled(**inputs_of(batch, learner.config))
             loss = learner.loss(context, quantiles, batch["target"], batch["unit"])
             losses.append(loss.item())
             loss.backward()
@@ -60,7 +61,7 @@ def windows(config: Config, *values: NDArray[np.float64]) -> tuple[Learner, Tens
 
 def loss_of(learner: Learner, batch: TensorBatch, *errors: float) -> float:
     """Return the loss of forecasts that are `errors` above what happened in each window."""
-    context, _ = learner.network.scaled(*learner.inputs(batch))
+    context, _ = learner.network.scaled(**inputs_of(batch, learner.config))
     off = torch.tensor(errors, dtype=torch.float64)[:, None]
     quantiles = ((batch["target"] + off - context.loc) / context.scale)[..., None].expand(-1, -1, 3)
     return float(learner.loss(context, quantiles, batch["target"], batch["unit"]))
@@ -134,11 +135,11 @@ def test_each_member_learns_from_windows_of_its_own() -> None:
     pool = window_pool(hourly_panel(200).series, [200], config, CPU)
     assert pool is not None
     learner, alone = learner_of(config), learner_of(replace(config, network=replace(config.network, lookbacks=())))
-    first, second = (learner.network.ensemble[k] for k in (0, 1))
+    first, second = learner.network.members
     second.load_state_dict(first.state_dict())
     learner.step(pool, 0.01)
     assert not torch.equal(weights_of(first), weights_of(second))
-    alone.network.ensemble[0].load_state_dict(second.state_dict())
+    alone.network.members[0].load_state_dict(second.state_dict())
     assert math.isfinite(alone.step(pool, 0.01))
 
 
@@ -153,14 +154,14 @@ def test_divergence_goes_back_and_then_gives_up() -> None:
         def poison(current: PhaseState, loss: float) -> None:
             if current.recoveries == 0 and current.step == 5:
                 with torch.no_grad():
-                    learner.network.ensemble[0].decoder.output.weight.fill_(math.nan)
+                    learner.network.members[0].decoder.output.weight.fill_(math.nan)
 
         train(learner, pool, None, state, {}, Hooks(stepped=poison, epoch_end=SILENT.epoch_end))
         assert (state.recoveries, state.step, state.epoch) == (1, 12, 4)
         assert state.rate_factor == pytest.approx(0.3)
         assert all(torch.isfinite(p).all() for p in learner.network.parameters())
         with torch.no_grad():
-            learner.network.ensemble[0].decoder.output.weight.fill_(math.nan)
+            learner.network.members[0].decoder.output.weight.fill_(math.nan)
         with pytest.raises(TrainingDataError) as caught:
             train(learner, pool, None, PhaseState("refit", 12), {}, SILENT)
         assert caught.value.code == "diverged"

@@ -31,15 +31,13 @@ def windows_of(panel: Panel, config: Config, origins: range) -> TensorBatch:
 
 
 def linear_error(network: Network, batch: TensorBatch, number: int = 0) -> float:
-    """Return the mean absolute error of a member's linear forecast, in units of the context's scale."""
-    member = network.ensemble[number]
-    assert member.head.candidates is not None
-    linear = member.head.candidates.linear
-    assert linear is not None
-    skipped = batch["y"].shape[1] - member.own.context_length
-    context = member.normalise(batch["y"][:, skipped:])
-    calendar = member.calendar(batch["calendar"][:, -member.horizon :])
-    known = member.covariates.numbers(batch["covariates"][:, skipped:]) if member.covariates.columns else None
+    """Return the mean absolute error of a reader's linear forecast, in units of the context's scale."""
+    reader = network.readers[number]
+    linear = reader.candidates.linear
+    skipped = batch["y"].shape[1] - reader.own.context_length
+    context = reader.normalise(batch["y"][:, skipped:])
+    calendar = reader.calendar(batch["calendar"][:, -network.config.horizon :])
+    known = reader.covariates(batch["covariates"][:, skipped:]) if reader.covariates.columns else None
     found = linear(linear.inputs(context.z, calendar, known))
     return float((found - (batch["target"] - context.loc) / context.scale).abs().mean())
 
@@ -70,7 +68,7 @@ def test_ridge_recovers_a_covariates_effect() -> None:
     assert linear_error(network, windows_of(panel, config, range(600, 880, 7))) < 0.1
 
 
-def test_the_selection_chooses_the_penalty_of_each_member() -> None:
+def test_the_selection_chooses_the_penalty_of_each_reader() -> None:
     config = small(12, 300, context_length=48, segment=12, linear=True, lookbacks=[48, 24])
     panel, whole = waves(300, noise=3.0), waves(500, noise=3.0)
     selection = windows_of(whole, config, range(300, 480, 3))
@@ -93,10 +91,8 @@ def test_targets_that_are_never_complete_teach_nothing() -> None:
     panel = waves(300)
     panel.series[0].y[::5] = np.nan
     network, _ = prepared(panel, small(12, 300, context_length=48, segment=12, linear=True))
-    candidates = network.ensemble[0].head.candidates
-    assert candidates is not None
-    assert candidates.linear is not None
-    assert torch.equal(candidates.linear.weight, torch.zeros_like(candidates.linear.weight))
+    weight = network.readers[0].candidates.linear.weight
+    assert torch.equal(weight, torch.zeros_like(weight))
 
 
 def test_scales_are_those_of_the_values_before_the_ends() -> None:
@@ -106,11 +102,11 @@ def test_scales_are_those_of_the_values_before_the_ends() -> None:
     learn_scales(network, panel.series, [100, 60])
     flow = np.concatenate([one.covariates["flow"][:end] for one, end in zip(panel.series, (100, 60), strict=True)])
     column = config.covariates.temporal.index("flow")
-    for member in network.ensemble:
-        assert member.covariates.loc[column].item() == pytest.approx(np.nanmean(flow))
-        assert member.covariates.scale[column].item() == pytest.approx(np.nanstd(flow))
-        assert member.static.loc[0].item() == pytest.approx(5.0)
-        assert member.static.scale[0].item() == pytest.approx(2.0)
+    for reader in network.readers:
+        assert reader.covariates.loc[column].item() == pytest.approx(np.nanmean(flow))
+        assert reader.covariates.scale[column].item() == pytest.approx(np.nanstd(flow))
+        assert reader.static.loc[0].item() == pytest.approx(5.0)
+        assert reader.static.scale[0].item() == pytest.approx(2.0)
 
 
 def test_constant_and_missing_covariates_have_the_scale_one() -> None:
@@ -120,7 +116,7 @@ def test_constant_and_missing_covariates_have_the_scale_one() -> None:
     config = rich(panel)
     network = Network(config)
     learn_scales(network, panel.series, [60])
-    covariates = network.ensemble[0].covariates
+    covariates = network.readers[0].covariates
     columns_of = [config.covariates.temporal.index(name) for name in ("temp", "flow")]
     assert covariates.loc[columns_of].tolist() == [1e9, 0.0]
     assert covariates.scale[columns_of].tolist() == [1.0, 1.0]

@@ -14,7 +14,8 @@ import torch
 from models.checkpoint import CheckpointError
 from models.config import Config
 from models.fit import TrainingDataError, fit
-from models.optimise import Learner, train
+from models.learner import Learner
+from models.optimise import train
 from models.options import ConfigError
 from models.search import SearchResult, Trial, search
 from models.selection import Selection

@@ -9,8 +9,8 @@ import torch
 from models import metrics
 from models.config import Config
 from models.fitted import runner_of
+from models.learner import Learner
 from models.network import Network
-from models.optimise import Learner
 from models.predict import run_windows
 from models.sampling import fixed_batch
 from models.selection import Selection, measured

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from models.baselines import smoothing_models
 from models.basis import Smoothed, theta
-from models.network import Member, Network
+from models.network import Network
+from models.reading import Reader
 from models.statistical import LONGEST_SEASON, SAMPLED_SERIES, pooled_models, set_models
 from models.windows import Panel
 from tests.models.examples import hourly, hourly_panel, small
@@ -112,13 +113,12 @@ def test_what_cannot_be_modelled_is_left_out(values: NDArray[np.float64], season
     assert pooled_models(panel.series, [len(values)], season, 0) == []
 
 
-def member(count: int) -> Member:
-    return Network(small(HORIZON, context_length=24, segment=12, season_lengths=[], statistical=count)).ensemble[0]
+def reader(count: int) -> Reader:
+    return Network(small(HORIZON, context_length=24, segment=12, season_lengths=[], statistical=count)).readers[0]
 
 
-def maps_of(one: Member, count: int) -> NDArray[np.float64]:
-    assert one.head.candidates is not None
-    return one.head.candidates.statistical.reshape(24, HORIZON, count).double().numpy()
+def maps_of(one: Reader, count: int) -> NDArray[np.float64]:
+    return one.candidates.statistical.reshape(24, HORIZON, count).double().numpy()
 
 
 def test_the_models_that_serve_the_windows_together_are_kept() -> None:
@@ -128,7 +128,7 @@ def test_the_models_that_serve_the_windows_together_are_kept() -> None:
     target = torch.from_numpy(models[1].forecast(z.numpy(), HORIZON, 1))
     target[:20] = torch.from_numpy(models[3].forecast(z[:20].numpy(), HORIZON, 1))
     target[0, 2:] = torch.nan
-    one = member(2)
+    one = reader(2)
     set_models(one, models, z, target)
     for number, chosen in enumerate((1, 3)):
         expected = models[chosen].forecast(np.eye(24), HORIZON, 1)
@@ -137,7 +137,7 @@ def test_the_models_that_serve_the_windows_together_are_kept() -> None:
 
 @pytest.mark.parametrize(("models", "alpha"), [([], 1.0), ([Smoothed(0.3)], 0.3)])
 def test_too_few_models_fill_the_room(models: list[Smoothed], alpha: float) -> None:
-    one = member(3)
+    one = reader(3)
     z = torch.randn(20, 24, generator=torch.Generator().manual_seed(0))
     set_models(one, models, z, z[:, :HORIZON])
     expected = Smoothed(alpha).forecast(np.eye(24), HORIZON, 1)

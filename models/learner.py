@@ -1,0 +1,193 @@
+"""A network in training: its losses and steps, and everything that its next step depends on."""
+
+import copy
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.config import Config
+from models.inputs import Context
+from models.losses import LOSSES
+from models.network import Network
+from models.options import ConfigError
+from models.prepare import prepare
+from models.sampling import TensorBatch, WindowPool, part_of
+from models.series import Series
+from models.windows import inputs_of
+
+Arrays = dict[str, NDArray[Any]]
+
+LARGEST_TARGET = 30.0
+"""Targets are clipped to this many scales: a jump after a flat context must not outweigh other windows."""
+LEAST_ERROR = 0.25
+"""Season errors and sizes below this share of the scale count as this much: a constant context has none"""
+RELATIVE_SHARE = 8.0
+"""Weight of a relative error beside a scaled one: about their ratio for season-naive in the M4 competition"""
+SCORED_AT_ONCE = 512
+
+
+class Learner:
+    """A network in training with everything that its next step depends on."""
+
+    def __init__(self, config: Config, device: torch.device) -> None:
+        """Build the network from the seed. Sets torch's global generator, which dropout draws from."""
+        training = config.training
+        self.config, self.device = config, device
+        torch.manual_seed(training.seed)
+        self.network = Network(config).to(device)
+        self.averaged = copy.deepcopy(self.network)
+        kind = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[training.optimizer]
+        self.optimizer = kind(self.network.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay)
+        self.averagings = 0
+        self.generator = torch.Generator().manual_seed(training.seed)
+        self.levels = torch.tensor(config.quantiles, dtype=torch.float32, device=device)
+
+    def prepare(
+        self,
+        series: Sequence[Series],
+        ends: Sequence[int],
+        pool: WindowPool,
+        selection: TensorBatch | None,
+        penalties: Sequence[float] | None = None,
+    ) -> list[float]:
+        """Set what a fresh network learns in closed form, as `models.prepare.prepare` says; return the penalties."""
+        found = prepare(self.network, series, ends, pool, selection, penalties)
+        self.averaged.load_state_dict(self.network.state_dict())
+        return found
+
+    def loss(self, context: Context, quantiles: Tensor, target: Tensor, unit: Tensor) -> Tensor:
+        """Return the mean loss of quantiles (B, H, Q) in scaled units against raw targets (B, H)."""
+        scaled = (target - context.loc) / context.scale
+        mask = ~torch.isnan(scaled)
+        clipped = torch.where(mask, scaled, 0.0).clip(-LARGEST_TARGET, LARGEST_TARGET).float()
+        weight = mask.float() * self.weights_of(context, clipped, unit)
+        return LOSSES[self.config.training.loss](quantiles.float(), clipped, weight, self.levels)
+
+    def weights_of(self, context: Context, target: Tensor, unit: Tensor) -> Tensor:
+        """Return the weight of each error in scaled units: (B, 1) or (B, H)."""
+        kind = self.config.training.weighting
+        if kind == "context":
+            return torch.ones_like(target[:, :1])
+        if kind == "series":
+            return (context.scale / unit.clip(1e-30)).clip(LEAST_ERROR, 1 / LEAST_ERROR).float()
+        seasons = self.config.network.seasons
+        lag = seasons[0] if seasons and seasons[0] < context.z.shape[1] else 1
+        pair = context.observed[:, lag:] * context.observed[:, :-lag]
+        change = ((context.z[:, lag:] - context.z[:, :-lag]).abs() * pair).sum(-1, keepdim=True)
+        error = change / pair.sum(-1, keepdim=True).clip(1.0)
+        weight = 1 / error.clip(LEAST_ERROR)
+        if kind == "season":
+            return weight
+        size = (target + (context.loc / context.scale).float()).abs()  # the target's size in units of the scale
+        return 0.5 * (weight + RELATIVE_SHARE / size.clip(LEAST_ERROR))
+
+    def step(self, pool: WindowPool, rate: float) -> float:
+        """Take one optimiser step and return its loss; a loss that is not finite changes nothing.
+
+        Each member of the ensemble learns from windows of its own, and its gradient is clipped by itself.
+        """
+        self.network.train()
+        size, members = self.config.training.batch_size, self.network.members
+        drawn = pool.draw(size * len(members), self.generator)
+        total = torch.zeros((), device=self.device)
+        for number in range(len(members)):
+            batch = part_of(drawn, slice(number * size, (number + 1) * size))
+            with self.precision():
+                context, quantiles = self.network.of_member(number, **inputs_of(batch, self.config))
+            total = total + self.loss(context, quantiles, batch["target"], batch["unit"])
+        value = float(total.detach()) / len(members)
+        if not math.isfinite(value):
+            return value
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.zero_grad(set_to_none=True)
+        total.backward()  # type: ignore[no-untyped-call]
+        for member in members:
+            torch.nn.utils.clip_grad_norm_(member.parameters(), self.config.training.clip_norm)
+        self.optimizer.step()
+        self.average()
+        return value
+
+    def average(self) -> None:
+        """Move the averaged weights towards the current ones: what is scored, kept and published."""
+        self.averagings += 1
+        share = max(1 - self.config.training.averaging, 1 / (1 + self.averagings))
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self.averaged.parameters()), list(self.network.parameters()), share)
+
+    def precision(self) -> torch.autocast:
+        """Mixed precision on the GPU, where bfloat16 needs no loss scaling; float32 on the CPU."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda")
+
+    def score(self, batch: TensorBatch) -> float:
+        """Return the ensemble's loss of fixed windows, without dropout."""
+        self.averaged.eval()
+        total, weight = 0.0, 0.0
+        with torch.no_grad():
+            for at in range(0, len(batch["y"]), SCORED_AT_ONCE):
+                piece = part_of(batch, slice(at, at + SCORED_AT_ONCE))
+                observed = float((~torch.isnan(piece["target"])).sum())
+                context, quantiles = self.averaged.scaled(**inputs_of(piece, self.config))
+                total += float(self.loss(context, quantiles, piece["target"], piece["unit"])) * observed
+                weight += observed
+        return total / max(weight, 1.0)
+
+    def weights(self) -> Arrays:
+        """Return a copy of the averaged network's state."""
+        return _copied(self.averaged)
+
+    def arrays(self) -> Arrays:
+        """Return a copy of weights, optimiser and generators: all that the next step depends on."""
+        found = {f"network/{name}": value for name, value in _copied(self.network).items()}
+        found |= {f"averaged/{name}": value for name, value in self.weights().items()}
+        found["averagings"] = np.array(self.averagings, np.int64)
+        for number, state in self.optimizer.state_dict()["state"].items():
+            for name, value in state.items():
+                found[f"optimizer/{number}/{name}"] = value.detach().cpu().numpy().copy()
+        found["rng/sampler"] = self.generator.get_state().numpy().copy()
+        found["rng/torch"] = torch.get_rng_state().numpy().copy()
+        if self.device.type == "cuda":
+            found["rng/cuda"] = torch.cuda.get_rng_state(self.device).numpy().copy()
+        return found
+
+    def load_arrays(self, arrays: Mapping[str, NDArray[Any]], *, generators: bool = True) -> None:
+        """Load what `arrays` returned; strict."""
+        load_weights(self.network, select(arrays, "network/"))
+        load_weights(self.averaged, select(arrays, "averaged/"))
+        self.averagings = int(arrays["averagings"])
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, value in select(arrays, "optimizer/").items():
+            number, key = name.split("/")
+            state.setdefault(int(number), {})[key] = torch.from_numpy(np.array(value))
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})
+        if generators:
+            self.generator.set_state(torch.from_numpy(arrays["rng/sampler"].copy()))
+            torch.set_rng_state(torch.from_numpy(arrays["rng/torch"].copy()))
+            if self.device.type == "cuda" and "rng/cuda" in arrays:
+                torch.cuda.set_rng_state(torch.from_numpy(arrays["rng/cuda"].copy()), self.device)
+
+
+def _copied(network: Network) -> Arrays:
+    return {name: value.detach().cpu().numpy().copy() for name, value in network.state_dict().items()}
+
+
+def load_weights(network: Network, weights: Mapping[str, NDArray[Any]]) -> None:
+    """Load a network's state; strict."""
+    network.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in weights.items()})
+
+
+def device_of(wanted: str) -> torch.device:
+    """Return where `auto`, `cpu` or `cuda` trains. Raises ConfigError for a GPU that is not there."""
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("device", "must be auto or cpu: this machine has no CUDA device")
+    return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def select(arrays: Mapping[str, NDArray[Any]], prefix: str) -> Arrays:
+    """Return the arrays whose names begin with `prefix`, without it."""
+    return {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}

@@ -18,9 +18,14 @@ DEFAULT_QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 MANY_SERIES = 30
 SHORT_HISTORY = 200
 LINEAR_FROM = 2_000
-ENSEMBLE_FROM = 20_000
+ENSEMBLE_FROM = 10_000
 LONG_CONTEXT = 400
 LONGEST_ETS_SEASON = 24
+LONGEST_ETS_CONTEXT = 128
+FEW_SERIES = 2_000
+ANCHOR = 0.4
+"""the M3 competition's hundreds of series hardly teach more than its best smoothing models know: half and half is
+best there; of M4's thousands of yearly ones a network learns more"""
 STEPS_A_BATCH = 16_384
 LONGEST_SEGMENT = 96
 LONGEST_DEFAULT_CONTEXT = 1440
@@ -97,7 +102,7 @@ def choose(
         "scaler": "recent" if data.short or not seasons else "standard",
         "season_lengths": seasons,
         "calendar": active_calendar_fields(parsed, country),
-        **(_gated(data, seasons, shape["context_length"]) if given_network.get("basis", True) else {}),
+        **(_gated(data, seasons, shape["context_length"], given_network) if given_network.get("basis", True) else {}),
         **given_network,
         **shape,
     }
@@ -131,6 +136,7 @@ def _levels(quantiles: Sequence[float]) -> tuple[float, ...]:
 class _Amount:
     """How much there is to learn from."""
 
+    series: int
     total: int
     """steps of all series"""
     typical: int
@@ -147,14 +153,17 @@ class _Amount:
         typical = int(np.quantile(lengths, 0.75)) if len(lengths) else 0
         many = len(lengths) >= MANY_SERIES
         alone = not any(length >= shortest_context(horizon, length) + 2 * horizon for length in lengths)
-        return _Amount(sum(lengths), typical, many, many and typical < SHORT_HISTORY, alone)
+        return _Amount(len(lengths), sum(lengths), typical, many, many and typical < SHORT_HISTORY, alone)
 
 
-def _gated(data: _Amount, seasons: Sequence[int], context: int) -> dict[str, Any]:
+def _gated(data: _Amount, seasons: Sequence[int], context: int, given: Mapping[str, Any]) -> dict[str, Any]:
     """Choose the candidates and the number of members, by what the data can pay for."""
     members = 1 if data.total < ENSEMBLE_FROM else 3 if context <= LONG_CONTEXT else 2
     modest = not seasons or seasons[0] <= LONGEST_ETS_SEASON
+    ets = given.get("ets", context <= LONGEST_ETS_CONTEXT and (data.short or not data.many))
     return {
+        "ets": ets,
+        "anchor": ANCHOR if ets and data.series < FEW_SERIES else 0.0,
         "linear": data.total >= LINEAR_FROM and not (data.short and seasons),
         "smoothing": 2,
         "statistical": 2 if data.many and modest else 0,

@@ -25,7 +25,9 @@ FAMILIES: dict[str, tuple[Smoothed, ...]] = {
 }
 """The grids. A finer one forecasts no better."""
 SPACES = ("additive", "multiplicative")
-"""of the values as they are, and of their logarithms, where none is zero or below"""
+"""of the values as they are, and of their logarithms, where none is near zero or below"""
+LEAST_LOGGED = 1e-3
+"""scales that a value must be above for its logarithm to be read; float32 keeps zero to a millionth of a scale"""
 ANCHORS = ("theta", "trend")
 """families whose mean is the forecast without anything learned"""
 DECAY = 0.85
@@ -34,7 +36,8 @@ LEAST_VARIANCE = 1e-6
 """of the errors, as a share of the variance of the context"""
 GROWTH = 0.5
 """a logarithm is forecast this much and the context's range beyond its extremes at most"""
-TINY = 1e-30
+TINY = 1e-12
+"""variance of a constant context; clipped, because the exporter drops the addition of so little"""
 
 
 class ETS(nn.Module):
@@ -74,15 +77,17 @@ class ETS(nn.Module):
         observed = context.observed
         added, record = self.averaged(context.z, observed)
         raw = context.z * context.scale + context.loc  # (B, T) float64
-        positive = ((raw > 0) | (observed == 0)).all(-1)[:, None]
-        logs = torch.log(torch.where(raw > 0, raw, torch.ones_like(raw)))
+        above = raw > LEAST_LOGGED * context.scale
+        positive = (above | (observed == 0)).all(-1)[:, None]
+        logs = torch.log(torch.where(above, raw, torch.ones_like(raw)))
         count = observed.sum(-1, keepdim=True).clip(1.0)
         middle = (logs * observed).sum(-1, keepdim=True) / count
         centred = ((logs - middle) * observed).float()
         high, low = centred.amax(-1)[:, None, None], centred.amin(-1)[:, None, None]
-        multiplied, other = self.averaged(centred, observed)
+        unit = (high - low).clip(TINY)
+        multiplied, other = self.averaged(centred / unit[..., 0], observed)
         reach = high - low + GROWTH
-        bounded = torch.minimum(torch.maximum(multiplied, low - reach), high + reach)
+        bounded = torch.minimum(torch.maximum(multiplied * unit, low - reach), high + reach)
         grown = torch.exp(bounded + middle[..., None])
         scaled = ((grown - context.loc[..., None]) / context.scale[..., None]).float()
         both = torch.cat([added, torch.where(positive[..., None], scaled, added)], dim=-1)
@@ -98,7 +103,7 @@ class ETS(nn.Module):
         spread = (((rest - mean) ** 2) * observed).sum(-1, keepdim=True) / count
         errors = (rest @ self.errors).reshape(-1, self.length, self.models)
         variance = ((errors**2) * observed[..., None]).sum(1) / count  # (B, P)
-        size = torch.log(variance + LEAST_VARIANCE * spread + TINY)
+        size = torch.log((variance + LEAST_VARIANCE * spread).clip(TINY))
         forecasts = (rest @ self.ahead).reshape(-1, self.horizon, self.models)
         found, records, at = [], [], 0
         for width in self.sizes:

@@ -8,10 +8,11 @@ from statistics import NormalDist
 import torch
 from torch import Tensor, nn
 
-from models.candidates import Candidates, Smoothing
+from models.candidates import Candidates
 from models.config import Config, NetworkConfig
 from models.losses import POINT_LOSSES
 from models.reading import Reading
+from models.smoothing import Smoothing
 
 FIRST_TRUST = 1.0
 """Power of a candidate's recent error that its gate starts from: the inverse error"""

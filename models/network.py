@@ -131,7 +131,8 @@ class Member(nn.Module):
 
     def forward(self, reading: Reading) -> Tensor:
         own = self.own
-        beside = [reading.calendar[:, :: own.segment]]  # (B, N, C)
+        past, ahead = reading.calendar.tensor_split([own.context_length], dim=1)
+        beside = [past[:, :: own.segment]]  # (B, N, C)
         features = fixed = None
         if reading.covariates is not None and reading.numbers is not None:
             both = self.covariates(reading.covariates, reading.numbers)
@@ -141,7 +142,7 @@ class Member(nn.Module):
             fixed = self.static(reading.static, reading.static_numbers)[:, 0]  # (B, F)
             beside.append(_expanded(fixed, own.context_length // own.segment))
         states, state = self.encoder(reading.context, beside)
-        parts = self.decoder(states, state, Ahead(reading.ahead, features, fixed))  # (B, H, width)
+        parts = self.decoder(states, state, Ahead(ahead, features, fixed))  # (B, H, width)
         quantiles: Tensor = self.head(parts, reading, states[:, -1])
         return quantiles
 

@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.candidates import LinearForecast
 from models.config import Config, CovariateConfig
 from models.covariates import encode, encode_static
 from models.inputs import Context
+from models.linear import LinearForecast
 from models.network import Network
 from models.reading import Reader
 from models.sampling import TensorBatch, WindowPool, part_of
@@ -154,7 +154,7 @@ def _regression(reader: Reader, config: Config, batch: TensorBatch) -> tuple[Ten
             piece = part_of(batch, slice(at, at + AT_ONCE))
             skipped = piece["y"].shape[1] - reader.own.context_length
             context, target = _scaled(reader, piece)
-            calendar = reader.calendar(piece["calendar"][:, skipped + reader.own.context_length :])
+            calendar = reader.calendar(piece["calendar"][:, skipped:])
             known = reader.covariates(piece["covariates"][:, skipped:]) if "covariates" in config.inputs else None
             parts.append((linear.inputs(context.z, calendar, known), target.float()))
     return torch.cat([x for x, _ in parts]), torch.cat([y for _, y in parts])

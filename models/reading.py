@@ -17,9 +17,7 @@ class Reading(NamedTuple):
 
     context: Context
     calendar: Tensor
-    """(B, T, C)"""
-    ahead: Tensor
-    """(B, H, C), the calendar of the horizon"""
+    """(B, T + H, C)"""
     covariates: Tensor | None
     """(B, T + H, columns) as encoded"""
     numbers: Tensor | None
@@ -51,18 +49,16 @@ class Reader(nn.Module):
         length = self.own.context_length
         skipped = y.shape[1] - length
         context = self.normalise(y[:, skipped:])
-        past, ahead = calendar[:, skipped:].tensor_split([length], dim=1)
+        moments = self.calendar(calendar[:, skipped:])
         beside = covariates[:, skipped:] if covariates is not None else None
         numbers = self.covariates(beside) if beside is not None else None
         fixed = static[:, None] if static is not None else None
-        moments = self.calendar(ahead)
         found = record = None
         if self.candidates is not None:
             found, record = self.candidates(context, moments, numbers)
         return Reading(
             context=context,
-            calendar=self.calendar(past),
-            ahead=moments,
+            calendar=moments,
             covariates=beside,
             numbers=numbers,
             static=fixed,

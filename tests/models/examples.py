@@ -20,9 +20,16 @@ from models.windows import Batch, Panel, Series, assemble
 START = 1_704_067_200_000_000
 """2024-01-01"""
 LEVELS = (0.1, 0.5, 0.9)
-PLAIN: dict[str, object] = {"lookbacks": [], "linear": False, "smoothing": 0, "statistical": 0}
+PLAIN: dict[str, object] = {
+    "lookbacks": [],
+    "ets": False,
+    "anchor": 0.0,
+    "linear": False,
+    "smoothing": 0,
+    "statistical": 0,
+}
 """One member that gates fixed maps, whatever the defaults are."""
-GATED: dict[str, object] = {"linear": True, "smoothing": 2, "statistical": 2}
+GATED: dict[str, object] = {"ets": True, "anchor": 0.3, "linear": True, "smoothing": 2, "statistical": 2}
 """Candidates of every kind."""
 ROLES = {"known_future": ("temp", "day"), "past": ("flow", "state"), "static": ("size", "kind")}
 """A numeric and a categorical covariate of each role."""

@@ -1,7 +1,6 @@
 """Candidate forecasts: by hand on small contexts, and how well each has lately done."""
 
 from dataclasses import replace
-from math import log
 
 import numpy as np
 import pytest
@@ -9,9 +8,11 @@ import torch
 from numpy.typing import NDArray
 
 from models.basis import basis_forecasts
-from models.candidates import FIRST_RATES, LEAST_ERROR, WIDEST_LINEAR, Candidates, LinearForecast, Recent, Smoothing
+from models.candidates import LEAST_ERROR, Candidates, Recent
 from models.config import Config, CovariateConfig, NetworkConfig
 from models.inputs import Context
+from models.linear import WIDEST_LINEAR, LinearForecast
+from models.smoothing import FIRST_RATES, Smoothing
 from tests.models.examples import GATED, hourly, random_network, small
 
 
@@ -32,17 +33,15 @@ def test_a_seasonal_context_trusts_its_season() -> None:
     rng = np.random.default_rng(0)
     z = tensor(np.tile(rng.standard_normal(24), 4)[None])
     names, recent = recent_of(small(12, context_length=96, segment=24, season_lengths=[24]))
-    record = dict(zip(names, recent(z, torch.ones_like(z))[0].tolist(), strict=True))
-    assert record["season"] == pytest.approx(min(record.values()), abs=1e-5)
-    assert record["season"] < record["last"] - 2
-    assert sum(record.values()) == pytest.approx(0, abs=1e-4)
+    error = dict(zip(names, recent(z, torch.ones_like(z))[0].tolist(), strict=True))
+    assert error["season"] == pytest.approx(min(error.values()), abs=1e-5)
+    assert error["season"] < 0.1 * error["last"]
 
 
 def test_a_line_trusts_its_drift() -> None:
     z = tensor(np.arange(16.0)[None] / 5)
     names, recent = recent_of(seasonless(16, 4))
-    record = recent(z, torch.ones_like(z))[0]
-    assert names[int(record.argmin())] == "drift"
+    assert names[int(recent(z, torch.ones_like(z))[0].argmin())] == "drift"
 
 
 def test_recent_errors_by_hand() -> None:
@@ -57,9 +56,18 @@ def test_recent_errors_by_hand() -> None:
     for observed in ([1.0] * 8, [1.0] * 6 + [0.0, 1.0]):
         seen = np.array(observed[4:])
         errors = [float((np.array(e) * seen).sum() / seen.sum()) for e in (last, drift)]
-        record = recent(tensor(z[None]), tensor(np.array([observed])))[0]
-        difference = float(record[names.index("last")] - record[names.index("drift")])
-        assert difference == pytest.approx(log(errors[0] + LEAST_ERROR) - log(errors[1] + LEAST_ERROR), abs=1e-5)
+        found = recent(tensor(z[None]), tensor(np.array([observed])))[0]
+        assert [float(found[names.index(name)]) for name in ("last", "drift")] == pytest.approx(errors, abs=1e-5)
+
+
+def test_a_record_is_the_log_of_an_error_over_the_mean() -> None:
+    config = seasonless(8, 2)
+    candidates = Candidates(config, config.network, 0)
+    z = tensor(np.array([[0.0, 1.0, 3.0, 2.0, 4.0, 4.5, 1.0, 7.0]]))
+    context = unit(z)
+    sizes = torch.log(candidates.recent(z, context.observed) + LEAST_ERROR)
+    record = candidates(context, torch.zeros(1, 10, 0), None)[1]
+    torch.testing.assert_close(record, sizes - sizes.mean())
 
 
 def unit(z: torch.Tensor) -> Context:
@@ -72,13 +80,13 @@ def test_candidates_without_a_record_are_neither_trusted_nor_distrusted() -> Non
     config = small(24, context_length=336, segment=24, **GATED)
     candidates = Candidates(config, config.network, 0)
     z = tensor(hourly(336)[None])
-    record = candidates(unit(z), torch.zeros(1, 24, 0), None)[1][0]
+    record = candidates(unit(z), torch.zeros(1, 360, 0), None)[1][0]
     shorter, _ = basis_forecasts(candidates.recent.length, 24, (24, 168))
     known = torch.tensor([name in shorter for name in candidates.names])
     assert not known.all()  # two weeks do not fit before the tried windows
     assert (record[: candidates.fixed][~known] == 0).all()
     assert (record[: candidates.fixed][known] != 0).all()
-    assert record[candidates.fixed :].tolist() == [0.0] * 3
+    assert record[-2:].tolist() == [0.0] * 2  # the pooled ones
 
 
 def test_a_context_that_was_not_observed_has_no_record() -> None:
@@ -113,38 +121,56 @@ def test_rates_follow_the_state() -> None:
     assert ((found > 0) & (found < 11)).all()
 
 
-def linear_of(known_future: int, context: int = 48, horizon: int = 12, **network: object) -> LinearForecast:
-    config = small(horizon, context_length=context, segment=12, linear=True, **network)
+def linear_of(known_future: int, context: int = 48, horizon: int = 12, tried: int = 0) -> LinearForecast:
+    config = small(horizon, context_length=context, segment=12, linear=True)
     names = tuple(f"k{n}" for n in range(known_future))
     beside = CovariateConfig(known_future=names, past=("p",))
-    return LinearForecast(replace(config, covariates=beside), config.network, 5)
+    return LinearForecast(replace(config, covariates=beside), config.network, 5, tried)
 
 
-def test_the_linear_forecast_reads_context_calendar_and_what_is_known_ahead() -> None:
-    linear = linear_of(2)
+@pytest.mark.parametrize("back", [0, 12, 24])
+def test_the_linear_forecast_reads_context_calendar_and_what_is_known_ahead(back: int) -> None:
+    linear = linear_of(2, tried=2)
     known = torch.arange(60.0)[None, :, None] + torch.arange(9.0) * 100  # (1, T + H, 3 * 3): whole, window, observed
-    z, calendar = torch.randn(1, 48), torch.randn(1, 12, 5)
-    inputs = linear.inputs(z, calendar, known)[0]
-    assert len(inputs) == linear.width == 48 + 5 + 1 + 2 * 60
-    assert torch.equal(inputs[:48].argsort(), z[0].argsort())
-    assert torch.equal(inputs[48:53], calendar[0, 0])
-    assert inputs[53] == 1
+    z, calendar = torch.randn(1, 48), torch.randn(1, 60, 5)
+    inputs, end = linear.inputs(z, calendar, known, back)[0], 48 - back
+    assert len(inputs) == linear.width == 24 + 5 + 1 + 2 * 36
+    assert torch.equal(inputs[:24].argsort(), z[0, end - 24 : end].argsort())
+    assert torch.equal(inputs[24:29], calendar[0, end])
+    assert inputs[29] == 1
     # the z-scores in the window of the two known-future ones, step after step; the past one is left out
-    assert torch.equal(inputs[54:], known[0, :, [3, 4]].flatten())
+    assert torch.equal(inputs[30:], known[0, end - 24 : end + 12, [3, 4]].flatten())
 
 
 @pytest.mark.parametrize("known_future", [0, 5, 30, 100])
 def test_the_linear_forecast_stays_solvable(known_future: int) -> None:
-    linear = linear_of(known_future, 480, 24)
+    linear = linear_of(known_future, 480, 24, tried=3)
     assert linear.width <= WIDEST_LINEAR + 5 + 1  # beside the calendar and the constant
     known = torch.zeros(2, 504, 3 * (known_future + 1))
-    assert linear(linear.inputs(torch.zeros(2, 480), torch.zeros(2, 24, 5), known)).shape == (2, 24)
+    z = torch.zeros(2, 480)
+    found, error = linear(z, torch.ones_like(z), torch.zeros(2, 504, 5), known)
+    assert found.shape == (2, 24, 3)
+    assert error.shape == (2, 1)
 
 
 def test_a_fresh_linear_forecast_is_the_mean_of_the_context() -> None:
-    linear = linear_of(1)
-    inputs = linear.inputs(torch.randn(3, 48), torch.randn(3, 12, 5), torch.randn(3, 60, 6))
-    assert torch.equal(linear(inputs), torch.zeros(3, 12))
+    z = torch.randn(3, 48)
+    found, error = linear_of(1)(z, torch.ones_like(z), torch.randn(3, 60, 5), torch.randn(3, 60, 6))
+    assert torch.equal(found, torch.zeros(3, 12, 1))
+    assert error.shape == (3, 0)
+
+
+def test_the_linear_forecast_moves_by_what_it_lately_missed() -> None:
+    linear = linear_of(0, tried=2)
+    z = torch.randn(1, 48)
+    seen = torch.ones_like(z)
+    seen[0, 40] = 0
+    missed, there = z[0, 24:].reshape(2, 12), seen[0, 24:].reshape(2, 12)  # weights are 0, so is what it forecasts
+    found, error = linear(z, seen, torch.randn(1, 60, 5), None)
+    torch.testing.assert_close(found[0, :, 0], torch.zeros(12))
+    torch.testing.assert_close(found[0, :, 1], (missed * there).sum(0) / there.sum(0))
+    torch.testing.assert_close(found[0, :, 2], ((missed * there).sum() / 23).expand(12))
+    assert error.item() == pytest.approx(float((missed * there).abs().sum() / 23), abs=1e-6)
 
 
 def test_candidates_stand_in_the_order_of_their_names() -> None:
@@ -153,9 +179,9 @@ def test_candidates_stand_in_the_order_of_their_names() -> None:
     reader = network.readers[0]
     candidates = reader.candidates
     z = tensor(hourly(48)[None] - 20)
-    found, record = candidates(unit(z), torch.zeros(1, 7, reader.calendar.width), None)
+    found, record = candidates(unit(z), torch.zeros(1, 55, reader.calendar.width), None)
     own: NetworkConfig = config.network
-    assert candidates.count == len(candidates.names) + own.statistical + own.linear
+    assert candidates.count == len(candidates.names) + candidates.ets.count + own.statistical + candidates.linear.count
     assert found.shape == (1, 7, candidates.count)
     assert record.shape == (1, candidates.count)
     np.testing.assert_allclose(found[0, :, candidates.names.index("last")].detach(), [float(z[0, -1])] * 7, rtol=1e-5)

@@ -141,18 +141,21 @@ def assert_sound(quantiles: NDArray[np.float64], shape: tuple[int, ...]) -> None
     assert (np.diff(quantiles, axis=-1) >= 0).all()
 
 
-MOVED = random_network(small(7, context_length=48, lookbacks=[48, 24], **GATED))
+MOVED = {
+    ets: random_network(small(7, context_length=48, lookbacks=[48, 24], **{**GATED, "ets": ets, "anchor": 0.3 * ets}))
+    for ets in (False, True)
+}
 
 
+@pytest.mark.parametrize("ets", [False, True])
 @given(exponent=st.integers(-9, 12), shift=st.floats(-100, 100))
 @settings(max_examples=25, deadline=None)
-def test_forecast_moves_with_the_unit(exponent: int, shift: float) -> None:
-    network = MOVED
-    run, scale = runner_of(network), 10.0**exponent
-    batch = window(hourly(48), network.config)
-    base = run(batch)
-    moved = run(Batch(**{**batch, "y": (batch["y"] + shift) * scale}))
-    np.testing.assert_allclose(moved / scale - shift, base, atol=1e-4)
+def test_forecast_moves_with_the_unit(ets: bool, exponent: int, shift: float) -> None:
+    run, scale = runner_of(MOVED[ets]), 10.0**exponent
+    batch = window(hourly(48), MOVED[ets].config)
+    moved = shift if not ets else 0.0  # logarithms know where zero is
+    found = run(Batch(**{**batch, "y": (batch["y"] + moved) * scale}))
+    np.testing.assert_allclose(found / scale - moved, run(batch), atol=1e-4)
 
 
 def test_constant_context_forecasts_itself() -> None:

@@ -1,0 +1,67 @@
+"""A forecast that is linear in context, calendar and known-future covariates, and how it has lately done.
+
+Shapes: B batch, T context, H horizon, C calendar features, P inputs, R recent windows.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from models.config import Config, NetworkConfig
+from models.inputs import dampened
+
+WIDEST_LINEAR = 1200
+"""Most inputs beside a long context; covariates before the origin are left out first"""
+
+
+class LinearForecast(nn.Module):
+    """Linear in the last steps of the context (dampened) and what is known ahead; `models.prepare` fits it.
+
+    It reads less than the whole context where that leaves room for `tried` horizons after it, each of them as if it
+    lay ahead. What it missed there moves it: by the mean error of each step, and by that of all of them.
+    """
+
+    def __init__(self, config: Config, own: NetworkConfig, calendar: int, tried: int) -> None:
+        super().__init__()
+        self.horizon, self.tried = config.horizon, tried
+        self.length = own.context_length - tried * config.horizon
+        numeric = [n for n in config.covariates.temporal if n not in config.covariates.levels]
+        most = max(0, (WIDEST_LINEAR - self.length) // config.horizon)
+        future = [i for i, n in enumerate(numeric) if n in config.covariates.known_future][:most]
+        # of models.inputs.CovariateNumbers: the z-scores in the window
+        self.columns = [len(numeric) + i for i in future]
+        room = WIDEST_LINEAR - self.length - config.horizon * len(future)
+        season = own.seasons[0] if own.seasons else 1
+        self.before = max(0, min(self.length, room // max(len(future), 1))) // season * season
+        self.width = self.length + calendar + (self.before + config.horizon) * len(future) + 1
+        self.count = 3 if tried else 1
+        self.weight: Tensor
+        self.register_buffer("weight", torch.zeros(self.width, config.horizon, dtype=torch.float32))
+
+    def inputs(self, z: Tensor, calendar: Tensor, known: Tensor | None, back: int = 0) -> Tensor:
+        """Return what the forecast `back` steps before the end of the context reads: (B, P).
+
+        z (B, T), calendar (B, T + H, C), known (B, T + H, 3 * numeric).
+        """
+        end = z.shape[1] - back
+        # spikes would outweigh all else
+        parts = [dampened(z[:, end - self.length : end]), calendar[:, end], torch.ones_like(z[:, :1])]
+        if known is not None and self.columns:
+            parts.append(known[:, end - self.before : end + self.horizon, self.columns].flatten(1))
+        return torch.cat(parts, dim=-1)
+
+    def forward(self, z: Tensor, observed: Tensor, calendar: Tensor, known: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return forecasts (B, H, 3 or 1) and the mean absolute error on the tried horizons, (B, 1 or 0)."""
+        ahead = self.inputs(z, calendar, known) @ self.weight
+        if not self.tried:
+            return ahead[..., None], z[:, :0]
+        missed, seen = [], []
+        for number in range(1, self.tried + 1):
+            back = number * self.horizon
+            after = slice(z.shape[1] - back, z.shape[1] - back + self.horizon)
+            missed.append((z[:, after] - self.inputs(z, calendar, known, back) @ self.weight) * observed[:, after])
+            seen.append(observed[:, after])
+        errors, count = torch.stack(missed, dim=1), torch.stack(seen, dim=1)  # (B, R, H)
+        by_step = errors.sum(1) / count.sum(1).clip(1.0)
+        level = errors.sum((1, 2)) / count.sum((1, 2)).clip(1.0)
+        found = torch.stack([ahead, ahead + by_step, ahead + level[:, None]], dim=-1)
+        return found, (errors.abs().sum((1, 2)) / count.sum((1, 2)).clip(1.0))[:, None]

@@ -16,6 +16,7 @@ from models.timestamps import DAY
 __all__ = ["Config", "ConfigError", "CovariateConfig", "NetworkConfig", "TrainingConfig"]
 
 MAX_CONTEXT = 10_000
+MAX_ETS_CONTEXT = 512
 MAX_HORIZON = 10_000
 MAX_COVARIATES = 200
 LONGEST_REACH = 900 * 365 * DAY
@@ -94,8 +95,13 @@ class NetworkConfig:
         )
         require(0 <= self.smoothing <= 8, "network.smoothing", "must be between 0 and 8")
         require(0 <= self.statistical <= 8, "network.statistical", "must be between 0 and 8")
+        require(
+            not self.ets or self.context_length <= MAX_ETS_CONTEXT,
+            "network.ets",
+            f"must be false for a context_length above {MAX_ETS_CONTEXT}: its maps grow with the square",
+        )
         require(0 <= self.anchor <= 1, "network.anchor", "must be between 0 and 1")
-        require(self.ets or not self.anchor, "network.anchor", "needs ets")
+        require(self.ets or not self.anchor, "network.anchor", "must be 0 without ets")
         gated = self.linear or self.smoothing or self.ets or self.statistical
         require(self.basis or not gated, "network.basis", "must be true for linear, smoothing, ets and statistical")
 
@@ -158,9 +164,9 @@ class TrainingConfig:
     loss: Literal["quantile", "mae", "mse"] = "quantile"
     """`quantile` trains all levels; `mae` and `mse` train the point forecast alone, and the other levels are
     quantiles of its residuals on the selection span, which training has not seen"""
-    weighting: Literal["context", "series", "season", "relative"] = "context"
-    """what an error is divided by: the context's scale; the context's season-naive error, as MASE does; or the
-    mean of that and of the size of the target, as MASE and sMAPE together do"""
+    weighting: Literal["context", "relative"] = "context"
+    """what an error is divided by: the context's scale, or both the context's season-naive error and the size of
+    the target, as MASE and sMAPE together do"""
     patience: int | None = None
     """epochs without a better selection loss before training stops; none: never"""
     averaging: float = 0.98

@@ -10,7 +10,6 @@ seeded inside and put back afterwards.
 from collections.abc import Callable
 from typing import Any, Literal
 
-import numpy as np
 import torch
 
 from models.calibration import corrections
@@ -24,7 +23,7 @@ from models.phase import REFIT, SELECT, PhaseState, ProgressMeter
 from models.preflight import TrainingDataError, fingerprint, trainable
 from models.report import Progress, Report
 from models.sampling import WindowPool, fixed_batch, window_pool
-from models.scoring import GateSpan, Windows, cut_windows, score, score_season_naive
+from models.scoring import GateSpan, Windows, chosen_windows, score, score_season_naive
 from models.spans import plan_spans
 from models.windows import Panel
 
@@ -151,16 +150,7 @@ class _Run:
         return window_pool(self.panel.series, ends, self.config, self.device)
 
     def _windows(self, origins: list[tuple[int, ...]]) -> Windows | None:
-        """Return at most `max_windows` windows, evenly spread; None where nothing was observed in them."""
-        pairs = [(one.id, origin) for one, chosen in zip(self.panel.series, origins, strict=True) for origin in chosen]
-        most = self.config.training.max_windows
-        if len(pairs) > most:
-            pairs = [pairs[k] for k in np.linspace(0, len(pairs) - 1, most).astype(int)]
-        chosen_by_id: dict[str, list[int]] = {}
-        for name, origin in pairs:
-            chosen_by_id.setdefault(name, []).append(origin)
-        windows = cut_windows(self.panel, chosen_by_id, self.config.horizon)
-        return windows if bool((~np.isnan(windows.actual)).any()) else None
+        return chosen_windows(self.panel, origins, self.config.horizon, self.config.training.max_windows)
 
     def _adopt(self, resume: Checkpoint) -> None:
         record = resume.record

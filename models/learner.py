@@ -60,31 +60,25 @@ class Learner:
         self.averaged.load_state_dict(self.network.state_dict())
         return found
 
-    def loss(self, context: Context, quantiles: Tensor, target: Tensor, unit: Tensor) -> Tensor:
+    def loss(self, context: Context, quantiles: Tensor, target: Tensor) -> Tensor:
         """Return the mean loss of quantiles (B, H, Q) in scaled units against raw targets (B, H)."""
         scaled = (target - context.loc) / context.scale
         mask = ~torch.isnan(scaled)
         clipped = torch.where(mask, scaled, 0.0).clip(-LARGEST_TARGET, LARGEST_TARGET).float()
-        weight = mask.float() * self.weights_of(context, clipped, unit)
+        weight = mask.float()
+        if self.config.training.weighting == "relative":
+            weight = weight * self.relative_weight(context, clipped)
         return LOSSES[self.config.training.loss](quantiles.float(), clipped, weight, self.levels)
 
-    def weights_of(self, context: Context, target: Tensor, unit: Tensor) -> Tensor:
-        """Return the weight of each error in scaled units: (B, 1) or (B, H)."""
-        kind = self.config.training.weighting
-        if kind == "context":
-            return torch.ones_like(target[:, :1])
-        if kind == "series":
-            return (context.scale / unit.clip(1e-30)).clip(LEAST_ERROR, 1 / LEAST_ERROR).float()
+    def relative_weight(self, context: Context, target: Tensor) -> Tensor:
+        """Return (B, H): the mean of one over the context's season-naive error and one over the target's size."""
         seasons = self.config.network.seasons
         lag = seasons[0] if seasons and seasons[0] < context.z.shape[1] else 1
         pair = context.observed[:, lag:] * context.observed[:, :-lag]
         change = ((context.z[:, lag:] - context.z[:, :-lag]).abs() * pair).sum(-1, keepdim=True)
         error = change / pair.sum(-1, keepdim=True).clip(1.0)
-        weight = 1 / error.clip(LEAST_ERROR)
-        if kind == "season":
-            return weight
-        size = (target + (context.loc / context.scale).float()).abs()  # the target's size in units of the scale
-        return 0.5 * (weight + RELATIVE_SHARE / size.clip(LEAST_ERROR))
+        size = (target + (context.loc / context.scale).float()).abs()  # in units of the scale
+        return 0.5 * (1 / error.clip(LEAST_ERROR) + RELATIVE_SHARE / size.clip(LEAST_ERROR))
 
     def step(self, pool: WindowPool, rate: float) -> float:
         """Take one optimiser step and return its loss; a loss that is not finite changes nothing.
@@ -99,7 +93,7 @@ class Learner:
             batch = part_of(drawn, slice(number * size, (number + 1) * size))
             with self.precision():
                 context, quantiles = self.network.of_member(number, **inputs_of(batch, self.config))
-            total = total + self.loss(context, quantiles, batch["target"], batch["unit"])
+            total = total + self.loss(context, quantiles, batch["target"])
         value = float(total.detach()) / len(members)
         if not math.isfinite(value):
             return value
@@ -133,7 +127,7 @@ class Learner:
                 piece = part_of(batch, slice(at, at + SCORED_AT_ONCE))
                 observed = float((~torch.isnan(piece["target"])).sum())
                 context, quantiles = self.averaged.scaled(**inputs_of(piece, self.config))
-                total += float(self.loss(context, quantiles, piece["target"], piece["unit"])) * observed
+                total += float(self.loss(context, quantiles, piece["target"])) * observed
                 weight += observed
         return total / max(weight, 1.0)
 

@@ -33,8 +33,6 @@ class TensorBatch(TypedDict):
     """(B, S) float64"""
     target: Tensor
     """(B, H) float64, NaN where missing or past the end of the span"""
-    unit: Tensor
-    """(B, 1) float64, the series' own scale: standard deviation of its values in the span"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,8 +59,6 @@ class WindowPool:
     """(S,) how many it has"""
     cumulative: Tensor
     """(S,) cumulative weight of the series"""
-    unit: Tensor
-    """(S, 1) standard deviation of each series"""
     context_length: int
     horizon: int
 
@@ -86,7 +82,6 @@ class WindowPool:
             covariates=torch.where(unknown, torch.nan, covariates),
             static=self.static[series],
             target=window[:, self.context_length :],
-            unit=self.unit[series],
         )
 
 
@@ -120,7 +115,6 @@ def window_pool(
         first=tensor(np.cumsum(count) - count),
         count=tensor(count),
         cumulative=tensor(np.cumsum(count.astype(np.float64) ** BALANCE)),
-        unit=tensor(_units(series, ends)),
         context_length=network.context_length,
         horizon=horizon,
     )
@@ -130,9 +124,6 @@ def fixed_batch(
     series: Sequence[Series], origins: NDArray[np.int64], config: Config, device: torch.device
 ) -> TensorBatch:
     """Return the windows at `origins` (B,) of series (B,), cut by the serving path's own cutter."""
-    first: dict[str, int] = {}
-    for one, origin in zip(series, origins.tolist(), strict=True):
-        first[one.id] = min(origin, first.get(one.id, origin))
     batch = assemble(series, origins, config)
     return TensorBatch(
         y=torch.from_numpy(batch["y"]).to(device),
@@ -140,7 +131,6 @@ def fixed_batch(
         covariates=torch.from_numpy(batch["covariates"]).to(device),
         static=torch.from_numpy(batch["static"]).to(device),
         target=torch.from_numpy(actuals(series, origins, config.horizon)).to(device),
-        unit=torch.from_numpy(_units(series, [first[one.id] + 1 for one in series])).to(device),
     )
 
 
@@ -152,20 +142,7 @@ def part_of(batch: TensorBatch, rows: slice) -> TensorBatch:
         covariates=batch["covariates"][rows],
         static=batch["static"][rows],
         target=batch["target"][rows],
-        unit=batch["unit"][rows],
     )
-
-
-def _units(series: Sequence[Series], ends: Sequence[int]) -> NDArray[np.float64]:
-    """Return the standard deviation of y[:end] of each series: (S, 1); 0 for a constant one or one without values."""
-    found = np.zeros((len(series), 1))
-    known: dict[tuple[str, int], float] = {}
-    for row, (one, end) in enumerate(zip(series, ends, strict=True)):
-        if (one.id, end) not in known:
-            seen = one.y[:end][~np.isnan(one.y[:end])]
-            known[one.id, end] = float(seen.std()) if len(seen) else 0.0
-        found[row] = known[one.id, end]
-    return found
 
 
 def _packed_covariates(

@@ -73,6 +73,18 @@ def windows_of(panel: Panel, gate: GateSpan) -> Windows:
     return cut_windows(panel, {name: found.tolist() for name, found in positions.items()}, gate.horizon)
 
 
+def chosen_windows(panel: Panel, origins: Sequence[Sequence[int]], horizon: int, most: int) -> Windows | None:
+    """Return at most `most` windows, evenly spread over those at `origins` of each series; None without a value."""
+    pairs = [(one.id, origin) for one, chosen in zip(panel.series, origins, strict=True) for origin in chosen]
+    if len(pairs) > most:
+        pairs = [pairs[k] for k in np.linspace(0, len(pairs) - 1, most).astype(int)]
+    by_id: dict[str, list[int]] = {}
+    for name, origin in pairs:
+        by_id.setdefault(name, []).append(origin)
+    windows = cut_windows(panel, by_id, horizon)
+    return windows if bool((~np.isnan(windows.actual)).any()) else None
+
+
 def cut_windows(panel: Panel, positions: Mapping[str, Sequence[int]], horizon: int) -> Windows:
     """Return the windows at `positions` (series id -> origins), ordered by series as the panel is."""
     season = scoring_season(panel)

@@ -7,11 +7,12 @@ the same units, so that contexts and scalers compare; the training loss, in unit
 would not allow it. Nothing from the gate on is held here.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from models import metrics
 from models.config import Config
@@ -20,7 +21,7 @@ from models.optimise import Hooks, train
 from models.phase import SELECT, PhaseState
 from models.preflight import TrainingDataError, trainable
 from models.sampling import TensorBatch, WindowPool, fixed_batch, part_of, window_pool
-from models.scoring import Windows, cut_windows
+from models.scoring import Windows, chosen_windows
 from models.spans import plan_spans
 from models.windows import Panel, inputs_of
 
@@ -39,7 +40,13 @@ class Selection:
         series = tuple(replace(one, y=one.y[: span.selection_end]) for one, span in pairs)
         self.panel, self.device = replace(kept, series=series), device
         self.fit_ends = [span.fit_end for span in spans]
-        self.windows = _windows(self.panel, [span.selection for span in spans], config)
+        origins, most = [span.selection for span in spans], config.training.max_windows
+        windows = chosen_windows(self.panel, origins, config.horizon, most)
+        if windows is None:
+            raise TrainingDataError(
+                "too_short", "no series is long enough for a span to select by, so none to search on"
+            )
+        self.windows = windows
 
     def train(self, config: Config, stepped: Callable[[], None], epoch_end: Callable[[float], None]) -> None:
         """Train the select phase of a configuration with the panel's horizon, as `fit` does.
@@ -84,7 +91,7 @@ def measured(learner: Learner, batch: TensorBatch, windows: Windows) -> float:
         quantiles = torch.cat([learner.averaged(**inputs_of(part, learner.config)) for part in parts]).cpu().numpy()
     if not np.isfinite(quantiles).all():
         raise TrainingDataError("diverged", "the forecasts are not finite")
-    spread = batch["unit"].cpu().numpy()  # (B, 1)
+    spread = _spread(windows)
     unit = np.where(np.isnan(windows.scale), spread, np.maximum(windows.scale, LEAST_UNIT * spread))
     told = (~np.isnan(windows.actual) & (unit > 0)).any()
     unit = np.where(unit > 0, unit, np.nan) if told else np.ones_like(unit)
@@ -95,12 +102,12 @@ def measured(learner: Learner, batch: TensorBatch, windows: Windows) -> float:
     return {"mae": metrics.mae, "mse": metrics.mse}[kind](actual, scaled[..., levels.index(0.5)])
 
 
-def _windows(panel: Panel, origins: Sequence[tuple[int, ...]], config: Config) -> Windows:
-    """Return the windows that `fit` selects by."""
-    chosen = {one.id: found for one, found in zip(panel.series, origins, strict=True)}
-    windows = cut_windows(panel, chosen, config.horizon)
-    if np.isnan(windows.actual).all():
-        raise TrainingDataError("too_short", "no series is long enough for a span to select by, so none to search on")
-    number, most = len(windows.series), config.training.max_windows
-    rows = np.linspace(0, number - 1, most).astype(np.int64) if number > most else np.arange(number, dtype=np.int64)
-    return windows.part(rows)
+def _spread(windows: Windows) -> NDArray[np.float64]:
+    """Return the standard deviation of each window's series before its first window: (B, 1)."""
+    ends: dict[str, int] = {}
+    for one, origin in zip(windows.series, windows.origins.tolist(), strict=True):
+        ends[one.id] = min(origin + 1, ends.get(one.id, origin + 1))
+    series = {one.id: one for one in windows.series}
+    values = {name: series[name].y[:end][~np.isnan(series[name].y[:end])] for name, end in ends.items()}
+    spread = {name: float(seen.std()) if len(seen) else 0.0 for name, seen in values.items()}
+    return np.array([spread[one.id] for one in windows.series])[:, None]

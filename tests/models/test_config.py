@@ -40,6 +40,22 @@ def test_context_and_segment_follow_each_other(options: dict[str, object], conte
     assert (network.context_length, network.segment) == (context, segment)
 
 
+@pytest.mark.parametrize(
+    ("freq", "lengths", "ets", "anchor"),
+    [
+        ("YS", [30] * 600, True, 0.4),  # as many series as a table has
+        ("YS", [30] * 5000, True, 0.0),  # enough for the network to know better
+        ("MS", [140], True, 0.4),
+        ("h", [900] * 400, False, 0.0),  # a long context
+        ("D", [450] * 3000, False, 0.0),  # long histories of many
+    ],
+)
+def test_short_histories_are_smoothed(freq: str, lengths: list[int], ets: bool, anchor: float) -> None:
+    network = choose(freq, 12, (0.5,), lengths).network
+    assert (network.ets, network.anchor) == (ets, anchor)
+    assert choose(freq, 12, (0.5,), lengths, {"ets": False}).network.anchor == 0
+
+
 def test_overrides_are_kept_literally() -> None:
     training = choose("h", 24, (0.5,), [17_000], training={"epochs": 100_000}).training
     assert (training.epochs, training.patience) == (100_000, None)
@@ -81,6 +97,9 @@ def test_overrides_are_kept_literally() -> None:
         ("network", {"lookbacks": [7], "context_length": 48, "segment": 24}, "network.lookbacks"),
         ("network", {"smoothing": 99}, "network.smoothing"),
         ("network", {"statistical": -1}, "network.statistical"),
+        ("network", {"ets": True, "context_length": 768, "segment": 24}, "network.ets"),
+        ("network", {"ets": False, "anchor": 0.5}, "network.anchor"),
+        ("network", {"anchor": 1.5}, "network.anchor"),
         ("network", {"basis": False, "linear": True}, "network.basis"),
     ],
 )

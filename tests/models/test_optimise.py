@@ -12,7 +12,7 @@ from torch import Tensor
 from models import metrics
 from models.config import Config, TrainingConfig
 from models.fit import TrainingDataError, fit
-from models.learner import Learner
+from models.learner import LEAST_ERROR, RELATIVE_SHARE, Learner
 from models.optimise import Hooks, learning_rate, train
 from models.phase import PhaseState
 from models.sampling import TensorBatch, fixed_batch, window_pool
@@ -45,7 +45,7 @@ def test_overfits_one_batch(network: dict[str, object]) -> None:
         for _ in range(250):
             learner.optimizer.zero_grad()
             context, quantiles = learner.network.scaled(**inputs_of(batch, learner.config))
-            loss = learner.loss(context, quantiles, batch["target"], batch["unit"])
+            loss = learner.loss(context, quantiles, batch["target"])
             losses.append(loss.item())
             loss.backward()
             learner.optimizer.step()
@@ -64,7 +64,7 @@ def loss_of(learner: Learner, batch: TensorBatch, *errors: float) -> float:
     context, _ = learner.network.scaled(**inputs_of(batch, learner.config))
     off = torch.tensor(errors, dtype=torch.float64)[:, None]
     quantiles = ((batch["target"] + off - context.loc) / context.scale)[..., None].expand(-1, -1, 3)
-    return float(learner.loss(context, quantiles, batch["target"], batch["unit"]))
+    return float(learner.loss(context, quantiles, batch["target"]))
 
 
 def test_errors_are_measured_in_the_contexts_scale() -> None:
@@ -73,13 +73,16 @@ def test_errors_are_measured_in_the_contexts_scale() -> None:
     assert loss_of(learner, batch, 0.7) == pytest.approx(0.7 / y[:48].std(), rel=1e-4)
 
 
-def test_windows_are_weighed_as_mase_does() -> None:
+def test_windows_are_weighed_by_season_error_and_by_size() -> None:
     one, other = hourly(60, noise=2.0), 100 * hourly(60, seed=1, noise=4.0)  # too noisy for a floor
     one[[3, 30]] = np.nan
-    learner, batch = windows(small(12, 60, {"loss": "mae", "weighting": "season"}, context_length=48), one, other)
-    scaled = [metrics.season_error(y[:48], 24) for y in (one, other)]
+    learner, batch = windows(small(12, 60, {"loss": "mae", "weighting": "relative"}, context_length=48), one, other)
+    expected = []
+    for y in (one, other):
+        size = np.maximum(np.abs(y[48:]), LEAST_ERROR * np.nanstd(y[:48]))
+        expected.append(float(np.mean(0.5 / metrics.season_error(y[:48], 24) + 0.5 * RELATIVE_SHARE / size)))
     found = loss_of(learner, batch, 0.7, 0.0) / loss_of(learner, batch, 0.0, 0.7)
-    assert found == pytest.approx(scaled[1] / scaled[0], rel=1e-3)
+    assert found == pytest.approx(expected[0] / expected[1], rel=1e-3)
 
 
 @pytest.mark.parametrize("weighting", WEIGHTINGS)

@@ -83,11 +83,3 @@ def test_series_on_several_grids_keep_their_calendars() -> None:
 def test_without_a_target_there_is_no_pool(values: list[float]) -> None:
     series = Panel.from_arrays({"a": values}, "h").series
     assert window_pool(series, [len(values)], small(12, context_length=48), CPU) is None
-
-
-def test_units_are_the_series_own_before_their_windows() -> None:
-    panel, config = hourly_panel(200, 2), small(12, 200, context_length=48)
-    one, other = panel.series
-    batch = fixed_batch([one, one, other], np.array([150, 120, 60]), config, CPU)
-    expected = [one.y[:121].std(), one.y[:121].std(), other.y[:61].std()]
-    np.testing.assert_allclose(batch["unit"][:, 0].numpy(), expected)

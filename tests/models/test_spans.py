@@ -45,3 +45,13 @@ def test_long_series_start_at_many_hours_of_the_day() -> None:
     panel = Panel.from_arrays({"a": np.arange(9000.0)}, "h", "2024-01-01")
     (spans,) = plan_spans(panel, small(24, 9000))
     assert len({origin % 24 for origin in spans.gate}) > 12
+
+
+def test_the_gate_reaches_as_far_back_as_its_share() -> None:
+    panel = Panel.from_arrays({"a": np.arange(30_000.0)}, "h", "2020-01-01")
+    (spans,) = plan_spans(panel, small(24, 30_000))
+    assert len(spans.gate) == len(spans.selection) == 28
+    assert spans.end - spans.gate[0] > 0.1 * spans.end  # of many months, not of one
+    assert set(np.diff(spans.selection)) == {25}
+    assert len({origin % 24 for origin in spans.gate}) == 24
+    assert len({origin % 168 for origin in spans.gate}) == 28

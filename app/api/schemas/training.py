@@ -49,6 +49,8 @@ class NetworkOptions(Input):
     )
     linear: bool | None = Field(None, description="add a linear forecast, fitted by ridge regression on all series")
     smoothing: int | None = Field(None, description="exponential smoothings of the level, rates read from each context")
+    ets: bool | None = Field(None, description="add smoothing models of each context's own, weighted by likelihood")
+    anchor: float | None = Field(None, description="share of the point forecast that those models keep")
     statistical: int | None = Field(None, description="exponential smoothing models from AutoETS, at most")
 
 
@@ -63,9 +65,7 @@ class TrainingOptions(Input):
     weight_decay: float | None = None
     clip_norm: float | None = None
     loss: Literal["quantile", "mae", "mse"] | None = None
-    weighting: Literal["context", "series", "season", "relative"] | None = Field(
-        None, description="what an error is divided by"
-    )
+    weighting: Literal["context", "relative"] | None = Field(None, description="what an error is divided by")
     averaging: float | None = Field(None, description="share of the averaged weights that each step keeps")
     patience: int | None = Field(None, description="epochs without a better selection loss before stopping")
     seed: int | None = None

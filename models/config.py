@@ -4,117 +4,22 @@
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from models.calendar import CALENDAR_FIELDS, FrequencyError, parse_frequency
+from models.calendar import FrequencyError, parse_frequency
 from models.holidays import is_country
+from models.network_config import NetworkConfig
 from models.options import ConfigError, read, require
 from models.timestamps import DAY
 
 __all__ = ["Config", "ConfigError", "CovariateConfig", "NetworkConfig", "TrainingConfig"]
 
-MAX_CONTEXT = 10_000
-MAX_ETS_CONTEXT = 512
 MAX_HORIZON = 10_000
 MAX_COVARIATES = 200
 LONGEST_REACH = 900 * 365 * DAY
 """microseconds of context and horizon, so that their stamps keep four-digit years"""
-
-
-@dataclass(frozen=True, kw_only=True)
-class NetworkConfig:
-    """The network. Every variant, the articles' plain LSTM included, is a setting of these fields."""
-
-    context_length: int
-    """T, steps that the network reads; a multiple of `segment`"""
-    segment: int
-    """steps that one recurrence step reads; 1 is the classical stepwise LSTM"""
-    cell: Literal["lstm", "gru"] = "lstm"
-    """recurrent cell"""
-    hidden: int = 64
-    """width of the recurrent state"""
-    layers: int = 1
-    """stacked recurrent layers"""
-    dropout: float = 0.1
-    """share of hidden values dropped in training, between layers and before the decoder's output"""
-    decoder: Literal["parallel", "last_step"] = "parallel"
-    """`parallel`: one more recurrent step for each horizon segment; `last_step`: linear on the last state"""
-    basis: bool = True
-    """gate classical linear forecasts and learn only a correction to them"""
-    scaler: Literal["standard", "mean_abs", "recent", "none"] = "standard"
-    """how a context is brought to unit scale (models.scalers)"""
-    mask: bool = True
-    """feed the observed mask beside the values"""
-    dampen: bool = True
-    """feed the inverse hyperbolic sine of the values, so that a spike does not drown the rest"""
-    season_lengths: tuple[int, ...] = ()
-    """season lengths in steps, shortest first; those within the context shape the basis and the filling"""
-    calendar: tuple[int, ...] = ()
-    """columns of `calendar_features` that the network sees"""
-    lookbacks: tuple[int, ...] = ()
-    """the steps that each member of an ensemble reads, `context_length` at most; one member where empty"""
-    linear: bool = False
-    """add a forecast that is linear in context and covariates, fitted by ridge regression on all series"""
-    smoothing: int = 0
-    """exponential smoothings of the level, each series' own, their rates read from its context (ES-RNN's idea)"""
-    ets: bool = False
-    """add exponential smoothing models of each context's own, averaged by their likelihood (models.ets)"""
-    anchor: float = 0.0
-    """share of the point forecast that those models keep, whatever is learned; 0: none"""
-    statistical: int = 0
-    """exponential smoothing models with parameters that AutoETS found on a sample of the series, at most"""
-
-    def __post_init__(self) -> None:
-        require(1 <= self.segment <= MAX_CONTEXT, "network.segment", f"must be between 1 and {MAX_CONTEXT}")
-        require(
-            2 <= self.context_length <= MAX_CONTEXT,
-            "network.context_length",
-            f"must be between 2 and {MAX_CONTEXT} steps",
-        )
-        require(
-            self.context_length % self.segment == 0,
-            "network.segment",
-            f"must divide context_length ({self.context_length}); {self.segment} does not",
-        )
-        require(1 <= self.hidden <= 2048, "network.hidden", "must be between 1 and 2048")
-        require(1 <= self.layers <= 8, "network.layers", "must be between 1 and 8")
-        require(0 <= self.dropout < 1, "network.dropout", "must be at least 0 and below 1")
-        require_seasons(self.season_lengths)
-        require(
-            all(0 <= f < len(CALENDAR_FIELDS) for f in self.calendar) and len(set(self.calendar)) == len(self.calendar),
-            "network.calendar",
-            f"must be distinct column numbers of {', '.join(CALENDAR_FIELDS)}, counted from 0",
-        )
-        require(len(self.lookbacks) <= 32, "network.lookbacks", "must be 32 members at most")
-        require(
-            all(2 <= n <= self.context_length and n % self.segment == 0 for n in self.lookbacks),
-            "network.lookbacks",
-            f"must be multiples of segment ({self.segment}), 2 to context_length ({self.context_length})",
-        )
-        require(0 <= self.smoothing <= 8, "network.smoothing", "must be between 0 and 8")
-        require(0 <= self.statistical <= 8, "network.statistical", "must be between 0 and 8")
-        require(
-            not self.ets or self.context_length <= MAX_ETS_CONTEXT,
-            "network.ets",
-            f"must be false for a context_length above {MAX_ETS_CONTEXT}: its maps grow with the square",
-        )
-        require(0 <= self.anchor <= 1, "network.anchor", "must be between 0 and 1")
-        require(self.ets or not self.anchor, "network.anchor", "must be 0 without ets")
-        gated = self.linear or self.smoothing or self.ets or self.statistical
-        require(self.basis or not gated, "network.basis", "must be true for linear, smoothing, ets and statistical")
-
-    @property
-    def members(self) -> tuple["NetworkConfig", ...]:
-        """The ensemble's members as networks of one."""
-        own = self.lookbacks or (self.context_length,)
-        return tuple(dataclasses.replace(self, context_length=n, lookbacks=()) for n in own)
-
-    @property
-    def seasons(self) -> tuple[int, ...]:
-        """The season lengths that fit into the context."""
-        return tuple(m for m in self.season_lengths if m <= self.context_length)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -266,15 +171,6 @@ class _Top:
     country: str | None = None
     bounds: tuple[float | None, float | None] = (None, None)
     nonnegative: bool = False
-
-
-def require_seasons(seasons: Sequence[int]) -> None:
-    """Raise ConfigError unless the season lengths are usable."""
-    require(
-        all(m >= 2 for m in seasons) and list(seasons) == sorted(set(seasons)),
-        "network.season_lengths",
-        "must be whole numbers from 2 on, ascending and distinct",
-    )
 
 
 def _plain(value: Any) -> Any:

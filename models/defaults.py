@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from models.calendar import Frequency, FrequencyError, active_calendar_fields, parse_frequency, season_lengths
-from models.config import Config, NetworkConfig, TrainingConfig, require_seasons
+from models.config import Config, NetworkConfig, TrainingConfig
 from models.covariates import covariate_config
+from models.network_config import require_seasons
 from models.options import ConfigError, checked, require
 from models.series import Panel
 from models.spans import shortest_context

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from math import ceil, lcm
 from typing import Any
 
-from models.config import MAX_CONTEXT, Config, NetworkConfig, TrainingConfig
+from models.config import Config, NetworkConfig, TrainingConfig
+from models.network_config import MAX_CONTEXT
 from models.options import ConfigError, checked, require
 
 NETWORK = ("context_length", "segment", "cell", "hidden", "layers", "dropout", "smoothing", "linear")

@@ -17,6 +17,7 @@ from models.timestamps import DAY
 __all__ = ["Config", "ConfigError", "CovariateConfig", "NetworkConfig", "TrainingConfig"]
 
 MAX_HORIZON = 10_000
+LONGEST_RECURSION = 168
 MAX_COVARIATES = 200
 LONGEST_REACH = 900 * 365 * DAY
 """microseconds of context and horizon, so that their stamps keep four-digit years"""
@@ -66,9 +67,9 @@ class TrainingConfig:
     """strength of the decay"""
     clip_norm: float = 1.0
     """largest norm of the gradient"""
-    loss: Literal["quantile", "mae", "mse"] = "quantile"
-    """`quantile` trains all levels; `mae` and `mse` train the point forecast alone, and the other levels are
-    quantiles of its residuals on the selection span, which training has not seen"""
+    loss: Literal["quantile", "mae", "mse", "huber", "student_t"] = "quantile"
+    """`quantile` trains all levels, `student_t` a law that has them; `mae`, `mse` and `huber` train the point forecast
+    alone, and the other levels are quantiles of its residuals on windows that training has not seen"""
     weighting: Literal["context", "relative"] = "context"
     """what an error is divided by: the context's scale, or both the context's season-naive error and the size of
     the target, as MASE and sMAPE together do"""
@@ -123,6 +124,12 @@ class Config:
         except FrequencyError as e:
             raise ConfigError("frequency", str(e)) from e
         require(1 <= self.horizon <= MAX_HORIZON, "horizon", f"must be between 1 and {MAX_HORIZON} steps")
+        require(
+            self.network.decoder != "recursive" or self.horizon <= LONGEST_RECURSION,
+            "network.decoder",
+            f"must be parallel or last_step for a horizon above {LONGEST_RECURSION}: each step of a recursion "
+            "is a part of the graph",
+        )
         reach = (self.network.context_length + self.horizon) * frequency.approximate_us
         require(reach <= LONGEST_REACH, "horizon", "context and horizon must span less than 900 years together")
         levels = self.quantiles

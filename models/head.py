@@ -4,35 +4,55 @@ Shapes: B batch, T context, H horizon, Q quantiles, K candidates.
 """
 
 from statistics import NormalDist
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from models.candidates import Candidates
 from models.config import Config, NetworkConfig
+from models.laws import StudentT
 from models.losses import POINT_LOSSES
 from models.reading import Reading
 from models.smoothing import Smoothing
 
 FIRST_TRUST = 1.0
 """Power of a candidate's recent error that its gate starts from: the inverse error"""
-
 FIRST_LEAD = 2.0
 """What the gates of the context's own smoothing models start with beyond the others"""
 
 
+class Choice(NamedTuple):
+    """What the gates choose from."""
+
+    found: Tensor
+    """(B, H, K) forecasts"""
+    record: Tensor
+    """(B, 1, K)"""
+
+
+class Raw(NamedTuple):
+    """What a member says of the horizon, in scaled units."""
+
+    quantiles: Tensor
+    """(B, H, Q), not yet ordered"""
+    law: Tensor | None
+    """(B, H, 2) of a Student-t law"""
+
+
 class Head(nn.Module):
-    """Turns decoder outputs into quantiles (B, H, Q)."""
+    """Turns decoder outputs into quantiles."""
 
     def __init__(self, config: Config, own: NetworkConfig, candidates: Candidates | None) -> None:
         super().__init__()
-        self.levels = config.quantiles
+        self.levels, loss = config.quantiles, config.training.loss
         self.smoothing = Smoothing(config, own) if own.smoothing else None
         self.count = candidates.count + own.smoothing if candidates is not None else 0
         self.anchor, self.anchors = own.anchor, candidates.anchors if candidates is not None else []
         self.trust = nn.Parameter(torch.tensor(FIRST_TRUST)) if self.count else None
-        self.spread = config.training.loss not in POINT_LOSSES
-        self.width = self.count + 1 + (len(self.levels) if self.spread else 0)
+        self.law = StudentT(self.levels) if loss == "student_t" else None
+        self.spread = self.law is None and loss not in POINT_LOSSES
+        self.width = self.count + 1 + (2 if self.law is not None else len(self.levels) * self.spread)
         off_median = torch.tensor([float(q != 0.5) for q in self.levels])
         self.off_median: Tensor
         self.register_buffer("off_median", off_median, persistent=False)  # the median is the point forecast itself
@@ -50,19 +70,36 @@ class Head(nn.Module):
                 normal = torch.tensor([0.5 * NormalDist().inv_cdf(q) for q in self.levels])
                 bias[:, self.count + 1 :] = normal
 
-    def forward(self, parts: Tensor, reading: Reading, state: Tensor) -> Tensor:
-        """parts (B, H, width), state (B, hidden) of the encoder's last step."""
-        point = parts[..., self.count]  # (B, H), the correction
-        if reading.candidates is not None and reading.record is not None and self.trust is not None:
-            found, record = reading.candidates, reading.record
-            if self.smoothing is not None:
-                own = self.smoothing(reading.context.z, state)
-                found = torch.cat([found, own], dim=-1)
-                record = nn.functional.pad(record, (0, own.shape[-1]))
-            gates = (parts[..., : self.count] - self.trust * record[:, None]).softmax(-1)
-            point = point + (gates * found).sum(-1)
-            if self.anchor and not self.training:
-                point = torch.lerp(point, found[..., self.anchors].mean(-1), self.anchor)
+    def choice(self, reading: Reading, state: Tensor) -> Choice | None:
+        """Return what there is to choose from; state (B, hidden) of the encoder's last step."""
+        if reading.candidates is None or reading.record is None:
+            return None
+        found, record = reading.candidates, reading.record
+        if self.smoothing is not None:
+            own = self.smoothing(reading.context.z, state)
+            found = torch.cat([found, own], dim=-1)
+            record = nn.functional.pad(record, (0, own.shape[-1]))
+        return Choice(found, record[:, None])
+
+    def point(self, parts: Tensor, choice: Choice | None, steps: slice = slice(None)) -> Tensor:
+        """Return the point forecast of some steps, from their parts (B, steps, width): (B, steps)."""
+        point = parts[..., self.count]  # the correction
+        if choice is None or self.trust is None:
+            return point
+        found = choice.found[:, steps]
+        gates = (parts[..., : self.count] - self.trust * choice.record).softmax(-1)
+        point = point + (gates * found).sum(-1)
+        if self.anchor and not self.training:
+            point = torch.lerp(point, found[..., self.anchors].mean(-1), self.anchor)
+        return point
+
+    def forward(self, parts: Tensor, choice: Choice | None) -> Raw:
+        """parts (B, H, width)."""
+        point = self.point(parts, choice)[..., None]
+        rest = parts[..., self.count + 1 :]
+        if self.law is not None:
+            law = self.law.of(rest)
+            return Raw(point + self.law.distances(law), law)
         if not self.spread:
-            return point[..., None].expand(-1, -1, len(self.levels))
-        return point[..., None] + parts[..., self.count + 1 :] * self.off_median
+            return Raw(point.expand(-1, -1, len(self.levels)), None)
+        return Raw(point + rest * self.off_median, None)

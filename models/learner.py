@@ -12,7 +12,7 @@ from torch import Tensor
 
 from models.config import Config
 from models.inputs import Context
-from models.losses import LOSSES
+from models.losses import LOSSES, student_t
 from models.network import Network
 from models.options import ConfigError
 from models.prepare import prepare
@@ -60,14 +60,19 @@ class Learner:
         self.averaged.load_state_dict(self.network.state_dict())
         return found
 
-    def loss(self, context: Context, quantiles: Tensor, target: Tensor) -> Tensor:
-        """Return the mean loss of quantiles (B, H, Q) in scaled units against raw targets (B, H)."""
+    def loss(self, context: Context, quantiles: Tensor, target: Tensor, law: Tensor | None = None) -> Tensor:
+        """Return the mean loss of quantiles (B, H, Q) in scaled units against raw targets (B, H).
+
+        With a `law` (B, H, 2) it is that of the law: its negative log-likelihood.
+        """
         scaled = (target - context.loc) / context.scale
         mask = ~torch.isnan(scaled)
         clipped = torch.where(mask, scaled, 0.0).clip(-LARGEST_TARGET, LARGEST_TARGET).float()
         weight = mask.float()
         if self.config.training.weighting == "relative":
             weight = weight * self.relative_weight(context, clipped)
+        if law is not None:
+            return student_t(quantiles[..., self.network.median].float(), law.float(), clipped, weight)
         return LOSSES[self.config.training.loss](quantiles.float(), clipped, weight, self.levels)
 
     def relative_weight(self, context: Context, target: Tensor) -> Tensor:
@@ -92,8 +97,8 @@ class Learner:
         for number in range(len(members)):
             batch = part_of(drawn, slice(number * size, (number + 1) * size))
             with self.precision():
-                context, quantiles = self.network.of_member(number, **inputs_of(batch, self.config))
-            total = total + self.loss(context, quantiles, batch["target"])
+                context, raw = self.network.of_member(number, **inputs_of(batch, self.config))
+            total = total + self.loss(context, raw.quantiles, batch["target"], raw.law)
         value = float(total.detach()) / len(members)
         if not math.isfinite(value):
             return value

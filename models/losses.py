@@ -1,19 +1,26 @@
 """Training losses in scaled units, blind to missing targets.
 
-`quantiles` (B, H, Q), `target` (B, H) without NaN, `mask` (B, H) 1.0 where the target was observed. Each
-returns the mean over observed elements (Koenker and Bassett 1978 for the pinball loss).
+`quantiles` (B, H, Q), `target` (B, H) without NaN, `mask` (B, H) 1.0 where the target was observed, or its weight.
+Each returns the mean over observed elements.
 """
 
 from collections.abc import Callable
+from math import log, pi
 
 import torch
 from torch import Tensor
 
 Loss = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 
+HUBER_DELTA = 1.0
+"""errors above one scale count linearly (Huber 1964)"""
+
 
 def pinball(quantiles: Tensor, target: Tensor, mask: Tensor, levels: Tensor) -> Tensor:
-    """Twice the mean pinball loss over the levels, so that the median alone is the absolute error."""
+    """Twice the mean pinball loss over the levels, so that the median alone is the absolute error.
+
+    Koenker and Bassett 1978.
+    """
     error = target[..., None] - quantiles  # (B, H, Q)
     return _mean(2 * torch.maximum(levels * error, (levels - 1) * error).mean(-1), mask)
 
@@ -28,8 +35,25 @@ def mse(quantiles: Tensor, target: Tensor, mask: Tensor, levels: Tensor) -> Tens
     return _mean((target - _point(quantiles, levels)) ** 2, mask)
 
 
-LOSSES: dict[str, Loss] = {"quantile": pinball, "mae": mae, "mse": mse}
-POINT_LOSSES = frozenset({"mae", "mse"})
+def huber(quantiles: Tensor, target: Tensor, mask: Tensor, levels: Tensor) -> Tensor:
+    """Huber loss of the point forecast: half the square of a small error, linear in a large one."""
+    point = _point(quantiles, levels)
+    return _mean(torch.nn.functional.huber_loss(point, target, reduction="none", delta=HUBER_DELTA), mask)
+
+
+LOSSES: dict[str, Loss] = {"quantile": pinball, "mae": mae, "mse": mse, "huber": huber, "student_t": pinball}
+"""What the levels are scored by; a Student-t law trains on its likelihood instead (`student_t`)."""
+POINT_LOSSES = frozenset({"mae", "mse", "huber"})
+
+
+def student_t(point: Tensor, law: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+    """Negative log-likelihood of a Student-t law: point (B, H), law (B, H, 2) its scale and 1 / degrees of freedom."""
+    scale, inverse = law.unbind(-1)
+    freedom = 1 / inverse
+    z = (target - point) / scale
+    constant = torch.lgamma((freedom + 1) / 2) - torch.lgamma(freedom / 2) - 0.5 * (log(pi) + torch.log(freedom))
+    likely = constant - torch.log(scale) - 0.5 * (freedom + 1) * torch.log1p(z * z * inverse)
+    return _mean(-likely, mask)
 
 
 def _point(quantiles: Tensor, levels: Tensor) -> Tensor:

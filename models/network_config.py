@@ -28,8 +28,15 @@ class NetworkConfig:
     """stacked recurrent layers"""
     dropout: float = 0.1
     """share of hidden values dropped in training, between layers and before the decoder's output"""
-    decoder: Literal["parallel", "last_step"] = "parallel"
-    """`parallel`: one more recurrent step for each horizon segment; `last_step`: linear on the last state"""
+    bidirectional: bool = False
+    """read the context in both directions"""
+    convolution: int = 0
+    """width, in segments, of a causal convolution before the recurrence (CNN-LSTM); 0: none"""
+    attention: int = 0
+    """heads with which the decoder attends to the encoder's states; 0: none"""
+    decoder: Literal["parallel", "last_step", "recursive"] = "parallel"
+    """`parallel`: one more recurrent step for each horizon segment; `last_step`: linear on the last state, all steps
+    at once; `recursive`: one step after another, each one read back"""
     basis: bool = True
     """gate classical linear forecasts and learn only a correction to them"""
     scaler: Literal["standard", "mean_abs", "recent", "none"] = "standard"
@@ -70,6 +77,29 @@ class NetworkConfig:
         require(1 <= self.hidden <= 2048, "network.hidden", "must be between 1 and 2048")
         require(1 <= self.layers <= 8, "network.layers", "must be between 1 and 8")
         require(0 <= self.dropout < 1, "network.dropout", "must be at least 0 and below 1")
+        require(0 <= self.convolution <= 64, "network.convolution", "must be between 0 and 64")
+        require(0 <= self.attention <= 32, "network.attention", "must be between 0 and 32")
+        require(
+            self.attention == 0 or self.hidden % self.attention == 0,
+            "network.attention",
+            f"must divide hidden ({self.hidden}); {self.attention} does not",
+        )
+        if self.decoder == "recursive":
+            require(
+                not self.bidirectional,
+                "network.bidirectional",
+                "must be false for the recursive decoder: it goes on where the recurrence ends, which reads one way",
+            )
+            require(
+                self.convolution == 0,
+                "network.convolution",
+                "must be 0 for the recursive decoder: it reads its own forecasts one by one",
+            )
+            require(
+                self.segment == 1,
+                "network.segment",
+                f"must be 1 for the recursive decoder, which forecasts one step after another, not {self.segment}",
+            )
         require_seasons(self.season_lengths)
         require(
             all(0 <= f < len(CALENDAR_FIELDS) for f in self.calendar) and len(set(self.calendar)) == len(self.calendar),

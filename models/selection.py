@@ -1,7 +1,7 @@
 """The select phase of many configurations on one panel, and a loss by which they compare.
 
 The loss of a network is the mean over the selection span's elements of twice the pinball loss (`training.loss`
-mae or mse: of the point forecast's absolute or squared error), in original units divided by each series' own
+mae, huber or mse: of the point forecast's absolute or squared error), in original units divided by each series' own
 unit, its season error. It is measured before conformal correction, for all configurations on the same windows in
 the same units, so that contexts and scalers compare; the training loss, in units of each context's own scale,
 would not allow it. Nothing from the gate on is held here.
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from models import metrics
 from models.config import Config
 from models.learner import SCORED_AT_ONCE, Arrays, Learner
+from models.losses import POINT_LOSSES
 from models.optimise import Hooks, train
 from models.phase import SELECT, PhaseState
 from models.preflight import TrainingDataError, trainable
@@ -97,9 +98,9 @@ def measured(learner: Learner, batch: TensorBatch, windows: Windows) -> float:
     unit = np.where(unit > 0, unit, np.nan) if told else np.ones_like(unit)
     actual, scaled = windows.actual / unit, quantiles / unit[..., None]
     levels, kind = learner.config.quantiles, learner.config.training.loss
-    if kind == "quantile":
+    if kind not in POINT_LOSSES:
         return 2 * metrics.pinball(actual, scaled, levels)
-    return {"mae": metrics.mae, "mse": metrics.mse}[kind](actual, scaled[..., levels.index(0.5)])
+    return (metrics.mse if kind == "mse" else metrics.mae)(actual, scaled[..., levels.index(0.5)])
 
 
 def _spread(windows: Windows) -> NDArray[np.float64]:

@@ -31,6 +31,23 @@ PLAIN: dict[str, object] = {
 """One member that gates fixed maps, whatever the defaults are."""
 GATED: dict[str, object] = {"ets": True, "anchor": 0.3, "linear": True, "smoothing": 2, "statistical": 2}
 """Candidates of every kind."""
+VARIANTS: dict[str, tuple[dict[str, object], dict[str, object]]] = {
+    "gru": ({"cell": "gru"}, {}),
+    "stepwise": ({"segment": 1}, {}),
+    "without-basis": ({"basis": False}, {}),
+    "ensemble": ({"lookbacks": [48, 24], **GATED}, {}),
+    "bidirectional": ({"bidirectional": True, "layers": 2}, {}),
+    "bidirectional-gru": ({"bidirectional": True, "cell": "gru", "decoder": "last_step"}, {}),
+    "attention": ({"attention": 4}, {}),
+    "attention-last-step": ({"attention": 2, "segment": 1, "decoder": "last_step"}, {}),
+    "convolution": ({"convolution": 3, "segment": 4}, {}),
+    "recursive": ({"decoder": "recursive", "segment": 1}, {}),
+    "recursive-plain": ({"decoder": "recursive", "segment": 1, "basis": False, "cell": "gru", "attention": 2}, {}),
+    "huber": ({}, {"loss": "huber"}),
+    "student-t": ({}, {"loss": "student_t"}),
+    "everything": ({"bidirectional": True, "attention": 2, "convolution": 2, **GATED}, {"loss": "student_t"}),
+}
+"""Networks that are one setting each: network fields, training fields."""
 ROLES = {"known_future": ("temp", "day"), "past": ("flow", "state"), "static": ("size", "kind")}
 """A numeric and a categorical covariate of each role."""
 

@@ -89,7 +89,12 @@ def test_overrides_are_kept_literally() -> None:
         ("training", {"learning_rate": float("nan")}, "training.learning_rate"),
         ("training", {"learning_rate": 0}, "training.learning_rate"),
         ("training", {"batch_size": -1}, "training.batch_size"),
-        ("training", {"loss": "huber"}, "training.loss"),
+        ("training", {"loss": "hinge"}, "training.loss"),
+        ("network", {"attention": 3, "hidden": 16}, "network.attention"),
+        ("network", {"convolution": -1}, "network.convolution"),
+        ("network", {"decoder": "recursive", "segment": 24, "context_length": 48}, "network.segment"),
+        ("network", {"decoder": "recursive", "segment": 1, "bidirectional": True}, "network.bidirectional"),
+        ("network", {"decoder": "recursive", "segment": 1, "convolution": 3}, "network.convolution"),
         ("training", {"patience": 0}, "training.patience"),
         ("training", {"time_budget_s": -1}, "training.time_budget_s"),
         ("training", {"weighting": "none"}, "training.weighting"),
@@ -107,6 +112,12 @@ def test_complaints_name_the_field(section: str, options: dict[str, object], fie
     with pytest.raises(ConfigError) as caught:
         choose("h", 24, (0.5,), [1000], **{section: options})
     assert caught.value.field == field
+
+
+def test_a_long_recursion_is_refused() -> None:
+    with pytest.raises(ConfigError) as caught:
+        choose("h", 169, (0.5,), [9000], {"decoder": "recursive", "segment": 1})
+    assert caught.value.field == "network.decoder"
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,23 @@ CONFIGS = {
         rich(PANEL, cell="gru", scaler="recent", mask=False, lookbacks=[24, 48]),
         bounds=(None, 30.0),
     ),
+    # both directions, attention, a convolution, a law, two layers, and covariates
+    "variants": replace(
+        rich(
+            PANEL,
+            12,
+            {"loss": "student_t"},
+            bidirectional=True,
+            attention=2,
+            convolution=3,
+            layers=2,
+            ets=False,
+            anchor=0,
+        ),
+        bounds=(None, 60.0),
+    ),
+    # one step after another, with candidates and covariates beside its own forecasts
+    "recursive": rich(PANEL, 8, {"loss": "huber"}, decoder="recursive", segment=1, context_length=24, attention=2),
     # raw values, no season, levels and statics alone beside them
     "unscaled": replace(
         small(9, context_length=12, segment=6, season_lengths=[], scaler="none", layers=2, **GATED),

@@ -55,7 +55,16 @@ def forecasts(panel: Panel, origin: int = 150, **network: object) -> NDArray[np.
     return run_windows(panel.series, np.full(2, origin), runner_of(random_network(config)), config)
 
 
-@pytest.mark.parametrize("network", [{}, {"decoder": "last_step", "segment": 1}, {"lookbacks": [48, 24]}])
+@pytest.mark.parametrize(
+    "network",
+    [
+        {},
+        {"decoder": "last_step", "segment": 1},
+        {"lookbacks": [48, 24]},
+        {"bidirectional": True, "attention": 2, "convolution": 3},
+        {"decoder": "recursive", "segment": 1},
+    ],
+)
 @pytest.mark.parametrize(
     "edit", [{"target": 151}, {"past": 151}, {"future": 151 + HORIZON}, {"target": 151, "past": 151, "future": 163}]
 )

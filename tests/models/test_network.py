@@ -70,6 +70,24 @@ def test_the_articles_network_is_one_configuration() -> None:
     }
 
 
+def test_the_articles_recursion_is_one_configuration() -> None:
+    one_step = {"decoder": "recursive", "layers": 1, "hidden": 50, "context_length": 24}
+    config = small(7, training=ARTICLES_TRAINING, **{**ARTICLES_NETWORK, **one_step})
+    network = Network(config).eval()
+    lstm, dense = nn.LSTM(1, 50, batch_first=True), nn.Linear(50, 1)
+    weights = network.state_dict()
+    lstm.load_state_dict({name: weights[f"members.0.encoder.cell.{name}"] for name in lstm.state_dict()})
+    dense.load_state_dict({name: weights[f"members.0.decoder.output.{name}"] for name in dense.state_dict()})
+    y = hourly(24)
+    known, expected = torch.from_numpy((y - y.mean()) / y.std()).float(), []
+    with torch.no_grad():
+        for _ in range(7):  # the whole past again for every step
+            expected.append(float(dense(lstm(known[None, :, None])[0][:, -1])))
+            known = torch.cat([known, torch.tensor(expected[-1:])])
+    found = runner_of(network)(window(y, config))[0, :, 1]
+    np.testing.assert_allclose(found, np.array(expected) * y.std() + y.mean(), rtol=1e-6)
+
+
 def test_starts_from_the_candidates_that_have_lately_done_well() -> None:
     config = small(30, 2000, context_length=336, segment=24)
     network = Network(config)

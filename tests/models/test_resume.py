@@ -49,6 +49,12 @@ def test_a_resumed_ensemble_is_the_same_ensemble(length: int, horizon: int) -> N
     assert "refit" in phases
 
 
+def test_attention_and_a_law_are_resumed() -> None:
+    network = {"attention": 2, "bidirectional": True, "convolution": 2, "layers": 2, "dropout": 0.3}
+    config = small(12, 160, {"epochs": 2, "loss": "student_t"}, context_length=48, segment=12, **network)
+    assert "refit" in assert_resumes(hourly_panel(160), config)
+
+
 def test_a_recovery_is_resumed() -> None:
     panel, config = hourly_panel(40), small(24, 40, {"epochs": 4})
     _, found = checkpoints(panel, config)

@@ -35,7 +35,10 @@ class NetworkOptions(Input):
     hidden: int | None = Field(None, description="width of the recurrent state")
     layers: int | None = None
     dropout: float | None = None
-    decoder: Literal["parallel", "last_step"] | None = None
+    bidirectional: bool | None = Field(None, description="read the context in both directions")
+    convolution: int | None = Field(None, description="width, in segments, of a convolution before the recurrence")
+    attention: int | None = Field(None, description="heads that attend to the states of the context")
+    decoder: Literal["parallel", "last_step", "recursive"] | None = None
     basis: bool | None = Field(None, description="gate classical linear forecasts and learn a correction")
     scaler: Literal["standard", "mean_abs", "recent", "none"] | None = None
     mask: bool | None = Field(None, description="feed the observed mask beside the values")
@@ -64,7 +67,7 @@ class TrainingOptions(Input):
     optimizer: Literal["adamw", "adam"] | None = None
     weight_decay: float | None = None
     clip_norm: float | None = None
-    loss: Literal["quantile", "mae", "mse"] | None = None
+    loss: Literal["quantile", "mae", "mse", "huber", "student_t"] | None = None
     weighting: Literal["context", "relative"] | None = Field(None, description="what an error is divided by")
     averaging: float | None = Field(None, description="share of the averaged weights that each step keeps")
     patience: int | None = Field(None, description="epochs without a better selection loss before stopping")

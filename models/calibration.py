@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from models.config import Config
 from models.losses import POINT_LOSSES
 from models.network import Network
-from models.sampling import TensorBatch
+from models.sampling import TensorBatch, part_of
 from models.windows import inputs_of
 
 Floats = NDArray[np.float64]
@@ -23,6 +23,7 @@ SHRINKAGE = 5
 WIDEST = 8.0
 """A level is moved to this many times its distance from the median at most, and to its inverse at least."""
 LEAST_DISTANCE = 1e-6
+AT_ONCE = 512
 
 
 def corrections(network: Network, batches: Sequence[TensorBatch], config: Config) -> dict[str, NDArray[np.float32]]:
@@ -64,7 +65,8 @@ def _forecasts(network: Network, batches: Sequence[TensorBatch]) -> tuple[Floats
     network.eval()
     forecasts, actuals = [], []
     with torch.no_grad():
-        for batch in batches:
+        pieces = (part_of(one, slice(at, at + AT_ONCE)) for one in batches for at in range(0, len(one["y"]), AT_ONCE))
+        for batch in pieces:
             context, quantiles = network.scaled(**inputs_of(batch, network.config))
             forecasts.append(torch.sort(quantiles, dim=-1).values.cpu().numpy())
             actuals.append(((batch["target"] - context.loc) / context.scale).cpu().numpy())

@@ -25,7 +25,8 @@ class Candidates(nn.Module):
 
     def __init__(self, config: Config, own: NetworkConfig, calendar: int) -> None:
         super().__init__()
-        self.horizon = config.horizon
+        full, own = own, own.near
+        self.horizon, self.length = config.horizon, own.context_length
         names, maps = basis_forecasts(own.context_length, config.horizon, own.seasons)
         self.fixed, self.names = len(maps), names
         self.basis: Tensor
@@ -35,6 +36,7 @@ class Candidates(nn.Module):
         whole = self.recent.steps == config.horizon and self.recent.length >= max(own.seasons, default=0)
         tried = self.recent.windows if whole else 0
         self.linear = LinearForecast(config, own, calendar, tried) if own.linear else None
+        self.starts = [full.context_length - back for back in self.linear.backs] if self.linear is not None else []
         self.ets = ETS(config, own) if own.ets else None
         self.anchors = [self.fixed + k for k in self.ets.anchors] if self.ets is not None else []
         self.statistical: Tensor
@@ -43,17 +45,19 @@ class Candidates(nn.Module):
         parts = (self.ets, self.linear)
         self.count = self.fixed + own.statistical + sum(part.count for part in parts if part is not None)
 
-    def forward(self, context: Context, calendar: Tensor, known: Tensor | None) -> tuple[Tensor, Tensor]:
+    def forward(self, context: Context, starts: Tensor, known: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return the forecasts (B, H, K) and their records (B, K), the log of each one's error over the mean of them.
 
-        calendar (B, T + H, C), known (B, T + H, 3 * numeric). A record is 0 where it is unknown.
+        starts (B, len(self.starts), C) the calendar at those steps, known (B, T + H, 3 * numeric). A record is 0 where
+        it is unknown.
         """
+        context, known = self.last(context, known)
         z = context.z
         found = [(z @ self.basis).reshape(-1, self.horizon, self.fixed)]
         errors, tried = self.recent(z, context.observed), self.recent.known
         linear = None
         if self.linear is not None:
-            linear, error = self.linear(z, context.observed, calendar, known)
+            linear, error = self.linear(z, context.observed, starts, known)
             errors = torch.cat([errors, error], dim=-1)
             tried = torch.cat([tried, torch.ones_like(error[0])])
         record = _relative(errors, tried)
@@ -71,6 +75,12 @@ class Candidates(nn.Module):
             found.append((z @ self.statistical).reshape(-1, self.horizon, pooled))
         told = torch.cat(records, dim=-1)
         return torch.cat(found, dim=-1), nn.functional.pad(told, (0, self.count - told.shape[1]))
+
+    def last(self, context: Context, known: Tensor | None) -> tuple[Context, Tensor | None]:
+        """Return the steps that candidates read, of contexts (B, T) and of what is known (B, T + H, ...)."""
+        skipped = context.z.shape[1] - self.length
+        z, observed = context.z[:, skipped:], context.observed[:, skipped:]
+        return context._replace(z=z, observed=observed), known[:, skipped:] if known is not None else None
 
 
 class Recent(nn.Module):

@@ -17,6 +17,8 @@ from models.scalers import SCALERS
 
 HARMONICS = (4, 3, 2, 3, 2)
 """Sine and cosine pairs of each calendar field; three describe the days of a week completely, two the holidays."""
+WIDEST_KERNEL = 513
+"""Most seasons whose values fill a gap"""
 WIDEST_STEP = 16
 """Most features that the covariates of one step are condensed to"""
 LARGEST_FEATURE = 10.0
@@ -55,7 +57,10 @@ class Normalise(nn.Module):
         super().__init__()
         self.scaler, self.season = SCALERS[scaler], season
         self.padding = -context_length % season
-        kernel = fill_kernel((context_length + self.padding) // season)
+        self.seasons = (context_length + self.padding) // season
+        self.banded = self.seasons > WIDEST_KERNEL
+        # far seasons weigh nothing, and a full matrix grows with the square of their number
+        kernel = fill_kernel(WIDEST_KERNEL)[WIDEST_KERNEL // 2][None] if self.banded else fill_kernel(self.seasons)
         age = np.arange(context_length)[::-1] / season
         self.kernel: Tensor
         self.recency: Tensor
@@ -74,11 +79,20 @@ class Normalise(nn.Module):
         """Fill z (B, T), which holds 0 where observed is 0."""
         pair = torch.stack([z, observed], dim=1)
         pair = nn.functional.pad(pair, (self.padding, 0))
-        pair = pair.reshape(-1, 2, len(self.kernel), self.season)  # (B, 2, N, m)
-        level = pair.mean(-1, keepdim=True)
-        numerator, denominator = (self.kernel @ (pair + 1e-4 * level)).flatten(2).unbind(1)  # (B, N * m)
+        pair = pair.reshape(-1, 2, self.seasons, self.season)  # (B, 2, N, m)
+        pair = pair + 1e-4 * pair.mean(-1, keepdim=True)
+        numerator, denominator = self.weighed(pair).flatten(2).unbind(1)  # (B, N * m)
         fill = (numerator / denominator.clip(1e-30))[:, self.padding :]
         return z + (1 - observed) * fill
+
+    def weighed(self, pair: Tensor) -> Tensor:
+        """Return the weighted sums over the seasons of (B, 2, N, m)."""
+        if not self.banded:
+            return self.kernel @ pair
+        rows = pair.reshape(-1, 1, self.seasons, self.season)
+        half = WIDEST_KERNEL // 2
+        padded = nn.functional.pad(rows, (0, 0, half, half))
+        return nn.functional.conv2d(padded, self.kernel[None, :, :, None]).reshape(pair.shape)
 
 
 class CalendarFeatures(nn.Module):

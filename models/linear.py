@@ -22,7 +22,8 @@ class LinearForecast(nn.Module):
 
     def __init__(self, config: Config, own: NetworkConfig, calendar: int, tried: int) -> None:
         super().__init__()
-        self.horizon, self.tried = config.horizon, tried
+        self.horizon = config.horizon
+        self.backs = [number * config.horizon for number in range(tried + 1)]
         self.length = own.context_length - tried * config.horizon
         numeric = [n for n in config.covariates.temporal if n not in config.covariates.levels]
         most = max(0, (WIDEST_LINEAR - self.length) // config.horizon)
@@ -37,28 +38,32 @@ class LinearForecast(nn.Module):
         self.weight: Tensor
         self.register_buffer("weight", torch.zeros(self.width, config.horizon, dtype=torch.float32))
 
-    def inputs(self, z: Tensor, calendar: Tensor, known: Tensor | None, back: int = 0) -> Tensor:
+    def inputs(self, z: Tensor, start: Tensor, known: Tensor | None, back: int = 0) -> Tensor:
         """Return what the forecast `back` steps before the end of the context reads: (B, P).
 
-        z (B, T), calendar (B, T + H, C), known (B, T + H, 3 * numeric).
+        z (B, T), start (B, C) the calendar of its first step, known (B, T + H, 3 * numeric).
         """
         end = z.shape[1] - back
         # spikes would outweigh all else
-        parts = [dampened(z[:, end - self.length : end]), calendar[:, end], torch.ones_like(z[:, :1])]
+        parts = [dampened(z[:, end - self.length : end]), start, torch.ones_like(z[:, :1])]
         if known is not None and self.columns:
             parts.append(known[:, end - self.before : end + self.horizon, self.columns].flatten(1))
         return torch.cat(parts, dim=-1)
 
-    def forward(self, z: Tensor, observed: Tensor, calendar: Tensor, known: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return forecasts (B, H, 3 or 1) and the mean absolute error on the tried horizons, (B, 1 or 0)."""
-        ahead = self.inputs(z, calendar, known) @ self.weight
-        if not self.tried:
+    def forward(self, z: Tensor, observed: Tensor, starts: Tensor, known: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return forecasts (B, H, 3 or 1) and the mean absolute error on the tried horizons, (B, 1 or 0).
+
+        starts (B, R + 1, C): the calendar where each of `backs` begins.
+        """
+        ahead = self.inputs(z, starts[:, 0], known) @ self.weight
+        if len(self.backs) == 1:
             return ahead[..., None], z[:, :0]
         missed, seen = [], []
-        for number in range(1, self.tried + 1):
-            back = number * self.horizon
+        for number, back in enumerate(self.backs[1:], 1):
             after = slice(z.shape[1] - back, z.shape[1] - back + self.horizon)
-            missed.append((z[:, after] - self.inputs(z, calendar, known, back) @ self.weight) * observed[:, after])
+            missed.append(
+                (z[:, after] - self.inputs(z, starts[:, number], known, back) @ self.weight) * observed[:, after]
+            )
             seen.append(observed[:, after])
         errors, count = torch.stack(missed, dim=1), torch.stack(seen, dim=1)  # (B, R, H)
         by_step = errors.sum(1) / count.sum(1).clip(1.0)

@@ -113,8 +113,7 @@ class Member(nn.Module):
 
     def forward(self, reading: Reading) -> Raw:
         own = self.own
-        past, ahead = reading.calendar.tensor_split([own.context_length], dim=1)
-        beside = [past[:, :: own.segment]]  # (B, N, C)
+        beside = [reading.past]  # (B, N, C)
         features = fixed = None
         if reading.covariates is not None and reading.numbers is not None:
             both = self.covariates(reading.covariates, reading.numbers)
@@ -129,6 +128,6 @@ class Member(nn.Module):
         def settle(parts: Tensor, step: int) -> Tensor:
             return self.head.point(parts, choice, slice(step, step + 1))
 
-        parts = self.decoder(encoded, Ahead(ahead, features, fixed), self.encoder, settle)  # (B, H, width)
+        parts = self.decoder(encoded, Ahead(reading.ahead, features, fixed), self.encoder, settle)  # (B, H, width)
         raw: Raw = self.head(parts, choice)
         return raw

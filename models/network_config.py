@@ -10,6 +10,8 @@ from models.options import require
 
 MAX_CONTEXT = 10_000
 MAX_ETS_CONTEXT = 512
+LONGEST_MAP = 2048
+"""steps of a context that candidates read: their maps grow with them, and some with their square"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +131,12 @@ class NetworkConfig:
         """The ensemble's members as networks of one."""
         own = self.lookbacks or (self.context_length,)
         return tuple(dataclasses.replace(self, context_length=n, lookbacks=()) for n in own)
+
+    @property
+    def near(self) -> "NetworkConfig":
+        """The same network on the last steps of its context, those that candidates read."""
+        read = min(self.context_length, LONGEST_MAP // self.segment * self.segment or self.context_length)
+        return dataclasses.replace(self, context_length=read, lookbacks=())
 
     @property
     def seasons(self) -> tuple[int, ...]:

@@ -26,6 +26,8 @@ FIRST_PENALTY = 1e-2
 """Penalty where there is no selection span"""
 RIDGE_WINDOWS = 16_384
 AT_ONCE = 1024
+LONG = 1440
+"""contexts longer than this are fitted on fewer windows, and fewer at once: the cost is that of their steps"""
 LARGEST = 5.0
 """Targets of the regression are clipped to this many scales: squares give jumps too much say"""
 
@@ -63,8 +65,11 @@ def prepare(
 def _drawn(pool: WindowPool, config: Config) -> Iterator[TensorBatch]:
     """Draw the regression's windows, the same for every reader, one batch after another: all at once are gigabytes."""
     generator = torch.Generator().manual_seed(config.training.seed)
-    for _ in range(RIDGE_WINDOWS // AT_ONCE):
-        yield pool.draw(AT_ONCE, generator)
+    length = config.network.context_length
+    windows = min(RIDGE_WINDOWS, max(2 * config.network.near.context_length, RIDGE_WINDOWS * LONG // length))
+    at_once = max(1, AT_ONCE * LONG // max(length, LONG))
+    for _ in range(max(1, windows // at_once)):
+        yield pool.draw(at_once, generator)
 
 
 def learn_scales(network: Network, series: Sequence[Series], ends: Sequence[int]) -> None:
@@ -154,7 +159,9 @@ def _regression(reader: Reader, config: Config, batch: TensorBatch) -> tuple[Ten
             piece = part_of(batch, slice(at, at + AT_ONCE))
             skipped = piece["y"].shape[1] - reader.own.context_length
             context, target = _scaled(reader, piece)
-            calendar = reader.calendar(piece["calendar"][:, skipped:])
+            start = reader.calendar(piece["calendar"][:, piece["y"].shape[1]])
             known = reader.covariates(piece["covariates"][:, skipped:]) if "covariates" in config.inputs else None
-            parts.append((linear.inputs(context.z, calendar, known), target.float()))
+            assert reader.candidates is not None
+            context, known = reader.candidates.last(context, known)
+            parts.append((linear.inputs(context.z, start, known), target.float()))
     return torch.cat([x for x, _ in parts]), torch.cat([y for _, y in parts])

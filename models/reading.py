@@ -1,6 +1,6 @@
 """What every member of an ensemble that reads the same stretch of the context shares: all that no gradient moves.
 
-Shapes: B batch, T context, H horizon, C calendar features, K candidates, S static covariates.
+Shapes: B batch, T context, N segments, H horizon, C calendar features, K candidates, S static covariates.
 """
 
 from typing import NamedTuple
@@ -16,8 +16,10 @@ class Reading(NamedTuple):
     """A stretch of the context, and what is known beside and after it."""
 
     context: Context
-    calendar: Tensor
-    """(B, T + H, C)"""
+    past: Tensor
+    """(B, N, C), the calendar at the start of each segment"""
+    ahead: Tensor
+    """(B, H, C), the calendar of the horizon"""
     covariates: Tensor | None
     """(B, T + H, columns) as encoded"""
     numbers: Tensor | None
@@ -49,16 +51,18 @@ class Reader(nn.Module):
         length = self.own.context_length
         skipped = y.shape[1] - length
         context = self.normalise(y[:, skipped:])
-        moments = self.calendar(calendar[:, skipped:])
+        moments = calendar[:, skipped:]
         beside = covariates[:, skipped:] if covariates is not None else None
         numbers = self.covariates(beside) if beside is not None else None
         fixed = static[:, None] if static is not None else None
         found = record = None
         if self.candidates is not None:
-            found, record = self.candidates(context, moments, numbers)
+            starts = self.calendar(moments[:, self.candidates.starts])
+            found, record = self.candidates(context, starts, numbers)
         return Reading(
             context=context,
-            calendar=moments,
+            past=self.calendar(moments[:, : length : self.own.segment]),
+            ahead=self.calendar(moments[:, length:]),
             covariates=beside,
             numbers=numbers,
             static=fixed,

@@ -25,11 +25,12 @@ class Smoothing(nn.Module):
 
     def __init__(self, config: Config, own: NetworkConfig) -> None:
         super().__init__()
+        own = own.near
         self.season = own.seasons[0] if own.seasons else 1
-        length = own.context_length
+        self.length = length = own.context_length
         profile = detrended_profile(np.eye(length), self.season) if own.seasons else np.zeros((length, 1))
-        age = np.arange(own.context_length)[::-1].copy()
-        phase = (np.arange(own.context_length) - own.context_length) % self.season
+        age = np.arange(length)[::-1].copy()
+        phase = (np.arange(length) - length) % self.season
         self.profile: Tensor
         self.age: Tensor
         self.phase: Tensor
@@ -45,6 +46,7 @@ class Smoothing(nn.Module):
 
     def forward(self, z: Tensor, state: Tensor) -> Tensor:
         """z (B, T), state (B, hidden) -> (B, H, J)."""
+        z = z[:, -self.length :]
         keep = nn.functional.logsigmoid(-self.rates(state))  # (B, J), log of 1 - rate
         weights = torch.exp(keep[:, :, None] * self.age)  # (B, J, T)
         weights = weights / weights.sum(-1, keepdim=True)

@@ -51,12 +51,14 @@ def set_models(reader: Reader, models: Sequence[Smoothed], z: Tensor, target: Te
     assert candidates is not None
     season = own.seasons[0] if own.seasons else 1
     found = list(models) or [Smoothed(1.0)]
-    identity = np.eye(own.context_length)
+    identity = np.eye(candidates.length)
     maps = np.stack(
         [one.forecast(identity, candidates.horizon, season) for one in found], axis=-1
     )  # (T, H, number of models)
-    chosen = _greedy(z.double().cpu().numpy(), target.double().cpu().numpy(), maps, own.statistical)
-    picked = maps[..., chosen].reshape(own.context_length, -1)
+    chosen = _greedy(
+        z[:, -candidates.length :].double().cpu().numpy(), target.double().cpu().numpy(), maps, own.statistical
+    )
+    picked = maps[..., chosen].reshape(candidates.length, -1)
     candidates.statistical.copy_(torch.from_numpy(picked).float())
 
 

@@ -205,3 +205,28 @@ def test_a_phase_that_was_never_observed_takes_the_level() -> None:
     filled = (context.z.double() * context.scale + context.loc).numpy()[0]
     gaps = np.isnan(y)
     assert np.abs(filled[gaps] - np.nanmean(y)).max() < 2 * np.nanstd(y)
+
+
+@pytest.mark.parametrize("seasons", [[], [24, 168]], ids=["no season", "two seasons"])
+def test_a_context_of_ten_thousand_steps_fits_into_memory(seasons: list[int]) -> None:
+    config = small(24, context_length=10_000, segment=50, season_lengths=seasons, smoothing=2, linear=True)
+    network = random_network(config)
+    held = sum(value.numel() * value.element_size() for value in (*network.parameters(), *network.buffers()))
+    assert held < 40e6  # a full map of such a context would be 400 MB
+    y = hourly(10_000)
+    y[3_000:3_100] = np.nan
+    assert_sound(runner_of(network)(window(y, config)), (1, 24, 3))
+
+
+def test_many_seasons_fill_a_gap_as_few_do() -> None:
+    y = np.sin(np.arange(4_000) / 50)
+    y[1_000:1_004] = np.nan
+    far, near = (
+        Network(small(4, context_length=len(part), segment=1, season_lengths=[]))
+        .readers[0]
+        .normalise(torch.from_numpy(part[None]))
+        for part in (y, y[900:1_100])
+    )
+    filled = [(one.z.double() * one.scale + one.loc)[0].numpy() for one in (far, near)]
+    np.testing.assert_allclose(filled[0][1_000:1_004], filled[1][100:104], atol=0.02)
+    np.testing.assert_allclose(filled[0][1_000:1_004], np.sin(np.arange(1_000, 1_004) / 50), atol=0.02)

@@ -36,9 +36,9 @@ def linear_error(network: Network, batch: TensorBatch, number: int = 0) -> float
     linear = reader.candidates.linear
     skipped = batch["y"].shape[1] - reader.own.context_length
     context = reader.normalise(batch["y"][:, skipped:])
-    calendar = reader.calendar(batch["calendar"][:, skipped:])
+    starts = reader.calendar(batch["calendar"][:, skipped:][:, reader.candidates.starts])
     known = reader.covariates(batch["covariates"][:, skipped:]) if reader.covariates.columns else None
-    found = linear(context.z, context.observed, calendar, known)[0][..., 0]
+    found = linear(context.z, context.observed, starts, known)[0][..., 0]
     return float((found - (batch["target"] - context.loc) / context.scale).abs().mean())
 
 

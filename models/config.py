@@ -77,6 +77,8 @@ class TrainingConfig:
     """epochs without a better selection loss before training stops; none: never"""
     averaging: float = 0.98
     """share of the averaged weights that each step keeps; the averaged ones are scored and published. 0: none"""
+    freeze_encoder: bool = False
+    """keep the encoder of the network that training begins from"""
     seed: int = 0
     """seed of the initial weights, of the window sampling and of dropout"""
     time_budget_s: float | None = None

@@ -7,7 +7,7 @@ the same bits on the same CPU and number of threads. Torch's global generator, w
 seeded inside and put back afterwards.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import torch
@@ -25,9 +25,10 @@ from models.report import Progress, Report
 from models.sampling import WindowPool, fixed_batch, window_pool
 from models.scoring import GateSpan, Windows, chosen_windows, score, score_season_naive
 from models.spans import plan_spans
+from models.transfer import digest_of, transferred
 from models.windows import Panel
 
-__all__ = ["Fitted", "Progress", "Report", "TrainingDataError", "fit", "runner_of"]
+__all__ = ["Fitted", "Progress", "Report", "TrainingDataError", "fine_tune", "fit", "runner_of"]
 
 Selected = dict[str, Any]
 """What the select phase leaves to the refit, plain JSON: `state`, `metrics`, and the `gate`'s stamps"""
@@ -41,6 +42,7 @@ def fit(
     on_progress: Callable[[Progress], None] | None = None,
     save_checkpoint: Callable[[Checkpoint], None] | None = None,
     resume: Checkpoint | None = None,
+    start: Network | None = None,
 ) -> Fitted:
     """Train a model on every series of the panel that is long enough.
 
@@ -48,7 +50,8 @@ def fit(
         device: where to train; `auto` takes the GPU where there is one.
         on_progress: called about once a second and after every epoch.
         save_checkpoint: called after every epoch; the caller may skip some.
-        resume: where an earlier run of the same configuration and data stopped.
+        resume: where an earlier run of the same configuration, data and start stopped.
+        start: a trained network to begin from; `models.transfer.transferred` chooses the configuration.
 
     Raises TrainingDataError for data that cannot be trained on, CheckpointError for a foreign checkpoint.
     """
@@ -56,10 +59,32 @@ def fit(
     place = device_of(device)
     meter = ProgressMeter(on_progress, config.training.steps_per_epoch)
     with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
-        run = _Run(kept, config, place, meter, save_checkpoint)
+        run = _Run(kept, config, place, meter, save_checkpoint, start)
         network = run.train(resume)
     warnings = ["short_series"] if len(kept.series) < len(panel.series) else []
     return Fitted(config, network, _report(run, warnings))
+
+
+def fine_tune(
+    source: Fitted,
+    panel: Panel,
+    horizon: int | None = None,
+    *,
+    freeze_encoder: bool = False,
+    training: Mapping[str, object] | None = None,
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Fitted:
+    """Train on from a trained model, on other series and for another horizon where given.
+
+    Args:
+        freeze_encoder: learn everything but the encoder, which suits a few short series.
+        training: single fields of TrainingConfig; what is left out is chosen from the amount of data.
+
+    Raises ConfigError for data of another frequency, TrainingDataError for data that cannot be trained on.
+    """
+    config = transferred(source.config, panel, horizon, freeze_encoder=freeze_encoder, training=training)
+    return fit(panel, config, device=device, on_progress=on_progress, start=source.network)
 
 
 class _Run:
@@ -72,11 +97,13 @@ class _Run:
         device: torch.device,
         meter: ProgressMeter,
         save_checkpoint: Callable[[Checkpoint], None] | None,
+        start: Network | None,
     ) -> None:
         self.panel, self.config, self.device = panel, config, device
         self.meter, self.save_checkpoint = meter, save_checkpoint
         self.spans = plan_spans(panel, config)
         self.fingerprint = fingerprint(panel)
+        self.start, self.origin = start, digest_of(start) if start is not None else None
         self.selected: Selected = {}
         self.corrections: Arrays = {}
         self.recoveries = 0
@@ -96,8 +123,8 @@ class _Run:
 
     def _select(self, pool: WindowPool, selection: Windows, resume: Checkpoint | None) -> None:
         """Train on the fit span, choose the number of steps, score the gate, and correct the levels by both."""
-        learner = Learner(self.config, self.device)
-        state, best = self._start(learner, SELECT, self._planned_steps, resume)
+        learner = Learner(self.config, self.device, self.start)
+        state, best = self._begin(learner, SELECT, self._planned_steps, resume)
         fixed = fixed_batch(selection.series, selection.origins, self.config, self.device)
         if state.step == 0:
             ends = [s.fit_end for s in self.spans]
@@ -117,10 +144,10 @@ class _Run:
 
     def _refit(self, pool: WindowPool, resume: Checkpoint | None) -> Network:
         """Train a fresh network on everything for the selected number of steps."""
-        learner = Learner(self.config, self.device)
+        learner = Learner(self.config, self.device, self.start)
         chosen = PhaseState(**self.selected["state"]) if self.selected else None
         total = chosen.total_steps if chosen else self._planned_steps
-        state, _ = self._start(learner, REFIT, total, resume)
+        state, _ = self._begin(learner, REFIT, total, resume)
         if chosen is not None:
             state.stop_step, state.budgeted, state.epochs_before = chosen.best_step, True, chosen.epoch
         if state.step == 0:
@@ -154,12 +181,13 @@ class _Run:
 
     def _adopt(self, resume: Checkpoint) -> None:
         record = resume.record
-        if record.get("config") != self.config.to_dict() or record.get("data") != self.fingerprint:
-            raise CheckpointError("the checkpoint belongs to another configuration or to other data")
+        own = {"config": self.config.to_dict(), "data": self.fingerprint, "start": self.origin}
+        if any(record.get(name) != value for name, value in own.items()):
+            raise CheckpointError("the checkpoint belongs to another configuration, other data or another start")
         self.selected = record["selected"]
         self.corrections = select(resume.arrays, "calibration/")
 
-    def _start(self, learner: Learner, name: str, total: int, resume: Checkpoint | None) -> tuple[PhaseState, Arrays]:
+    def _begin(self, learner: Learner, name: str, total: int, resume: Checkpoint | None) -> tuple[PhaseState, Arrays]:
         """Return the phase's state and best weights, fresh or as the checkpoint left them."""
         if resume is None or resume.record["state"]["name"] != name:
             return PhaseState(name, total), {}
@@ -176,6 +204,7 @@ class _Run:
         record = {
             "config": self.config.to_dict(),
             "data": self.fingerprint,
+            "start": self.origin,
             "state": state.record(),
             "selected": self.selected,
         }
@@ -194,7 +223,7 @@ def _report(run: _Run, warnings: list[str]) -> Report:
     return Report(
         loss_curve={"train": state.train, "val": state.val},
         metrics=run.selected["metrics"],
-        selected_steps=state.best_step or state.step,
+        selected_steps=state.best_step if state.val else state.step,
         epochs_trained=state.epoch,
         gate=GateSpan(horizon=run.config.horizon, origins=origins) if gate else None,
         warnings=warnings,

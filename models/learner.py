@@ -18,6 +18,7 @@ from models.options import ConfigError
 from models.prepare import prepare
 from models.sampling import TensorBatch, WindowPool, part_of
 from models.series import Series
+from models.transfer import adopt, freeze
 from models.windows import inputs_of
 
 Arrays = dict[str, NDArray[Any]]
@@ -34,15 +35,21 @@ SCORED_AT_ONCE = 512
 class Learner:
     """A network in training with everything that its next step depends on."""
 
-    def __init__(self, config: Config, device: torch.device) -> None:
-        """Build the network from the seed. Sets torch's global generator, which dropout draws from."""
+    def __init__(self, config: Config, device: torch.device, start: Network | None = None) -> None:
+        """Build the network from the seed, or on from `start`. Sets torch's global generator, for dropout."""
         training = config.training
         self.config, self.device = config, device
         torch.manual_seed(training.seed)
         self.network = Network(config).to(device)
+        self.started = start is not None
+        if start is not None:
+            adopt(self.network, start)
+        if training.freeze_encoder:
+            freeze(self.network)
         self.averaged = copy.deepcopy(self.network)
         kind = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[training.optimizer]
-        self.optimizer = kind(self.network.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay)
+        learned = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
+        self.optimizer = kind(learned, lr=training.learning_rate, weight_decay=training.weight_decay)
         self.averagings = 0
         self.generator = torch.Generator().manual_seed(training.seed)
         self.levels = torch.tensor(config.quantiles, dtype=torch.float32, device=device)
@@ -56,7 +63,7 @@ class Learner:
         penalties: Sequence[float] | None = None,
     ) -> list[float]:
         """Set what a fresh network learns in closed form, as `models.prepare.prepare` says; return the penalties."""
-        found = prepare(self.network, series, ends, pool, selection, penalties)
+        found = prepare(self.network, series, ends, pool, selection, penalties, started=self.started)
         self.averaged.load_state_dict(self.network.state_dict())
         return found
 

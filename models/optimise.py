@@ -47,6 +47,9 @@ def train(
     hooks: Hooks,
 ) -> Arrays:
     """Train to the last step or until patience ends; return the best weights, or the last ones."""
+    if learner.started and selection is not None and state.best_loss is None:
+        _judge_start(learner, state, selection)
+        best = learner.weights()
     good = learner.arrays()
     while not finished(state, learner.config):
         loss = _epoch(learner, pool, state, hooks)
@@ -105,6 +108,12 @@ def _judge(learner: Learner, state: PhaseState, loss: float, best: Arrays) -> Ar
         return learner.weights()
     state.stale += 1
     return best
+
+
+def _judge_start(learner: Learner, state: PhaseState, selection: TensorBatch) -> None:
+    """Let the network that training began from be the best so far: nothing may be there to gain."""
+    loss = learner.score(selection)
+    state.best_loss, state.best_step = (loss if math.isfinite(loss) else math.inf), 0
 
 
 def _recover(learner: Learner, state: PhaseState, good: Arrays) -> None:

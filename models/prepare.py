@@ -22,6 +22,8 @@ from models.statistical import pooled_models, set_models
 
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 """Ridge penalties that the selection span chooses from, in units of an input's mean square"""
+STARTED_PENALTIES = (10.0, 100.0)
+"""Further ones, where the regression shrinks towards the weights of another network"""
 FIRST_PENALTY = 1e-2
 """Penalty where there is no selection span"""
 RIDGE_WINDOWS = 16_384
@@ -39,14 +41,18 @@ def prepare(
     pool: WindowPool,
     selection: TensorBatch | None,
     penalties: Sequence[float] | None = None,
+    *,
+    started: bool = False,
 ) -> list[float]:
     """Set what a fresh network does not learn by gradients; return the ridge penalty of each reader.
 
     Args:
         ends: the positions (len(series),) that the span ends before.
         selection: windows that choose the penalties; none: `penalties`, or the default.
+        started: the network comes from another one, whose scales it keeps.
     """
-    learn_scales(network, series, ends)
+    if not started:
+        learn_scales(network, series, ends)
     config, readers = network.config, [reader for reader in network.readers if isinstance(reader, Reader)]
     if config.network.statistical:
         season = config.network.seasons[0] if config.network.seasons else 1
@@ -119,18 +125,23 @@ def _fit_linear(
         gram += (x.T @ x).double()
         moment += (x.T @ y).double()
     unit = gram.diagonal().mean().clip(1e-12)
+    before = linear.weight.double()  # zero, or another network's: few windows move it little
+    started = bool((before != 0).any())
+    penalties = (*PENALTIES, *STARTED_PENALTIES) if started else PENALTIES
     if penalty is None and selection is not None:
         inputs, target = _regression(reader, config, selection)
-        errors = [_error(inputs @ _solve(gram, moment, unit * p), target) for p in PENALTIES]
-        penalty = PENALTIES[int(np.argmin(errors))]
-    chosen = FIRST_PENALTY if penalty is None else penalty
-    linear.weight.copy_(_solve(gram, moment, unit * chosen))
+        errors = [_error(inputs @ _solve(gram, moment, unit * p, before), target) for p in penalties]
+        penalty = penalties[int(np.argmin(errors))]
+    first = STARTED_PENALTIES[0] if started else FIRST_PENALTY
+    chosen = first if penalty is None else penalty
+    linear.weight.copy_(_solve(gram, moment, unit * chosen, before))
     return chosen
 
 
-def _solve(gram: Tensor, moment: Tensor, penalty: Tensor) -> Tensor:
+def _solve(gram: Tensor, moment: Tensor, penalty: Tensor, before: Tensor) -> Tensor:
+    """Solve the ridge regression that shrinks towards the weights `before`."""
     eye = torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
-    weight: Tensor = torch.linalg.solve(gram + penalty * eye, moment)
+    weight: Tensor = torch.linalg.solve(gram + penalty * eye, moment + penalty * before)
     return weight.float()
 
 

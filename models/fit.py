@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import torch
 
+from models.adoption import digest_of
 from models.calibration import corrections
 from models.checkpoint import Checkpoint, CheckpointError
 from models.config import Config
@@ -25,7 +26,7 @@ from models.report import Progress, Report
 from models.sampling import WindowPool, fixed_batch, window_pool
 from models.scoring import GateSpan, Windows, chosen_windows, score, score_season_naive
 from models.spans import plan_spans
-from models.transfer import digest_of, transferred
+from models.transfer import transferred_for
 from models.windows import Panel
 
 __all__ = ["Fitted", "Progress", "Report", "TrainingDataError", "fine_tune", "fit", "runner_of"]
@@ -83,7 +84,8 @@ def fine_tune(
 
     Raises ConfigError for data of another frequency, TrainingDataError for data that cannot be trained on.
     """
-    config = transferred(source.config, panel, horizon, freeze_encoder=freeze_encoder, training=training)
+    given = {"freeze_encoder": freeze_encoder, **(training or {})}
+    config = transferred_for(source.config, panel, horizon, training=given)
     return fit(panel, config, device=device, on_progress=on_progress, start=source.network)
 
 

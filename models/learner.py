@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from models.adoption import adopt, freeze
 from models.config import Config
 from models.inputs import Context
 from models.losses import LOSSES, student_t
@@ -18,7 +19,6 @@ from models.options import ConfigError
 from models.prepare import prepare
 from models.sampling import TensorBatch, WindowPool, part_of
 from models.series import Series
-from models.transfer import adopt, freeze
 from models.windows import inputs_of
 
 Arrays = dict[str, NDArray[Any]]

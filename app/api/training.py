@@ -69,4 +69,10 @@ def _request(body: TrainIn) -> TrainingRequest:
         covariates=body.covariates.model_dump(),
         country=body.country,
         bounds=(body.bounds.min, body.bounds.max),
+        warm_start=_version(body.warm_start) if body.warm_start is not None else None,
     )
+
+
+def _version(text: str) -> tuple[str, int]:
+    name, _, number = text.rpartition("@")
+    return name, int(number)

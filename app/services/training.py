@@ -13,13 +13,15 @@ from app.services import jobs as job_views
 from app.services.once import Answer, Idempotency, answer_once
 from app.services.training_checks import steps, trainable
 from app.services.training_request import TrainingRequest, roles_of
+from app.services.warm_start import started
 from app.storage import jobs, models
 from app.storage.engine import Database
 from app.storage.scope import Scope
 from app.storage.tables import ModelRow, SeriesRow
 from models.calendar import parse_frequency
-from models.config import ConfigError
+from models.config import Config, ConfigError
 from models.defaults import DEFAULT_QUANTILES, choose
+from models.transfer import transferred
 
 
 class TrainingService:
@@ -39,9 +41,10 @@ class TrainingService:
             raise Invalid(ErrorCode.horizon_too_long, detail, errors=[FieldError("body.horizon", "too_long", detail)])
 
         def make(session: Session) -> Answer:
-            rows = trainable(session, scope, request, self._settings.max_train_steps)
-            model = _model(session, scope, request, rows)
-            _check_options(request, model, rows)
+            asked, source = started(session, scope, request)
+            rows = trainable(session, scope, asked, self._settings.max_train_steps)
+            model = _model(session, scope, asked, rows)
+            _check_options(asked, model, rows, source)
             job = jobs.add(
                 session,
                 scope,
@@ -49,7 +52,7 @@ class TrainingService:
                 kind="train",
                 model_pk=model.pk,
                 model=model.name,
-                request=request.document(),
+                request=asked.document(),
             )
             self._queue.enqueue(session, job.id)
             session.refresh(job)
@@ -87,14 +90,18 @@ def _model(session: Session, scope: Scope, request: TrainingRequest, rows: Seque
     return model
 
 
-def _check_options(request: TrainingRequest, model: ModelRow, rows: Sequence[SeriesRow]) -> None:
+def _check_options(request: TrainingRequest, model: ModelRow, rows: Sequence[SeriesRow], source: Config | None) -> None:
     """Raise Invalid where the options do not make a configuration."""
+    frequency, lengths = parse_frequency(model.freq), [steps(row) for row in rows]
     try:
+        if source is not None:
+            transferred(source, frequency, lengths, model.horizon, bounds=request.bounds, training=request.training)
+            return
         config = choose(
-            parse_frequency(model.freq),
+            frequency,
             model.horizon,
             tuple(model.quantiles),
-            [steps(row) for row in rows],
+            lengths,
             request.network,
             request.training,
             request.country,

@@ -40,6 +40,8 @@ class TrainingRequest:
     """names by role: `known_future`, `past`, `static`"""
     country: str | None
     bounds: Bounds
+    warm_start: tuple[str, int] | None = None
+    """model and version to begin from"""
 
     def document(self) -> dict[str, Any]:
         """Return plain JSON, which the other functions of this module read."""
@@ -56,6 +58,7 @@ class TrainingRequest:
             "covariates": {role: list(names) for role, names in self.covariates.items()},
             "country": self.country,
             "bounds": list(self.bounds),
+            "warm_start": list(self.warm_start) if self.warm_start is not None else None,
         }
 
 
@@ -72,6 +75,12 @@ def roles_of(document: Document) -> CovariateConfig:
     asked = document.get("covariates", {})
     known_future, past, static = (tuple(asked.get(role, ())) for role in ("known_future", "past", "static"))
     return CovariateConfig(known_future=known_future, past=past, static=static)
+
+
+def start_of(document: Document) -> tuple[str, int] | None:
+    """Return model and version that a stored request begins from."""
+    start = document.get("warm_start")
+    return (start[0], start[1]) if start is not None else None
 
 
 def bounds_of(document: Document) -> Bounds:

@@ -18,7 +18,8 @@ from app.services import panels
 from app.services.promotion import judge
 from app.services.publication import BadJob, publish
 from app.services.snapshots import Snapshot
-from app.services.training_request import bounds_of, roles_of, selected, selector_of
+from app.services.training_request import bounds_of, roles_of, selected, selector_of, start_of
+from app.services.warm_start import weights_of
 from app.storage import jobs, models
 from app.storage.artifacts import ArtifactError, ArtifactMissing, ArtifactStore, job_folder, version_folder
 from app.storage.engine import OUTAGE, Database
@@ -32,7 +33,9 @@ from models.config import ConfigError
 from models.defaults import choose_for
 from models.export import ExportError, export
 from models.fit import Fitted, TrainingDataError, fit
+from models.network import Network
 from models.report import Progress
+from models.transfer import transferred_for
 from models.windows import Panel
 
 log = get_logger(__name__)
@@ -79,8 +82,9 @@ class Run:
             model = models.by_pk(session, scope, self.job.model_pk)
         if model is None:
             raise BadJob(ErrorCode.model_not_found, "the model was deleted before its training began")
-        snapshot = self._snapshot(scope, model)
-        fitted = self._fit(snapshot)
+        start = self._start(scope)
+        snapshot = self._snapshot(scope, model, start)
+        fitted = self._fit(snapshot, start)
         with tempfile.TemporaryDirectory() as folder:
             export(fitted, Path(folder))
             files = self._upload(model, Path(folder))
@@ -94,11 +98,28 @@ class Run:
         log.info("version_published", model=model.name, version=row.number, promoted=row.promoted)
         self._clean(model)
 
-    def _snapshot(self, scope: Scope, model: ModelRow) -> Snapshot:
+    def _start(self, scope: Scope) -> Network | None:
+        """Return the network that the training begins from."""
+        asked = start_of(self.job.request)
+        if asked is None:
+            return None
+        name, number = asked
+        with self.database.read() as session:
+            source = models.get(session, scope, name)
+            row = models.version(session, source, number) if source is not None else None
+        if row is None:
+            detail = f"{name}@{number}, which the training was to begin from, was deleted"
+            raise BadJob(ErrorCode.version_not_found, detail)
+        try:
+            return weights_of(self.store, row)
+        except (ArtifactMissing, CheckpointError) as e:
+            raise BadJob(ErrorCode.version_not_found, f"{name}@{number} cannot be read ({e}); begin afresh") from e
+
+    def _snapshot(self, scope: Scope, model: ModelRow, start: Network | None) -> Snapshot:
         """Return the data and configuration of the job's first attempt, which reads, chooses and keeps them."""
         if self.job.snapshot is not None:
             return Snapshot.from_bytes(self.store.get(self.job.snapshot))
-        snapshot = self._new_snapshot(self._panel(scope, model), model)
+        snapshot = self._new_snapshot(self._panel(scope, model), model, start)
         path = f"{self._folder()}/snapshot-{self.fence.attempt}.safetensors"
         self.store.put(path, snapshot.to_bytes())
         self._write(snapshot=path, progress={"fraction": 0.0})
@@ -115,8 +136,13 @@ class Run:
             series = panels.histories(session, scope, rows, roles, model.horizon)
             return Panel(parse_frequency(model.freq), tuple(series))
 
-    def _new_snapshot(self, panel: Panel, model: ModelRow) -> Snapshot:
+    def _new_snapshot(self, panel: Panel, model: ModelRow, start: Network | None) -> Snapshot:
         asked = self.job.request
+        if start is not None:
+            bounds, training = bounds_of(asked), asked["training"]
+            return Snapshot(
+                panel, transferred_for(start.config, panel, model.horizon, bounds=bounds, training=training)
+            )
         roles = roles_of(asked)
         config = choose_for(
             panel,
@@ -132,7 +158,7 @@ class Run:
         )
         return Snapshot(panel, config)
 
-    def _fit(self, snapshot: Snapshot) -> Fitted:
+    def _fit(self, snapshot: Snapshot, start: Network | None) -> Fitted:
         """Train, from the last checkpoint where there is one that can be continued."""
 
         def run(resume: Checkpoint | None) -> Fitted:
@@ -143,6 +169,7 @@ class Run:
                 on_progress=self._progress,
                 save_checkpoint=self._checkpoint,
                 resume=resume,
+                start=start,
             )
 
         if self.job.checkpoint is None:

@@ -7,13 +7,14 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from models.adoption import adopt, digest_of
 from models.calendar import parse_frequency
 from models.checkpoint import CheckpointError
 from models.config import ConfigError
 from models.fit import Fitted, fine_tune, fit
 from models.learner import Learner
 from models.network import Network
-from models.transfer import adopt, digest_of, transferred
+from models.transfer import transferred_for
 from models.windows import Panel
 from tests.models.examples import GATED, checkpoints, covariate_panel, hourly, hourly_panel, random_network, rich, small
 
@@ -71,7 +72,7 @@ def test_a_frozen_encoder_stays(source: Fitted) -> None:
 
 
 def test_another_horizon_begins_from_what_fits(source: Fitted) -> None:
-    config = transferred(source.config, hourly_panel(400), 36)
+    config = transferred_for(source.config, hourly_panel(400), 36)
     assert (config.horizon, config.network.context_length) == (36, 48)
     network = Network(config)
     afresh = adopt(network, source.network)
@@ -124,13 +125,13 @@ def test_a_start_is_resumed_to_the_same_weights() -> None:
 
 @pytest.mark.parametrize(
     ("freq", "training", "field"),
-    [("D", {}, "frequency"), ("h", {"loss": "mse"}, "training.loss"), ("h", {"epochs": 0}, "training.epochs")],
+    [("D", {}, "warm_start"), ("h", {"loss": "mse"}, "training.loss"), ("h", {"epochs": 0}, "training.epochs")],
 )
 def test_what_cannot_be_followed_is_said(freq: str, training: dict[str, object], field: str) -> None:
     panel = Panel.from_arrays({"a": hourly(300)}, freq, "2024-01-01")
     assert panel.frequency == parse_frequency(freq)
     with pytest.raises(ConfigError) as caught:
-        transferred(small(), panel, training=training)
+        transferred_for(small(), panel, training=training)
     assert caught.value.field == field
 
 

@@ -71,6 +71,7 @@ class TrainingOptions(Input):
     weighting: Literal["context", "relative"] | None = Field(None, description="what an error is divided by")
     averaging: float | None = Field(None, description="share of the averaged weights that each step keeps")
     patience: int | None = Field(None, description="epochs without a better selection loss before stopping")
+    freeze_encoder: bool | None = Field(None, description="keep the encoder of `warm_start`")
     seed: int | None = None
     time_budget_s: float | None = Field(None, description="seconds, turned into a number of steps once")
     max_windows: int | None = None
@@ -126,6 +127,11 @@ class TrainIn(Input):
         None, description="whose public holidays the model knows: `DE`, or a part of it such as `US-NY`"
     )
     bounds: BoundsIn = Field(default_factory=BoundsIn)
+    warm_start: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,100}@[1-9][0-9]{0,8}$")] | None = Field(
+        None,
+        description="`name@version` to begin from: its network, levels, covariates and country stay, series and "
+        "horizon may be others",
+    )
 
 
 class ProgressOut(Output):

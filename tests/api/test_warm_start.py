@@ -1,0 +1,117 @@
+"""/train that begins from a published version."""
+
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from app.config import Settings
+from app.services.training_run import Run
+from app.storage import jobs
+from app.storage.artifacts import ArtifactStore
+from app.storage.engine import Database
+from tests.api.stored import store, store_beside
+from tests.trained import HORIZON, values
+
+QUICK = {"epochs": 1, "steps_per_epoch": 5}
+ROLES = {"known_future": ["temp"], "past": [], "static": []}
+BASE = {"model": "base", "series": {"ids": ["a"]}, "horizon": HORIZON, "promote": "always", "training": QUICK}
+TUNED = {**BASE, "model": "tuned", "series": {"ids": ["b"]}, "warm_start": "base@1"}
+
+
+def run(client: TestClient, database: Database, settings: Settings, body: dict[str, Any]) -> Any:
+    """Train, and return the job as it ended."""
+    response = client.post("/train", json=body)
+    assert response.status_code == 202, response.text
+    job = response.json()["id"]
+    with database.write() as session:
+        fence = jobs.claim(session, job)
+    assert fence is not None
+    Run(settings, database, ArtifactStore(settings.artifacts), fence)()
+    return client.get(f"/jobs/{job}").json()
+
+
+@pytest.fixture
+def based(client: TestClient, database: Database, settings: Settings) -> TestClient:
+    """A service with one version that reads a covariate, and another series."""
+    store_beside(client, "a")
+    store_beside(client, "b", seed=1)
+    body = {**BASE, "covariates": ROLES, "country": "DE", "quantiles": [0.2, 0.5, 0.8], "network": {"hidden": 8}}
+    assert run(client, database, settings, body)["version"] == 1
+    return client
+
+
+def config_of(client: TestClient, model: str) -> Any:
+    return client.get(f"/models/{model}/versions/1").json()["config"]
+
+
+def test_another_model_begins_from_a_version(based: TestClient, database: Database, settings: Settings) -> None:
+    training = {**QUICK, "freeze_encoder": True}
+    job = run(based, database, settings, {**TUNED, "horizon": 5, "training": training})
+    assert (job["status"], job["error"], job["version"]) == ("succeeded", None, 1)
+    source, config = config_of(based, "base"), config_of(based, "tuned")
+    assert (config["horizon"], config["training"]["freeze_encoder"]) == (5, True)
+    for name in ("network", "quantiles", "covariates", "country"):
+        assert config[name] == source[name]
+    assert config["training"]["learning_rate"] < source["training"]["learning_rate"]
+    found = based.post("/forecast", json={"model": "tuned", "series": ["b"]}).json()["forecasts"][0]
+    assert (found["status"], len(found["yhat"])) == ("ok", 5)
+
+
+def test_the_same_model_goes_on(based: TestClient, database: Database, settings: Settings) -> None:
+    job = run(based, database, settings, {**TUNED, "model": "base"})
+    assert (job["status"], job["version"]) == ("succeeded", 2)
+
+
+@pytest.mark.parametrize(
+    ("more", "status", "code", "field"),
+    [
+        ({"warm_start": "base"}, 422, "invalid_input", "body.warm_start"),
+        ({"warm_start": "base@0"}, 422, "invalid_input", "body.warm_start"),
+        ({"warm_start": "base@9"}, 404, "version_not_found", None),
+        ({"warm_start": "none@1"}, 404, "model_not_found", None),
+        ({"network": {"hidden": 8}}, 422, "invalid_input", "body.network"),
+        ({"quantiles": [0.1, 0.9]}, 422, "invalid_input", "body.quantiles"),
+        ({"country": "FR"}, 422, "invalid_input", "body.country"),
+        ({"covariates": {"past": ["flow"]}}, 422, "invalid_input", "body.covariates"),
+        ({"training": {"loss": "mse"}}, 422, "invalid_input", "body.training.loss"),
+        ({"series": {"ids": ["plain"]}}, 422, "covariate_not_found", "body.covariates.known_future.0"),
+        (
+            {"warm_start": None, "training": {"freeze_encoder": True}},
+            422,
+            "invalid_input",
+            "body.training.freeze_encoder",
+        ),
+    ],
+)
+def test_contradictions_queue_nothing(
+    based: TestClient, more: dict[str, Any], status: int, code: str, field: str | None
+) -> None:
+    store(based, "plain", values())
+    before = based.get("/jobs").json()["items"]
+    response = based.post("/train", json={**TUNED, **more})
+    assert (response.status_code, response.json()["code"]) == (status, code)
+    if field is not None:
+        assert response.json()["errors"][0]["field"] == field
+    assert based.get("/jobs").json()["items"] == before
+
+
+def test_another_frequency_is_no_start(based: TestClient, database: Database, settings: Settings) -> None:
+    store(based, "plain", values())
+    assert run(based, database, settings, {**BASE, "model": "free", "series": {"ids": ["plain"]}})["version"] == 1
+    based.post("/series", json={"id": "days", "freq": "D"})
+    body = {"ds": [f"2024-03-{day:02}T00:00:00Z" for day in range(1, 31)], "y": values(30).tolist()}
+    assert based.post("/series/days/observations", json=body).status_code == 200
+    response = based.post("/train", json={**TUNED, "warm_start": "free@1", "series": {"ids": ["days"]}})
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["field"] == "body.warm_start"
+
+
+def test_a_start_whose_weights_are_gone_fails_the_job(
+    based: TestClient, database: Database, settings: Settings
+) -> None:
+    for file in settings.data_dir.rglob("weights.safetensors"):
+        file.unlink()
+    job = run(based, database, settings, TUNED)
+    assert (job["status"], job["error"]["code"]) == ("failed", "version_not_found")
+    assert "base@1" in job["error"]["detail"]

@@ -11,12 +11,17 @@ from app.storage import jobs
 from app.storage.artifacts import ArtifactStore
 from app.storage.engine import Database
 from tests.api.stored import store, store_beside
-from tests.trained import HORIZON, values
+from tests.trained import HORIZON, Trained, publish, values
 
 QUICK = {"epochs": 1, "steps_per_epoch": 5}
-ROLES = {"known_future": ["temp"], "past": [], "static": []}
-BASE = {"model": "base", "series": {"ids": ["a"]}, "horizon": HORIZON, "promote": "always", "training": QUICK}
-TUNED = {**BASE, "model": "tuned", "series": {"ids": ["b"]}, "warm_start": "base@1"}
+TUNED = {
+    "model": "tuned",
+    "series": {"ids": ["b"]},
+    "horizon": HORIZON,
+    "promote": "always",
+    "training": QUICK,
+    "warm_start": "base@1",
+}
 
 
 def run(client: TestClient, database: Database, settings: Settings, body: dict[str, Any]) -> Any:
@@ -32,12 +37,11 @@ def run(client: TestClient, database: Database, settings: Settings, body: dict[s
 
 
 @pytest.fixture
-def based(client: TestClient, database: Database, settings: Settings) -> TestClient:
-    """A service with one version that reads a covariate, and another series."""
+def based(client: TestClient, database: Database, settings: Settings, trained_beside: Trained) -> TestClient:
+    """A service with one version that reads covariates, and two series that have them."""
     store_beside(client, "a")
     store_beside(client, "b", seed=1)
-    body = {**BASE, "covariates": ROLES, "country": "DE", "quantiles": [0.2, 0.5, 0.8], "network": {"hidden": 8}}
-    assert run(client, database, settings, body)["version"] == 1
+    assert publish(database, settings, trained_beside, "base") == 1
     return client
 
 
@@ -71,11 +75,11 @@ def test_the_same_model_goes_on(based: TestClient, database: Database, settings:
         ({"warm_start": "base@9"}, 404, "version_not_found", None),
         ({"warm_start": "none@1"}, 404, "model_not_found", None),
         ({"network": {"hidden": 8}}, 422, "invalid_input", "body.network"),
-        ({"quantiles": [0.1, 0.9]}, 422, "invalid_input", "body.quantiles"),
+        ({"quantiles": [0.2, 0.8]}, 422, "invalid_input", "body.quantiles"),
         ({"country": "FR"}, 422, "invalid_input", "body.country"),
         ({"covariates": {"past": ["flow"]}}, 422, "invalid_input", "body.covariates"),
         ({"training": {"loss": "mse"}}, 422, "invalid_input", "body.training.loss"),
-        ({"series": {"ids": ["plain"]}}, 422, "covariate_not_found", "body.covariates.known_future.0"),
+        ({"series": {"ids": ["plain"]}}, 422, "covariate_not_found", "body.covariates.static.0"),
         (
             {"warm_start": None, "training": {"freeze_encoder": True}},
             422,
@@ -96,9 +100,10 @@ def test_contradictions_queue_nothing(
     assert based.get("/jobs").json()["items"] == before
 
 
-def test_another_frequency_is_no_start(based: TestClient, database: Database, settings: Settings) -> None:
-    store(based, "plain", values())
-    assert run(based, database, settings, {**BASE, "model": "free", "series": {"ids": ["plain"]}})["version"] == 1
+def test_another_frequency_is_no_start(
+    based: TestClient, database: Database, settings: Settings, trained: Trained
+) -> None:
+    assert publish(database, settings, trained, "free") == 1
     based.post("/series", json={"id": "days", "freq": "D"})
     body = {"ds": [f"2024-03-{day:02}T00:00:00Z" for day in range(1, 31)], "y": values(30).tolist()}
     assert based.post("/series/days/observations", json=body).status_code == 200

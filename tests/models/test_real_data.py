@@ -1,18 +1,23 @@
 """Real series: the bicycles of the demo, whose last weeks the default network forecasts better than season-naive."""
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from numpy.typing import NDArray
 
 import app.data
+from app.serving.runtime import load_version
 from models.backtest import rolling_origins
 from models.defaults import choose_for
+from models.export import export, load_weights
 from models.fit import fit
 from models.scoring import cut_windows, score, score_season_naive
-from models.windows import Panel
+from models.windows import Panel, assemble
+from tests.models.examples import PLAIN, VARIANTS
 
 
 @pytest.fixture(scope="module")
@@ -39,3 +44,30 @@ def test_beats_season_naive(
     assert ours["mae"] < 0.95 * floor["mae"]
     assert ours["rmse"] < 0.95 * floor["rmse"]
     assert ours["wql"] < 0.8 * floor["wql"]
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_network_beats_season_naive_and_serves_its_forecasts(
+    rentals: NDArray[np.float64], variant: str, tmp_path: Path
+) -> None:
+    horizon, known, seen = 12, 1200, 330
+    tail = rentals[-known - seen :]
+    training, whole = (Panel.from_arrays({"bikes": v}, "h", "2012-01-01") for v in (tail[:known], tail))
+    network, options = VARIANTS[variant]
+    sizes = {"hidden": 24, "context_length": 48, "segment": 12, **PLAIN}
+    budget = {"epochs": 10, "steps_per_epoch": 30, "batch_size": 64, "learning_rate": 5e-3}
+    config = choose_for(training, horizon, network={**sizes, **network}, training={**budget, **options})
+    fitted = fit(training, config)
+    windows = cut_windows(whole, {"bikes": rolling_origins(whole.series[0], horizon, 24, horizon + 1)}, horizon)
+    ours, floor = score(windows, fitted.runner, config), score_season_naive(windows, whole, config.quantiles)
+    assert ours["mae"] < floor["mae"]
+    manifest = export(fitted, tmp_path)
+    digest = hashlib.sha256((tmp_path / "manifest.json").read_bytes()).hexdigest()
+    served = load_version(digest, lambda name: (tmp_path / name).read_bytes())
+    assert served.config == config
+    assert manifest.config == config.to_dict()
+    batch = assemble(windows.series, windows.origins, config)
+    expected = fitted.runner(batch)
+    scale = expected[..., -1].max() - expected[..., 0].min()
+    np.testing.assert_allclose(served.run(batch), expected, atol=1e-4 * scale)
+    torch.testing.assert_close(load_weights(tmp_path).state_dict(), fitted.network.cpu().state_dict(), rtol=0, atol=0)

@@ -36,13 +36,12 @@ def corrections(network: Network, batches: Sequence[TensorBatch], config: Config
     forecast, actual = _forecasts(network, batches)  # (B, H, Q), (B, H), NaN where the target is missing
     levels = np.asarray(config.quantiles)
     residual = actual - forecast[..., config.quantiles.index(0.5)]
-    shape, windows = forecast.shape[1:], len(residual)
+    shape = forecast.shape[1:]
     if config.training.loss in POINT_LOSSES:
-        pooled = [_quantile(residual, _outer(level, windows)) for level in levels]
-        added = np.where(levels == 0.5, 0.0, np.array(pooled))
+        added = np.array([0.0 if level == 0.5 else _quantile(residual, level) for level in levels])
         steps = _growth(np.abs(residual))[:, None] * added
         return {"added": steps.astype(np.float32), "widened": np.ones(shape, np.float32)}
-    share = windows / (windows + SHRINKAGE)
+    share = len(residual) / (len(residual) + SHRINKAGE)
     factors = [_factor(residual, forecast, levels, k) ** share for k in range(len(levels))]
     widened = np.broadcast_to(np.array(factors), shape)
     return {"added": np.zeros(shape, np.float32), "widened": widened.astype(np.float32)}
@@ -57,19 +56,8 @@ def _factor(residual: Floats, forecast: Floats, levels: NDArray[np.float64], col
     there = (np.abs(distance) > LEAST_DISTANCE) & ~np.isnan(residual)
     if not there.any():
         return 1.0
-    outer = _outer(max(level, 1 - level), len(residual))
-    found = float(np.quantile(residual[there] / distance[there], outer))
+    found = float(np.quantile(residual[there] / distance[there], max(level, 1 - level)))
     return float(np.clip(found, 1 / WIDEST, WIDEST))
-
-
-def _outer(level: float, windows: int) -> float:
-    """Return the empirical level that covers so often in a window to come: few windows must reach further out.
-
-    The finite-sample correction of split conformal prediction. A window counts once, because its errors go together.
-    """
-    tail = min(level, 1 - level)
-    reached = max(0.0, 1 - (1 - tail) * (windows + 1) / windows)
-    return reached if level < 0.5 else 1 - reached
 
 
 def _forecasts(network: Network, batches: Sequence[TensorBatch]) -> tuple[Floats, Floats]:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from models.calibration import SHRINKAGE, WIDEST, _outer, corrections
+from models.calibration import SHRINKAGE, WIDEST, corrections
 from models.config import Config
 from models.network import Network
 from models.sampling import TensorBatch, fixed_batch
@@ -97,10 +97,3 @@ def test_a_widened_level_moves_from_the_median() -> None:
         after = network(batch["y"], batch["calendar"])
     torch.testing.assert_close(after[..., 1], before[..., 1])
     torch.testing.assert_close(after - after[..., 1:2], 2 * (before - before[..., 1:2]), atol=1e-6, rtol=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("level", "windows", "expected"), [(0.9, 56, 0.9161), (0.9, 9, 1.0), (0.1, 56, 0.0839), (0.75, 3, 1)]
-)
-def test_few_windows_reach_further_out(level: float, windows: int, expected: float) -> None:
-    assert _outer(level, windows) == pytest.approx(expected, abs=1e-4)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from models.config import Config
 from models.losses import POINT_LOSSES
 from models.network import Network
-from models.sampling import TensorBatch, part_of
+from models.sampling import TensorBatch, pieces_of
 from models.windows import inputs_of
 
 Floats = NDArray[np.float64]
@@ -65,8 +65,7 @@ def _forecasts(network: Network, batches: Sequence[TensorBatch]) -> tuple[Floats
     network.eval()
     forecasts, actuals = [], []
     with torch.no_grad():
-        pieces = (part_of(one, slice(at, at + AT_ONCE)) for one in batches for at in range(0, len(one["y"]), AT_ONCE))
-        for batch in pieces:
+        for batch in (piece for one in batches for piece in pieces_of(one, AT_ONCE)):
             context, quantiles = network.scaled(**inputs_of(batch, network.config))
             forecasts.append(torch.sort(quantiles, dim=-1).values.cpu().numpy())
             actuals.append(((batch["target"] - context.loc) / context.scale).cpu().numpy())

@@ -71,8 +71,13 @@ def choose_for(
         config,
         covariates=covariate_config(panel, known_future, past, static),
         bounds=bounds,
-        nonnegative=not any(bool((one.y < 0).any()) for one in panel.series),
+        nonnegative=never_negative(panel),
     )
+
+
+def never_negative(panel: Panel) -> bool:
+    """Return whether no observed value is below zero."""
+    return not any(bool((one.y < 0).any()) for one in panel.series)
 
 
 def choose(

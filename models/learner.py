@@ -17,7 +17,7 @@ from models.losses import LOSSES, student_t
 from models.network import Network
 from models.options import ConfigError
 from models.prepare import prepare
-from models.sampling import TensorBatch, WindowPool, part_of
+from models.sampling import TensorBatch, WindowPool, part_of, pieces_of
 from models.series import Series
 from models.windows import inputs_of
 
@@ -135,8 +135,7 @@ class Learner:
         self.averaged.eval()
         total, weight = 0.0, 0.0
         with torch.no_grad():
-            for at in range(0, len(batch["y"]), SCORED_AT_ONCE):
-                piece = part_of(batch, slice(at, at + SCORED_AT_ONCE))
+            for piece in pieces_of(batch, SCORED_AT_ONCE):
                 observed = float((~torch.isnan(piece["target"])).sum())
                 context, quantiles = self.averaged.scaled(**inputs_of(piece, self.config))
                 total += float(self.loss(context, quantiles, piece["target"])) * observed

@@ -16,7 +16,7 @@ from models.inputs import Context
 from models.linear import LinearForecast
 from models.network import Network
 from models.reading import Reader
-from models.sampling import TensorBatch, WindowPool, part_of
+from models.sampling import TensorBatch, WindowPool, pieces_of
 from models.series import Series
 from models.statistical import pooled_models, set_models
 
@@ -166,8 +166,7 @@ def _regression(reader: Reader, config: Config, batch: TensorBatch) -> tuple[Ten
     linear = _linear(reader)
     with torch.no_grad():
         parts = []
-        for at in range(0, len(batch["y"]), AT_ONCE):
-            piece = part_of(batch, slice(at, at + AT_ONCE))
+        for piece in pieces_of(batch, AT_ONCE):
             skipped = piece["y"].shape[1] - reader.own.context_length
             context, target = _scaled(reader, piece)
             start = reader.calendar(piece["calendar"][:, piece["y"].shape[1]])

@@ -1,6 +1,6 @@
 """Training windows: which origins may be drawn, how they are drawn, how batches are gathered."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypedDict
 
@@ -132,6 +132,12 @@ def fixed_batch(
         static=torch.from_numpy(batch["static"]).to(device),
         target=torch.from_numpy(actuals(series, origins, config.horizon)).to(device),
     )
+
+
+def pieces_of(batch: TensorBatch, size: int) -> Iterator[TensorBatch]:
+    """Return a batch in pieces of `size` windows at most: states of thousands of windows at once are gigabytes."""
+    for at in range(0, len(batch["y"]), size):
+        yield part_of(batch, slice(at, at + size))
 
 
 def part_of(batch: TensorBatch, rows: slice) -> TensorBatch:

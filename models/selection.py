@@ -21,7 +21,7 @@ from models.losses import POINT_LOSSES
 from models.optimise import Hooks, train
 from models.phase import SELECT, PhaseState
 from models.preflight import TrainingDataError, trainable
-from models.sampling import TensorBatch, WindowPool, fixed_batch, part_of, window_pool
+from models.sampling import TensorBatch, WindowPool, fixed_batch, pieces_of, window_pool
 from models.scoring import Windows, chosen_windows
 from models.spans import plan_spans
 from models.windows import Panel, inputs_of
@@ -87,7 +87,7 @@ def measured(learner: Learner, batch: TensorBatch, windows: Windows) -> float:
     one is left out. Raises TrainingDataError `diverged` for forecasts that are not finite.
     """
     learner.averaged.eval()
-    parts = (part_of(batch, slice(at, at + SCORED_AT_ONCE)) for at in range(0, len(batch["y"]), SCORED_AT_ONCE))
+    parts = pieces_of(batch, SCORED_AT_ONCE)
     with torch.no_grad():
         quantiles = torch.cat([learner.averaged(**inputs_of(part, learner.config)) for part in parts]).cpu().numpy()
     if not np.isfinite(quantiles).all():

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from models.calendar import Frequency
 from models.config import Config
-from models.defaults import choose
+from models.defaults import choose, never_negative
 from models.options import checked, require
 from models.series import Panel
 
@@ -24,7 +24,7 @@ def transferred_for(
     """Choose the whole configuration for a panel: `transferred`, with floors that the values suggest."""
     lengths = [len(one.y) for one in panel.series]
     config = transferred(source, panel.frequency, lengths, horizon, bounds=bounds, training=training)
-    return dataclasses.replace(config, nonnegative=not any(bool((one.y < 0).any()) for one in panel.series))
+    return dataclasses.replace(config, nonnegative=never_negative(panel))
 
 
 def transferred(

@@ -1,10 +1,15 @@
-"""Uploading hourly series of 2024 over HTTP."""
+"""Uploading hourly series of 2024 over HTTP, and running the trainings that were asked for."""
 
 from typing import Any
 
 import numpy as np
 from fastapi.testclient import TestClient
 
+from app.config import Settings
+from app.services.training_run import Run
+from app.storage import jobs
+from app.storage.artifacts import ArtifactStore
+from app.storage.engine import Database
 from tests.trained import HORIZON, STATIC, beside, moved
 
 
@@ -33,3 +38,14 @@ def store_beside(client: TestClient, series_id: str, *, n: int = 400, known: int
     y = [*numbers(moved(400, seed)[:n]), *([None] * known)]
     body = {"ds": hours(0, n + known), "y": y, "covariates": columns}
     assert client.post(f"/series/{series_id}/observations", json=body).status_code == 200
+
+
+def run(client: TestClient, database: Database, settings: Settings, response: Any) -> Any:
+    """Run the job of an accepted training as the worker's child would, and return it as it ended."""
+    assert response.status_code == 202, response.text
+    job = response.json()["id"]
+    with database.write() as session:
+        fence = jobs.claim(session, job)
+    assert fence is not None
+    Run(settings, database, ArtifactStore(settings.artifacts), fence)()
+    return client.get(f"/jobs/{job}").json()

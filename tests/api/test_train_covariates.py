@@ -7,11 +7,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.config import Settings
-from app.services.training_run import Run
-from app.storage import jobs
-from app.storage.artifacts import ArtifactStore
 from app.storage.engine import Database
-from tests.api.stored import store, store_beside
+from tests.api.stored import run, store, store_beside
 from tests.trained import HORIZON, beside, values
 
 QUICK = {"network": {"hidden": 8, "linear": True}, "training": {"epochs": 1, "steps_per_epoch": 5}}
@@ -30,20 +27,13 @@ def ask(client: TestClient, **more: object) -> Any:
     return client.post("/train", json=body)
 
 
-def run(client: TestClient, database: Database, settings: Settings, **more: object) -> Any:
+def train(client: TestClient, database: Database, settings: Settings, **more: object) -> Any:
     """Train, and return the job as it ended."""
-    response = ask(client, **more)
-    assert response.status_code == 202, response.text
-    job = response.json()["id"]
-    with database.write() as session:
-        fence = jobs.claim(session, job)
-    assert fence is not None
-    Run(settings, database, ArtifactStore(settings.artifacts), fence)()
-    return client.get(f"/jobs/{job}").json()
+    return run(client, database, settings, ask(client, **more))
 
 
 def test_a_version_with_everything(stored: TestClient, database: Database, settings: Settings) -> None:
-    job = run(stored, database, settings, covariates=ROLES, country="DE-BY", bounds={"min": 0, "max": 70})
+    job = train(stored, database, settings, covariates=ROLES, country="DE-BY", bounds={"min": 0, "max": 70})
     assert (job["status"], job["error"], job["version"]) == ("succeeded", None, 1)
     config = stored.get("/models/m/versions/1").json()["config"]
     assert {role: config["covariates"][role] for role in ROLES} == ROLES
@@ -59,8 +49,8 @@ def test_a_version_with_everything(stored: TestClient, database: Database, setti
 
 
 def test_a_later_version_may_read_others(stored: TestClient, database: Database, settings: Settings) -> None:
-    assert run(stored, database, settings, covariates={"known_future": ["temp"]})["version"] == 1
-    assert run(stored, database, settings)["version"] == 2
+    assert train(stored, database, settings, covariates={"known_future": ["temp"]})["version"] == 1
+    assert train(stored, database, settings)["version"] == 2
     store(stored, "plain", values())
     for name, status in (("m@1", "error"), ("m@2", "ok")):
         answer = stored.post("/forecast", json={"model": name, "series": ["plain"]}).json()
@@ -69,11 +59,11 @@ def test_a_later_version_may_read_others(stored: TestClient, database: Database,
 
 def test_what_only_the_data_show_fails_the_job(stored: TestClient, database: Database, settings: Settings) -> None:
     store(stored, "plain", values())
-    job = run(stored, database, settings, series={"ids": ["plain"]}, covariates={"past": ["temp"]})
+    job = train(stored, database, settings, series={"ids": ["plain"]}, covariates={"past": ["temp"]})
     assert (job["status"], job["error"]["code"]) == ("failed", "invalid_input")
     assert job["error"]["detail"] == "covariates.temp: no series has it; add its values, or leave it out"
     stored.put("/series/b", json={"freq": "h", "static": {"size": "big"}})
-    job = run(stored, database, settings, covariates={"static": ["size"]})
+    job = train(stored, database, settings, covariates={"static": ["size"]})
     assert (job["status"], job["error"]["code"]) == ("failed", "invalid_input")
     assert "numeric in some series and text in others" in job["error"]["detail"]
 

@@ -6,11 +6,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.config import Settings
-from app.services.training_run import Run
-from app.storage import jobs
-from app.storage.artifacts import ArtifactStore
 from app.storage.engine import Database
-from tests.api.stored import store, store_beside
+from tests.api.stored import run, store, store_beside
 from tests.trained import HORIZON, Trained, publish, values
 
 QUICK = {"epochs": 1, "steps_per_epoch": 5}
@@ -24,16 +21,9 @@ TUNED = {
 }
 
 
-def run(client: TestClient, database: Database, settings: Settings, body: dict[str, Any]) -> Any:
+def train(client: TestClient, database: Database, settings: Settings, body: dict[str, Any]) -> Any:
     """Train, and return the job as it ended."""
-    response = client.post("/train", json=body)
-    assert response.status_code == 202, response.text
-    job = response.json()["id"]
-    with database.write() as session:
-        fence = jobs.claim(session, job)
-    assert fence is not None
-    Run(settings, database, ArtifactStore(settings.artifacts), fence)()
-    return client.get(f"/jobs/{job}").json()
+    return run(client, database, settings, client.post("/train", json=body))
 
 
 @pytest.fixture
@@ -51,7 +41,7 @@ def config_of(client: TestClient, model: str) -> Any:
 
 def test_another_model_begins_from_a_version(based: TestClient, database: Database, settings: Settings) -> None:
     training = {**QUICK, "freeze_encoder": True}
-    job = run(based, database, settings, {**TUNED, "horizon": 5, "training": training})
+    job = train(based, database, settings, {**TUNED, "horizon": 5, "training": training})
     assert (job["status"], job["error"], job["version"]) == ("succeeded", None, 1)
     source, config = config_of(based, "base"), config_of(based, "tuned")
     assert (config["horizon"], config["training"]["freeze_encoder"]) == (5, True)
@@ -63,7 +53,7 @@ def test_another_model_begins_from_a_version(based: TestClient, database: Databa
 
 
 def test_the_same_model_goes_on(based: TestClient, database: Database, settings: Settings) -> None:
-    job = run(based, database, settings, {**TUNED, "model": "base"})
+    job = train(based, database, settings, {**TUNED, "model": "base"})
     assert (job["status"], job["version"]) == ("succeeded", 2)
 
 
@@ -117,6 +107,6 @@ def test_a_start_whose_weights_are_gone_fails_the_job(
 ) -> None:
     for file in settings.data_dir.rglob("weights.safetensors"):
         file.unlink()
-    job = run(based, database, settings, TUNED)
+    job = train(based, database, settings, TUNED)
     assert (job["status"], job["error"]["code"]) == ("failed", "version_not_found")
     assert "base@1" in job["error"]["detail"]

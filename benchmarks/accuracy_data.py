@@ -79,7 +79,7 @@ def _last_windows(frame: pd.DataFrame, freq: str, horizon: int, season: int, hol
     whole = {name: values[rows][train[rows]] if holdout else values[rows] for name, rows in _runs(frame["unique_id"])}
     full = Panel.from_arrays(whole, freq, start=FIRST_STEP).series
     ends = [len(one.y) - horizon for one in full]
-    return _part(full, ends, np.array(ends, np.int64)[:, None] - 1, horizon, (season,))
+    return part_of(full, ends, np.array(ends, np.int64)[:, None] - 1, horizon, (season,))
 
 
 def long_horizon(freq: str, horizon: int, season: int) -> Loader:
@@ -101,7 +101,7 @@ def long_horizon(freq: str, horizon: int, season: int) -> Loader:
         begin = frame.loc[frame["split"] == judged, "ds"].min()
         end = _position(full[0], begin)
         every = np.arange(end - 1, len(full[0].y) - horizon, dtype=np.int64)
-        return [_part(full, [end] * len(full), np.tile(every, (len(full), 1)), horizon, (season,))]
+        return [part_of(full, [end] * len(full), np.tile(every, (len(full), 1)), horizon, (season,))]
 
     return load
 
@@ -122,7 +122,7 @@ def electricity(market: str) -> Loader:
         starts = [test - year] if holdout else [test, test + year]
         days = np.arange(YEAR_OF_DAYS, dtype=np.int64) * DAY
         known = ("exog1", "exog2")
-        return [_part(full, [at], at - 1 + days[None], DAY, (DAY, 7 * DAY), known_future=known) for at in starts]
+        return [part_of(full, [at], at - 1 + days[None], DAY, (DAY, 7 * DAY), known_future=known) for at in starts]
 
     return load
 
@@ -151,10 +151,10 @@ def m5(path: Path, holdout: bool) -> list[Part]:
         full.append(Series(name, y, grid, start, known, {"department": name.rsplit("_", 3)[0], "shop": shop}))
     ends = [len(one.y) - M5_HORIZON for one in full]
     origins = np.array(ends, np.int64)[:, None] - 1
-    return [_part(full, ends, origins, M5_HORIZON, (7,), ("snap", "event"), ("department", "shop"))]
+    return [part_of(full, ends, origins, M5_HORIZON, (7,), ("snap", "event"), ("department", "shop"))]
 
 
-def _part(
+def part_of(
     full: Sequence[Series],
     ends: Sequence[int],
     origins: Ints,

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -45,17 +45,29 @@ def _taken(one: Outcome, rows: list[int]) -> Outcome:
     return Outcome(part, one.actual[rows][:, windows], one.quantiles[rows][:, windows])
 
 
-def lstm(python: Path, judged: Part, context: int, seconds: float, quantiles: bool) -> tuple[Outcome, dict[str, Any]]:
-    """Train neuralforecast's LSTM for so many seconds on the part, and forecast its windows.
+def recurrent(
+    python: Path,
+    judged: Part,
+    context: int,
+    seconds: float,
+    quantiles: bool,
+    *,
+    model: Literal["LSTM", "GRU"] = "LSTM",
+    latency: bool = False,
+) -> tuple[Outcome, dict[str, Any]]:
+    """Train neuralforecast's LSTM or GRU for so many seconds on the part, and forecast its windows.
 
     Args:
         context: steps that it reads.
         quantiles: train and judge all levels; else its point stands at every level.
+        latency: measure the forecast of one series too.
     """
     trained, known = judged.panel.series, judged.known_future
     steps = np.diff(judged.origins[0])
     request = {
-        "kind": "lstm",
+        "kind": "recurrent",
+        "model": model,
+        "latency": latency,
         "horizon": judged.horizon,
         "context": context,
         "seconds": seconds,
@@ -76,12 +88,15 @@ def lstm(python: Path, judged: Part, context: int, seconds: float, quantiles: bo
     return outcome(judged, shown), answer
 
 
-def ets(python: Path, judged: Part) -> tuple[Outcome, dict[str, Any]]:
-    """Forecast each series' one window by AutoETS."""
+def ets(python: Path, judged: Part, longest: int | None = None) -> tuple[Outcome, dict[str, Any]]:
+    """Forecast each window by AutoETS from what precedes it, the last `longest` steps at most."""
     request = {"kind": "ets", "horizon": judged.horizon, "season": judged.seasons[0]}
-    ends = (judged.origins[:, 0] + 1).tolist()
-    values, answer = ask(python, request, {"history": columns(judged.series, [0] * len(ends), ends, ())})
-    return outcome(judged, values), answer
+    shape = judged.origins.shape
+    series = [one for one in judged.series for _ in range(shape[1])]
+    ends = (judged.origins.ravel() + 1).tolist()
+    first = [max(0, end - longest) if longest is not None else 0 for end in ends]
+    values, answer = ask(python, request, {"history": columns(series, first, ends, ())})
+    return outcome(judged, values.reshape(*shape, judged.horizon, len(LEVELS))), answer
 
 
 def columns(series: Sequence[Series], first: Sequence[int], ends: Sequence[int], known: Sequence[str]) -> Columns:

@@ -120,7 +120,7 @@ def against_lstm(name: str, row: Row, runs: list[Run], python: Path) -> dict[str
     theirs, answers = [], []
     for one, taken in zip(runs, same, strict=True):
         say(f"{name}: neuralforecast's LSTM trains for {one.seconds:.0f} s")
-        result, answer = peer.lstm(python, taken.part, one.context, one.seconds, row.measure == "wql")
+        result, answer = peer.recurrent(python, taken.part, one.context, one.seconds, row.measure == "wql")
         theirs.append(result)
         answers.append(answer)
     return {**_beside(row, theirs, same), "trainings": answers}

@@ -12,6 +12,7 @@ import os
 import sys
 import time
 import warnings
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from numpy.typing import NDArray
 Request = dict[str, Any]
 
 WARM_STEPS, PACE_STEPS = 5, 20
+LONGEST_ETS_SEASON = 24
 QUIET = {
     "logger": False,
     "enable_progress_bar": False,
@@ -39,18 +41,18 @@ def table(path: Path) -> pd.DataFrame:
 
 
 def trained(request: Request, frame: pd.DataFrame, steps: int) -> tuple[Any, list[float]]:
-    """Train neuralforecast's LSTM for so many steps; return it with the time at which each step ended.
+    """Train neuralforecast's LSTM or GRU for so many steps; return it with the time at which each step ended.
 
     Its size, loss and optimiser are its own defaults unless the request's `options` say otherwise; early stopping
     is off by default. Where quantiles are judged its loss is their pinball loss.
     """
     from neuralforecast import NeuralForecast
     from neuralforecast.losses.pytorch import MAE, MQLoss
-    from neuralforecast.models import LSTM
+    from neuralforecast.models import GRU, LSTM
     from pytorch_lightning.callbacks import LambdaCallback
 
     ends: list[float] = []
-    model = LSTM(
+    model = {"LSTM": LSTM, "GRU": GRU}[request["model"]](
         h=request["horizon"],
         input_size=request["context"],
         max_steps=steps,
@@ -72,7 +74,7 @@ def step_seconds(request: Request, frame: pd.DataFrame, steps: int) -> float:
     return (ends[-1] - ends[WARM_STEPS - 1]) / steps
 
 
-def lstm(request: Request, folder: Path) -> tuple[NDArray[np.float64], dict[str, Any]]:
+def recurrent(request: Request, folder: Path) -> tuple[NDArray[np.float64], dict[str, Any]]:
     """Train for the request's seconds, then forecast every window of the histories: (S, W, H, Q or 1)."""
     frame, history = table(folder / "train.npz"), table(folder / "history.npz")
     pace = step_seconds(request, frame, PACE_STEPS)
@@ -84,18 +86,39 @@ def lstm(request: Request, folder: Path) -> tuple[NDArray[np.float64], dict[str,
         history, use_fitted=True, n_windows=request["windows"], step_size=request["step"], val_size=0
     )
     found = found.sort_values(["unique_id", "cutoff", "ds"])
-    names = [name for name in found.columns if name.startswith("LSTM")]
+    names = [name for name in found.columns if name.startswith(request["model"])]
     shape = (-1, request["windows"], request["horizon"], len(names))
     values = np.sort(found[names].to_numpy(np.float64).reshape(shape), axis=-1)
-    return values, {"steps": steps, "step_seconds": pace, "seconds": seconds}
+    answer = {"steps": steps, "step_seconds": pace, "seconds": seconds}
+    answer["windows_per_second"] = steps * forecaster.models[0].windows_batch_size / seconds
+    if request["latency"]:
+        one = history[history["unique_id"] == history["unique_id"].iloc[0]]
+        answer["latency_s"] = median_seconds(lambda: forecaster.predict(df=one))
+    return values, answer
+
+
+def median_seconds(call: Callable[[], object], repeats: int = 10) -> float:
+    """Return the median seconds of a call, after one that warms up."""
+    call()
+    taken = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        call()
+        taken.append(time.perf_counter() - began)
+    return float(np.median(taken))
 
 
 def ets(request: Request, folder: Path) -> tuple[NDArray[np.float64], dict[str, Any]]:
-    """Forecast each history by statsforecast's AutoETS, its mean as the median: (S, 1, H, 5)."""
-    from statsforecast import StatsForecast
-    from statsforecast.models import AutoETS, Naive
+    """Forecast each history by statsforecast's AutoETS, its mean as the median: (S, 1, H, 5).
 
-    models, threads = [AutoETS(season_length=request["season"])], request["threads"]
+    AutoETS knows no season of more than 24 steps: such a one is taken out by STL before it, and put back.
+    """
+    from statsforecast import StatsForecast
+    from statsforecast.models import MSTL, AutoETS, Naive
+
+    season, threads = request["season"], request["threads"]
+    alone = AutoETS(season_length=season)
+    models = [alone if season <= LONGEST_ETS_SEASON else MSTL(season, AutoETS(model="ZZN"), alias="AutoETS")]
     forecaster = StatsForecast(models=models, freq=1, n_jobs=threads, fallback_model=Naive())
     began = time.perf_counter()
     found = forecaster.forecast(df=table(folder / "history.npz"), h=request["horizon"], level=[50, 80])
@@ -129,7 +152,7 @@ def main() -> None:
     if sys.argv[2:] == ["--rounds"]:
         rounds(request, folder)
         return
-    values, answer = {"lstm": lstm, "ets": ets}[request["kind"]](request, folder)
+    values, answer = {"recurrent": recurrent, "ets": ets}[request["kind"]](request, folder)
     np.save(folder / "forecast.npy", values)
     (folder / "answer.json").write_text(json.dumps({**answer, "packages": packages()}))
 

@@ -115,6 +115,7 @@ def request(args: argparse.Namespace) -> dict[str, Any]:
         "horizon": args.horizon,
         "context": args.context,
         "levels": None,
+        "model": "LSTM",
         "covariates": [],
         "padding": False,
         "steps": args.steps,

@@ -39,11 +39,14 @@ class Candidates(nn.Module):
         self.starts = [full.context_length - back for back in self.linear.backs] if self.linear is not None else []
         self.ets = ETS(config, own) if own.ets else None
         self.anchors = [self.fixed + k for k in self.ets.anchors] if self.ets is not None else []
-        self.statistical: Tensor
-        shape = (own.context_length, config.horizon * own.statistical)
-        self.register_buffer("statistical", torch.zeros(shape, dtype=torch.float32))
+        self.pooled: Tensor
+        labels = [f"statistical_{number}" for number in range(1, own.statistical + 1)]
+        labels += [f"prophet_{number}" for number in range(1, own.prophet + 1)]
+        shape = (own.context_length, config.horizon * len(labels))
+        self.register_buffer("pooled", torch.zeros(shape, dtype=torch.float32))
         parts = (self.ets, self.linear)
-        self.count = self.fixed + own.statistical + sum(part.count for part in parts if part is not None)
+        self.labels = [*names, *(label for part in parts if part is not None for label in part.labels), *labels]
+        self.count = len(self.labels)
 
     def forward(self, context: Context, starts: Tensor, known: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return the forecasts (B, H, K) and their records (B, K), the log of each one's error over the mean of them.
@@ -70,9 +73,8 @@ class Candidates(nn.Module):
             found.append(linear)
             unknown = torch.zeros_like(linear[:, 0])
             records.append(record[:, self.fixed :] + unknown if errors.shape[1] > self.fixed else unknown)
-        if self.statistical.shape[1]:
-            pooled = self.statistical.shape[1] // self.horizon
-            found.append((z @ self.statistical).reshape(-1, self.horizon, pooled))
+        if self.pooled.shape[1]:
+            found.append((z @ self.pooled).reshape(-1, self.horizon, self.pooled.shape[1] // self.horizon))
         told = torch.cat(records, dim=-1)
         return torch.cat(found, dim=-1), nn.functional.pad(told, (0, self.count - told.shape[1]))
 

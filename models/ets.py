@@ -52,8 +52,9 @@ class ETS(nn.Module):
         self.length, self.models, self.horizon = length, len(models), config.horizon
         self.sizes = [len(family) for family in FAMILIES.values()]
         self.count = len(SPACES) * len(FAMILIES)
-        names = [family for _ in SPACES for family in FAMILIES]
-        self.anchors = [k for k, family in enumerate(names) if family in ANCHORS]
+        names = [(space, family) for space in SPACES for family in FAMILIES]
+        self.labels = [f"ets_{space}_{family}" for space, family in names]
+        self.anchors = [k for k, (_, family) in enumerate(names) if family in ANCHORS]
         self.season = own.seasons[0] if own.seasons else 1
         self.seasons = ceil(length / self.season)
         steps = np.arange(length) - (length - 1) / 2

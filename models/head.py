@@ -48,7 +48,13 @@ class Head(nn.Module):
         self.levels, loss = config.quantiles, config.training.loss
         self.smoothing = Smoothing(config, own) if own.smoothing else None
         self.count = candidates.count + own.smoothing if candidates is not None else 0
+        labels = candidates.labels if candidates is not None else []
+        self.labels = [*labels, *(f"smoothing_{number}" for number in range(1, own.smoothing + 1))][: self.count]
         self.anchor, self.anchors = own.anchor, candidates.anchors if candidates is not None else []
+        anchored = torch.zeros(self.count)
+        anchored[self.anchors] = 1 / max(len(self.anchors), 1)
+        self.anchored: Tensor
+        self.register_buffer("anchored", anchored, persistent=False)  # (K,), what the anchor gives each
         self.trust = nn.Parameter(torch.tensor(FIRST_TRUST)) if self.count else None
         self.law = StudentT(self.levels) if loss == "student_t" else None
         self.spread = self.law is None and loss not in POINT_LOSSES
@@ -83,15 +89,22 @@ class Head(nn.Module):
 
     def point(self, parts: Tensor, choice: Choice | None, steps: slice = slice(None)) -> Tensor:
         """Return the point forecast of some steps, from their parts (B, steps, width): (B, steps)."""
-        point = parts[..., self.count]  # the correction
-        if choice is None or self.trust is None:
-            return point
-        found = choice.found[:, steps]
+        correction = parts[..., self.count]
+        if choice is None:
+            return correction
+        chosen = (self.weights(parts, choice) * choice.found[:, steps]).sum(-1)
+        return chosen + correction * (1 - self.anchor) if self.anchored_now else chosen + correction
+
+    def weights(self, parts: Tensor, choice: Choice) -> Tensor:
+        """Return the share of each candidate in the point forecast, (B, steps, K), from the parts of those steps."""
+        assert self.trust is not None
         gates = (parts[..., : self.count] - self.trust * choice.record).softmax(-1)
-        point = point + (gates * found).sum(-1)
-        if self.anchor and not self.training:
-            point = torch.lerp(point, found[..., self.anchors].mean(-1), self.anchor)
-        return point
+        return torch.lerp(gates, self.anchored.expand_as(gates), self.anchor) if self.anchored_now else gates
+
+    @property
+    def anchored_now(self) -> bool:
+        """Whether a share of the point forecast is the anchor's: not while the gates are trained."""
+        return self.anchor > 0 and not self.training
 
     def forward(self, parts: Tensor, choice: Choice | None) -> Raw:
         """parts (B, H, width)."""

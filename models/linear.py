@@ -34,7 +34,8 @@ class LinearForecast(nn.Module):
         season = own.seasons[0] if own.seasons else 1
         self.before = max(0, min(self.length, room // max(len(future), 1))) // season * season
         self.width = self.length + calendar + (self.before + config.horizon) * len(future) + 1
-        self.count = 3 if tried else 1
+        self.labels = ["linear", "linear_moved_by_step", "linear_moved"] if tried else ["linear"]
+        self.count = len(self.labels)
         self.weight: Tensor
         self.register_buffer("weight", torch.zeros(self.width, config.horizon, dtype=torch.float32))
 

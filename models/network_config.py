@@ -63,6 +63,8 @@ class NetworkConfig:
     """share of the point forecast that those models keep, whatever is learned; 0: none"""
     statistical: int = 0
     """exponential smoothing models with parameters that AutoETS found on a sample of the series, at most"""
+    prophet: int = 0
+    """models with the trend, seasons and noise that Prophet found on a sample of the series, at most"""
 
     def __post_init__(self) -> None:
         require(1 <= self.segment <= MAX_CONTEXT, "network.segment", f"must be between 1 and {MAX_CONTEXT}")
@@ -116,6 +118,7 @@ class NetworkConfig:
         )
         require(0 <= self.smoothing <= 8, "network.smoothing", "must be between 0 and 8")
         require(0 <= self.statistical <= 8, "network.statistical", "must be between 0 and 8")
+        require(0 <= self.prophet <= 8, "network.prophet", "must be between 0 and 8")
         require(
             not self.ets or self.context_length <= MAX_ETS_CONTEXT,
             "network.ets",
@@ -123,8 +126,11 @@ class NetworkConfig:
         )
         require(0 <= self.anchor <= 1, "network.anchor", "must be between 0 and 1")
         require(self.ets or not self.anchor, "network.anchor", "must be 0 without ets")
-        gated = self.linear or self.smoothing or self.ets or self.statistical
-        require(self.basis or not gated, "network.basis", "must be true for linear, smoothing, ets and statistical")
+        gated = ("linear", "smoothing", "ets", "statistical", "prophet")
+        asked = [name for name in gated if getattr(self, name)]
+        require(
+            self.basis or not asked, "network.basis", f"must be true for {', '.join(asked)}: gates choose among them"
+        )
 
     @property
     def members(self) -> tuple["NetworkConfig", ...]:

@@ -15,10 +15,11 @@ from models.covariates import encode, encode_static
 from models.inputs import Context
 from models.linear import LinearForecast
 from models.network import Network
+from models.prophet import prophet_models
 from models.reading import Reader
 from models.sampling import TensorBatch, WindowPool, pieces_of
 from models.series import Series
-from models.statistical import pooled_models, set_models
+from models.statistical import Pooled, pooled_models, set_models
 
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 """Ridge penalties that the selection span chooses from, in units of an input's mean square"""
@@ -54,18 +55,29 @@ def prepare(
     if not started:
         learn_scales(network, series, ends)
     config, readers = network.config, [reader for reader in network.readers if isinstance(reader, Reader)]
-    if config.network.statistical:
-        season = config.network.seasons[0] if config.network.seasons else 1
-        models = pooled_models(series, ends, season, config.training.seed)
+    groups = _pooled(config, series, ends)
+    if groups:
         first = next(_drawn(pool, config))
         for reader in readers:
             context, target = _scaled(reader, first)
-            set_models(reader, models, context.z, target)
+            set_models(reader, groups, context.z, target)
     if not config.network.linear:
         return []
     given: Sequence[float | None] = penalties or [None] * len(readers)
     pairs = zip(readers, given, strict=True)
     return [_fit_linear(reader, config, _drawn(pool, config), selection, penalty) for reader, penalty in pairs]
+
+
+def _pooled(config: Config, series: Sequence[Series], ends: Sequence[int]) -> list[tuple[int, Sequence[Pooled]]]:
+    """Return how many models of each kind are kept, and what was found on a sample of the series."""
+    own, seed = config.network, config.training.seed
+    groups: list[tuple[int, Sequence[Pooled]]] = []
+    if own.statistical:
+        season = own.seasons[0] if own.seasons else 1
+        groups.append((own.statistical, pooled_models(series, ends, season, seed)))
+    if own.prophet:
+        groups.append((own.prophet, prophet_models(series, ends, seed)))
+    return groups
 
 
 def _drawn(pool: WindowPool, config: Config) -> Iterator[TensorBatch]:

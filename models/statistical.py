@@ -1,7 +1,7 @@
 """Statistical models for the gates to choose from: found on a sample of series, pooled, as linear maps of a context.
 
-AutoETS and AutoTheta fit each series of the sample; the models that together forecast the training windows best
-are kept. As maps they serve any series, those that were not trained on as well.
+AutoETS, AutoTheta and where it is asked for Prophet fit each series of the sample; the models that together forecast
+the training windows best are kept. As maps they serve any series, those that were not trained on as well.
 """
 
 from collections.abc import Sequence
@@ -13,10 +13,12 @@ from torch import Tensor
 
 from models.baselines import smoothing_models
 from models.basis import Smoothed
+from models.prophet import Structural
 from models.reading import Reader
 from models.series import Series, observed_span
 
 Floats = NDArray[np.float64]
+Pooled = Smoothed | Structural
 
 SAMPLED_SERIES = 16
 LONGEST_SEASON = 24
@@ -42,24 +44,26 @@ def pooled_models(series: Sequence[Series], ends: Sequence[int], season: int, se
     return smoothing_models(histories, season) if histories else []
 
 
-def set_models(reader: Reader, models: Sequence[Smoothed], z: Tensor, target: Tensor) -> None:
+def set_models(reader: Reader, groups: Sequence[tuple[int, Sequence[Pooled]]], z: Tensor, target: Tensor) -> None:
     """Give a reader the models that together forecast windows best: z (B, T), target (B, H) in scaled units.
 
-    Fewer models than the reader has room for are repeated; without any the room holds the last value.
+    `groups` are pairs of how many are kept and what there is to choose from. Fewer models than are kept are repeated;
+    without any the room holds the last value.
     """
     candidates, own = reader.candidates, reader.own
     assert candidates is not None
     season = own.seasons[0] if own.seasons else 1
-    found = list(models) or [Smoothed(1.0)]
     identity = np.eye(candidates.length)
-    maps = np.stack(
-        [one.forecast(identity, candidates.horizon, season) for one in found], axis=-1
-    )  # (T, H, number of models)
-    chosen = _greedy(
-        z[:, -candidates.length :].double().cpu().numpy(), target.double().cpu().numpy(), maps, own.statistical
-    )
-    picked = maps[..., chosen].reshape(candidates.length, -1)
-    candidates.statistical.copy_(torch.from_numpy(picked).float())
+    context, ahead = z[:, -candidates.length :].double().cpu().numpy(), target.double().cpu().numpy()
+    picked: list[Floats] = []
+    for count, models in groups:
+        found = list(models) or [Smoothed(1.0)]
+        maps = np.stack(
+            [one.forecast(identity, candidates.horizon, season) for one in found], axis=-1
+        )  # (T, H, models)
+        picked.append(maps[..., _greedy(context, ahead, maps, count)])
+    pooled = np.concatenate(picked, axis=-1).reshape(candidates.length, -1)
+    candidates.pooled.copy_(torch.from_numpy(pooled).float())
 
 
 def _greedy(z: Floats, target: Floats, maps: Floats, count: int) -> list[int]:

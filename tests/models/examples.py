@@ -27,6 +27,7 @@ PLAIN: dict[str, object] = {
     "linear": False,
     "smoothing": 0,
     "statistical": 0,
+    "prophet": 0,
 }
 """One member that gates fixed maps, whatever the defaults are."""
 GATED: dict[str, object] = {"ets": True, "anchor": 0.3, "linear": True, "smoothing": 2, "statistical": 2}
@@ -43,6 +44,7 @@ VARIANTS: dict[str, tuple[dict[str, object], dict[str, object]]] = {
     "convolution": ({"convolution": 3, "segment": 4}, {}),
     "recursive": ({"decoder": "recursive", "segment": 1}, {}),
     "recursive-plain": ({"decoder": "recursive", "segment": 1, "basis": False, "cell": "gru", "attention": 2}, {}),
+    "prophet": ({"prophet": 2}, {}),
     "huber": ({}, {"loss": "huber"}),
     "student-t": ({}, {"loss": "student_t"}),
     "everything": ({"bidirectional": True, "attention": 2, "convolution": 2, **GATED}, {"loss": "student_t"}),
@@ -126,9 +128,9 @@ def random_network(config: Config, seed: int = 1) -> Network:
             network.widened.copy_(0.5 + torch.rand_like(network.widened))
             for reader in network.readers:
                 candidates = reader.candidates
-                if candidates is not None and candidates.statistical.shape[1]:
-                    maps = torch.rand_like(candidates.statistical)
-                    candidates.statistical.copy_(maps / maps.sum(0))
+                if candidates is not None and candidates.pooled.shape[1]:
+                    maps = torch.rand_like(candidates.pooled)
+                    candidates.pooled.copy_(maps / maps.sum(0))
                 if candidates is not None and candidates.linear is not None:
                     weight = candidates.linear.weight
                     weight.copy_(torch.randn_like(weight) / len(weight))

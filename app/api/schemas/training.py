@@ -55,6 +55,7 @@ class NetworkOptions(Input):
     ets: bool | None = Field(None, description="add smoothing models of each context's own, weighted by likelihood")
     anchor: float | None = Field(None, description="share of the point forecast that those models keep")
     statistical: int | None = Field(None, description="exponential smoothing models from AutoETS, at most")
+    prophet: int | None = Field(None, description="models that Prophet found, at most; an optional extra of the worker")
 
 
 class TrainingOptions(Input):

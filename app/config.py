@@ -43,6 +43,9 @@ class Settings(BaseSettings):
     max_import_bytes: int = Field(2000 * MEGABYTE, gt=0)
     max_forecast_series: int = Field(10_000, gt=0)
     max_forecast_values: int = Field(5_000_000, gt=0)
+    max_explained_values: int = Field(1_000_000, gt=0)
+    explain_seconds: float = Field(60.0, gt=0)
+    """an explanation that takes longer is given up"""
     max_horizon: int = Field(10_000, gt=0)
     max_train_steps: int = Field(50_000_000, gt=0)
     model_cache_bytes: int = Field(512 * MEGABYTE, gt=0)

@@ -27,6 +27,7 @@ from app.services.observations import ObservationService
 from app.services.series import SeriesService
 from app.services.training import TrainingService
 from app.serving.cache import ModelCache
+from app.serving.explainer import Explainer
 from app.storage.artifacts import ArtifactStore
 from app.storage.engine import Database
 
@@ -64,18 +65,22 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     database = Database(settings.database)
     queue = JobQueue(database)
     cache = ModelCache(settings.model_cache_bytes)
-    app.state.services = _services(settings, database, queue, cache)
+    explainer = Explainer(settings.artifacts, settings.explain_seconds)
+    app.state.services = _services(settings, database, queue, cache, explainer)
     _observe(app.state.registry, cache)
     if settings.bootstrap_key_file is not None:
         app.state.services.keys.bootstrap(settings.bootstrap_key_file)
     address = settings.database
     log.info("api_started", database=address.get_backend_name(), host=address.host, name=address.database)
     yield
+    explainer.close()
     queue.close()
     database.dispose()
 
 
-def _services(settings: Settings, database: Database, queue: JobQueue, cache: ModelCache) -> Services:
+def _services(
+    settings: Settings, database: Database, queue: JobQueue, cache: ModelCache, explainer: Explainer
+) -> Services:
     store = ArtifactStore(settings.artifacts)
     return Services(
         keys=KeyService(database, settings.auth == "on"),
@@ -85,7 +90,7 @@ def _services(settings: Settings, database: Database, queue: JobQueue, cache: Mo
         training=TrainingService(database, queue, settings),
         jobs=JobService(database, queue, store),
         models=ModelService(database),
-        forecasts=ForecastService(database, store, cache, settings),
+        forecasts=ForecastService(database, store, cache, explainer, settings),
         health=HealthService(database, store),
     )
 

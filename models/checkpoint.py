@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
@@ -41,10 +41,8 @@ class Checkpoint:
     def from_bytes(data: bytes) -> "Checkpoint":
         """Read `to_bytes`. Raises CheckpointError."""
         try:
-            size = int.from_bytes(data[:8], "little")
-            header = json.loads(data[8 : 8 + size]).get("__metadata__", {})
-            arrays = load_arrays(data)
-        except (SafetensorError, ValueError, AttributeError) as e:
+            header, arrays = read_header(data), load_arrays(data)
+        except (SafetensorError, ValueError) as e:
             raise CheckpointError(f"not a readable checkpoint ({e})") from e
         if header.get("format") != FORMAT:
             raise CheckpointError(f"not a checkpoint of the format {FORMAT}")
@@ -67,13 +65,14 @@ class Checkpoint:
             raise CheckpointError(f"the checkpoint cannot be read ({e})") from e
 
 
-def read_header(path: Path) -> dict[str, str]:
+def read_header(data: bytes) -> dict[str, str]:
     """Return the metadata of a safetensors file. Raises CheckpointError."""
+    size = int.from_bytes(data[:8], "little")  # the format: eight bytes of length, then a JSON header
     try:
-        with safe_open(path, framework="numpy") as file:
-            return dict(file.metadata() or {})
-    except (SafetensorError, OSError) as e:
-        raise CheckpointError(f"{path.name} cannot be read ({e})") from e
+        found: dict[str, str] = json.loads(data[8 : 8 + size]).get("__metadata__", {})
+    except (ValueError, AttributeError) as e:
+        raise CheckpointError(f"not a readable safetensors file ({e})") from e
+    return found
 
 
 def _digest(record: str, arrays: Mapping[str, NDArray[Any]]) -> str:

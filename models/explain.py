@@ -24,7 +24,7 @@ from models.head import Choice, Head
 from models.inputs import Context, CovariateFeatures, CovariateNumbers, Normalise
 from models.network import Member, Network
 from models.reading import Reader
-from models.windows import Batch, inputs_of
+from models.windows import inputs_of
 
 Floats = NDArray[np.float64]
 Hook = Callable[..., Any]
@@ -70,9 +70,25 @@ class Explanation:
     correction: Floats
     """(H,) what the network adds to them"""
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        candidates = {
+            name: {"weight": one.weight.tolist(), "forecast": one.forecast.tolist()}
+            for name, one in self.candidates.items()
+        }
+        return {
+            "forecast": self.forecast.tolist(),
+            "baseline": self.baseline.tolist(),
+            "lags": self.lags.tolist(),
+            "covariates": {name: values.tolist() for name, values in self.covariates.items()},
+            "remainder": self.remainder.tolist(),
+            "candidates": candidates,
+            "correction": self.correction.tolist(),
+        }
 
-def explain(network: Network, batch: Batch, horizon: int | None = None) -> list[Explanation]:
-    """Explain the first `horizon` steps (all by default) of each window's forecast."""
+
+def explain(network: Network, batch: Mapping[str, Any], horizon: int | None = None) -> list[Explanation]:
+    """Explain the first `horizon` steps (all by default) of each window's forecast; `batch` is of arrays (B, ...)."""
     config, steps = network.config, network.config.horizon if horizon is None else horizon
     device = next(network.parameters()).device
     arrays = [torch.from_numpy(values).to(device) for values in inputs_of(batch, config).values()]

@@ -6,7 +6,7 @@ import io
 import json
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import save_file
-from safetensors.torch import load_file
+from safetensors.torch import load as load_tensors
 from safetensors.torch import save_file as save_tensors
 
 from models.calendar import CALENDAR_FIELDS
@@ -80,14 +80,28 @@ def export(fitted: Fitted, folder: Path) -> Manifest:
     return manifest
 
 
-def load_weights(folder: Path) -> Network:
-    """Return the network of an exported folder, in evaluation mode. Raises CheckpointError."""
-    header = read_header(folder / WEIGHTS)
+def load_published(digest: str, read: Callable[[str], bytes]) -> Network:
+    """Return the network of a folder whose manifest has the sha256 `digest`; `read` returns a file's bytes by name.
+
+    Raises CheckpointError for files that are not those that were published.
+    """
+    manifest = read(MANIFEST)
+    if _sha256(manifest) != digest:
+        raise CheckpointError(f"{MANIFEST} is not the file that was published")
+    weights = read(WEIGHTS)
+    if _sha256(weights) != json.loads(manifest)["sha256"][WEIGHTS]:
+        raise CheckpointError(f"{WEIGHTS} is not the file that was published")
+    return load_weights(weights)
+
+
+def load_weights(weights: bytes) -> Network:
+    """Return the network of an exported folder's weights, in evaluation mode. Raises CheckpointError."""
+    header = read_header(weights)
     if header.get("format") != FORMAT:
         raise CheckpointError(f"{WEIGHTS} is not of the format {FORMAT}")
     try:
         network = Network(Config.from_dict(json.loads(header["config"])))
-        network.load_state_dict(load_file(folder / WEIGHTS))
+        network.load_state_dict(load_tensors(weights))
     except (ConfigError, KeyError, ValueError, RuntimeError, SafetensorError) as e:
         raise CheckpointError(f"{WEIGHTS} does not fit its own configuration ({e})") from e
     return network.eval()
@@ -190,6 +204,10 @@ def _manifest(config: Config, folder: Path) -> Manifest:
         inputs={name: shapes[name] for name in config.inputs},
         outputs={"quantiles": ["batch", config.horizon, len(config.quantiles)]},
         tolerance=TOLERANCE,
-        sha256={name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in (WEIGHTS, GRAPH, GOLDEN)},
+        sha256={name: _sha256((folder / name).read_bytes()) for name in (WEIGHTS, GRAPH, GOLDEN)},
         versions={name: version(name) for name in ("torch", "onnx", "onnxruntime", "numpy")},
     )
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

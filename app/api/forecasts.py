@@ -66,6 +66,7 @@ def _request(body: ForecastIn) -> ForecastRequest:
         history={i: History(**dict(one)) for i, one in body.history.items()},
         covariate_fill=body.covariate_fill,
         on_missing=body.on_missing,
+        explain=body.explain,
     )
 
 

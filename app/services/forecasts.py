@@ -2,10 +2,11 @@
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+import numpy as np
 import orjson
 from sqlalchemy.orm import Session
 
@@ -17,12 +18,13 @@ from app.services.contexts import Contexts, History, Refusal, origin_stamp, refu
 from app.services.covariates import Fill, Future, complete, has_unknown_level, invalid, read_future, static_conflict
 from app.services.models import MODEL_NAME, found, found_version
 from app.serving.cache import ModelCache
+from app.serving.explainer import Explainer, NotExplained, Question
 from app.serving.runtime import BrokenVersion, LoadedVersion, load_version
 from app.storage.artifacts import ArtifactError, ArtifactStore
 from app.storage.engine import Database
 from app.storage.scope import Scope
 from app.storage.tables import ModelRow, VersionRow
-from models.windows import Series
+from models.windows import Series, assemble, inputs_of
 
 log = get_logger(__name__)
 
@@ -48,6 +50,8 @@ class ForecastRequest:
     """how known-future values that are missing are made up"""
     on_missing: Literal["season_naive"] | None = None
     """what answers where the network cannot"""
+    explain: bool = False
+    """tell what moved each forecast that the network made"""
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -66,14 +70,17 @@ class Timed:
 class ForecastService:
     """What POST and GET /forecast mean."""
 
-    def __init__(self, database: Database, store: ArtifactStore, cache: ModelCache, settings: Settings) -> None:
+    def __init__(
+        self, database: Database, store: ArtifactStore, cache: ModelCache, explainer: Explainer, settings: Settings
+    ) -> None:
         self._database, self._store, self._cache, self._settings = database, store, cache, settings
+        self._explainer = explainer
 
     def forecast(self, scope: Scope, request: ForecastRequest) -> Timed:
         """Forecast every series of the request; one that cannot be is an error beside the good results.
 
         Raises NotFound for the model or version, Conflict `no_champion`, and Invalid for a horizon, quantiles, sizes,
-        origin, covariates or histories that cannot be.
+        origin, covariates or histories that cannot be, Unavailable for an explanation that takes too long.
         """
         started = time.perf_counter()
         self._check_series(request)
@@ -83,18 +90,45 @@ class ForecastService:
             steps = _checked(request, model)
             self._check_values(request, steps)
             version = self._loaded(scope, row)
+            self._check_explained(request, version, steps)
             loaded = time.perf_counter()
             state = contexts.stored(session, scope, request.series, model, version.config, request.origin)
         sent = contexts.sent(request.history, version.config, request.origin)
         state = Contexts(state.series | sent.series, state.errors | sent.errors)
         read = time.perf_counter()
-        results = _results(request, state, version, steps)
+        ready = _ready(request, state, version, steps)
+        results = _results(request, state, ready, version, steps)
         ran = time.perf_counter()
+        timing = {"load": loaded - started, "context": read - loaded, "model": ran - read}
+        if request.explain:
+            self._explain(row, ready.series, results, version, steps)
+            timing["explain"] = time.perf_counter() - ran
+            ran = time.perf_counter()
         body = {"model": model.name, "version": row.number, "forecasts": [results[i] for i in request.ids]}
         content = orjson.dumps(body)
-        encoded = time.perf_counter()
-        timing = {"load": loaded - started, "context": read - loaded, "model": ran - read, "encode": encoded - ran}
+        timing["encode"] = time.perf_counter() - ran
         return Timed(content, timing)
+
+    def _explain(
+        self,
+        row: VersionRow,
+        ready: Sequence[Series],
+        results: dict[str, answers.Result],
+        version: LoadedVersion,
+        steps: answers.Steps,
+    ) -> None:
+        """Add to each result of the network what moved it. Raises Unavailable."""
+        told = [one for one in ready if results[one.id]["status"] == "ok" and not results[one.id]["fallback"]]
+        if not told:
+            return
+        batch = assemble(told, np.array([len(one.y) - 1 for one in told]), version.config)
+        try:
+            asked = Question(row.artifact, row.digest, steps.horizon, inputs_of(batch, version.config))
+            found = self._explainer.explain(asked)
+        except NotExplained as e:
+            raise Unavailable(ErrorCode.explanation_unavailable, str(e), headers={"Retry-After": "5"}) from e
+        for one, explanation, y in zip(told, found, batch["y"], strict=True):
+            results[one.id]["explanation"] = answers.explained(one, explanation, y)
 
     def _loaded(self, scope: Scope, row: VersionRow) -> LoadedVersion:
         def read(name: str) -> bytes:
@@ -117,6 +151,16 @@ class ForecastService:
             raise invalid("history", ErrorCode.invalid_input, detail)
         if request.origin is not None:
             origin_stamp(request.origin, "UTC")
+
+    def _check_explained(self, request: ForecastRequest, version: LoadedVersion, steps: answers.Steps) -> None:
+        values = len(request.ids) * steps.horizon * version.config.network.context_length
+        limit = self._settings.max_explained_values
+        if request.explain and values > limit:
+            detail = (
+                f"this would explain {values} contributions (series times steps times context length), the limit is "
+                f"{limit}; ask for fewer series or a shorter horizon"
+            )
+            raise invalid("explain", ErrorCode.too_many_values, detail)
 
     def _check_values(self, request: ForecastRequest, steps: answers.Steps) -> None:
         values = len(request.ids) * steps.horizon * (len(steps.levels) + 1)
@@ -164,22 +208,36 @@ def _checked(request: ForecastRequest, model: ModelRow) -> answers.Steps:
     return answers.Steps(horizon, levels)
 
 
-def _results(
-    request: ForecastRequest, state: Contexts, version: LoadedVersion, steps: answers.Steps
-) -> dict[str, answers.Result]:
-    """Forecast what can be; where the network cannot, the floor does if that is asked for. Raises Invalid."""
+@dataclass(frozen=True)
+class Ready:
+    """What the network can forecast, and why it cannot the rest."""
+
+    series: list[Series]
+    warnings: dict[str, list[str]]
+    refused: dict[str, Refusal]
+
+
+def _ready(request: ForecastRequest, state: Contexts, version: LoadedVersion, steps: answers.Steps) -> Ready:
+    """Complete series with what is known of the horizon. Raises Invalid."""
     future = read_future(request.future, frozenset(request.ids), version.config, steps.horizon)
-    ready, refused, warnings = [], {}, {}
+    found = Ready([], {}, {})
     for one in state.series.values():
         completed = complete(one, future.get(one.id, {}), request.covariate_fill, version.config, steps.horizon)
         error = _unreadable(one, version, completed.missing)
         if error is None:
-            ready.append(completed.series)
-            warnings[one.id] = _warnings(completed.series, version, filled=completed.filled)
+            found.series.append(completed.series)
+            found.warnings[one.id] = _warnings(completed.series, version, filled=completed.filled)
         else:
-            refused[one.id] = error
-    results, unfinished = answers.by_network(ready, version, steps, warnings)
-    refused |= unfinished
+            found.refused[one.id] = error
+    return found
+
+
+def _results(
+    request: ForecastRequest, state: Contexts, ready: Ready, version: LoadedVersion, steps: answers.Steps
+) -> dict[str, answers.Result]:
+    """Forecast what can be; where the network cannot, the floor does if that is asked for."""
+    results, unfinished = answers.by_network(ready.series, version, steps, ready.warnings)
+    refused = ready.refused | unfinished
     if request.on_missing is not None:
         floor = {i: answers.by_floor(state.series[i], version.config, steps, why) for i, why in refused.items()}
         return results | floor | _failures(state.errors)

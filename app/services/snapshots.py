@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load, save
 
 from models.calendar import Frequency, Grid, parse_frequency
+from models.checkpoint import read_header
 from models.config import Config
 from models.windows import Panel, Series
 
@@ -40,8 +41,7 @@ class Snapshot:
     def from_bytes(data: bytes) -> "Snapshot":
         """Read what `to_bytes` wrote."""
         arrays = load(data)
-        length = int.from_bytes(data[:8], "little")  # the format: eight bytes of length, then a JSON header
-        header = json.loads(data[8 : 8 + length])["__metadata__"]
+        header = read_header(data)
         config = Config.from_dict(json.loads(header["config"]))
         frequency, levels = parse_frequency(config.frequency), json.loads(header["levels"])
         records = enumerate(json.loads(header["series"]))

@@ -1,8 +1,6 @@
 """Beginning a training from a published version: what the request leaves to it, and its weights."""
 
-import tempfile
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy.orm import Session
@@ -49,11 +47,9 @@ def started(session: Session, scope: Scope, request: TrainingRequest) -> tuple[T
 
 def weights_of(store: ArtifactStore, row: VersionRow) -> "Network":
     """Read a version's network. Raises ArtifactError where the store is away, CheckpointError for broken weights."""
-    from models.export import WEIGHTS, load_weights  # the API process, which checks requests, imports no torch
+    from models.export import load_published  # the API process, which checks requests, imports no torch
 
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / WEIGHTS).write_bytes(store.get(f"{row.artifact}/{WEIGHTS}"))
-        return load_weights(Path(folder))
+    return load_published(row.digest, lambda name: store.get(f"{row.artifact}/{name}"))
 
 
 def _refuse(field: str, detail: str) -> None:

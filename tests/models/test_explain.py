@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from models.explain import Explanation, explain
-from models.export import export, load_weights
+from models.export import WEIGHTS, export, load_weights
 from models.fit import fit
 from models.network import Network
 from models.windows import Batch, Panel, Series, assemble
@@ -105,7 +105,7 @@ def test_the_network_is_left_as_it_was(tmp_path) -> None:  # type: ignore[no-unt
     panel = hourly_panel(300, 1)
     fitted = fit(panel, small(12))
     export(fitted, tmp_path)
-    network = load_weights(tmp_path)
+    network = load_weights((tmp_path / WEIGHTS).read_bytes())
     batch = window(panel.series[0].y, fitted.config)
     before = raw(network, batch)
     first, second = explain(network, batch)[0], explain(network, batch)[0]

@@ -26,6 +26,7 @@ from models.export import (
     WEIGHTS,
     ExportError,
     export,
+    load_published,
     load_weights,
     verify,
 )
@@ -139,7 +140,7 @@ def exports(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Exporte
     def make(name: str) -> Exported:
         config, folder = CONFIGS[name], tmp_path_factory.mktemp(name)
         export(fitted(config), folder)
-        network = load_weights(folder)
+        network = load_weights((folder / WEIGHTS).read_bytes())
         panel = covariate_panel(config.network.context_length + 9, 64)
         windows = assemble(panel.series, np.array([len(one.y) - 1 for one in panel.series]), config)
         if config.network.scaler != "none":
@@ -228,7 +229,7 @@ def test_the_graph_tells_nothing_of_the_machine(folder: Path) -> None:
 
 def test_another_answer_is_refused(folder: Path) -> None:
     golden = load_file(folder / GOLDEN)
-    config = load_weights(folder).config
+    config = load_weights((folder / WEIGHTS).read_bytes()).config
     inputs = inputs_of(golden_batch(config), config)
     wrong = golden["quantiles"] + 1e-3 * golden["scale"][:, None, None]
     assert verify(folder / GRAPH, inputs, golden["quantiles"], golden["scale"]) < 1e-5
@@ -236,10 +237,20 @@ def test_another_answer_is_refused(folder: Path) -> None:
         verify(folder / GRAPH, inputs, wrong, golden["scale"])
 
 
-@pytest.mark.parametrize("damage", ["truncated", "foreign", "missing"])
-def test_damaged_weights_are_refused(folder: Path, tmp_path: Path, damage: str) -> None:
+@pytest.mark.parametrize("damage", ["truncated", "foreign", "empty"])
+def test_damaged_weights_are_refused(folder: Path, damage: str) -> None:
     data = (folder / WEIGHTS).read_bytes()
-    if damage != "missing":
-        (tmp_path / WEIGHTS).write_bytes(data[:-9] if damage == "truncated" else (folder / GOLDEN).read_bytes())
+    found = {"truncated": data[:-9], "foreign": (folder / GOLDEN).read_bytes(), "empty": b""}
     with pytest.raises(CheckpointError):
-        load_weights(tmp_path)
+        load_weights(found[damage])
+
+
+@pytest.mark.parametrize("spoiled", [MANIFEST, WEIGHTS])
+def test_other_files_than_those_published_are_refused(folder: Path, spoiled: str) -> None:
+    files = {name: (folder / name).read_bytes() for name in (MANIFEST, WEIGHTS)}
+    digest = hashlib.sha256(files[MANIFEST]).hexdigest()
+    expected = load_weights(files[WEIGHTS]).state_dict()
+    torch.testing.assert_close(load_published(digest, files.__getitem__).state_dict(), expected, rtol=0, atol=0)
+    files[spoiled] = files[spoiled][:-1] + bytes([files[spoiled][-1] ^ 1])
+    with pytest.raises(CheckpointError, match=f"{spoiled} is not the file that was published"):
+        load_published(digest, files.__getitem__)

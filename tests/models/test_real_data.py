@@ -13,7 +13,7 @@ import app.data
 from app.serving.runtime import load_version
 from models.backtest import rolling_origins
 from models.defaults import choose_for
-from models.export import export, load_weights
+from models.export import WEIGHTS, export, load_weights
 from models.fit import fit
 from models.scoring import cut_windows, score, score_season_naive
 from models.windows import Panel, assemble
@@ -70,4 +70,6 @@ def test_every_network_beats_season_naive_and_serves_its_forecasts(
     expected = fitted.runner(batch)
     scale = expected[..., -1].max() - expected[..., 0].min()
     np.testing.assert_allclose(served.run(batch), expected, atol=1e-4 * scale)
-    torch.testing.assert_close(load_weights(tmp_path).state_dict(), fitted.network.cpu().state_dict(), rtol=0, atol=0)
+    torch.testing.assert_close(
+        load_weights((tmp_path / WEIGHTS).read_bytes()).state_dict(), fitted.network.cpu().state_dict(), rtol=0, atol=0
+    )

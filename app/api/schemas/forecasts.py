@@ -76,11 +76,44 @@ class ForecastIn(Input):
         None, description="who answers for a stored or sent series that the network cannot forecast"
     )
 
+    explain: bool = Field(
+        False, description="tell what moved each forecast; takes about a second, in a process of its own"
+    )
+
     @model_validator(mode="after")
     def _something(self) -> "ForecastIn":
         if not self.series and not self.history:
             raise ValueError("name a series, or send the history of one")
         return self
+
+
+class LagsOut(Output):
+    """What each observed value of the context did to each step: `contribution[step][lag]`."""
+
+    ds: list[str]
+    y: list[float]
+    contribution: list[list[float]]
+
+
+class CandidateOut(Output):
+    """A classical forecast that the network's gates chose from, a value a step."""
+
+    weight: list[float]
+    forecast: list[float]
+
+
+class ExplanationOut(Output):
+    """What made the median, before it was ordered, corrected and bounded, a value a step: `forecast` is `baseline`
+    (a context that is flat at its own level, no covariates), plus what lags and covariates did, plus `remainder`
+    (of the numerical integration). It is also the candidates by their weights, plus `correction`."""
+
+    forecast: list[float]
+    baseline: list[float]
+    lags: LagsOut
+    covariates: dict[str, list[float]]
+    remainder: list[float]
+    candidates: dict[str, CandidateOut]
+    correction: list[float]
 
 
 class SeriesForecast(Output):
@@ -95,6 +128,7 @@ class SeriesForecast(Output):
     warnings: list[ForecastWarning]
     stale: bool
     fallback: bool
+    explanation: ExplanationOut | None = Field(None, description="there where `explain` was asked for")
 
 
 class SeriesFailure(Output):

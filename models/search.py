@@ -11,7 +11,6 @@ import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
-from itertools import count
 from typing import Any, Literal
 
 import numpy as np
@@ -23,7 +22,7 @@ from optuna.trial import FrozenTrial, TrialState
 from models.checkpoint import CheckpointError
 from models.config import Config
 from models.learner import device_of
-from models.options import require
+from models.options import ConfigError, require
 from models.preflight import TrainingDataError, fingerprint
 from models.search_space import Axis, axes_of, configured, default_space
 from models.selection import Selection
@@ -33,6 +32,8 @@ from models.trials import SearchResult, Trial, read_trials
 __all__ = ["SearchResult", "Trial", "search"]
 
 MAX_TRIALS = 1000
+MOST_DRAWS = 200
+"""for one trial; so many that are known or contradict themselves end the search"""
 RANDOM_TRIALS = 6
 """Trials before the sampler models what it has seen"""
 UNPRUNED_TRIALS = 3
@@ -88,11 +89,14 @@ def search(
     optuna.logging.enable_propagation()
     selection = Selection(panel, config, device_of(device))
     given = default_space(config, max(selection.fit_ends)) if space is None else space
+    if "loss" in given:
+        selection.judge = "mae"  # of the median, by which networks of every loss compare
     run = _Search(selection, config, axes_of(config, given), on_trial)
     run.deadline = time.monotonic() + budget - run.adopt(resume or ())
     with torch.random.fork_rng(devices=[selection.device] if selection.device.type == "cuda" else []):
         while len(run.trials) < min(trials, run.size) and (not run.trials or time.monotonic() < run.deadline):
-            run.next()
+            if not run.next():
+                break
     return run.result()
 
 
@@ -127,17 +131,19 @@ class _Search:
                 raise CheckpointError(f"trial {trial.number} cannot be resumed ({e})") from e
         return sum(trial.seconds for trial in found)
 
-    def next(self) -> None:
-        """Run one more trial."""
+    def next(self) -> bool:
+        """Run one more trial; False where there is nothing left to try."""
         self.began = time.monotonic()
         asked = self._ask()
-        chosen = zip(self.axes, self.places, strict=True)
-        params = {name: v for axis, key in chosen for name, v in axis.named(axis.options[asked.params[key]]).items()}
+        if asked is None:
+            return False
+        params = self._named(asked)
         self.trials.append(Trial(number=len(self.trials), params=params, state="running", search=self.digest))
         self._update()
         state, reason = self._outcome(asked)
         self.study.tell(asked, self.trials[-1].loss if state == "complete" else None, STATES[state])
         self._update(state=state, reason=reason)
+        return True
 
     def result(self) -> SearchResult:
         """Return the best of the complete trials, the first of equals."""
@@ -148,8 +154,8 @@ class _Search:
         config = configured(self.config, best.params)
         return SearchResult(config=config, loss=best.curve[-1], trials=tuple(self.trials))
 
-    def _ask(self) -> optuna.Trial:
-        """Draw a combination that was not tried before; at random where the sampler repeats itself.
+    def _ask(self) -> optuna.Trial | None:
+        """Draw a combination that was not tried before; at random where the sampler repeats itself. None: all were.
 
         Each draw has a sampler and a seed of its own, so that a resumed search needs no generator's state.
         """
@@ -157,16 +163,29 @@ class _Search:
         tried = [self._placed(trial.params) for trial in self.trials]
         if not number:
             self.study.enqueue_trial(self._placed(asdict(self.config.network) | asdict(self.config.training)))
-        for attempt in count():
+        for attempt in range(MOST_DRAWS):
             sequence = np.random.SeedSequence([self.config.training.seed, number, attempt])
             seed = int(sequence.generate_state(1)[0])
             model = optuna.samplers.TPESampler(seed=seed, n_startup_trials=RANDOM_TRIALS)
             self.study.sampler = optuna.samplers.RandomSampler(seed) if attempt else model
             asked = self.study.ask(self.places)
-            if asked.params not in tried:
-                break
+            if asked.params not in tried and self._allowed(asked):
+                return asked
             self.study.tell(asked, state=TrialState.FAIL)  # the sampler ignores these
-        return asked
+        return None
+
+    def _named(self, asked: optuna.Trial) -> dict[str, Any]:
+        """Return name -> value of what was drawn."""
+        chosen = zip(self.axes, self.places, strict=True)
+        return {name: v for axis, key in chosen for name, v in axis.named(axis.options[asked.params[key]]).items()}
+
+    def _allowed(self, asked: optuna.Trial) -> bool:
+        """Return whether what was drawn goes together: a recursion and two directions, say, do not."""
+        try:
+            configured(self.config, self._named(asked))
+        except ConfigError:
+            return False
+        return True
 
     def _outcome(self, asked: optuna.Trial) -> tuple[str, str | None]:
         """Train; return how the trial ended, and why it is not complete."""

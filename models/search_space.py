@@ -1,7 +1,7 @@
 """What a hyperparameter search varies: lists of values around a configuration. Knows neither torch nor optuna.
 
-Only combinations that `Config` accepts can be drawn: context length and segment, of which the one must be a
-multiple of the other, are drawn together from the pairs that fit.
+Settings that need each other are drawn together from the pairs that fit: context length and segment, of which the
+one must be a multiple of the other, and the averaged smoothing models with their anchor.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,12 +10,14 @@ from math import ceil, lcm
 from typing import Any
 
 from models.config import Config, NetworkConfig, TrainingConfig
-from models.network_config import MAX_CONTEXT
+from models.network_config import MAX_CONTEXT, MAX_ETS_CONTEXT
 from models.options import ConfigError, checked, require
 
-NETWORK = ("context_length", "segment", "cell", "hidden", "layers", "dropout", "smoothing", "linear")
-TRAINING = ("learning_rate", "batch_size", "weight_decay")
 SHAPE = ("context_length", "segment")
+AVERAGES = ("ets", "anchor")
+RECURRENCE = ("cell", "hidden", "layers", "dropout", "bidirectional", "convolution", "attention", "decoder")
+NETWORK = (*SHAPE, *RECURRENCE, "smoothing", "linear", "statistical", "prophet", *AVERAGES)
+TRAINING = ("learning_rate", "batch_size", "weight_decay", "loss", "weighting")
 FIELD = "search.space"
 
 CONTEXTS = (0.5, 1.0, 1.5, 2.0, 3.0)
@@ -24,6 +26,8 @@ RATES = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0)
 """Learning rates to try, likewise"""
 SEGMENT_FACTOR = 4
 """A segment is at most this many times longer or shorter than the configuration's own"""
+HEADS = 4
+"""Heads of attention to try"""
 LEAST_STEPS = 4
 """Recurrence steps that a segment leaves of one of the contexts at least"""
 
@@ -49,21 +53,29 @@ def default_space(config: Config, history: int) -> dict[str, list[Any]]:
     """
     network, training = config.network, config.training
     contexts = _contexts(config, history)
+    hidden = [max(4, network.hidden // 2), network.hidden, 2 * network.hidden]
+    heads = [n for n in (0, HEADS) if all(width % HEADS == 0 for width in hidden)] or [0]
     found: dict[str, list[Any]] = {
         "context_length": contexts,
         "segment": _segments(config, contexts),
         "cell": ["lstm", "gru"],
-        "hidden": [max(4, network.hidden // 2), network.hidden, 2 * network.hidden],
+        "hidden": hidden,
         "layers": [1, 2, 3],
         "dropout": [0.0, 0.1, 0.2, 0.3, 0.4],
+        "bidirectional": [False, True],
+        "convolution": [0, 3],
+        "attention": heads,
         "smoothing": [0, 2, 4],
         "linear": [False, True],
+        "ets": [False, True] if max(contexts) <= MAX_ETS_CONTEXT else [network.ets],
         "learning_rate": [training.learning_rate * factor for factor in RATES],
         "batch_size": [max(8, training.batch_size // 2), training.batch_size, 2 * training.batch_size],
         "weight_decay": [0.0, 1e-4, 1e-3, 1e-2, 1e-1],
     }
-    alone = (name for name in found if name != "segment")  # which is tried beside the contexts that it divides
-    return found | {name: [v for v in found[name] if _accepts(config, name, v)] for name in alone}
+    alone = (name for name in found if name not in ("segment", "ets"))  # which are tried beside what they go with
+    found |= {name: [v for v in found[name] if _accepts(config, {name: v})] for name in alone}
+    found["ets"] = [v for v in found["ets"] if _accepts(config, {"ets": v, "anchor": v * network.anchor})]
+    return found
 
 
 def axes_of(config: Config, space: Mapping[str, Sequence[Any]]) -> tuple[Axis, ...]:
@@ -75,8 +87,10 @@ def axes_of(config: Config, space: Mapping[str, Sequence[Any]]) -> tuple[Axis, .
     require(len(space) > 0, FIELD, "must name at least one hyperparameter")
     options = {name: _options(config, name, space[name]) for name in sorted(space)}
     shapes = [options.pop(name, [getattr(config.network, name)]) for name in SHAPE]
+    averages = [options.pop(name, [getattr(config.network, name)]) for name in AVERAGES]
     axes = [Axis((name,), tuple((value,) for value in values)) for name, values in options.items()]
     axes.insert(0, Axis(SHAPE, _pairs(*shapes)))
+    axes.append(Axis(AVERAGES, _averages(*averages)))
     for axis in axes:
         for option in axis.options:
             _require_accepted(config, axis.named(option))
@@ -140,9 +154,17 @@ def _pairs(contexts: Sequence[int], segments: Sequence[int]) -> tuple[tuple[int,
     return tuple(found)
 
 
-def _accepts(config: Config, name: str, value: Any) -> bool:
+def _averages(ets: Sequence[bool], anchors: Sequence[float]) -> tuple[tuple[bool, float], ...]:
+    """Return the pairs of the smoothing models and the share that they keep, which is none without them."""
+    found = sorted({(use, share if use else 0.0) for use in ets for share in anchors})
+    lost = sorted(set(anchors) - {share for _, share in found} - {0.0})
+    require(not lost, f"{FIELD}.anchor", f"{lost} are shares of smoothing models: try ets true beside them")
+    return tuple(found)
+
+
+def _accepts(config: Config, params: Mapping[str, Any]) -> bool:
     try:
-        configured(config, {name: value})
+        configured(config, params)
     except ConfigError:
         return False
     return True

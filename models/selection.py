@@ -1,10 +1,10 @@
 """The select phase of many configurations on one panel, and a loss by which they compare.
 
 The loss of a network is the mean over the selection span's elements of twice the pinball loss (`training.loss`
-mae, huber or mse: of the point forecast's absolute or squared error), in original units divided by each series' own
-unit, its season error. It is measured before conformal correction, for all configurations on the same windows in
-the same units, so that contexts and scalers compare; the training loss, in units of each context's own scale,
-would not allow it. Nothing from the gate on is held here.
+mae, huber or mse, and wherever losses are compared: of the point forecast's absolute or squared error), in original
+units divided by each series' own unit, its season error. It is measured before conformal correction, for all
+configurations on the same windows in the same units, so that contexts and scalers compare; the training loss, in
+units of each context's own scale, would not allow it. Nothing from the gate on is held here.
 """
 
 from collections.abc import Callable
@@ -48,6 +48,8 @@ class Selection:
                 "too_short", "no series is long enough for a span to select by, so none to search on"
             )
         self.windows = windows
+        self.judge = config.training.loss
+        """the loss that all configurations are compared by"""
 
     def train(self, config: Config, stepped: Callable[[], None], epoch_end: Callable[[float], None]) -> None:
         """Train the select phase of a configuration with the panel's horizon, as `fit` does.
@@ -67,7 +69,7 @@ class Selection:
         def judge(state: PhaseState, arrays: Arrays, best: Arrays) -> None:
             nonlocal kept
             if not state.stale:  # the best epoch so far, whose weights the learner still holds
-                kept = measured(learner, batch, self.windows)
+                kept = measured(learner, batch, self.windows, self.judge)
             epoch_end(kept)
 
         state = PhaseState(SELECT, config.training.epochs * config.training.steps_per_epoch)
@@ -80,8 +82,8 @@ class Selection:
         return pool
 
 
-def measured(learner: Learner, batch: TensorBatch, windows: Windows) -> float:
-    """Return the loss of the averaged network on windows, of which `batch` is the tensors.
+def measured(learner: Learner, batch: TensorBatch, windows: Windows, judge: str) -> float:
+    """Return the loss of the averaged network on windows, of which `batch` is the tensors, as `judge` measures it.
 
     A series whose history has no season error is measured in its standard deviation; beside others, a constant
     one is left out. Raises TrainingDataError `diverged` for forecasts that are not finite.
@@ -97,10 +99,10 @@ def measured(learner: Learner, batch: TensorBatch, windows: Windows) -> float:
     told = (~np.isnan(windows.actual) & (unit > 0)).any()
     unit = np.where(unit > 0, unit, np.nan) if told else np.ones_like(unit)
     actual, scaled = windows.actual / unit, quantiles / unit[..., None]
-    levels, kind = learner.config.quantiles, learner.config.training.loss
-    if kind not in POINT_LOSSES:
+    levels = learner.config.quantiles
+    if judge not in POINT_LOSSES:
         return 2 * metrics.pinball(actual, scaled, levels)
-    return (metrics.mse if kind == "mse" else metrics.mae)(actual, scaled[..., levels.index(0.5)])
+    return (metrics.mse if judge == "mse" else metrics.mae)(actual, scaled[..., levels.index(0.5)])
 
 
 def _spread(windows: Windows) -> NDArray[np.float64]:

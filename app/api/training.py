@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Response
 from app.api.deps import Cursor, IdempotencyDep, Limit, ReadScope, ServicesDep, WriteScope
 from app.api.responses import created, ok
 from app.api.schemas.base import PageOf
-from app.api.schemas.training import JobKind, JobOut, JobStatus, ModelName, SeriesSelector, TrainIn
+from app.api.schemas.training import JobKind, JobOut, JobStatus, ModelName, SeriesSelector, TrainIn, TrialsOut
 from app.services.training_request import Selector, TrainingRequest
 
 router = APIRouter(tags=["training"])
@@ -45,6 +45,12 @@ def get_job(job_id: str, scope: ReadScope, found: ServicesDep) -> Response:
     return ok(found.jobs.get(scope, job_id))
 
 
+@router.get("/jobs/{job_id}/trials", response_model=TrialsOut)
+def get_trials(job_id: str, scope: ReadScope, found: ServicesDep) -> Response:
+    """Read the trials of a job's hyperparameter search, while it runs and afterwards."""
+    return ok(found.jobs.trials(scope, job_id))
+
+
 @router.post("/jobs/{job_id}/cancel", response_model=JobOut)
 def cancel_job(job_id: str, scope: WriteScope, found: ServicesDep) -> Response:
     """Cancel a job; it publishes nothing any more, and its process ends within two seconds."""
@@ -70,6 +76,7 @@ def _request(body: TrainIn) -> TrainingRequest:
         country=body.country,
         bounds=(body.bounds.min, body.bounds.max),
         warm_start=_version(body.warm_start) if body.warm_start is not None else None,
+        search=body.search.model_dump() if body.search is not None else None,
     )
 
 

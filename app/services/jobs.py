@@ -3,10 +3,12 @@
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from app.errors import Conflict, ErrorCode, NotFound
 from app.jobs.queue import JobQueue
 from app.logs import get_logger
+from app.services import trials
 from app.services.series import readable_cursor
 from app.storage import jobs
 from app.storage.artifacts import ArtifactStore, job_folder
@@ -26,7 +28,10 @@ NO_PROGRESS = {
     "train_loss": None,
     "val_loss": None,
     "eta_s": None,
+    "trial": None,
+    "trials": None,
 }
+"""what clients are told of progress"""
 
 
 def view(row: JobRow) -> dict[str, Any]:
@@ -35,7 +40,7 @@ def view(row: JobRow) -> dict[str, Any]:
         "id": row.id,
         "kind": row.kind,
         "status": row.status,
-        "progress": {**NO_PROGRESS, **(row.progress or {})},
+        "progress": {name: (row.progress or {}).get(name, value) for name, value in NO_PROGRESS.items()},
         "attempt": row.attempt,
         "model": row.model,
         "version": row.version,
@@ -55,10 +60,20 @@ class JobService:
     def get(self, scope: Scope, job_id: str) -> dict[str, Any]:
         """Return one job. Raises NotFound."""
         with self._database.read() as session:
-            row = jobs.get(session, scope, job_id) if job_id.isalnum() else None
-            if row is None:
-                raise NotFound(ErrorCode.job_not_found, "there is no such job; GET /jobs lists them")
-            return view(row)
+            return view(self._found(session, scope, job_id))
+
+    def trials(self, scope: Scope, job_id: str) -> dict[str, Any]:
+        """Return the trials of a job's search, the running one included. Raises NotFound."""
+        with self._database.read() as session:
+            row = self._found(session, scope, job_id)
+            running = (row.progress or {}).get("running") if row.status == "running" else None
+            return trials.view(trials.told(session, row.id) or [], running)
+
+    def _found(self, session: Session, scope: Scope, job_id: str) -> JobRow:
+        row = jobs.get(session, scope, job_id) if job_id.isalnum() else None
+        if row is None:
+            raise NotFound(ErrorCode.job_not_found, "there is no such job; GET /jobs lists them")
+        return row
 
     def page(self, scope: Scope, filters: dict[str, str], cursor: str | None, limit: int) -> Page[dict[str, Any]]:
         """Return jobs, newest first. Raises Invalid for a cursor of another making."""

@@ -42,6 +42,8 @@ class TrainingRequest:
     bounds: Bounds
     warm_start: tuple[str, int] | None = None
     """model and version to begin from"""
+    search: Mapping[str, Any] | None = None
+    """`trials`, `time_budget_s` and `space` of a hyperparameter search"""
 
     def document(self) -> dict[str, Any]:
         """Return plain JSON, which the other functions of this module read."""
@@ -59,6 +61,7 @@ class TrainingRequest:
             "country": self.country,
             "bounds": list(self.bounds),
             "warm_start": list(self.warm_start) if self.warm_start is not None else None,
+            "search": dict(self.search) if self.search is not None else None,
         }
 
 
@@ -81,6 +84,12 @@ def start_of(document: Document) -> tuple[str, int] | None:
     """Return model and version that a stored request begins from."""
     start = document.get("warm_start")
     return (start[0], start[1]) if start is not None else None
+
+
+def search_of(document: Document) -> Mapping[str, Any] | None:
+    """Return what a stored request searches."""
+    found: Mapping[str, Any] | None = document.get("search")
+    return found
 
 
 def bounds_of(document: Document) -> Bounds:

@@ -7,18 +7,19 @@ files carry its attempt's number, so that it spoils nothing of its successor's.
 import hashlib
 import tempfile
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from app.config import Settings
 from app.errors import ErrorCode
 from app.logs import get_logger
-from app.services import panels
+from app.services import panels, trials
+from app.services.journal import Journal
 from app.services.promotion import judge
 from app.services.publication import BadJob, publish
+from app.services.search_run import SearchRun
 from app.services.snapshots import Snapshot
-from app.services.training_request import bounds_of, roles_of, selected, selector_of, start_of
+from app.services.training_request import bounds_of, roles_of, search_of, selected, selector_of, start_of
 from app.services.warm_start import weights_of
 from app.storage import jobs, models
 from app.storage.artifacts import ArtifactError, ArtifactMissing, ArtifactStore, job_folder, version_folder
@@ -40,9 +41,6 @@ from models.windows import Panel
 
 log = get_logger(__name__)
 
-PROGRESS_SECONDS = 0.4
-"""least time between two writes of the progress"""
-
 
 @dataclass
 class Run:
@@ -53,7 +51,8 @@ class Run:
     store: ArtifactStore
     fence: Fence
     job: JobRow = field(init=False)
-    _told: float = field(init=False, default=float("-inf"))
+    journal: Journal = field(init=False)
+    _searched: float = field(init=False, default=0.0)
     _saved: float = field(init=False, default_factory=time.monotonic)
 
     def __call__(self) -> None:
@@ -64,6 +63,7 @@ class Run:
         """
         with self.database.read() as session:
             self.job = jobs.held(session, self.fence)
+        self.journal = Journal(self.database, self.fence)
         try:
             self._train()
         except (FenceLost, *OUTAGE, ArtifactError):
@@ -83,7 +83,7 @@ class Run:
         if model is None:
             raise BadJob(ErrorCode.model_not_found, "the model was deleted before its training began")
         start = self._start(scope)
-        snapshot = self._snapshot(scope, model, start)
+        snapshot = self._search(self._snapshot(scope, model, start))
         fitted = self._fit(snapshot, start)
         with tempfile.TemporaryDirectory() as folder:
             export(fitted, Path(folder))
@@ -122,8 +122,26 @@ class Run:
         snapshot = self._new_snapshot(self._panel(scope, model), model, start)
         path = f"{self._folder()}/snapshot-{self.fence.attempt}.safetensors"
         self.store.put(path, snapshot.to_bytes())
-        self._write(snapshot=path, progress={"fraction": 0.0})
+        self.journal.write(snapshot=path, progress={"fraction": 0.0})
+        self.job.snapshot = path
         return snapshot
+
+    def _search(self, snapshot: Snapshot) -> Snapshot:
+        """Return the snapshot with the best configuration of the search that was asked for, kept for every attempt."""
+        options = search_of(self.job.request)
+        if options is None:
+            return snapshot
+        run = SearchRun(self.journal, options, self.settings.device)
+        self._searched = run.share
+        with self.database.read() as session:
+            if trials.is_over(session, self.job.id):
+                return snapshot
+        found = replace(snapshot, config=run(snapshot.panel, snapshot.config))
+        path = f"{self._folder()}/snapshot-{self.fence.attempt}-searched.safetensors"
+        self.store.put(path, found.to_bytes())
+        self.journal.record(trials.ENDED, {"network": found.config.to_dict()["network"]}, snapshot=path)
+        self.job.snapshot = path
+        return found
 
     def _panel(self, scope: Scope, model: ModelRow) -> Panel:
         with self.database.read() as session:
@@ -183,14 +201,8 @@ class Run:
             return run(None)
 
     def _progress(self, progress: Progress) -> None:
-        now = time.monotonic()
-        if now - self._told < PROGRESS_SECONDS:
-            return
-        self._told = now
-        try:
-            self._write(progress=asdict(progress))
-        except OUTAGE as e:  # the database is away for a moment: the training need not stop for that
-            log.warning("progress_not_written", detail=str(e).splitlines()[0])
+        whole = self._searched + (1 - self._searched) * progress.fraction
+        self.journal.tell(asdict(progress) | {"fraction": whole})
 
     def _checkpoint(self, checkpoint: Checkpoint) -> None:
         if time.monotonic() - self._saved < self.settings.checkpoint_seconds:
@@ -200,7 +212,7 @@ class Run:
         path = f"{self._folder()}/checkpoint-{self.fence.attempt}-{slot}.safetensors"
         try:
             self.store.put(path, checkpoint.to_bytes())
-            self._write(checkpoint=path)
+            self.journal.write(checkpoint=path)
         except (*OUTAGE, ArtifactError) as e:  # the next epoch tries again
             log.warning("checkpoint_not_written", detail=str(e).splitlines()[0])
             return
@@ -230,10 +242,6 @@ class Run:
 
     def _folder(self) -> str:
         return job_folder(self.job.project_id, self.job.id)
-
-    def _write(self, **values: Any) -> None:
-        with self.database.write() as session:
-            jobs.write(session, self.fence, **values)
 
 
 def _code(error: Exception) -> ErrorCode:

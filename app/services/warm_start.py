@@ -31,6 +31,8 @@ def started(session: Session, scope: Scope, request: TrainingRequest) -> tuple[T
     name, number = request.warm_start
     source = Config.from_dict(found_version(session, found(session, scope, name), number).config)
     whose = f"{name}@{number}"
+    if request.search is not None:
+        _refuse("search", f"must be left out: the network is that of {whose}")
     if request.network:
         _refuse("network", f"must be left out: the network is that of {whose}")
     levels = request.quantiles

@@ -1,5 +1,6 @@
 """Queries of jobs. What a run writes carries its fence, and changes nothing once the run was replaced."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -123,6 +124,12 @@ def cancel(session: Session, scope: Scope, job_id: str) -> bool:
         return False
     event(session, job_id, "cancelled", {})
     return True
+
+
+def events(session: Session, job_id: str, kinds: Sequence[str]) -> list[JobEvent]:
+    """Return what of some kinds happened to a job, in order."""
+    query = select(JobEvent).where(JobEvent.job_id == job_id, JobEvent.kind.in_(kinds)).order_by(JobEvent.seq)
+    return list(session.execute(query).scalars())
 
 
 def event(session: Session, job_id: str, kind: str, data: dict[str, Any]) -> None:

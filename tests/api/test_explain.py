@@ -2,7 +2,6 @@
 
 import os
 import signal
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -98,9 +97,9 @@ def test_weights_that_are_gone(client: TestClient, database: Database, settings:
 
 
 @pytest.fixture
-def explainer(client: TestClient) -> Iterator[Explainer]:
+def explainer(client: TestClient) -> Any:
     """The explainer of the running application."""
-    yield client.app.state.services.forecasts._explainer  # type: ignore[attr-defined]
+    return client.app.state.services.forecasts._explainer  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -294,3 +294,22 @@ def test_nothing_is_printed(monkeypatch: pytest.MonkeyPatch, capfd: pytest.Captu
     use(monkeypatch, bowl)
     search(PANEL, CONFIG, trials=3)
     assert capfd.readouterr() == ("", "")
+
+
+def test_what_contradicts_itself_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, bowl)
+    config = small(12, context_length=48, segment=1)
+    space = {"decoder": ["recursive", "parallel"], "bidirectional": [False, True], "convolution": [0, 2]}
+    result = search(PANEL, config, trials=20, space=space)
+    tried = [trial.params for trial in result.trials]
+    assert len(tried) == 5  # of eight; the others are recursions that read both ways or through a convolution
+    assert sum(params["decoder"] == "recursive" for params in tried) == 1
+
+
+def test_losses_are_compared_by_the_error_of_the_median() -> None:
+    result = search(PANEL, CONFIG, trials=4, space={"loss": ["quantile", "mae", "mse", "huber"]})
+    assert {trial.params["loss"] for trial in result.trials} == {"quantile", "mae", "mse", "huber"}
+    losses = [trial.loss for trial in result.trials if trial.loss is not None]
+    assert max(losses) < 1.5 * min(losses)  # of one kind, and of networks that learn much the same
+    alone = search(PANEL, CONFIG, trials=1).loss  # mean of all levels, which is less than that of the median
+    assert alone < 0.95 * losses[0]

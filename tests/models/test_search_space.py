@@ -111,3 +111,21 @@ def test_linear_needs_the_basis() -> None:
     config: Config = small(12, basis=False)
     with pytest.raises(ConfigError, match="linear"):
         axes_of(config, {"linear": [True]})
+
+
+def test_smoothing_models_are_drawn_with_their_anchor() -> None:
+    config = small(12, context_length=48, segment=12, ets=True, anchor=0.4)
+    (axis,) = axes_of(config, {"ets": [False], "anchor": [0.2]})
+    assert axis.names == ("ets", "anchor")
+    assert axis.options == ((False, 0.0), (True, 0.2), (True, 0.4))
+    with pytest.raises(ConfigError, match="try ets true") as e:
+        axes_of(CONFIG, {"anchor": [0.2]})
+    assert e.value.field == "search.space.anchor"
+
+
+def test_the_networks_that_articles_name_are_in_the_default_space() -> None:
+    space = default_space(CONFIG, 300)
+    assert space["bidirectional"] == [False, True]
+    assert (space["convolution"], space["attention"], space["ets"]) == ([0, 3], [0, 4], [False, True])
+    recursive = default_space(small(12, decoder="recursive", segment=1), 300)
+    assert (recursive["bidirectional"], recursive["convolution"]) == ([False], [0])

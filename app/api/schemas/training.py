@@ -1,6 +1,6 @@
 """Training requests and jobs on the wire."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
@@ -92,6 +92,18 @@ class CovariateRoles(Input):
     )
 
 
+class SearchIn(Input):
+    """A hyperparameter search around what was chosen or asked for; it never sees the data that judge the version."""
+
+    trials: int = Field(20, ge=1, le=1000, description="trainings at most; the first one is of the choice itself")
+    time_budget_s: float | None = Field(None, gt=0, allow_inf_nan=False, description="no trial begins after it")
+    space: Annotated[dict[str, Annotated[list[Any], Field(max_length=100)]], Field(max_length=40)] | None = Field(
+        None,
+        description="fields of `network` and `training`, each with the values to try; chosen where it is left out",
+        examples=[{"cell": ["lstm", "gru"], "hidden": [32, 64, 128]}],
+    )
+
+
 class BoundsIn(Input):
     """Least and greatest value of a forecast."""
 
@@ -128,6 +140,7 @@ class TrainIn(Input):
         None, description="whose public holidays the model knows: `DE`, or a part of it such as `US-NY`"
     )
     bounds: BoundsIn = Field(default_factory=BoundsIn)
+    search: SearchIn | None = Field(None, description="try other networks and trainings first, and take the best")
     warm_start: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,100}@[1-9][0-9]{0,8}$")] | None = Field(
         None,
         description="`name@version` to begin from: its network, levels, covariates and country stay, series and "
@@ -138,13 +151,37 @@ class TrainIn(Input):
 class ProgressOut(Output):
     """How far a job is. Losses are in scaled units."""
 
-    phase: str | None = Field(description="`select` (choosing the number of steps), then `refit` (on everything)")
+    phase: str | None = Field(
+        description="`search` if that was asked for, `select` (choosing the number of steps), `refit` (on everything)"
+    )
     fraction: float
     epoch: int | None
     epochs: int | None
     train_loss: float | None
     val_loss: float | None
     eta_s: float | None
+    trial: int | None = Field(description="of a search, counted from 1; GET /jobs/{id}/trials has all of them")
+    trials: int | None
+
+
+class TrialOut(Output):
+    """One combination of hyperparameters. Losses are in units of the series, of the weights kept so far."""
+
+    number: int = Field(description="counted from 0, which is the choice that the search began from")
+    state: Literal["running", "complete", "pruned", "failed", "stopped"]
+    params: dict[str, Any]
+    reason: str | None = Field(description="why it is not complete")
+    loss: float | None
+    epochs: int
+    curve: list[float] = Field(description="loss after each epoch")
+    seconds: float
+
+
+class TrialsOut(Output):
+    """The trials of a search by number, and the number of the best one so far."""
+
+    trials: list[TrialOut]
+    best: int | None
 
 
 class JobError(Output):
@@ -175,6 +212,8 @@ class JobOut(Output):
                     "train_loss": 0.21,
                     "val_loss": 0.24,
                     "eta_s": 12.5,
+                    "trial": None,
+                    "trials": None,
                 },
                 "attempt": 1,
                 "model": "bikes",

@@ -1,0 +1,105 @@
+"""The hyperparameter search of a training job: its trials are events of the job, which a next attempt goes on from."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from app.logs import get_logger
+from app.services import trials
+from app.services.journal import Journal
+from models.checkpoint import CheckpointError
+from models.config import Config
+from models.search import SearchResult, Trial, search
+from models.series import Panel
+
+log = get_logger(__name__)
+
+TRAININGS_AFTER = 2
+"""what follows a search takes about as long as so many trials: a selection and a refit"""
+
+
+@dataclass
+class SearchRun:
+    """One attempt at the search of a job."""
+
+    journal: Journal
+    options: Mapping[str, Any]
+    """`trials`, `time_budget_s` and `space` of the request"""
+    device: Literal["auto", "cpu", "cuda"]
+    _began: float = field(init=False, default_factory=time.monotonic)
+    _done: list[Trial] = field(init=False, default_factory=list)
+
+    def __call__(self, panel: Panel, config: Config) -> Config:
+        """Return the best configuration that the search finds.
+
+        Raises TrainingDataError where every trial failed, FenceLost and OUTAGE.
+        """
+        with self.journal.database.read() as session:
+            told = trials.told(session, self.journal.fence.job_id)
+        if told is not None:
+            try:
+                return self._searched(panel, config, told).config
+            except CheckpointError as e:
+                log.warning("trials_refused", detail=f"{e}; the search begins afresh")
+        self.journal.record(trials.STARTED, {})
+        return self._searched(panel, config, []).config
+
+    @property
+    def share(self) -> float:
+        """The search's share of the whole job."""
+        wanted: int = self.options["trials"]
+        return wanted / (wanted + TRAININGS_AFTER)
+
+    def _searched(self, panel: Panel, config: Config, told: list[dict[str, Any]]) -> SearchResult:
+        self._done = [Trial.from_dict(one) for one in told]
+        return search(
+            panel,
+            config,
+            trials=self.options["trials"],
+            time_budget_s=self.options["time_budget_s"],
+            space=self.options["space"],
+            device=self.device,
+            on_trial=lambda trial: self._tell(trial, config),
+            resume=told,
+        )
+
+    def _tell(self, trial: Trial, config: Config) -> None:
+        """Write a trial's progress; a finished one becomes an event, and is not run again."""
+        if trial.finished:
+            self._done.append(trial)
+            self.journal.record(trials.TRIAL, trial.to_dict(), progress=self._progress(trial, config))
+        else:
+            self.journal.tell(self._progress(trial, config))
+
+    def _progress(self, trial: Trial, config: Config) -> dict[str, Any]:
+        wanted, budget = self.options["trials"], self.options["time_budget_s"]
+        epochs = config.training.epochs
+        part = 0.0 if trial.finished else trial.epochs / epochs
+        done = (len(self._done) + part) / wanted
+        spent = time.monotonic() - self._began
+        if budget is not None:
+            done = max(done, min(1.0, spent / budget))
+        return {
+            "phase": "search",
+            "fraction": self.share * min(done, 1.0),
+            "epoch": trial.epochs,
+            "epochs": epochs,
+            "train_loss": None,
+            "val_loss": trial.loss,
+            "eta_s": self._eta(trial),
+            "trial": trial.number + 1,
+            "trials": wanted,
+            "running": None if trial.finished else trial.to_dict(),
+        }
+
+    def _eta(self, trial: Trial) -> float | None:
+        """Return the seconds that are left, from the mean of the trials so far."""
+        if not self._done:
+            return None
+        mean = sum(one.seconds for one in self._done) / len(self._done)
+        ahead: int = self.options["trials"] - len(self._done)
+        left = mean * ahead - (0.0 if trial.finished else min(trial.seconds, mean))
+        if self.options["time_budget_s"] is not None:
+            left = min(left, self.options["time_budget_s"] - (time.monotonic() - self._began))
+        return max(0.0, left) + TRAININGS_AFTER * mean

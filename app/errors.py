@@ -24,6 +24,7 @@ class ErrorCode(StrEnum):
     database_unavailable = "database_unavailable"
     diverged = "diverged"
     duplicate_timestamp = "duplicate_timestamp"
+    explanation_too_long = "explanation_too_long"
     explanation_unavailable = "explanation_unavailable"
     export_failed = "export_failed"
     forbidden = "forbidden"

@@ -72,10 +72,12 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.services.keys.bootstrap(settings.bootstrap_key_file)
     address = settings.database
     log.info("api_started", database=address.get_backend_name(), host=address.host, name=address.database)
-    yield
-    explainer.close()
-    queue.close()
-    database.dispose()
+    try:
+        yield
+    finally:
+        explainer.close()
+        queue.close()
+        database.dispose()
 
 
 def _services(

@@ -2,8 +2,8 @@
 
 python -m benchmarks.contexts [--contexts 1250 2500 5000 10000] [--batch 16] [--steps 5]
 
-Each context is measured in a process of its own: the default network (segments), and the same with a stepwise
-recurrence. Linear growth doubles the time with the context.
+Each context is measured in a process of its own: the default network over segments, the same with attention, and a bare
+stepwise recurrence. Linear growth doubles the time with the context.
 """
 
 import argparse

@@ -168,9 +168,7 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Run what is missing and print the table and its line of JSON."""
     args = arguments()
-    kept: dict[str, dict[str, Found]] = {}
-    if args.json and args.json.is_file():
-        kept = json.loads(args.json.read_text())["sets"]
+    kept = rows_of(args)
     print(HEAD, flush=True)
     for place in args.set:
         one, rows = SETS[place], kept.setdefault(place, {})
@@ -180,8 +178,21 @@ def main() -> None:
                 rows[name] = row(name, one, part, args)
             print(line(one.title, rows[name]), flush=True)
             if args.json:
-                args.json.write_text(json.dumps({**about(args), "sets": kept}, indent=1))
+                partial = args.json.with_suffix(".partial")
+                partial.write_text(json.dumps({**about(args), "sets": kept}, indent=1))
+                partial.replace(args.json)
     print(json.dumps({**about(args), "sets": kept}))
+
+
+def rows_of(args: argparse.Namespace) -> dict[str, dict[str, Found]]:
+    """Return the rows that the JSON file holds. Raises SystemExit where they were made otherwise."""
+    if not args.json or not args.json.is_file():
+        return {}
+    found: Found = json.loads(args.json.read_text())
+    rows: dict[str, dict[str, Found]] = found.pop("sets")
+    if found != about(args):
+        raise SystemExit(f"{args.json} holds rows of {found}, this run's are of {about(args)}: name another file")
+    return rows
 
 
 def judged(one: Set, data: Path) -> Part:

@@ -32,7 +32,9 @@ Hook = Callable[..., Any]
 FIRST_POINTS, MOST_POINTS = 32, 512
 """points of the path: twice as many until what they leave unexplained is small"""
 UNEXPLAINED = 0.005
-"""of a forecast's size, at most; MOST_POINTS ends the search"""
+"""of what moved a forecast, at most; MOST_POINTS ends the search"""
+LEAST_MOVED = 0.01
+"""scales of a context, less than which is not worth more points"""
 STEPS_AT_ONCE = 1 << 18
 """steps of contexts in one pass through the network"""
 
@@ -100,33 +102,42 @@ def explain(network: Network, batch: Mapping[str, Any], horizon: int | None = No
             baseline = explained(*(torch.zeros_like(one) for one in ones), *arrays)[:, :steps]
             forecast = explained(*ones, *arrays)[:, :steps]
             parts = explained.parts()
-        found = _integrated(explained, ones, arrays, forecast, baseline)
-    return [_explanation(network, row, steps, forecast, baseline, found, parts) for row in range(len(forecast))]
+        size = _sizes(forecast - baseline, explained.scale())
+        found = [_integrated(explained, ones, arrays, step, forecast - baseline, size) for step in range(steps)]
+    told = [torch.stack(one, dim=1) for one in zip(*found, strict=True)]
+    return [_explanation(network, row, forecast, baseline, told, parts) for row in range(len(forecast))]
+
+
+def _sizes(moved: Tensor, scale: Tensor) -> Tensor:
+    """Return what is large for each window and step, (B, H): what moved it, or its steps in the mean."""
+    return torch.maximum(torch.maximum(moved.abs(), moved.abs().mean(-1, keepdim=True)), LEAST_MOVED * scale)
 
 
 def _integrated(
-    explained: "_Explained", ones: tuple[Tensor, ...], arrays: Sequence[Tensor], forecast: Tensor, baseline: Tensor
+    explained: "_Explained",
+    ones: tuple[Tensor, ...],
+    arrays: Sequence[Tensor],
+    step: int,
+    moved: Tensor,
+    size: Tensor,
 ) -> list[Tensor]:
-    """Return the contributions of each input, (B, H, ...), by as many points of the path as they need."""
+    """Return the contributions to one step by as many points of the path as they need: of lags (B, T), and of each
+    covariate (B, C), its steps together."""
     gradients = IntegratedGradients(explained, multiply_by_inputs=True)
-    size = torch.maximum(forecast.abs(), forecast.abs().mean(-1, keepdim=True))
     points = FIRST_POINTS
     while True:
-        by_step = [
-            gradients.attribute(
-                ones,
-                baselines=tuple(torch.zeros_like(one) for one in ones),
-                target=step,
-                additional_forward_args=tuple(arrays),
-                n_steps=points,
-                method="gausslegendre",
-                internal_batch_size=max(len(ones[0]), STEPS_AT_ONCE // ones[0].shape[1]),
-            )
-            for step in range(forecast.shape[1])
-        ]
-        found = [torch.stack(one, dim=1).double() for one in zip(*by_step, strict=True)]
-        left = forecast - baseline - sum(one.flatten(2).sum(-1) for one in found)
-        if points >= MOST_POINTS or bool((left.abs() <= UNEXPLAINED * size).all()):
+        every = gradients.attribute(
+            ones,
+            baselines=tuple(torch.zeros_like(one) for one in ones),
+            target=step,
+            additional_forward_args=tuple(arrays),
+            n_steps=points,
+            method="gausslegendre",
+            internal_batch_size=max(len(ones[0]), STEPS_AT_ONCE // ones[0].shape[1]),
+        )
+        found = [one.double().sum(1) if one.ndim == 3 else one.double() for one in every]
+        left = (moved[:, step] - sum(one.sum(-1) for one in found)).abs()
+        if points >= MOST_POINTS or bool((left <= UNEXPLAINED * size[:, step]).all()):
             return found
         points *= 2
 
@@ -134,7 +145,6 @@ def _integrated(
 def _explanation(
     network: Network,
     row: int,
-    steps: int,
     forecast: Tensor,
     baseline: Tensor,
     found: Sequence[Tensor],
@@ -143,18 +153,18 @@ def _explanation(
     roles = network.config.covariates
     covariates: dict[str, Floats] = {}
     for name, values in zip(network.config.inputs[2:], found[1:], strict=True):
-        summed = values[row].sum(1) if name == "covariates" else values[row]  # (H, C)
         names = roles.temporal if name == "covariates" else roles.static
-        covariates |= {one: _array(summed[:, k]) for k, one in enumerate(names)}
+        covariates |= {one: _array(values[row, :, k]) for k, one in enumerate(names)}
     lags, ahead, level = _array(found[0][row]), _array(forecast[row]), _array(baseline[row])
+    candidates = parts.candidates(row, len(ahead))
     return Explanation(
         forecast=ahead,
         baseline=level,
         lags=lags,
         covariates=covariates,
         remainder=ahead - level - lags.sum(-1) - sum(covariates.values()),
-        candidates=parts.candidates(row, steps),
-        correction=ahead - sum(one.weight * one.forecast for one in parts.candidates(row, steps).values()),
+        candidates=candidates,
+        correction=ahead - sum(one.weight * one.forecast for one in candidates.values()),
     )
 
 
@@ -212,6 +222,12 @@ class _Explained:
             for module, hook in self._hooks():
                 stack.callback(module.register_forward_hook(hook).remove)
             yield self
+
+    def scale(self) -> Tensor:
+        """Return the scale (B, 1) of the last call's contexts."""
+        first = self.network.readers[0]
+        assert isinstance(first, Reader)
+        return self.contexts[first].scale
 
     def parts(self) -> _Parts:
         """Return what the candidates were in the last call."""

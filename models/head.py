@@ -47,9 +47,9 @@ class Head(nn.Module):
         super().__init__()
         self.levels, loss = config.quantiles, config.training.loss
         self.smoothing = Smoothing(config, own) if own.smoothing else None
-        self.count = candidates.count + own.smoothing if candidates is not None else 0
-        labels = candidates.labels if candidates is not None else []
-        self.labels = [*labels, *(f"smoothing_{number}" for number in range(1, own.smoothing + 1))][: self.count]
+        smoothings = [f"smoothing_{number}" for number in range(1, own.smoothing + 1)]
+        self.labels = [*candidates.labels, *smoothings] if candidates is not None else []
+        self.count = len(self.labels)
         self.anchor, self.anchors = own.anchor, candidates.anchors if candidates is not None else []
         anchored = torch.zeros(self.count)
         anchored[self.anchors] = 1 / max(len(self.anchors), 1)

@@ -64,10 +64,17 @@ def _plain(value: Any, hint: Any, field: str) -> Any:
         return value
     if hint is int and isinstance(value, int) and not isinstance(value, bool):
         return value
-    if hint is float and isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+    if hint is float and isinstance(value, int | float) and not isinstance(value, bool) and _is_finite(value):
         return float(value)
     words = {bool: "true or false", str: "text", int: "a whole number", float: "a finite number"}
     raise ConfigError(field, f"must be {words.get(hint, hint)}, not {value!r}")
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number of hundreds of digits
+        return False
 
 
 def require(condition: bool, field: str, detail: str) -> None:

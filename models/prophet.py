@@ -24,8 +24,12 @@ from models.options import ConfigError
 from models.series import Series, observed_span
 from models.timestamps import DAY
 
+log = logging.getLogger(__name__)
+
 Floats = NDArray[np.float64]
 
+SEEDS = 2**31
+"""that Prophet's compiled optimiser takes"""
 SAMPLED_SERIES = 8
 LEAST_READ, MOST_READ = 30, 3000
 """steps of a sampled history"""
@@ -75,19 +79,28 @@ def prophet_models(series: Sequence[Series], ends: Sequence[int], seed: int) -> 
     """
     order = np.random.default_rng(seed).permutation(len(series))
     found: list[Structural] = []
+    kind, tried = require_prophet(), 0
+    with _quiet():
+        for row in order.tolist():
+            history = _history(series[row], ends[row])
+            if history is not None:
+                tried += 1
+                found += _fitted(kind(), history, series[row], seed % SEEDS)
+            if len(found) == SAMPLED_SERIES:
+                break
+    if tried and not found:
+        log.warning("Prophet could fit none of %d series: its candidates repeat the last value", tried)
+    return found
+
+
+def require_prophet() -> Any:
+    """Return Prophet's class. Raises ConfigError where it is not installed."""
     try:
         with _quiet():
             from prophet import Prophet
     except ImportError as e:
         raise ConfigError("network.prophet", INSTALL) from e
-    with _quiet():  # once more: importing it has set its loggers' levels
-        for row in order.tolist():
-            history = _history(series[row], ends[row])
-            if history is not None:
-                found += _fitted(Prophet(), history, series[row], seed)
-            if len(found) == SAMPLED_SERIES:
-                break
-    return found
+    return Prophet
 
 
 def _history(one: Series, end: int) -> pd.DataFrame | None:
@@ -108,6 +121,8 @@ def _fitted(model: Any, history: pd.DataFrame, one: Series, seed: int) -> list[S
     except (ArithmeticError, ValueError, RuntimeError, KeyError):
         return []
     noise = float(model.params["sigma_obs"].mean()) ** 2
+    if noise <= 0:
+        return []
     steps = model.t_scale / pd.Timedelta(microseconds=one.grid.frequency.approximate_us)  # of the whole history
     changes = model.params["delta"].mean(0)
     slopes = float(model.params["k"].mean()) + np.cumsum(changes)
@@ -123,8 +138,7 @@ def _fitted(model: Any, history: pd.DataFrame, one: Series, seed: int) -> list[S
     slope = float((slopes**2).mean()) / steps**2 / noise
     turn = float((changes**2).sum()) / steps**3 / noise
     values = np.array([slope, turn, *(v for _, v in harmonics)])
-    sound = noise > 0 and bool(np.isfinite(values).all())
-    return [Structural(slope, turn, tuple(harmonics))] if sound else []
+    return [Structural(slope, turn, tuple(harmonics))] if np.isfinite(values).all() else []
 
 
 @contextmanager

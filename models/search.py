@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
+from itertools import product
 from typing import Any, Literal
 
 import numpy as np
@@ -24,6 +25,7 @@ from models.config import Config
 from models.learner import device_of
 from models.options import ConfigError, require
 from models.preflight import TrainingDataError, fingerprint
+from models.prophet import require_prophet
 from models.search_space import Axis, axes_of, configured, default_space
 from models.selection import Selection
 from models.series import Panel
@@ -32,8 +34,11 @@ from models.trials import SearchResult, Trial, read_trials
 __all__ = ["SearchResult", "Trial", "search"]
 
 MAX_TRIALS = 1000
-MOST_DRAWS = 200
-"""for one trial; so many that are known or contradict themselves end the search"""
+NO_MEMORY = "it does not fit into the memory of the device"
+MOST_DRAWS = 100
+"""for one trial; after so many that are known or contradict themselves, what is left of the space is listed"""
+MOST_LISTED = 20_000
+"""combinations of a space that can be listed; a larger one ends there"""
 RANDOM_TRIALS = 6
 """Trials before the sampler models what it has seen"""
 UNPRUNED_TRIALS = 3
@@ -69,7 +74,8 @@ def search(
     time budget, here or in `training`, the speed of the machine has its say.
 
     Args:
-        trials: how many, resumed ones included; a space of fewer combinations is tried whole.
+        trials: how many, resumed ones included; a space of fewer combinations is tried whole. Combinations that
+            contradict themselves are left out.
         time_budget_s: seconds, those of resumed trials included. No trial begins after them and the running one
             stops, but for the first, which is always finished. `training.time_budget_s` holds for each trial.
         space: name -> values to try; the configuration's own join them, and what is not named keeps its value.
@@ -87,10 +93,11 @@ def search(
     require(budget > 0, "search.time_budget_s", "must be above 0, or null")
     optuna.logging.disable_default_handler()  # the application's handlers decide
     optuna.logging.enable_propagation()
-    selection = Selection(panel, config, device_of(device))
+    by_median = "mae" if space is not None and "loss" in space else None  # networks of every loss compare by it
+    selection = Selection(panel, config, device_of(device), by_median)
     given = default_space(config, max(selection.fit_ends)) if space is None else space
-    if "loss" in given:
-        selection.judge = "mae"  # of the median, by which networks of every loss compare
+    if any(given.get("prophet", ())):
+        require_prophet()
     run = _Search(selection, config, axes_of(config, given), on_trial)
     run.deadline = time.monotonic() + budget - run.adopt(resume or ())
     with torch.random.fork_rng(devices=[selection.device] if selection.device.type == "cuda" else []):
@@ -107,7 +114,7 @@ class _Search:
         self, selection: Selection, config: Config, axes: Sequence[Axis], on_trial: Callable[[Trial], None] | None
     ) -> None:
         self.selection, self.config, self.axes, self.on_trial = selection, config, axes, on_trial
-        self.size = math.prod(len(axis.options) for axis in axes)
+        self.size = math.prod(self._counts())
         identity = [config.to_dict(), fingerprint(selection.panel), [asdict(axis) for axis in axes]]
         self.digest = hashlib.sha256(json.dumps(identity).encode()).hexdigest()
         # positions, not values: the sampler takes neighbours on an axis for alike
@@ -137,7 +144,7 @@ class _Search:
         asked = self._ask()
         if asked is None:
             return False
-        params = self._named(asked)
+        params = self._named(asked.params)
         self.trials.append(Trial(number=len(self.trials), params=params, state="running", search=self.digest))
         self._update()
         state, reason = self._outcome(asked)
@@ -163,26 +170,43 @@ class _Search:
         tried = [self._placed(trial.params) for trial in self.trials]
         if not number:
             self.study.enqueue_trial(self._placed(asdict(self.config.network) | asdict(self.config.training)))
-        for attempt in range(MOST_DRAWS):
+        for attempt in range(MOST_DRAWS + 1):
+            if attempt == MOST_DRAWS and not self._enqueued(tried):
+                break
             sequence = np.random.SeedSequence([self.config.training.seed, number, attempt])
             seed = int(sequence.generate_state(1)[0])
             model = optuna.samplers.TPESampler(seed=seed, n_startup_trials=RANDOM_TRIALS)
             self.study.sampler = optuna.samplers.RandomSampler(seed) if attempt else model
             asked = self.study.ask(self.places)
-            if asked.params not in tried and self._allowed(asked):
+            if asked.params not in tried and self._allowed(asked.params):
                 return asked
             self.study.tell(asked, state=TrialState.FAIL)  # the sampler ignores these
         return None
 
-    def _named(self, asked: optuna.Trial) -> dict[str, Any]:
-        """Return name -> value of what was drawn."""
-        chosen = zip(self.axes, self.places, strict=True)
-        return {name: v for axis, key in chosen for name, v in axis.named(axis.options[asked.params[key]]).items()}
+    def _enqueued(self, tried: list[dict[str, int]]) -> bool:
+        """Let one of the untried combinations of a small space be drawn next; False where there is none."""
+        if self.size > MOST_LISTED:
+            return False
+        every = (dict(zip(self.places, pick, strict=True)) for pick in product(*map(range, self._counts())))
+        left = [places for places in every if places not in tried and self._allowed(places)]
+        if left:
+            number = len(self.trials)
+            chosen = np.random.default_rng([self.config.training.seed, number]).integers(len(left))
+            self.study.enqueue_trial(left[int(chosen)])
+        return bool(left)
 
-    def _allowed(self, asked: optuna.Trial) -> bool:
+    def _counts(self) -> list[int]:
+        return [len(axis.options) for axis in self.axes]
+
+    def _named(self, places: Mapping[str, int]) -> dict[str, Any]:
+        """Return name -> value of the positions on the axes."""
+        chosen = zip(self.axes, self.places, strict=True)
+        return {name: v for axis, key in chosen for name, v in axis.named(axis.options[places[key]]).items()}
+
+    def _allowed(self, places: Mapping[str, int]) -> bool:
         """Return whether what was drawn goes together: a recursion and two directions, say, do not."""
         try:
-            configured(self.config, self._named(asked))
+            configured(self.config, self._named(places))
         except ConfigError:
             return False
         return True
@@ -206,8 +230,12 @@ class _Search:
             return "pruned", "worse than the median of the complete trials after as many epochs"
         except OutOfTimeError:
             return "stopped", "the time budget ended"
-        except torch.OutOfMemoryError:
-            return "failed", "it does not fit into the memory of the device"
+        except (torch.OutOfMemoryError, MemoryError):
+            return "failed", NO_MEMORY
+        except RuntimeError as e:
+            if "can't allocate memory" not in str(e):  # what the CPU's allocator says
+                raise
+            return "failed", NO_MEMORY
         except TrainingDataError as e:
             if e.code != "diverged":
                 raise

@@ -4,8 +4,9 @@ Settings that need each other are drawn together from the pairs that fit: contex
 one must be a multiple of the other, and the averaged smoothing models with their anchor.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice, product
 from math import ceil, lcm
 from typing import Any
 
@@ -26,6 +27,9 @@ RATES = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0)
 """Learning rates to try, likewise"""
 SEGMENT_FACTOR = 4
 """A segment is at most this many times longer or shorter than the configuration's own"""
+DEPENDED_ON = (*SHAPE, *AVERAGES, "hidden", "decoder", "bidirectional", "convolution")
+"""What other values may need: some of their combinations, MOST_TRIED at most, must go with each value"""
+MOST_TRIED = 2000
 HEADS = 4
 """Heads of attention to try"""
 LEAST_STEPS = 4
@@ -53,18 +57,20 @@ def default_space(config: Config, history: int) -> dict[str, list[Any]]:
     """
     network, training = config.network, config.training
     contexts = _contexts(config, history)
+    shapes = [(c, s) for c in contexts for s in _segments(config, contexts) if c % s == 0]
+    shapes = [pair for pair in shapes if _accepts(config, dict(zip(SHAPE, pair, strict=True)))]
+    contexts = sorted({network.context_length, *(c for c, _ in shapes)})
     hidden = [max(4, network.hidden // 2), network.hidden, 2 * network.hidden]
-    heads = [n for n in (0, HEADS) if all(width % HEADS == 0 for width in hidden)] or [0]
     found: dict[str, list[Any]] = {
         "context_length": contexts,
-        "segment": _segments(config, contexts),
+        "segment": sorted({network.segment, *(s for _, s in shapes)}),
         "cell": ["lstm", "gru"],
         "hidden": hidden,
         "layers": [1, 2, 3],
         "dropout": [0.0, 0.1, 0.2, 0.3, 0.4],
         "bidirectional": [False, True],
         "convolution": [0, 3],
-        "attention": heads,
+        "attention": [0, HEADS] if all(width % HEADS == 0 for width in hidden) else [0],
         "smoothing": [0, 2, 4],
         "linear": [False, True],
         "ets": [False, True] if max(contexts) <= MAX_ETS_CONTEXT else [network.ets],
@@ -72,7 +78,7 @@ def default_space(config: Config, history: int) -> dict[str, list[Any]]:
         "batch_size": [max(8, training.batch_size // 2), training.batch_size, 2 * training.batch_size],
         "weight_decay": [0.0, 1e-4, 1e-3, 1e-2, 1e-1],
     }
-    alone = (name for name in found if name not in ("segment", "ets"))  # which are tried beside what they go with
+    alone = (name for name in found if name not in (*SHAPE, "ets"))  # which are tried beside what they go with
     found |= {name: [v for v in found[name] if _accepts(config, {name: v})] for name in alone}
     found["ets"] = [v for v in found["ets"] if _accepts(config, {"ets": v, "anchor": v * network.anchor})]
     return found
@@ -93,7 +99,7 @@ def axes_of(config: Config, space: Mapping[str, Sequence[Any]]) -> tuple[Axis, .
     axes.append(Axis(AVERAGES, _averages(*averages)))
     for axis in axes:
         for option in axis.options:
-            _require_accepted(config, axis.named(option))
+            _require_possible(config, axis.named(option), [one for one in axes if one != axis])
     return tuple(axis for axis in axes if len(axis.options) > 1)
 
 
@@ -126,8 +132,8 @@ def _segments(config: Config, contexts: Sequence[int]) -> list[int]:
     """Return parts or multiples of the season that divide one of the contexts into enough steps."""
     own, season = config.network.segment, _season(config)
     near = range(ceil(own / SEGMENT_FACTOR), own * SEGMENT_FACTOR + 1)
-    aligned = [n for n in near if season % n == 0 or n % season == 0]
-    return [n for n in aligned if any(c % n == 0 and c >= n * LEAST_STEPS for c in contexts)]
+    aligned = [n for n in near if n == own or season % n == 0 or n % season == 0]
+    return [n for n in aligned if n == own or any(c % n == 0 and c >= n * LEAST_STEPS for c in contexts)]
 
 
 def _season(config: Config) -> int:
@@ -170,8 +176,17 @@ def _accepts(config: Config, params: Mapping[str, Any]) -> bool:
     return True
 
 
-def _require_accepted(config: Config, params: Mapping[str, Any]) -> None:
+def _require_possible(config: Config, params: Mapping[str, Any], others: Sequence[Axis]) -> None:
+    """Raise ConfigError unless the values go together with some of what else is tried."""
     try:
         configured(config, params)
     except ConfigError as e:
-        raise ConfigError(f"{FIELD}.{e.field.rpartition('.')[2]}", f"{dict(params)}: {e.detail}") from e
+        beside = [one for one in others if set(one.names) & set(DEPENDED_ON)]
+        if not any(_accepts(config, {**more, **params}) for more in islice(_combined(beside), MOST_TRIED)):
+            raise ConfigError(f"{FIELD}.{e.field.rpartition('.')[2]}", f"{dict(params)}: {e.detail}") from e
+
+
+def _combined(axes: Sequence[Axis]) -> Iterator[dict[str, Any]]:
+    """Return every combination of the options, as name -> value."""
+    for chosen in product(*(axis.options for axis in axes)):
+        yield {k: v for axis, option in zip(axes, chosen, strict=True) for k, v in axis.named(option).items()}

@@ -33,8 +33,11 @@ LEAST_UNIT = 0.05
 class Selection:
     """Fit and selection spans of a panel."""
 
-    def __init__(self, panel: Panel, config: Config, device: torch.device) -> None:
-        """Plan the spans. Raises TrainingDataError where no series is long enough for both."""
+    def __init__(self, panel: Panel, config: Config, device: torch.device, compared_by: str | None = None) -> None:
+        """Plan the spans; configurations are `compared_by` that loss, by default the configuration's own.
+
+        Raises TrainingDataError where no series is long enough for both.
+        """
         kept = trainable(panel)
         spans = plan_spans(kept, config)
         pairs = zip(kept.series, spans, strict=True)
@@ -48,8 +51,7 @@ class Selection:
                 "too_short", "no series is long enough for a span to select by, so none to search on"
             )
         self.windows = windows
-        self.judge = config.training.loss
-        """the loss that all configurations are compared by"""
+        self.compared_by = compared_by or config.training.loss
 
     def train(self, config: Config, stepped: Callable[[], None], epoch_end: Callable[[float], None]) -> None:
         """Train the select phase of a configuration with the panel's horizon, as `fit` does.
@@ -69,7 +71,7 @@ class Selection:
         def judge(state: PhaseState, arrays: Arrays, best: Arrays) -> None:
             nonlocal kept
             if not state.stale:  # the best epoch so far, whose weights the learner still holds
-                kept = measured(learner, batch, self.windows, self.judge)
+                kept = measured(learner, batch, self.windows, self.compared_by)
             epoch_end(kept)
 
         state = PhaseState(SELECT, config.training.epochs * config.training.steps_per_epoch)
@@ -82,8 +84,8 @@ class Selection:
         return pool
 
 
-def measured(learner: Learner, batch: TensorBatch, windows: Windows, judge: str) -> float:
-    """Return the loss of the averaged network on windows, of which `batch` is the tensors, as `judge` measures it.
+def measured(learner: Learner, batch: TensorBatch, windows: Windows, loss: str) -> float:
+    """Return the loss of the averaged network on windows, of which `batch` is the tensors.
 
     A series whose history has no season error is measured in its standard deviation; beside others, a constant
     one is left out. Raises TrainingDataError `diverged` for forecasts that are not finite.
@@ -100,9 +102,9 @@ def measured(learner: Learner, batch: TensorBatch, windows: Windows, judge: str)
     unit = np.where(unit > 0, unit, np.nan) if told else np.ones_like(unit)
     actual, scaled = windows.actual / unit, quantiles / unit[..., None]
     levels = learner.config.quantiles
-    if judge not in POINT_LOSSES:
+    if loss not in POINT_LOSSES:
         return 2 * metrics.pinball(actual, scaled, levels)
-    return (metrics.mse if judge == "mse" else metrics.mae)(actual, scaled[..., levels.index(0.5)])
+    return (metrics.mse if loss == "mse" else metrics.mae)(actual, scaled[..., levels.index(0.5)])
 
 
 def _spread(windows: Windows) -> NDArray[np.float64]:

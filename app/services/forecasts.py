@@ -18,7 +18,7 @@ from app.services.contexts import Contexts, History, Refusal, origin_stamp, refu
 from app.services.covariates import Fill, Future, complete, has_unknown_level, invalid, read_future, static_conflict
 from app.services.models import MODEL_NAME, found, found_version
 from app.serving.cache import ModelCache
-from app.serving.explainer import Explainer, NotExplained, Question
+from app.serving.explainer import Explainer, NotExplained, Question, TooMuch
 from app.serving.runtime import BrokenVersion, LoadedVersion, load_version
 from app.storage.artifacts import ArtifactError, ArtifactStore
 from app.storage.engine import Database
@@ -80,7 +80,7 @@ class ForecastService:
         """Forecast every series of the request; one that cannot be is an error beside the good results.
 
         Raises NotFound for the model or version, Conflict `no_champion`, and Invalid for a horizon, quantiles, sizes,
-        origin, covariates or histories that cannot be, Unavailable for an explanation that takes too long.
+        origin, covariates, histories or explanations that cannot be; Unavailable where an explanation has to wait.
         """
         started = time.perf_counter()
         self._check_series(request)
@@ -117,7 +117,7 @@ class ForecastService:
         version: LoadedVersion,
         steps: answers.Steps,
     ) -> None:
-        """Add to each result of the network what moved it. Raises Unavailable."""
+        """Add to each result of the network what moved it. Raises Unavailable, and Invalid for what takes too long."""
         told = [one for one in ready if results[one.id]["status"] == "ok" and not results[one.id]["fallback"]]
         if not told:
             return
@@ -125,6 +125,8 @@ class ForecastService:
         try:
             asked = Question(row.artifact, row.digest, steps.horizon, inputs_of(batch, version.config))
             found = self._explainer.explain(asked)
+        except TooMuch as e:
+            raise invalid("explain", ErrorCode.explanation_too_long, str(e)) from e
         except NotExplained as e:
             raise Unavailable(ErrorCode.explanation_unavailable, str(e), headers={"Retry-After": "5"}) from e
         for one, explanation, y in zip(told, found, batch["y"], strict=True):
@@ -208,7 +210,7 @@ def _checked(request: ForecastRequest, model: ModelRow) -> answers.Steps:
     return answers.Steps(horizon, levels)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Ready:
     """What the network can forecast, and why it cannot the rest."""
 

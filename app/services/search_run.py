@@ -8,6 +8,7 @@ from typing import Any, Literal
 from app.logs import get_logger
 from app.services import trials
 from app.services.journal import Journal
+from app.storage import jobs
 from models.checkpoint import CheckpointError
 from models.config import Config
 from models.search import SearchResult, Trial, search
@@ -27,7 +28,7 @@ class SearchRun:
     options: Mapping[str, Any]
     """`trials`, `time_budget_s` and `space` of the request"""
     device: Literal["auto", "cpu", "cuda"]
-    _began: float = field(init=False, default_factory=time.monotonic)
+    _began: float = field(init=False)
     _done: list[Trial] = field(init=False, default_factory=list)
 
     def __call__(self, panel: Panel, config: Config) -> Config:
@@ -37,9 +38,11 @@ class SearchRun:
         """
         with self.journal.database.read() as session:
             told = trials.told(session, self.journal.fence.job_id)
+            job = jobs.held(session, self.journal.fence)
         if told is not None:
+            running = (job.progress or {}).get("running")  # run again, but its seconds are spent
             try:
-                return self._searched(panel, config, told).config
+                return self._searched(panel, config, [*told, *([running] if running else [])]).config
             except CheckpointError as e:
                 log.warning("trials_refused", detail=f"{e}; the search begins afresh")
         self.journal.record(trials.STARTED, {})
@@ -52,7 +55,9 @@ class SearchRun:
         return wanted / (wanted + TRAININGS_AFTER)
 
     def _searched(self, panel: Panel, config: Config, told: list[dict[str, Any]]) -> SearchResult:
-        self._done = [Trial.from_dict(one) for one in told]
+        before = [Trial.from_dict(one) for one in told]
+        self._done = [trial for trial in before if trial.finished]
+        self._began = time.monotonic() - sum(trial.seconds for trial in before)
         return search(
             panel,
             config,
@@ -65,12 +70,13 @@ class SearchRun:
         )
 
     def _tell(self, trial: Trial, config: Config) -> None:
-        """Write a trial's progress; a finished one becomes an event, and is not run again."""
+        """Write a trial's progress; one that has ended becomes an event."""
         if trial.finished:
             self._done.append(trial)
-            self.journal.record(trials.TRIAL, trial.to_dict(), progress=self._progress(trial, config))
-        else:
+        if trial.state == "running":
             self.journal.tell(self._progress(trial, config))
+        else:
+            self.journal.record(trials.TRIAL, trial.to_dict(), progress=self._progress(trial, config))
 
     def _progress(self, trial: Trial, config: Config) -> dict[str, Any]:
         wanted, budget = self.options["trials"], self.options["time_budget_s"]
@@ -90,7 +96,7 @@ class SearchRun:
             "eta_s": self._eta(trial),
             "trial": trial.number + 1,
             "trials": wanted,
-            "running": None if trial.finished else trial.to_dict(),
+            "running": trial.to_dict() if trial.state == "running" else None,
         }
 
     def _eta(self, trial: Trial) -> float | None:

@@ -21,7 +21,7 @@ from app.storage.tables import ModelRow, SeriesRow
 from models.calendar import parse_frequency
 from models.config import Config, ConfigError
 from models.defaults import DEFAULT_QUANTILES, choose
-from models.search_space import axes_of
+from models.search_space import axes_of, default_space
 from models.transfer import transferred
 
 
@@ -108,8 +108,9 @@ def _check_options(request: TrainingRequest, model: ModelRow, rows: Sequence[Ser
             request.country,
         )
         replace(config, covariates=roles_of(request.document()), bounds=request.bounds)
-        if request.search is not None and request.search["space"] is not None:
-            axes_of(config, request.search["space"])
+        if request.search is not None:
+            space = request.search["space"]
+            axes_of(config, default_space(config, max(lengths)) if space is None else space)
     except ConfigError as e:
         raise Invalid(
             ErrorCode.invalid_input,

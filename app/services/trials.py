@@ -7,16 +7,18 @@ from sqlalchemy.orm import Session
 from app.storage import jobs
 
 STARTED, TRIAL, ENDED = "search", "trial", "search_ended"
-"""kinds of events: a search began (afresh), one of its trials has ended, and the best was chosen"""
+"""kinds of events: a search began (afresh), one of its trials ended, and the best was chosen"""
 FIELDS = ("number", "state", "params", "reason", "loss", "epochs", "curve", "seconds")
 """of a trial that clients see"""
 
 
 def told(session: Session, job_id: str) -> list[dict[str, Any]] | None:
-    """Return the finished trials of the job's search, by number; None where none has begun."""
+    """Return the ended trials of the job's search, the last record of each number; None where none has begun."""
     events = jobs.events(session, job_id, (STARTED, TRIAL))
     starts = [at for at, event in enumerate(events) if event.kind == STARTED]
-    return [event.data for event in events[starts[-1] + 1 :]] if starts else None
+    if not starts:
+        return None
+    return list({event.data["number"]: event.data for event in events[starts[-1] + 1 :]}.values())
 
 
 def is_over(session: Session, job_id: str) -> bool:
@@ -24,9 +26,10 @@ def is_over(session: Session, job_id: str) -> bool:
     return bool(jobs.events(session, job_id, (ENDED,)))
 
 
-def view(finished: list[dict[str, Any]], running: dict[str, Any] | None) -> dict[str, Any]:
-    """Return trials as clients see them."""
-    trials = [{name: one[name] for name in FIELDS} for one in [*finished, *([running] if running else [])]]
+def view(ended: list[dict[str, Any]], running: dict[str, Any] | None) -> dict[str, Any]:
+    """Return trials as clients see them, by number."""
+    last = {one["number"]: one for one in [*ended, *([running] if running else [])]}
+    trials = [{name: one[name] for name in FIELDS} for _, one in sorted(last.items())]
     complete = [one for one in trials if one["state"] == "complete"]
     best = min(complete, key=lambda one: float(one["loss"]))["number"] if complete else None
     return {"trials": trials, "best": best}

@@ -28,8 +28,9 @@ from models.checkpoint import CheckpointError, read_header
 if TYPE_CHECKING:
     from models.network import Network
 
-WAITING = 4
+UNDER_WAY = 4
 """questions at a time, the one that is being answered included: each holds a thread of the server"""
+START_SECONDS = 60.0
 IDLE_SECONDS = 300.0
 NETWORKS = 4
 """that the process keeps"""
@@ -38,6 +39,10 @@ NICENESS = 10
 
 class NotExplained(Exception):
     """The question could not be answered now; the message says why and what to do."""
+
+
+class TooMuch(NotExplained):
+    """The question takes longer than is allowed, and would the next time."""
 
 
 @dataclass(frozen=True)
@@ -59,43 +64,41 @@ class Explainer:
 
     def __init__(self, artifacts: str, seconds: float) -> None:
         self._artifacts, self._seconds = artifacts, seconds
-        self._places = threading.BoundedSemaphore(WAITING)
+        self._places = threading.BoundedSemaphore(UNDER_WAY)
         self._lock = threading.Lock()
-        self._process: SpawnProcess | None = None
-        self._pipe: Connection | None = None
+        self._child: Child | None = None
         self._idle: threading.Timer | None = None
 
     def explain(self, question: Question) -> list[dict[str, Any]]:
-        """Return `models.explain.Explanation.to_dict` of each window. Raises NotExplained."""
+        """Return `models.explain.Explanation.to_dict` of each window. Raises NotExplained, TooMuch."""
         if not self._places.acquire(blocking=False):
-            raise NotExplained(f"{WAITING} explanations are being made already; try again in a few seconds")
+            raise NotExplained(f"{UNDER_WAY} explanations are under way already; try again in a few seconds")
         try:
-            with self._lock:
+            if not self._lock.acquire(timeout=self._seconds):
+                raise NotExplained("other explanations take long; try again in a few seconds")
+            try:
                 return self._asked(question)
+            finally:
+                self._lock.release()
         finally:
             self._places.release()
 
     def close(self) -> None:
-        """End the process."""
+        """End the process, whatever it does."""
+        child = self._child
+        if child is not None:
+            child.process.kill()  # whoever waits for it is told at once, and lets go of the lock
         with self._lock:
             self._stop()
 
     def _asked(self, question: Question) -> list[dict[str, Any]]:
         if self._idle is not None:
             self._idle.cancel()
-        pipe = self._started()
-        header = {"artifact": question.artifact, "digest": question.digest, "horizon": question.horizon}
-        arrays = {name: np.ascontiguousarray(values) for name, values in question.inputs.items()}
         try:
-            pipe.send_bytes(save(arrays, metadata={"question": json.dumps(header)}))
-            if not pipe.poll(self._seconds):
-                self._stop()
-                detail = f"the explanation took more than {self._seconds:g} seconds; ask for fewer series or steps"
-                raise NotExplained(detail)
-            answer = orjson.loads(pipe.recv_bytes())
+            answer = self._answer(question)
         except (EOFError, OSError) as e:
             self._stop()
-            raise NotExplained("the explaining process ended; its log says why, try again") from e
+            raise NotExplained("the explaining process ended; the server's log says why, try again") from e
         self._idle = threading.Timer(IDLE_SECONDS, self.close)
         self._idle.daemon = True
         self._idle.start()
@@ -104,36 +107,78 @@ class Explainer:
         found: list[dict[str, Any]] = answer["explanations"]
         return found
 
+    def _answer(self, question: Question) -> dict[str, Any]:
+        """Ask the process. Raises TooMuch, EOFError and OSError."""
+        pipe = self._started()
+        header = {"artifact": question.artifact, "digest": question.digest, "horizon": question.horizon}
+        arrays = {name: np.ascontiguousarray(values) for name, values in question.inputs.items()}
+        pipe.send_bytes(save(arrays, metadata={"question": json.dumps(header)}))
+        if not pipe.poll(self._seconds):
+            self._stop()
+            raise TooMuch(f"the explanation took more than {self._seconds:g} seconds; ask for fewer series or steps")
+        found: dict[str, Any] = orjson.loads(pipe.recv_bytes())
+        return found
+
     def _started(self) -> Connection:
-        if self._pipe is not None and self._process is not None and self._process.is_alive():
-            return self._pipe
-        self._stop()
-        context = multiprocessing.get_context("spawn")  # a fork would copy the server's threads' locks
-        self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=serve, args=(theirs, self._artifacts), daemon=True, name="explainer")
-        self._process.start()
-        theirs.close()
-        return self._pipe
+        """Return the pipe to a process that is ready. Raises EOFError and OSError."""
+        if self._child is None or not self._child.process.is_alive():
+            self._stop()
+            self._child = Child.start(self._artifacts)
+            if not self._child.pipe.poll(START_SECONDS):
+                raise OSError("it did not start")
+            self._child.pipe.recv_bytes()
+        return self._child.pipe
 
     def _stop(self) -> None:
         if self._idle is not None:
             self._idle.cancel()
-        if self._process is not None:
-            self._process.kill()
-            self._process.join()
-            self._process.close()
-        if self._pipe is not None:
-            self._pipe.close()
-        self._process = self._pipe = None
+        if self._child is not None:
+            self._child.stop()
+        self._child = None
+
+
+@dataclass(frozen=True)
+class Child:
+    """The explaining process, and this end of the pipe to it."""
+
+    process: SpawnProcess
+    pipe: Connection
+
+    @staticmethod
+    def start(artifacts: str) -> "Child":
+        """Start a process, which says something when it is ready. Raises OSError."""
+        context = multiprocessing.get_context("spawn")  # a fork would copy the server's threads' locks
+        ours, theirs = context.Pipe()
+        try:
+            process = context.Process(target=serve, args=(theirs, artifacts), daemon=True, name="explainer")
+            process.start()
+        except OSError:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        return Child(process, ours)
+
+    def stop(self) -> None:
+        """End the process."""
+        self.process.kill()
+        self.process.join()
+        self.process.close()
+        self.pipe.close()
 
 
 def serve(pipe: Connection, artifacts: str) -> None:
     """Answer questions until the other end is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the server's, which then closes the pipe
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     os.nice(NICENESS)
     import torch
 
+    import models.explain
+    import models.export  # noqa: F401
+
     torch.set_num_threads(1)
+    pipe.send_bytes(b"ready")
     store, networks = ArtifactStore(artifacts), OrderedDict[str, "Network"]()
     while True:
         try:
@@ -145,6 +190,14 @@ def serve(pipe: Connection, artifacts: str) -> None:
         except (ArtifactError, CheckpointError) as e:
             found = {"error": f"the version's weights cannot be read ({e}); check the artifact store"}
         pipe.send_bytes(orjson.dumps(found))
+
+
+def _end_with_parent() -> None:
+    """End this process when the server has died, even in mid-question."""
+    server = multiprocessing.parent_process()
+    if server is not None:
+        server.join()
+        os._exit(0)
 
 
 def _answer(question: bytes, store: ArtifactStore, networks: "OrderedDict[str, Network]") -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 
 from app.config import Settings
 from app.main import create_app
-from app.serving.explainer import WAITING, Explainer
+from app.serving.explainer import UNDER_WAY, Child, Explainer
 from app.storage.engine import Database
 from tests.api.stored import store, store_beside
 from tests.trained import HORIZON, Trained, publish, values
@@ -109,12 +109,29 @@ def test_a_process_that_died_is_replaced(
     publish(database, settings, trained)
     store(client, "a", values())
     first = asked(client).json()
-    process = explainer._process
-    assert process is not None
-    assert process.pid is not None
-    os.kill(process.pid, signal.SIGKILL)
-    process.join()
+    child = explainer._child
+    assert child is not None
+    assert child.process.pid is not None
+    os.kill(child.process.pid, signal.SIGKILL)
+    child.process.join()
     assert asked(client).json() == first
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_process_that_cannot_start_is_tried_again(
+    client: TestClient, database: Database, settings: Settings, trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(database, settings, trained)
+    store(client, "a", values())
+
+    def fails(artifacts: str) -> Child:
+        raise OSError("too many open files")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Child, "start", staticmethod(fails))
+        assert asked(client, 503).json()["code"] == "explanation_unavailable"
+        assert asked(client, 503).json()["code"] == "explanation_unavailable"
+    check(asked(client).json()["forecasts"][0], HORIZON)
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -125,8 +142,10 @@ def test_a_slow_explanation_is_given_up_and_a_crowd_is_turned_away(
     store(client, "a", values())
     hasty = Settings(**{**settings.model_dump(exclude={"on_loopback"}), "explain_seconds": 0.01})
     with TestClient(create_app(hasty)) as other:
-        assert "more than 0.01 seconds" in asked(other, 503).json()["detail"]
+        problem = asked(other, 422).json()
+        assert (problem["code"], problem["errors"][0]["field"]) == ("explanation_too_long", "explain")
+        assert "more than 0.01 seconds" in problem["detail"]
         places = other.app.state.services.forecasts._explainer._places  # type: ignore[attr-defined]
-        for _ in range(WAITING):
+        for _ in range(UNDER_WAY):
             assert places.acquire(blocking=False)
         assert "try again" in asked(other, 503).json()["detail"]

@@ -74,6 +74,12 @@ def test_gaps_short_and_constant_series() -> None:
     assert len(prophet_models(many, [60] * len(many), seed=0)) == SAMPLED_SERIES
 
 
+def test_any_seed_of_a_training_will_do(caplog: pytest.LogCaptureFixture) -> None:
+    one = seasonal()
+    assert prophet_models([one], [600], seed=2**62 + 1) == prophet_models([one], [600], seed=1)
+    assert not caplog.records
+
+
 def test_without_prophet_the_training_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "prophet", None)  # what importing it meets where it is not installed
     with pytest.raises(ConfigError, match=r"pip install 'gatecast\[prophet\]'") as caught:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import SimpleNamespace
@@ -304,6 +305,36 @@ def test_what_contradicts_itself_is_not_tried(monkeypatch: pytest.MonkeyPatch) -
     tried = [trial.params for trial in result.trials]
     assert len(tried) == 5  # of eight; the others are recursions that read both ways or through a convolution
     assert sum(params["decoder"] == "recursive" for params in tried) == 1
+
+
+def test_the_last_combinations_of_a_small_space_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, bowl, epochs=1)
+    space = {"dropout": [k / 100 for k in range(20)], "weight_decay": [k / 100 for k in range(10)]}
+    result = search(PANEL, CONFIG, trials=1000, space=space)
+    assert len({json.dumps(trial.params, sort_keys=True) for trial in result.trials}) == len(result.trials) == 200
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: 9")])
+def test_what_does_not_fit_into_memory_fails_its_trial(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def much(config: Config, epoch: int) -> float:
+        if config.network.hidden > 16:
+            raise error
+        return bowl(config, epoch)
+
+    use(monkeypatch, much)
+    result = search(PANEL, CONFIG, trials=3, space={"hidden": [8, 32]})
+    failed = [trial for trial in result.trials if trial.state == "failed"]
+    assert [trial.params["hidden"] for trial in failed] == [32]
+    assert failed[0].reason == "it does not fit into the memory of the device"
+
+
+def test_without_prophet_no_trial_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, bowl)
+    monkeypatch.setitem(sys.modules, "prophet", None)
+    told: list[Trial] = []
+    with pytest.raises(ConfigError, match="pip install"):
+        search(PANEL, CONFIG, trials=3, space={"prophet": [0, 2]}, on_trial=told.append)
+    assert told == []
 
 
 def test_losses_are_compared_by_the_error_of_the_median() -> None:

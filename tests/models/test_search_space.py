@@ -24,6 +24,13 @@ CONFIG = small(12, context_length=48, segment=12)
         ("15min", 96, 5000, {}),
         ("D", 30, 60, {"basis": False}),
         ("min", 10_000, 100_000, {"context_length": 10_000, "segment": 50}),
+        ("h", 12, 2000, {"ets": True}),
+        ("h", 12, 2000, {"context_length": 512, "segment": 16, "ets": True}),
+        ("h", 12, 2000, {"context_length": 500, "segment": 50}),
+        ("h", 12, 2000, {"context_length": 1000, "segment": 100}),
+        ("h", 12, 2000, {"context_length": 13, "segment": 13}),
+        ("h", 12, 2000, {"decoder": "recursive", "segment": 1}),
+        ("h", 12, 2000, {"hidden": 30}),
     ],
 )
 def test_every_default_combination_is_a_configuration(
@@ -127,5 +134,8 @@ def test_the_networks_that_articles_name_are_in_the_default_space() -> None:
     space = default_space(CONFIG, 300)
     assert space["bidirectional"] == [False, True]
     assert (space["convolution"], space["attention"], space["ets"]) == ([0, 3], [0, 4], [False, True])
+    given = {"decoder": ["recursive"], "segment": [1], "hidden": [32], "attention": [4]}
+    names = [axis.names for axis in axes_of(small(12, context_length=48, segment=12, hidden=30), given)]
+    assert names == [SHAPE, ("attention",), ("decoder",), ("hidden",)]  # each goes with some of the others
     recursive = default_space(small(12, decoder="recursive", segment=1), 300)
     assert (recursive["bidirectional"], recursive["convolution"]) == ([False], [0])

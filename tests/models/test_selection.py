@@ -37,7 +37,7 @@ def untrained(panel: Panel, config: Config) -> float:
     selection = Selection(panel, config, CPU)
     batch = fixed_batch(selection.windows.series, selection.windows.origins, config, CPU)
     with torch.random.fork_rng():
-        return measured(Learner(config, CPU), batch, selection.windows, selection.judge)
+        return measured(Learner(config, CPU), batch, selection.windows, selection.compared_by)
 
 
 @pytest.mark.parametrize("loss", ["quantile", "mae", "mse"])

@@ -128,7 +128,12 @@ class SeriesForecast(Output):
     warnings: list[ForecastWarning]
     stale: bool
     fallback: bool
-    explanation: ExplanationOut | None = Field(None, description="there where `explain` was asked for")
+
+
+class ExplainedForecast(SeriesForecast):
+    """A forecast with what moved it, where `explain` asked for that and the network made the forecast."""
+
+    explanation: ExplanationOut
 
 
 class SeriesFailure(Output):
@@ -171,4 +176,4 @@ class ForecastOut(Output):
 
     model: str
     version: int
-    forecasts: list[SeriesForecast | SeriesFailure]
+    forecasts: list[ExplainedForecast | SeriesForecast | SeriesFailure]

@@ -2,13 +2,16 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StringConstraints, model_validator
 
 from app.api.schemas.base import Input, Output
 from app.api.schemas.series import Label, LabelValue
 from app.errors import ErrorCode
 
 ModelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,100}$")]
+MOST = 1_000_000_000
+"""of a whole number in the options: what is beyond means nothing, and is dear to calculate with"""
+Whole = Annotated[int, Field(le=MOST)]
 Quantile = Annotated[float, Field(gt=0, lt=1)]
 Quantiles = Annotated[list[Quantile], Field(min_length=1, max_length=99)]
 
@@ -29,41 +32,45 @@ class SeriesSelector(Input):
 class NetworkOptions(Input):
     """The network; what is left out is chosen from the frequency and the amount of data."""
 
-    context_length: int | None = Field(None, description="steps that the network reads")
-    segment: int | None = Field(None, description="steps that one recurrence reads; divides the context length")
+    context_length: Whole | None = Field(None, description="steps that the network reads")
+    segment: Whole | None = Field(None, description="steps that one recurrence reads; divides the context length")
     cell: Literal["lstm", "gru"] | None = None
-    hidden: int | None = Field(None, description="width of the recurrent state")
-    layers: int | None = None
+    hidden: Whole | None = Field(None, description="width of the recurrent state")
+    layers: Whole | None = None
     dropout: float | None = None
     bidirectional: bool | None = Field(None, description="read the context in both directions")
-    convolution: int | None = Field(None, description="width, in segments, of a convolution before the recurrence")
-    attention: int | None = Field(None, description="heads that attend to the states of the context")
+    convolution: Whole | None = Field(None, description="width, in segments, of a convolution before the recurrence")
+    attention: Whole | None = Field(None, description="heads that attend to the states of the context")
     decoder: Literal["parallel", "last_step", "recursive"] | None = None
     basis: bool | None = Field(None, description="gate classical linear forecasts and learn a correction")
     scaler: Literal["standard", "mean_abs", "recent", "none"] | None = None
     mask: bool | None = Field(None, description="feed the observed mask beside the values")
     dampen: bool | None = Field(None, description="feed the inverse hyperbolic sine of the values")
-    season_lengths: Annotated[list[int], Field(max_length=10)] | None = None
-    calendar: Annotated[list[int], Field(max_length=10)] | None = Field(
+    season_lengths: Annotated[list[Whole], Field(max_length=10)] | None = None
+    calendar: Annotated[list[Whole], Field(max_length=10)] | None = Field(
         None, description="columns of the calendar features: second of day, day of week, of month, of year, holiday"
     )
-    lookbacks: Annotated[list[int], Field(max_length=32)] | None = Field(
+    lookbacks: Annotated[list[Whole], Field(max_length=32)] | None = Field(
         None, description="the steps that each member of an ensemble reads"
     )
     linear: bool | None = Field(None, description="add a linear forecast, fitted by ridge regression on all series")
-    smoothing: int | None = Field(None, description="exponential smoothings of the level, rates read from each context")
+    smoothing: Whole | None = Field(
+        None, description="exponential smoothings of the level, rates read from each context"
+    )
     ets: bool | None = Field(None, description="add smoothing models of each context's own, weighted by likelihood")
     anchor: float | None = Field(None, description="share of the point forecast that those models keep")
-    statistical: int | None = Field(None, description="exponential smoothing models from AutoETS, at most")
-    prophet: int | None = Field(None, description="models that Prophet found, at most; an optional extra of the worker")
+    statistical: Whole | None = Field(None, description="exponential smoothing models from AutoETS, at most")
+    prophet: Whole | None = Field(
+        None, description="models that Prophet found, at most; an optional extra of the worker"
+    )
 
 
 class TrainingOptions(Input):
     """The optimisation; what is left out is chosen from the amount of data."""
 
-    epochs: int | None = Field(None, description="run to the end unless `patience` is given")
-    steps_per_epoch: int | None = None
-    batch_size: int | None = None
+    epochs: Whole | None = Field(None, description="run to the end unless `patience` is given")
+    steps_per_epoch: Whole | None = None
+    batch_size: Whole | None = None
     learning_rate: float | None = None
     optimizer: Literal["adamw", "adam"] | None = None
     weight_decay: float | None = None
@@ -71,11 +78,11 @@ class TrainingOptions(Input):
     loss: Literal["quantile", "mae", "mse", "huber", "student_t"] | None = None
     weighting: Literal["context", "relative"] | None = Field(None, description="what an error is divided by")
     averaging: float | None = Field(None, description="share of the averaged weights that each step keeps")
-    patience: int | None = Field(None, description="epochs without a better selection loss before stopping")
+    patience: Whole | None = Field(None, description="epochs without a better selection loss before stopping")
     freeze_encoder: bool | None = Field(None, description="keep the encoder of `warm_start`")
-    seed: int | None = None
+    seed: int | None = Field(None, le=2**63 - 1)
     time_budget_s: float | None = Field(None, description="seconds, turned into a number of steps once")
-    max_windows: int | None = None
+    max_windows: Whole | None = None
 
 
 class CovariateRoles(Input):
@@ -92,14 +99,24 @@ class CovariateRoles(Input):
     )
 
 
+FieldName = Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,40}$")]
+Value = (
+    StrictBool
+    | Annotated[StrictInt, Field(ge=-MOST, le=MOST)]
+    | Annotated[StrictFloat, Field(ge=-MOST, le=MOST, allow_inf_nan=False)]
+    | Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,40}$")]
+)
+Values = Annotated[list[Value], Field(max_length=100)]
+
+
 class SearchIn(Input):
     """A hyperparameter search around what was chosen or asked for; it never sees the data that judge the version."""
 
     trials: int = Field(20, ge=1, le=1000, description="trainings at most; the first one is of the choice itself")
     time_budget_s: float | None = Field(None, gt=0, allow_inf_nan=False, description="no trial begins after it")
-    space: Annotated[dict[str, Annotated[list[Any], Field(max_length=100)]], Field(max_length=40)] | None = Field(
+    space: Annotated[dict[FieldName, Values], Field(max_length=40)] | None = Field(
         None,
-        description="fields of `network` and `training`, each with the values to try; chosen where it is left out",
+        description="fields of `network` and `training`, each with values to try; chosen where it is left out",
         examples=[{"cell": ["lstm", "gru"], "hidden": [32, 64, 128]}],
     )
 

@@ -35,7 +35,7 @@ UNEXPLAINED = 0.005
 """of what moved a forecast, at most; MOST_POINTS ends the search"""
 LEAST_MOVED = 0.01
 """scales of a context, less than which is not worth more points"""
-STEPS_AT_ONCE = 1 << 18
+STEPS_AT_ONCE = 1 << 16
 """steps of contexts in one pass through the network"""
 
 
@@ -102,9 +102,9 @@ def explain(network: Network, batch: Mapping[str, Any], horizon: int | None = No
             baseline = explained(*(torch.zeros_like(one) for one in ones), *arrays)[:, :steps]
             forecast = explained(*ones, *arrays)[:, :steps]
             parts = explained.parts()
-        size = _sizes(forecast - baseline, explained.scale())
-        found = [_integrated(explained, ones, arrays, step, forecast - baseline, size) for step in range(steps)]
-    told = [torch.stack(one, dim=1) for one in zip(*found, strict=True)]
+        moved = forecast - baseline
+        size = _sizes(moved, explained.scale())
+        told = _integrated(explained, ones, arrays, moved, size)
     return [_explanation(network, row, forecast, baseline, told, parts) for row in range(len(forecast))]
 
 
@@ -114,32 +114,49 @@ def _sizes(moved: Tensor, scale: Tensor) -> Tensor:
 
 
 def _integrated(
+    explained: "_Explained", ones: tuple[Tensor, ...], arrays: Sequence[Tensor], moved: Tensor, size: Tensor
+) -> list[Tensor]:
+    """Return the contributions to each step by as many points of the path as it needs: of lags (B, H, T), and of each
+    covariate (B, H, C), its steps together."""
+    windows, steps = (index.flatten() for index in torch.where(torch.ones_like(moved, dtype=torch.bool)))
+    at_once = max(1, STEPS_AT_ONCE // ones[0].shape[1])
+    widths = [one.shape[-1] for one in ones]
+    told = [torch.zeros(*moved.shape, width, dtype=torch.float64, device=moved.device) for width in widths]
+    points = FIRST_POINTS
+    while len(windows):
+        left = []
+        for window, step in zip(torch.split(windows, at_once), torch.split(steps, at_once), strict=True):
+            found = _attributed(explained, ones, arrays, window, step, points, at_once)
+            for all_of_them, one in zip(told, found, strict=True):
+                all_of_them[window, step] = one
+            unexplained = (moved[window, step] - sum(one.sum(-1) for one in found)).abs()
+            left.append(unexplained > UNEXPLAINED * size[window, step])
+        again = torch.cat(left) & (points < MOST_POINTS)
+        windows, steps, points = windows[again], steps[again], 2 * points
+    return told
+
+
+def _attributed(
     explained: "_Explained",
     ones: tuple[Tensor, ...],
     arrays: Sequence[Tensor],
-    step: int,
-    moved: Tensor,
-    size: Tensor,
+    window: Tensor,
+    step: Tensor,
+    points: int,
+    at_once: int,
 ) -> list[Tensor]:
-    """Return the contributions to one step by as many points of the path as they need: of lags (B, T), and of each
-    covariate (B, C), its steps together."""
-    gradients = IntegratedGradients(explained, multiply_by_inputs=True)
-    points = FIRST_POINTS
-    while True:
-        every = gradients.attribute(
-            ones,
-            baselines=tuple(torch.zeros_like(one) for one in ones),
-            target=step,
-            additional_forward_args=tuple(arrays),
-            n_steps=points,
-            method="gausslegendre",
-            internal_batch_size=max(len(ones[0]), STEPS_AT_ONCE // ones[0].shape[1]),
-        )
-        found = [one.double().sum(1) if one.ndim == 3 else one.double() for one in every]
-        left = (moved[:, step] - sum(one.sum(-1) for one in found)).abs()
-        if points >= MOST_POINTS or bool((left <= UNEXPLAINED * size[:, step]).all()):
-            return found
-        points *= 2
+    """Return the contributions to some steps (R,) of some windows (R,): (R, T), (R, C) by so many points."""
+    present = tuple(one[window] for one in ones)
+    found = IntegratedGradients(explained, multiply_by_inputs=True).attribute(
+        present,
+        baselines=tuple(torch.zeros_like(one) for one in present),
+        target=step.tolist(),
+        additional_forward_args=tuple(values[window] for values in arrays),
+        n_steps=points,
+        method="gausslegendre",
+        internal_batch_size=at_once,
+    )
+    return [one.double().sum(1) if one.ndim == 3 else one.double() for one in found]
 
 
 def _explanation(

@@ -20,6 +20,8 @@ MANY_SERIES = 30
 SHORT_HISTORY = 200
 LINEAR_FROM = 2_000
 ENSEMBLE_FROM = 10_000
+SECONDS_A_MEMBER = 60.0
+"""of a time budget: members that train for less are worse together than one that trains for all of it"""
 LONG_CONTEXT = 400
 LONGEST_ETS_SEASON = 24
 LONGEST_ETS_CONTEXT = 128
@@ -103,12 +105,13 @@ def choose(
     seasons = given_network.get("season_lengths", season_lengths(parsed))
     require_seasons(seasons)
     shape = _shape(data, horizon, seasons, given_network)
+    basis, budget = given_network.get("basis", True), given_training.get("time_budget_s")
     chosen_network: dict[str, Any] = {
         "hidden": 32 if data.total < 2_000 else 64 if data.total < 50_000 else 128,
         "scaler": "recent" if data.short or not seasons else "standard",
         "season_lengths": seasons,
         "calendar": active_calendar_fields(parsed, country),
-        **(_gated(data, seasons, shape["context_length"], given_network) if given_network.get("basis", True) else {}),
+        **(_gated(data, seasons, shape["context_length"], given_network, budget) if basis else {}),
         **given_network,
         **shape,
     }
@@ -162,9 +165,13 @@ class _Amount:
         return _Amount(len(lengths), sum(lengths), typical, many, many and typical < SHORT_HISTORY, alone)
 
 
-def _gated(data: _Amount, seasons: Sequence[int], context: int, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Choose the candidates and the number of members, by what the data can pay for."""
+def _gated(
+    data: _Amount, seasons: Sequence[int], context: int, given: Mapping[str, Any], budget: float | None
+) -> dict[str, Any]:
+    """Choose the candidates and the number of members, by what data and time can pay for."""
     members = 1 if data.total < ENSEMBLE_FROM else 3 if context <= LONG_CONTEXT else 2
+    if budget is not None:
+        members = max(1, min(members, int(budget // SECONDS_A_MEMBER)))
     modest = not seasons or seasons[0] <= LONGEST_ETS_SEASON
     ets = given.get("ets", context <= LONGEST_ETS_CONTEXT and (data.short or not data.many))
     return {

@@ -56,6 +56,15 @@ def test_short_histories_are_smoothed(freq: str, lengths: list[int], ets: bool, 
     assert choose(freq, 12, (0.5,), lengths, {"ets": False}).network.anchor == 0
 
 
+@pytest.mark.parametrize(
+    ("length", "budget", "members"),
+    [(900, None, 1), (20_000, None, 3), (20_000, 40.0, 1), (20_000, 130.0, 2), (20_000, 900.0, 3), (900, 900.0, 1)],
+)
+def test_data_and_time_pay_for_members(length: int, budget: float | None, members: int) -> None:
+    config = choose("h", 24, (0.5,), [length], {}, {"time_budget_s": budget})
+    assert len(config.network.members) == members
+
+
 def test_overrides_are_kept_literally() -> None:
     training = choose("h", 24, (0.5,), [17_000], training={"epochs": 100_000}).training
     assert (training.epochs, training.patience) == (100_000, None)

@@ -87,6 +87,7 @@ NETWORKS: dict[str, Network] = {
     "gated-smoothing": _gated("smoothing inside", smoothing=4),
     "gated-statistical": _gated("AutoETS and AutoTheta", statistical=4),
     "gated-ets": _gated("averaged smoothing", ets=True, anchor=0.4),
+    "gated-prophet": _gated("Prophet", prophet=2),
     "gated-linear": _gated("ridge regression", linear=True),
     "gated-mse": _gated("loss MSE", {"loss": "mse"}),
     "gated-mae": _gated("loss MAE", {"loss": "mae"}),

@@ -9,25 +9,21 @@ forecast. captum is used here alone.
 Shapes: B windows, T context, H horizon, C temporal and S static covariates, L steps, K candidates.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from captum.attr import IntegratedGradients
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
-from models.head import Choice, Head
-from models.inputs import Context, CovariateFeatures, CovariateNumbers, Normalise
-from models.network import Member, Network
-from models.reading import Reader
+from models.network import Network
+from models.presence import Parts, Presence
 from models.windows import inputs_of
 
 Floats = NDArray[np.float64]
-Hook = Callable[..., Any]
 
 FIRST_POINTS, MOST_POINTS = 32, 512
 """points of the path: twice as many until what they leave unexplained is small"""
@@ -97,7 +93,7 @@ def explain(network: Network, batch: Mapping[str, Any], horizon: int | None = No
     ones = tuple(torch.ones_like(one, dtype=torch.float32) for one in (arrays[0], *arrays[2:]))
     network.eval()
     # cuDNN's recurrences have no gradients outside of training
-    with torch.backends.cudnn.flags(enabled=False), _Explained(network).hooked() as explained:
+    with torch.backends.cudnn.flags(enabled=False), Presence(network).hooked() as explained:
         with torch.no_grad():
             baseline = explained(*(torch.zeros_like(one) for one in ones), *arrays)[:, :steps]
             forecast = explained(*ones, *arrays)[:, :steps]
@@ -114,7 +110,7 @@ def _sizes(moved: Tensor, scale: Tensor) -> Tensor:
 
 
 def _integrated(
-    explained: "_Explained", ones: tuple[Tensor, ...], arrays: Sequence[Tensor], moved: Tensor, size: Tensor
+    explained: Presence, ones: tuple[Tensor, ...], arrays: Sequence[Tensor], moved: Tensor, size: Tensor
 ) -> list[Tensor]:
     """Return the contributions to each step by as many points of the path as it needs: of lags (B, H, T), and of each
     covariate (B, H, C), its steps together."""
@@ -137,7 +133,7 @@ def _integrated(
 
 
 def _attributed(
-    explained: "_Explained",
+    explained: Presence,
     ones: tuple[Tensor, ...],
     arrays: Sequence[Tensor],
     window: Tensor,
@@ -165,7 +161,7 @@ def _explanation(
     forecast: Tensor,
     baseline: Tensor,
     found: Sequence[Tensor],
-    parts: "_Parts",
+    parts: Parts,
 ) -> Explanation:
     roles = network.config.covariates
     covariates: dict[str, Floats] = {}
@@ -173,7 +169,10 @@ def _explanation(
         names = roles.temporal if name == "covariates" else roles.static
         covariates |= {one: _array(values[row, :, k]) for k, one in enumerate(names)}
     lags, ahead, level = _array(found[0][row]), _array(forecast[row]), _array(baseline[row])
-    candidates = parts.candidates(row, len(ahead))
+    candidates = {
+        label: Candidate(_array(weight), _array(forecasts))
+        for label, weight, forecasts in parts.of_window(row, len(ahead))
+    }
     return Explanation(
         forecast=ahead,
         baseline=level,
@@ -183,129 +182,6 @@ def _explanation(
         candidates=candidates,
         correction=ahead - sum(one.weight * one.forecast for one in candidates.values()),
     )
-
-
-@dataclass
-class _Parts:
-    """Weights (B, H, K) and forecasts (B, H, K) in original units of each member's candidates, by label."""
-
-    weights: dict[str, list[Tensor]] = field(default_factory=dict)
-    forecasts: dict[str, list[Tensor]] = field(default_factory=dict)
-    members: int = 1
-
-    def add(self, labels: Sequence[str], weights: Tensor, forecasts: Tensor) -> None:
-        for k, label in enumerate(labels):
-            self.weights.setdefault(label, []).append(weights[..., k].double())
-            self.forecasts.setdefault(label, []).append(forecasts[..., k])
-
-    def candidates(self, row: int, steps: int) -> dict[str, Candidate]:
-        """Return those of one window: the members' mean shares, and the forecasts that these were given to."""
-        found = {}
-        for label, weights in self.weights.items():
-            shares = torch.stack([one[row, :steps] for one in weights])
-            ahead = torch.stack([one[row, :steps] for one in self.forecasts[label]])
-            total = shares.sum(0)
-            mean = torch.where(total > 0, (shares * ahead).sum(0) / total.clip(1e-300), ahead.mean(0))
-            found[label] = Candidate(_array(total / self.members), _array(mean))
-        return found
-
-
-class _Explained:
-    """The point forecast as a function of how present each input is: 0 its baseline, 1 as it was observed.
-
-    Hooks scale what the network makes of its inputs, so that the path is straight where it reads them.
-    """
-
-    def __init__(self, network: Network) -> None:
-        self.network = network
-        self.presences: dict[str, Tensor] = {}
-        self.heads: dict[Head, tuple[Tensor, Choice | None]] = {}
-        self.contexts: dict[Reader, Context] = {}
-
-    def __call__(self, *given: Tensor) -> Tensor:
-        """Return the point forecast (B, H): presences of lags (B, T), temporal (B, T + H, C) and static covariates
-        (B, S), then the network's inputs."""
-        names = self.network.config.inputs
-        count = len(names) - 1
-        kinds = ["lags", *names[2:]]
-        self.presences = dict(zip(kinds, given[:count], strict=True))
-        context, quantiles = self.network.scaled(**dict(zip(names, given[count:], strict=True)))
-        return quantiles[..., self.network.median] * context.scale + context.loc
-
-    @contextmanager
-    def hooked(self) -> Iterator["_Explained"]:
-        """Put the hooks into the network for as long as it is explained."""
-        with ExitStack() as stack:
-            for module, hook in self._hooks():
-                stack.callback(module.register_forward_hook(hook).remove)
-            yield self
-
-    def scale(self) -> Tensor:
-        """Return the scale (B, 1) of the last call's contexts."""
-        first = self.network.readers[0]
-        assert isinstance(first, Reader)
-        return self.contexts[first].scale
-
-    def parts(self) -> _Parts:
-        """Return what the candidates were in the last call."""
-        found = _Parts(members=len(self.network.members))
-        for member, place in zip(self.network.members, self.network.places, strict=True):
-            assert isinstance(member, Member)
-            parts, choice = self.heads[member.head]
-            reader = self.network.readers[place]
-            assert isinstance(reader, Reader)
-            if choice is not None:
-                context = self.contexts[reader]
-                ahead = choice.found.double() * context.scale[..., None] + context.loc[..., None]
-                found.add(member.head.labels, member.head.weights(parts, choice), ahead)
-        return found
-
-    def _hooks(self) -> Iterator[tuple[nn.Module, Hook]]:
-        for reader in self.network.readers:
-            assert isinstance(reader, Reader)
-            yield reader.normalise, self._of_context(reader)
-            yield reader.covariates, self._of_numbers("covariates")
-            yield reader.static, self._of_numbers("static")
-        for member in self.network.members:
-            assert isinstance(member, Member)
-            yield from self._of_categories("covariates", member.covariates)
-            yield from self._of_categories("static", member.static)
-            yield member.head, self._of_head(member.head)
-
-    def _of_context(self, reader: Reader) -> Hook:
-        def hook(module: Normalise, _: object, context: Context) -> Context:
-            present = self.presences["lags"][:, -context.z.shape[1] :]
-            filled = module.filled(context.z * context.observed * present, context.observed)
-            self.contexts[reader] = context._replace(z=filled)
-            return self.contexts[reader]
-
-        return hook
-
-    def _of_numbers(self, kind: str) -> Hook:
-        def hook(module: CovariateNumbers, _: object, numbers: Tensor) -> Tensor:
-            present = self._last(kind, numbers.shape[1])[..., module.columns]
-            return numbers * torch.cat([present, present, torch.ones_like(present)], dim=-1)
-
-        return hook
-
-    def _of_categories(self, kind: str, features: CovariateFeatures) -> Iterator[tuple[nn.Module, Hook]]:
-        for (column, _), vectors in zip(features.categorical, features.vectors, strict=True):
-
-            def hook(_: nn.Module, __: object, found: Tensor, column: int = column) -> Tensor:
-                return found * self._last(kind, found.shape[1])[..., column, None]
-
-            yield vectors, hook
-
-    def _of_head(self, head: Head) -> Hook:
-        def hook(_: nn.Module, given: tuple[Tensor, Choice | None], __: object) -> None:
-            self.heads[head] = given
-
-        return hook
-
-    def _last(self, kind: str, steps: int) -> Tensor:
-        """Return the presences of the last steps: (B, L, C)."""
-        found = self.presences[kind]
-        return found[:, None] if kind == "static" else found[:, -steps:]
 
 
 def _array(values: Tensor) -> Floats:

@@ -68,18 +68,6 @@ def failure(series_id: str, error: Refusal) -> Result:
     return {"series_id": series_id, "status": "error", "error": error}
 
 
-def explained(one: Series, told: dict[str, Any], y: NDArray[np.float64]) -> Result:
-    """Return what moved a forecast as clients see it, its lags as those of the context y (T,) that were observed."""
-    seen, end = np.flatnonzero(~np.isnan(y)), len(one.y)
-    stamps = one.stamps(end - len(y), end)[seen]
-    lags = {
-        "ds": format_stamps(stamps, one.grid.timezone),
-        "y": y[seen].tolist(),
-        "contribution": [[row[at] for at in seen.tolist()] for row in told["lags"]],
-    }
-    return told | {"lags": lags}
-
-
 def _limits(one: Series, config: Config) -> tuple[float, float]:
     low, high = config.bounds
     floor = 0.0 if config.nonnegative and np.nanmin(one.y) >= 0 else -np.inf

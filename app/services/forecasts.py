@@ -2,29 +2,28 @@
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-import numpy as np
 import orjson
 from sqlalchemy.orm import Session
 
 from app.config import Settings
 from app.errors import Conflict, ErrorCode, Unavailable
 from app.logs import get_logger
-from app.services import answers, contexts
+from app.services import answers, contexts, explanations
 from app.services.contexts import Contexts, History, Refusal, origin_stamp, refusal
 from app.services.covariates import Fill, Future, complete, has_unknown_level, invalid, read_future, static_conflict
 from app.services.models import MODEL_NAME, found, found_version
 from app.serving.cache import ModelCache
-from app.serving.explainer import Explainer, NotExplained, Question, TooMuch
+from app.serving.explainer import Explainer
 from app.serving.runtime import BrokenVersion, LoadedVersion, load_version
 from app.storage.artifacts import ArtifactError, ArtifactStore
 from app.storage.engine import Database
 from app.storage.scope import Scope
 from app.storage.tables import ModelRow, VersionRow
-from models.windows import Series, assemble, inputs_of
+from models.windows import Series
 
 log = get_logger(__name__)
 
@@ -90,7 +89,8 @@ class ForecastService:
             steps = _checked(request, model)
             self._check_values(request, steps)
             version = self._loaded(scope, row)
-            self._check_explained(request, version, steps)
+            if request.explain:
+                explanations.check(len(request.ids), steps, version, self._settings.max_explained_values)
             loaded = time.perf_counter()
             state = contexts.stored(session, scope, request.series, model, version.config, request.origin)
         sent = contexts.sent(request.history, version.config, request.origin)
@@ -101,36 +101,13 @@ class ForecastService:
         ran = time.perf_counter()
         timing = {"load": loaded - started, "context": read - loaded, "model": ran - read}
         if request.explain:
-            self._explain(row, ready.series, results, version, steps)
+            explanations.add(self._explainer, row, ready.series, results, version, steps)
             timing["explain"] = time.perf_counter() - ran
             ran = time.perf_counter()
         body = {"model": model.name, "version": row.number, "forecasts": [results[i] for i in request.ids]}
         content = orjson.dumps(body)
         timing["encode"] = time.perf_counter() - ran
         return Timed(content, timing)
-
-    def _explain(
-        self,
-        row: VersionRow,
-        ready: Sequence[Series],
-        results: dict[str, answers.Result],
-        version: LoadedVersion,
-        steps: answers.Steps,
-    ) -> None:
-        """Add to each result of the network what moved it. Raises Unavailable, and Invalid for what takes too long."""
-        told = [one for one in ready if results[one.id]["status"] == "ok" and not results[one.id]["fallback"]]
-        if not told:
-            return
-        batch = assemble(told, np.array([len(one.y) - 1 for one in told]), version.config)
-        try:
-            asked = Question(row.artifact, row.digest, steps.horizon, inputs_of(batch, version.config))
-            found = self._explainer.explain(asked)
-        except TooMuch as e:
-            raise invalid("explain", ErrorCode.explanation_too_long, str(e)) from e
-        except NotExplained as e:
-            raise Unavailable(ErrorCode.explanation_unavailable, str(e), headers={"Retry-After": "5"}) from e
-        for one, explanation, y in zip(told, found, batch["y"], strict=True):
-            results[one.id]["explanation"] = answers.explained(one, explanation, y)
 
     def _loaded(self, scope: Scope, row: VersionRow) -> LoadedVersion:
         def read(name: str) -> bytes:
@@ -153,16 +130,6 @@ class ForecastService:
             raise invalid("history", ErrorCode.invalid_input, detail)
         if request.origin is not None:
             origin_stamp(request.origin, "UTC")
-
-    def _check_explained(self, request: ForecastRequest, version: LoadedVersion, steps: answers.Steps) -> None:
-        values = len(request.ids) * steps.horizon * version.config.network.context_length
-        limit = self._settings.max_explained_values
-        if request.explain and values > limit:
-            detail = (
-                f"this would explain {values} contributions (series times steps times context length), the limit is "
-                f"{limit}; ask for fewer series or a shorter horizon"
-            )
-            raise invalid("explain", ErrorCode.too_many_values, detail)
 
     def _check_values(self, request: ForecastRequest, steps: answers.Steps) -> None:
         values = len(request.ids) * steps.horizon * (len(steps.levels) + 1)

@@ -4,6 +4,8 @@ ARG PYTHON_VERSION=3.11
 FROM python:${PYTHON_VERSION}-slim AS build
 # Without it, torch comes with CUDA. The address of an index of CPU builds makes the image about 5 GB smaller.
 ARG TORCH_INDEX_URL=""
+# Optional dependencies by name, such as prophet; none by default.
+ARG EXTRAS=""
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_NO_CACHE_DIR=1
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
@@ -13,7 +15,8 @@ WORKDIR /src
 
 # The dependencies are a layer of their own, so that a change of code does not fetch torch again.
 COPY pyproject.toml constraints.txt ./
-RUN python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" \
+RUN python -c "import sys, tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
+      print(*p['dependencies'], *(d for e in sys.argv[1:] for d in p['optional-dependencies'][e]), sep='\n')" $EXTRAS \
       > requirements.txt \
  && if [ -n "$TORCH_INDEX_URL" ]; then \
       grep '^torch==' requirements.txt > torch.txt \

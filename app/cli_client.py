@@ -78,6 +78,10 @@ def train(
     quantiles: Quantiles = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the data; chosen if absent.")] = None,
     time_budget: Annotated[float | None, typer.Option(min=1, help="Seconds that training may take.")] = None,
+    search: Annotated[
+        int | None, typer.Option(min=1, help="Try so many other networks first, and train the best of them.")
+    ] = None,
+    warm_start: Annotated[str | None, typer.Option(help="Begin from a version, name@version.")] = None,
     promote: Annotated[
         Literal["if_better", "always", "never"] | None, typer.Option(help="When the version goes live.")
     ] = None,
@@ -90,7 +94,16 @@ def train(
     budget = {"epochs": epochs, "time_budget_s": time_budget}
     training = {name: value for name, value in budget.items() if value is not None}
     with reporting(), Client(url, key) as client:
-        job = client.train(model, selector, horizon, quantiles=levels, training=training or None, promote=promote)
+        job = client.train(
+            model,
+            selector,
+            horizon,
+            quantiles=levels,
+            training=training or None,
+            search={"trials": search} if search is not None else None,
+            warm_start=warm_start,
+            promote=promote,
+        )
         try:
             job = follow(client, job, errors())
         except KeyboardInterrupt:

@@ -46,6 +46,8 @@ class Progress(TypedDict):
     train_loss: float | None
     val_loss: float | None
     eta_s: float | None
+    trial: int | None
+    trials: int | None
 
 
 class JobError(TypedDict):

@@ -61,7 +61,8 @@ def progress_line(job: Job) -> str:
     progress = job["progress"]
     if job["status"] != "running" or progress is None or progress["epoch"] is None:
         return escape(f"{name}: {job['status']}")
-    parts = [f"{name}: epoch {progress['epoch']} of {progress['epochs']}"]
+    trial = f"trial {progress['trial']} of {progress['trials']}, " if progress.get("trial") else ""
+    parts = [f"{name}: {trial}epoch {progress['epoch']} of {progress['epochs']}"]
     losses = {"loss": progress["train_loss"], "validation": progress["val_loss"]}
     if told := ", ".join(f"{word} {value:.4g}" for word, value in losses.items() if value is not None):
         parts.append(told)

@@ -91,7 +91,7 @@ def job(status: str, **more: Any) -> dict[str, Any]:
 def progress(epoch: int, epochs: int) -> dict[str, Any]:
     """Return the progress of a running job."""
     losses = {"train_loss": 0.5 / epoch, "val_loss": 0.6 / epoch}
-    return {"fraction": epoch / epochs, "epoch": epoch, "epochs": epochs, **losses, "eta_s": 12.4}
+    return {"fraction": epoch / epochs, "epoch": epoch, "epochs": epochs, **losses, "eta_s": 12.4, "trial": None}
 
 
 def _handler(answer: Callable[[Asked], tuple[int, Any]]) -> type[BaseHTTPRequestHandler]:

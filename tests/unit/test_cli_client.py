@@ -73,6 +73,17 @@ def test_train_watches_the_job_and_names_the_version(service: ScriptedService) -
     assert service.asked[0].json == body
 
 
+def test_train_searches_and_begins_from_a_version(service: ScriptedService) -> None:
+    searching = progress(1, 2) | {"phase": "search", "trial": 3, "trials": 20}
+    script_training(service, job("running", progress=searching), job("succeeded", version=3))
+    result = run(service, "train", "m", "--all", "--horizon", "2", "--search", "20")
+    assert "trial 3 of 20, epoch 1 of 2" in result.stderr
+    assert service.asked[0].json["search"] == {"trials": 20}
+    run(service, "train", "m", "--all", "--horizon", "2", "--warm-start", "other@4")
+    body = next(asked.json for asked in reversed(service.asked) if asked.path == "/train")
+    assert (body["warm_start"], "search" in body) == ("other@4", False)
+
+
 def test_train_says_why_a_version_is_not_live(service: ScriptedService) -> None:
     script_training(service, job("succeeded", version=3), promoted=False, reason="the champion is better")
     result = run(service, "train", "m", "--all", "--horizon", "2")

@@ -1,4 +1,7 @@
-"""Plots of the table of networks: `python -m benchmarks.networks_plot results.json docs/networks`."""
+"""Plots of the table of networks, and the table as Markdown on standard output.
+
+python -m benchmarks.networks_plot results.json docs/networks
+"""
 
 import argparse
 import json
@@ -61,13 +64,34 @@ def speeds(axes: Axes, sets: dict[str, Rows], field: str, label: str, factor: fl
     axes.spines[["top", "right"]].set_visible(False)
 
 
+def markdown(sets: dict[str, Rows]) -> str:
+    """Return the table: a row a network, the best in the mean of all sets first."""
+    titles = [f"{SETS[name].title}, {SETS[name].measure.upper()}" for name in sets]
+    lines = [
+        f"| network | {' | '.join(titles)} | MAE over naive's, all | 80 % | windows/s | ms |",
+        "| --- |" + " --- |" * (len(sets) + 4),
+    ]
+    names = [name for name in next(iter(sets.values())) if all(name in rows for rows in sets.values())]
+    for name in sorted(names, key=lambda name: mean_error(sets, name)):
+        rows = [one[name] for one in sets.values()]
+        shares, speeds = [row["coverage_80"] for row in rows], [row.get("windows_per_second") for row in rows]
+        cells = [f"{row['value']:.3f}" if row["value"] < 10 else f"{row['value']:.1f}" for row in rows]
+        cells.append(f"{mean_error(sets, name):.3f}")
+        cells.append("-" if None in shares else f"{100 * np.mean(shares):.0f}")
+        cells.append("-" if None in speeds else f"{np.median(speeds):,.0f}".replace(",", " "))
+        latency = 1000 * float(np.median([row["latency_s"] for row in rows]))
+        cells.append(f"{latency:.0f}" if latency >= 10 else f"{latency:.2f}")
+        lines.append(f"| {rows[0]['title']} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
 def mean_error(sets: dict[str, Rows], name: str) -> float:
     """Return the geometric mean over the sets of a row's error over season-naive's."""
     return float(np.exp(np.mean([np.log(rows[name]["mae_over_naive"]) for rows in sets.values()])))
 
 
 def main() -> None:
-    """Write accuracy.svg and speed.svg."""
+    """Write accuracy.svg and speed.svg, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("results", type=Path, help="what benchmarks.networks --json wrote")
     parser.add_argument("folder", type=Path, help="where the plots go")
@@ -86,6 +110,7 @@ def main() -> None:
     speeds(right, sets, "latency_s", "milliseconds for the forecast of one series", 1000.0)
     left.legend(fontsize=SIZE, frameon=False)
     figure.savefig(args.folder / "speed.svg", metadata={"Date": None})
+    print(markdown(sets))
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ PLAIN: dict[str, object] = {
 GATED: dict[str, object] = {"ets": True, "anchor": 0.3, "linear": True, "smoothing": 2, "statistical": 2}
 """Candidates of every kind."""
 VARIANTS: dict[str, tuple[dict[str, object], dict[str, object]]] = {
+    "stacked": ({"layers": 2, "dropout": 0.2}, {}),
     "gru": ({"cell": "gru"}, {}),
     "stepwise": ({"segment": 1}, {}),
     "without-basis": ({"basis": False}, {}),
@@ -44,7 +45,11 @@ VARIANTS: dict[str, tuple[dict[str, object], dict[str, object]]] = {
     "convolution": ({"convolution": 3, "segment": 4}, {}),
     "recursive": ({"decoder": "recursive", "segment": 1}, {}),
     "recursive-plain": ({"decoder": "recursive", "segment": 1, "basis": False, "cell": "gru", "attention": 2}, {}),
+    "smoothing": ({"smoothing": 4}, {}),
+    "statistical": ({"statistical": 2}, {}),
     "prophet": ({"prophet": 2}, {}),
+    "mse": ({}, {"loss": "mse"}),
+    "mae": ({}, {"loss": "mae"}),
     "huber": ({}, {"loss": "huber"}),
     "student-t": ({}, {"loss": "student_t"}),
     "everything": ({"bidirectional": True, "attention": 2, "convolution": 2, **GATED}, {"loss": "student_t"}),

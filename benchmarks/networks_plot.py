@@ -25,6 +25,8 @@ FAMILIES = {
     "statistics": ("#7f8c8d", ("auto-ets", "season-naive")),
 }
 SIZE = 8
+WORST = 2.0
+"""bars end there"""
 
 
 def family(name: str) -> str:
@@ -35,7 +37,7 @@ def family(name: str) -> str:
 def errors(axes: Axes, title: str, rows: Rows) -> None:
     """Draw the error of each row over season-naive's, the best at the top."""
     order = sorted(rows, key=lambda name: -rows[name]["mae_over_naive"])
-    values = [min(rows[name]["mae_over_naive"], 2.0) for name in order]
+    values = [min(rows[name]["mae_over_naive"], WORST) for name in order]
     axes.barh(range(len(order)), values, color=[FAMILIES[family(name)][0] for name in order], height=0.7)
     axes.set_yticks(range(len(order)), [rows[name]["title"] for name in order], fontsize=SIZE - 1)
     axes.axvline(1.0, color="#333333", linewidth=0.8, linestyle="--")
@@ -108,7 +110,7 @@ def main() -> None:
     left, right = figure.subplots(1, 2)
     speeds(left, sets, "windows_per_second", "windows a second in training", 1.0)
     speeds(right, sets, "latency_s", "milliseconds for the forecast of one series", 1000.0)
-    left.legend(fontsize=SIZE, frameon=False)
+    right.legend(fontsize=SIZE, frameon=False, loc="center right")
     figure.savefig(args.folder / "speed.svg", metadata={"Date": None})
     print(markdown(sets))
 

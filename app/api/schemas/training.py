@@ -197,6 +197,26 @@ class TrialOut(Output):
 class TrialsOut(Output):
     """The trials of a search by number, and the number of the best one so far."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "trials": [
+                    {
+                        "number": 0,
+                        "state": "complete",
+                        "params": {"cell": "lstm", "hidden": 64},
+                        "reason": None,
+                        "loss": 0.46,
+                        "epochs": 2,
+                        "curve": [0.52, 0.46],
+                        "seconds": 3.1,
+                    }
+                ],
+                "best": 0,
+            }
+        }
+    )
+
     trials: list[TrialOut]
     best: int | None
 

@@ -45,6 +45,7 @@ class ErrorCode(StrEnum):
     length_mismatch = "length_mismatch"
     method_not_allowed = "method_not_allowed"
     missing_future_covariates = "missing_future_covariates"
+    model_in_use = "model_in_use"
     model_not_found = "model_not_found"
     model_spec_conflict = "model_spec_conflict"
     no_champion = "no_champion"
@@ -62,6 +63,7 @@ class ErrorCode(StrEnum):
     training_failed = "training_failed"
     unauthorized = "unauthorized"
     unsupported_media_type = "unsupported_media_type"
+    version_is_champion = "version_is_champion"
     version_not_found = "version_not_found"
 
 

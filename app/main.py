@@ -17,6 +17,7 @@ from app.api.schemas.base import Problem
 from app.config import Settings
 from app.jobs.queue import JobQueue
 from app.logs import get_logger
+from app.services.events import EventService
 from app.services.forecasts import ForecastService
 from app.services.health import HealthService
 from app.services.imports import ImportService
@@ -91,7 +92,8 @@ def _services(
         imports=ImportService(database),
         training=TrainingService(database, queue, settings),
         jobs=JobService(database, queue, store),
-        models=ModelService(database),
+        events=EventService(database),
+        models=ModelService(database, store),
         forecasts=ForecastService(database, store, cache, explainer, settings),
         health=HealthService(database, store),
     )

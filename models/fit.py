@@ -49,7 +49,7 @@ def fit(
 
     Args:
         device: where to train; `auto` takes the GPU where there is one.
-        on_progress: called about once a second and after every epoch.
+        on_progress: called about twice a second and after every epoch.
         save_checkpoint: called after every epoch; the caller may skip some.
         resume: where an earlier run of the same configuration, data and start stopped.
         start: a trained network to begin from; `models.transfer.transferred` chooses the configuration.

@@ -11,7 +11,7 @@ from models.report import Progress
 SELECT, REFIT = "select", "refit"
 SELECT_SHARE, REFIT_SHARE = 0.5, 0.95
 """Shares of the job after each phase; the rest is the export's"""
-TELL_SECONDS = 1.0
+TELL_SECONDS = 0.5
 
 
 @dataclass
@@ -52,7 +52,7 @@ class PhaseState:
 
 
 class ProgressMeter:
-    """Turns counters into Progress, about once a second and after every epoch, its fraction never falling."""
+    """Turns counters into Progress, about twice a second and after every epoch, its fraction never falling."""
 
     def __init__(self, listener: Callable[[Progress], None] | None, steps_per_epoch: int) -> None:
         self.listener, self.steps_per_epoch = listener, steps_per_epoch

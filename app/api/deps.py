@@ -8,6 +8,7 @@ from fastapi import Depends, Header, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from app.errors import ErrorCode, FieldError, Forbidden, Invalid
+from app.services.events import EventService
 from app.services.forecasts import ForecastService
 from app.services.health import HealthService
 from app.services.imports import ImportService
@@ -31,6 +32,7 @@ class Services:
     imports: ImportService
     training: TrainingService
     jobs: JobService
+    events: EventService
     models: ModelService
     forecasts: ForecastService
     health: HealthService

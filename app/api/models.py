@@ -1,11 +1,11 @@
-"""/models and their versions."""
+"""/models and their versions: reading, promoting, rolling back, deleting."""
 
 from fastapi import APIRouter, Response
 
-from app.api.deps import Cursor, Limit, ReadScope, ServicesDep
+from app.api.deps import Cursor, Limit, ReadScope, ServicesDep, WriteScope
 from app.api.responses import ok
 from app.api.schemas.base import PageOf
-from app.api.schemas.models import ModelOut, VersionOut
+from app.api.schemas.models import ChampionIn, ModelOut, VersionOut
 
 router = APIRouter(prefix="/models", tags=["models"])
 
@@ -34,3 +34,23 @@ def list_versions(
 def get_version(name: str, number: int, scope: ReadScope, found: ServicesDep) -> Response:
     """Read one version: configuration, metrics beside season-naive, loss curve, data span."""
     return ok(found.models.version(scope, name, number))
+
+
+@router.put("/{name}/champion", response_model=ModelOut)
+def put_champion(name: str, body: ChampionIn, scope: WriteScope, found: ServicesDep) -> Response:
+    """Promote a version, or roll back to an earlier one; forecasts that begin from now on are its."""
+    return ok(found.models.promote(scope, name, body.version))
+
+
+@router.delete("/{name}/versions/{number}", status_code=204)
+def delete_version(name: str, number: int, scope: WriteScope, found: ServicesDep) -> Response:
+    """Delete a version that is not the champion, with its files."""
+    found.models.delete_version(scope, name, number)
+    return Response(status_code=204)
+
+
+@router.delete("/{name}", status_code=204)
+def delete_model(name: str, scope: WriteScope, found: ServicesDep) -> Response:
+    """Delete a model with all of its versions. Its jobs are kept; one that is queued or running has to end first."""
+    found.models.delete(scope, name)
+    return Response(status_code=204)

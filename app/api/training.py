@@ -1,16 +1,25 @@
 """/train and /jobs."""
 
+import asyncio
+from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+import orjson
+from fastapi import APIRouter, Header, Query, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import PlainTextResponse, StreamingResponse
 
 from app.api.deps import Cursor, IdempotencyDep, Limit, ReadScope, ServicesDep, WriteScope
 from app.api.responses import created, ok
 from app.api.schemas.base import PageOf
 from app.api.schemas.training import JobKind, JobOut, JobStatus, ModelName, SeriesSelector, TrainIn, TrialsOut
+from app.services.events import Place
 from app.services.training_request import Selector, TrainingRequest
 
 router = APIRouter(tags=["training"])
+
+POLL_SECONDS = 0.25
+HEARTBEAT_SECONDS = 15.0
 
 
 @router.post(
@@ -43,6 +52,47 @@ def list_jobs(
 def get_job(job_id: str, scope: ReadScope, found: ServicesDep) -> Response:
     """Read a job with its progress."""
     return ok(found.jobs.get(scope, job_id))
+
+
+@router.get(
+    "/jobs/{job_id}/events",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/event-stream": {}}, "description": "events `progress`, `log` and `end`"}},
+)
+async def get_events(
+    job_id: str,
+    scope: ReadScope,
+    found: ServicesDep,
+    last_event_id: Annotated[str | None, Header(description="go on after this event")] = None,
+) -> StreamingResponse:
+    """Follow a job as server-sent events: `progress` and at last `end` are the job, `log` has `lines` of its log."""
+    place = Place.read(last_event_id)
+    first = await run_in_threadpool(found.events.after, scope, job_id, place)  # a job that is not there is a 404
+
+    async def told() -> AsyncIterator[bytes]:
+        events, at, quiet = first, place, 0.0
+        while True:
+            for event in events:
+                at, quiet = event.place, 0.0
+                yield f"id: {at}\nevent: {event.kind}\ndata: ".encode() + orjson.dumps(event.data) + b"\n\n"
+            if events and events[-1].kind == "end":
+                return
+            if quiet >= HEARTBEAT_SECONDS:
+                quiet = 0.0
+                yield b": still here\n\n"  # so that proxies keep the connection
+            await asyncio.sleep(POLL_SECONDS)
+            quiet += POLL_SECONDS
+            events = await run_in_threadpool(found.events.after, scope, job_id, at)
+
+    headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+    return StreamingResponse(told(), media_type="text/event-stream", headers=headers)
+
+
+@router.get("/jobs/{job_id}/log", response_class=PlainTextResponse)
+def get_log(job_id: str, scope: ReadScope, found: ServicesDep) -> StreamingResponse:
+    """Read what a job's process has written, all attempts one after another."""
+    lines = found.events.log(scope, job_id)
+    return StreamingResponse((f"{line}\n" for line in lines), media_type="text/plain; charset=utf-8")
 
 
 @router.get("/jobs/{job_id}/trials", response_model=TrialsOut)

@@ -7,6 +7,7 @@ import signal
 import socket
 import threading
 import uuid
+from collections.abc import Sequence
 
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, error
 
@@ -108,7 +109,7 @@ class Worker:
         """Run one attempt; return whether another may succeed where this one met an outage."""
         log.info("job_started", job_id=fence.job_id, attempt=fence.attempt)
         try:
-            status = await self._children.run(fence)
+            status = await self._children.run(fence, lambda lines: self._log(fence, lines))
         except asyncio.CancelledError:
             await asyncio.to_thread(self._sweep, fence.job_id)
             raise
@@ -121,6 +122,14 @@ class Worker:
             return True
         await asyncio.to_thread(self._settle, fence, status)
         return False
+
+    def _log(self, fence: Fence, lines: Sequence[str]) -> None:
+        """Keep lines that a child has written, where its job's readers find them."""
+        try:
+            with self._database.write() as session:
+                jobs.log(session, fence.job_id, lines)
+        except OUTAGE as e:
+            log.warning("log_not_kept", job_id=fence.job_id, lines=len(lines), detail=str(e).splitlines()[0])
 
     def _claim(self, job_id: str) -> Fence | None:
         with self._database.write() as session:

@@ -114,7 +114,7 @@ class ForecastService:
             return self._store.get(f"{row.artifact}/{name}")
 
         try:
-            return self._cache.get((scope.project_id, row.pk), lambda: load_version(row.digest, read))
+            return self._cache.get((scope.project_id, row.pk, row.digest), lambda: load_version(row.digest, read))
         except (ArtifactError, BrokenVersion) as e:
             log.error("version_not_loaded", version=row.pk, detail=str(e))
             detail = f"version {row.number} cannot be loaded: {e}; check the artifact store, or train again"

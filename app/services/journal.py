@@ -23,6 +23,7 @@ class Journal:
     database: Database
     fence: Fence
     _told: float = field(init=False, default=float("-inf"))
+    _tick: int = field(init=False, default=0)
 
     def write(self, **values: Any) -> None:
         """Change the job. Raises FenceLost, and OUTAGE where the database is away."""
@@ -43,7 +44,8 @@ class Journal:
         if now - self._told < PROGRESS_SECONDS:
             return
         self._told = now
+        self._tick += 1  # listeners tell states apart by it
         try:
-            self.write(progress=dict(progress))
+            self.write(progress={**progress, "tick": self._tick})
         except OUTAGE as e:  # the database is away for a moment: the run need not stop for that
             log.warning("progress_not_written", detail=str(e).splitlines()[0])

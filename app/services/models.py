@@ -5,9 +5,10 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.errors import ErrorCode, NotFound
+from app.errors import Conflict, ErrorCode, NotFound
 from app.services.series import readable_cursor
-from app.storage import models
+from app.storage import jobs, models
+from app.storage.artifacts import ArtifactStore
 from app.storage.engine import Database
 from app.storage.pages import Page
 from app.storage.scope import Scope
@@ -18,9 +19,9 @@ MODEL_NAME = r"[A-Za-z0-9._-]{1,100}"
 _NAME = re.compile(MODEL_NAME)
 
 
-def found(session: Session, scope: Scope, name: str) -> ModelRow:
-    """Return a model that must exist. Raises NotFound."""
-    row = models.get(session, scope, name) if _NAME.fullmatch(name) else None
+def found(session: Session, scope: Scope, name: str, *, lock: bool = False) -> ModelRow:
+    """Return a model that must exist; `lock` keeps other writers of it out. Raises NotFound."""
+    row = models.get(session, scope, name, lock=lock) if _NAME.fullmatch(name) else None
     if row is None:
         raise NotFound(
             ErrorCode.model_not_found,
@@ -72,8 +73,8 @@ def version_view(model: ModelRow, row: VersionRow) -> dict[str, Any]:
 class ModelService:
     """What the model routes mean."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, store: ArtifactStore) -> None:
+        self._database, self._store = database, store
 
     def page(self, scope: Scope, cursor: str | None, limit: int) -> Page[dict[str, Any]]:
         """Return models by name. Raises Invalid for a cursor of another making."""
@@ -100,3 +101,35 @@ class ModelService:
         with self._database.read() as session:
             model = found(session, scope, name)
             return version_view(model, found_version(session, model, number))
+
+    def promote(self, scope: Scope, name: str, number: int) -> dict[str, Any]:
+        """Make a version the champion, and return the model. Raises NotFound."""
+        with self._database.write() as session:
+            model = found(session, scope, name, lock=True)
+            model.champion = found_version(session, model, number).number
+        return self.get(scope, name)
+
+    def delete_version(self, scope: Scope, name: str, number: int) -> None:
+        """Delete a version and then its files. Raises NotFound, and Conflict for the champion."""
+        with self._database.write() as session:
+            model = found(session, scope, name, lock=True)
+            row = found_version(session, model, number)
+            if model.champion == number:
+                detail = f"version {number} serves; PUT /models/{name}/champion with another one first"
+                raise Conflict(ErrorCode.version_is_champion, detail)
+            artifact = row.artifact
+            session.delete(row)
+        self._store.remove(artifact)
+
+    def delete(self, scope: Scope, name: str) -> None:
+        """Delete a model with its versions and then their files. Raises NotFound, and Conflict while it is trained."""
+        with self._database.write() as session:
+            model = found(session, scope, name, lock=True)
+            active = jobs.active_of_model(session, model.pk)
+            if active:
+                detail = f"{active} of its jobs are queued or running; wait, or POST /jobs/{{id}}/cancel"
+                raise Conflict(ErrorCode.model_in_use, detail)
+            artifacts = models.artifacts(session, model)
+            session.delete(model)
+        for artifact in artifacts:  # not their common folder: another model may be given the same key
+            self._store.remove(artifact)

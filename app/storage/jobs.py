@@ -126,14 +126,23 @@ def cancel(session: Session, scope: Scope, job_id: str) -> bool:
     return True
 
 
-def events(session: Session, job_id: str, kinds: Sequence[str]) -> list[JobEvent]:
-    """Return what of some kinds happened to a job, in order."""
-    query = select(JobEvent).where(JobEvent.job_id == job_id, JobEvent.kind.in_(kinds)).order_by(JobEvent.seq)
-    return list(session.execute(query).scalars())
+def events(
+    session: Session, job_id: str, kinds: Sequence[str], after: int = 0, limit: int | None = None
+) -> list[JobEvent]:
+    """Return what of some kinds happened to a job after an event, in order."""
+    query = select(JobEvent).where(JobEvent.job_id == job_id, JobEvent.kind.in_(kinds), JobEvent.seq > after)
+    return list(session.execute(query.order_by(JobEvent.seq).limit(limit)).scalars())
+
+
+def log(session: Session, job_id: str, lines: Sequence[str]) -> None:
+    """Append lines to the log of a job, whoever runs it."""
+    row = session.execute(select(JobRow.id).where(JobRow.id == job_id).with_for_update()).scalar_one_or_none()
+    if row is not None:
+        event(session, job_id, "log", {"lines": list(lines)})
 
 
 def event(session: Session, job_id: str, kind: str, data: dict[str, Any]) -> None:
-    """Append to what happened to a job."""
+    """Append to what happened to a job, whose row this transaction holds."""
     last = select(func.coalesce(func.max(JobEvent.seq), 0)).where(JobEvent.job_id == job_id)
     seq = session.execute(last).scalar_one() + 1
     session.add(JobEvent(job_id=job_id, seq=seq, kind=kind, data=data))

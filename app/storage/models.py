@@ -67,6 +67,11 @@ def versions_page(session: Session, model: ModelRow, cursor: str | None, limit: 
     return Page(rows[:limit], encode(rows[limit - 1].number) if len(rows) > limit else None)
 
 
+def artifacts(session: Session, model: ModelRow) -> list[str]:
+    """Return the folders of all of a model's versions."""
+    return list(session.execute(select(VersionRow.artifact).where(VersionRow.model_pk == model.pk)).scalars())
+
+
 def publish(session: Session, model: ModelRow, fields: dict[str, Any]) -> VersionRow:
     """Insert the next version of a locked model, and make it champion where it is promoted."""
     model.last_version += 1

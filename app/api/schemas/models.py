@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import ConfigDict, Field
 
-from app.api.schemas.base import Output
+from app.api.schemas.base import Input, Output
 
 Metrics = dict[str, float]
 
@@ -35,6 +35,14 @@ class ModelOut(Output):
     versions: list[int]
     schedule: None
     created_at: str
+
+
+class ChampionIn(Input):
+    """The version that is to serve."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"version": 1}})
+
+    version: int = Field(ge=1, lt=2**31)
 
 
 class DataSpan(Output):

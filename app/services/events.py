@@ -1,0 +1,95 @@
+"""What happens to a job, as it happens: its progress, its log and its end."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from app.errors import ErrorCode, NotFound
+from app.services.jobs import view
+from app.storage import jobs
+from app.storage.engine import Database
+from app.storage.scope import Scope
+from app.storage.tables import JobRow
+
+LOG = "log"
+"""kind of the events that hold lines of a job's log"""
+MOST_EVENTS = 200
+"""read at a time"""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a listener is: after which stored event, and which progress was told last."""
+
+    seq: int = 0
+    told: str = ""
+
+    @staticmethod
+    def read(text: str | None) -> "Place":
+        """Read a `Last-Event-ID`; one of another making begins from the start."""
+        seq, _, told = (text or "").partition("-")
+        return Place(int(seq), told) if seq.isascii() and seq.isdigit() and len(seq) < 10 else Place()
+
+    def __str__(self) -> str:
+        return f"{self.seq}-{self.told}" if self.told else str(self.seq)
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that a listener is told."""
+
+    place: Place
+    kind: str
+    """`progress`, `log` or `end`"""
+    data: dict[str, Any]
+
+
+class EventService:
+    """What GET /jobs/{id}/events and /jobs/{id}/log mean."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def after(self, scope: Scope, job_id: str, place: Place) -> list[Event]:
+        """Return what has happened since; the last of an ended job is its `end`. Raises NotFound."""
+        with self._database.read() as session:
+            row = self._found(jobs.get(session, scope, job_id) if job_id.isalnum() else None)
+            lines = jobs.events(session, row.id, (LOG,), after=place.seq, limit=MOST_EVENTS)
+            job, tick = view(row), _tick(row)
+        found = []
+        for one in lines:
+            place = Place(one.seq, place.told)
+            found.append(Event(place, LOG, {"lines": one.data["lines"]}))
+        if len(lines) == MOST_EVENTS:
+            return found  # there is more, and the progress is to come after it
+        ended = row.status not in jobs.ACTIVE
+        if ended or tick != place.told:
+            found.append(Event(Place(place.seq, tick), "end" if ended else "progress", job))
+        return found
+
+    def log(self, scope: Scope, job_id: str) -> Iterator[str]:
+        """Return the lines of a job's log, all attempts one after another. Raises NotFound."""
+        with self._database.read() as session:
+            row = self._found(jobs.get(session, scope, job_id) if job_id.isalnum() else None)
+        return self._lines(row.id)
+
+    def _lines(self, job_id: str) -> Iterator[str]:
+        seq = 0
+        while True:
+            with self._database.read() as session:
+                events = jobs.events(session, job_id, (LOG,), after=seq, limit=MOST_EVENTS)
+            for event in events:
+                seq = event.seq
+                yield from event.data["lines"]
+            if len(events) < MOST_EVENTS:
+                return
+
+    def _found(self, row: JobRow | None) -> JobRow:
+        if row is None:
+            raise NotFound(ErrorCode.job_not_found, "there is no such job; GET /jobs lists them")
+        return row
+
+
+def _tick(row: JobRow) -> str:
+    """Return what differs between two states of a job that a listener is told of."""
+    return f"{row.status}.{row.attempt}.{(row.progress or {}).get('tick', 0)}"

@@ -20,6 +20,8 @@ router = APIRouter(tags=["training"])
 
 POLL_SECONDS = 0.25
 HEARTBEAT_SECONDS = 15.0
+EVENTS = 'id: 3-running.1.2\nevent: log\ndata: {"lines": ["training_continued"]}\n\n'
+LOG = "2024-03-01T12:00:09Z [info     ] version_published  model=bikes promoted=True version=1"
 
 
 @router.post(
@@ -57,7 +59,7 @@ def get_job(job_id: str, scope: ReadScope, found: ServicesDep) -> Response:
 @router.get(
     "/jobs/{job_id}/events",
     response_class=StreamingResponse,
-    responses={200: {"content": {"text/event-stream": {}}, "description": "events `progress`, `log` and `end`"}},
+    responses={200: {"content": {"text/event-stream": {"example": EVENTS}}, "description": "until the job has ended"}},
 )
 async def get_events(
     job_id: str,
@@ -88,7 +90,11 @@ async def get_events(
     return StreamingResponse(told(), media_type="text/event-stream", headers=headers)
 
 
-@router.get("/jobs/{job_id}/log", response_class=PlainTextResponse)
+@router.get(
+    "/jobs/{job_id}/log",
+    response_class=PlainTextResponse,
+    responses={200: {"content": {"text/plain": {"example": LOG}}}},
+)
 def get_log(job_id: str, scope: ReadScope, found: ServicesDep) -> StreamingResponse:
     """Read what a job's process has written, all attempts one after another."""
     lines = found.events.log(scope, job_id)

@@ -112,24 +112,26 @@ class Worker:
             status = await self._children.run(fence, lambda lines: self._log(fence, lines))
         except asyncio.CancelledError:
             await asyncio.to_thread(self._sweep, fence.job_id)
+            await asyncio.to_thread(self._log, fence, None)
             raise
         except OSError as e:  # no process could be started
             log.error("trainer_not_started", job_id=fence.job_id, detail=str(e))
             status = TRY_AGAIN
         if self._draining.is_set():
             await asyncio.Event().wait()
+        await asyncio.to_thread(self._log, fence, None)
         if status == TRY_AGAIN and not last:
             return True
         await asyncio.to_thread(self._settle, fence, status)
         return False
 
-    def _log(self, fence: Fence, lines: Sequence[str]) -> None:
-        """Keep lines that a child has written, where its job's readers find them."""
+    def _log(self, fence: Fence, lines: Sequence[str] | None) -> None:
+        """Keep lines that a child has written, where its job's readers find them; None: there are no more."""
         try:
             with self._database.write() as session:
-                jobs.log(session, fence.job_id, lines)
+                jobs.log(session, fence, lines)
         except OUTAGE as e:
-            log.warning("log_not_kept", job_id=fence.job_id, lines=len(lines), detail=str(e).splitlines()[0])
+            log.warning("log_not_kept", job_id=fence.job_id, detail=str(e).splitlines()[0])
 
     def _claim(self, job_id: str) -> Fence | None:
         with self._database.write() as session:

@@ -4,15 +4,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy.orm import Session
+
 from app.errors import ErrorCode, NotFound
 from app.services.jobs import view
 from app.storage import jobs
+from app.storage.clock import now
 from app.storage.engine import Database
 from app.storage.scope import Scope
 from app.storage.tables import JobRow
 
-LOG = "log"
-"""kind of the events that hold lines of a job's log"""
+LOG, LOG_END = "log", "log_end"
+"""kinds of the events that hold lines of a job's log, and say that an attempt writes no more of them"""
+SETTLED_US = 3_000_000
+"""after which a job's end is told even where nobody has said that its log is whole: its worker may have died"""
 MOST_EVENTS = 200
 """read at a time"""
 
@@ -55,16 +60,17 @@ class EventService:
         with self._database.read() as session:
             row = self._found(jobs.get(session, scope, job_id) if job_id.isalnum() else None)
             lines = jobs.events(session, row.id, (LOG,), after=place.seq, limit=MOST_EVENTS)
-            job, tick = view(row), _tick(row)
+            job, tick, over = view(row), _tick(row), _is_over(session, row)
         found = []
         for one in lines:
             place = Place(one.seq, place.told)
             found.append(Event(place, LOG, {"lines": one.data["lines"]}))
         if len(lines) == MOST_EVENTS:
             return found  # there is more, and the progress is to come after it
-        ended = row.status not in jobs.ACTIVE
-        if ended or tick != place.told:
-            found.append(Event(Place(place.seq, tick), "end" if ended else "progress", job))
+        if over:
+            found.append(Event(Place(place.seq, tick), "end", job))
+        elif row.status in jobs.ACTIVE and tick != place.told:
+            found.append(Event(Place(place.seq, tick), "progress", job))
         return found
 
     def log(self, scope: Scope, job_id: str) -> Iterator[str]:
@@ -88,6 +94,14 @@ class EventService:
         if row is None:
             raise NotFound(ErrorCode.job_not_found, "there is no such job; GET /jobs lists them")
         return row
+
+
+def _is_over(session: Session, row: JobRow) -> bool:
+    """Return whether a job has ended, and nothing will be added to its log."""
+    if row.status in jobs.ACTIVE or row.finished_at is None:
+        return False
+    told = any(event.data["attempt"] == row.attempt for event in jobs.events(session, row.id, (LOG_END,)))
+    return told or row.attempt == 0 or now(session) - row.finished_at > SETTLED_US
 
 
 def _tick(row: JobRow) -> str:

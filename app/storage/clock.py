@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from sqlalchemy import BigInteger
+from sqlalchemy import BigInteger, select
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import Session
 from sqlalchemy.sql.functions import FunctionElement
 
 
@@ -12,6 +13,11 @@ class now_us(FunctionElement[int]):
 
     type = BigInteger()
     inherit_cache = True
+
+
+def now(session: Session) -> int:
+    """Return the present moment."""
+    return session.execute(select(now_us())).scalar_one()
 
 
 @compiles(now_us, "sqlite")

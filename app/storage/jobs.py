@@ -134,11 +134,15 @@ def events(
     return list(session.execute(query.order_by(JobEvent.seq).limit(limit)).scalars())
 
 
-def log(session: Session, job_id: str, lines: Sequence[str]) -> None:
-    """Append lines to the log of a job, whoever runs it."""
-    row = session.execute(select(JobRow.id).where(JobRow.id == job_id).with_for_update()).scalar_one_or_none()
-    if row is not None:
-        event(session, job_id, "log", {"lines": list(lines)})
+def log(session: Session, fence: Fence, lines: Sequence[str] | None) -> None:
+    """Append lines to the log of a job, whether or not the attempt may still write; None: it has no more of them."""
+    held = select(JobRow.id).where(JobRow.id == fence.job_id).with_for_update()
+    if session.execute(held).scalar_one_or_none() is None:
+        return
+    if lines is None:
+        event(session, fence.job_id, "log_end", {"attempt": fence.attempt})
+    else:
+        event(session, fence.job_id, "log", {"lines": list(lines)})
 
 
 def event(session: Session, job_id: str, kind: str, data: dict[str, Any]) -> None:

@@ -44,7 +44,7 @@ def claimed(database: Database, job: str) -> Fence:
 
 def write(database: Database, job: str, *lines: str) -> None:
     with database.write() as session:
-        jobs.log(session, job, lines)
+        jobs.log(session, Fence(job, 1), lines)
 
 
 def ended(database: Database, job: str) -> None:
@@ -56,6 +56,8 @@ def ended(database: Database, job: str) -> None:
     write(database, job, "broken")
     with database.write() as session:
         jobs.finish(session, fence, "failed", error={"code": "diverged", "detail": "the loss is not finite"})
+    with database.write() as session:
+        jobs.log(session, fence, None)
 
 
 def test_an_ended_job_is_told_from_its_log_to_its_end(client: TestClient, database: Database, job: str) -> None:
@@ -83,6 +85,7 @@ def test_long_logs_come_whole(client: TestClient, database: Database, job: str) 
         write(database, job, f"line {number}")
     with database.write() as session:
         jobs.finish(session, fence, "failed", error={"code": "diverged", "detail": ""})
+        jobs.log(session, fence, None)
     found = events(client, job)
     assert [one["event"] for one in found] == ["log"] * (MOST_EVENTS + 3) + ["end"]
     assert client.get(f"/jobs/{job}/log").text.splitlines()[-1] == f"line {MOST_EVENTS + 2}"

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Sequence
 
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, error
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.errors import ErrorCode
 from app.jobs.lease import LeaseKeeper, Running
@@ -130,7 +131,7 @@ class Worker:
         try:
             with self._database.write() as session:
                 jobs.log(session, fence, lines)
-        except OUTAGE as e:
+        except SQLAlchemyError as e:  # whatever it is: a child whose output nobody takes would stand still
             log.warning("log_not_kept", job_id=fence.job_id, detail=str(e).splitlines()[0])
 
     def _claim(self, job_id: str) -> Fence | None:

@@ -19,6 +19,8 @@ keys = typer.Typer(no_args_is_help=True, help="Make, list and revoke bearer keys
 app.add_typer(keys, name="keys")
 cli_client.register(app)
 console = Console()
+GRACE_SECONDS = 5
+"""for open connections when the API is told to stop; event streams would stay open for hours"""
 
 Host = Annotated[str | None, typer.Option(help="address to listen on [GATECAST_HOST, 127.0.0.1]")]
 Port = Annotated[int | None, typer.Option(help="port to listen on [GATECAST_PORT, 8000]")]
@@ -70,6 +72,7 @@ def serve(host: Host = None, port: Port = None) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
     )
 
 

@@ -27,8 +27,8 @@ RATES = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0)
 """Learning rates to try, likewise"""
 SEGMENT_FACTOR = 4
 """A segment is at most this many times longer or shorter than the configuration's own"""
-DEPENDED_ON = (*SHAPE, *AVERAGES, "hidden", "decoder", "bidirectional", "convolution")
-"""What other values may need: some of their combinations, MOST_TRIED at most, must go with each value"""
+DEPENDED_ON = (*SHAPE, *AVERAGES, "hidden", "attention", "decoder", "bidirectional", "convolution")
+"""What other values may need: some of their values or combinations, MOST_TRIED at most, must go with each value"""
 MOST_TRIED = 2000
 HEADS = 4
 """Heads of attention to try"""
@@ -187,6 +187,8 @@ def _require_possible(config: Config, params: Mapping[str, Any], others: Sequenc
 
 
 def _combined(axes: Sequence[Axis]) -> Iterator[dict[str, Any]]:
-    """Return every combination of the options, as name -> value."""
+    """Return every option alone, then every combination of them, as name -> value."""
+    for axis in axes:
+        yield from map(axis.named, axis.options)
     for chosen in product(*(axis.options for axis in axes)):
         yield {k: v for axis, option in zip(axes, chosen, strict=True) for k, v in axis.named(option).items()}

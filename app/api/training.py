@@ -2,24 +2,28 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import cache
 from typing import Annotated
 
 import orjson
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Header, Query, Response
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import PlainTextResponse, StreamingResponse
 
 from app.api.deps import Cursor, IdempotencyDep, Limit, ReadScope, ServicesDep, WriteScope
 from app.api.responses import created, ok
 from app.api.schemas.base import PageOf
 from app.api.schemas.training import JobKind, JobOut, JobStatus, ModelName, SeriesSelector, TrainIn, TrialsOut
-from app.services.events import Place
+from app.services.events import Event, Place
 from app.services.training_request import Selector, TrainingRequest
 
 router = APIRouter(tags=["training"])
 
 POLL_SECONDS = 0.25
+LONGEST_POLL_SECONDS = 1.0
 HEARTBEAT_SECONDS = 15.0
+LISTENERS_AT_ONCE = 4
+"""threads that read for all listeners: forecasts need the others"""
 EVENTS = 'id: 3-running.1.2\nevent: log\ndata: {"lines": ["training_continued"]}\n\n'
 LOG = "2024-03-01T12:00:09Z [info     ] version_published  model=bikes promoted=True version=1"
 
@@ -69,10 +73,14 @@ async def get_events(
 ) -> StreamingResponse:
     """Follow a job as server-sent events: `progress` and at last `end` are the job, `log` has `lines` of its log."""
     place = Place.read(last_event_id)
-    first = await run_in_threadpool(found.events.after, scope, job_id, place)  # a job that is not there is a 404
+
+    async def after(at: Place) -> list[Event]:
+        return await to_thread.run_sync(found.events.after, scope, job_id, at, limiter=_listeners())
+
+    first = await after(place)  # a job that is not there is a 404
 
     async def told() -> AsyncIterator[bytes]:
-        events, at, quiet = first, place, 0.0
+        events, at, quiet, pause = first, place, 0.0, POLL_SECONDS
         while True:
             for event in events:
                 at, quiet = event.place, 0.0
@@ -82,9 +90,10 @@ async def get_events(
             if quiet >= HEARTBEAT_SECONDS:
                 quiet = 0.0
                 yield b": still here\n\n"  # so that proxies keep the connection
-            await asyncio.sleep(POLL_SECONDS)
-            quiet += POLL_SECONDS
-            events = await run_in_threadpool(found.events.after, scope, job_id, at)
+            pause = POLL_SECONDS if events else min(2 * pause, LONGEST_POLL_SECONDS)
+            await asyncio.sleep(pause)
+            quiet += pause
+            events = await after(at)
 
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
     return StreamingResponse(told(), media_type="text/event-stream", headers=headers)
@@ -111,6 +120,11 @@ def get_trials(job_id: str, scope: ReadScope, found: ServicesDep) -> Response:
 def cancel_job(job_id: str, scope: WriteScope, found: ServicesDep) -> Response:
     """Cancel a job; it publishes nothing any more, and its process ends within two seconds."""
     return ok(found.jobs.cancel(scope, job_id))
+
+
+@cache
+def _listeners() -> CapacityLimiter:
+    return CapacityLimiter(LISTENERS_AT_ONCE)
 
 
 def _request(body: TrainIn) -> TrainingRequest:

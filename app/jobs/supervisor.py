@@ -5,7 +5,8 @@ import contextlib
 import os
 import signal
 import sys
-from asyncio.subprocess import PIPE, STDOUT
+import tempfile
+import threading
 from collections.abc import Callable, Sequence
 
 from app.storage.jobs import Fence
@@ -20,10 +21,11 @@ LINES_KEPT = 5000
 """of one attempt's output; what is beyond is in the worker's log alone"""
 LONGEST_LINE = 2000
 LOG_SECONDS = 0.5
+CHUNK = 1 << 16
 
 ChildCommand = Callable[[Fence], Sequence[str]]
-Keep = Callable[[Sequence[str]], None]
-"""stores lines of a child's output"""
+Keep = Callable[[Sequence[str]], bool]
+"""stores lines of a child's output; False: not now"""
 
 
 class Children:
@@ -39,24 +41,22 @@ class Children:
         What it writes goes to this process's stderr, and to `keep` twice a second. Where the caller is cancelled the
         child is stopped: SIGTERM, and SIGKILL after a grace.
         """
-        # a session of its own: Ctrl-C in a terminal reaches the worker, which decides
-        process = await asyncio.create_subprocess_exec(
-            *self._command(fence), start_new_session=True, stdout=PIPE, stderr=STDOUT
-        )
-        assert process.stdout is not None
-        self._pids.add(process.pid)
-        output = asyncio.create_task(_passed_on(process.stdout, keep))
-        try:
-            status = await process.wait()
-            # a process that the child has left behind may hold the pipe
-            await asyncio.wait([output], timeout=GRACE_SECONDS)
-            return status
-        except asyncio.CancelledError:
-            await _stop(process)
-            raise
-        finally:
-            output.cancel()
-            self._pids.discard(process.pid)
+        with Output(keep) as output:
+            # a session of its own: Ctrl-C in a terminal reaches the worker, which decides
+            process = await asyncio.create_subprocess_exec(
+                *self._command(fence), start_new_session=True, stdout=output.file, stderr=output.file
+            )
+            self._pids.add(process.pid)
+            passing = asyncio.create_task(_passing(output))
+            try:
+                return await process.wait()
+            except asyncio.CancelledError:
+                await _stop(process)
+                raise
+            finally:
+                passing.cancel()
+                self._pids.discard(process.pid)
+                await asyncio.to_thread(output.pass_on, last=True)
 
     def kill(self) -> None:
         """End all children at once; their jobs go on elsewhere from their last checkpoints."""
@@ -65,29 +65,56 @@ class Children:
                 os.killpg(pid, signal.SIGKILL)
 
 
-async def _passed_on(stream: asyncio.StreamReader, keep: Keep) -> None:
-    """Pass a child's output on, whole lines of it twice a second."""
-    kept, rest, lines = 0, b"", list[str]()
-    ended = False
-    while not ended:
-        try:
-            async with asyncio.timeout(LOG_SECONDS):
-                while chunk := await stream.read(65_536):
+class Output:
+    """What a child writes: a file without a name, not a pipe, so that nobody has to read for the child to go on."""
+
+    def __init__(self, keep: Keep) -> None:
+        self.file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by __exit__
+        self._keep = keep
+        self._lock = threading.Lock()
+        self._at = self._kept = 0
+        self._rest = b""
+        self._lines: list[str] = []
+
+    def __enter__(self) -> "Output":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.file.close()
+
+    def pass_on(self, *, last: bool = False) -> None:
+        """Pass on what was written since; lines that cannot be kept now are kept the next time.
+
+        `last`: the child has ended, so that what it wrote last is a line too.
+        """
+        with self._lock:
+            while chunk := os.pread(self.file.fileno(), CHUNK, self._at):
+                self._at += len(chunk)
+                with contextlib.suppress(OSError, ValueError):  # this process's own stderr may be gone or full
                     sys.stderr.buffer.write(chunk)
                     sys.stderr.buffer.flush()
-                    *whole, rest = (rest + chunk).split(b"\n")
-                    rest = rest[:LONGEST_LINE]
-                    lines += [line[:LONGEST_LINE].decode(errors="replace").replace("\0", "") for line in whole]
-            ended = True
-            lines += [rest.decode(errors="replace").replace("\0", "")] if rest else []
-        except TimeoutError:
-            pass
-        room = LINES_KEPT - kept
-        if lines and room > 0:
-            kept += len(lines)
-            told = lines[:room] + (["… the rest is in the worker's log"] if len(lines) >= room else [])
-            await asyncio.to_thread(keep, told)
-        lines = []
+                *whole, rest = (self._rest + chunk).split(b"\n")
+                self._rest = rest[:LONGEST_LINE]
+                self._add(whole)
+            if last and self._rest:
+                self._add([self._rest])
+            if self._lines and self._keep(self._lines):
+                self._lines = []
+
+    def _add(self, whole: list[bytes]) -> None:
+        room = LINES_KEPT - self._kept
+        self._kept += len(whole)
+        self._lines += [
+            line[:LONGEST_LINE].decode(errors="replace").replace("\0", "") for line in whole[: max(room, 0)]
+        ]
+        if 0 < room <= len(whole):
+            self._lines.append("… the rest is in the worker's log")
+
+
+async def _passing(output: Output) -> None:
+    while True:
+        await asyncio.sleep(LOG_SECONDS)
+        await asyncio.to_thread(output.pass_on)
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:
@@ -97,5 +124,5 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
         await asyncio.wait_for(process.wait(), GRACE_SECONDS)
     except TimeoutError:
         with contextlib.suppress(ProcessLookupError):
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
         await process.wait()

@@ -126,13 +126,18 @@ class Worker:
         await asyncio.to_thread(self._settle, fence, status)
         return False
 
-    def _log(self, fence: Fence, lines: Sequence[str] | None) -> None:
-        """Keep lines that a child has written, where its job's readers find them; None: there are no more."""
+    def _log(self, fence: Fence, lines: Sequence[str] | None) -> bool:
+        """Keep lines that a child has written, where its job's readers find them; None: there are no more.
+
+        False: they could not be kept now.
+        """
         try:
             with self._database.write() as session:
                 jobs.log(session, fence, lines)
-        except SQLAlchemyError as e:  # whatever it is: a child whose output nobody takes would stand still
+        except SQLAlchemyError as e:
             log.warning("log_not_kept", job_id=fence.job_id, detail=str(e).splitlines()[0])
+            return False
+        return True
 
     def _claim(self, job_id: str) -> Fence | None:
         with self._database.write() as session:

@@ -32,6 +32,8 @@ class Journal:
 
     def record(self, kind: str, data: dict[str, Any], **values: Any) -> None:
         """Append an event, and change the job with it. Raises FenceLost, and OUTAGE."""
+        if "progress" in values:
+            values["progress"] = self._marked(values["progress"])
         with self.database.write() as session:
             jobs.held(session, self.fence, lock=True)
             if values:
@@ -44,8 +46,12 @@ class Journal:
         if now - self._told < PROGRESS_SECONDS:
             return
         self._told = now
-        self._tick += 1  # listeners tell states apart by it
         try:
-            self.write(progress={**progress, "tick": self._tick})
+            self.write(progress=self._marked(progress))
         except OUTAGE as e:  # the database is away for a moment: the run need not stop for that
             log.warning("progress_not_written", detail=str(e).splitlines()[0])
+
+    def _marked(self, progress: Mapping[str, Any]) -> dict[str, Any]:
+        """Return progress with a number of its own, by which listeners tell states apart."""
+        self._tick += 1
+        return {**progress, "tick": self._tick}

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import Conflict, ErrorCode, NotFound
 from app.services.series import readable_cursor
+from app.services.training_request import start_of
 from app.storage import jobs, models
 from app.storage.artifacts import ArtifactStore
 from app.storage.engine import Database
@@ -70,6 +71,15 @@ def version_view(model: ModelRow, row: VersionRow) -> dict[str, Any]:
     }
 
 
+def _check_unused(session: Session, scope: Scope, name: str, number: int | None = None) -> None:
+    """Raise Conflict where a training that has not ended begins from the version, or from any of the model's."""
+    for job in jobs.active(session, scope):
+        start = start_of(job.request) if job.kind == "train" and job.request else None
+        if start is not None and start[0] == name and number in (None, start[1]):
+            detail = f"the job {job.id} begins from {name}@{start[1]}; wait, or POST /jobs/{job.id}/cancel"
+            raise Conflict(ErrorCode.model_in_use, detail)
+
+
 class ModelService:
     """What the model routes mean."""
 
@@ -110,25 +120,27 @@ class ModelService:
         return self.get(scope, name)
 
     def delete_version(self, scope: Scope, name: str, number: int) -> None:
-        """Delete a version and then its files. Raises NotFound, and Conflict for the champion."""
+        """Delete a version and then its files. Raises NotFound, and Conflict for one that is needed."""
         with self._database.write() as session:
             model = found(session, scope, name, lock=True)
             row = found_version(session, model, number)
             if model.champion == number:
                 detail = f"version {number} serves; PUT /models/{name}/champion with another one first"
                 raise Conflict(ErrorCode.version_is_champion, detail)
+            _check_unused(session, scope, name, number)
             artifact = row.artifact
             session.delete(row)
         self._store.remove(artifact)
 
     def delete(self, scope: Scope, name: str) -> None:
-        """Delete a model with its versions and then their files. Raises NotFound, and Conflict while it is trained."""
+        """Delete a model with its versions and then their files. Raises NotFound, and Conflict while it is needed."""
         with self._database.write() as session:
             model = found(session, scope, name, lock=True)
             active = jobs.active_of_model(session, model.pk)
             if active:
                 detail = f"{active} of its jobs are queued or running; wait, or POST /jobs/{{id}}/cancel"
                 raise Conflict(ErrorCode.model_in_use, detail)
+            _check_unused(session, scope, name)
             artifacts = models.artifacts(session, model)
             session.delete(model)
         for artifact in artifacts:  # not their common folder: another model may be given the same key

@@ -30,6 +30,8 @@ class SearchRun:
     device: Literal["auto", "cpu", "cuda"]
     _began: float = field(init=False)
     _done: list[Trial] = field(init=False, default_factory=list)
+    _spent: dict[int, float] = field(init=False, default_factory=dict)
+    """seconds of interrupted runs, by trial"""
 
     def __call__(self, panel: Panel, config: Config) -> Config:
         """Return the best configuration that the search finds.
@@ -57,6 +59,7 @@ class SearchRun:
     def _searched(self, panel: Panel, config: Config, told: list[dict[str, Any]]) -> SearchResult:
         before = [Trial.from_dict(one) for one in told]
         self._done = [trial for trial in before if trial.finished]
+        self._spent = {trial.number: trial.seconds for trial in before if not trial.finished}
         self._began = time.monotonic() - sum(trial.seconds for trial in before)
         return search(
             panel,
@@ -76,7 +79,7 @@ class SearchRun:
         if trial.state == "running":
             self.journal.tell(self._progress(trial, config))
         else:
-            self.journal.record(trials.TRIAL, trial.to_dict(), progress=self._progress(trial, config))
+            self.journal.record(trials.TRIAL, self._document(trial), progress=self._progress(trial, config))
 
     def _progress(self, trial: Trial, config: Config) -> dict[str, Any]:
         wanted, budget = self.options["trials"], self.options["time_budget_s"]
@@ -96,8 +99,12 @@ class SearchRun:
             "eta_s": self._eta(trial),
             "trial": trial.number + 1,
             "trials": wanted,
-            "running": trial.to_dict() if trial.state == "running" else None,
+            "running": self._document(trial) if trial.state == "running" else None,
         }
+
+    def _document(self, trial: Trial) -> dict[str, Any]:
+        """Return a trial as it is kept: its seconds are also those of runs that another attempt took over from."""
+        return {**trial.to_dict(), "seconds": trial.seconds + self._spent.get(trial.number, 0.0)}
 
     def _eta(self, trial: Trial) -> float | None:
         """Return the seconds that are left, from the mean of the trials so far."""

@@ -63,6 +63,12 @@ def active_of_model(session: Session, model_pk: int) -> int:
     return session.execute(query).scalar_one()
 
 
+def active(session: Session, scope: Scope) -> list[JobRow]:
+    """Return the project's jobs that are queued or running."""
+    query = select(JobRow).where(JobRow.project_id == scope.project_id, JobRow.status.in_(ACTIVE))
+    return list(session.execute(query).scalars())
+
+
 def claim(session: Session, job_id: str) -> Fence | None:
     """Begin the next attempt at a job, which ends every earlier one; None where it has ended."""
     attempt = session.execute(

@@ -81,6 +81,16 @@ def test_a_number_is_not_given_twice(
     assert other != pinned
 
 
+def test_what_a_training_begins_from_is_kept_until_it_ends(served: TestClient) -> None:
+    asked = {"model": "other", "series": {"ids": ["a"]}, "horizon": HORIZON, "warm_start": "m@2"}
+    job = served.post("/train", json=asked).json()["id"]
+    for path in ("/models/m/versions/2", "/models/m"):
+        refused = served.delete(path)
+        assert (refused.status_code, refused.json()["code"]) == (409, "model_in_use")
+    assert served.post(f"/jobs/{job}/cancel").status_code == 200
+    assert served.delete("/models/m/versions/2").status_code == 204
+
+
 def test_a_model_is_deleted_whole(served: TestClient, database: Database, settings: Settings) -> None:
     queued = served.post("/train", json={"model": "m", "series": {"ids": ["a"]}, "horizon": HORIZON}).json()
     refused = served.delete("/models/m")

@@ -47,6 +47,7 @@ class Service:
             **environment,
         }
         self._processes: list[subprocess.Popen[bytes]] = []
+        self._named: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
         """Start `gatecast` with arguments; its log is {name}.log."""
@@ -55,7 +56,12 @@ class Service:
                 [sys.executable, "-m", "app.cli", *arguments], env=self.environment, stdout=log, stderr=log
             )
         self._processes.append(process)
+        self._named[name] = process
         return process
+
+    def process(self, name: str) -> subprocess.Popen[bytes]:
+        """Return a process that was started."""
+        return self._named[name]
 
     def serve(self, name: str = "api") -> str:
         """Start an API process on a free port and return its address once it is ready."""

@@ -6,6 +6,7 @@ import urllib.request
 from itertools import pairwise
 from typing import Any
 
+from app.cli import GRACE_SECONDS
 from tests.e2e.conftest import store
 from tests.e2e.processes import Service
 
@@ -43,3 +44,15 @@ def test_a_training_is_followed_to_its_end(service: Service) -> None:
     with urllib.request.urlopen(service.url + job + "/log", timeout=30) as log:
         assert log.read().decode().splitlines() == lines
     assert "version_published" in service.log("w1")  # the worker's own log has it too
+
+
+def test_a_listener_does_not_keep_the_service_from_stopping(service: Service) -> None:
+    service.serve()
+    store(service)
+    body = {"model": "m", "series": {"ids": ["a"]}, "horizon": 24}
+    job = service.call("POST", "/train", body)["id"]  # no worker: it stays queued
+    with urllib.request.urlopen(f"{service.url}/jobs/{job}/events", timeout=60) as stream:
+        assert stream.readline().startswith(b"id: ")
+        api = service.process("api")
+        api.terminate()
+        api.wait(GRACE_SECONDS + 5)

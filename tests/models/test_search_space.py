@@ -137,5 +137,10 @@ def test_the_networks_that_articles_name_are_in_the_default_space() -> None:
     given = {"decoder": ["recursive"], "segment": [1], "hidden": [32], "attention": [4]}
     names = [axis.names for axis in axes_of(small(12, context_length=48, segment=12, hidden=30), given)]
     assert names == [SHAPE, ("attention",), ("decoder",), ("hidden",)]  # each goes with some of the others
+    heads = small(12, context_length=48, segment=12, hidden=32, attention=4)
+    (attention, hidden) = axes_of(heads, {"hidden": [30, 60], "attention": [0, 2]})
+    assert (attention.options, hidden.options) == (((0,), (2,), (4,)), ((30,), (32,), (60,)))
+    wide = [16 * k for k in range(1, 100)]
+    assert len(axes_of(CONFIG, {"attention": [5], "hidden": [*wide, 1680]})) == 2
     recursive = default_space(small(12, decoder="recursive", segment=1), 300)
     assert (recursive["bidirectional"], recursive["convolution"]) == ([False], [0])

@@ -1,0 +1,73 @@
+"""What a child writes is passed on and kept, and never holds it up."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+import pytest
+
+from app.jobs.supervisor import LINES_KEPT, LONGEST_LINE, Children, Output
+from app.storage.jobs import Fence
+
+FENCE = Fence("j", 1)
+
+
+def run(script: str, kept: list[str]) -> int:
+    """Run a shell script as a child; keep its lines."""
+
+    def keep(lines: Sequence[str]) -> bool:
+        kept.extend(lines)
+        return True
+
+    return asyncio.run(Children(lambda fence: ["sh", "-c", script]).run(FENCE, keep))
+
+
+def test_output_and_status() -> None:
+    kept: list[str] = []
+    assert run("echo one; echo two >&2; printf three; exit 3", kept) == 3
+    assert kept == ["one", "two", "three"]
+
+
+def test_what_a_child_leaves_behind_does_not_hold_its_end() -> None:
+    began, kept = time.monotonic(), list[str]()
+    assert run("sleep 60 & echo done", kept) == 0
+    assert time.monotonic() - began < 30
+    assert kept == ["done"]
+
+
+def test_much_output_is_cut() -> None:
+    kept: list[str] = []
+    assert run(f"yes | head -n {LINES_KEPT + 1000}", kept) == 0
+    assert kept == ["y"] * LINES_KEPT + ["… the rest is in the worker's log"]
+
+
+def test_lines_that_cannot_be_kept_are_offered_again() -> None:
+    offered: list[list[str]] = []
+
+    def keep(lines: Sequence[str]) -> bool:
+        offered.append(list(lines))
+        return len(offered) > 1
+
+    with Output(keep) as output:
+        output.file.write(b"first\n")
+        output.file.flush()
+        output.pass_on()
+        output.file.write(b"x" * (LONGEST_LINE + 9) + b"\nbad \xff\0 byte\nunfinished")
+        output.file.flush()
+        output.pass_on()
+        output.pass_on(last=True)
+    assert offered == [["first"], ["first", "x" * LONGEST_LINE, "bad \ufffd byte"], ["unfinished"]]
+
+
+def test_a_worker_without_a_stderr_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Gone:
+        def write(self, _: bytes) -> None:
+            raise BrokenPipeError
+
+    class Stderr:
+        buffer = Gone()
+
+    kept: list[str] = []
+    monkeypatch.setattr("sys.stderr", Stderr())
+    assert run("yes | head -c 400000; echo end", kept) == 0
+    assert len(kept) == LINES_KEPT + 1

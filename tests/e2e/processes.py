@@ -14,8 +14,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import psutil
+from sqlalchemy import create_engine
+from sqlalchemy.exc import OperationalError
+
+from app.config import Settings
 
 T = TypeVar("T")
+Signalled = subprocess.Popen[bytes] | psutil.Process
+LOCK, TABLES = "LOCK TABLE", ("jobs", "job_events", "worker_leases", "models", "versions")
 POLL = 0.05
 
 
@@ -99,6 +105,43 @@ class Service:
             raise AssertionError(f"{method} {path}: {e.code} {e.read()[:500]!r}") from e
         return json.loads(raw) if raw else None
 
+    def writable(self) -> bool:
+        """Say whether nobody holds a lock in the database that others would wait for."""
+        engine = create_engine(Settings(database_url=self.environment["GATECAST_DATABASE_URL"]).database)
+        sqlite = engine.dialect.name == "sqlite"
+        locks = ["PRAGMA busy_timeout = 500", "BEGIN IMMEDIATE"] if sqlite else [f"{LOCK} {t} NOWAIT" for t in TABLES]
+        try:
+            with engine.connect() as connection:
+                for statement in locks:
+                    connection.exec_driver_sql(statement)
+                connection.rollback()
+        except OperationalError:
+            return False
+        finally:
+            engine.dispose()
+        return True
+
+    def hang(self, process: Signalled) -> None:
+        """Stop a process between two of its transactions: within one it would keep its locks, on SQLite all of them."""
+
+        def between() -> bool:
+            process.send_signal(signal.SIGSTOP)
+            if self.writable():
+                return True
+            process.send_signal(signal.SIGCONT)
+            return False
+
+        until(between, 30, "it hangs outside of a transaction")
+
+    @contextmanager
+    def frozen(self, process: Signalled) -> Iterator[None]:
+        """Stop a process (not its children) for a while, as a machine that hangs does."""
+        self.hang(process)
+        try:
+            yield
+        finally:
+            process.send_signal(signal.SIGCONT)
+
     def stop(self) -> None:
         """End everything, stopped processes too."""
         for process in self._processes:
@@ -147,13 +190,3 @@ def free_port() -> int:
         found.bind(("127.0.0.1", 0))
         port: int = found.getsockname()[1]
         return port
-
-
-@contextmanager
-def frozen(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Stop a process (not its children) for a while, as a machine that hangs does."""
-    process.send_signal(signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        process.send_signal(signal.SIGCONT)

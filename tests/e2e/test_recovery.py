@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import store
-from tests.e2e.processes import Service, children, family, frozen, lives, until
+from tests.e2e.processes import Service, children, family, lives, until
 
 EPOCHS = 12
 LONG = {"epochs": 100_000, "steps_per_epoch": 20}
@@ -89,7 +89,7 @@ def test_a_worker_that_hung_publishes_nothing(service: Service) -> None:
     """The worker is stopped past its lease, its training goes on meanwhile, and then the worker continues."""
     first, job, _ = training_at_epoch(service, 2, **LONG)
     (trainer,) = children(first)
-    with frozen(first):
+    with service.frozen(first):
         service.worker("w2")
         taken_over(service, job, 30)
         until(lambda: not lives(trainer), 5, "the replaced trainer has stopped")
@@ -103,8 +103,8 @@ def test_a_trainer_that_hung_publishes_nothing(service: Service) -> None:
     """Worker and trainer are stopped together, the job succeeds elsewhere, then both continue."""
     first, job, _ = training_at_epoch(service, 2, **SHORT)
     (trainer,) = children(first)
-    trainer.send_signal(signal.SIGSTOP)
-    with frozen(first):
+    service.hang(trainer)
+    with service.frozen(first):
         service.worker("w2")
         end = finished(service, job)
         assert (end["status"], end["attempt"], end["version"]) == ("succeeded", 2, 1)

@@ -42,6 +42,12 @@ class Outcome:
 Measure = Callable[[Sequence[Outcome]], float]
 
 
+def best_naive(part: Part) -> tuple[Outcome, int]:
+    """Forecast by season-naive with the part's season of the least absolute error; return it too."""
+    found = [(naive_outcome(part, season), season) for season in part.seasons]
+    return min(found, key=lambda pair: MEASURES["mae"]([pair[0]]))
+
+
 def outcome(part: Part, quantiles: Floats) -> Outcome:
     """Join forecasts (S, W, H, Q) with what happened."""
     ahead = part.origins[..., None] + np.arange(1, part.horizon + 1)  # (S, W, H)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from benchmarks.accuracy_data import Part
+from benchmarks.peers import median_seconds
 
 RATE = 1e-3
 AT_ONCE = 256
@@ -122,14 +123,3 @@ def _padded(y: NDArray[np.float64], end: int, length: int) -> NDArray[np.float64
     """Return the `length` values before `end`, the first one repeated where the series is shorter."""
     seen = y[max(0, end - length) : end]
     return np.pad(seen, (length - len(seen), 0), mode="edge")
-
-
-def median_seconds(forecast: Callable[[], object], repeats: int = 50) -> float:
-    """Return the median seconds of a call, after one that warms up."""
-    forecast()
-    taken = []
-    for _ in range(repeats):
-        began = time.perf_counter()
-        forecast()
-        taken.append(time.perf_counter() - began)
-    return float(np.median(taken))

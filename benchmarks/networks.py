@@ -26,8 +26,18 @@ from benchmarks import articles
 from benchmarks.accuracy import PEER_PYTHON
 from benchmarks.accuracy_data import Part
 from benchmarks.accuracy_run import forecast, say, teller
-from benchmarks.accuracy_score import LEVELS, MEASURES, Outcome, as_quantiles, coverage, naive_outcome, outcome
+from benchmarks.accuracy_score import (
+    LEVELS,
+    MEASURES,
+    SEASONS_OF_NAIVE,
+    Outcome,
+    as_quantiles,
+    best_naive,
+    coverage,
+    outcome,
+)
 from benchmarks.networks_rows import NETWORKS, SETS, Network, Set
+from benchmarks.peers import median_seconds
 from models.baselines import season_naive
 from models.defaults import choose_for
 from models.export import export
@@ -74,7 +84,7 @@ def latency(fitted: Fitted, part: Part) -> float:
         export(fitted, folder)
         loaded = load_version(digest_of(folder), lambda file: (folder / file).read_bytes())
     one, origins = [part.series[0]], [int(part.origins[0, 0])]
-    return articles.median_seconds(lambda: predict(one, loaded.run, loaded.config, origins))
+    return median_seconds(lambda: predict(one, loaded.run, loaded.config, origins))
 
 
 def digest_of(folder: Path) -> str:
@@ -84,14 +94,9 @@ def digest_of(folder: Path) -> str:
 
 def naive(part: Part) -> tuple[Outcome, Found]:
     """Forecast by season-naive, the better of the set's seasons."""
-    outcomes = [naive_outcome(part, season) for season in part.seasons]
-    best = min(outcomes, key=lambda found: MEASURES["mae"]([found]))
-    season = part.seasons[outcomes.index(best)]
-    seen = part.series[0].y[: part.origins[0, 0] + 1][-8 * season :]
-    return best, {
-        "latency_s": articles.median_seconds(lambda: season_naive(seen, part.horizon, season)),
-        "seconds": 0.0,
-    }
+    best, season = best_naive(part)
+    seen = part.series[0].y[: part.origins[0, 0] + 1][-SEASONS_OF_NAIVE * season :]
+    return best, {"latency_s": median_seconds(lambda: season_naive(seen, part.horizon, season)), "seconds": 0.0}
 
 
 def other(name: str, one: Set, part: Part, args: argparse.Namespace) -> tuple[Outcome, Found]:
@@ -109,8 +114,8 @@ def other(name: str, one: Set, part: Part, args: argparse.Namespace) -> tuple[Ou
     return peer.recurrent(args.peer_python, part, one.context, args.seconds, True, model=kind, latency=True)
 
 
-def row(name: str, one: Set, part: Part, args: argparse.Namespace) -> Found:
-    """Return a row of the table."""
+def row(name: str, one: Set, part: Part, floor: float, args: argparse.Namespace) -> Found:
+    """Return a row of the table; `floor` is season-naive's mean absolute error."""
     title = NETWORKS[name].title if name in NETWORKS else OTHERS[name]
     say(f"{one.title}, {title}")
     began = time.perf_counter()
@@ -118,14 +123,13 @@ def row(name: str, one: Set, part: Part, args: argparse.Namespace) -> Found:
         found, told = ours(name, NETWORKS[name], one, part, args.seconds)
     else:
         found, told = other(name, one, part, args)
-    mae = MEASURES["mae"]
     pointed = told.pop("point", False) or name == "season-naive"
     return {
         "network": name,
         "title": title,
         "measure": one.measure,
         "value": MEASURES[one.measure]([found]),
-        "mae_over_naive": mae([found]) / mae([naive(part)[0]]),
+        "mae_over_naive": MEASURES["mae"]([found]) / floor,
         "coverage_80": None if pointed else coverage([found]),
         "whole_s": time.perf_counter() - began,
         **told,
@@ -173,9 +177,10 @@ def main() -> None:
     for place in args.set:
         one, rows = SETS[place], kept.setdefault(place, {})
         part = judged(one, args.data)
+        floor = MEASURES["mae"]([best_naive(part)[0]])
         for name in args.network:
             if name not in rows:
-                rows[name] = row(name, one, part, args)
+                rows[name] = row(name, one, part, floor, args)
             print(line(one.title, rows[name]), flush=True)
             if args.json:
                 partial = args.json.with_suffix(".partial")

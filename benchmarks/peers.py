@@ -93,11 +93,11 @@ def recurrent(request: Request, folder: Path) -> tuple[NDArray[np.float64], dict
     answer["windows_per_second"] = steps * forecaster.models[0].windows_batch_size / seconds
     if request["latency"]:
         one = history[history["unique_id"] == history["unique_id"].iloc[0]]
-        answer["latency_s"] = median_seconds(lambda: forecaster.predict(df=one))
+        answer["latency_s"] = median_seconds(lambda: forecaster.predict(df=one), repeats=10)
     return values, answer
 
 
-def median_seconds(call: Callable[[], object], repeats: int = 10) -> float:
+def median_seconds(call: Callable[[], object], repeats: int = 50) -> float:
     """Return the median seconds of a call, after one that warms up."""
     call()
     taken = []

@@ -22,7 +22,7 @@ import torch
 
 from benchmarks.accuracy_data import Part, part_of
 from benchmarks.accuracy_run import forecast, say, teller
-from benchmarks.accuracy_score import LEVELS, MEASURES, coverage, naive_outcome, outcome
+from benchmarks.accuracy_score import LEVELS, MEASURES, best_naive, coverage, outcome
 from models.defaults import choose_for
 from models.fit import Fitted, fine_tune, fit
 from models.series import Panel, Series
@@ -85,7 +85,7 @@ def main() -> None:
         found: dict[str, list[tuple[float, float]]] = {kind: [] for kind in KINDS}
         for one in full[SOURCES : SOURCES + args.zones]:
             part = short(one, end, weeks)
-            naive = min(MEASURES["mae"]([naive_outcome(part, season)]) for season in part.seasons)
+            naive = MEASURES["mae"]([best_naive(part)[0]])
             for kind in KINDS:
                 name = f"{one.id}, {weeks} weeks, {kind}"
                 said = [outcome(part, forecast(name, trained(kind, source, part, args.seconds, name), part))]

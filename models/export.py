@@ -5,8 +5,7 @@ import hashlib
 import io
 import json
 import logging
-import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -28,6 +27,7 @@ from models.config import Config, ConfigError
 from models.fitted import Fitted, runner_of
 from models.golden import golden_batch
 from models.network import Network
+from models.quiet import quiet
 from models.reading import Reader
 from models.windows import Batch, inputs_of
 
@@ -36,6 +36,7 @@ WEIGHTS, GRAPH, GOLDEN, MANIFEST = "weights.safetensors", "graph.onnx", "golden.
 TOLERANCE = 1e-4
 """Largest difference between graph and torch, in units of a window's scale"""
 LARGEST_BATCH = 1 << 20
+LOGGERS = ("torch.onnx", "torch.__trace", "onnxscript", "onnx_ir")
 
 
 class ExportError(RuntimeError):
@@ -150,7 +151,8 @@ def _expected(network: Network, batch: Batch) -> tuple[NDArray[np.float64], NDAr
 def _write_graph(network: Network, batch: Batch, path: Path) -> None:
     free = torch.export.Dim("batch", min=1, max=LARGEST_BATCH)
     inputs = {name: torch.from_numpy(values) for name, values in inputs_of(batch, network.config).items()}
-    with _quiet():
+    # the exporter warns of its own deprecations and prints its progress
+    with quiet(LOGGERS, logging.ERROR), contextlib.redirect_stdout(io.StringIO()):
         try:
             program = torch.onnx.export(
                 network,
@@ -172,22 +174,6 @@ def _write_graph(network: Network, batch: Batch, path: Path) -> None:
         node.doc_string = ""
     onnx.checker.check_model(model)
     onnx.save_model(model, path)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence the exporter: it warns of its own deprecations and prints its progress."""
-    loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.__trace", "onnxscript", "onnx_ir")]
-    levels = [logger.level for logger in loggers]
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")
-        for logger in loggers:
-            logger.setLevel(logging.ERROR)
-        try:
-            yield
-        finally:
-            for logger, level in zip(loggers, levels, strict=True):
-                logger.setLevel(level)
 
 
 def _manifest(config: Config, folder: Path) -> Manifest:

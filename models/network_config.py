@@ -67,6 +67,13 @@ class NetworkConfig:
     """models with the trend, seasons and noise that Prophet found on a sample of the series, at most"""
 
     def __post_init__(self) -> None:
+        self._check_recurrence()
+        if self.decoder == "recursive":
+            self._check_recursion()
+        self._check_inputs()
+        self._check_candidates()
+
+    def _check_recurrence(self) -> None:
         require(1 <= self.segment <= MAX_CONTEXT, "network.segment", f"must be between 1 and {MAX_CONTEXT}")
         require(
             2 <= self.context_length <= MAX_CONTEXT,
@@ -88,22 +95,25 @@ class NetworkConfig:
             "network.attention",
             f"must divide hidden ({self.hidden}); {self.attention} does not",
         )
-        if self.decoder == "recursive":
-            require(
-                not self.bidirectional,
-                "network.bidirectional",
-                "must be false for the recursive decoder: it goes on where the recurrence ends, which reads one way",
-            )
-            require(
-                self.convolution == 0,
-                "network.convolution",
-                "must be 0 for the recursive decoder: it reads its own forecasts one by one",
-            )
-            require(
-                self.segment == 1,
-                "network.segment",
-                f"must be 1 for the recursive decoder, which forecasts one step after another, not {self.segment}",
-            )
+
+    def _check_recursion(self) -> None:
+        require(
+            not self.bidirectional,
+            "network.bidirectional",
+            "must be false for the recursive decoder: it goes on where the recurrence ends, which reads one way",
+        )
+        require(
+            self.convolution == 0,
+            "network.convolution",
+            "must be 0 for the recursive decoder: it reads its own forecasts one by one",
+        )
+        require(
+            self.segment == 1,
+            "network.segment",
+            f"must be 1 for the recursive decoder, which forecasts one step after another, not {self.segment}",
+        )
+
+    def _check_inputs(self) -> None:
         require_seasons(self.season_lengths)
         require(
             all(0 <= f < len(CALENDAR_FIELDS) for f in self.calendar) and len(set(self.calendar)) == len(self.calendar),
@@ -116,6 +126,8 @@ class NetworkConfig:
             "network.lookbacks",
             f"must be multiples of segment ({self.segment}), 2 to context_length ({self.context_length})",
         )
+
+    def _check_candidates(self) -> None:
         require(0 <= self.smoothing <= 8, "network.smoothing", "must be between 0 and 8")
         require(0 <= self.statistical <= 8, "network.statistical", "must be between 0 and 8")
         require(0 <= self.prophet <= 8, "network.prophet", "must be between 0 and 8")

@@ -10,9 +10,7 @@ Shapes: T context, H horizon.
 """
 
 import logging
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models.options import ConfigError
+from models.quiet import quiet
 from models.series import Series, observed_span
 from models.timestamps import DAY
 
@@ -80,7 +79,7 @@ def prophet_models(series: Sequence[Series], ends: Sequence[int], seed: int) -> 
     order = np.random.default_rng(seed).permutation(len(series))
     found: list[Structural] = []
     kind, tried = require_prophet(), 0
-    with _quiet():
+    with quiet(LOGGERS, logging.CRITICAL):
         for row in order.tolist():
             history = _history(series[row], ends[row])
             if history is not None:
@@ -96,7 +95,7 @@ def prophet_models(series: Sequence[Series], ends: Sequence[int], seed: int) -> 
 def require_prophet() -> Any:
     """Return Prophet's class. Raises ConfigError where it is not installed."""
     try:
-        with _quiet():
+        with quiet(LOGGERS, logging.CRITICAL):
             from prophet import Prophet
     except ImportError as e:
         raise ConfigError("network.prophet", INSTALL) from e
@@ -139,19 +138,3 @@ def _fitted(model: Any, history: pd.DataFrame, one: Series, seed: int) -> list[S
     turn = float((changes**2).sum()) / steps**3 / noise
     values = np.array([slope, turn, *(v for _, v in harmonics)])
     return [Structural(slope, turn, tuple(harmonics))] if np.isfinite(values).all() else []
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence Prophet and its compiler, which report every fit."""
-    loggers = [logging.getLogger(name) for name in LOGGERS]
-    levels = [logger.level for logger in loggers]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for logger in loggers:
-            logger.setLevel(logging.CRITICAL)
-        try:
-            yield
-        finally:
-            for logger, level in zip(loggers, levels, strict=True):
-                logger.setLevel(level)

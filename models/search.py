@@ -23,10 +23,10 @@ from optuna.trial import FrozenTrial, TrialState
 from models.checkpoint import CheckpointError
 from models.config import Config
 from models.learner import device_of
-from models.options import ConfigError, require
+from models.options import require
 from models.preflight import TrainingDataError, fingerprint
 from models.prophet import require_prophet
-from models.search_space import Axis, axes_of, configured, default_space
+from models.search_space import Axis, accepts, axes_of, configured, default_space
 from models.selection import Selection
 from models.series import Panel
 from models.trials import SearchResult, Trial, read_trials
@@ -205,11 +205,7 @@ class _Search:
 
     def _allowed(self, places: Mapping[str, int]) -> bool:
         """Return whether what was drawn goes together: a recursion and two directions, say, do not."""
-        try:
-            configured(self.config, self._named(places))
-        except ConfigError:
-            return False
-        return True
+        return accepts(self.config, self._named(places))
 
     def _outcome(self, asked: optuna.Trial) -> tuple[str, str | None]:
         """Train; return how the trial ended, and why it is not complete."""

@@ -58,7 +58,7 @@ def default_space(config: Config, history: int) -> dict[str, list[Any]]:
     network, training = config.network, config.training
     contexts = _contexts(config, history)
     shapes = [(c, s) for c in contexts for s in _segments(config, contexts) if c % s == 0]
-    shapes = [pair for pair in shapes if _accepts(config, dict(zip(SHAPE, pair, strict=True)))]
+    shapes = [pair for pair in shapes if accepts(config, dict(zip(SHAPE, pair, strict=True)))]
     contexts = sorted({network.context_length, *(c for c, _ in shapes)})
     hidden = [max(4, network.hidden // 2), network.hidden, 2 * network.hidden]
     found: dict[str, list[Any]] = {
@@ -79,8 +79,8 @@ def default_space(config: Config, history: int) -> dict[str, list[Any]]:
         "weight_decay": [0.0, 1e-4, 1e-3, 1e-2, 1e-1],
     }
     alone = (name for name in found if name not in (*SHAPE, "ets"))  # which are tried beside what they go with
-    found |= {name: [v for v in found[name] if _accepts(config, {name: v})] for name in alone}
-    found["ets"] = [v for v in found["ets"] if _accepts(config, {"ets": v, "anchor": v * network.anchor})]
+    found |= {name: [v for v in found[name] if accepts(config, {name: v})] for name in alone}
+    found["ets"] = [v for v in found["ets"] if accepts(config, {"ets": v, "anchor": v * network.anchor})]
     return found
 
 
@@ -168,7 +168,8 @@ def _averages(ets: Sequence[bool], anchors: Sequence[float]) -> tuple[tuple[bool
     return tuple(found)
 
 
-def _accepts(config: Config, params: Mapping[str, Any]) -> bool:
+def accepts(config: Config, params: Mapping[str, Any]) -> bool:
+    """Return whether the hyperparameters make a configuration."""
     try:
         configured(config, params)
     except ConfigError:
@@ -182,7 +183,7 @@ def _require_possible(config: Config, params: Mapping[str, Any], others: Sequenc
         configured(config, params)
     except ConfigError as e:
         beside = [one for one in others if set(one.names) & set(DEPENDED_ON)]
-        if not any(_accepts(config, {**more, **params}) for more in islice(_combined(beside), MOST_TRIED)):
+        if not any(accepts(config, {**more, **params}) for more in islice(_combined(beside), MOST_TRIED)):
             raise ConfigError(f"{FIELD}.{e.field.rpartition('.')[2]}", f"{dict(params)}: {e.detail}") from e
 
 

@@ -6,16 +6,13 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.errors import ErrorCode, NotFound
-from app.services.jobs import view
+from app.services.jobs import found, view
 from app.storage import jobs
 from app.storage.clock import now
 from app.storage.engine import Database
 from app.storage.scope import Scope
 from app.storage.tables import JobRow
 
-LOG, LOG_END = "log", "log_end"
-"""kinds of the events that hold lines of a job's log, and say that an attempt writes no more of them"""
 SETTLED_US = 3_000_000
 """after which a job's end is told even where nobody has said that its log is whole: its worker may have died"""
 MOST_EVENTS = 200
@@ -58,49 +55,44 @@ class EventService:
     def after(self, scope: Scope, job_id: str, place: Place) -> list[Event]:
         """Return what has happened since; the last of an ended job is its `end`. Raises NotFound."""
         with self._database.read() as session:
-            row = self._found(jobs.get(session, scope, job_id) if job_id.isalnum() else None)
-            lines = jobs.events(session, row.id, (LOG,), after=place.seq, limit=MOST_EVENTS)
+            row = found(session, scope, job_id)
+            lines = jobs.events(session, row.id, (jobs.LOG,), after=place.seq, limit=MOST_EVENTS)
             job, tick, over = view(row), _tick(row), _is_over(session, row)
-        found = []
+        told = []
         for one in lines:
             place = Place(one.seq, place.told)
-            found.append(Event(place, LOG, {"lines": one.data["lines"]}))
+            told.append(Event(place, jobs.LOG, {"lines": one.data["lines"]}))
         if len(lines) == MOST_EVENTS:
-            return found  # there is more, and the progress is to come after it
+            return told  # there is more, and the progress is to come after it
         if over:
-            found.append(Event(Place(place.seq, tick), "end", job))
+            told.append(Event(Place(place.seq, tick), "end", job))
         elif row.status in jobs.ACTIVE and tick != place.told:
-            found.append(Event(Place(place.seq, tick), "progress", job))
-        return found
+            told.append(Event(Place(place.seq, tick), "progress", job))
+        return told
 
     def log(self, scope: Scope, job_id: str) -> Iterator[str]:
         """Return the lines of a job's log, all attempts one after another. Raises NotFound."""
         with self._database.read() as session:
-            row = self._found(jobs.get(session, scope, job_id) if job_id.isalnum() else None)
+            row = found(session, scope, job_id)
         return self._lines(row.id)
 
     def _lines(self, job_id: str) -> Iterator[str]:
         seq = 0
         while True:
             with self._database.read() as session:
-                events = jobs.events(session, job_id, (LOG,), after=seq, limit=MOST_EVENTS)
+                events = jobs.events(session, job_id, (jobs.LOG,), after=seq, limit=MOST_EVENTS)
             for event in events:
                 seq = event.seq
                 yield from event.data["lines"]
             if len(events) < MOST_EVENTS:
                 return
 
-    def _found(self, row: JobRow | None) -> JobRow:
-        if row is None:
-            raise NotFound(ErrorCode.job_not_found, "there is no such job; GET /jobs lists them")
-        return row
-
 
 def _is_over(session: Session, row: JobRow) -> bool:
     """Return whether a job has ended, and nothing will be added to its log."""
     if row.status in jobs.ACTIVE or row.finished_at is None:
         return False
-    told = any(event.data["attempt"] == row.attempt for event in jobs.events(session, row.id, (LOG_END,)))
+    told = any(event.data["attempt"] == row.attempt for event in jobs.events(session, row.id, (jobs.LOG_END,)))
     return told or row.attempt == 0 or now(session) - row.finished_at > SETTLED_US
 
 

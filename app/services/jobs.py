@@ -34,6 +34,14 @@ NO_PROGRESS = {
 """what clients are told of progress"""
 
 
+def found(session: Session, scope: Scope, job_id: str) -> JobRow:
+    """Return a job that must exist. Raises NotFound."""
+    row = jobs.get(session, scope, job_id) if job_id.isalnum() else None
+    if row is None:
+        raise NotFound(ErrorCode.job_not_found, "there is no such job; GET /jobs lists them")
+    return row
+
+
 def view(row: JobRow) -> dict[str, Any]:
     """Return a job as clients see it."""
     return {
@@ -60,20 +68,14 @@ class JobService:
     def get(self, scope: Scope, job_id: str) -> dict[str, Any]:
         """Return one job. Raises NotFound."""
         with self._database.read() as session:
-            return view(self._found(session, scope, job_id))
+            return view(found(session, scope, job_id))
 
     def trials(self, scope: Scope, job_id: str) -> dict[str, Any]:
         """Return the trials of a job's search, the running one included. Raises NotFound."""
         with self._database.read() as session:
-            row = self._found(session, scope, job_id)
+            row = found(session, scope, job_id)
             running = (row.progress or {}).get("running") if row.status == "running" else None
             return trials.view(trials.told(session, row.id) or [], running)
-
-    def _found(self, session: Session, scope: Scope, job_id: str) -> JobRow:
-        row = jobs.get(session, scope, job_id) if job_id.isalnum() else None
-        if row is None:
-            raise NotFound(ErrorCode.job_not_found, "there is no such job; GET /jobs lists them")
-        return row
 
     def page(self, scope: Scope, filters: dict[str, str], cursor: str | None, limit: int) -> Page[dict[str, Any]]:
         """Return jobs, newest first. Raises Invalid for a cursor of another making."""

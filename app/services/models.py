@@ -74,7 +74,7 @@ def version_view(model: ModelRow, row: VersionRow) -> dict[str, Any]:
 def _check_unused(session: Session, scope: Scope, name: str, number: int | None = None) -> None:
     """Raise Conflict where a training that has not ended begins from the version, or from any of the model's."""
     for job in jobs.active(session, scope):
-        start = start_of(job.request) if job.kind == "train" and job.request else None
+        start = start_of(job.request)
         if start is not None and start[0] == name and number in (None, start[1]):
             detail = f"the job {job.id} begins from {name}@{start[1]}; wait, or POST /jobs/{job.id}/cancel"
             raise Conflict(ErrorCode.model_in_use, detail)

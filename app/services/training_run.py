@@ -120,10 +120,8 @@ class Run:
         if self.job.snapshot is not None:
             return Snapshot.from_bytes(self.store.get(self.job.snapshot))
         snapshot = self._new_snapshot(self._panel(scope, model), model, start)
-        path = f"{self._folder()}/snapshot-{self.fence.attempt}.safetensors"
-        self.store.put(path, snapshot.to_bytes())
+        path = self._kept(snapshot, "")
         self.journal.write(snapshot=path, progress={"fraction": 0.0})
-        self.job.snapshot = path
         return snapshot
 
     def _search(self, snapshot: Snapshot) -> Snapshot:
@@ -137,11 +135,15 @@ class Run:
             if trials.is_over(session, self.job.id):
                 return snapshot
         found = replace(snapshot, config=run(snapshot.panel, snapshot.config))
-        path = f"{self._folder()}/snapshot-{self.fence.attempt}-searched.safetensors"
-        self.store.put(path, found.to_bytes())
+        path = self._kept(found, "-searched")
         self.journal.record(trials.ENDED, {"network": found.config.to_dict()["network"]}, snapshot=path)
-        self.job.snapshot = path
         return found
+
+    def _kept(self, snapshot: Snapshot, suffix: str) -> str:
+        """Store a snapshot for the job's next attempts; return its path."""
+        path = f"{self._folder()}/snapshot-{self.fence.attempt}{suffix}.safetensors"
+        self.store.put(path, snapshot.to_bytes())
+        return path
 
     def _panel(self, scope: Scope, model: ModelRow) -> Panel:
         with self.database.read() as session:

@@ -13,6 +13,8 @@ from app.storage.scope import Scope
 from app.storage.tables import JobEvent, JobRow
 
 ACTIVE = ("queued", "running")
+LOG, LOG_END = "log", "log_end"
+"""kinds of the events that hold lines of a job's log, and say that an attempt writes no more of them"""
 
 
 class FenceLost(Exception):
@@ -146,9 +148,9 @@ def log(session: Session, fence: Fence, lines: Sequence[str] | None) -> None:
     if session.execute(held).scalar_one_or_none() is None:
         return
     if lines is None:
-        event(session, fence.job_id, "log_end", {"attempt": fence.attempt})
+        event(session, fence.job_id, LOG_END, {"attempt": fence.attempt})
     else:
-        event(session, fence.job_id, "log", {"lines": list(lines)})
+        event(session, fence.job_id, LOG, {"lines": list(lines)})
 
 
 def event(session: Session, job_id: str, kind: str, data: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from app.services.training_run import Run
 from app.storage import jobs
 from app.storage.artifacts import ArtifactStore
 from app.storage.engine import Database
+from app.storage.jobs import Fence
 from tests.trained import HORIZON, STATIC, beside, moved
 
 
@@ -40,12 +41,17 @@ def store_beside(client: TestClient, series_id: str, *, n: int = 400, known: int
     assert client.post(f"/series/{series_id}/observations", json=body).status_code == 200
 
 
+def claimed(database: Database, job: str) -> Fence:
+    """Begin an attempt, as a worker does."""
+    with database.write() as session:
+        fence = jobs.claim(session, job)
+    assert fence is not None
+    return fence
+
+
 def run(client: TestClient, database: Database, settings: Settings, response: Any) -> Any:
     """Run the job of an accepted training as the worker's child would, and return it as it ended."""
     assert response.status_code == 202, response.text
     job = response.json()["id"]
-    with database.write() as session:
-        fence = jobs.claim(session, job)
-    assert fence is not None
-    Run(settings, database, ArtifactStore(settings.artifacts), fence)()
+    Run(settings, database, ArtifactStore(settings.artifacts), claimed(database, job))()
     return client.get(f"/jobs/{job}").json()

@@ -10,7 +10,7 @@ from app.services.events import MOST_EVENTS, Place
 from app.storage import jobs
 from app.storage.engine import Database
 from app.storage.jobs import Fence
-from tests.api.stored import store
+from tests.api.stored import claimed, store
 from tests.trained import HORIZON, values
 
 
@@ -33,13 +33,6 @@ def events(client: TestClient, job: str, last: str | None = None) -> list[dict[s
             fields = dict(line.split(": ", 1) for line in block.splitlines())
             found.append({**fields, "data": json.loads(fields["data"])})
     return found
-
-
-def claimed(database: Database, job: str) -> Fence:
-    with database.write() as session:
-        fence = jobs.claim(session, job)
-    assert fence is not None
-    return fence
 
 
 def write(database: Database, job: str, *lines: str) -> None:

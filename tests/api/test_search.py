@@ -9,11 +9,10 @@ from fastapi.testclient import TestClient
 
 from app.config import Settings
 from app.services.training_run import Run
-from app.storage import jobs
 from app.storage.artifacts import ArtifactStore
 from app.storage.engine import Database
-from app.storage.jobs import Fence, FenceLost
-from tests.api.stored import run, store
+from app.storage.jobs import FenceLost
+from tests.api.stored import claimed, run, store
 from tests.e2e.processes import until
 from tests.trained import HORIZON, values
 
@@ -36,14 +35,6 @@ ASKED: dict[str, Any] = {
 def stored(client: TestClient) -> TestClient:
     store(client, "a", values())
     return client
-
-
-def claimed(database: Database, job: str) -> Fence:
-    """Begin an attempt, as a worker does."""
-    with database.write() as session:
-        fence = jobs.claim(session, job)
-    assert fence is not None
-    return fence
 
 
 def trials_of(client: TestClient, job: str) -> Any:

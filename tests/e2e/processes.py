@@ -21,7 +21,7 @@ from app.config import Settings
 
 T = TypeVar("T")
 Signalled = subprocess.Popen[bytes] | psutil.Process
-LOCK, TABLES = "LOCK TABLE", ("jobs", "job_events", "worker_leases", "models", "versions")
+TABLES = ("jobs", "job_events", "worker_leases", "models", "versions")
 POLL = 0.05
 
 
@@ -109,7 +109,9 @@ class Service:
         """Say whether nobody holds a lock in the database that others would wait for."""
         engine = create_engine(Settings(database_url=self.environment["GATECAST_DATABASE_URL"]).database)
         sqlite = engine.dialect.name == "sqlite"
-        locks = ["PRAGMA busy_timeout = 500", "BEGIN IMMEDIATE"] if sqlite else [f"{LOCK} {t} NOWAIT" for t in TABLES]
+        locks = (
+            ["PRAGMA busy_timeout = 500", "BEGIN IMMEDIATE"] if sqlite else [f"LOCK TABLE {t} NOWAIT" for t in TABLES]
+        )
         try:
             with engine.connect() as connection:
                 for statement in locks:

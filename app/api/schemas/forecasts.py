@@ -75,7 +75,6 @@ class ForecastIn(Input):
     on_missing: OnMissing | None = Field(
         None, description="who answers for a stored or sent series that the network cannot forecast"
     )
-
     explain: bool = Field(
         False, description="tell what moved each forecast; takes about a second, in a process of its own"
     )

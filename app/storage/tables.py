@@ -15,6 +15,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -164,7 +165,51 @@ class VersionRow(Table):
     """folder in the artifact store"""
     digest: Mapped[str] = mapped_column(String(64))
     """sha256 of its manifest, which holds those of the other files"""
+    provenance: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
+    """what made it: packages, seed, digest of the data, who or what asked"""
     created_at: Mapped[int] = mapped_column(BigInteger, default=now_us())
+
+
+class Schedule(Table):
+    """When a model is trained again, and when its champion's forecasts are archived: cron in a timezone."""
+
+    __tablename__ = "schedules"
+
+    model_pk: Mapped[int] = mapped_column(ForeignKey("models.pk", ondelete="CASCADE"), primary_key=True)
+    train: Mapped[str | None] = mapped_column(String(100))
+    forecast: Mapped[str | None] = mapped_column(String(100))
+    timezone: Mapped[str] = mapped_column(String(64))
+    train_on_drift: Mapped[bool] = mapped_column(Boolean)
+    train_at: Mapped[int | None] = mapped_column(BigInteger)
+    """when it is due next; whoever moves it on starts the job"""
+    forecast_at: Mapped[int | None] = mapped_column(BigInteger)
+    created_at: Mapped[int] = mapped_column(BigInteger, default=now_us())
+
+
+class ArchivedForecast(Table):
+    """What a champion forecast of a series at an origin, kept to be read and scored later."""
+
+    __tablename__ = "archived_forecasts"
+    __table_args__ = (
+        UniqueConstraint(
+            "model_pk", "series_pk", "origin", "version", "series_version", name="uq_archived_forecasts_told"
+        ),
+        Index("ix_archived_forecasts_model_pk_origin", "model_pk", "origin"),
+        Index("ix_archived_forecasts_series_pk", "series_pk"),
+    )
+
+    pk: Mapped[int] = mapped_column(Key, primary_key=True)
+    model_pk: Mapped[int] = mapped_column(ForeignKey("models.pk", ondelete="CASCADE"))
+    version: Mapped[int]
+    series_pk: Mapped[int] = mapped_column(ForeignKey("series.pk", ondelete="CASCADE"))
+    series_version: Mapped[int] = mapped_column(BigInteger)
+    """the series as it was forecast from"""
+    origin: Mapped[int] = mapped_column(BigInteger)
+    scale: Mapped[float | None] = mapped_column(Double)
+    """season error of the steps that the model read: the denominator of MASE"""
+    forecast: Mapped[dict[str, Any]]
+    """`levels` (Q,), `quantiles` (H, Q), `season_naive` (H,)"""
+    made_at: Mapped[int] = mapped_column(BigInteger, default=now_us())
 
 
 class JobRow(Table):
@@ -174,6 +219,7 @@ class JobRow(Table):
     __table_args__ = (
         Index("ix_jobs_project_id_created_at", "project_id", "created_at"),
         Index("ix_jobs_model_pk", "model_pk"),
+        Index("ix_jobs_status_queue", "status", "queue"),
     )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
@@ -191,6 +237,16 @@ class JobRow(Table):
     """path in the artifact store of the data and configuration that every attempt trains on"""
     checkpoint: Mapped[str | None] = mapped_column(Text)
     """path in the artifact store of the state that the next attempt continues from"""
+    labels: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
+    queue: Mapped[str] = mapped_column(String(20), default="cpu", server_default="cpu")
+    priority: Mapped[int] = mapped_column(default=5, server_default="5")
+    """0 to 9, the highest first"""
+    timeout_s: Mapped[float | None] = mapped_column(Double)
+    """seconds from the first start, after which the job fails"""
+    estimate: Mapped[dict[str, Any] | None]
+    stopping: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    """cancelled by a user who wants to keep what is best so far"""
+    started_by: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[int] = mapped_column(BigInteger, default=now_us())
     started_at: Mapped[int | None] = mapped_column(BigInteger)
     finished_at: Mapped[int | None] = mapped_column(BigInteger)
@@ -208,6 +264,15 @@ class JobEvent(Table):
     data: Mapped[dict[str, Any]]
 
 
+class JobResult(Table):
+    """What a job found out, apart from the job since it may be large."""
+
+    __tablename__ = "job_results"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    document: Mapped[dict[str, Any]]
+
+
 class WorkerLease(Table):
     """A worker is alive until `expires_at` by the database's clock."""
 
@@ -217,6 +282,8 @@ class WorkerLease(Table):
     host: Mapped[str] = mapped_column(Text)
     started_at: Mapped[int] = mapped_column(BigInteger, default=now_us())
     expires_at: Mapped[int] = mapped_column(BigInteger)
+    queues: Mapped[list[Any]] = mapped_column(default=list, server_default='["cpu"]')
+    """that it takes jobs from"""
 
 
 class IdempotencyRecord(Table):

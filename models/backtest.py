@@ -6,110 +6,42 @@ no network was trained on it. Shapes: B windows of all series together, H horizo
 """
 
 import time
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models import metrics
+from models.backtested import Backtest, groups
+from models.checkpoint import Checkpoint, CheckpointError
 from models.config import Config
-from models.fit import TrainingDataError, fit
+from models.covariates import covariate_config
+from models.defaults import never_negative
+from models.fit import Fitted, TrainingDataError, fit
 from models.options import require
+from models.references import REFERENCES, reference_points
 from models.report import Progress
-from models.scoring import ALL, Windows, cut_windows, measures, point_measures, scoring_season, season_naive_points
-from models.timestamps import Stamps
+from models.scoring import Windows, cut_windows, scoring_season
 from models.windows import Panel, Series, observed_span
+
+__all__ = ["Backtest", "Unfinished", "backtest", "rolling_origins"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-K = TypeVar("K", bound=Hashable)
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Backtest:
-    """The forecasts of a backtest beside what happened; its measures are plain JSON values."""
+@dataclass(frozen=True, kw_only=True)
+class Unfinished:
+    """What an interrupted backtest has left, and who keeps what this one leaves."""
 
-    windows: Windows
-    """B windows, ordered by series and origin"""
-    number: Ints
-    """(B,) of each window within its series, from 1; the highest ends with the series"""
-    quantiles: Floats
-    """(B, H, Q) in original units"""
-    season_naive: Floats
-    """(B, H) the floor"""
-    levels: tuple[float, ...]
-    """(Q,)"""
-
-    @property
-    def series_ids(self) -> tuple[str, ...]:
-        """(B,) whose window it is."""
-        return tuple(one.id for one in self.windows.series)
-
-    @property
-    def origins(self) -> Stamps:
-        """(B,) stamp of the last value that each forecast saw, microseconds UTC."""
-        pairs = zip(self.windows.series, self.windows.origins.tolist(), strict=True)
-        return np.array([one.stamps(origin, origin + 1)[0] for one, origin in pairs], np.int64)
-
-    @property
-    def actual(self) -> Floats:
-        """(B, H) what happened, NaN where nothing was observed."""
-        return self.windows.actual
-
-    @property
-    def point(self) -> Floats:
-        """(B, H) the median."""
-        point: Floats = self.quantiles[..., self.levels.index(0.5)]
-        return point
-
-    def overall(self) -> dict[str, Any]:
-        """Return `model` and `season_naive`: their measures over all windows and steps.
-
-        The model's have `owa` beside them, the overall weighted average in which season-naive is the reference.
-        """
-        return self._compare(np.arange(len(self.number)), ALL)
-
-    def by_step(self) -> list[dict[str, Any]]:
-        """Return `step` (from 1), `model` and `season_naive` for each step of the horizon."""
-        rows = np.arange(len(self.number))
-        steps = range(self.actual.shape[1])
-        return [{"step": step + 1, **self._compare(rows, slice(step, step + 1))} for step in steps]
-
-    def by_series(self) -> list[dict[str, Any]]:
-        """Return `series_id`, `model` and `season_naive` for each series that has a window."""
-        groups = _groups(self.series_ids)
-        return [{"series_id": name, **self._compare(rows, ALL)} for name, rows in groups.items()]
-
-    def by_window(self) -> list[dict[str, Any]]:
-        """Return `window` (from 1), `first_origin`, `last_origin`, `model` and `season_naive` for each window.
-
-        The origins are stamps: the earliest and the latest among the series, whose windows of that number they are.
-        """
-        origins, found = self.origins, []
-        for number, rows in sorted(_groups(self.number.tolist()).items()):
-            first, last = int(origins[rows].min()), int(origins[rows].max())
-            found.append({"window": number, "first_origin": first, "last_origin": last, **self._compare(rows, ALL)})
-        return found
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return all measures as plain JSON values."""
-        return {
-            "overall": self.overall(),
-            "by_step": self.by_step(),
-            "by_series": self.by_series(),
-            "by_window": self.by_window(),
-        }
-
-    def _compare(self, rows: Ints, steps: slice) -> dict[str, Any]:
-        windows, naive, point = self.windows.part(rows, steps), self.season_naive[rows, steps], self.point[rows, steps]
-        ours = measures(windows, self.quantiles[rows, steps], self.levels)
-        owa = metrics.owa(windows.actual, point, naive, windows.scale)
-        return {
-            "model": ours | ({"owa": owa} if np.isfinite(owa) else {}),
-            "season_naive": point_measures(windows, naive, self.levels),
-        }
+    done: Mapping[int, Floats] = field(default_factory=dict)
+    """quantiles (rows, H, Q) of each fit that is over, by its number from 0"""
+    resume: Checkpoint | None = None
+    """of the fit that was interrupted"""
+    fitted: Callable[[int, Floats], None] = lambda number, quantiles: None
+    """called with each fit that is over"""
+    save_checkpoint: Callable[[Checkpoint], None] | None = None
 
 
 def backtest(
@@ -118,40 +50,98 @@ def backtest(
     *,
     n_windows: int,
     step_size: int | None = None,
+    horizon: int | None = None,
     refit: bool = False,
+    references: Sequence[str] = ("season_naive",),
     device: Literal["auto", "cpu", "cuda"] = "auto",
     on_progress: Callable[[Progress], None] | None = None,
+    unfinished: Unfinished | None = None,
 ) -> Backtest:
     """Forecast the last `n_windows` windows of every series; a short series has fewer, or none.
 
     Args:
         step_size: steps between two origins; by default the horizon, so that windows do not overlap.
+        horizon: steps that are judged, the first of the configuration's; by default all of them.
         refit: train anew before each window, on the data up to its origin. Otherwise one model is trained, on each
             series up to its first origin, and forecasts every window.
+        references: names of `models.references`; season_naive is always among them.
         device: where to train, as in `fit`.
         on_progress: called as `fit` does; fraction and time left are those of all fits together, the rest is that of
             the fit that runs.
+        unfinished: what an earlier call with the same arguments has left.
 
-    Raises ConfigError for numbers below 1, TrainingDataError where nothing can be forecast or trained on.
+    Vocabularies and floors of the configuration are those of the data before each training's last origin. Raises
+    ConfigError for numbers below 1 and references that do not exist, TrainingDataError where nothing can be forecast
+    or trained on.
     """
-    step = config.horizon if step_size is None else step_size
+    judged = config.horizon if horizon is None else horizon
+    step = judged if step_size is None else step_size
     require(n_windows >= 1, "n_windows", "must be at least 1")
     require(step >= 1, "step_size", "must be at least 1")
-    positions = {one.id: rolling_origins(one, config.horizon, n_windows, step) for one in panel.series}
-    windows = cut_windows(panel, positions, config.horizon)
+    require(1 <= judged <= config.horizon, "horizon", f"must be from 1 to the model's {config.horizon}")
+    unknown = set(references) - set(REFERENCES)
+    require(not unknown, "references", f"must be some of {', '.join(REFERENCES)}")
+    positions = {one.id: rolling_origins(one, judged, n_windows, step) for one in panel.series}
+    windows = cut_windows(panel, positions, judged)
     if not windows.series:
         raise TrainingDataError("too_short", "no series has a value before the horizon that ends with it")
     number = np.concatenate([np.arange(n_windows - len(found), n_windows) + 1 for found in positions.values()])
-    runs = list(_groups(number.tolist()).values()) if refit else [np.arange(len(number))]
+    runs = list(groups(number.tolist()).values()) if refit else [np.arange(len(number))]
+    quantiles = _forecasts(panel, config, windows, runs, device, on_progress, unfinished or Unfinished())
+    season, names = scoring_season(panel), dict.fromkeys(["season_naive", *references])
+    return Backtest(
+        windows=windows,
+        number=number,
+        quantiles=quantiles[:, :judged],
+        references=reference_points(windows, season, list(names)),
+        levels=config.quantiles,
+    )
+
+
+def _forecasts(
+    panel: Panel,
+    config: Config,
+    windows: Windows,
+    runs: Sequence[Ints],
+    device: Literal["auto", "cpu", "cuda"],
+    on_progress: Callable[[Progress], None] | None,
+    unfinished: Unfinished,
+) -> Floats:
+    """Train once for the windows of each run, on what lies before them; return quantiles (B, H, Q)."""
     started = time.monotonic()
-    quantiles = np.empty((len(number), config.horizon, len(config.quantiles)))
+    quantiles = np.empty((len(windows.series), config.horizon, len(config.quantiles)))
+    resume = unfinished.resume
     for done, rows in enumerate(runs):
+        if done in unfinished.done:
+            quantiles[rows] = unfinished.done[done]
+            continue
         part = windows.part(rows)
+        seen = _before(panel, part, config)
         told = _share(on_progress, done, len(runs), started) if on_progress else None
-        fitted = fit(_before(panel, part), config, device=device, on_progress=told)
+        save, own = unfinished.save_checkpoint, _known(config, seen)
+        fitted = _fit(seen, own, device=device, on_progress=told, save_checkpoint=save, resume=resume)
+        resume = None
         quantiles[rows] = fitted.quantiles(part.series, part.origins)
-    naive = season_naive_points(windows, scoring_season(panel))
-    return Backtest(windows=windows, number=number, quantiles=quantiles, season_naive=naive, levels=config.quantiles)
+        unfinished.fitted(done, quantiles[rows])
+    return quantiles
+
+
+def _fit(panel: Panel, config: Config, *, resume: Checkpoint | None, **options: Any) -> Fitted:
+    """Fit from a checkpoint, unless it is that of another fit: one that was over in the meantime."""
+    try:
+        return fit(panel, config, resume=resume, **options)
+    except CheckpointError:
+        return fit(panel, config, **options)
+
+
+def _known(config: Config, seen: Panel) -> Config:
+    """Return a configuration that knows of no more than what the panel holds."""
+    roles = config.covariates
+    return replace(
+        config,
+        covariates=covariate_config(seen, roles.known_future, roles.past, roles.static),
+        nonnegative=config.nonnegative and never_negative(seen),
+    )
 
 
 def rolling_origins(series: Series, horizon: int, n_windows: int, step_size: int) -> tuple[int, ...]:
@@ -164,15 +154,20 @@ def rolling_origins(series: Series, horizon: int, n_windows: int, step_size: int
     return tuple(o for o in range(last - step_size * (n_windows - 1), last + 1, step_size) if o >= first)
 
 
-def _before(panel: Panel, windows: Windows) -> Panel:
-    """Return each series of the windows up to its first origin among them.
-
-    Covariates stay whole, since known-future ones reach past the values.
-    """
+def _before(panel: Panel, windows: Windows, config: Config) -> Panel:
+    """Return each series of the windows up to its first origin among them; known-future covariates reach on over the
+    horizon."""
     ends: dict[str, int] = {}
     for one, origin in zip(windows.series, windows.origins.tolist(), strict=True):
         ends[one.id] = min(origin + 1, ends.get(one.id, origin + 1))
-    return Panel(panel.frequency, tuple(replace(s, y=s.y[: ends[s.id]]) for s in panel.series if s.id in ends))
+
+    def cut(one: Series) -> Series:
+        end = ends[one.id]
+        past, ahead = config.covariates.past, end + config.horizon
+        columns = {name: values[: end if name in past else ahead] for name, values in one.covariates.items()}
+        return replace(one, y=one.y[:end], covariates=columns)
+
+    return Panel(panel.frequency, tuple(cut(one) for one in panel.series if one.id in ends))
 
 
 def _share(tell: Callable[[Progress], None], done: int, fits: int, started: float) -> Callable[[Progress], None]:
@@ -184,11 +179,3 @@ def _share(tell: Callable[[Progress], None], done: int, fits: int, started: floa
         tell(replace(one, fraction=fraction, eta_s=elapsed * (1 - fraction) / fraction if fraction > 0 else None))
 
     return share
-
-
-def _groups(keys: Sequence[K]) -> dict[K, Ints]:
-    """Return the positions of each key, in the order in which the keys first appear."""
-    found: dict[K, list[int]] = {}
-    for row, key in enumerate(keys):
-        found.setdefault(key, []).append(row)
-    return {key: np.array(rows, np.int64) for key, rows in found.items()}

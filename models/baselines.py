@@ -1,10 +1,11 @@
-"""Statistical forecasts: season-naive, the floor that every model must beat, and what statsforecast finds.
+"""Statistical forecasts: season-naive, the floor that every model must beat, its kin, and what statsforecast finds.
 
 statsforecast is imported when it is asked, so that season-naive alone costs nothing.
 """
 
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,14 @@ from numpy.typing import NDArray
 from models.basis import Smoothed
 
 Floats = NDArray[np.float64]
+
+MEAN_SEASONS = 4
+"""seasons that `season_mean` takes the mean of"""
+LEAST_FITTED = 8
+FITTED_STEPS, FITTED_SEASONS = 300, 20
+"""of a history that a statistical model is fitted to: what is older tells its few parameters nothing new"""
+UNFITTED = (ArithmeticError, ValueError, RuntimeError, IndexError, TypeError)
+"""what statsforecast raises for histories that it cannot fit"""
 
 
 def season_naive(history: Floats, horizon: int, season: int | None) -> Floats:
@@ -36,6 +45,81 @@ def season_naive(history: Floats, horizon: int, season: int | None) -> Floats:
     return phases[np.arange(horizon) % season]
 
 
+def naive(history: Floats, horizon: int) -> Floats:
+    """Repeat the last observed value: history (T,) -> (H,)."""
+    return season_naive(history, horizon, None)
+
+
+def drift(history: Floats, horizon: int) -> Floats:
+    """Go on along the line from the first to the last observed value: history (T,) -> (H,).
+
+    Hyndman and Athanasopoulos, "Forecasting: principles and practice", 3rd edition, section 5.2.
+    """
+    present = np.flatnonzero(~np.isnan(history))
+    if len(present) < 2:
+        return naive(history, horizon)
+    first, last = int(present[0]), int(present[-1])
+    slope = (history[last] - history[first]) / (last - first)
+    steps = np.arange(1, horizon + 1) + (len(history) - 1 - last)
+    forecast: Floats = history[last] + slope * steps
+    return forecast
+
+
+def season_mean(history: Floats, horizon: int, season: int | None) -> Floats:
+    """Repeat the mean of each phase over the last seasons: history (T,) -> (H,).
+
+    A phase without an observed value among them takes season-naive's. Without a season it is the mean of the last
+    values.
+    """
+    width = season or 1
+    whole = history[-width * MEAN_SEASONS :]
+    padded = np.concatenate([np.full(-len(whole) % width, np.nan), whole]).reshape(-1, width)
+    seen = ~np.isnan(padded)
+    count = seen.sum(0)
+    total = np.where(seen, padded, 0.0).sum(0)
+    phases = np.divide(total, count, out=np.full(width, np.nan), where=count > 0)
+    forecast: Floats = phases[np.arange(horizon) % width]
+    return np.where(np.isnan(forecast), season_naive(history, horizon, season), forecast)
+
+
+def theta(history: Floats, horizon: int, season: int) -> Floats:
+    """Forecast by the theta method: history (T,) -> (H,).
+
+    Assimakopoulos and Nikolopoulos 2000, with additive seasons; gaps are interpolated. NaN where it cannot be fitted.
+    """
+    from statsforecast.models import Theta
+
+    return _fitted(Theta(season_length=season, decomposition_type="additive"), history, horizon, season)
+
+
+def ets(history: Floats, horizon: int, season: int) -> Floats:
+    """Forecast by the exponential smoothing that AutoETS chooses: history (T,) -> (H,).
+
+    Hyndman and Khandakar 2008, with additive errors and seasons, which values of any sign allow; gaps are interpolated.
+    NaN where it cannot be fitted.
+    """
+    from statsforecast.models import AutoETS
+
+    return _fitted(AutoETS(season_length=season, model="AZA" if season > 1 else "AZN"), history, horizon, season)
+
+
+def _fitted(model: Any, history: Floats, horizon: int, season: int) -> Floats:
+    present = np.flatnonzero(~np.isnan(history))
+    if len(present) < max(LEAST_FITTED, 2 * season + 1):
+        return season_naive(history, horizon, season)
+    recent = history[present[0] :][-max(FITTED_STEPS, FITTED_SEASONS * season) :]
+    steps = np.arange(len(recent))
+    seen = ~np.isnan(recent)
+    whole = np.interp(steps, steps[seen], recent[seen])
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            forecast: Floats = np.asarray(model.forecast(whole, horizon)["mean"], np.float64)
+    except UNFITTED:
+        return np.full(horizon, np.nan)
+    return forecast
+
+
 def smoothing_models(histories: Sequence[Floats], season: int) -> list[Smoothed]:
     """Return the exponential smoothing models that AutoETS and AutoTheta choose for each history.
 
@@ -56,7 +140,7 @@ def smoothing_models(histories: Sequence[Floats], season: int) -> list[Smoothed]
             try:
                 ets = AutoETS(season_length=season, model="AZA" if season > 1 else "AZN").fit(history).model_["par"]
                 theta = AutoTheta(season_length=season, decomposition_type="additive").fit(history).model_["par"]
-            except (ArithmeticError, ValueError, RuntimeError, IndexError, TypeError):
+            except UNFITTED:
                 continue
             alpha, beta, gamma, phi = (float(v) for v in ets[:4])
             trend = not np.isnan(beta)

@@ -21,10 +21,12 @@ from models.learner import Arrays, Learner, device_of, load_weights, select
 from models.network import Network
 from models.optimise import Hooks, train
 from models.phase import REFIT, SELECT, PhaseState, ProgressMeter
+from models.predict import run_windows
 from models.preflight import TrainingDataError, fingerprint, trainable
+from models.references import score_references, usual
 from models.report import Progress, Report
 from models.sampling import WindowPool, fixed_batch, window_pool
-from models.scoring import GateSpan, Windows, chosen_windows, score, score_season_naive
+from models.scoring import GateSpan, Windows, chosen_windows, measures, scoring_season
 from models.spans import plan_spans
 from models.transfer import transferred_for
 from models.windows import Panel
@@ -44,6 +46,7 @@ def fit(
     save_checkpoint: Callable[[Checkpoint], None] | None = None,
     resume: Checkpoint | None = None,
     start: Network | None = None,
+    stop: Callable[[], bool] | None = None,
 ) -> Fitted:
     """Train a model on every series of the panel that is long enough.
 
@@ -53,6 +56,8 @@ def fit(
         save_checkpoint: called after every epoch; the caller may skip some.
         resume: where an earlier run of the same configuration, data and start stopped.
         start: a trained network to begin from; `models.transfer.transferred` chooses the configuration.
+        stop: asked after every step; once it says yes, the best network so far is what comes of the run, with the
+            warning `stopped`. It has not seen what it was selected and judged by.
 
     Raises TrainingDataError for data that cannot be trained on, CheckpointError for a foreign checkpoint.
     """
@@ -60,10 +65,14 @@ def fit(
     place = device_of(device)
     meter = ProgressMeter(on_progress, config.training.steps_per_epoch)
     with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
-        run = _Run(kept, config, place, meter, save_checkpoint, start)
+        run = _Run(kept, config, place, meter, save_checkpoint, start, stop or _never)
         network = run.train(resume)
     warnings = ["short_series"] if len(kept.series) < len(panel.series) else []
-    return Fitted(config, network, _report(run, warnings))
+    return Fitted(config, network, _report(run, warnings), run.judged.get("quantiles"))
+
+
+def _never() -> bool:
+    return False
 
 
 def fine_tune(
@@ -100,14 +109,20 @@ class _Run:
         meter: ProgressMeter,
         save_checkpoint: Callable[[Checkpoint], None] | None,
         start: Network | None,
+        stop: Callable[[], bool],
     ) -> None:
         self.panel, self.config, self.device = panel, config, device
-        self.meter, self.save_checkpoint = meter, save_checkpoint
+        self.meter, self.save_checkpoint, self.stop = meter, save_checkpoint, stop
         self.spans = plan_spans(panel, config)
         self.fingerprint = fingerprint(panel)
         self.start, self.origin = start, digest_of(start) if start is not None else None
         self.selected: Selected = {}
         self.corrections: Arrays = {}
+        self.judged: Arrays = {}
+        """`quantiles` (B, H, Q) on the gate's windows, of the network that had not seen them"""
+        self.best: Arrays = {}
+        """weights of the select phase, which a refit that is stopped falls back on"""
+        self.stopped = False
         self.recoveries = 0
 
     def train(self, resume: Checkpoint | None) -> Network:
@@ -118,6 +133,8 @@ class _Run:
         pool = self._pool([s.fit_end for s in self.spans])
         if not self.selected and selection is not None and pool is not None:
             self._select(pool, selection, resume)
+        if self.stopped:
+            return self._kept()
         everything = self._pool([s.end for s in self.spans])
         if everything is None:
             raise TrainingDataError("too_short", "no series has an observed value after enough history to learn from")
@@ -131,7 +148,9 @@ class _Run:
         if state.step == 0:
             ends = [s.fit_end for s in self.spans]
             state.penalties = learner.prepare(self.panel.series, ends, pool, fixed)
-        load_weights(learner.averaged, train(learner, pool, fixed, state, best, self._hooks()))
+        self.best = train(learner, pool, fixed, state, best, self._hooks())
+        self.stopped = state.stopped
+        load_weights(learner.averaged, self.best)
         self.corrections = corrections(learner.averaged, [fixed], self.config)
         learner.averaged.correct(self.corrections)
         gate = self._windows([s.gate for s in self.spans])
@@ -156,19 +175,32 @@ class _Run:
             ends, penalties = [s.end for s in self.spans], chosen.penalties if chosen else None
             state.penalties = learner.prepare(self.panel.series, ends, pool, None, penalties)
         train(learner, pool, None, state, {}, self._hooks())
-        self.recoveries = state.recoveries
+        self.recoveries, self.stopped = state.recoveries, state.stopped
+        if self.stopped and self.best:
+            return self._kept()
         if not self.selected:
             self.selected = {"state": state.record(), "metrics": {}, "gate": None}
         if self.corrections:
             learner.averaged.correct(self.corrections)
         return learner.averaged.eval()
 
+    def _kept(self) -> Network:
+        """Return the network of the select phase, corrected by all that it has not seen."""
+        learner = Learner(self.config, self.device, self.start)
+        load_weights(learner.averaged, self.best)
+        learner.averaged.correct(self.corrections)
+        return learner.averaged.eval()
+
     def _scores(self, network: Network, selection: Windows, gate: Windows | None) -> dict[str, dict[str, float]]:
-        """Score the gate, or the selection span where there is none, beside season-naive."""
+        """Score the gate, or the selection span where there is none, beside the references."""
         name, windows = ("selection", selection) if gate is None else ("gate", gate)
+        quantiles = run_windows(windows.series, windows.origins, runner_of(network), self.config)
+        if gate is not None:
+            self.judged = {"quantiles": quantiles}
+        levels, beside = self.config.quantiles, [name for name in usual(len(windows.series)) if name != "ets"]
         return {
-            name: score(windows, runner_of(network), self.config),
-            "season_naive": score_season_naive(windows, self.panel, self.config.quantiles),
+            name: measures(windows, quantiles, levels),
+            **score_references(windows, scoring_season(self.panel), beside, levels),
         }
 
     @property
@@ -188,6 +220,8 @@ class _Run:
             raise CheckpointError("the checkpoint belongs to another configuration, other data or another start")
         self.selected = record["selected"]
         self.corrections = select(resume.arrays, "calibration/")
+        self.judged = select(resume.arrays, "judged/")
+        self.best = select(resume.arrays, "selected/")
 
     def _begin(self, learner: Learner, name: str, total: int, resume: Checkpoint | None) -> tuple[PhaseState, Arrays]:
         """Return the phase's state and best weights, fresh or as the checkpoint left them."""
@@ -197,7 +231,7 @@ class _Run:
         return PhaseState(**resume.record["state"]), select(resume.arrays, "best/")
 
     def _hooks(self) -> Hooks:
-        return Hooks(stepped=self.meter.stepped, epoch_end=self._epoch_end)
+        return Hooks(stepped=self.meter.stepped, epoch_end=self._epoch_end, stop=self.stop)
 
     def _epoch_end(self, state: PhaseState, arrays: Arrays, best: Arrays) -> None:
         self.meter.tell(state, state.train[-1])
@@ -212,6 +246,8 @@ class _Run:
         }
         extra = {f"best/{name}": value for name, value in best.items()}
         extra |= {f"calibration/{name}": value for name, value in self.corrections.items()}
+        extra |= {f"judged/{name}": value for name, value in self.judged.items()}
+        extra |= {f"selected/{name}": value for name, value in self.best.items()}
         self.save_checkpoint(Checkpoint(record, arrays | extra))
 
 
@@ -220,6 +256,7 @@ def _report(run: _Run, warnings: list[str]) -> Report:
     gate = run.selected["gate"]
     origins = {name: tuple(stamps) for name, stamps in (gate or {}).items()}
     warnings += [] if gate else ["ungated"]
+    warnings += ["stopped"] if run.stopped else []
     warnings += ["recovered"] if state.recoveries or run.recoveries else []
     seconds = run.meter.seconds
     return Report(

@@ -21,6 +21,8 @@ class Fitted:
     config: Config
     network: Network
     report: Report
+    gate_quantiles: NDArray[np.float64] | None = None
+    """(B, H, Q) on the windows of the report's gate, by the network that had not seen them"""
 
     @property
     def runner(self) -> Runner:

@@ -27,6 +27,8 @@ class Hooks:
     """called after each step with the running mean of the epoch's loss"""
     epoch_end: Callable[[PhaseState, Arrays, Arrays], None]
     """called with the learner's arrays and the best weights"""
+    stop: Callable[[], bool] = lambda: False
+    """asked after each step whether the phase is to end"""
 
 
 def learning_rate(step: int, total: int, peak: float) -> float:
@@ -90,6 +92,8 @@ def _epoch(learner: Learner, pool: WindowPool, state: PhaseState, hooks: Hooks) 
         if training.time_budget_s is not None and not state.budgeted and done == min(MEASURED_STEPS, end):
             _apply_budget(state, training.time_budget_s, median(seconds))  # the first steps warm up
         hooks.stepped(state, total / done)
+        if hooks.stop():
+            state.stopped, state.stop_step = True, state.step
     return total / max(done, 1)
 
 

@@ -23,6 +23,8 @@ class PhaseState:
     """length of the learning-rate schedule"""
     stop_step: int | None = None
     """where the phase ends; None: at the end of the schedule"""
+    stopped: bool = False
+    """ended early because the caller wanted it"""
     step: int = 0
     epoch: int = 0
     rate_factor: float = 1.0

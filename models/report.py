@@ -34,8 +34,8 @@ class Report:
     loss_curve: Mapping[str, list[float]]
     """`train` and `val`, a value an epoch of the select phase (of the refit without a selection)"""
     metrics: Mapping[str, Mapping[str, float]]
-    """`gate` and `season_naive` on the gate; without a gate `selection` and `season_naive` on the selection
-    span; empty without either. They measure the network that had not seen the span."""
+    """`gate` beside the references (`season_naive`, `naive` …) on the gate; without a gate `selection` beside them on
+    the selection span; empty without either. They measure the network that had not seen the span."""
     selected_steps: int
     """optimiser steps of the published network"""
     epochs_trained: int
@@ -43,7 +43,8 @@ class Report:
     gate: GateSpan | None
     """the windows on which versions are compared; None: no series was long enough"""
     warnings: list[str] = field(default_factory=list)
-    """codes: `ungated`, `short_series`, `recovered` (training diverged once and went on at a lower rate)"""
+    """codes: `ungated`, `short_series`, `recovered` (training diverged once and went on at a lower rate),
+    `stopped` (ended early because the caller wanted it)"""
     seconds: float
     """wall time of both phases"""
     windows_per_second: float

@@ -91,7 +91,7 @@ def test_refit_trains_on_what_comes_before_each_origin(panel: Panel, result: Bac
     again = backtest(panel, tiny(), n_windows=3, refit=True)
     np.testing.assert_array_equal(again.origins, result.origins)
     np.testing.assert_array_equal(again.actual, result.actual)
-    np.testing.assert_array_equal(again.season_naive, result.season_naive)
+    np.testing.assert_array_equal(again.references["season_naive"], result.references["season_naive"])
     for window, origin in enumerate((141, 147, 153)):
         fitted = fit(replace(panel, series=tuple(replace(s, y=s.y[: origin + 1]) for s in panel.series)), tiny())
         for row, forecast in zip((window, window + 3), fitted.predict(panel, [origin, origin]), strict=True):
@@ -162,7 +162,7 @@ def test_measures_are_the_metrics(panel: Panel, result: Backtest) -> None:
             "width_80": metrics.interval_width(actual, result.quantiles[..., 0], result.quantiles[..., 2]),
         }
     )
-    np.testing.assert_array_equal(result.season_naive, naive)
+    np.testing.assert_array_equal(result.references["season_naive"], naive)
     assert floor["mase"] == pytest.approx(metrics.mase(actual, naive, scale))
     assert floor["pinball"] == pytest.approx(metrics.mae(actual, naive) / 2)
     assert set(floor) == set(ours) - {"owa", "coverage_80", "width_80"}
@@ -170,7 +170,7 @@ def test_measures_are_the_metrics(panel: Panel, result: Backtest) -> None:
 
 def test_measures_by_step_series_and_window(result: Backtest) -> None:
     error = np.abs(result.actual - result.point)
-    floor = np.abs(result.actual - result.season_naive)
+    floor = np.abs(result.actual - result.references["season_naive"])
     by_step, by_series, by_window = result.by_step(), result.by_series(), result.by_window()
     assert [row["step"] for row in by_step] == list(range(1, HORIZON + 1))
     np.testing.assert_allclose([row["model"]["mae"] for row in by_step], error.mean(0))

@@ -68,7 +68,7 @@ def test_short_histories_go_without_spans() -> None:
     neither = fit(hourly_panel(40), small(24, 40)).report
     assert (neither.gate, neither.metrics, neither.warnings) == (None, {}, ["ungated"])
     selected = fit(hourly_panel(80), small(24, 80)).report
-    assert set(selected.metrics) == {"selection", "season_naive"}
+    assert set(selected.metrics) == {"selection", "season_naive", "naive", "drift", "season_mean", "theta"}
     assert selected.warnings == ["ungated"]
     mixed = Panel.from_arrays({"a": hourly(300), "b": [1.0, 2.0]}, "h", "2024-01-01")
     report = fit(mixed, small()).report

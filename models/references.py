@@ -1,0 +1,51 @@
+"""Reference forecasts: what a model is judged beside, on the same windows. Knows no torch."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models import baselines
+from models.scoring import Windows, point_measures
+
+Floats = NDArray[np.float64]
+Reference = Callable[[Floats, int, int], Floats]
+"""history (T,) up to the origin, horizon, season -> (H,)"""
+
+REFERENCES: Mapping[str, Reference] = {
+    "season_naive": baselines.season_naive,
+    "naive": lambda history, horizon, season: baselines.naive(history, horizon),
+    "drift": lambda history, horizon, season: baselines.drift(history, horizon),
+    "season_mean": baselines.season_mean,
+    "theta": baselines.theta,
+    "ets": baselines.ets,
+}
+FITTED = ("theta", "ets")
+"""those that fit a model to every window, 10 and 90 ms each"""
+FITTED_WINDOWS = 200
+"""windows up to which they are asked without being named"""
+
+
+def usual(n_windows: int) -> tuple[str, ...]:
+    """Return the references that are worth their time on so many windows."""
+    return tuple(name for name in REFERENCES if name not in FITTED or n_windows <= FITTED_WINDOWS)
+
+
+def reference_points(windows: Windows, season: int, names: Sequence[str]) -> dict[str, Floats]:
+    """Return the forecasts (B, H) of each reference that is named."""
+    shape = windows.actual.shape
+    pairs = list(zip(windows.series, windows.origins.tolist(), strict=True))
+    return {
+        name: np.array(
+            [REFERENCES[name](one.y[: origin + 1], shape[1], season) for one, origin in pairs], np.float64
+        ).reshape(shape)
+        for name in names
+    }
+
+
+def score_references(
+    windows: Windows, season: int, names: Sequence[str], levels: Sequence[float]
+) -> dict[str, dict[str, float]]:
+    """Return `point_measures` of each reference that is named."""
+    points = reference_points(windows, season, names)
+    return {name: point_measures(windows, found, levels) for name, found in points.items()}

@@ -79,10 +79,10 @@ def serve(host: Host = None, port: Port = None) -> None:
 @app.command()
 def worker() -> None:
     """Run one worker, which trains one model at a time."""
+    from app.job_child import command
     from app.jobs.worker import Worker
     from app.storage.artifacts import ArtifactStore
     from app.storage.engine import Database
-    from app.train_child import command
 
     found = settings()
     Worker(Database(found.database), ArtifactStore(found.artifacts), found.lease_seconds, command).run()

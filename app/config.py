@@ -2,10 +2,10 @@
 
 import ipaddress
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, computed_field, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, computed_field, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
 
 MEGABYTE = 1_000_000
@@ -32,10 +32,22 @@ class Settings(BaseSettings):
     """its content is accepted as a key of the project `default`"""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """where training runs"""
+    queues: Annotated[tuple[Literal["cpu", "gpu"], ...], NoDecode] = ("cpu", "gpu")
+    """that a worker takes jobs from, comma-separated; it runs one job of each at a time"""
+    training_queue: Literal["cpu", "gpu"] = "cpu"
+    """that trainings wait in where their request names none; other jobs wait in `cpu`"""
     lease_seconds: float = Field(15.0, gt=0)
     """a worker silent for this long has lost its jobs"""
     checkpoint_seconds: float = Field(10.0, ge=0)
     """training saves its state this often; 0 is after every epoch"""
+    drain_seconds: float = Field(20.0, ge=0)
+    """that a worker which is told to stop gives its jobs to reach their next checkpoint"""
+    collect_seconds: float = Field(600.0, gt=0)
+    """a worker looks this often for files that no job and no version needs"""
+    archive_days: float = Field(730.0, gt=0)
+    """archived forecasts are kept for so long"""
+    stale_seconds: float = Field(3600.0, ge=0)
+    """while the database is away, forecasts from what is remembered may be so old; 0 answers 503 instead"""
     log_format: Literal["json", "console"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -48,7 +60,23 @@ class Settings(BaseSettings):
     """an explanation that takes longer is given up"""
     max_horizon: int = Field(10_000, gt=0)
     max_train_steps: int = Field(50_000_000, gt=0)
+    max_job_memory_bytes: int = Field(32_000 * MEGABYTE, gt=0)
+    """a job that is estimated to need more is refused"""
+    max_backtest_windows: int = Field(100_000, gt=0)
+    """forecasts that a backtest judges"""
+    max_anomaly_points: int = Field(20_000, gt=0)
+    """observations that are scored while the caller waits; more become a job"""
+    max_scanned_points: int = Field(5_000_000, gt=0)
+    """observations that a job scores"""
     model_cache_bytes: int = Field(512 * MEGABYTE, gt=0)
+
+    @field_validator("queues", mode="before")
+    @classmethod
+    def _names(cls, value: object) -> object:
+        names = [one.strip() for one in value.split(",")] if isinstance(value, str) else value
+        if not names:
+            raise ValueError("name at least one of cpu and gpu")
+        return names
 
     @model_validator(mode="after")
     def _open_only_on_loopback(self) -> "Settings":

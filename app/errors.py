@@ -16,6 +16,7 @@ class ErrorCode(StrEnum):
 
     ambiguous_time = "ambiguous_time"
     artifact_unavailable = "artifact_unavailable"
+    backtest_not_found = "backtest_not_found"
     bad_request = "bad_request"
     body_too_large = "body_too_large"
     covariate_kind_conflict = "covariate_kind_conflict"
@@ -36,12 +37,16 @@ class ErrorCode(StrEnum):
     invalid_cursor = "invalid_cursor"
     invalid_frequency = "invalid_frequency"
     invalid_input = "invalid_input"
+    invalid_schedule = "invalid_schedule"
     invalid_series_id = "invalid_series_id"
     invalid_timestamp = "invalid_timestamp"
     invalid_timezone = "invalid_timezone"
     invalid_value = "invalid_value"
+    job_failed = "job_failed"
     job_finished = "job_finished"
     job_not_found = "job_not_found"
+    job_timed_out = "job_timed_out"
+    job_too_large = "job_too_large"
     length_mismatch = "length_mismatch"
     method_not_allowed = "method_not_allowed"
     missing_future_covariates = "missing_future_covariates"
@@ -55,6 +60,7 @@ class ErrorCode(StrEnum):
     not_found = "not_found"
     off_grid = "off_grid"
     quantile_out_of_range = "quantile_out_of_range"
+    scan_not_found = "scan_not_found"
     series_exists = "series_exists"
     series_not_found = "series_not_found"
     too_many_series = "too_many_series"
@@ -138,6 +144,11 @@ class Invalid(ServiceError):
     """The input is wrong."""
 
     status, title = 422, "Invalid input"
+
+
+def invalid(field: str, code: ErrorCode, detail: str) -> Invalid:
+    """Return the error of one field."""
+    return Invalid(code, detail, errors=[FieldError(field, code, detail)])
 
 
 class Unavailable(ServiceError):

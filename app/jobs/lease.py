@@ -4,8 +4,9 @@ Every worker renews its lease three times in its length, and each time puts back
 whose worker has no living lease. Two reapers may free the same job: the fence lets only the newest run write.
 """
 
+import socket
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from app.logs import get_logger
@@ -30,12 +31,12 @@ class LeaseKeeper:
         self,
         database: Database,
         executor_id: str,
-        host: str,
+        queues: Sequence[str],
         seconds: float,
         running: Callable[[], Iterable[Running]],
         free: Callable[[str], None],
     ) -> None:
-        self._database, self._executor_id, self._host, self._seconds = database, executor_id, host, seconds
+        self._database, self._executor_id, self._queues, self._seconds = database, executor_id, queues, seconds
         self._running, self._free = running, free
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="lease", daemon=True)
@@ -43,7 +44,7 @@ class LeaseKeeper:
     def renew(self) -> None:
         """Live for another lease."""
         with self._database.write() as session:
-            leases.renew(session, self._executor_id, self._host, self._seconds)
+            leases.renew(session, self._executor_id, socket.gethostname(), self._queues, self._seconds)
 
     def reap(self) -> list[str]:
         """Free the jobs of workers without a living lease; return their ids."""

@@ -9,7 +9,9 @@ from app.storage.engine import Database
 APPLICATION = "gatecast"
 APPLICATION_VERSION = "1"
 """fixed, so that workers of another release go on with the jobs of this one"""
-QUEUE = "training"
+QUEUES = {"cpu": "training", "gpu": "training-gpu"}
+"""the engine's names of the queues; jobs of earlier releases wait in the first"""
+HIGHEST_PRIORITY = 9
 WORKFLOW = "gatecast.run_job"
 
 
@@ -35,10 +37,17 @@ class JobQueue:
             retry_connection_errors=False,
         )
 
-    def enqueue(self, session: Session, job_id: str) -> None:
-        """Enqueue a job in the caller's transaction: it runs if, and only if, that commits."""
+    def enqueue(self, session: Session, job_id: str, queue: str, priority: int) -> None:
+        """Enqueue a job in the caller's transaction: it runs if, and only if, that commits.
+
+        `priority` is 0 to 9, the highest first.
+        """
         options = EnqueueOptions(
-            workflow_name=WORKFLOW, queue_name=QUEUE, workflow_id=job_id, app_version=APPLICATION_VERSION
+            workflow_name=WORKFLOW,
+            queue_name=QUEUES[queue],
+            workflow_id=job_id,
+            app_version=APPLICATION_VERSION,
+            priority=1 + HIGHEST_PRIORITY - priority,  # the engine's lowest number is first
         )
         self._client.enqueue_in_transaction(session, options, job_id)
 

@@ -7,15 +7,19 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Sequence
 
 from app.storage.jobs import Fence
 
 FENCE_LOST = 75
 """the child's exit status where its job was cancelled or taken over (EX_TEMPFAIL)"""
+HANDED_OVER = 76
+"""the child's exit status where it has kept its state because the worker is to stop"""
 TRY_AGAIN = 69
 """the child's exit status where database or store were away (EX_UNAVAILABLE)"""
 GRACE_SECONDS = 10.0
+LOOK_SECONDS = 0.05
 
 LINES_KEPT = 5000
 """of one attempt's output; what is beyond is in the worker's log alone"""
@@ -57,6 +61,15 @@ class Children:
                 passing.cancel()
                 self._pids.discard(process.pid)
                 await asyncio.to_thread(output.pass_on, last=True)
+
+    def leave(self, seconds: float) -> None:
+        """Ask all children to keep their state and end, and wait for that so long."""
+        for pid in tuple(self._pids):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+        deadline = time.monotonic() + seconds
+        while self._pids and time.monotonic() < deadline:
+            time.sleep(LOOK_SECONDS)
 
     def kill(self) -> None:
         """End all children at once; their jobs go on elsewhere from their last checkpoints."""

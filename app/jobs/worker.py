@@ -4,7 +4,6 @@ import asyncio
 import logging
 import os
 import signal
-import socket
 import threading
 import uuid
 from collections.abc import Sequence
@@ -12,10 +11,12 @@ from collections.abc import Sequence
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, error
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.config import Settings
 from app.errors import ErrorCode
+from app.jobs.duties import Duties, Duty
 from app.jobs.lease import LeaseKeeper, Running
-from app.jobs.queue import APPLICATION, APPLICATION_VERSION, QUEUE, WORKFLOW, engine_url
-from app.jobs.supervisor import FENCE_LOST, TRY_AGAIN, ChildCommand, Children
+from app.jobs.queue import APPLICATION, APPLICATION_VERSION, QUEUES, WORKFLOW, engine_url
+from app.jobs.supervisor import FENCE_LOST, HANDED_OVER, TRY_AGAIN, ChildCommand, Children
 from app.logs import get_logger
 from app.storage import jobs
 from app.storage.artifacts import ArtifactStore, job_folder
@@ -27,32 +28,54 @@ log = get_logger(__name__)
 CANCELLED = (error.DBOSWorkflowCancelledError, error.DBOSAwaitedWorkflowCancelledError)
 POLL_SECONDS = 0.5
 MOST_ATTEMPTS = 25
+TIMED_OUT = 1 << 16
+"""beyond every exit status"""
 PAUSES = (1.0, 5.0, 15.0, 60.0, None)
 """seconds after each attempt that met an outage; None: the last one"""
 
 
 class Worker:
-    """One process that runs one job at a time."""
+    """One process that runs one job of each of its queues at a time."""
 
-    def __init__(self, database: Database, store: ArtifactStore, lease_seconds: float, command: ChildCommand) -> None:
+    def __init__(
+        self,
+        database: Database,
+        store: ArtifactStore,
+        settings: Settings,
+        command: ChildCommand,
+        duties: Sequence[Duty] = (),
+    ) -> None:
         self.executor_id = uuid.uuid4().hex
-        self._database, self._store = database, store
+        self._database, self._store, self._settings = database, store, settings
         self._children = Children(command)
         self._draining = threading.Event()
+        self._waiting_in: dict[str, str] = {}
+        """the queue of each job that runs, by its id"""
+        self._queues = [QUEUES[name] for name in settings.queues]
         self._lease = LeaseKeeper(
-            database, self.executor_id, socket.gethostname(), lease_seconds, self._running, self._free
+            database,
+            self.executor_id,
+            settings.queues,
+            settings.lease_seconds,
+            self._running,
+            self._free,
         )
+        self._duties = Duties(duties)
 
     def run(self) -> None:
-        """Work until SIGTERM or SIGINT. Jobs under way stay unfinished, and the next worker continues them."""
+        """Work until SIGTERM or SIGINT. Jobs under way keep their state, and the next worker continues them."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._draining.set())
         self._lease.renew()  # before the first job: a worker without a lease would be reaped
         self._launch()
         self._lease.start()
+        self._duties.start()
         log.info("worker_started", executor_id=self.executor_id, pid=os.getpid())
         while not self._draining.wait(3600):
             pass
+        log.info("worker_draining", executor_id=self.executor_id)
+        self._duties.stop()
+        self._children.leave(self._settings.drain_seconds)
         self._children.kill()
         self._lease.stop()
         self._children.kill()  # one more may have been started in between
@@ -89,9 +112,10 @@ class Worker:
         async def run_job(job_id: str) -> None:
             await supervise(job_id)
 
-        DBOS.listen_queues([QUEUE])
+        DBOS.listen_queues(self._queues)
         DBOS.launch()
-        DBOS.register_queue(QUEUE, worker_concurrency=1, polling_interval_sec=POLL_SECONDS)
+        for name in self._queues:
+            DBOS.register_queue(name, worker_concurrency=1, polling_interval_sec=POLL_SECONDS)
 
     async def _supervise(self, job_id: str) -> None:
         """Run attempts at a job until it has ended, or is somebody else's. Whatever goes wrong ends in its row."""
@@ -109,8 +133,14 @@ class Worker:
     async def _attempt(self, fence: Fence, last: bool) -> bool:
         """Run one attempt; return whether another may succeed where this one met an outage."""
         log.info("job_started", job_id=fence.job_id, attempt=fence.attempt)
+        left = await asyncio.to_thread(self._seconds_left, fence)
         try:
-            status = await self._children.run(fence, lambda lines: self._log(fence, lines))
+            status = await asyncio.wait_for(
+                self._children.run(fence, lambda lines: self._log(fence, lines)),
+                left if left is None else max(left, 0.0),
+            )
+        except TimeoutError:
+            status = TIMED_OUT
         except asyncio.CancelledError:
             await asyncio.to_thread(self._sweep, fence.job_id)
             await asyncio.to_thread(self._log, fence, None)
@@ -121,10 +151,14 @@ class Worker:
         if self._draining.is_set():
             await asyncio.Event().wait()
         await asyncio.to_thread(self._log, fence, None)
-        if status == TRY_AGAIN and not last:
+        if status in (TRY_AGAIN, HANDED_OVER) and not last:
             return True
         await asyncio.to_thread(self._settle, fence, status)
         return False
+
+    def _seconds_left(self, fence: Fence) -> float | None:
+        with self._database.read() as session:
+            return jobs.seconds_left(session, fence.job_id)
 
     def _log(self, fence: Fence, lines: Sequence[str] | None) -> bool:
         """Keep lines that a child has written, where its job's readers find them; None: there are no more.
@@ -154,10 +188,9 @@ class Worker:
         """Note the end of a child that could not do so itself, and remove what an ended job leaves."""
         log.info("job_ended", job_id=fence.job_id, attempt=fence.attempt, exit_status=status)
         if status not in (0, FENCE_LOST):
-            reason = {"code": ErrorCode.trainer_crashed, "detail": f"the training process {_end(status)}"}
             try:
                 with self._database.write() as session:
-                    jobs.finish(session, fence, "failed", error=reason)
+                    jobs.finish(session, fence, "failed", error=_reason(status))
             except FenceLost:
                 pass  # cancelled or taken over in the meantime: whoever did that has the last word
         self._sweep(fence.job_id)
@@ -170,16 +203,25 @@ class Worker:
             self._store.remove(job_folder(job.project_id, job_id))
 
     def _running(self) -> list[Running]:
-        pending = DBOS.list_workflows(status="PENDING", queue_name=QUEUE, load_input=False, load_output=False)
+        queues = list(QUEUES.values())  # also those that only others take from: whoever lives reaps
+        pending = DBOS.list_workflows(status="PENDING", queue_name=queues, load_input=False, load_output=False)
+        self._waiting_in = {w.workflow_id: str(w.queue_name) for w in pending}
         return [Running(w.workflow_id, w.executor_id) for w in pending]
 
     def _free(self, job_id: str) -> None:
-        DBOS.resume_workflow(job_id, queue_name=QUEUE)
+        DBOS.resume_workflow(job_id, queue_name=self._waiting_in[job_id])
 
 
 def _unexpected(record: logging.LogRecord) -> bool:
     """Keep the engine from logging a traceback for each job that a user has cancelled."""
     return not (record.exc_info and isinstance(record.exc_info[1], CANCELLED))
+
+
+def _reason(status: int) -> dict[str, str]:
+    """Return the error of a job whose child could not tell it."""
+    if status == TIMED_OUT:
+        return {"code": ErrorCode.job_timed_out, "detail": "the job ran for longer than its timeout_s and was stopped"}
+    return {"code": ErrorCode.trainer_crashed, "detail": f"the job's process {_end(status)}"}
 
 
 def _end(status: int) -> str:

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
-from app.errors import ErrorCode
+from app.errors import ErrorCode, invalid
 from app.services import panels
-from app.services.covariates import check_names, invalid, read_column
+from app.services.covariates import check_names, read_column
 from app.services.panels import spread
 from app.services.rows import Upload, check_lengths, grid_of, read_rows, refuse
 from app.services.series import MAX_ID, checked_timezone, is_series_id

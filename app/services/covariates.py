@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from app.errors import ErrorCode, FieldError, Invalid
+from app.errors import ErrorCode, invalid
 from app.services.panels import spread
 from app.services.rows import Column
 from models.config import Config, CovariateConfig
@@ -108,11 +108,6 @@ def has_unknown_level(one: Series, config: CovariateConfig) -> bool:
         if {str(level) for level in found if level is not None} - set(levels):
             return True
     return False
-
-
-def invalid(field: str, code: ErrorCode, detail: str) -> Invalid:
-    """Return the error of one field."""
-    return Invalid(code, detail, errors=[FieldError(field, code, detail)])
 
 
 def _column(one: Series, name: str, length: int, config: CovariateConfig) -> Values:

@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.errors import ErrorCode, Unavailable
+from app.errors import ErrorCode, Unavailable, invalid
 from app.services.answers import Result, Steps
-from app.services.covariates import invalid
 from app.serving.explainer import Explainer, NotExplained, Question, TooMuch
 from app.serving.runtime import LoadedVersion
 from app.storage.tables import VersionRow

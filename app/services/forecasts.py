@@ -1,21 +1,20 @@
 """Forecasts of series from their newest committed observations, by the champion or a pinned version."""
 
-import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 import orjson
-from sqlalchemy.orm import Session
 
 from app.config import Settings
-from app.errors import Conflict, ErrorCode, Unavailable
+from app.errors import ErrorCode, Unavailable, invalid
 from app.logs import get_logger
 from app.services import answers, contexts, explanations
-from app.services.contexts import Contexts, History, Refusal, origin_stamp, refusal
-from app.services.covariates import Fill, Future, complete, has_unknown_level, invalid, read_future, static_conflict
-from app.services.models import MODEL_NAME, found, found_version
+from app.services.contexts import Contexts, History, Refusal, origin_stamp
+from app.services.covariates import Fill, Future, read_future
+from app.services.models import reference, resolved
+from app.services.readiness import Ready, made_ready
 from app.serving.cache import ModelCache
 from app.serving.explainer import Explainer
 from app.serving.runtime import BrokenVersion, LoadedVersion, load_version
@@ -23,11 +22,8 @@ from app.storage.artifacts import ArtifactError, ArtifactStore
 from app.storage.engine import Database
 from app.storage.scope import Scope
 from app.storage.tables import ModelRow, VersionRow
-from models.windows import Series
 
 log = get_logger(__name__)
-
-_REFERENCE = re.compile(rf"(?P<name>{MODEL_NAME})(@(?P<version>[0-9]{{1,9}}))?")
 
 
 @dataclass(frozen=True)
@@ -83,9 +79,9 @@ class ForecastService:
         """
         started = time.perf_counter()
         self._check_series(request)
-        name, number = _reference(request.model)
+        name, number = reference(request.model)
         with self._database.read() as session:
-            model, row = _resolve(session, scope, name, number)
+            model, row = resolved(session, scope, name, number)
             steps = _checked(request, model)
             self._check_values(request, steps)
             version = self._loaded(scope, row)
@@ -96,7 +92,8 @@ class ForecastService:
         sent = contexts.sent(request.history, version.config, request.origin)
         state = Contexts(state.series | sent.series, state.errors | sent.errors)
         read = time.perf_counter()
-        ready = _ready(request, state, version, steps)
+        future = read_future(request.future, frozenset(request.ids), version.config, steps.horizon)
+        ready = made_ready(state.series, future, request.covariate_fill, version.config, steps.horizon)
         results = _results(request, state, ready, version, steps)
         ran = time.perf_counter()
         timing = {"load": loaded - started, "context": read - loaded, "model": ran - read}
@@ -139,29 +136,6 @@ class ForecastService:
             raise invalid("series", ErrorCode.too_many_values, detail)
 
 
-def _reference(text: str) -> tuple[str, int | None]:
-    match = _REFERENCE.fullmatch(text)
-    if match is None:
-        detail = "a model is named by 1 to 100 letters, digits, '.', '_' or '-', and '@7' may pin a version"
-        raise invalid("model", ErrorCode.invalid_input, detail)
-    return match["name"], int(match["version"]) if match["version"] else None
-
-
-def _resolve(session: Session, scope: Scope, name: str, number: int | None) -> tuple[ModelRow, VersionRow]:
-    """Return the model and the version that serves. Raises NotFound, and Conflict `no_champion`."""
-    model = found(session, scope, name)
-    if number is not None:
-        return model, found_version(session, model, number)
-    if model.champion is None:
-        hint = (
-            f"name one of its versions, such as {name}@{model.last_version}"
-            if model.last_version
-            else "its first training has not ended yet; GET /jobs tells"
-        )
-        raise Conflict(ErrorCode.no_champion, f"no version of the model {name!r} is live: {hint}")
-    return model, found_version(session, model, model.champion)
-
-
 def _checked(request: ForecastRequest, model: ModelRow) -> answers.Steps:
     """Return the horizon and the levels to answer. Raises Invalid."""
     horizon = model.horizon if request.horizon is None else request.horizon
@@ -175,30 +149,6 @@ def _checked(request: ForecastRequest, model: ModelRow) -> answers.Steps:
         detail = f"the quantile {outside[0]} is outside the trained range {low} to {high}; train with it"
         raise invalid("quantiles", ErrorCode.quantile_out_of_range, detail)
     return answers.Steps(horizon, levels)
-
-
-@dataclass
-class Ready:
-    """What the network can forecast, and why it cannot the rest."""
-
-    series: list[Series]
-    warnings: dict[str, list[str]]
-    refused: dict[str, Refusal]
-
-
-def _ready(request: ForecastRequest, state: Contexts, version: LoadedVersion, steps: answers.Steps) -> Ready:
-    """Complete series with what is known of the horizon. Raises Invalid."""
-    future = read_future(request.future, frozenset(request.ids), version.config, steps.horizon)
-    found = Ready([], {}, {})
-    for one in state.series.values():
-        completed = complete(one, future.get(one.id, {}), request.covariate_fill, version.config, steps.horizon)
-        error = _unreadable(one, version, completed.missing)
-        if error is None:
-            found.series.append(completed.series)
-            found.warnings[one.id] = _warnings(completed.series, version, filled=completed.filled)
-        else:
-            found.refused[one.id] = error
-    return found
 
 
 def _results(
@@ -215,19 +165,3 @@ def _results(
 
 def _failures(errors: Mapping[str, Refusal]) -> dict[str, answers.Result]:
     return {i: answers.failure(i, error) for i, error in errors.items()}
-
-
-def _unreadable(one: Series, version: LoadedVersion, missing: str | None) -> Refusal | None:
-    """Return why the network cannot forecast a series."""
-    conflict = static_conflict(one, version.config.covariates)
-    if conflict is not None:
-        return refusal(ErrorCode.covariate_kind_conflict, f"{conflict}; PUT /series/{{id}} mends it")
-    if missing is not None:
-        detail = f"{missing}; upload it, send it as `future`, or say covariate_fill"
-        return refusal(ErrorCode.missing_future_covariates, detail)
-    return None
-
-
-def _warnings(one: Series, version: LoadedVersion, *, filled: bool) -> list[str]:
-    unknown = has_unknown_level(one, version.config.covariates)
-    return (["unknown_category"] if unknown else []) + (["covariates_filled"] if filled else [])

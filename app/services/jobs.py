@@ -1,5 +1,6 @@
 """Jobs as clients see them, and cancelling."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -9,6 +10,7 @@ from app.errors import Conflict, ErrorCode, NotFound
 from app.jobs.queue import JobQueue
 from app.logs import get_logger
 from app.services import trials
+from app.services.hints import hint
 from app.services.series import readable_cursor
 from app.storage import jobs
 from app.storage.artifacts import ArtifactStore, job_folder
@@ -42,8 +44,8 @@ def found(session: Session, scope: Scope, job_id: str) -> JobRow:
     return row
 
 
-def view(row: JobRow) -> dict[str, Any]:
-    """Return a job as clients see it."""
+def view(row: JobRow, position: int | None = None) -> dict[str, Any]:
+    """Return a job as clients see it; `position` is its place in the queue while it waits."""
     return {
         "id": row.id,
         "kind": row.kind,
@@ -52,7 +54,15 @@ def view(row: JobRow) -> dict[str, Any]:
         "attempt": row.attempt,
         "model": row.model,
         "version": row.version,
-        "error": row.error,
+        "error": {**row.error, "hint": hint(row.error["code"])} if row.error is not None else None,
+        "labels": row.labels,
+        "priority": row.priority,
+        "queue": row.queue,
+        "position": position if row.status == "queued" else None,
+        "stopping": row.stopping and row.status == "running",
+        "timeout_s": row.timeout_s,
+        "estimate": row.estimate,
+        "started_by": row.started_by,
         "created_at": format_stamp(row.created_at, "UTC"),
         "started_at": format_stamp(row.started_at, "UTC"),
         "finished_at": format_stamp(row.finished_at, "UTC"),
@@ -68,7 +78,8 @@ class JobService:
     def get(self, scope: Scope, job_id: str) -> dict[str, Any]:
         """Return one job. Raises NotFound."""
         with self._database.read() as session:
-            return view(found(session, scope, job_id))
+            row = found(session, scope, job_id)
+            return view(row, jobs.places(session, [row.id]).get(row.id) if row.status == "queued" else None)
 
     def trials(self, scope: Scope, job_id: str) -> dict[str, Any]:
         """Return the trials of a job's search, the running one included. Raises NotFound."""
@@ -77,19 +88,31 @@ class JobService:
             running = (row.progress or {}).get("running") if row.status == "running" else None
             return trials.view(trials.told(session, row.id) or [], running)
 
-    def page(self, scope: Scope, filters: dict[str, str], cursor: str | None, limit: int) -> Page[dict[str, Any]]:
+    def page(
+        self,
+        scope: Scope,
+        filters: Mapping[str, str],
+        labels: Sequence[tuple[str, str]],
+        cursor: str | None,
+        limit: int,
+    ) -> Page[dict[str, Any]]:
         """Return jobs, newest first. Raises Invalid for a cursor of another making."""
         with self._database.read() as session, readable_cursor():
-            rows = jobs.page(session, scope, filters, cursor, limit)
-            return Page([view(row) for row in rows.items], rows.next_cursor)
+            rows = jobs.page(session, scope, filters, labels, cursor, limit)
+            queued = [row.id for row in rows.items if row.status == "queued"]
+            places = jobs.places(session, queued) if queued else {}
+            return Page([view(row, places.get(row.id)) for row in rows.items], rows.next_cursor)
 
-    def cancel(self, scope: Scope, job_id: str) -> dict[str, Any]:
+    def cancel(self, scope: Scope, job_id: str, *, keep_best: bool = False) -> dict[str, Any]:
         """Cancel a job that has not ended. Its run loses the right to write at once and stops within two seconds.
 
-        Raises NotFound, and Conflict where it has ended already in another way.
+        With `keep_best` a training that runs publishes its best network so far, which is not promoted, and ends as
+        cancelled with that version; one that has none yet is cancelled at once. Raises NotFound, and Conflict where it has ended already in another way.
         """
         job = self.get(scope, job_id)
         with self._database.write() as session:
+            if keep_best and jobs.ask_to_stop(session, scope, job["id"]):
+                return view(found(session, scope, job["id"]))
             done = jobs.cancel(session, scope, job["id"])
         if done:
             try:

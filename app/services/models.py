@@ -5,19 +5,20 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.errors import Conflict, ErrorCode, NotFound
+from app.errors import Conflict, ErrorCode, FieldError, Invalid, NotFound
 from app.services.series import readable_cursor
 from app.services.training_request import start_of
-from app.storage import jobs, models
+from app.storage import jobs, models, schedules
 from app.storage.artifacts import ArtifactStore
 from app.storage.engine import Database
 from app.storage.pages import Page
 from app.storage.scope import Scope
-from app.storage.tables import ModelRow, VersionRow
+from app.storage.tables import ModelRow, Schedule, VersionRow
 from models.timestamps import format_stamp
 
 MODEL_NAME = r"[A-Za-z0-9._-]{1,100}"
 _NAME = re.compile(MODEL_NAME)
+_REFERENCE = re.compile(rf"(?P<name>{MODEL_NAME})(@(?P<version>[0-9]{{1,9}}))?")
 
 
 def found(session: Session, scope: Scope, name: str, *, lock: bool = False) -> ModelRow:
@@ -40,7 +41,33 @@ def found_version(session: Session, model: ModelRow, number: int) -> VersionRow:
     return row
 
 
-def view(row: ModelRow, versions: list[int]) -> dict[str, Any]:
+def reference(text: str) -> tuple[str, int | None]:
+    """Return name and version of `name` or `name@version`. Raises Invalid."""
+    match = _REFERENCE.fullmatch(text)
+    if match is None:
+        detail = "a model is named by 1 to 100 letters, digits, '.', '_' or '-', and '@7' may pin a version"
+        raise Invalid(
+            ErrorCode.invalid_input, detail, errors=[FieldError("body.model", ErrorCode.invalid_input, detail)]
+        )
+    return match["name"], int(match["version"]) if match["version"] else None
+
+
+def resolved(session: Session, scope: Scope, name: str, number: int | None) -> tuple[ModelRow, VersionRow]:
+    """Return the model and the version that serves. Raises NotFound, and Conflict `no_champion`."""
+    model = found(session, scope, name)
+    if number is not None:
+        return model, found_version(session, model, number)
+    if model.champion is None:
+        hint = (
+            f"name one of its versions, such as {name}@{model.last_version}"
+            if model.last_version
+            else "its first training has not ended yet; GET /jobs tells"
+        )
+        raise Conflict(ErrorCode.no_champion, f"no version of the model {name!r} is live: {hint}")
+    return model, found_version(session, model, model.champion)
+
+
+def view(row: ModelRow, versions: list[int], schedule: Schedule | None) -> dict[str, Any]:
     """Return a model as clients see it."""
     return {
         "name": row.name,
@@ -49,8 +76,22 @@ def view(row: ModelRow, versions: list[int]) -> dict[str, Any]:
         "quantiles": row.quantiles,
         "champion": row.champion,
         "versions": versions,
-        "schedule": None,
+        "schedule": schedule_view(schedule),
         "created_at": format_stamp(row.created_at, "UTC"),
+    }
+
+
+def schedule_view(row: Schedule | None) -> dict[str, Any] | None:
+    """Return a schedule as clients see it."""
+    if row is None:
+        return None
+    return {
+        "train": row.train,
+        "forecast": row.forecast,
+        "timezone": row.timezone,
+        "train_on_drift": row.train_on_drift,
+        "next_train": format_stamp(row.train_at, row.timezone),
+        "next_forecast": format_stamp(row.forecast_at, row.timezone),
     }
 
 
@@ -67,6 +108,7 @@ def version_view(model: ModelRow, row: VersionRow) -> dict[str, Any]:
         "loss_curve": row.loss_curve,
         "data_span": row.data_span,
         "job": row.job_id,
+        "provenance": row.provenance,
         "created_at": format_stamp(row.created_at, "UTC"),
     }
 
@@ -90,14 +132,15 @@ class ModelService:
         """Return models by name. Raises Invalid for a cursor of another making."""
         with self._database.read() as session, readable_cursor():
             rows = models.page(session, scope, cursor, limit)
-            numbers = models.version_numbers(session, rows.items)
-            return Page([view(row, numbers[row.pk]) for row in rows.items], rows.next_cursor)
+            numbers, planned = models.version_numbers(session, rows.items), schedules.of(session, rows.items)
+            views = [view(row, numbers[row.pk], planned.get(row.pk)) for row in rows.items]
+            return Page(views, rows.next_cursor)
 
     def get(self, scope: Scope, name: str) -> dict[str, Any]:
         """Return one model. Raises NotFound."""
         with self._database.read() as session:
             row = found(session, scope, name)
-            return view(row, models.version_numbers(session, [row])[row.pk])
+            return view(row, models.version_numbers(session, [row])[row.pk], schedules.get(session, row.pk))
 
     def versions(self, scope: Scope, name: str, cursor: str | None, limit: int) -> Page[dict[str, Any]]:
         """Return a model's versions, newest first. Raises NotFound, and Invalid for a cursor of another making."""

@@ -1,6 +1,5 @@
 """Asking for a training: what is asked is checked, fixed and queued in one transaction."""
 
-import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -8,9 +7,8 @@ from sqlalchemy.orm import Session
 
 from app.config import Settings
 from app.errors import Conflict, ErrorCode, FieldError, Invalid
-from app.jobs.queue import JobQueue
-from app.services import jobs as job_views
 from app.services.once import Answer, Idempotency, answer_once
+from app.services.submission import JobOptions, Submission, accepted
 from app.services.training_checks import steps, trainable
 from app.services.training_request import TrainingRequest, roles_of
 from app.services.warm_start import started
@@ -20,6 +18,7 @@ from app.storage.scope import Scope
 from app.storage.tables import ModelRow, SeriesRow
 from models.calendar import parse_frequency
 from models.config import Config, ConfigError
+from models.cost import cost_of
 from models.defaults import DEFAULT_QUANTILES, choose
 from models.search_space import axes_of, default_space
 from models.transfer import transferred
@@ -28,10 +27,10 @@ from models.transfer import transferred
 class TrainingService:
     """What POST /train means."""
 
-    def __init__(self, database: Database, queue: JobQueue, settings: Settings) -> None:
-        self._database, self._queue, self._settings = database, queue, settings
+    def __init__(self, database: Database, submission: Submission, settings: Settings) -> None:
+        self._database, self._submission, self._settings = database, submission, settings
 
-    def submit(self, scope: Scope, request: TrainingRequest, key: Idempotency | None) -> Answer:
+    def submit(self, scope: Scope, request: TrainingRequest, options: JobOptions, key: Idempotency | None) -> Answer:
         """Queue a training. The job and its place in the queue commit together.
 
         Raises NotFound for series that do not exist, Conflict `model_spec_conflict`, and Invalid for options that
@@ -43,21 +42,12 @@ class TrainingService:
 
         def make(session: Session) -> Answer:
             asked, source = started(session, scope, request)
-            rows = trainable(session, scope, asked, self._settings.max_train_steps)
+            rows = trainable(session, scope, asked.series, asked.covariates, self._settings.max_train_steps)
             model = _model(session, scope, asked, rows)
-            _check_options(asked, model, rows, source)
-            job = jobs.add(
-                session,
-                scope,
-                id=uuid.uuid4().hex,
-                kind="train",
-                model_pk=model.pk,
-                model=model.name,
-                request=asked.document(),
-            )
-            self._queue.enqueue(session, job.id)
-            session.refresh(job)
-            return Answer(202, job_views.view(job), f"/jobs/{job.id}")
+            config = _configured(asked, model, rows, source)
+            cost = _cost(asked, config, rows)
+            document = asked.document()
+            return accepted(session, self._submission.add(session, scope, "train", model, document, options, cost))
 
         return answer_once(self._database, scope, key, make)
 
@@ -91,13 +81,21 @@ def _model(session: Session, scope: Scope, request: TrainingRequest, rows: Seque
     return model
 
 
-def _check_options(request: TrainingRequest, model: ModelRow, rows: Sequence[SeriesRow], source: Config | None) -> None:
-    """Raise Invalid where the options do not make a configuration."""
+def _cost(request: TrainingRequest, config: Config, rows: Sequence[SeriesRow]) -> dict[str, int]:
+    """Return what the training will take."""
+    temporal = sum(len(request.covariates.get(role, ())) for role in ("known_future", "past"))
+    trials = request.search["trials"] if request.search is not None else 0
+    return cost_of(config, [steps(row) for row in rows], temporal, trainings=1 + trials).to_dict()
+
+
+def _configured(request: TrainingRequest, model: ModelRow, rows: Sequence[SeriesRow], source: Config | None) -> Config:
+    """Return about the configuration of the training; the job chooses it anew. Raises Invalid where there is none."""
     frequency, lengths = parse_frequency(model.freq), [steps(row) for row in rows]
     try:
         if source is not None:
-            transferred(source, frequency, lengths, model.horizon, bounds=request.bounds, training=request.training)
-            return
+            return transferred(
+                source, frequency, lengths, model.horizon, bounds=request.bounds, training=request.training
+            )
         config = choose(
             frequency,
             model.horizon,
@@ -107,10 +105,10 @@ def _check_options(request: TrainingRequest, model: ModelRow, rows: Sequence[Ser
             request.training,
             request.country,
         )
-        replace(config, covariates=roles_of(request.document()), bounds=request.bounds)
         if request.search is not None:
             space = request.search["space"]
             axes_of(config, default_space(config, max(lengths)) if space is None else space)
+        return replace(config, covariates=roles_of(request.document()), bounds=request.bounds)
     except ConfigError as e:
         raise Invalid(
             ErrorCode.invalid_input,

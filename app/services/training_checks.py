@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy.orm import Session
 
 from app.errors import ErrorCode, FieldError, Invalid, NotFound
-from app.services.training_request import Selector, TrainingRequest, selected
+from app.services.training_request import Selector, selected
 from app.storage import observations
 from app.storage.scope import Scope
 from app.storage.tables import SeriesRow
@@ -15,10 +15,13 @@ LEAST_OBSERVED = 3
 """observed values that a series must have to be trained on"""
 
 
-def trainable(session: Session, scope: Scope, request: TrainingRequest, most_steps: int) -> list[SeriesRow]:
-    """Return the series that are asked for. Raises NotFound, and Invalid where they cannot be trained on."""
-    rows = selected(session, scope, request.series)
-    _check_found(request.series, rows)
+def trainable(
+    session: Session, scope: Scope, selector: Selector, covariates: Mapping[str, Sequence[str]], most_steps: int
+) -> list[SeriesRow]:
+    """Return the series that are asked for. Raises NotFound, and Invalid where they cannot be trained on with these
+    covariates by role."""
+    rows = selected(session, scope, selector)
+    _check_found(selector, rows)
     freqs = sorted({row.freq for row in rows})
     if len(freqs) > 1:
         detail = f"the series have the frequencies {', '.join(freqs)}; a model has one: select series of one"
@@ -28,7 +31,7 @@ def trainable(session: Session, scope: Scope, request: TrainingRequest, most_ste
         detail = f"the series span {total} steps from first to last value, the limit is {most_steps}; select fewer"
         raise Invalid(ErrorCode.too_many_values, detail)
     _check_history(session, rows)
-    _check_covariates(session, scope, request.covariates, rows)
+    _check_covariates(session, scope, covariates, rows)
     return rows
 
 

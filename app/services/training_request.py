@@ -24,6 +24,12 @@ class Selector:
     ids: tuple[str, ...] | None = None
     labels: Mapping[str, str] | None = None
 
+    def document(self) -> Any:
+        """Return plain JSON, which `selector_of` reads."""
+        if self.ids is not None:
+            return {"ids": list(self.ids)}
+        return {"labels": dict(self.labels)} if self.labels else "all"
+
 
 @dataclass(frozen=True)
 class TrainingRequest:
@@ -47,13 +53,8 @@ class TrainingRequest:
 
     def document(self) -> dict[str, Any]:
         """Return plain JSON, which the other functions of this module read."""
-        one = self.series
         return {
-            "series": {"ids": list(one.ids)}
-            if one.ids is not None
-            else {"labels": one.labels}
-            if one.labels
-            else "all",
+            "series": self.series.document(),
             "network": dict(self.network),
             "training": dict(self.training),
             "promote": self.promote,

@@ -54,6 +54,16 @@ class ArtifactStore:
             raise ArtifactError(f"cannot read {path}: {e}") from e
         return data
 
+    def entries(self, path: str) -> list[str]:
+        """Return the names of what lies in a folder; one that does not exist has nothing. Raises ArtifactError."""
+        try:
+            found = self._fs.ls(self._full(path), detail=False)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as e:
+            raise ArtifactError(f"cannot list {path}: {e}") from e
+        return sorted(str(name).rstrip("/").rsplit("/", 1)[-1] for name in found)
+
     def remove(self, path: str) -> None:
         """Delete what is at `path`, a folder whole; nothing there is no error."""
         with contextlib.suppress(OSError):

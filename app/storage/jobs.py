@@ -1,18 +1,22 @@
 """Queries of jobs. What a run writes carries its fence, and changes nothing once the run was replaced."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from app.storage.clock import now_us
+from app.storage.clock import now, now_us
 from app.storage.pages import Page, decode, encode
 from app.storage.scope import Scope
-from app.storage.tables import JobEvent, JobRow
+from app.storage.tables import JobEvent, JobResult, JobRow
 
 ACTIVE = ("queued", "running")
+ENDED = ("succeeded", "failed", "cancelled")
+TRAINED = ("select", "refit")
+"""phases of the progress in which there is a network to keep"""
+CHUNK = 500
 LOG, LOG_END = "log", "log_end"
 """kinds of the events that hold lines of a job's log, and say that an attempt writes no more of them"""
 
@@ -44,11 +48,23 @@ def add(session: Session, scope: Scope, **fields: Any) -> JobRow:
     return row
 
 
-def page(session: Session, scope: Scope, filters: dict[str, str], cursor: str | None, limit: int) -> Page[JobRow]:
-    """Return jobs, newest first, where every one of `filters` (status, kind, model) holds. Raises CursorError."""
+def page(
+    session: Session,
+    scope: Scope,
+    filters: Mapping[str, str],
+    labels: Sequence[tuple[str, str]],
+    cursor: str | None,
+    limit: int,
+) -> Page[JobRow]:
+    """Return jobs, newest first, where every one of `filters` (status, kind, model) and `labels` holds.
+
+    Raises CursorError.
+    """
     query = select(JobRow).where(JobRow.project_id == scope.project_id)
     for name, value in filters.items():
         query = query.where(getattr(JobRow, name) == value)
+    for key, value in labels:
+        query = query.where(JobRow.labels[key].as_string() == value)
     if cursor is not None:
         at, job_id = decode(cursor, int, str)
         older = or_(JobRow.created_at < at, and_(JobRow.created_at == at, JobRow.id < job_id))
@@ -65,10 +81,62 @@ def active_of_model(session: Session, model_pk: int) -> int:
     return session.execute(query).scalar_one()
 
 
+def has_active(session: Session, model_pk: int, kind: str) -> bool:
+    """Return whether a job of this kind for a model is queued or running."""
+    query = select(JobRow.id).where(JobRow.model_pk == model_pk, JobRow.kind == kind, JobRow.status.in_(ACTIVE))
+    return session.execute(query.limit(1)).scalar_one_or_none() is not None
+
+
+def rested(session: Session, model_pk: int, pause_us: int) -> bool:
+    """Return whether no training of a model is under way, and none was asked for in the last microseconds."""
+    busy = or_(JobRow.status.in_(ACTIVE), JobRow.created_at > now_us() - pause_us)
+    query = select(JobRow.id).where(JobRow.model_pk == model_pk, JobRow.kind == "train", busy)
+    return session.execute(query.limit(1)).scalar_one_or_none() is None
+
+
 def active(session: Session, scope: Scope) -> list[JobRow]:
     """Return the project's jobs that are queued or running."""
     query = select(JobRow).where(JobRow.project_id == scope.project_id, JobRow.status.in_(ACTIVE))
     return list(session.execute(query).scalars())
+
+
+def places(session: Session, job_ids: Collection[str]) -> dict[str, int]:
+    """Return the place in its queue, from 1, of each of these jobs that is queued."""
+    place = func.row_number().over(
+        partition_by=JobRow.queue, order_by=(JobRow.priority.desc(), JobRow.created_at, JobRow.id)
+    )
+    queued = select(JobRow.id, place.label("place")).where(JobRow.status == "queued").subquery()
+    found = session.execute(select(queued.c.id, queued.c.place).where(queued.c.id.in_(job_ids)))
+    return {job_id: int(place) for job_id, place in found}
+
+
+def seconds_left(session: Session, job_id: str) -> float | None:
+    """Return how long a job that was started may still run; None without a limit."""
+    row = session.get(JobRow, job_id)
+    if row is None or row.timeout_s is None or row.started_at is None:
+        return None
+    return row.timeout_s - (now(session) - row.started_at) / 1_000_000
+
+
+def statuses(session: Session, job_ids: Collection[str]) -> dict[str, str]:
+    """Return the status of each of these jobs that exists."""
+    found: dict[str, str] = {}
+    ids = list(job_ids)
+    for at in range(0, len(ids), CHUNK):
+        query = select(JobRow.id, JobRow.status).where(JobRow.id.in_(ids[at : at + CHUNK]))
+        found.update((row.id, row.status) for row in session.execute(query))
+    return found
+
+
+def keep_result(session: Session, fence: Fence, document: dict[str, Any]) -> None:
+    """Store what the job of a held fence found out."""
+    session.merge(JobResult(job_id=fence.job_id, document=document))
+
+
+def result(session: Session, job_id: str) -> dict[str, Any] | None:
+    """Return what a job found out, if it has."""
+    row = session.get(JobResult, job_id)
+    return row.document if row is not None else None
 
 
 def claim(session: Session, job_id: str) -> Fence | None:
@@ -107,17 +175,39 @@ def _fenced(fence: Fence) -> tuple[Any, ...]:
     return (JobRow.id == fence.job_id, JobRow.attempt == fence.attempt, JobRow.status == "running")
 
 
-def write(session: Session, fence: Fence, **values: Any) -> None:
-    """Change the job of a living fence. Raises FenceLost."""
-    done = session.execute(update(JobRow).where(*_fenced(fence)).values(**values).returning(JobRow.id))
-    if done.scalar_one_or_none() is None:
+def write(session: Session, fence: Fence, **values: Any) -> bool:
+    """Change the job of a living fence; return whether its run was asked to stop. Raises FenceLost."""
+    done = session.execute(update(JobRow).where(*_fenced(fence)).values(**values).returning(JobRow.stopping))
+    stopping = done.scalar_one_or_none()
+    if stopping is None:
         raise FenceLost
+    return stopping
 
 
 def finish(session: Session, fence: Fence, status: str, **values: Any) -> None:
     """End the job of a living fence. Raises FenceLost."""
     write(session, fence, status=status, finished_at=now_us(), **values)
     event(session, fence.job_id, status, {"attempt": fence.attempt})
+
+
+def ask_to_stop(session: Session, scope: Scope, job_id: str) -> bool:
+    """Ask the run of a job to end with what it has. False where it does not run, or has nothing yet."""
+    done = session.execute(
+        update(JobRow)
+        .where(
+            JobRow.project_id == scope.project_id,
+            JobRow.id == job_id,
+            JobRow.status == "running",
+            JobRow.kind == "train",
+            JobRow.progress["phase"].as_string().in_(TRAINED),
+        )
+        .values(stopping=True)
+        .returning(JobRow.id)
+    )
+    if done.scalar_one_or_none() is None:
+        return False
+    event(session, job_id, "stopping", {})
+    return True
 
 
 def cancel(session: Session, scope: Scope, job_id: str) -> bool:

@@ -16,14 +16,14 @@ ALL_RIGHTS = frozenset(Right)
 def default_scope(session: Session) -> Scope:
     """Return full rights in the project `default`, which the first migration makes."""
     project_id = session.execute(select(Project.pk).where(Project.name == DEFAULT_PROJECT)).scalar_one()
-    return Scope(project_id, ALL_RIGHTS)
+    return Scope(project_id, ALL_RIGHTS, by="anyone")
 
 
 def scope_of_digest(session: Session, digest: bytes) -> Scope | None:
     """Return what the key of this digest may do, or None where no living key has it."""
     query = select(ApiKey).where(ApiKey.digest == digest, ApiKey.revoked_at.is_(None))
     key = session.execute(query).scalar_one_or_none()
-    return None if key is None else Scope(key.project_id, frozenset(Right(r) for r in key.rights))
+    return None if key is None else Scope(key.project_id, frozenset(Right(r) for r in key.rights), by=f"key {key.name}")
 
 
 def is_known(session: Session, digest: bytes) -> bool:

@@ -1,5 +1,7 @@
 """Worker leases, by the database's clock."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
@@ -10,11 +12,11 @@ from app.storage.upsert import insert_for
 _KEPT_US = 3600 * 1_000_000
 
 
-def renew(session: Session, executor_id: str, host: str, seconds: float) -> None:
+def renew(session: Session, executor_id: str, host: str, queues: Sequence[str], seconds: float) -> None:
     """Say that a worker lives for `seconds` more; long expired leases are swept away."""
     expires = now_us() + int(seconds * 1_000_000)
     insert = insert_for(session, WorkerLease)
-    statement = insert.values(executor_id=executor_id, host=host, expires_at=expires)
+    statement = insert.values(executor_id=executor_id, host=host, queues=list(queues), expires_at=expires)
     session.execute(statement.on_conflict_do_update(index_elements=["executor_id"], set_={"expires_at": expires}))
     session.execute(delete(WorkerLease).where(WorkerLease.expires_at < now_us() - _KEPT_US))
 
@@ -22,6 +24,12 @@ def renew(session: Session, executor_id: str, host: str, seconds: float) -> None
 def living(session: Session) -> set[str]:
     """Return the executors whose leases have not expired."""
     return set(session.execute(select(WorkerLease.executor_id).where(WorkerLease.expires_at > now_us())).scalars())
+
+
+def served(session: Session) -> set[str]:
+    """Return the queues that living workers take jobs from."""
+    query = select(WorkerLease.queues).where(WorkerLease.expires_at > now_us())
+    return {name for queues in session.execute(query).scalars() for name in queues}
 
 
 def release(session: Session, executor_id: str) -> None:

@@ -1,5 +1,6 @@
 """Queries of models and their versions."""
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import select
@@ -8,6 +9,8 @@ from sqlalchemy.orm import Session
 from app.storage.pages import Page, decode, encode
 from app.storage.scope import Scope
 from app.storage.tables import ModelRow, VersionRow
+
+CHUNK = 500
 
 
 def get(session: Session, scope: Scope, name: str, *, lock: bool = False) -> ModelRow | None:
@@ -70,6 +73,15 @@ def versions_page(session: Session, model: ModelRow, cursor: str | None, limit: 
 def artifacts(session: Session, model: ModelRow) -> list[str]:
     """Return the folders of all of a model's versions."""
     return list(session.execute(select(VersionRow.artifact).where(VersionRow.model_pk == model.pk)).scalars())
+
+
+def referenced(session: Session, folders: Collection[str]) -> set[str]:
+    """Return which of these folders a version points to."""
+    names, found = list(folders), set[str]()
+    for at in range(0, len(names), CHUNK):
+        query = select(VersionRow.artifact).where(VersionRow.artifact.in_(names[at : at + CHUNK]))
+        found.update(session.execute(query).scalars())
+    return found
 
 
 def publish(session: Session, model: ModelRow, fields: dict[str, Any]) -> VersionRow:

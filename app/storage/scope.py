@@ -17,3 +17,5 @@ class Scope:
 
     project_id: int
     rights: frozenset[Right]
+    by: str = "service"
+    """who that is, as jobs and versions remember it: `key NAME`, `anyone`, `schedule`"""

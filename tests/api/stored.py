@@ -6,7 +6,7 @@ import numpy as np
 from fastapi.testclient import TestClient
 
 from app.config import Settings
-from app.services.training_run import Run
+from app.services.runs.training import Run
 from app.storage import jobs
 from app.storage.artifacts import ArtifactStore
 from app.storage.engine import Database

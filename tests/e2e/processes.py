@@ -164,7 +164,7 @@ def family(pid: int) -> list[psutil.Process]:
 
 def children(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
     """Return the living training processes of a worker."""
-    return [p for p in family(process.pid)[1:] if "app.train_child" in " ".join(p.cmdline())]
+    return [p for p in family(process.pid)[1:] if "app.job_child" in " ".join(p.cmdline())]
 
 
 def lives(process: psutil.Process) -> bool:

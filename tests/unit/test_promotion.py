@@ -7,7 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.config import Settings
-from app.services.promotion import Verdict, judge
+from app.services.runs.promotion import Verdict, judge
 from app.storage import keys, models
 from app.storage.artifacts import ArtifactError, ArtifactStore
 from app.storage.engine import Database

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from app.services.snapshots import Snapshot
+from app.services.runs.snapshots import Snapshot
 from models.calendar import Grid, parse_frequency
 from models.defaults import choose_for
 from models.windows import Panel, Series

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from app.logs import get_logger
 from app.services import trials
-from app.services.journal import Journal
+from app.services.runs.journal import Journal
 from app.storage import jobs
 from models.checkpoint import CheckpointError
 from models.config import Config

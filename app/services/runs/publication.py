@@ -1,57 +1,61 @@
 """Publishing a version: number, row, champion and the job's end in one fenced transaction."""
 
+import platform
 from collections.abc import Mapping
+from importlib import metadata
 from typing import Any
 
 from app.errors import ErrorCode
-from app.services.promotion import Verdict
+from app.services.runs.attempt import Attempt, BadJob
+from app.services.runs.promotion import Verdict
 from app.services.training_request import Selector, selector_of
 from app.storage import jobs, models
-from app.storage.engine import Database
-from app.storage.jobs import Fence
-from app.storage.keys import ALL_RIGHTS
-from app.storage.scope import Scope
 from app.storage.tables import JobRow, VersionRow
 from models.fit import Fitted
+from models.preflight import fingerprint, trainable
 from models.timestamps import format_stamp
 from models.windows import Panel
 
-
-class BadJob(Exception):
-    """The job cannot succeed, for a reason that its user can mend."""
-
-    def __init__(self, code: ErrorCode, detail: str) -> None:
-        super().__init__(detail)
-        self.code = code
+PACKAGES = ("gatecast", "torch", "numpy", "onnx", "onnxruntime", "statsforecast")
+"""that decide what comes of a training"""
 
 
-def publish(
-    database: Database,
-    fence: Fence,
-    job: JobRow,
-    panel: Panel,
-    fitted: Fitted,
-    verdict: Verdict,
-    files: Mapping[str, str],
-) -> VersionRow:
+def publish(attempt: Attempt, panel: Panel, fitted: Fitted, verdict: Verdict, files: Mapping[str, str]) -> VersionRow:
     """Publish a judged version, whose `files` are its `artifact` folder and its manifest's `digest`.
 
-    Raises FenceLost, and BadJob where the model is gone; then nothing was published.
+    A job that was asked to stop ends as cancelled, with its version. Raises FenceLost, and BadJob where the model is
+    gone; then nothing was published.
     """
-    fields = _fields(panel, fitted, verdict, selector_of(job.request))
-    with database.write() as session:
-        model = models.by_pk(session, Scope(job.project_id, ALL_RIGHTS), job.model_pk, lock=True)
+    job, fence = attempt.job, attempt.fence
+    fields = _fields(panel, fitted, verdict, selector_of(job.request)) | {"provenance": _provenance(job, panel, fitted)}
+    with attempt.database.write() as session:
+        model = models.by_pk(session, attempt.scope, job.model_pk, lock=True)
         if model is None:
             raise BadJob(ErrorCode.model_not_found, "the model was deleted while it was trained")
+        held = jobs.held(session, fence, lock=True)
         outdated = job.request["promote"] == "if_better" and verdict.champion != model.champion
         if outdated:
             reason = f"version {model.champion} became champion while this one was judged; train again"
             fields |= {"promoted": False, "reason": reason}
         row = models.publish(session, model, {**fields, **files, "job_id": job.id})
-        progress = dict(jobs.held(session, fence).progress or {})
-        progress |= {"fraction": 1.0, "eta_s": 0.0}
-        jobs.finish(session, fence, "succeeded", progress=progress, version=row.number, checkpoint=None)
+        progress = {**(held.progress or {}), "fraction": 1.0, "eta_s": 0.0}
+        status = "cancelled" if "stopped" in fitted.report.warnings else "succeeded"
+        jobs.finish(session, fence, status, progress=progress, version=row.number, checkpoint=None)
     return row
+
+
+def _provenance(job: JobRow, panel: Panel, fitted: Fitted) -> dict[str, Any]:
+    """Return what made a version, by which it can be made again."""
+    return {
+        "packages": {name: metadata.version(name) for name in PACKAGES},
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "device": str(next(fitted.network.parameters()).device),
+        "seed": fitted.config.training.seed,
+        "data_digest": fingerprint(trainable(panel)),
+        "started_by": job.started_by,
+        "seconds": round(fitted.report.seconds, 3),
+    }
 
 
 def _fields(panel: Panel, fitted: Fitted, verdict: Verdict, selector: Selector) -> dict[str, Any]:

@@ -1,6 +1,7 @@
-"""The worker's child process: `python -m app.train_child JOB ATTEMPT WORKER_PID` runs one attempt at one job."""
+"""The worker's child process: `python -m app.job_child JOB ATTEMPT WORKER_PID` runs one attempt at one job."""
 
 import os
+import signal
 import sys
 import threading
 import time
@@ -10,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app import logs
 from app.config import Settings
-from app.jobs.supervisor import FENCE_LOST, TRY_AGAIN
+from app.jobs.supervisor import FENCE_LOST, HANDED_OVER, TRY_AGAIN
 from app.storage import jobs
 from app.storage.artifacts import ArtifactError, ArtifactStore
 from app.storage.engine import OUTAGE, Database
@@ -24,32 +25,37 @@ WATCH_SECONDS = 0.5
 
 def command(fence: Fence) -> list[str]:
     """Return the command that runs an attempt."""
-    return [sys.executable, "-m", "app.train_child", fence.job_id, str(fence.attempt), str(os.getpid())]
+    return [sys.executable, "-m", "app.job_child", fence.job_id, str(fence.attempt), str(os.getpid())]
 
 
 def main(arguments: list[str]) -> int:
-    """Run the attempt; the exit status is FENCE_LOST where the job was cancelled or taken over, TRY_AGAIN
-    where database or artifact store were away."""
+    """Run the attempt; the exit status is FENCE_LOST where the job was cancelled or taken over, HANDED_OVER
+    where the worker is to stop, TRY_AGAIN where database or artifact store were away."""
     settings = Settings()
     logs.configure(settings.log_format, settings.log_level)
     fence, parent = Fence(arguments[0], int(arguments[1])), int(arguments[2])
+    leaving = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: leaving.set())
     structlog.contextvars.bind_contextvars(job_id=fence.job_id, attempt=fence.attempt)
     os.nice(NICENESS)
+    # one core is left to serving; two threads on a core that is shared are slower than one
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, len(os.sched_getaffinity(0)) - 1)))
     database = Database(settings.database)
     try:
         threading.Thread(target=_watch, args=(database, fence, parent), daemon=True).start()
-        # only now: importing torch takes seconds, and the watch must not wait for it
-        import torch
+        # only now: what a job needs may take seconds to import, and the watch must not wait for it
+        from app.services.runs.attempt import Attempt, HandedOver
+        from app.services.runs.kinds import run
 
-        from app.services.training_run import Run
-
-        # one core is left to serving; two threads on a core that is shared are slower than one
-        torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) - 1))
-        Run(settings, database, ArtifactStore(settings.artifacts), fence)()
+        try:
+            run(Attempt(settings, database, ArtifactStore(settings.artifacts), fence, leaving))
+        except HandedOver:
+            log.info("job_handed_over")
+            return HANDED_OVER
     except FenceLost:
         return FENCE_LOST
     except (*OUTAGE, ArtifactError) as e:
-        log.warning("training_interrupted", detail=str(e).splitlines()[0])
+        log.warning("job_interrupted", detail=str(e).splitlines()[0])
         return TRY_AGAIN
     return 0
 
@@ -62,7 +68,7 @@ def _watch(database: Database, fence: Fence, parent: int) -> None:
         try:
             with database.read() as session:
                 job = jobs.state(session, fence.job_id)
-            if job is None or job.attempt != fence.attempt or job.status == "cancelled":
+            if job is None or job.attempt != fence.attempt or (job.status == "cancelled" and job.version is None):
                 os._exit(FENCE_LOST)
             if job.status != "running":
                 return  # the run itself has just ended the job

@@ -22,13 +22,15 @@ class Journal:
 
     database: Database
     fence: Fence
+    stopping: bool = field(init=False, default=False)
+    """whether the last write has found that the run was asked to end with what it has"""
     _told: float = field(init=False, default=float("-inf"))
     _tick: int = field(init=False, default=0)
 
     def write(self, **values: Any) -> None:
         """Change the job. Raises FenceLost, and OUTAGE where the database is away."""
         with self.database.write() as session:
-            jobs.write(session, self.fence, **values)
+            self.stopping = jobs.write(session, self.fence, **values)
 
     def record(self, kind: str, data: dict[str, Any], **values: Any) -> None:
         """Append an event, and change the job with it. Raises FenceLost, and OUTAGE."""

@@ -1,0 +1,51 @@
+"""What every worker does beside its jobs, in a thread of its own, so that it never holds up the lease."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from app.logs import get_logger
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Duty:
+    """Something to be done again and again. Workers may do it at the same moment: it has to bear that."""
+
+    do: Callable[[], None]
+    seconds: float
+    """between two times"""
+
+
+class Duties:
+    """Does duties one after another until it is stopped."""
+
+    def __init__(self, duties: Sequence[Duty]) -> None:
+        self._duties = duties
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._loop, name="duties", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Begin nothing more."""
+        self._stop.set()
+
+    def _loop(self) -> None:
+        due = [time.monotonic()] * len(self._duties)
+        while due and not self._stop.wait(max(0.0, min(due) - time.monotonic())):
+            for number, duty in enumerate(self._duties):
+                if due[number] <= time.monotonic() and not self._stop.is_set():
+                    _do(duty.do)
+                    due[number] = time.monotonic() + duty.seconds
+
+
+def _do(duty: Callable[[], None]) -> None:
+    try:
+        duty()
+    except Exception as e:  # the next time may be better: the database comes back, the store too
+        log.warning("duty_failed", duty=getattr(duty, "__qualname__", repr(duty)), detail=str(e)[:200])

@@ -1,0 +1,124 @@
+"""Asking for backtests, and reading what came of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.config import Settings
+from app.errors import ErrorCode, NotFound, invalid
+from app.services import jobs as job_views
+from app.services.models import reference, resolved
+from app.services.once import Answer, Idempotency, answer_once
+from app.services.submission import JobOptions, Submission, accepted
+from app.services.training_checks import steps, trainable
+from app.services.training_request import Selector
+from app.storage import jobs
+from app.storage.engine import Database
+from app.storage.scope import Scope
+from app.storage.tables import JobRow, ModelRow, SeriesRow
+from models.config import Config
+from models.cost import Cost, cost_of
+
+ROLES = ("known_future", "past", "static")
+ASKED = ("version", "horizon", "n_windows", "step_size", "refit", "baselines")
+MEASURED = ("windows", "series", "overall", "by_step", "by_series", "by_window")
+
+
+@dataclass(frozen=True)
+class BacktestRequest:
+    """A backtest."""
+
+    model: str
+    """`name`, or `name@version`: whose configuration is judged"""
+    series: Selector
+    n_windows: int
+    horizon: int | None = None
+    """None: the model's"""
+    step_size: int | None = None
+    """None: the horizon"""
+    refit: bool = False
+    baselines: Sequence[str] | None = None
+    """None: those that are worth their time"""
+
+
+class BacktestService:
+    """What POST /backtest and GET /backtests/{id} mean."""
+
+    def __init__(self, database: Database, submission: Submission, settings: Settings) -> None:
+        self._database, self._submission, self._settings = database, submission, settings
+
+    def submit(self, scope: Scope, request: BacktestRequest, options: JobOptions, key: Idempotency | None) -> Answer:
+        """Queue a backtest.
+
+        Raises NotFound for model, version or series, Conflict `no_champion`, and Invalid for numbers that cannot be,
+        series of another frequency and backtests that are too large.
+        """
+        name, number = reference(request.model)
+
+        def make(session: Session) -> Answer:
+            model, version = resolved(session, scope, name, number)
+            config = Config.from_dict(version.config)
+            horizon = self._horizon(request, model)
+            covariates = {role: getattr(config.covariates, role) for role in ROLES}
+            rows = trainable(session, scope, request.series, covariates, self._settings.max_train_steps)
+            _check_frequency(rows, model)
+            self._check_windows(request.n_windows * len(rows))
+            document = {
+                "version": version.number,
+                "series": request.series.document(),
+                "horizon": horizon,
+                "n_windows": request.n_windows,
+                "step_size": request.step_size or horizon,
+                "refit": request.refit,
+                "baselines": list(request.baselines) if request.baselines is not None else None,
+            }
+            cost = _cost(config, rows, request).to_dict()
+            return accepted(session, self._submission.add(session, scope, "backtest", model, document, options, cost))
+
+        return answer_once(self._database, scope, key, make)
+
+    def get(self, scope: Scope, job_id: str) -> dict[str, Any]:
+        """Return a backtest, its measures null until it has succeeded. Raises NotFound."""
+        with self._database.read() as session:
+            row = jobs.get(session, scope, job_id) if job_id.isalnum() else None
+            if row is None or row.kind != "backtest":
+                detail = "there is no such backtest; GET /jobs?kind=backtest lists them"
+                raise NotFound(ErrorCode.backtest_not_found, detail)
+            return _view(row, jobs.result(session, row.id) or {})
+
+    def _horizon(self, request: BacktestRequest, model: ModelRow) -> int:
+        if request.horizon is not None and request.horizon > model.horizon:
+            detail = f"the model forecasts {model.horizon} steps, {request.horizon} were asked for"
+            raise invalid("body.horizon", ErrorCode.horizon_too_long, detail)
+        return request.horizon or model.horizon
+
+    def _check_windows(self, windows: int) -> None:
+        limit = self._settings.max_backtest_windows
+        if windows > limit:
+            detail = f"this would be {windows} windows (series times n_windows), the limit is {limit}; ask for fewer"
+            raise invalid("body.n_windows", ErrorCode.too_many_values, detail)
+
+
+def _check_frequency(rows: Sequence[SeriesRow], model: ModelRow) -> None:
+    if rows[0].freq != model.freq:
+        detail = f"the series have the frequency {rows[0].freq!r}, the model {model.freq!r}; select series of that"
+        raise invalid("body.series", ErrorCode.frequency_mismatch, detail)
+
+
+def _cost(config: Config, rows: Sequence[SeriesRow], request: BacktestRequest) -> Cost:
+    trainings = request.n_windows if request.refit else 1
+    return cost_of(config, [steps(row) for row in rows], len(config.covariates.temporal), trainings)
+
+
+def _view(row: JobRow, result: dict[str, Any]) -> dict[str, Any]:
+    job = job_views.view(row)
+    asked = {name: row.request[name] for name in ASKED}
+    told = {name: job[name] for name in ("id", "status", "progress", "model", "error", "created_at", "finished_at")}
+    return (
+        told
+        | asked
+        | {"baselines": result.get("baselines", asked["baselines"])}
+        | {name: result.get(name) for name in MEASURED}
+    )

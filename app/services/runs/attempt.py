@@ -1,0 +1,102 @@
+"""One attempt at one job, as the worker's child process lives it.
+
+Every write carries the job's fence. A run that was cancelled or replaced meets FenceLost at its next write, and its
+files carry its attempt's number, so that it spoils nothing of its successor's.
+"""
+
+import threading
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from app.config import Settings
+from app.errors import ErrorCode
+from app.logs import get_logger
+from app.services.runs.journal import Journal
+from app.storage import jobs, models
+from app.storage.artifacts import ArtifactStore, job_folder
+from app.storage.engine import Database
+from app.storage.jobs import Fence
+from app.storage.keys import ALL_RIGHTS
+from app.storage.scope import Scope
+from app.storage.tables import JobRow, ModelRow
+
+log = get_logger(__name__)
+
+
+class BadJob(Exception):
+    """The job cannot succeed, for a reason that its user can mend."""
+
+    def __init__(self, code: ErrorCode, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+
+
+class HandedOver(Exception):
+    """The worker is to stop, and what was done so far is kept for the next one."""
+
+
+@dataclass
+class Attempt:
+    """What every kind of job is given: its row, where it writes, and whether its worker is about to leave."""
+
+    settings: Settings
+    database: Database
+    store: ArtifactStore
+    fence: Fence
+    leaving: threading.Event = field(default_factory=threading.Event)
+    """set once the worker wants to stop"""
+
+    @cached_property
+    def job(self) -> JobRow:
+        """The job's row as this attempt began. Raises FenceLost."""
+        with self.database.read() as session:
+            return jobs.held(session, self.fence)
+
+    @cached_property
+    def journal(self) -> Journal:
+        """What is written about the job while it runs."""
+        return Journal(self.database, self.fence)
+
+    @property
+    def scope(self) -> Scope:
+        """The job's project."""
+        return Scope(self.job.project_id, ALL_RIGHTS, by=self.job.started_by or "service")
+
+    @property
+    def folder(self) -> str:
+        """Where the job keeps what its next attempt needs."""
+        return job_folder(self.job.project_id, self.fence.job_id)
+
+    def model(self) -> ModelRow:
+        """Return the job's model. Raises BadJob where it was deleted."""
+        with self.database.read() as session:
+            found = models.by_pk(session, self.scope, self.job.model_pk)
+        if found is None:
+            raise BadJob(ErrorCode.model_not_found, f"the model {self.job.model!r} was deleted")
+        return found
+
+    def keep(self, name: str, data: bytes) -> str:
+        """Store something for the job's next attempts; return its path. Raises ArtifactError."""
+        path = f"{self.folder}/{name}-{self.fence.attempt}.safetensors"
+        self.store.put(path, data)
+        return path
+
+    def leave(self) -> None:
+        """Raise HandedOver where the worker is to stop; called where nothing that matters would be lost."""
+        if self.leaving.is_set():
+            raise HandedOver
+
+    def succeed(self, result: dict[str, Any], **values: Any) -> None:
+        """End the job with what it found out. Raises FenceLost."""
+        with self.database.write() as session:
+            progress = dict(jobs.held(session, self.fence, lock=True).progress or {}) | {"fraction": 1.0, "eta_s": 0.0}
+            jobs.keep_result(session, self.fence, result)
+            jobs.finish(session, self.fence, "succeeded", progress=progress, checkpoint=None, **values)
+        self.store.remove(self.folder)
+
+    def fail(self, code: ErrorCode, detail: str) -> None:
+        """End the job without success. Raises FenceLost."""
+        with self.database.write() as session:
+            jobs.finish(session, self.fence, "failed", error={"code": code, "detail": detail}, checkpoint=None)
+        self.store.remove(self.folder)

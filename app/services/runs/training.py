@@ -1,0 +1,174 @@
+"""A training job, from its row to the published version."""
+
+import hashlib
+import tempfile
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+from app.errors import ErrorCode
+from app.logs import get_logger
+from app.services import trials
+from app.services.runs.attempt import Attempt, BadJob
+from app.services.runs.kept import Checkpoints, panel_of
+from app.services.runs.promotion import judge
+from app.services.runs.publication import publish
+from app.services.runs.search import SearchRun
+from app.services.runs.snapshots import Snapshot
+from app.services.training_request import bounds_of, roles_of, search_of, selector_of, start_of
+from app.services.warm_start import weights_of
+from app.storage import models
+from app.storage.artifacts import ArtifactMissing, version_folder
+from app.storage.jobs import FenceLost
+from app.storage.tables import ModelRow
+from models.checkpoint import Checkpoint, CheckpointError
+from models.defaults import choose_for
+from models.export import ExportError, export
+from models.fit import Fitted, fit
+from models.network import Network
+from models.report import Progress
+from models.transfer import transferred_for
+
+log = get_logger(__name__)
+
+
+@dataclass
+class Training:
+    """One attempt at one training job."""
+
+    attempt: Attempt
+    _searched: float = field(init=False, default=0.0)
+    """share of the job that the search takes"""
+
+    def run(self) -> None:
+        """Train and publish. Raises BadJob, TrainingDataError and ConfigError for what a user can mend."""
+        model = self.attempt.model()
+        start = self._start()
+        snapshot = self._search(self._snapshot(model, start))
+        fitted = self._fit(snapshot, start)
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                export(fitted, Path(folder))
+            except ExportError as e:
+                raise BadJob(ErrorCode.export_failed, str(e)) from e
+            files = self._upload(model, Path(folder))
+        try:
+            verdict = judge(self.attempt, model.pk, snapshot.panel, fitted)
+            row = publish(self.attempt, snapshot.panel, fitted, verdict, files)
+        except (FenceLost, BadJob):
+            self.attempt.store.remove(files["artifact"])  # nothing points to it
+            raise
+        log.info("version_published", model=model.name, version=row.number, promoted=row.promoted)
+        self._clean(model)
+
+    def _start(self) -> Network | None:
+        """Return the network that the training begins from."""
+        asked = start_of(self.attempt.job.request)
+        if asked is None:
+            return None
+        name, number = asked
+        with self.attempt.database.read() as session:
+            source = models.get(session, self.attempt.scope, name)
+            row = models.version(session, source, number) if source is not None else None
+        if row is None:
+            detail = f"{name}@{number}, which the training was to begin from, was deleted"
+            raise BadJob(ErrorCode.version_not_found, detail)
+        try:
+            return weights_of(self.attempt.store, row)
+        except (ArtifactMissing, CheckpointError) as e:
+            raise BadJob(ErrorCode.version_not_found, f"{name}@{number} cannot be read ({e}); begin afresh") from e
+
+    def _snapshot(self, model: ModelRow, start: Network | None) -> Snapshot:
+        """Return the data and configuration of the job's first attempt, which reads, chooses and keeps them."""
+        if self.attempt.job.snapshot is not None:
+            return Snapshot.from_bytes(self.attempt.store.get(self.attempt.job.snapshot))
+        snapshot = self._new_snapshot(model, start)
+        path = self.attempt.keep("snapshot", snapshot.to_bytes())
+        self.attempt.journal.write(snapshot=path, progress={"fraction": 0.0})
+        return snapshot
+
+    def _search(self, snapshot: Snapshot) -> Snapshot:
+        """Return the snapshot with the best configuration of the search that was asked for, kept for every attempt."""
+        options = search_of(self.attempt.job.request)
+        if options is None:
+            return snapshot
+        run = SearchRun(self.attempt.journal, options, self.attempt.settings.device)
+        self._searched = run.share
+        with self.attempt.database.read() as session:
+            if trials.is_over(session, self.attempt.job.id):
+                return snapshot
+        found = replace(snapshot, config=run(snapshot.panel, snapshot.config))
+        path = self.attempt.keep("snapshot-searched", found.to_bytes())
+        self.attempt.journal.record(trials.ENDED, {"network": found.config.to_dict()["network"]}, snapshot=path)
+        return found
+
+    def _new_snapshot(self, model: ModelRow, start: Network | None) -> Snapshot:
+        asked = self.attempt.job.request
+        roles = roles_of(asked)
+        panel = panel_of(self.attempt, model, selector_of(asked), roles)
+        if start is not None:
+            bounds, training = bounds_of(asked), asked["training"]
+            return Snapshot(
+                panel, transferred_for(start.config, panel, model.horizon, bounds=bounds, training=training)
+            )
+        config = choose_for(
+            panel,
+            model.horizon,
+            tuple(model.quantiles),
+            known_future=roles.known_future,
+            past=roles.past,
+            static=roles.static,
+            country=asked.get("country"),
+            bounds=bounds_of(asked),
+            network=asked["network"],
+            training=asked["training"],
+        )
+        return Snapshot(panel, config)
+
+    def _fit(self, snapshot: Snapshot, start: Network | None) -> Fitted:
+        """Train, from the last checkpoint where there is one that can be continued."""
+        checkpoints, journal = Checkpoints(self.attempt), self.attempt.journal
+
+        def run(resume: Checkpoint | None) -> Fitted:
+            return fit(
+                snapshot.panel,
+                snapshot.config,
+                device=self.attempt.settings.device,
+                on_progress=self._progress,
+                save_checkpoint=checkpoints.save,
+                resume=resume,
+                start=start,
+                stop=lambda: journal.stopping,
+            )
+
+        last = checkpoints.last()
+        if last is None:
+            return run(None)
+        try:
+            log.info("training_continued", checkpoint=self.attempt.job.checkpoint)
+            return run(last)
+        except CheckpointError as e:
+            log.warning("checkpoint_refused", detail=f"{e}; training begins afresh")
+            return run(None)
+
+    def _progress(self, progress: Progress) -> None:
+        whole = self._searched + (1 - self._searched) * progress.fraction
+        self.attempt.journal.tell(asdict(progress) | {"fraction": whole})
+
+    def _upload(self, model: ModelRow, folder: Path) -> dict[str, str]:
+        """Store a version's files; return their folder and the manifest's digest."""
+        target = self._version_folder(model, self.attempt.fence.attempt)
+        for file in sorted(folder.iterdir()):
+            self.attempt.store.put(f"{target}/{file.name}", file.read_bytes())
+        return {
+            "artifact": target,
+            "digest": hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest(),
+        }
+
+    def _clean(self, model: ModelRow) -> None:
+        """Remove what the job has left for a next attempt, and versions that earlier attempts did not publish."""
+        self.attempt.store.remove(self.attempt.folder)
+        for number in range(1, self.attempt.fence.attempt):
+            self.attempt.store.remove(self._version_folder(model, number))
+
+    def _version_folder(self, model: ModelRow, number: int) -> str:
+        return version_folder(self.attempt.job.project_id, model.pk, self.attempt.job.id, number)

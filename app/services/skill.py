@@ -1,0 +1,134 @@
+"""Archived forecasts: reading them as of a past time, and how they have come true."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sqlalchemy.orm import Session
+
+from app.errors import ErrorCode, invalid
+from app.services.models import found
+from app.services.rows import grid_of
+from app.services.series import readable_cursor
+from app.storage import archive, models, observations
+from app.storage.archive import Told as Row
+from app.storage.engine import Database
+from app.storage.pages import Page
+from app.storage.scope import Scope
+from app.storage.tables import ModelRow, VersionRow
+from models.skill import Told, drift
+from models.timestamps import TimestampError, format_stamp, format_stamps, parse_stamps
+
+MOST_FORECASTS = 20_000
+"""that skill is measured on, the newest"""
+DRIFT_FORECASTS = 2_000
+PERIODS = 20
+"""runs of origins that rolling skill is told of"""
+
+
+class SkillService:
+    """What GET /models/{name}/archive and /models/{name}/skill mean."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def archive(
+        self, scope: Scope, name: str, ids: Sequence[str], as_of: str | None, cursor: str | None, limit: int
+    ) -> Page[dict[str, Any]]:
+        """Return the newest archived forecast of each series, as it stood at a moment.
+
+        Raises NotFound, and Invalid for a bad time or cursor.
+        """
+        moment = _moment(as_of, "as_of")
+        with self._database.read() as session, readable_cursor():
+            rows = archive.page(session, found(session, scope, name), ids, moment, cursor, limit)
+            return Page([_view(row) for row in rows.items], rows.next_cursor)
+
+    def skill(self, scope: Scope, name: str, start: str | None, end: str | None, version: int | None) -> dict[str, Any]:
+        """Return how forecasts with an origin in [start, end) have come true. Raises NotFound, and Invalid."""
+        first, last = _moment(start, "start"), _moment(end, "end")
+        with self._database.read() as session:
+            model = found(session, scope, name)
+            rows = archive.recent(session, model, first, last, version, MOST_FORECASTS)
+            told = told_of(session, rows, model)
+            champion = models.version(session, model, model.champion) if model.champion is not None else None
+            drifts = drift_of(session, model, champion) if champion is not None else None
+        return {
+            "model": model.name,
+            "forecasts": len(told.origins),
+            "overall": told.measured(),
+            "by_step": told.by_step(),
+            "rolling": [
+                {**one, **{key: format_stamp(one[key], "UTC") for key in ("first_origin", "last_origin")}}
+                for one in told.rolling(PERIODS)
+            ],
+            "drift": drifts,
+        }
+
+
+def drift_of(session: Session, model: ModelRow, version: VersionRow) -> dict[str, Any]:
+    """Return whether a version does worse on what it has forecast live than on its gate."""
+    rows = archive.recent(session, model, None, None, version.number, DRIFT_FORECASTS)
+    signal = drift(told_of(session, rows, model), version.metrics.get("gate"))
+    return {"version": version.number, "status": signal.status, "detail": signal.detail, **signal.measures}
+
+
+def told_of(session: Session, rows: Sequence[Row], model: ModelRow) -> Told:
+    """Return archived forecasts beside what was observed since."""
+    levels, horizon = tuple(model.quantiles), model.horizon
+    rows = [row for row in rows if row[0].forecast["levels"] == list(levels)]
+    spans: dict[int, tuple[int, int]] = {}
+    stamps = []
+    for told, one in rows:
+        grid = grid_of(one)
+        at = grid.index(np.array([told.origin], np.int64))
+        ahead = grid.stamps(at + 1 + np.arange(horizon, dtype=np.int64))
+        stamps.append(ahead)
+        low, high = spans.get(one.pk, (int(ahead[0]), int(ahead[-1])))
+        spans[one.pk] = (min(low, int(ahead[0])), max(high, int(ahead[-1])))
+    points = observations.between(session, spans) if spans else {}
+    actual = np.full((len(rows), horizon), np.nan)
+    for number, ((_, one), ahead) in enumerate(zip(rows, stamps, strict=True)):
+        known = points[one.pk]
+        place = np.searchsorted(known.ts, ahead)
+        inside = place < len(known.ts)
+        hit = np.flatnonzero(inside)[known.ts[place[inside]] == ahead[inside]]
+        actual[number, hit] = known.y[place[hit]]
+    return Told(
+        origins=np.array([told.origin for told, _ in rows], np.int64),
+        quantiles=np.array([told.forecast["quantiles"] for told, _ in rows], np.float64).reshape(
+            len(rows), horizon, len(levels)
+        ),
+        season_naive=np.array([told.forecast["season_naive"] for told, _ in rows], np.float64).reshape(
+            len(rows), horizon
+        ),
+        actual=actual,
+        scale=np.array([np.nan if told.scale is None else told.scale for told, _ in rows], np.float64),
+        levels=levels,
+    )
+
+
+def _view(row: Row) -> dict[str, Any]:
+    told, one = row
+    grid = grid_of(one)
+    levels, quantiles = told.forecast["levels"], np.array(told.forecast["quantiles"])
+    at = grid.index(np.array([told.origin], np.int64))
+    stamps = grid.stamps(at + 1 + np.arange(len(quantiles), dtype=np.int64))
+    return {
+        "series_id": one.id,
+        "version": told.version,
+        "made_at": format_stamp(told.made_at, "UTC"),
+        "origin": format_stamp(told.origin, one.timezone),
+        "ds": format_stamps(stamps, one.timezone),
+        "yhat": quantiles[:, levels.index(0.5)].tolist(),
+        "quantiles": {repr(level): quantiles[:, i].tolist() for i, level in enumerate(levels)},
+    }
+
+
+def _moment(text: str | None, field: str) -> int | None:
+    if text is None:
+        return None
+    try:
+        return int(parse_stamps([text], "UTC")[0])
+    except TimestampError as e:
+        raise invalid(f"query.{field}", ErrorCode(e.code), f"{field}: {e.detail}") from e

@@ -3,11 +3,11 @@
 The network's quantiles say how a step's spread differs from that of other steps; how wide they should be is learned
 from the series' own earlier deviations, as they come. Nothing that is told of a step depends on a later value.
 
-Deviations from the median are divided by the spread of their side, then by the scale of the latest ones: the score,
-in standard deviations. The interval ends where scores do that were exceeded by a share 1 - level of the earlier ones
-(models.tails). An extreme value is replaced by its forecast in what later forecasts see, as in robust exponential
-smoothing (Gelper, Fried and Croux 2010, "Robust forecasting with exponential and Holt-Winters smoothing"); where one
-follows the other they are a new regime and are given back. N steps of a span, B windows at once, Q quantiles.
+Deviations from the median are divided by the spread of their side, then by the scale of the latest ones. How
+improbable one is, and how far the interval reaches, is learned from the earlier ones (models.tails). An extreme value
+is replaced by its forecast in what later forecasts see, as in robust exponential smoothing (Gelper, Fried and Croux
+2010, "Robust forecasting with exponential and Holt-Winters smoothing"); where one follows the other they are a new
+regime and are given back. N steps of a span, B windows at once, Q quantiles.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from scipy.special import ndtri
 from models.config import Config
 from models.options import require
 from models.predict import Runner, finite
-from models.tails import half_normal, radii
+from models.tails import followed, half_normal
 from models.windows import Batch, Series, assemble, stretch
 
 Floats = NDArray[np.float64]
@@ -48,7 +48,7 @@ UNIT = float(ndtri((1 + TAIL) / 2))
 LEAST_SCALE = 0.5
 """A spread of the network counts for this share of itself at least"""
 EXTREME = 6.0
-"""Score from which on later forecasts do not see a value"""
+"""Deviation from which on later forecasts do not see a value"""
 REGIME = 3
 """Extreme values in a row, from which on they are seen again: the level has shifted"""
 LEAST_SIDE = 0.1
@@ -74,7 +74,8 @@ class Anomalies:
     upper: Floats
     """(N,)"""
     score: Floats
-    """(N,) distance from `expected` in standard deviations, whatever the level; NaN for a missing value too"""
+    """(N,) how improbable the value is: the standard deviations at which a normal law is as improbable, whatever the
+    level; NaN for a missing value too"""
     anomaly: Flags
     """(N,) whether a value was observed outside of [lower, upper]"""
 
@@ -101,7 +102,7 @@ def _detect(one: Series, span: Span, runner: Runner, config: Config, level: floa
     require(0 <= start <= end <= len(one.y), "start", "must lie before the end, within the series")
     begin = max(0, start - HISTORY)
     found = follow(one, (begin, end), runner, config)
-    radius = radii(found.score, level)
+    radius, score = followed(found.deviation, level)
     kept = slice(start - begin, None)
     lower = (found.expected - radius * found.below)[kept]
     upper = (found.expected + radius * found.above)[kept]
@@ -112,7 +113,7 @@ def _detect(one: Series, span: Span, runner: Runner, config: Config, level: floa
         expected=found.expected[kept],
         lower=lower,
         upper=upper,
-        score=found.score[kept],
+        score=score[kept],
         anomaly=(y < lower) | (y > upper),
     )
 
@@ -127,8 +128,8 @@ class Deviations:
     """(N,) standard deviation below the median, in original units"""
     above: Floats
     """(N,)"""
-    score: Floats
-    """(N,) NaN for a missing value"""
+    deviation: Floats
+    """(N,) distance from `expected` in those, NaN for a missing value"""
 
 
 def follow(one: Series, span: Span, runner: Runner, config: Config) -> Deviations:
@@ -186,8 +187,8 @@ class _Memory:
         rank = ceil(TAIL * len(self.latest)) - 1
         return max(float(np.partition(np.array(self.latest), rank)[rank]) / UNIT, LEAST_SCALE)
 
-    def _hidden(self, step: int, score: float) -> list[int]:
-        if score <= EXTREME:
+    def _hidden(self, step: int, deviation: float) -> list[int]:
+        if deviation <= EXTREME:
             self.extremes = []
             return []
         self.extremes.append(step)

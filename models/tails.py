@@ -98,6 +98,6 @@ class _Tail:
         within = np.log((larger + 1) / (self.count + 1))
         excess = np.maximum(deviation - self.base, 0.0) / self.slope
         beyond = np.log(self.share) - np.log1p(SHAPE * excess) / SHAPE
-        chance = np.where(deviation < self.base, within, beyond)
+        chance = np.where(deviation > self.base, beyond, within)
         score: Floats = -ndtri_exp(chance - np.log(2))
-        return score
+        return np.where(np.isnan(deviation), np.nan, score)

@@ -78,14 +78,10 @@ def serve(host: Host = None, port: Port = None) -> None:
 
 @app.command()
 def worker() -> None:
-    """Run one worker, which trains one model at a time."""
-    from app.job_child import command
-    from app.jobs.worker import Worker
-    from app.storage.artifacts import ArtifactStore
-    from app.storage.engine import Database
+    """Run one worker: it takes jobs from GATECAST_QUEUES, one of each queue at a time."""
+    from app.worker import run
 
-    found = settings()
-    Worker(Database(found.database), ArtifactStore(found.artifacts), found.lease_seconds, command).run()
+    run(settings())
 
 
 @app.command()

@@ -10,13 +10,15 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from app.api import forecasts, models, problems, series, system, training
+from app.api import anomalies, backtests, forecasts, jobs, models, problems, series, system, training
 from app.api.deps import Services
 from app.api.middleware import Limits, Metrics, RequestContext
 from app.api.schemas.base import Problem
 from app.config import Settings
 from app.jobs.queue import JobQueue
 from app.logs import get_logger
+from app.services.anomalies import AnomalyService
+from app.services.backtests import BacktestService
 from app.services.events import EventService
 from app.services.forecasts import ForecastService
 from app.services.health import HealthService
@@ -25,8 +27,12 @@ from app.services.jobs import JobService
 from app.services.keys import KeyService
 from app.services.models import ModelService
 from app.services.observations import ObservationService
+from app.services.schedules import ScheduleService
 from app.services.series import SeriesService
+from app.services.skill import SkillService
+from app.services.submission import Submission
 from app.services.training import TrainingService
+from app.services.versions import VersionLoader
 from app.serving.cache import ModelCache
 from app.serving.explainer import Explainer
 from app.storage.artifacts import ArtifactStore
@@ -53,7 +59,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.settings, app.state.registry = settings, registry
     problems.install(app)
-    for module in (series, training, models, forecasts, system):
+    for module in (series, training, jobs, models, forecasts, backtests, anomalies, system):
         app.include_router(module.router)
     limits = Limits(settings.max_body_bytes, settings.max_import_bytes)
     app.add_middleware(RequestContext, metrics=Metrics(registry), limits=limits)
@@ -85,16 +91,21 @@ def _services(
     settings: Settings, database: Database, queue: JobQueue, cache: ModelCache, explainer: Explainer
 ) -> Services:
     store = ArtifactStore(settings.artifacts)
+    submission, versions = Submission(queue, settings), VersionLoader(store, cache)
     return Services(
         keys=KeyService(database, settings.auth == "on"),
         series=SeriesService(database),
         observations=ObservationService(database),
         imports=ImportService(database),
-        training=TrainingService(database, queue, settings),
+        training=TrainingService(database, submission, settings),
         jobs=JobService(database, queue, store),
         events=EventService(database),
         models=ModelService(database, store),
-        forecasts=ForecastService(database, store, cache, explainer, settings),
+        schedules=ScheduleService(database, submission),
+        skill=SkillService(database),
+        backtests=BacktestService(database, submission, settings),
+        anomalies=AnomalyService(database, submission, versions, settings),
+        forecasts=ForecastService(database, versions, explainer, settings),
         health=HealthService(database, store),
     )
 

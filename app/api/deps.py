@@ -8,6 +8,8 @@ from fastapi import Depends, Header, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from app.errors import ErrorCode, FieldError, Forbidden, Invalid
+from app.services.anomalies import AnomalyService
+from app.services.backtests import BacktestService
 from app.services.events import EventService
 from app.services.forecasts import ForecastService
 from app.services.health import HealthService
@@ -17,8 +19,10 @@ from app.services.keys import KeyService
 from app.services.models import ModelService
 from app.services.observations import ObservationService
 from app.services.once import Idempotency
+from app.services.schedules import ScheduleService
 from app.services.scopes import Right, Scope, storable
 from app.services.series import SeriesService
+from app.services.skill import SkillService
 from app.services.training import TrainingService
 
 
@@ -34,6 +38,10 @@ class Services:
     jobs: JobService
     events: EventService
     models: ModelService
+    schedules: ScheduleService
+    skill: SkillService
+    backtests: BacktestService
+    anomalies: AnomalyService
     forecasts: ForecastService
     health: HealthService
 
@@ -97,6 +105,9 @@ def checked_key(request: Request, key: str, body_digest: str) -> Idempotency:
 IdempotencyDep = Annotated[Idempotency | None, Depends(idempotency)]
 Cursor = Annotated[str | None, Query(max_length=4000, description="`next_cursor` of the page before")]
 Limit = Annotated[int, Query(ge=1, le=1000, description="items of a page", examples=[100])]
+
+
+Labels = Annotated[list[str] | None, Query(description="key:value; repeat it, and all must hold")]
 
 
 def labels_of(pairs: list[str]) -> list[tuple[str, str]]:

@@ -1,13 +1,27 @@
-"""/models and their versions: reading, promoting, rolling back, deleting."""
+"""/models and their versions: reading, promoting, rolling back, scheduling, judging what came true, deleting."""
 
-from fastapi import APIRouter, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+from pydantic import StringConstraints
 
 from app.api.deps import Cursor, Limit, ReadScope, ServicesDep, WriteScope
 from app.api.responses import ok
 from app.api.schemas.base import PageOf
-from app.api.schemas.models import ChampionIn, ModelOut, VersionOut
+from app.api.schemas.models import (
+    ArchivedOut,
+    ChampionIn,
+    ModelOut,
+    ScheduleIn,
+    ScheduleOut,
+    SkillOut,
+    VersionOut,
+)
+from app.services.schedules import ScheduleRequest
 
 router = APIRouter(prefix="/models", tags=["models"])
+
+Moment = Annotated[str, StringConstraints(max_length=64)] | None
 
 
 @router.get("", response_model=PageOf[ModelOut])
@@ -40,6 +54,49 @@ def get_version(name: str, number: int, scope: ReadScope, found: ServicesDep) ->
 def put_champion(name: str, body: ChampionIn, scope: WriteScope, found: ServicesDep) -> Response:
     """Promote a version, or roll back to an earlier one; forecasts that begin from now on are its."""
     return ok(found.models.promote(scope, name, body.version))
+
+
+@router.put("/{name}/schedule", response_model=ScheduleOut)
+def put_schedule(name: str, body: ScheduleIn, scope: WriteScope, found: ServicesDep) -> Response:
+    """Train the model again and archive its forecasts by the clock. A retraining goes live only if it beats the
+    champion and season-naive on the same recent windows."""
+    request = ScheduleRequest(body.train, body.forecast, body.timezone, body.train_on_drift)
+    return ok(found.schedules.put(scope, name, request))
+
+
+@router.delete("/{name}/schedule", status_code=204)
+def delete_schedule(name: str, scope: WriteScope, found: ServicesDep) -> Response:
+    """End a model's schedule; its archive stays."""
+    found.schedules.remove(scope, name)
+    return Response(status_code=204)
+
+
+@router.get("/{name}/archive", response_model=PageOf[ArchivedOut])
+def get_archive(
+    name: str,
+    scope: ReadScope,
+    found: ServicesDep,
+    series: Annotated[list[str] | None, Query(description="repeat it for more; all where left out")] = None,
+    as_of: Annotated[Moment, Query(description="what was known at that time, such as 2024-03-01T12:00:00Z")] = None,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> Response:
+    """Read the newest scheduled forecast of each series, as it stood at a moment."""
+    return ok(found.skill.archive(scope, name, series or [], as_of, cursor, limit))
+
+
+@router.get("/{name}/skill", response_model=SkillOut)
+def get_skill(
+    name: str,
+    scope: ReadScope,
+    found: ServicesDep,
+    start: Annotated[Moment, Query(description="first origin")] = None,
+    end: Annotated[Moment, Query(description="origins are before it")] = None,
+    version: Annotated[int | None, Query(ge=1, lt=2**31)] = None,
+) -> Response:
+    """Read how archived forecasts have come true: error, pinball and coverage by horizon and over time, and whether
+    the champion drifts."""
+    return ok(found.skill.skill(scope, name, start, end, version))
 
 
 @router.delete("/{name}/versions/{number}", status_code=204)

@@ -16,6 +16,8 @@ log = get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 SHOWN = 100
+OUTAGES = (OperationalError, InterfaceError, PoolTimeout)
+"""what is raised where the database does not answer"""
 _CODES = {
     401: ErrorCode.unauthorized,
     403: ErrorCode.forbidden,
@@ -102,7 +104,7 @@ def _http_error(request: Request, error: Exception) -> Response:
 
 
 def _database_error(_request: Request, error: Exception) -> Response:
-    if isinstance(error, OperationalError | InterfaceError | PoolTimeout):
+    if isinstance(error, OUTAGES):
         log.error("database_unavailable", detail=str(error).splitlines()[0])
         detail = "the database does not answer; try again in a few seconds"
         return response(Unavailable(ErrorCode.database_unavailable, detail, headers={"Retry-After": "2"}))

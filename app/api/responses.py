@@ -3,7 +3,7 @@
 import hashlib
 import io
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import IO, Any, BinaryIO, cast
@@ -12,10 +12,15 @@ import orjson
 from fastapi import Request, Response
 from fastapi.concurrency import run_in_threadpool
 
+from app.api.schemas.jobs import RunOptionsIn
 from app.services.once import Answer
+from app.services.submission import JobOptions
 
 JSON = "application/json"
 IN_MEMORY = 4_000_000
+ACCEPTED: dict[int | str, dict[str, Any]] = {
+    202: {"headers": {"Location": {"description": "/jobs/{id}", "schema": {"type": "string"}}}}
+}
 
 
 def ok(body: Any, status: int = 200) -> Response:
@@ -27,6 +32,11 @@ def created(answer: Answer) -> Response:
     """Answer a creating call."""
     headers = {"Location": answer.location} if answer.location else {}
     return Response(orjson.dumps(answer.body), answer.status, headers=headers, media_type=JSON)
+
+
+def options_of(body: RunOptionsIn, labels: Mapping[str, str]) -> JobOptions:
+    """Return what a request says of its job."""
+    return JobOptions(labels, body.priority, body.timeout_s, body.queue)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from app.api.deps import (
     Cursor,
     IdempotencyDep,
     IdempotencyKey,
+    Labels,
     Limit,
     ReadScope,
     ServicesDep,
@@ -49,7 +50,7 @@ def list_series(
     scope: ReadScope,
     found: ServicesDep,
     prefix: Annotated[str, Query(max_length=200)] = "",
-    label: Annotated[list[str] | None, Query(description="key:value; repeat it, and all must hold")] = None,
+    label: Labels = None,
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Response:

@@ -1,142 +1,33 @@
-"""/train and /jobs."""
+"""/train."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from functools import cache
-from typing import Annotated
+from fastapi import APIRouter, Response
 
-import orjson
-from anyio import CapacityLimiter, to_thread
-from fastapi import APIRouter, Header, Query, Response
-from fastapi.responses import PlainTextResponse, StreamingResponse
-
-from app.api.deps import Cursor, IdempotencyDep, Limit, ReadScope, ServicesDep, WriteScope
-from app.api.responses import created, ok
-from app.api.schemas.base import PageOf
-from app.api.schemas.training import JobKind, JobOut, JobStatus, ModelName, SeriesSelector, TrainIn, TrialsOut
-from app.services.events import Event, Place
+from app.api.deps import IdempotencyDep, ServicesDep, WriteScope
+from app.api.responses import ACCEPTED, created, options_of
+from app.api.schemas.jobs import JobOut
+from app.api.schemas.training import SeriesSelector, TrainIn
 from app.services.training_request import Selector, TrainingRequest
 
 router = APIRouter(tags=["training"])
 
-POLL_SECONDS = 0.25
-LONGEST_POLL_SECONDS = 1.0
-HEARTBEAT_SECONDS = 15.0
-LISTENERS_AT_ONCE = 4
-"""threads that read for all listeners: forecasts need the others"""
-EVENTS = 'id: 3-running.1.2\nevent: log\ndata: {"lines": ["training_continued"]}\n\n'
-LOG = "2024-03-01T12:00:09Z [info     ] version_published  model=bikes promoted=True version=1"
 
-
-@router.post(
-    "/train",
-    status_code=202,
-    response_model=JobOut,
-    responses={202: {"headers": {"Location": {"description": "/jobs/{id}", "schema": {"type": "string"}}}}},
-)
+@router.post("/train", status_code=202, response_model=JobOut, responses=ACCEPTED)
 def train(body: TrainIn, scope: WriteScope, found: ServicesDep, key: IdempotencyDep) -> Response:
     """Train a model in the background; `Location` names the job to watch."""
-    return created(found.training.submit(scope, _request(body), key))
+    return created(found.training.submit(scope, _request(body), options_of(body, body.labels), key))
 
 
-@router.get("/jobs", response_model=PageOf[JobOut])
-def list_jobs(
-    scope: ReadScope,
-    found: ServicesDep,
-    status: JobStatus | None = None,
-    kind: JobKind | None = None,
-    model: Annotated[ModelName | None, Query()] = None,
-    cursor: Cursor = None,
-    limit: Limit = 100,
-) -> Response:
-    """List jobs, newest first."""
-    wanted = {"status": status, "kind": kind, "model": model}
-    return ok(found.jobs.page(scope, {k: v for k, v in wanted.items() if v is not None}, cursor, limit))
-
-
-@router.get("/jobs/{job_id}", response_model=JobOut)
-def get_job(job_id: str, scope: ReadScope, found: ServicesDep) -> Response:
-    """Read a job with its progress."""
-    return ok(found.jobs.get(scope, job_id))
-
-
-@router.get(
-    "/jobs/{job_id}/events",
-    response_class=StreamingResponse,
-    responses={200: {"content": {"text/event-stream": {"example": EVENTS}}, "description": "until the job has ended"}},
-)
-async def get_events(
-    job_id: str,
-    scope: ReadScope,
-    found: ServicesDep,
-    last_event_id: Annotated[str | None, Header(description="go on after this event")] = None,
-) -> StreamingResponse:
-    """Follow a job as server-sent events: `progress` and at last `end` are the job, `log` has `lines` of its log."""
-    place = Place.read(last_event_id)
-
-    async def after(at: Place) -> list[Event]:
-        return await to_thread.run_sync(found.events.after, scope, job_id, at, limiter=_listeners())
-
-    first = await after(place)  # a job that is not there is a 404
-
-    async def told() -> AsyncIterator[bytes]:
-        events, at, quiet, pause = first, place, 0.0, POLL_SECONDS
-        while True:
-            for event in events:
-                at, quiet = event.place, 0.0
-                yield f"id: {at}\nevent: {event.kind}\ndata: ".encode() + orjson.dumps(event.data) + b"\n\n"
-            if events and events[-1].kind == "end":
-                return
-            if quiet >= HEARTBEAT_SECONDS:
-                quiet = 0.0
-                yield b": still here\n\n"  # so that proxies keep the connection
-            pause = POLL_SECONDS if events else min(2 * pause, LONGEST_POLL_SECONDS)
-            await asyncio.sleep(pause)
-            quiet += pause
-            events = await after(at)
-
-    headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-    return StreamingResponse(told(), media_type="text/event-stream", headers=headers)
-
-
-@router.get(
-    "/jobs/{job_id}/log",
-    response_class=PlainTextResponse,
-    responses={200: {"content": {"text/plain": {"example": LOG}}}},
-)
-def get_log(job_id: str, scope: ReadScope, found: ServicesDep) -> StreamingResponse:
-    """Read what a job's process has written, all attempts one after another."""
-    lines = found.events.log(scope, job_id)
-    return StreamingResponse((f"{line}\n" for line in lines), media_type="text/plain; charset=utf-8")
-
-
-@router.get("/jobs/{job_id}/trials", response_model=TrialsOut)
-def get_trials(job_id: str, scope: ReadScope, found: ServicesDep) -> Response:
-    """Read the trials of a job's hyperparameter search, while it runs and afterwards."""
-    return ok(found.jobs.trials(scope, job_id))
-
-
-@router.post("/jobs/{job_id}/cancel", response_model=JobOut)
-def cancel_job(job_id: str, scope: WriteScope, found: ServicesDep) -> Response:
-    """Cancel a job; it publishes nothing any more, and its process ends within two seconds."""
-    return ok(found.jobs.cancel(scope, job_id))
-
-
-@cache
-def _listeners() -> CapacityLimiter:
-    return CapacityLimiter(LISTENERS_AT_ONCE)
+def selector_of(series: SeriesSelector | str) -> Selector:
+    """Return what a request selects."""
+    if not isinstance(series, SeriesSelector):
+        return Selector()
+    return Selector(tuple(dict.fromkeys(series.ids)) if series.ids is not None else None, series.labels)
 
 
 def _request(body: TrainIn) -> TrainingRequest:
-    one = body.series
-    selector = (
-        Selector(tuple(dict.fromkeys(one.ids)) if one.ids is not None else None, one.labels)
-        if isinstance(one, SeriesSelector)
-        else Selector()
-    )
     return TrainingRequest(
         model=body.model,
-        series=selector,
+        series=selector_of(body.series),
         horizon=body.horizon,
         quantiles=tuple(body.quantiles) if body.quantiles is not None else None,
         network=body.network.model_dump(exclude_none=True),

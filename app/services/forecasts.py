@@ -8,22 +8,18 @@ from typing import Literal
 import orjson
 
 from app.config import Settings
-from app.errors import ErrorCode, Unavailable, invalid
-from app.logs import get_logger
+from app.errors import ErrorCode, invalid
 from app.services import answers, contexts, explanations
 from app.services.contexts import Contexts, History, Refusal, origin_stamp
 from app.services.covariates import Fill, Future, read_future
 from app.services.models import reference, resolved
 from app.services.readiness import Ready, made_ready
-from app.serving.cache import ModelCache
+from app.services.versions import VersionLoader
 from app.serving.explainer import Explainer
-from app.serving.runtime import BrokenVersion, LoadedVersion, load_version
-from app.storage.artifacts import ArtifactError, ArtifactStore
+from app.serving.runtime import LoadedVersion
 from app.storage.engine import Database
 from app.storage.scope import Scope
-from app.storage.tables import ModelRow, VersionRow
-
-log = get_logger(__name__)
+from app.storage.tables import ModelRow
 
 
 @dataclass(frozen=True)
@@ -65,10 +61,8 @@ class Timed:
 class ForecastService:
     """What POST and GET /forecast mean."""
 
-    def __init__(
-        self, database: Database, store: ArtifactStore, cache: ModelCache, explainer: Explainer, settings: Settings
-    ) -> None:
-        self._database, self._store, self._cache, self._settings = database, store, cache, settings
+    def __init__(self, database: Database, versions: VersionLoader, explainer: Explainer, settings: Settings) -> None:
+        self._database, self._versions, self._settings = database, versions, settings
         self._explainer = explainer
 
     def forecast(self, scope: Scope, request: ForecastRequest) -> Timed:
@@ -84,7 +78,7 @@ class ForecastService:
             model, row = resolved(session, scope, name, number)
             steps = _checked(request, model)
             self._check_values(request, steps)
-            version = self._loaded(scope, row)
+            version = self._versions.get(scope, row)
             if request.explain:
                 explanations.check(len(request.ids), steps, version, self._settings.max_explained_values)
             loaded = time.perf_counter()
@@ -105,17 +99,6 @@ class ForecastService:
         content = orjson.dumps(body)
         timing["encode"] = time.perf_counter() - ran
         return Timed(content, timing)
-
-    def _loaded(self, scope: Scope, row: VersionRow) -> LoadedVersion:
-        def read(name: str) -> bytes:
-            return self._store.get(f"{row.artifact}/{name}")
-
-        try:
-            return self._cache.get((scope.project_id, row.pk, row.digest), lambda: load_version(row.digest, read))
-        except (ArtifactError, BrokenVersion) as e:
-            log.error("version_not_loaded", version=row.pk, detail=str(e))
-            detail = f"version {row.number} cannot be loaded: {e}; check the artifact store, or train again"
-            raise Unavailable(ErrorCode.artifact_unavailable, detail, headers={"Retry-After": "5"}) from e
 
     def _check_series(self, request: ForecastRequest) -> None:
         limit, count = self._settings.max_forecast_series, len(request.ids)

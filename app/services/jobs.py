@@ -107,7 +107,9 @@ class JobService:
         """Cancel a job that has not ended. Its run loses the right to write at once and stops within two seconds.
 
         With `keep_best` a training that runs publishes its best network so far, which is not promoted, and ends as
-        cancelled with that version; one that has none yet is cancelled at once. Raises NotFound, and Conflict where it has ended already in another way.
+        cancelled with that version; one that has none yet is cancelled at once.
+
+        Raises NotFound, and Conflict where it has ended already in another way.
         """
         job = self.get(scope, job_id)
         with self._database.write() as session:

@@ -42,6 +42,21 @@ def contexts(
     return with_covariates(session, scope, loaded, config.covariates, config.horizon)
 
 
+def spans(
+    session: Session,
+    scope: Scope,
+    rows: Sequence[SeriesRow],
+    stamps: Mapping[int, tuple[int, int]],
+    roles: CovariateConfig,
+    horizon: int,
+) -> list[Series]:
+    """Return the part of each series between two stamps, {series_pk: (first, last)}; none of a series without rows
+    there."""
+    points = observations.between(session, stamps)
+    loaded = [(row, _series(row, points[row.pk])) for row in rows if len(points[row.pk].ts)]
+    return with_covariates(session, scope, loaded, roles, horizon)
+
+
 def with_covariates(
     session: Session, scope: Scope, loaded: Loaded, roles: CovariateConfig, horizon: int
 ) -> list[Series]:

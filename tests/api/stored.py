@@ -6,7 +6,8 @@ import numpy as np
 from fastapi.testclient import TestClient
 
 from app.config import Settings
-from app.services.runs.training import Run
+from app.services.runs.attempt import Attempt
+from app.services.runs.kinds import run
 from app.storage import jobs
 from app.storage.artifacts import ArtifactStore
 from app.storage.engine import Database

@@ -8,7 +8,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.config import Settings
-from app.services.runs.training import Run
+from app.services.runs.attempt import Attempt
+from app.services.runs.kinds import run
 from app.storage.artifacts import ArtifactStore
 from app.storage.engine import Database
 from app.storage.jobs import FenceLost

@@ -6,7 +6,8 @@ from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from app.api.schemas.base import Input, Output, Text
 from app.api.schemas.series import Label, LabelValue, ObservationsIn
-from app.api.schemas.training import JobError, Quantiles
+from app.api.schemas.training import Quantiles
+from app.errors import ErrorCode
 
 Fill = Literal["last", "season"]
 OnMissing = Literal["season_naive"]
@@ -37,6 +38,13 @@ class HistoryIn(ObservationsIn):
 
     timezone: Annotated[Text, StringConstraints(min_length=1, max_length=64)] = "UTC"
     static: Annotated[dict[Label, float | LabelValue | None], Field(max_length=200)] = Field(default_factory=dict)
+
+
+class SeriesError(Output):
+    """Why a series has no forecast."""
+
+    code: ErrorCode
+    detail: str
 
 
 class ForecastIn(Input):
@@ -140,7 +148,7 @@ class SeriesFailure(Output):
 
     series_id: str
     status: Literal["error"]
-    error: JobError
+    error: SeriesError
 
 
 class ForecastOut(Output):

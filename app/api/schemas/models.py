@@ -1,12 +1,52 @@
 """Models and versions on the wire, and whether the service is ready."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, StringConstraints
 
 from app.api.schemas.base import Input, Output
 
 Metrics = dict[str, float]
+Cron = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+SCHEDULE: dict[str, Any] = {
+    "train": "0 3 * * *",
+    "forecast": "5 * * * *",
+    "timezone": "Europe/Berlin",
+    "train_on_drift": False,
+    "next_train": "2024-03-02T03:00:00+01:00",
+    "next_forecast": "2024-03-01T13:05:00+01:00",
+}
+LIVE: dict[str, Any] = {
+    "n": 240,
+    "model": {"mae": 45.3, "mase": 0.61, "coverage_80": 0.8},
+    "season_naive": {"mae": 65.3, "mase": 0.88},
+}
+
+
+class ScheduleIn(Input):
+    """When a model is trained again, and when its champion's forecasts are archived: five cron fields each."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"train": "0 3 * * *", "forecast": "5 * * * *", "timezone": "Europe/Berlin"}}
+    )
+
+    train: Cron | None = Field(None, description="repeats the champion's training; what comes of it must be better")
+    forecast: Cron | None = Field(None, description="archives what the champion forecasts of the training's series")
+    timezone: str = Field("UTC", max_length=64, description="in which the fields are read")
+    train_on_drift: bool = Field(False, description="train also when live forecasts have become worse than the gate's")
+
+
+class ScheduleOut(Output):
+    """A model's schedule, and when its parts are due next."""
+
+    model_config = ConfigDict(json_schema_extra={"example": SCHEDULE})
+
+    train: str | None
+    forecast: str | None
+    timezone: str
+    train_on_drift: bool
+    next_train: str | None
+    next_forecast: str | None
 
 
 class ModelOut(Output):
@@ -33,7 +73,7 @@ class ModelOut(Output):
     quantiles: list[float]
     champion: int | None
     versions: list[int]
-    schedule: None
+    schedule: ScheduleOut | None
     created_at: str
 
 
@@ -73,6 +113,12 @@ class VersionOut(Output):
                     "series": ["bikes/station 7"],
                 },
                 "job": "0f8c7d1d0c5b4c56a2ff30f1f0a3c001",
+                "provenance": {
+                    "packages": {"gatecast": "0.1.0", "torch": "2.13.0"},
+                    "seed": 0,
+                    "data_digest": "9b2f…",
+                    "started_by": "key dashboard",
+                },
                 "created_at": "2024-04-01T00:01:00+00:00",
             }
         }
@@ -85,12 +131,75 @@ class VersionOut(Output):
     warnings: list[str]
     config: dict[str, Any]
     metrics: dict[str, Metrics | None] = Field(
-        description="`gate` beside `season_naive` on the same windows; `selection` where history is too short for it"
+        description="`gate` beside `season_naive`, `naive`, `drift`, `season_mean` and `theta` on the same windows; "
+        "`selection` in its place where history is too short; `champion`: the champion's of the time on the same "
+        "windows"
     )
     loss_curve: dict[str, list[float]]
     data_span: DataSpan
     job: str
+    provenance: dict[str, Any] = Field(
+        description="what made it: versions of packages, seed, digest of the data, device, who or what asked"
+    )
     created_at: str
+
+
+class ArchivedOut(Output):
+    """A forecast as it was told."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "series_id": "bikes/station 7",
+                "version": 1,
+                "made_at": "2024-03-01T12:05:00+00:00",
+                "origin": "2024-03-01T12:00:00+01:00",
+                "ds": ["2024-03-01T13:00:00+01:00"],
+                "yhat": [96.5],
+                "quantiles": {"0.1": [40.1], "0.5": [96.5], "0.9": [161.9]},
+            }
+        }
+    )
+
+    series_id: str
+    version: int
+    made_at: str
+    origin: str
+    ds: list[str]
+    yhat: list[float]
+    quantiles: dict[str, list[float]]
+
+
+class SkillOut(Output):
+    """How archived forecasts have come true. `n` counts values; measures are of `model` and `season_naive`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "model": "bikes",
+                "forecasts": 10,
+                "overall": LIVE,
+                "by_step": [{"step": 1, **LIVE}],
+                "rolling": [
+                    {
+                        "first_origin": "2024-03-01T12:00:00+00:00",
+                        "last_origin": "2024-03-02T12:00:00+00:00",
+                        **LIVE,
+                    }
+                ],
+                "drift": {"version": 1, "status": "steady", "detail": "error and coverage are about those of the gate"},
+            }
+        }
+    )
+
+    model: str
+    forecasts: int = Field(description="that were archived in the span; the newest, where there are very many")
+    overall: dict[str, Any]
+    by_step: list[dict[str, Any]] = Field(description="for each step of the horizon that has come true")
+    rolling: list[dict[str, Any]] = Field(description="for runs of origins, the oldest first")
+    drift: dict[str, Any] | None = Field(
+        description="`unknown`, `steady` or `drifting`: the champion's live error and coverage against its gate's"
+    )
 
 
 class CheckOut(Output):

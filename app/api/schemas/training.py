@@ -1,12 +1,12 @@
 """Training requests and jobs on the wire."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StringConstraints, model_validator
 
-from app.api.schemas.base import Input, Output
+from app.api.schemas.base import Input
+from app.api.schemas.jobs import JobOptionsIn
 from app.api.schemas.series import Label, LabelValue
-from app.errors import ErrorCode
 
 ModelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,100}$")]
 MOST = 1_000_000_000
@@ -128,7 +128,7 @@ class BoundsIn(Input):
     max: float | None = None
 
 
-class TrainIn(Input):
+class TrainIn(JobOptionsIn):
     """With only model, series and horizon, everything else is chosen."""
 
     model_config = ConfigDict(
@@ -163,114 +163,3 @@ class TrainIn(Input):
         description="`name@version` to begin from: its network, levels, covariates and country stay, series and "
         "horizon may be others",
     )
-
-
-class ProgressOut(Output):
-    """How far a job is. Losses are in scaled units."""
-
-    phase: str | None = Field(
-        description="`search` if that was asked for, `select` (choosing the number of steps), `refit` (on everything)"
-    )
-    fraction: float
-    epoch: int | None
-    epochs: int | None
-    train_loss: float | None
-    val_loss: float | None
-    eta_s: float | None
-    trial: int | None = Field(description="of a search, counted from 1; GET /jobs/{id}/trials has all of them")
-    trials: int | None
-
-
-class TrialOut(Output):
-    """One combination of hyperparameters. Losses are in units of the series, of the weights kept so far."""
-
-    number: int = Field(description="counted from 0, which is the choice that the search began from")
-    state: Literal["running", "complete", "pruned", "failed", "stopped"]
-    params: dict[str, Any]
-    reason: str | None = Field(description="why it is not complete")
-    loss: float | None
-    epochs: int
-    curve: list[float] = Field(description="loss after each epoch")
-    seconds: float
-
-
-class TrialsOut(Output):
-    """The trials of a search by number, and the number of the best one so far."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {
-                "trials": [
-                    {
-                        "number": 0,
-                        "state": "complete",
-                        "params": {"cell": "lstm", "hidden": 64},
-                        "reason": None,
-                        "loss": 0.46,
-                        "epochs": 2,
-                        "curve": [0.52, 0.46],
-                        "seconds": 3.1,
-                    }
-                ],
-                "best": 0,
-            }
-        }
-    )
-
-    trials: list[TrialOut]
-    best: int | None
-
-
-class JobError(Output):
-    """Why a job failed."""
-
-    code: ErrorCode
-    detail: str
-
-
-JobKind = Literal["train"]
-JobStatus = Literal["queued", "running", "succeeded", "failed", "cancelled"]
-
-
-class JobOut(Output):
-    """A job. `version` is what it published; `attempt` counts the workers that have taken it."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {
-                "id": "0f8c7d1d0c5b4c56a2ff30f1f0a3c001",
-                "kind": "train",
-                "status": "running",
-                "progress": {
-                    "phase": "select",
-                    "fraction": 0.4,
-                    "epoch": 8,
-                    "epochs": 20,
-                    "train_loss": 0.21,
-                    "val_loss": 0.24,
-                    "eta_s": 12.5,
-                    "trial": None,
-                    "trials": None,
-                },
-                "attempt": 1,
-                "model": "bikes",
-                "version": None,
-                "error": None,
-                "created_at": "2024-03-01T12:00:00+00:00",
-                "started_at": "2024-03-01T12:00:01+00:00",
-                "finished_at": None,
-            }
-        }
-    )
-
-    id: str
-    kind: JobKind
-    status: JobStatus
-    progress: ProgressOut
-    attempt: int
-    model: str | None
-    version: int | None
-    error: JobError | None
-    created_at: str
-    started_at: str | None
-    finished_at: str | None

@@ -15,10 +15,9 @@ from app.services.schedules import BY_DRIFT, retrain
 from app.services.skill import drift_of
 from app.services.submission import Submission
 from app.services.training_request import selected, selector_of
-from app.serving.runtime import BrokenVersion, LoadedVersion, load_version
+from app.serving.runtime import LoadedVersion
 from app.storage import archive as archived
 from app.storage import jobs, models, schedules, series
-from app.storage.artifacts import ArtifactMissing
 from app.storage.scope import Scope
 from app.storage.tables import ModelRow, SeriesRow, VersionRow
 from models import metrics
@@ -39,7 +38,7 @@ def archive(attempt: Attempt) -> None:
     Raises BadJob where no version is live, or its files are broken.
     """
     model, row = _champion(attempt)
-    version = _loaded(attempt, row)
+    version = attempt.loaded(row)
     kept, errors = 0, dict[str, str]()
     ids = _ids(attempt, model, row)
     for at in range(0, len(ids), CHUNK):
@@ -67,13 +66,6 @@ def _champion(attempt: Attempt) -> tuple[ModelRow, VersionRow]:
     if row is None:
         raise BadJob(ErrorCode.no_champion, f"no version of the model {model.name!r} is live")
     return model, row
-
-
-def _loaded(attempt: Attempt, row: VersionRow) -> LoadedVersion:
-    try:
-        return load_version(row.digest, lambda name: attempt.store.get(f"{row.artifact}/{name}"))
-    except (ArtifactMissing, BrokenVersion) as e:
-        raise BadJob(ErrorCode.artifact_unavailable, f"version {row.number} cannot be loaded: {e}") from e
 
 
 def _ids(attempt: Attempt, model: ModelRow, row: VersionRow) -> list[str]:

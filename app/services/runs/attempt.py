@@ -13,13 +13,14 @@ from app.config import Settings
 from app.errors import ErrorCode
 from app.logs import get_logger
 from app.services.runs.journal import Journal
+from app.serving.runtime import BrokenVersion, LoadedVersion, load_version
 from app.storage import jobs, models
-from app.storage.artifacts import ArtifactStore, job_folder
+from app.storage.artifacts import ArtifactMissing, ArtifactStore, job_folder
 from app.storage.engine import Database
 from app.storage.jobs import Fence
 from app.storage.keys import ALL_RIGHTS
 from app.storage.scope import Scope
-from app.storage.tables import JobRow, ModelRow
+from app.storage.tables import JobRow, ModelRow, VersionRow
 
 log = get_logger(__name__)
 
@@ -75,6 +76,13 @@ class Attempt:
         if found is None:
             raise BadJob(ErrorCode.model_not_found, f"the model {self.job.model!r} was deleted")
         return found
+
+    def loaded(self, row: VersionRow) -> LoadedVersion:
+        """Return a version that can run. Raises BadJob for files that are gone or broken, ArtifactError for outages."""
+        try:
+            return load_version(row.digest, lambda name: self.store.get(f"{row.artifact}/{name}"))
+        except (ArtifactMissing, BrokenVersion) as e:
+            raise BadJob(ErrorCode.artifact_unavailable, f"version {row.number} cannot be loaded: {e}") from e
 
     def keep(self, name: str, data: bytes) -> str:
         """Store something for the job's next attempts; return its path. Raises ArtifactError."""

@@ -9,10 +9,9 @@ from numpy.typing import NDArray
 
 from app.logs import get_logger
 from app.services import panels
-from app.services.runs.attempt import Attempt
-from app.serving.runtime import BrokenVersion, LoadedVersion, load_version
+from app.services.runs.attempt import Attempt, BadJob
+from app.serving.runtime import LoadedVersion
 from app.storage import models, series
-from app.storage.artifacts import ArtifactMissing
 from app.storage.tables import VersionRow
 from models.config import ConfigError, CovariateConfig
 from models.fit import Fitted
@@ -116,11 +115,11 @@ class _Champion:
 def _champion(attempt: Attempt, panel: Panel, fitted: Fitted, gate: GateSpan, row: VersionRow, rows: Ints) -> _Champion:
     """Measure the champion on some windows of the challenger's gate. Raises ArtifactError where the store is away."""
     try:
-        version = load_version(row.digest, lambda name: attempt.store.get(f"{row.artifact}/{name}"))
+        version = attempt.loaded(row)
         complete = _panel_for(attempt, panel, fitted, version)
         windows = windows_of(complete, gate).part(rows)
         return _Champion(score(windows, version.run, version.config), " and of the champion")
-    except (ArtifactMissing, BrokenVersion) as e:  # it cannot serve either; an outage is raised
+    except BadJob as e:  # it cannot serve either; an outage is raised
         log.warning("champion_broken", version=row.number, detail=str(e))
         return _Champion(None, "; the champion's files are broken")
     except ConfigError as e:

@@ -1,0 +1,100 @@
+"""Anomalies of stored series: told at once, or by a job where that would take long."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.config import Settings
+from app.errors import ErrorCode, NotFound, invalid
+from app.services import jobs as job_views
+from app.services.models import reference, resolved
+from app.services.once import Answer, Idempotency, answer_once
+from app.services.scanning import Scan, Scanned, Tasks, compared, scanned, tasks_of
+from app.services.submission import JobOptions, Submission, accepted
+from app.services.versions import VersionLoader
+from app.storage import jobs
+from app.storage.engine import Database
+from app.storage.scope import Scope
+
+
+@dataclass(frozen=True)
+class AnomalyRequest:
+    """A scan by a model."""
+
+    model: str
+    """`name`, or `name@version`"""
+    scan: Scan
+    in_background: bool
+    """make it a job, however small it is"""
+
+
+class AnomalyService:
+    """What POST /anomalies and GET /anomalies/{id} mean."""
+
+    def __init__(self, database: Database, submission: Submission, versions: VersionLoader, settings: Settings) -> None:
+        self._database, self._submission = database, submission
+        self._versions, self._settings = versions, settings
+
+    def scan(self, scope: Scope, request: AnomalyRequest, options: JobOptions, key: Idempotency | None) -> Answer:
+        """Score the values of series; a long span, or one that need not be waited for, becomes a job.
+
+        Raises NotFound for model or version, Conflict `no_champion`, Unavailable for files that cannot be read, and
+        Invalid for times, labels and sizes that cannot be.
+        """
+        self._check_series(len(request.scan.series))
+        name, number = reference(request.model)
+        with self._database.read() as session:
+            model, row = resolved(session, scope, name, number)
+            tasks = tasks_of(session, scope, model, request.scan)
+            self._check_points(tasks.points)
+            if not request.in_background and tasks.points <= self._settings.max_anomaly_points:
+                version = self._versions.get(scope, row)
+                found = scanned(session, scope, tasks.found, version, request.scan.level)
+                return Answer(200, view(model.name, row.number, request.scan, tasks, found))
+
+        def make(session: Session) -> Answer:
+            model, row = resolved(session, scope, name, number)
+            document = {"version": row.number, **request.scan.document()}
+            estimate = {"rows": tasks.points}
+            job = self._submission.add(session, scope, "anomaly_scan", model, document, options, estimate)
+            return accepted(session, job)
+
+        return answer_once(self._database, scope, key, make)
+
+    def get(self, scope: Scope, job_id: str) -> dict[str, Any]:
+        """Return what a job has found, null until it has succeeded. Raises NotFound."""
+        with self._database.read() as session:
+            row = jobs.get(session, scope, job_id) if job_id.isalnum() else None
+            if row is None or row.kind != "anomaly_scan":
+                detail = "there is no such scan; GET /jobs?kind=anomaly_scan lists them"
+                raise NotFound(ErrorCode.scan_not_found, detail)
+            job, result = job_views.view(row), jobs.result(session, row.id) or {}
+        told = {name: job[name] for name in ("id", "status", "progress", "model", "error")}
+        asked = {"version": row.request["version"], "level": row.request["level"]}
+        return told | asked | {name: result.get(name) for name in ("series", "metrics")}
+
+    def _check_series(self, count: int) -> None:
+        limit = self._settings.max_forecast_series
+        if not 1 <= count <= limit:
+            raise invalid("body.series", ErrorCode.too_many_series, f"name 1 to {limit} series, not {count}")
+
+    def _check_points(self, points: int) -> None:
+        limit = self._settings.max_scanned_points
+        if points > limit:
+            detail = f"this would score {points} values, the limit is {limit}; ask for fewer series or a shorter span"
+            raise invalid("body.series", ErrorCode.too_many_values, detail)
+
+
+def view(model: str, version: int, scan: Scan, tasks: Tasks, found: Sequence[Scanned]) -> dict[str, Any]:
+    """Return a scan as clients see it, its series in the order that they were asked for in."""
+    told = {one.view["series_id"]: one.view for one in found}
+    told |= {i: {"series_id": i, "status": "error", "error": error} for i, error in tasks.errors.items()}
+    return {
+        "model": model,
+        "version": version,
+        "level": scan.level,
+        "series": [told[i] for i in dict.fromkeys(scan.series)],
+        "metrics": compared(found, scan.level),
+    }

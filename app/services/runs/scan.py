@@ -1,0 +1,28 @@
+"""A scan for anomalies that takes too long to wait for."""
+
+from app.errors import ErrorCode
+from app.services.anomalies import view
+from app.services.runs.attempt import Attempt, BadJob
+from app.services.scanning import Scanned, scan_of, scanned, tasks_of
+from app.storage import models
+
+
+def scan(attempt: Attempt) -> None:
+    """Score the values of series, and end the job with what is told of them. Raises BadJob."""
+    model, number = attempt.model(), attempt.job.request["version"]
+    asked = scan_of(attempt.job.request)
+    with attempt.database.read() as session:
+        row = models.version(session, model, number)
+        tasks = tasks_of(session, attempt.scope, model, asked)
+    if row is None:
+        raise BadJob(ErrorCode.version_not_found, f"{model.name}@{number} was deleted")
+    version = attempt.loaded(row)
+    found: list[Scanned] = []
+    done = 0
+    for task in tasks.found:
+        with attempt.database.read() as session:
+            found += scanned(session, attempt.scope, [task], version, asked.level)
+        done += task.points
+        attempt.journal.tell({"phase": "scan", "fraction": done / max(1, tasks.points)})
+        attempt.leave()
+    attempt.succeed(view(model.name, row.number, asked, tasks, found))

@@ -1,0 +1,226 @@
+"""Scanning stored series for anomalies: which steps, what is told of them, and how that compares with labels."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+from sqlalchemy.orm import Session
+
+from app.errors import ErrorCode, invalid
+from app.services import panels
+from app.services.contexts import Refusal, refusal
+from app.services.rows import grid_of
+from app.services.series import MAX_ID, is_series_id
+from app.serving.runtime import LoadedVersion
+from app.storage import series
+from app.storage.scope import Scope
+from app.storage.tables import ModelRow, SeriesRow
+from models.anomalies import HISTORY, Anomalies, detect
+from models.calendar import Grid
+from models.nab import PROFILES, Judgement, Scored, judge, nab_score, total
+from models.timestamps import Stamps, TimestampError, format_stamps, parse_stamps
+from models.windows import Series
+
+Window = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What is asked for; times are as they were sent, read in each series' timezone where they are naive."""
+
+    series: tuple[str, ...]
+    start: str | None
+    end: str | None
+    level: float
+    labels: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
+    """{series id: (start, end) of each labelled window, both included}"""
+
+    def document(self) -> dict[str, Any]:
+        """Return plain JSON, which `scan_of` reads."""
+        labels = {name: [list(window) for window in windows] for name, windows in self.labels.items()}
+        return {
+            "series": {"ids": list(self.series)},
+            "start": self.start,
+            "end": self.end,
+            "level": self.level,
+            "labels": labels,
+        }
+
+
+def scan_of(document: Mapping[str, Any]) -> Scan:
+    """Return the scan of a stored request."""
+    labels = {name: [(first, last) for first, last in windows] for name, windows in document["labels"].items()}
+    asked = tuple(document["series"]["ids"])
+    return Scan(asked, document["start"], document["end"], document["level"], labels)
+
+
+@dataclass(frozen=True)
+class Task:
+    """The steps [first, end) of one series' grid, and the labelled windows on it."""
+
+    row: SeriesRow
+    first: int
+    end: int
+    windows: tuple[Window, ...]
+
+    @property
+    def points(self) -> int:
+        """Number of steps."""
+        return max(0, self.end - self.first)
+
+
+@dataclass(frozen=True)
+class Tasks:
+    """What can be scanned, and why the rest cannot."""
+
+    found: list[Task]
+    errors: dict[str, Refusal]
+
+    @property
+    def points(self) -> int:
+        """Number of steps of all series."""
+        return sum(task.points for task in self.found)
+
+
+def tasks_of(session: Session, scope: Scope, model: ModelRow, scan: Scan) -> Tasks:
+    """Find the steps to scan. Raises Invalid for times that cannot be read, and labels of series not asked for."""
+    strange = set(scan.labels) - set(scan.series)
+    if strange:
+        name = sorted(strange)[0]
+        detail = f"labels of {name[:MAX_ID]!r}, which is not among the series"
+        raise invalid(f"body.labels.{name[:MAX_ID]}", ErrorCode.invalid_input, detail)
+    wanted = list(dict.fromkeys(scan.series))
+    known = series.get_many(session, scope, [i for i in wanted if is_series_id(i)])
+    found, errors = [], {}
+    for series_id in wanted:
+        row = known.get(series_id)
+        error = _refusal(row, series_id, model)
+        if row is not None and error is None:
+            found.append(_task(row, scan))
+        else:
+            errors[series_id] = error or refusal(ErrorCode.series_not_found, "")
+    return Tasks(found, errors)
+
+
+@dataclass(frozen=True)
+class Scanned:
+    """What is told of one series, and how it compares with its labels."""
+
+    view: dict[str, Any]
+    judgement: Judgement | None
+    scored: Scored | None
+
+
+def scanned(
+    session: Session, scope: Scope, tasks: Sequence[Task], version: LoadedVersion, level: float
+) -> list[Scanned]:
+    """Judge the steps of some series, from one snapshot of the database."""
+    config = version.config
+    before = HISTORY + config.network.context_length
+    spans = {task.row.pk: _reach(task, before) for task in tasks if task.points}
+    rows = {task.row.pk: task.row for task in tasks if task.points}
+    loaded = {
+        one.id: one
+        for one in panels.spans(session, scope, list(rows.values()), spans, config.covariates, config.horizon)
+    }
+    return [_scanned(task, loaded.get(task.row.id), version, level) for task in tasks]
+
+
+def compared(found: Sequence[Scanned], level: float) -> dict[str, Any] | None:
+    """Return precision, recall and F1 over all labelled series, and the benchmark's score; None without labels."""
+    judgements = [one.judgement for one in found if one.judgement is not None]
+    scored = [one.scored for one in found if one.scored is not None]
+    return None if not judgements else {**total(judgements).to_dict(), "nab": _nab(scored, level)}
+
+
+def _nab(scored: Sequence[Scored], level: float) -> dict[str, float] | None:
+    threshold = float(ndtri((1 + level) / 2))  # of a score in standard deviations of a normal law
+    try:
+        return {name: nab_score(scored, threshold, profile) for name, profile in PROFILES.items()}
+    except ValueError:  # no window holds a point that the benchmark judges
+        return None
+
+
+def _refusal(row: SeriesRow | None, series_id: str, model: ModelRow) -> Refusal | None:
+    if row is None:
+        return refusal(ErrorCode.series_not_found, f"there is no series {series_id[:MAX_ID]!r}; POST /series makes one")
+    if row.freq != model.freq:
+        detail = f"the series has frequency {row.freq!r}, the model {model.freq!r}"
+        return refusal(ErrorCode.frequency_mismatch, detail)
+    if row.first_ts is None or row.anchor is None:
+        return refusal(ErrorCode.no_history, "the series has no observed value")
+    return None
+
+
+def _task(row: SeriesRow, scan: Scan) -> Task:
+    assert row.first_ts is not None
+    assert row.last_ts is not None
+    grid = grid_of(row)
+    start = row.first_ts if scan.start is None else max(row.first_ts, _stamp(scan.start, row, "start"))
+    end = row.last_ts + 1 if scan.end is None else min(row.last_ts + 1, _stamp(scan.end, row, "end"))
+    windows = []
+    for number, (first, last) in enumerate(scan.labels.get(row.id, ())):
+        where = f"labels.{row.id}.{number}"
+        window = (_stamp(first, row, f"{where}.start"), _stamp(last, row, f"{where}.end"))
+        if window[0] > window[1]:
+            raise invalid(f"body.{where}", ErrorCode.invalid_input, f"the label of {row.id!r} ends before it starts")
+        windows.append(window)
+    return Task(row, _first_at(grid, start), _first_at(grid, end), tuple(sorted(windows)))
+
+
+def _stamp(text: str, row: SeriesRow, field: str) -> int:
+    try:
+        return int(parse_stamps([text], row.timezone)[0])
+    except TimestampError as e:
+        raise invalid(f"body.{field}", ErrorCode(e.code), f"{field}: {e.detail}") from e
+
+
+def _first_at(grid: Grid, stamp: int) -> int:
+    """Return the first step of a grid that is not before a stamp."""
+    index = int(grid.locate(np.array([stamp], np.int64))[0][0])
+    while int(grid.stamps(np.array([index], np.int64))[0]) < stamp:
+        index += 1
+    return index
+
+
+def _reach(task: Task, before: int) -> tuple[int, int]:
+    """Return the first and last stamp of what is read for a task."""
+    grid = grid_of(task.row)
+    first, last = grid.stamps(np.array([task.first - before, task.end - 1], np.int64)).tolist()
+    return first, last
+
+
+def _scanned(task: Task, one: Series | None, version: LoadedVersion, level: float) -> Scanned:
+    view: dict[str, Any] = {"series_id": task.row.id, "status": "ok"}
+    if one is None:
+        columns = ("ds", "y", "expected", "lower", "upper", "score", "anomaly")
+        return Scanned(view | {name: [] for name in columns}, None, None)
+    start = max(0, task.first - one.start)
+    end = max(start, min(len(one.y), task.end - one.start))
+    (told,) = detect([one], [(start, end)], version.run, version.config, level)
+    stamps = one.stamps(start, end)
+    view |= {
+        "ds": format_stamps(stamps, one.grid.timezone),
+        "y": _numbers(one.y[start:end]),
+        "expected": _numbers(told.expected),
+        "lower": _numbers(told.lower),
+        "upper": _numbers(told.upper),
+        "score": _numbers(told.score),
+        "anomaly": told.anomaly.tolist(),
+    }
+    if not task.windows:
+        return Scanned(view, None, None)
+    judgement = _judged(told, stamps, task.windows)
+    return Scanned(view | {"metrics": judgement.to_dict()}, judgement, Scored(told.score, stamps, task.windows))
+
+
+def _judged(told: Anomalies, stamps: Stamps, windows: Sequence[Window]) -> Judgement:
+    known = np.isfinite(told.score)
+    return judge(told.anomaly[known], stamps[known], windows)
+
+
+def _numbers(values: NDArray[np.float64]) -> list[float | None]:
+    return [value if np.isfinite(value) else None for value in values.tolist()]

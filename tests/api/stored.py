@@ -7,7 +7,7 @@ from fastapi.testclient import TestClient
 
 from app.config import Settings
 from app.services.runs.attempt import Attempt
-from app.services.runs.kinds import run
+from app.services.runs.kinds import run as run_job
 from app.storage import jobs
 from app.storage.artifacts import ArtifactStore
 from app.storage.engine import Database
@@ -54,5 +54,5 @@ def run(client: TestClient, database: Database, settings: Settings, response: An
     """Run the job of an accepted training as the worker's child would, and return it as it ended."""
     assert response.status_code == 202, response.text
     job = response.json()["id"]
-    Run(settings, database, ArtifactStore(settings.artifacts), claimed(database, job))()
+    run_job(Attempt(settings, database, ArtifactStore(settings.artifacts), claimed(database, job)))
     return client.get(f"/jobs/{job}").json()

@@ -9,7 +9,8 @@ from fastapi.testclient import TestClient
 
 from app.config import Settings
 from app.services.runs.attempt import Attempt
-from app.services.runs.kinds import run
+from app.services.runs.kinds import run as run_job
+from app.services.runs.training import Training
 from app.storage.artifacts import ArtifactStore
 from app.storage.engine import Database
 from app.storage.jobs import FenceLost
@@ -79,7 +80,7 @@ def test_trials_are_seen_while_it_runs_and_another_attempt_goes_on(
 
     def attempt() -> None:
         try:
-            Run(settings, database, ArtifactStore(settings.artifacts), first)()
+            run_job(Attempt(settings, database, ArtifactStore(settings.artifacts), first))
         except FenceLost:
             ended.append(FenceLost)
 
@@ -98,7 +99,7 @@ def test_trials_are_seen_while_it_runs_and_another_attempt_goes_on(
     thread.join(60)
     assert ended == [FenceLost]
     before = [trial for trial in trials_of(stored, job)["trials"] if trial["state"] != "running"]
-    Run(settings, database, ArtifactStore(settings.artifacts), second)()
+    run_job(Attempt(settings, database, ArtifactStore(settings.artifacts), second))
     done = stored.get(f"/jobs/{job}").json()
     assert (done["status"], done["attempt"], done["error"]) == ("succeeded", 2, None)
     after = trials_of(stored, job)["trials"]
@@ -113,17 +114,17 @@ def test_an_attempt_after_the_search_trains_what_it_found(
     asked = stored.post("/train", json=ASKED).json()["id"]
     first = claimed(database, asked)
     store_of = ArtifactStore(settings.artifacts)
-    attempt = Run(settings, database, store_of, first)
+    training = Training(Attempt(settings, database, store_of, first))
 
     def replaced(_: object) -> None:  # as soon as training begins, another worker takes the job over
         claimed(database, asked)
 
-    attempt._progress = replaced  # type: ignore[method-assign]
+    training._progress = replaced  # type: ignore[method-assign]
     with pytest.raises(FenceLost):
-        attempt()
+        training.run()
     searched = trials_of(stored, asked)
     assert [trial["number"] for trial in searched["trials"]] == list(range(6))
-    Run(settings, database, store_of, claimed(database, asked))()
+    run_job(Attempt(settings, database, store_of, claimed(database, asked)))
     assert trials_of(stored, asked) == searched
     config = stored.get("/models/m/versions/1").json()["config"]
     whole = config["network"] | config["training"]

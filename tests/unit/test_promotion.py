@@ -1,36 +1,49 @@
 """Whether a version goes live, judged on the gate's windows against the floor and the real champion's graph."""
 
 import shutil
+import uuid
 from dataclasses import replace
 
 import pytest
 from fastapi.testclient import TestClient
 
 from app.config import Settings
+from app.services.runs.attempt import Attempt
 from app.services.runs.promotion import Verdict, judge
-from app.storage import keys, models
+from app.storage import jobs, keys, models
 from app.storage.artifacts import ArtifactError, ArtifactStore
 from app.storage.engine import Database
 from models.config import CovariateConfig
 from models.fit import Fitted
-from models.scoring import score_gate
-from tests.api.stored import store_beside
+from models.scoring import score_gate, windows_of
+from models.windows import Panel
+from tests.api.stored import claimed, store_beside
 from tests.trained import HORIZON, LEVELS, Trained, publish
 
 
-def with_gate_error(fitted: Fitted, factor: float) -> Fitted:
+def with_gate_error(fitted: Fitted, panel: Panel, factor: float) -> Fitted:
     """Return the same version with the gate's errors multiplied."""
-    gate = {name: factor * value for name, value in fitted.report.metrics["gate"].items()}
-    return replace(fitted, report=replace(fitted.report, metrics={**fitted.report.metrics, "gate": gate}))
+    assert fitted.report.gate is not None
+    assert fitted.gate_quantiles is not None
+    actual = windows_of(panel, fitted.report.gate).actual[..., None]
+    return replace(fitted, gate_quantiles=actual + factor * (fitted.gate_quantiles - actual))
+
+
+def judge_on(database: Database, settings: Settings, panel: Panel, fitted: Fitted, promote: str) -> Verdict:
+    """Judge a challenger of the model `m`, made where it is new, as its training job would."""
+    with database.write() as session:
+        scope = keys.default_scope(session)
+        model = models.get(session, scope, "m") or models.add(session, scope, "m", "h", HORIZON, list(LEVELS))
+        asked = {"promote": promote}
+        job = jobs.add(session, scope, id=uuid.uuid4().hex, kind="train", model_pk=model.pk, request=asked)
+    attempt = Attempt(settings, database, ArtifactStore(settings.artifacts), claimed(database, job.id))
+    return judge(attempt, model.pk, panel, fitted)
 
 
 @pytest.fixture
 def judged(database: Database, settings: Settings, trained: Trained):  # type: ignore[no-untyped-def]
     def run(fitted: Fitted, promote: str = "if_better") -> Verdict:
-        with database.write() as session:
-            scope = keys.default_scope(session)
-            model = models.get(session, scope, "m") or models.add(session, scope, "m", "h", HORIZON, list(LEVELS))
-        return judge(database, ArtifactStore(settings.artifacts), scope, model.pk, trained.panel, fitted, promote)
+        return judge_on(database, settings, trained.panel, fitted, promote)
 
     return run
 
@@ -38,10 +51,10 @@ def judged(database: Database, settings: Settings, trained: Trained):  # type: i
 def test_the_first_must_beat_season_naive(judged, trained: Trained) -> None:  # type: ignore[no-untyped-def]
     floor = trained.fitted.report.metrics["season_naive"]["mase"] / trained.fitted.report.metrics["gate"]["mase"]
     good, bad = (
-        judged(with_gate_error(trained.fitted, 0.9 * floor)),
-        judged(with_gate_error(trained.fitted, 1.1 * floor)),
+        judged(with_gate_error(trained.fitted, trained.panel, 0.9 * floor)),
+        judged(with_gate_error(trained.fitted, trained.panel, 1.1 * floor)),
     )
-    assert (good.promoted, good.reason) == (True, "ahead of season-naive")
+    assert (good.promoted, good.reason) == (True, "ahead of season-naive on the gate span")
     assert not bad.promoted
     assert bad.reason.startswith("not ahead of season-naive on the gate span: mase ")
 
@@ -54,7 +67,7 @@ def test_a_challenger_must_beat_the_champion(  # type: ignore[no-untyped-def]
     assert gate is not None
     champion = score_gate(trained.panel, gate, trained.fitted.runner, trained.fitted.config)["mase"]
     ours = trained.fitted.report.metrics["gate"]["mase"]
-    better, worse = (judged(with_gate_error(trained.fitted, f * champion / ours)) for f in (0.97, 1.03))
+    better, worse = (judged(with_gate_error(trained.fitted, trained.panel, f * champion / ours)) for f in (0.97, 1.03))
     assert (better.promoted, better.champion) == (True, 1)
     assert better.metrics["champion"]["mase"] == pytest.approx(champion, rel=1e-3)
     assert not worse.promoted
@@ -63,8 +76,8 @@ def test_a_challenger_must_beat_the_champion(  # type: ignore[no-untyped-def]
 
 @pytest.mark.parametrize(("promote", "promoted"), [("always", True), ("never", False)])
 def test_what_is_asked_for_is_done(judged, trained: Trained, promote: str, promoted: bool) -> None:  # type: ignore[no-untyped-def]
-    assert judged(with_gate_error(trained.fitted, 100), promote).promoted is promoted
-    assert judged(with_gate_error(trained.fitted, 0.01), promote).promoted is promoted
+    assert judged(with_gate_error(trained.fitted, trained.panel, 100), promote).promoted is promoted
+    assert judged(with_gate_error(trained.fitted, trained.panel, 0.01), promote).promoted is promoted
 
 
 def test_without_a_gate_only_the_first_goes_live(  # type: ignore[no-untyped-def]
@@ -82,9 +95,9 @@ def test_a_champion_without_files_is_replaced(  # type: ignore[no-untyped-def]
     judged, database: Database, settings: Settings, trained: Trained
 ) -> None:
     publish(database, settings, trained)
-    better = with_gate_error(trained.fitted, 0.01)
+    better = with_gate_error(trained.fitted, trained.panel, 0.01)
     shutil.rmtree(settings.data_dir / "artifacts")
-    assert judged(better).reason == "ahead of season-naive; the champion's files are broken"
+    assert judged(better).reason == "ahead of season-naive on the gate span; the champion's files are broken"
 
 
 def test_an_outage_of_the_store_decides_nothing(  # type: ignore[no-untyped-def]
@@ -94,7 +107,7 @@ def test_an_outage_of_the_store_decides_nothing(  # type: ignore[no-untyped-def]
     shutil.rmtree(settings.data_dir / "artifacts")
     (settings.data_dir / "artifacts").write_text("a file where the folder should be")
     with pytest.raises(ArtifactError):
-        judged(with_gate_error(trained.fitted, 0.01))
+        judged(with_gate_error(trained.fitted, trained.panel, 0.01))
 
 
 def test_a_champion_is_given_the_covariates_that_the_challenger_lacks(
@@ -107,12 +120,7 @@ def test_a_champion_is_given_the_covariates_that_the_challenger_lacks(
     assert fitted.report.gate is not None
     bare = replace(panel, series=tuple(replace(one, covariates={}, static={}) for one in panel.series))
     without = replace(fitted, config=replace(fitted.config, covariates=CovariateConfig()))
-    with database.read() as session:
-        scope = keys.default_scope(session)
-        model = models.get(session, scope, "m")
-    assert model is not None
-    challenger = with_gate_error(without, 0.01)
-    verdict = judge(database, ArtifactStore(settings.artifacts), scope, model.pk, bare, challenger, "if_better")
+    verdict = judge_on(database, settings, bare, with_gate_error(without, bare, 0.01), "if_better")
     fair, blind = (score_gate(p, fitted.report.gate, fitted.runner, fitted.config)["mase"] for p in (panel, bare))
     assert verdict.metrics["champion"]["mase"] == pytest.approx(fair, rel=1e-3)
     assert blind > 1.05 * fair
@@ -124,10 +132,6 @@ def test_a_champion_that_cannot_read_the_series_is_replaced(
     publish(database, settings, trained_beside)
     fitted, panel = trained_beside.fitted, trained_beside.panel
     changed = tuple(replace(one, static={**one.static, "size": "big"}) for one in panel.series)
-    with database.read() as session:
-        scope = keys.default_scope(session)
-        model = models.get(session, scope, "m")
-    assert model is not None
-    store, challenger = ArtifactStore(settings.artifacts), with_gate_error(fitted, 0.01)
-    verdict = judge(database, store, scope, model.pk, replace(panel, series=changed), challenger, "if_better")
-    assert verdict.reason == "ahead of season-naive; the champion cannot read the series any more"
+    challenger = with_gate_error(fitted, panel, 0.01)
+    verdict = judge_on(database, settings, replace(panel, series=changed), challenger, "if_better")
+    assert verdict.reason == "ahead of season-naive on the gate span; the champion cannot read the series any more"

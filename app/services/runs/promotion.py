@@ -85,7 +85,7 @@ def _compared(attempt: Attempt, panel: Panel, fitted: Fitted, gate: GateSpan, ro
             ahead, how = _ahead(ours, other)
             if not ahead:
                 return Verdict(False, f"not ahead of {name} on {where}: {how}", champion, measured)
-    return Verdict(True, f"ahead of season-naive{theirs.beaten} on {where}", champion, measured)
+    return Verdict(True, f"ahead of season-naive on {where}{theirs.beaten}", champion, measured)
 
 
 def _fresh(windows: Windows, row: VersionRow | None) -> tuple[Ints, str]:
@@ -118,7 +118,7 @@ def _champion(attempt: Attempt, panel: Panel, fitted: Fitted, gate: GateSpan, ro
         version = attempt.loaded(row)
         complete = _panel_for(attempt, panel, fitted, version)
         windows = windows_of(complete, gate).part(rows)
-        return _Champion(score(windows, version.run, version.config), " and of the champion")
+        return _Champion(score(windows, version.run, version.config), ", and of the champion")
     except BadJob as e:  # it cannot serve either; an outage is raised
         log.warning("champion_broken", version=row.number, detail=str(e))
         return _Champion(None, "; the champion's files are broken")

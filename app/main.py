@@ -93,7 +93,7 @@ def _services(
     store = ArtifactStore(settings.artifacts)
     submission, versions = Submission(queue, settings), VersionLoader(store, cache)
     return Services(
-        keys=KeyService(database, settings.auth == "on"),
+        keys=KeyService(database, settings.auth == "on", settings.stale_seconds),
         series=SeriesService(database),
         observations=ObservationService(database),
         imports=ImportService(database),

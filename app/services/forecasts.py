@@ -14,10 +14,11 @@ from app.services.contexts import Contexts, History, Refusal, origin_stamp
 from app.services.covariates import Fill, Future, read_future
 from app.services.models import reference, resolved
 from app.services.readiness import Ready, made_ready
+from app.services.remembered import Known, Remembered
 from app.services.versions import VersionLoader
 from app.serving.explainer import Explainer
 from app.serving.runtime import LoadedVersion
-from app.storage.engine import Database
+from app.storage.engine import OUTAGE, Database
 from app.storage.scope import Scope
 from app.storage.tables import ModelRow
 
@@ -63,42 +64,74 @@ class ForecastService:
 
     def __init__(self, database: Database, versions: VersionLoader, explainer: Explainer, settings: Settings) -> None:
         self._database, self._versions, self._settings = database, versions, settings
-        self._explainer = explainer
+        self._explainer, self._remembered = explainer, Remembered(settings.stale_seconds)
 
     def forecast(self, scope: Scope, request: ForecastRequest) -> Timed:
         """Forecast every series of the request; one that cannot be is an error beside the good results.
 
-        Raises NotFound for the model or version, Conflict `no_champion`, and Invalid for a horizon, quantiles, sizes,
-        origin, covariates, histories or explanations that cannot be; Unavailable where an explanation has to wait.
+        While the database is away, what it said last is answered, as `stale`. Raises NotFound for the model or
+        version, Conflict `no_champion`, and Invalid for a horizon, quantiles, sizes, origin, covariates, histories or
+        explanations that cannot be; Unavailable where an explanation has to wait, OUTAGE where too little is known.
         """
         started = time.perf_counter()
         self._check_series(request)
         name, number = reference(request.model)
-        with self._database.read() as session:
-            model, row = resolved(session, scope, name, number)
-            steps = _checked(request, model)
-            self._check_values(request, steps)
-            version = self._versions.get(scope, row)
-            if request.explain:
-                explanations.check(len(request.ids), steps, version, self._settings.max_explained_values)
-            loaded = time.perf_counter()
-            state = contexts.stored(session, scope, request.series, model, version.config, request.origin)
+        known = self._known(scope, request, name, number)
+        steps = self._steps(request, known.model)
+        version = self._versions.get(scope, known.version)
         sent = contexts.sent(request.history, version.config, request.origin)
-        state = Contexts(state.series | sent.series, state.errors | sent.errors)
+        state = Contexts(known.state.series | sent.series, known.state.errors | sent.errors)
         read = time.perf_counter()
         future = read_future(request.future, frozenset(request.ids), version.config, steps.horizon)
         ready = made_ready(state.series, future, request.covariate_fill, version.config, steps.horizon)
-        results = _results(request, state, ready, version, steps)
+        results = _results(request, state, ready, version, steps, stale=known.stale)
         ran = time.perf_counter()
-        timing = {"load": loaded - started, "context": read - loaded, "model": ran - read}
+        timing = {"context": read - started, "model": ran - read}
         if request.explain:
-            explanations.add(self._explainer, row, ready.series, results, version, steps)
+            explanations.add(self._explainer, known.version, ready.series, results, version, steps)
             timing["explain"] = time.perf_counter() - ran
             ran = time.perf_counter()
-        body = {"model": model.name, "version": row.number, "forecasts": [results[i] for i in request.ids]}
-        content = orjson.dumps(body)
+        forecasts = [results[i] for i in request.ids]
+        content = orjson.dumps({"model": known.model.name, "version": known.version.number, "forecasts": forecasts})
         timing["encode"] = time.perf_counter() - ran
         return Timed(content, timing)
+
+    def _known(self, scope: Scope, request: ForecastRequest, name: str, number: int | None) -> Known:
+        """Return what the forecast starts from: as it is stored, or while the database is away as it was read last."""
+        memory = self._remembered if request.origin is None else None  # an earlier origin reads other contexts
+        if memory is not None and memory.away:
+            recalled = memory.recall(scope, name, number, request.series)
+            if recalled is not None:
+                return recalled
+        try:
+            known = self._stored(scope, request, name, number)
+        except OUTAGE:
+            recalled = None
+            if memory is not None:
+                memory.note_outage()
+                recalled = memory.recall(scope, name, number, request.series)
+            if recalled is None:
+                raise
+            return recalled
+        if memory is not None:
+            memory.keep(scope, name, number, known)
+        return known
+
+    def _stored(self, scope: Scope, request: ForecastRequest, name: str, number: int | None) -> Known:
+        with self._database.read() as session:
+            model, row = resolved(session, scope, name, number)
+            steps = self._steps(request, model)
+            version = self._versions.get(scope, row)
+            if request.explain:
+                explanations.check(len(request.ids), steps, version, self._settings.max_explained_values)
+            state = contexts.stored(session, scope, request.series, model, version.config, request.origin)
+        return Known(model, row, state)
+
+    def _steps(self, request: ForecastRequest, model: ModelRow) -> answers.Steps:
+        """Return the horizon and the levels to answer. Raises Invalid."""
+        steps = _checked(request, model)
+        self._check_values(request, steps)
+        return steps
 
     def _check_series(self, request: ForecastRequest) -> None:
         limit, count = self._settings.max_forecast_series, len(request.ids)
@@ -135,14 +168,22 @@ def _checked(request: ForecastRequest, model: ModelRow) -> answers.Steps:
 
 
 def _results(
-    request: ForecastRequest, state: Contexts, ready: Ready, version: LoadedVersion, steps: answers.Steps
+    request: ForecastRequest,
+    state: Contexts,
+    ready: Ready,
+    version: LoadedVersion,
+    steps: answers.Steps,
+    *,
+    stale: bool,
 ) -> dict[str, answers.Result]:
     """Forecast what can be; where the network cannot, the floor does if that is asked for."""
     results, unfinished = answers.by_network(ready.series, version, steps, ready.warnings)
     refused = ready.refused | unfinished
     if request.on_missing is not None:
-        floor = {i: answers.by_floor(state.series[i], version.config, steps, why) for i, why in refused.items()}
-        return results | floor | _failures(state.errors)
+        results |= {i: answers.by_floor(state.series[i], version.config, steps, why) for i, why in refused.items()}
+        refused = {}
+    for result in results.values():
+        result["stale"] = stale
     return results | _failures(state.errors | refused)
 
 

@@ -3,7 +3,9 @@
 import contextlib
 import hashlib
 import secrets
-from dataclasses import dataclass
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,13 @@ from sqlalchemy.exc import IntegrityError
 
 from app.errors import ErrorCode, NotFound, Unauthorized
 from app.storage import keys
-from app.storage.engine import Database
+from app.storage.engine import OUTAGE, Database
 from app.storage.scope import Right, Scope
 from models.timestamps import format_stamp
 
 PREFIX = "gk_"
+REMEMBERED = 1000
+"""keys that are known while the database is away"""
 SHORTEST_BOOTSTRAP = 20
 
 
@@ -34,9 +38,12 @@ def _digest(secret: str) -> bytes:
 class KeyService:
     """Makes, lists and revokes keys, and says whose a request is."""
 
-    def __init__(self, database: Database, auth: bool) -> None:
-        self._database, self._auth = database, auth
+    def __init__(self, database: Database, auth: bool, stale_seconds: float = 0.0) -> None:
+        """`stale_seconds`: while the database is away, a key that was good within them may still read."""
+        self._database, self._auth, self._stale_seconds = database, auth, stale_seconds
         self._default: Scope | None = None
+        self._good: OrderedDict[bytes, tuple[float, Scope]] = OrderedDict()
+        """when this process found which key good, by digest, the latest last"""
 
     def authenticate(self, secret: str | None) -> Scope:
         """Return what the bearer of a key may do. Raises Unauthorized."""
@@ -44,10 +51,26 @@ class KeyService:
             return self._default_scope()
         if not secret:
             raise _unauthorized("send a key: Authorization: Bearer gk_…; 'gatecast keys create NAME' makes one")
-        with self._database.read() as session:
-            scope = keys.scope_of_digest(session, _digest(secret.strip()))
+        scope = self._scope_of(_digest(secret.strip()))
         if scope is None:
             raise _unauthorized("this key is unknown or revoked; 'gatecast keys create NAME' makes a new one")
+        return scope
+
+    def _scope_of(self, digest: bytes) -> Scope | None:
+        """Return what a key may do. Raises OUTAGE where the database is away and the key was not good lately."""
+        try:
+            with self._database.read() as session:
+                scope = keys.scope_of_digest(session, digest)
+        except OUTAGE:
+            at, known = self._good.get(digest, (float("-inf"), None))
+            if known is None or time.monotonic() - at > self._stale_seconds:
+                raise
+            return replace(known, rights=known.rights & {Right.read})
+        self._good.pop(digest, None)
+        if scope is not None:
+            self._good[digest] = (time.monotonic(), scope)
+            while len(self._good) > REMEMBERED:
+                self._good.popitem(last=False)
         return scope
 
     def create(self, name: str, *, read_only: bool = False) -> NewKey:

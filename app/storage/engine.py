@@ -17,6 +17,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 BUSY_SECONDS = 30
+POOL_SECONDS = 5
+PATIENCE = {"connect_timeout": 3, "tcp_user_timeout": 10_000, "keepalives_idle": 5, "keepalives_interval": 2}
+"""of PostgreSQL's client library: a host that is gone is noticed in seconds, not in the system's quarter of an hour"""
 ATTEMPTS = 3
 _RACES = frozenset({"40001", "40P01"})  # PostgreSQL: serialization failure, deadlock
 
@@ -29,7 +32,9 @@ T = TypeVar("T")
 def make_engine(url: URL) -> Engine:
     """Create the engine for `url`; the folder of a SQLite file is made."""
     if url.get_backend_name() != "sqlite":
-        return create_engine(url, pool_size=10, max_overflow=10, pool_pre_ping=True)
+        return create_engine(
+            url, pool_size=10, max_overflow=10, pool_timeout=POOL_SECONDS, pool_pre_ping=True, connect_args=PATIENCE
+        )
     if url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, pool_size=10, max_overflow=40, connect_args={"timeout": BUSY_SECONDS})

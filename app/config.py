@@ -66,7 +66,7 @@ class Settings(BaseSettings):
     """forecasts that a backtest judges"""
     max_anomaly_points: int = Field(20_000, gt=0)
     """observations that are scored while the caller waits; more become a job"""
-    max_scanned_points: int = Field(5_000_000, gt=0)
+    max_scanned_points: int = Field(1_000_000, gt=0)
     """observations that a job scores"""
     model_cache_bytes: int = Field(512 * MEGABYTE, gt=0)
 

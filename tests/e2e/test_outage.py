@@ -1,0 +1,82 @@
+"""The database is gone for a while: what can be answered is, the rest says when to come again, and all recovers."""
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import store
+from tests.e2e.processes import Service, until
+from tests.e2e.servers import Server, server
+from tests.e2e.test_recovery import finished, train
+
+TINY = {"epochs": 1, "steps_per_epoch": 10}
+
+
+@pytest.fixture(scope="module")
+def own_server() -> Iterator[Server]:
+    with server() as found:
+        yield found
+
+
+@pytest.fixture
+def service(own_server: Server, tmp_path: Path) -> Iterator[Service]:
+    service = Service(tmp_path, own_server.database())
+    yield service
+    own_server.start()
+    service.stop()
+
+
+def ask(service: Service, method: str, path: str, body: object = None) -> tuple[int, dict[str, str], Any]:
+    """Return status, headers and decoded body, errors too."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(service.url + path, data, {"content-type": "application/json"}, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, dict(answer.headers), json.loads(answer.read())
+    except urllib.error.HTTPError as e:
+        return e.code, dict(e.headers), json.loads(e.read())
+
+
+def forecast(service: Service, *series: str) -> tuple[int, dict[str, str], Any]:
+    return ask(service, "POST", "/forecast", {"model": "m", "series": list(series)})
+
+
+def test_the_service_outlives_its_database(service: Service, own_server: Server) -> None:
+    service.serve()
+    worker = service.worker("w1")
+    for name in ("a", "b"):
+        store(service, name)
+    assert finished(service, train(service, **TINY))["status"] == "succeeded"
+    job = train(service, epochs=100_000, steps_per_epoch=20)
+    until(lambda: (service.call("GET", job)["progress"]["epoch"] or 0) >= 1, 60, "the second training runs")
+    status, _, fresh = forecast(service, "a")
+    assert (status, fresh["forecasts"][0]["stale"]) == (200, False)
+
+    own_server.stop()
+    status, _, stale = forecast(service, "a")
+    (one,) = stale["forecasts"]
+    assert (status, stale["version"], one["stale"]) == (200, 1, True)
+    assert {**one, "stale": False} == fresh["forecasts"][0]
+    status, _, partly = forecast(service, "a", "b")
+    assert [f["status"] for f in partly["forecasts"]] == ["ok", "error"]
+    assert partly["forecasts"][1]["error"]["code"] == "database_unavailable"
+    for path in ("/series", "/models", job, "/readyz"):
+        status, headers, problem = ask(service, "GET", path)
+        assert status == 503, path
+        assert path == "/readyz" or (int(headers["retry-after"]), problem["code"]) == (2, "database_unavailable")
+    assert forecast(service, "b")[0] == 503, "nothing is known of it"
+    assert ask(service, "GET", "/livez")[0] == 200
+
+    own_server.start()
+    until(lambda: ask(service, "GET", "/readyz")[0] == 200, 30, "it is ready again")
+    until(lambda: not forecast(service, "a")[2]["forecasts"][0]["stale"], 5, "forecasts are fresh again")
+    assert worker.poll() is None, service.log("w1")
+    epoch = service.call("GET", job)["progress"]["epoch"]
+    until(lambda: service.call("GET", job)["progress"]["epoch"] > epoch, 90, "the training goes on")
+    service.call("POST", job + "/cancel")
+    assert finished(service, train(service, **TINY))["status"] == "succeeded"

@@ -30,6 +30,12 @@ class Checkpoint:
     arrays: Mapping[str, NDArray[Any]]
     """weights, optimiser and generator states"""
 
+    @property
+    def place(self) -> dict[str, Any]:
+        """Where a training stopped: `phase`, and `epoch` counted over both phases."""
+        state = self.record["state"]
+        return {"phase": state["name"], "epoch": state["epochs_before"] + state["epoch"]}
+
     def to_bytes(self) -> bytes:
         """Return one safetensors file."""
         record = json.dumps(dict(self.record), allow_nan=False)

@@ -97,6 +97,15 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 
 
 @pytest.fixture
+def empty_database(postgresql: URL) -> Iterator[str]:
+    """The address of a PostgreSQL database without any tables."""
+    name = f"empty_{uuid.uuid4().hex}"
+    _admin(postgresql, f"CREATE DATABASE {name}")
+    yield postgresql.set(database=name).render_as_string(hide_password=False)
+    _admin(postgresql, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
 def settings(database_url: str, tmp_path: Path) -> Settings:
     return Settings(data_dir=tmp_path, database_url=database_url, lease_seconds=2, checkpoint_seconds=0)
 

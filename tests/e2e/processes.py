@@ -55,11 +55,14 @@ class Service:
         self._processes: list[subprocess.Popen[bytes]] = []
         self._named: dict[str, subprocess.Popen[bytes]] = {}
 
-    def start(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
-        """Start `gatecast` with arguments; its log is {name}.log."""
+    def start(self, name: str, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
+        """Start `gatecast` with arguments and settings of its own; its log is {name}.log."""
         with (self.folder / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "app.cli", *arguments], env=self.environment, stdout=log, stderr=log
+                [sys.executable, "-m", "app.cli", *arguments],
+                env={**self.environment, **environment},
+                stdout=log,
+                stderr=log,
             )
         self._processes.append(process)
         self._named[name] = process
@@ -83,9 +86,9 @@ class Service:
         until(ready, 60, f"{name} is ready")
         return url
 
-    def worker(self, name: str) -> subprocess.Popen[bytes]:
+    def worker(self, name: str, **environment: str) -> subprocess.Popen[bytes]:
         """Start a worker and wait until it takes jobs."""
-        process = self.start(name, "worker")
+        process = self.start(name, "worker", **environment)
         until(lambda: "worker_started" in self.log(name), 60, f"{name} has started")
         return process
 

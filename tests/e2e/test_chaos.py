@@ -9,8 +9,8 @@ from tests.e2e.chaos import Chaos, ended_once, nothing_is_left, short_jobs
 from tests.e2e.processes import Service
 from tests.e2e.servers import server
 
-TRAININGS, SCANS = 8, 12
-LONGEST = 180.0
+TRAININGS, SCANS = 5, 15
+LONGEST = 240.0
 COLLECT = {"GATECAST_COLLECT_SECONDS": "2"}
 
 

@@ -144,7 +144,7 @@ class Training:
         if last is None:
             return run(None)
         try:
-            log.info("training_continued", checkpoint=self.attempt.job.checkpoint)
+            log.info("training_continued", **last.place)
             return run(last)
         except CheckpointError as e:
             log.warning("checkpoint_refused", detail=f"{e}; training begins afresh")

@@ -31,14 +31,16 @@ Flags = NDArray[np.bool_]
 Span = tuple[int, int]
 """positions [start, end) in a series' `y`"""
 
-HISTORY = 500
+HISTORY = 1000
 """Steps before the span that are scored too, to learn how far values lie from their forecasts"""
 LEAST_SEEN = 8
 """Observed values that a context needs: below, a network knows no scale"""
 AT_ONCE = 64
 """Windows of one call: more are wasted where an extreme value changes what later ones see"""
-LATEST = 128
-"""Deviations of which the scale is that of the latest"""
+LATEST = 500
+"""Deviations that the scale is learned from, and spreads that a step's is compared with"""
+TRUST = 0.5
+"""Share of a spread's difference from the typical one, in logarithms, that is kept: single ones are noisy"""
 TAIL = 0.9
 """The quantile that measures the scale: a tenth of extreme deviations does not move it much, a new regime does"""
 PRIOR = 20
@@ -145,7 +147,7 @@ def follow(one: Series, span: Span, runner: Runner, config: Config) -> Deviation
         while len(steps):
             forecast = _forecast(runner(batch), LEAST_CHANGE * change[steps], config)  # (3, B)
             done, hidden = memory.read(one.y[steps], steps, forecast)
-            table[:, steps[:done] - begin] = _told(one.y[steps[:done]], forecast[:, :done], memory.scales)
+            table[:, steps[:done] - begin] = _told(one.y[steps[:done]], forecast[:, :done], memory.units)
             steps, batch = steps[done:], _rest(batch, done)
             seen.y[hidden] = forecast[0, done - 1] if len(hidden) == 1 else one.y[hidden]
             for row, step in enumerate(steps.tolist() if len(hidden) else ()):
@@ -158,30 +160,34 @@ class _Memory:
 
     def __init__(self) -> None:
         self.latest = half_normal(PRIOR).tolist()
-        """at most LATEST deviations in units of the network's spread"""
+        """at most LATEST deviations, in units of the forecasts' spreads"""
         self.extremes: list[int] = []
         """steps of the latest values, as far as all of them are extreme"""
-        self.scales: Floats = np.empty(0)
-        """standard deviation of the deviations before each value that was read last, were they normal"""
+        self.spreads: list[float] = []
+        """those of at most LATEST forecasts, in original units"""
+        self.units: Floats = np.empty(0)
+        """what multiplies the spread of each forecast that was read last"""
 
     def read(self, y: Floats, steps: Ints, forecast: Floats) -> tuple[int, Ints]:
         """Score values (B,) by their forecasts (3, B) up to the first one that changes what later forecasts see.
 
         Returns how many were scored, and whose values are to be hidden: one's, or several that are given back.
         """
-        deviations = _deviations(y, forecast).tolist()
-        scales: list[float] = []
+        deviations, spreads = _deviations(y, forecast).tolist(), forecast[1:].mean(0).tolist()
+        units: list[float] = []
         hidden: list[int] = []
-        for step, deviation in zip(steps.tolist(), deviations, strict=True):
-            scales.append(self._scale())
+        for step, deviation, spread in zip(steps.tolist(), deviations, spreads, strict=True):
+            self.spreads = [*self.spreads[1 - LATEST :], spread]
+            factor = (float(np.median(self.spreads)) / spread) ** (1 - TRUST)
+            units.append(factor * self._scale())
             if np.isnan(deviation):
                 continue
-            self.latest = [*self.latest[1 - LATEST :], deviation]
-            hidden = self._hidden(step, deviation / scales[-1])
+            self.latest = [*self.latest[1 - LATEST :], deviation / factor]
+            hidden = self._hidden(step, deviation / units[-1])
             if hidden:
                 break
-        self.scales = np.array(scales)
-        return len(scales), np.array(hidden, np.int64)
+        self.units = np.array(units)
+        return len(units), np.array(hidden, np.int64)
 
     def _scale(self) -> float:
         rank = ceil(TAIL * len(self.latest)) - 1
@@ -204,10 +210,10 @@ def _deviations(y: Floats, forecast: Floats) -> Floats:
     return found
 
 
-def _told(y: Floats, forecast: Floats, scale: Floats) -> Floats:
+def _told(y: Floats, forecast: Floats, unit: Floats) -> Floats:
     """Return the rows of Deviations (4, B)."""
     middle, below, above = forecast
-    return np.stack([middle, scale * below, scale * above, _deviations(y, forecast) / scale])
+    return np.stack([middle, unit * below, unit * above, _deviations(y, forecast) / unit])
 
 
 def _before(values: "pd.Series[float]") -> Floats:

@@ -8,8 +8,9 @@ import pytest
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from models.anomalies import HISTORY, LEAST_SEEN, REGIME, Anomalies, detect
+from models.anomalies import HISTORY, Anomalies, detect
 from models.defaults import choose
+from models.deviations import LEAST_SEEN, REGIME
 from models.fit import fit
 from models.options import ConfigError
 from models.predict import Runner
@@ -252,6 +253,35 @@ def test_an_infinite_value_is_refused_and_an_empty_span_is_empty() -> None:
     y[60] = np.inf
     with pytest.raises(ValueError, match="infinite"):
         found(y, around(latest_mean))
+
+
+def test_a_forecast_that_fails_tells_nothing_and_harms_nothing() -> None:
+    y = noise(1200)
+
+    def failing(batch: Batch) -> Floats:
+        quantiles = around(latest_mean)(batch)
+        return np.where((batch["y"][:, -1] > 11)[:, None, None], np.nan, quantiles)
+
+    one, whole = found(y, failing, 600), found(y, around(latest_mean), 600)
+    blind = y[599:-1] > 11
+    assert np.isnan(one.score[blind]).all()
+    assert not one.anomaly[blind].any()
+    np.testing.assert_allclose(one.upper[~blind], whole.upper[~blind], rtol=0.1)
+
+
+@pytest.mark.parametrize("levels", [(0.5,), (0.5, 0.9), (0.2, 0.5)])
+def test_levels_of_one_side_or_none_do(levels: tuple[float, ...]) -> None:
+    config = replace(CONFIG, quantiles=levels)
+
+    def run(batch: Batch) -> Floats:
+        first = latest_mean(batch["y"])[:, None] + ndtri(np.array(levels))
+        return np.repeat(first[:, None], config.horizon, axis=1)
+
+    y = noise(2000)
+    y[1500] = 20.0
+    one = detect([series_of(y)], [(800, 2000)], run, config)[0]
+    assert one.anomaly.mean() == pytest.approx(0.01, abs=0.006)
+    assert np.argmax(one.score) == 700
 
 
 def test_a_trained_network_finds_what_was_planted() -> None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from models.config import Config
@@ -81,3 +82,14 @@ def _detect(one: Series, span: Span, runner: Runner, config: Config, level: floa
         score=score[kept],
         anomaly=(y < lower) | (y > upper),
     )
+
+
+def alarms(score: Floats, rest: int) -> Floats:
+    """Return the scores (N,) that exceed all of the `rest` steps before them, 0 in place of the others.
+
+    What is worth a call: an anomaly that goes on alarms once, and again where it grows or a rest has passed. Nothing
+    depends on a later step.
+    """
+    known = np.nan_to_num(score, nan=0.0)
+    before = pd.Series(known).rolling(rest, min_periods=1).max().shift(1).fillna(0.0)
+    return np.where(known > before.to_numpy(), known, 0.0)

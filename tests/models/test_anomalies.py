@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from models.anomalies import HISTORY, Anomalies, detect
+from models.anomalies import HISTORY, Anomalies, alarms, detect
 from models.defaults import choose
 from models.deviations import LEAST_SEEN, REGIME
 from models.fit import fit
@@ -282,6 +282,14 @@ def test_levels_of_one_side_or_none_do(levels: tuple[float, ...]) -> None:
     one = detect([series_of(y)], [(800, 2000)], run, config)[0]
     assert one.anomaly.mean() == pytest.approx(0.01, abs=0.006)
     assert np.argmax(one.score) == 700
+
+
+def test_an_anomaly_that_goes_on_alarms_once() -> None:
+    score = np.array([0.0, 5.0, 4.0, 5.0, np.nan, 6.0, 1.0, 2.0, 3.0, 3.0])
+    assert alarms(score, 3).tolist() == [0, 5, 0, 0, 0, 6, 0, 0, 0, 0]
+    assert alarms(score, 1).tolist() == [0, 5, 0, 5, 0, 6, 0, 2, 3, 0]
+    changed = np.append(score[:6], [9.0, 9.0])
+    np.testing.assert_array_equal(alarms(changed, 3)[:6], alarms(score, 3)[:6])
 
 
 def test_a_trained_network_finds_what_was_planted() -> None:

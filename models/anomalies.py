@@ -1,6 +1,6 @@
-"""Anomalies: values that a forecast of one step, made from what came before them, holds for improbable.
+"""Anomalies: values that a forecast, made from what came before them, holds for improbable.
 
-Each step is forecast from the one before (models.deviations). How improbable a deviation is, and how far the interval
+Each step is forecast from the one before, or from some steps before (models.deviations). How improbable a deviation is, and how far the interval
 reaches, is learned from the series' own earlier ones (models.tails); nothing that is told of a step depends on a later
 value. N steps of a span. Knows no torch.
 """
@@ -34,7 +34,7 @@ class Anomalies:
     start: int
     """position in `y` of the first step"""
     expected: Floats
-    """(N,) the median forecast of one step, in original units"""
+    """(N,) the median forecast, in original units"""
     lower: Floats
     """(N,)"""
     upper: Floats
@@ -47,7 +47,12 @@ class Anomalies:
 
 
 def detect(
-    series: Sequence[Series], spans: Sequence[Span], runner: Runner, config: Config, level: float = 0.99
+    series: Sequence[Series],
+    spans: Sequence[Span],
+    runner: Runner,
+    config: Config,
+    level: float = 0.99,
+    ahead: int = 1,
 ) -> list[Anomalies]:
     """Judge each series on its span.
 
@@ -56,18 +61,21 @@ def detect(
         spans: positions [start, end) in each series' `y`.
         config: that of the model behind `runner`.
         level: share of ordinary values that the intervals should hold, between 0 and 1.
+        ahead: how many steps before a step its forecast is made, the model's horizon at most. From one step before,
+            what is sudden stands out; from many, also what goes on, because the forecast does not know its beginning.
 
-    Raises ConfigError for another level or span, ValueError for an infinite value.
+    Raises ConfigError for another level, span or number of steps ahead, ValueError for an infinite value.
     """
     require(0 < level < 1, "level", "must be between 0 and 1")
-    return [_detect(one, span, runner, config, level) for one, span in zip(series, spans, strict=True)]
+    require(1 <= ahead <= config.horizon, "ahead", f"must be between 1 and the model's horizon, {config.horizon}")
+    return [_detect(one, span, runner, config, level, ahead) for one, span in zip(series, spans, strict=True)]
 
 
-def _detect(one: Series, span: Span, runner: Runner, config: Config, level: float) -> Anomalies:
+def _detect(one: Series, span: Span, runner: Runner, config: Config, level: float, ahead: int) -> Anomalies:
     start, end = span
     require(0 <= start <= end <= len(one.y), "start", "must lie before the end, within the series")
     begin = max(0, start - HISTORY)
-    found = follow(one, (begin, end), runner, config)
+    found = follow(one, (begin, end), runner, config, ahead)
     radius, score = followed(found.deviation, level)
     kept = slice(start - begin, None)
     lower = (found.expected - radius * found.below)[kept]

@@ -1,4 +1,4 @@
-"""Deviations of values from forecasts of one step, in units of how far such values lately lay from theirs.
+"""Deviations of values from forecasts made before them, in units of how far such values lately lay from theirs.
 
 The network's quantiles say how a step's spread differs from that of other steps; how wide they should be is learned
 from the series' own earlier deviations, as they come. Nothing that is told of a step depends on a later value.
@@ -69,27 +69,27 @@ class Deviations:
     """(N,) distance from `expected` in those, NaN for a missing value"""
 
 
-def follow(one: Series, span: Span, runner: Runner, config: Config) -> Deviations:
-    """Forecast each step of a span from the one before, hiding extreme values from later forecasts.
+def follow(one: Series, span: Span, runner: Runner, config: Config, ahead: int = 1) -> Deviations:
+    """Forecast each step of a span from `ahead` steps before, hiding extreme values from later forecasts.
 
-    `config` is that of the model behind `runner`. Raises ValueError for an infinite value in the span or its contexts.
+    `config` is that of the model behind `runner`, its horizon `ahead` at least. Raises ValueError for an infinite value in the span or its contexts.
     """
     begin, end = span
     context = config.network.context_length
-    seen_before, change = _history(one, begin, end, context)
+    seen_before, change = _history(one, (begin, end), context, ahead)
     table, memory, seen = np.full((4, end - begin), np.nan), _Memory(), replace(one, y=one.y.copy())
     told = begin + np.flatnonzero(seen_before >= LEAST_SEEN)
     for steps in (told[at : at + AT_ONCE] for at in range(0, len(told), AT_ONCE)):
-        batch = assemble([seen] * len(steps), steps - 1, config)
+        batch = assemble([seen] * len(steps), steps - ahead, config)
         while len(steps):
-            forecast = _forecast(runner(batch), LEAST_CHANGE * change[steps - begin], config)  # (3, B)
+            forecast = _forecast(runner(batch)[:, ahead - 1], LEAST_CHANGE * change[steps - begin], config)  # (3, B)
             units, hidden = memory.read(one.y[steps], steps, forecast)
             done = len(units)
             table[:, steps[:done] - begin] = _told(one.y[steps[:done]], forecast[:, :done], units)
             steps, batch = steps[done:], _rest(batch, done)
             seen.y[hidden] = forecast[0, done - 1] if len(hidden) == 1 else one.y[hidden]
             for row, step in enumerate(steps.tolist() if len(hidden) else ()):
-                batch["y"][row] = stretch(seen.y, step - context, step)
+                batch["y"][row] = stretch(seen.y, step - ahead + 1 - context, step - ahead + 1)
     return Deviations(*table)
 
 
@@ -157,16 +157,17 @@ class _Memory:
         return self.extremes[:-1] if len(self.extremes) == REGIME else []
 
 
-def _history(one: Series, begin: int, end: int, context: int) -> tuple[Floats, Floats]:
+def _history(one: Series, span: Span, context: int, ahead: int) -> tuple[Floats, Floats]:
     """Return for each step of a span the number of values in its context, and their median change, 0 without any."""
-    first = max(0, begin - context - 1)
+    begin, end = span
+    first = max(0, begin - ahead - context)
     y = one.y[first:end]
     if np.isinf(y).any():
         raise ValueError(f"series {one.id!r} holds an infinite value; correct or remove it")
     values = pd.Series(y)
     count = values.rolling(context, min_periods=1).count()
     change = values.diff().abs().rolling(context, min_periods=1).median()
-    before = (column.shift(1).fillna(0.0).to_numpy(np.float64)[begin - first :] for column in (count, change))
+    before = (column.shift(ahead).fillna(0.0).to_numpy(np.float64)[begin - first :] for column in (count, change))
     return next(before), next(before)
 
 
@@ -194,18 +195,17 @@ def _rest(batch: Batch, done: int) -> Batch:
 
 
 def _forecast(quantiles: Floats, least: Floats, config: Config) -> Floats:
-    """Return the median of the first step and the standard deviations below and above it: (B, H, Q) -> (3, B).
+    """Return the median and the standard deviations below and above it: (B, Q) -> (3, B).
 
     A side's deviation is fitted to its levels as if they were a normal law's; a side without levels takes those of
     the other. Least: `least` (B,), a share of the other side, and what can be told apart.
     """
-    first = quantiles[:, 0]
-    middle = first[:, config.quantiles.index(0.5)]
+    middle = quantiles[:, config.quantiles.index(0.5)]
     normal = ndtri(np.array(config.quantiles))
     sides = []
     for own in (normal < 0, normal > 0):
         side = own if own.any() else normal != 0
         weights = np.where(side, normal, 0.0) / max(float((normal[side] ** 2).sum()), TINY)
-        sides.append((first - middle[:, None]) @ weights)
+        sides.append((quantiles - middle[:, None]) @ weights)
     below, above = np.maximum(sides, np.maximum(np.maximum(least, LEAST_RELATIVE * np.abs(middle)), TINY))
     return np.stack([middle, np.maximum(below, LEAST_SIDE * above), np.maximum(above, LEAST_SIDE * below)])

@@ -284,6 +284,23 @@ def test_levels_of_one_side_or_none_do(levels: tuple[float, ...]) -> None:
     assert np.argmax(one.score) == 700
 
 
+def test_forecasts_from_farther_before_do_not_know_how_it_began() -> None:
+    y = noise(1500)
+    y[1200:1206] += 6
+    spans = [(1000, 1500)]
+    near, far = (detect([series_of(y)], spans, around(last), CONFIG, ahead=ahead)[0] for ahead in (1, 3))
+    np.testing.assert_array_equal(near.expected[:200], y[999:1199])
+    np.testing.assert_array_equal(far.expected[:200], y[997:1197])
+    assert far.anomaly[200:203].sum() >= near.anomaly[200:203].sum()
+    changed = y.copy()
+    changed[1204:] = 500.0
+    other = detect([series_of(changed)], spans, around(last), CONFIG, ahead=3)[0]
+    same(far, other, slice(0, 204))
+    assert (far.expected[204:207] == other.expected[204:207]).all()
+    with pytest.raises(ConfigError, match="horizon"):
+        detect([series_of(y)], spans, around(last), CONFIG, ahead=4)
+
+
 def test_an_anomaly_that_goes_on_alarms_once() -> None:
     score = np.array([0.0, 5.0, 4.0, 5.0, np.nan, 6.0, 1.0, 2.0, 3.0, 3.0])
     assert alarms(score, 3).tolist() == [0, 5, 0, 0, 0, 6, 0, 0, 0, 0]

@@ -3,10 +3,10 @@
 python -m benchmarks.anomalies [--data DIR] [--seconds 20] [--files N]
 
 For each file a model is trained on its probationary part alone, with the defaults, and every step of the file is then
-forecast from the step before, or from 24 steps before. A score with the best threshold is what the published scoreboard reports: one threshold
-for all files, found with the labels in sight. The other one is that of the API's level, which has seen none. The
-scoreboard (ARTime 74.9, Numenta HTM 70, KNN-CAD 58, windowed Gaussian 39.6) is of all 58 files; these are 29 of them.
-The rows called alarms are the same scores where an anomaly that goes on alarms once.
+forecast from the step before, or from 24 steps before. A score with the best threshold is what the published scoreboard
+reports: one threshold for all files, found with the labels in sight. The other one is that of the API's level, which
+has seen none. The scoreboard (ARTime 74.9, Numenta HTM 70, KNN-CAD 58, windowed Gaussian 39.6) is of all 58 files;
+these are 29 of them. The rows called alarms are the same scores where an anomaly that goes on alarms once.
 """
 
 import argparse

@@ -1,8 +1,8 @@
 """Anomalies: values that a forecast, made from what came before them, holds for improbable.
 
-Each step is forecast from the one before, or from some steps before (models.deviations). How improbable a deviation is, and how far the interval
-reaches, is learned from the series' own earlier ones (models.tails); nothing that is told of a step depends on a later
-value. N steps of a span. Knows no torch.
+Each step is forecast from the one before, or from some steps before (models.deviations). How improbable a deviation
+is, and how far the interval reaches, is learned from the series' own earlier ones (models.tails); nothing that is told
+of a step depends on a later value. N steps of a span. Knows no torch.
 """
 
 from collections.abc import Sequence

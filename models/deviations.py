@@ -72,7 +72,8 @@ class Deviations:
 def follow(one: Series, span: Span, runner: Runner, config: Config, ahead: int = 1) -> Deviations:
     """Forecast each step of a span from `ahead` steps before, hiding extreme values from later forecasts.
 
-    `config` is that of the model behind `runner`, its horizon `ahead` at least. Raises ValueError for an infinite value in the span or its contexts.
+    `config` is that of the model behind `runner`, its horizon `ahead` at least. Raises ValueError for an infinite value
+    in the span or its contexts.
     """
     begin, end = span
     context = config.network.context_length

@@ -3,9 +3,10 @@
 python -m benchmarks.anomalies [--data DIR] [--seconds 20] [--files N]
 
 For each file a model is trained on its probationary part alone, with the defaults, and every step of the file is then
-forecast from the step before. A score with the best threshold is what the published scoreboard reports: one threshold
-for all files, found with the labels in sight. The other one is that of the API's level, which has seen none. The
-scoreboard (ARTime 74.9, Numenta HTM 70, KNN-CAD 58, windowed Gaussian 39.6) is of all 58 files; these are 29 of them.
+forecast from the step before, or from 24 steps before. A score with the best threshold is what the published scoreboard
+reports: one threshold for all files, found with the labels in sight. The other one is that of the API's level, which
+has seen none. The scoreboard (ARTime 74.9, Numenta HTM 70, KNN-CAD 58, windowed Gaussian 39.6) is of all 58 files;
+these are 29 of them. The rows called alarms are the same scores where an anomaly that goes on alarms once.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -24,10 +26,10 @@ import torch
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from models.anomalies import detect
+from models.anomalies import alarms, detect
 from models.calendar import Grid, parse_frequency, season_lengths
 from models.defaults import choose_for
-from models.fit import fit
+from models.fit import Fitted, fit
 from models.nab import PROFILES, Scored, best_threshold, judge, nab_score, total
 from models.series import Panel, Series
 
@@ -35,9 +37,11 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 LEVEL = 0.99
-HORIZON = 1
+HORIZON = 24
 GAUSSIAN_WINDOW = 1000
 """as in the benchmark's own windowed Gaussian, which was tuned on it"""
+REST = 5
+"""Steps of rest after an alarm are this part of the probationary ones, as in CAD OSE, which is on the scoreboard"""
 MOST_SHARED = 0.02
 LEAST_FILLED = 0.5
 MINUTE = 60_000_000
@@ -95,13 +99,23 @@ def _file(name: str, rows: pd.DataFrame) -> File:
     return File(name, Series(name, y, grid), position, rows["y"].to_numpy(np.float64), tuple(pairs), probation)
 
 
-def gatecast(file: File, seconds: float) -> Detected:
-    """Train on the probationary part, detect over the whole file."""
+@cache
+def trained(file: File, seconds: float) -> Fitted:
+    """Train on the probationary part."""
     before = Series(file.name, file.series.y[: int(file.position[file.probation - 1]) + 1], file.series.grid)
     panel = Panel(file.series.grid.frequency, (before,))
-    fitted = fit(panel, choose_for(panel, HORIZON, training={"time_budget_s": seconds}), device="cpu")
-    (found,) = detect([file.series], [(0, len(file.series.y))], fitted.runner, fitted.config, LEVEL)
-    return Detected(found.score[file.position], found.anomaly[file.position])
+    return fit(panel, choose_for(panel, HORIZON, training={"time_budget_s": seconds}), device="cpu")
+
+
+def gatecast(ahead: int) -> Detector:
+    """Return the detector whose forecasts are made `ahead` steps before what they judge."""
+
+    def find(file: File, seconds: float) -> Detected:
+        fitted = trained(file, seconds)
+        (found,) = detect([file.series], [(0, len(file.series.y))], fitted.runner, fitted.config, LEVEL, ahead)
+        return Detected(found.score[file.position], found.anomaly[file.position])
+
+    return find
 
 
 def gaussian(file: File, seconds: float) -> Detected:
@@ -136,12 +150,19 @@ def null(file: File, seconds: float) -> Detected:
 
 
 DETECTORS: dict[str, Detector] = {
-    "Gatecast": gatecast,
+    "Gatecast, 1 ahead": gatecast(1),
+    f"Gatecast, {HORIZON} ahead": gatecast(HORIZON),
     "windowed Gaussian": gaussian,
     "season-naive residual": season_naive,
     "random": chance,
     "null": null,
 }
+
+
+def resting(file: File, found: Detected) -> Detected:
+    """Return what is left of a detector where an anomaly that goes on alarms once."""
+    score = alarms(found.score, max(file.probation // REST, 1))
+    return Detected(score, found.flags & (score > 0))
 
 
 def measure(files: list[File], found: list[Detected]) -> dict[str, Any]:
@@ -188,13 +209,15 @@ def main() -> None:
         "flagged",
         "seconds",
     )
-    print(f"{'detector':22}" + "".join(f"{name:>10}" for name in columns))
+    print(f"{'detector':30}" + "".join(f"{name:>10}" for name in columns))
     results: dict[str, dict[str, Any]] = {}
     for name, detector in DETECTORS.items():
         began = time.perf_counter()
-        found = measure(files, [detector(file, args.seconds) for file in files])
-        results[name] = {**found, "seconds": time.perf_counter() - began}
-        print(_line(name, results[name]), flush=True)
+        found = [detector(file, args.seconds) for file in files]
+        rested = [resting(file, one) for file, one in zip(files, found, strict=True)]
+        for row, each in ((name, found), (f"{name}, alarms", rested)):
+            results[row] = {**measure(files, each), "seconds": time.perf_counter() - began}
+            print(_line(row, results[row]), flush=True)
     packages = {name: version(name) for name in ("numpy", "torch")}
     told = {"files": len(files), "budget_s": args.seconds, "level": LEVEL, "python": platform.python_version()}
     print(json.dumps({**told, "packages": packages, "detectors": results}))
@@ -205,7 +228,7 @@ def _line(name: str, row: dict[str, Any]) -> str:
     rates = [row["windows"].get(rate, float("nan")) for rate in ("precision", "recall", "f1")]
     rates += [row["points"].get("f1", float("nan")), row["flagged"]]
     columns = [f"{value:10.1f}" for value in scores] + [f"{value:10.3f}" for value in rates]
-    return f"{name:22}" + "".join(columns) + f"{row['seconds']:10.0f}"
+    return f"{name:30}" + "".join(columns) + f"{row['seconds']:10.0f}"
 
 
 if __name__ == "__main__":

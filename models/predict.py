@@ -66,12 +66,11 @@ def run_windows(series: Sequence[Series], origins: NDArray[np.int64], runner: Ru
     Raises ValueError for an infinite value in a context.
     """
     chunks = (slice(at, at + BATCH) for at in range(0, len(series), BATCH))
-    parts = [runner(finite(assemble(series[chunk], origins[chunk], config), series[chunk])) for chunk in chunks]
+    parts = [runner(_finite(assemble(series[chunk], origins[chunk], config), series[chunk])) for chunk in chunks]
     return np.concatenate(parts) if parts else np.empty((0, config.horizon, len(config.quantiles)))
 
 
-def finite(batch: Batch, series: Sequence[Series]) -> Batch:
-    """Return the batch of the windows of `series` (B,). Raises ValueError for an infinite value in a context."""
+def _finite(batch: Batch, series: Sequence[Series]) -> Batch:
     infinite = np.isinf(batch["y"]).any(-1)
     if infinite.any():
         raise ValueError(f"series {series[int(infinite.argmax())].id!r} holds an infinite value; correct or remove it")

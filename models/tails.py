@@ -17,7 +17,7 @@ from scipy.special import ndtri, ndtri_exp
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-REMEMBERED = 500
+REMEMBERED = 1000
 PRIOR = 40
 """Deviations of a right normal forecast that stand before the first, and are forgotten as others come"""
 BASE, SHOULDER = 0.01, 0.1

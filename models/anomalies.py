@@ -78,8 +78,9 @@ def _detect(one: Series, span: Span, runner: Runner, config: Config, level: floa
     found = follow(one, (begin, end), runner, config, ahead)
     radius, score = followed(found.deviation, level)
     kept = slice(start - begin, None)
-    lower = (found.expected - radius * found.below)[kept]
-    upper = (found.expected + radius * found.above)[kept]
+    low, high = _limits(one.y[:start], config)
+    lower = np.clip((found.expected - radius * found.below)[kept], low, high)
+    upper = np.clip((found.expected + radius * found.above)[kept], low, high)
     y = one.y[start:end]
     return Anomalies(
         series_id=one.id,
@@ -90,6 +91,13 @@ def _detect(one: Series, span: Span, runner: Runner, config: Config, level: floa
         score=score[kept],
         anomaly=(y < lower) | (y > upper),
     )
+
+
+def _limits(history: Floats, config: Config) -> tuple[float, float]:
+    """Return the least and the greatest value that is possible after a history (T,)."""
+    low, high = config.bounds
+    floor = 0.0 if config.nonnegative and not bool((history < 0).any()) else -np.inf
+    return max(floor, -np.inf if low is None else low), np.inf if high is None else high
 
 
 def alarms(score: Floats, rest: int) -> Floats:

@@ -29,7 +29,7 @@ def anomalies(
 ) -> Response:
     """Score the values of stored series by how improbable a model held them for; a long span becomes a job."""
     labels = {name: [(one.start, one.end) for one in windows] for name, windows in body.labels.items()}
-    scan = Scan(tuple(body.series), body.start, body.end, body.level, labels)
+    scan = Scan(tuple(body.series), body.start, body.end, body.level, body.ahead, labels)
     in_background = prefer is not None and BACKGROUND in (part.strip().lower() for part in prefer.split(","))
     answer = found.anomalies.scan(
         scope, AnomalyRequest(body.model, scan, in_background), options_of(body, body.job_labels), key

@@ -47,17 +47,18 @@ class AnomalyService:
         name, number = reference(request.model)
         with self._database.read() as session:
             model, row = resolved(session, scope, name, number)
+            self._check_ahead(request.scan.ahead, model.horizon)
             tasks = tasks_of(session, scope, model, request.scan)
-            self._check_points(tasks.points)
-            if not request.in_background and tasks.points <= self._settings.max_anomaly_points:
+            self._check_cost(tasks.cost)
+            if not request.in_background and tasks.cost <= self._settings.max_anomaly_points:
                 version = self._versions.get(scope, row)
-                found = scanned(session, scope, tasks.found, version, request.scan.level)
+                found = scanned(session, scope, tasks.found, version, request.scan)
                 return Answer(200, view(model.name, row.number, request.scan, tasks, found))
 
         def make(session: Session) -> Answer:
             model, row = resolved(session, scope, name, number)
             document = {"version": row.number, **request.scan.document()}
-            estimate = {"rows": tasks.points}
+            estimate = {"rows": tasks.cost}
             job = self._submission.add(session, scope, "anomaly_scan", model, document, options, estimate)
             return accepted(session, job)
 
@@ -72,7 +73,7 @@ class AnomalyService:
                 raise NotFound(ErrorCode.scan_not_found, detail)
             job, result = job_views.view(row), jobs.result(session, row.id) or {}
         told = {name: job[name] for name in ("id", "status", "progress", "model", "error")}
-        asked = {"version": row.request["version"], "level": row.request["level"]}
+        asked = {name: row.request[name] for name in ("version", "level", "ahead")}
         return told | asked | {name: result.get(name) for name in ("series", "metrics")}
 
     def _check_series(self, count: int) -> None:
@@ -80,11 +81,18 @@ class AnomalyService:
         if not 1 <= count <= limit:
             raise invalid("body.series", ErrorCode.too_many_series, f"name 1 to {limit} series, not {count}")
 
-    def _check_points(self, points: int) -> None:
+    def _check_cost(self, points: int) -> None:
         limit = self._settings.max_scanned_points
         if points > limit:
-            detail = f"this would score {points} values, the limit is {limit}; ask for fewer series or a shorter span"
+            detail = (
+                f"this would forecast {points} values, the limit is {limit}; ask for fewer series or a shorter span"
+            )
             raise invalid("body.series", ErrorCode.too_many_values, detail)
+
+    def _check_ahead(self, ahead: int, horizon: int) -> None:
+        if ahead > horizon:
+            detail = f"the model forecasts {horizon} steps, {ahead} ahead were asked for"
+            raise invalid("body.ahead", ErrorCode.horizon_too_long, detail)
 
 
 def view(model: str, version: int, scan: Scan, tasks: Tasks, found: Sequence[Scanned]) -> dict[str, Any]:
@@ -95,6 +103,7 @@ def view(model: str, version: int, scan: Scan, tasks: Tasks, found: Sequence[Sca
         "model": model,
         "version": version,
         "level": scan.level,
+        "ahead": scan.ahead,
         "series": [told[i] for i in dict.fromkeys(scan.series)],
         "metrics": compared(found, scan.level),
     }

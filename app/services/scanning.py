@@ -18,7 +18,7 @@ from app.serving.runtime import LoadedVersion
 from app.storage import series
 from app.storage.scope import Scope
 from app.storage.tables import ModelRow, SeriesRow
-from models.anomalies import HISTORY, Anomalies, detect
+from models.anomalies import HISTORY, Anomalies, alarms, detect
 from models.calendar import Grid
 from models.nab import PROFILES, Judgement, Scored, judge, nab_score, total
 from models.timestamps import Stamps, TimestampError, format_stamps, parse_stamps
@@ -35,6 +35,8 @@ class Scan:
     start: str | None
     end: str | None
     level: float
+    ahead: int = 1
+    """how many steps before a value its forecast is made"""
     labels: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
     """{series id: (start, end) of each labelled window, both included}"""
 
@@ -46,6 +48,7 @@ class Scan:
             "start": self.start,
             "end": self.end,
             "level": self.level,
+            "ahead": self.ahead,
             "labels": labels,
         }
 
@@ -54,7 +57,7 @@ def scan_of(document: Mapping[str, Any]) -> Scan:
     """Return the scan of a stored request."""
     labels = {name: [(first, last) for first, last in windows] for name, windows in document["labels"].items()}
     asked = tuple(document["series"]["ids"])
-    return Scan(asked, document["start"], document["end"], document["level"], labels)
+    return Scan(asked, document["start"], document["end"], document["level"], document["ahead"], labels)
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,8 @@ class Task:
     """The steps [first, end) of one series' grid, and the labelled windows on it."""
 
     row: SeriesRow
+    origin: int
+    """the series' first step"""
     first: int
     end: int
     windows: tuple[Window, ...]
@@ -70,6 +75,11 @@ class Task:
     def points(self) -> int:
         """Number of steps."""
         return max(0, self.end - self.first)
+
+    @property
+    def cost(self) -> int:
+        """Number of steps that are forecast: those before the span, too, by which it is judged."""
+        return self.points + min(HISTORY, max(0, self.first - self.origin)) if self.points else 0
 
 
 @dataclass(frozen=True)
@@ -80,9 +90,9 @@ class Tasks:
     errors: dict[str, Refusal]
 
     @property
-    def points(self) -> int:
-        """Number of steps of all series."""
-        return sum(task.points for task in self.found)
+    def cost(self) -> int:
+        """Number of steps of all series that are forecast."""
+        return sum(task.cost for task in self.found)
 
 
 def tasks_of(session: Session, scope: Scope, model: ModelRow, scan: Scan) -> Tasks:
@@ -114,19 +124,17 @@ class Scanned:
     scored: Scored | None
 
 
-def scanned(
-    session: Session, scope: Scope, tasks: Sequence[Task], version: LoadedVersion, level: float
-) -> list[Scanned]:
+def scanned(session: Session, scope: Scope, tasks: Sequence[Task], version: LoadedVersion, scan: Scan) -> list[Scanned]:
     """Judge the steps of some series, from one snapshot of the database."""
     config = version.config
-    before = HISTORY + config.network.context_length
+    before = HISTORY + config.network.context_length + scan.ahead
     spans = {task.row.pk: _reach(task, before) for task in tasks if task.points}
     rows = {task.row.pk: task.row for task in tasks if task.points}
     loaded = {
         one.id: one
         for one in panels.spans(session, scope, list(rows.values()), spans, config.covariates, config.horizon)
     }
-    return [_scanned(task, loaded.get(task.row.id), version, level) for task in tasks]
+    return [_scanned(task, loaded.get(task.row.id), version, scan) for task in tasks]
 
 
 def compared(found: Sequence[Scanned], level: float) -> dict[str, Any] | None:
@@ -168,7 +176,8 @@ def _task(row: SeriesRow, scan: Scan) -> Task:
         if window[0] > window[1]:
             raise invalid(f"body.{where}", ErrorCode.invalid_input, f"the label of {row.id!r} ends before it starts")
         windows.append(window)
-    return Task(row, _first_at(grid, start), _first_at(grid, end), tuple(sorted(windows)))
+    steps = [_first_at(grid, stamp) for stamp in (row.first_ts, start, end)]
+    return Task(row, steps[0], steps[1], steps[2], tuple(sorted(windows)))
 
 
 def _stamp(text: str, row: SeriesRow, field: str) -> int:
@@ -193,14 +202,14 @@ def _reach(task: Task, before: int) -> tuple[int, int]:
     return first, last
 
 
-def _scanned(task: Task, one: Series | None, version: LoadedVersion, level: float) -> Scanned:
+def _scanned(task: Task, one: Series | None, version: LoadedVersion, scan: Scan) -> Scanned:
     view: dict[str, Any] = {"series_id": task.row.id, "status": "ok"}
     if one is None:
-        columns = ("ds", "y", "expected", "lower", "upper", "score", "anomaly")
+        columns = ("ds", "y", "expected", "lower", "upper", "score", "anomaly", "alarm")
         return Scanned(view | {name: [] for name in columns}, None, None)
     start = max(0, task.first - one.start)
     end = max(start, min(len(one.y), task.end - one.start))
-    (told,) = detect([one], [(start, end)], version.run, version.config, level)
+    (told,) = detect([one], [(start, end)], version.run, version.config, scan.level, scan.ahead)
     stamps = one.stamps(start, end)
     view |= {
         "ds": format_stamps(stamps, one.grid.timezone),
@@ -210,6 +219,7 @@ def _scanned(task: Task, one: Series | None, version: LoadedVersion, level: floa
         "upper": _numbers(told.upper),
         "score": _numbers(told.score),
         "anomaly": told.anomaly.tolist(),
+        "alarm": (told.anomaly & (alarms(told.score, version.config.horizon) > 0)).tolist(),
     }
     if not task.windows:
         return Scanned(view, None, None)

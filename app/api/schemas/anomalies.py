@@ -19,6 +19,7 @@ SERIES: dict[str, Any] = {
     "upper": [161.9],
     "score": [7.2],
     "anomaly": [True],
+    "alarm": [True],
 }
 
 
@@ -43,6 +44,12 @@ class AnomaliesIn(RunOptionsIn):
     start: Time | None = Field(None, description="the first value where it is left out")
     end: Time | None = Field(None, description="exclusive")
     level: float = Field(0.99, gt=0, lt=1, description="share of ordinary values that the bounds should hold")
+    ahead: int = Field(
+        1,
+        ge=1,
+        description="steps before a value that it is forecast from, the model's horizon at most: from one step before, "
+        "what is sudden stands out, from many also what goes on",
+    )
     labels: Annotated[dict[str, list[LabelWindow]], Field(max_length=100_000)] = Field(
         default_factory=dict, description="known anomalies by series: then precision, recall and F1 are told"
     )
@@ -54,16 +61,18 @@ class AnomaliesOut(Output):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "example": {"model": "bikes", "version": 1, "level": 0.99, "series": [SERIES], "metrics": None}
+            "example": {"model": "bikes", "version": 1, "level": 0.99, "ahead": 1, "series": [SERIES], "metrics": None}
         }
     )
 
     model: str
     version: int
     level: float
+    ahead: int
     series: list[dict[str, Any]] = Field(
         description="`ds`, `y`, `expected`, `lower`, `upper`; `score`: how improbable the value is, as the standard "
-        "deviations at which a normal law is as improbable, whatever the level; `anomaly`: it lies outside the bounds"
+        "deviations at which a normal law is as improbable, whatever the level; `anomaly`: it lies outside the bounds; "
+        "`alarm`: an anomaly that exceeds all of a horizon's length before it, so that one which goes on alarms once"
     )
     metrics: dict[str, Any] | None = Field(
         description="with labels: precision, recall and F1 by `points` and by `windows`, and the score of the Numenta "
@@ -93,6 +102,7 @@ class ScanOut(Output):
                 "model": "bikes",
                 "version": 1,
                 "level": 0.99,
+                "ahead": 1,
                 "error": None,
                 "series": [SERIES],
                 "metrics": None,
@@ -106,6 +116,7 @@ class ScanOut(Output):
     model: str | None
     version: int
     level: float
+    ahead: int
     error: JobError | None
     series: list[dict[str, Any]] | None
     metrics: dict[str, Any] | None

@@ -21,8 +21,8 @@ def scan(attempt: Attempt) -> None:
     done = 0
     for task in tasks.found:
         with attempt.database.read() as session:
-            found += scanned(session, attempt.scope, [task], version, asked.level)
-        done += task.points
-        attempt.journal.tell({"phase": "scan", "fraction": done / max(1, tasks.points)})
+            found += scanned(session, attempt.scope, [task], version, asked)
+        done += task.cost
+        attempt.journal.tell({"phase": "scan", "fraction": done / max(1, tasks.cost)})
         attempt.leave()
     attempt.succeed(view(model.name, row.number, asked, tasks, found))

@@ -61,6 +61,7 @@ class ErrorCode(StrEnum):
     off_grid = "off_grid"
     quantile_out_of_range = "quantile_out_of_range"
     scan_not_found = "scan_not_found"
+    scans_busy = "scans_busy"
     series_exists = "series_exists"
     series_not_found = "series_not_found"
     too_many_series = "too_many_series"

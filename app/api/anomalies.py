@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Response
 
-from app.api.deps import IdempotencyDep, ReadScope, ServicesDep, WriteScope
+from app.api.deps import IdempotencyDep, ReadScope, ServicesDep
 from app.api.responses import ACCEPTED, created, ok, options_of
 from app.api.schemas.anomalies import AnomaliesIn, AnomaliesOut, ScanOut
 from app.api.schemas.jobs import JobOut
@@ -22,7 +22,7 @@ JOB: dict[int | str, dict[str, Any]] = {
 @router.post("/anomalies", response_model=AnomaliesOut, responses=JOB)
 def anomalies(
     body: AnomaliesIn,
-    scope: WriteScope,
+    scope: ReadScope,
     found: ServicesDep,
     key: IdempotencyDep,
     prefer: Annotated[str | None, Header(description="`respond-async` makes it a job")] = None,

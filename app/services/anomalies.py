@@ -1,22 +1,26 @@
 """Anomalies of stored series: told at once, or by a job where that would take long."""
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from app.config import Settings
-from app.errors import ErrorCode, NotFound, invalid
+from app.errors import ErrorCode, Forbidden, NotFound, Unavailable, invalid
 from app.services import jobs as job_views
 from app.services.models import reference, resolved
 from app.services.once import Answer, Idempotency, answer_once
-from app.services.scanning import Scan, Scanned, Tasks, compared, scanned, tasks_of
+from app.services.scanning import Scan, Scanned, Tasks, compared, histories, scanned, tasks_of
 from app.services.submission import JobOptions, Submission, accepted
 from app.services.versions import VersionLoader
 from app.storage import jobs
 from app.storage.engine import Database
-from app.storage.scope import Scope
+from app.storage.scope import Right, Scope
+
+SCANS_AT_ONCE = 4
 
 
 @dataclass(frozen=True)
@@ -36,12 +40,14 @@ class AnomalyService:
     def __init__(self, database: Database, submission: Submission, versions: VersionLoader, settings: Settings) -> None:
         self._database, self._submission = database, submission
         self._versions, self._settings = versions, settings
+        self._turns = threading.BoundedSemaphore(SCANS_AT_ONCE)
 
     def scan(self, scope: Scope, request: AnomalyRequest, options: JobOptions, key: Idempotency | None) -> Answer:
         """Score the values of series; a long span, or one that need not be waited for, becomes a job.
 
-        Raises NotFound for model or version, Conflict `no_champion`, Unavailable for files that cannot be read, and
-        Invalid for times, labels and sizes that cannot be.
+        Raises NotFound for model or version, Conflict `no_champion`, Unavailable for files that cannot be read and
+        while too many others wait, Forbidden where a job is needed and may not be started, and Invalid for times,
+        labels and sizes that cannot be.
         """
         self._check_series(len(request.scan.series))
         name, number = reference(request.model)
@@ -50,10 +56,17 @@ class AnomalyService:
             self._check_ahead(request.scan.ahead, model.horizon)
             tasks = tasks_of(session, scope, model, request.scan)
             self._check_cost(tasks.cost)
-            if not request.in_background and tasks.cost <= self._settings.max_anomaly_points:
+            at_once = not request.in_background and tasks.cost <= self._settings.max_anomaly_points
+            if at_once:
                 version = self._versions.get(scope, row)
-                found = scanned(session, scope, tasks.found, version, request.scan)
-                return Answer(200, view(model.name, row.number, request.scan, tasks, found))
+                read = histories(session, scope, tasks.found, version.config, request.scan)
+        if at_once:
+            with self._turn():
+                found = scanned(tasks.found, read, version, request.scan)
+            return Answer(200, view(model.name, row.number, request.scan, tasks, found))
+        if Right.write not in scope.rights:
+            detail = "this scan is made by a job, which this key has no right to start; ask for a shorter span"
+            raise Forbidden(ErrorCode.forbidden, detail)
 
         def make(session: Session) -> Answer:
             model, row = resolved(session, scope, name, number)
@@ -63,6 +76,17 @@ class AnomalyService:
             return accepted(session, job)
 
         return answer_once(self._database, scope, key, make)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Let only so many callers score at once: forecasts need the other threads. Raises Unavailable."""
+        if not self._turns.acquire(blocking=False):
+            detail = "other scans are under way; try again, or send Prefer: respond-async to make it a job"
+            raise Unavailable(ErrorCode.scans_busy, detail, headers={"Retry-After": "2"})
+        try:
+            yield
+        finally:
+            self._turns.release()
 
     def get(self, scope: Scope, job_id: str) -> dict[str, Any]:
         """Return what a job has found, null until it has succeeded. Raises NotFound."""

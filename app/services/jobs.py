@@ -12,7 +12,7 @@ from app.logs import get_logger
 from app.services import trials
 from app.services.hints import hint
 from app.services.series import readable_cursor
-from app.storage import jobs
+from app.storage import jobs, leases
 from app.storage.artifacts import ArtifactStore, job_folder
 from app.storage.engine import Database
 from app.storage.pages import Page
@@ -22,6 +22,8 @@ from models.timestamps import format_stamp
 
 log = get_logger(__name__)
 
+TOLD_HERE = ("forecast",)
+"""kinds whose result is told with the job; those of others are large, and have routes of their own"""
 NO_PROGRESS = {
     "phase": None,
     "fraction": 0.0,
@@ -54,11 +56,13 @@ def view(row: JobRow, position: int | None = None) -> dict[str, Any]:
         "attempt": row.attempt,
         "model": row.model,
         "version": row.version,
+        "result": None,
         "error": {**row.error, "hint": hint(row.error["code"])} if row.error is not None else None,
         "labels": row.labels,
         "priority": row.priority,
         "queue": row.queue,
         "position": position if row.status == "queued" else None,
+        "waiting_for": None,
         "stopping": row.stopping and row.status == "running",
         "timeout_s": row.timeout_s,
         "estimate": row.estimate,
@@ -79,7 +83,12 @@ class JobService:
         """Return one job. Raises NotFound."""
         with self._database.read() as session:
             row = found(session, scope, job_id)
-            return view(row, jobs.places(session, [row.id]).get(row.id) if row.status == "queued" else None)
+            if row.status != "queued":
+                return view(row) | {"result": jobs.result(session, row.id) if row.kind in TOLD_HERE else None}
+            job = view(row, jobs.places(session, [row.id]).get(row.id))
+            if row.queue not in leases.served(session):
+                job["waiting_for"] = f"a worker that takes jobs from the queue {row.queue!r}: none is alive"
+            return job
 
     def trials(self, scope: Scope, job_id: str) -> dict[str, Any]:
         """Return the trials of a job's search, the running one included. Raises NotFound."""

@@ -20,6 +20,7 @@ from app.storage.scope import Scope
 from app.storage.tables import ModelRow, SeriesRow
 from models.anomalies import HISTORY, Anomalies, alarms, detect
 from models.calendar import Grid
+from models.config import Config
 from models.nab import PROFILES, Judgement, Scored, judge, nab_score, total
 from models.timestamps import Stamps, TimestampError, format_stamps, parse_stamps
 from models.windows import Series
@@ -124,17 +125,18 @@ class Scanned:
     scored: Scored | None
 
 
-def scanned(session: Session, scope: Scope, tasks: Sequence[Task], version: LoadedVersion, scan: Scan) -> list[Scanned]:
-    """Judge the steps of some series, from one snapshot of the database."""
-    config = version.config
+def histories(session: Session, scope: Scope, tasks: Sequence[Task], config: Config, scan: Scan) -> dict[str, Series]:
+    """Read what the tasks are judged by: {series id: its steps before and in the span}."""
     before = HISTORY + config.network.context_length + scan.ahead
     spans = {task.row.pk: _reach(task, before) for task in tasks if task.points}
-    rows = {task.row.pk: task.row for task in tasks if task.points}
-    loaded = {
-        one.id: one
-        for one in panels.spans(session, scope, list(rows.values()), spans, config.covariates, config.horizon)
-    }
-    return [_scanned(task, loaded.get(task.row.id), version, scan) for task in tasks]
+    rows = [task.row for task in tasks if task.points]
+    found = panels.spans(session, scope, rows, spans, config.covariates, config.horizon)
+    return {one.id: one for one in found}
+
+
+def scanned(tasks: Sequence[Task], read: Mapping[str, Series], version: LoadedVersion, scan: Scan) -> list[Scanned]:
+    """Judge the steps of some series, as they were `read`."""
+    return [_scanned(task, read.get(task.row.id), version, scan) for task in tasks]
 
 
 def compared(found: Sequence[Scanned], level: float) -> dict[str, Any] | None:

@@ -91,3 +91,11 @@ def remove(session: Session, scope: Scope, series_id: str) -> bool:
         .returning(SeriesRow.pk)
     )
     return done.scalar_one_or_none() is not None
+
+
+def present(session: Session, pks: Sequence[int]) -> set[int]:
+    """Return which of these series exist."""
+    found = set[int]()
+    for at in range(0, len(pks), 500):
+        found.update(session.execute(select(SeriesRow.pk).where(SeriesRow.pk.in_(pks[at : at + 500]))).scalars())
+    return found

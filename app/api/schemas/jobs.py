@@ -119,7 +119,8 @@ JobStatus = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 
 
 class JobOut(Output):
-    """A job. `version` is what it published; `attempt` counts the workers that have taken it."""
+    """A job. `version` is what it published, or what made a scheduled forecast; `attempt` counts the workers that have
+    taken it."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -141,11 +142,13 @@ class JobOut(Output):
                 "attempt": 1,
                 "model": "bikes",
                 "version": None,
+                "result": None,
                 "error": None,
                 "labels": {"team": "bikes"},
                 "priority": 5,
                 "queue": "cpu",
                 "position": None,
+                "waiting_for": None,
                 "stopping": False,
                 "timeout_s": None,
                 "estimate": {"rows": 17379, "windows": 17300, "steps": 2400, "memory_bytes": 830000000},
@@ -164,11 +167,15 @@ class JobOut(Output):
     attempt: int
     model: str | None
     version: int | None
+    result: dict[str, Any] | None = Field(
+        description="of a scheduled forecast: how many series were archived, why others were not, and the drift signal"
+    )
     error: JobError | None
     labels: dict[str, str]
     priority: int
     queue: str
     position: int | None = Field(description="place in the queue while it waits, from 1")
+    waiting_for: str | None = Field(description="what keeps it in the queue, but for the jobs before it")
     stopping: bool = Field(description="it was cancelled with `keep_best`, and publishes what it has")
     timeout_s: float | None
     estimate: EstimateOut | None

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from sqlalchemy.orm import Session
 
 from app.errors import ErrorCode
 from app.jobs.queue import JobQueue
@@ -92,9 +93,13 @@ def _archive(
     ready = made_ready(state.series, {}, None, version.config, model.horizon)
     errors |= {i: refusal["code"] for i, refusal in (state.errors | ready.refused).items()}
     rows = _rows(ready, version, model, row, known)
-    with attempt.database.write() as session:
+
+    def kept(session: Session) -> int:
         jobs.held(session, attempt.fence, lock=True)
-        return archived.add(session, rows)
+        there = series.present(session, [one["series_pk"] for one in rows])  # one may have been deleted just now
+        return archived.add(session, [one for one in rows if one["series_pk"] in there])
+
+    return attempt.database.retried(kept)
 
 
 def _rows(

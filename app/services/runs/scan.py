@@ -3,7 +3,7 @@
 from app.errors import ErrorCode
 from app.services.anomalies import view
 from app.services.runs.attempt import Attempt, BadJob
-from app.services.scanning import Scanned, scan_of, scanned, tasks_of
+from app.services.scanning import Scanned, histories, scan_of, scanned, tasks_of
 from app.storage import models
 
 
@@ -21,7 +21,8 @@ def scan(attempt: Attempt) -> None:
     done = 0
     for task in tasks.found:
         with attempt.database.read() as session:
-            found += scanned(session, attempt.scope, [task], version, asked)
+            read = histories(session, attempt.scope, [task], version.config, asked)
+        found += scanned([task], read, version, asked)
         done += task.cost
         attempt.journal.tell({"phase": "scan", "fraction": done / max(1, tasks.cost)})
         attempt.leave()

@@ -1,0 +1,156 @@
+"""What running trainings as jobs costs and promises: progress, time left, and what a lost or leaving worker loses.
+
+python -m benchmarks.jobs [--epochs 60] [--lease 2]
+
+Real processes on SQLite: an API, workers, and a training on a year of hourly values. Times are of this machine; the shares
+are what counts.
+"""
+
+import argparse
+import json
+import platform
+import re
+import signal
+import tempfile
+import threading
+import time
+import urllib.request
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tests.e2e.processes import Service, children, until
+
+HOURS = 24 * 365
+SHARE = 0.6
+"""of its epochs after which a worker is killed"""
+
+
+def store(service: Service) -> None:
+    """Make a series of a year of hours."""
+    t = np.arange(HOURS)
+    y = 20 + 6 * np.sin(2 * np.pi * t / 24) + 2 * np.sin(2 * np.pi * t / 168)
+    y += np.random.default_rng(0).normal(0, 1, HOURS)
+    stamps = np.datetime_as_string(np.datetime64("2023-01-01T00:00:00") + t.astype("m8[h]"), unit="s")
+    service.call("POST", "/series", {"id": "a", "freq": "h"})
+    service.call("POST", "/series/a/observations", {"ds": [f"{s}Z" for s in stamps], "y": y.round(3).tolist()})
+
+
+def train(service: Service, epochs: int) -> str:
+    """Ask for a training; return the job's path."""
+    body = {
+        "model": "m",
+        "series": {"ids": ["a"]},
+        "horizon": 24,
+        "promote": "always",
+        "training": {"epochs": epochs, "steps_per_epoch": 40},
+    }
+    return f"/jobs/{service.call('POST', '/train', body)['id']}"
+
+
+def events_of(service: Service, job: str) -> list[tuple[float, str, dict[str, Any]]]:
+    """Follow a job to its end; return (when, kind, data) of its events."""
+    found: list[tuple[float, str, dict[str, Any]]] = []
+    kind = ""
+    with urllib.request.urlopen(service.url + job + "/events", timeout=900) as stream:
+        for line in stream:
+            text = line.decode().strip()
+            if text.startswith("event:"):
+                kind = text[6:].strip()
+            elif text.startswith("data:"):
+                found.append((time.monotonic(), kind, json.loads(text[5:])))
+                if kind == "end":
+                    break
+    return found
+
+
+def progress(service: Service, epochs: int) -> dict[str, float]:
+    """Return how often progress is told while a job trains, and how true its time left is at half time."""
+    events = events_of(service, train(service, epochs))
+    told = [(at, data["progress"]) for at, kind, data in events if kind == "progress" and data["progress"]["epoch"]]
+    first, end = told[0][0], events[-1][0]
+    half = first + (end - first) / 2
+    at, middle = min(told, key=lambda one: abs(one[0] - half))
+    gaps = np.diff([one[0] for one in told])
+    return {
+        "training_s": end - first,
+        "events_a_second": len(told) / (told[-1][0] - first),
+        "longest_gap_s": float(gaps.max()),
+        "eta_over_truth": middle["eta_s"] / (end - at),
+    }
+
+
+def killed(service: Service, epochs: int) -> dict[str, float]:
+    """Return what a job loses whose worker is killed at 60 % of its epochs, and how soon another one takes it."""
+    workers = {name: service.process(name) for name in ("w1", "w2")}
+    job = train(service, epochs)
+    until(lambda: (service.call("GET", job)["progress"]["epoch"] or 0) >= SHARE * 2 * epochs, 600, "60 % are trained")
+    victim = next(process for process in workers.values() if children(process))
+    victim.send_signal(signal.SIGKILL)
+    began = time.monotonic()
+    victim.wait()
+    reached = service.call("GET", job)["progress"]["epoch"]
+    until(lambda: service.call("GET", job)["attempt"] == 2, 120, "another worker has taken the job")
+    taken = time.monotonic() - began
+    until(lambda: service.call("GET", job)["status"] == "succeeded", 600, "the job has succeeded")
+    (resumed,) = re.findall(r"training_continued .*epoch=(\d+)", service.log("w1") + service.log("w2"))
+    lost = reached - int(resumed)
+    return {"taken_over_s": taken, "epochs_repeated": lost, "epochs_over_uninterrupted": 1 + lost / (2 * epochs)}
+
+
+def switched(service: Service) -> dict[str, float]:
+    """Return how long forecasts come from the old champion after another one was promoted, and how many fail."""
+    versions: list[tuple[float, int]] = []
+    failures: list[str] = []
+    stop = threading.Event()
+
+    def ask() -> None:
+        while not stop.is_set():
+            try:
+                told = service.call("POST", "/forecast", {"model": "m", "series": ["a"]})
+                versions.append((time.monotonic(), told["version"]))
+            except AssertionError as e:
+                failures.append(str(e))
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    until(lambda: versions, 30, "forecasts come")
+    other = 1 if versions[-1][1] != 1 else 2
+    service.call("PUT", "/models/m/champion", {"version": other})
+    promoted = time.monotonic()
+    until(lambda: versions[-1][1] == other, 30, "forecasts are the new champion's")
+    stop.set()
+    thread.join()
+    first = next(at for at, number in versions if number == other)
+    return {"switched_s": max(0.0, first - promoted), "failed": len(failures), "forecasts": len(versions)}
+
+
+def main() -> None:
+    """Run the benchmark and print its table and its line of JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--epochs", type=int, default=60, help="of each of the two phases")
+    parser.add_argument("--lease", type=float, default=2.0, help="seconds")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        url = f"sqlite:///{Path(folder) / 'gatecast.db'}"
+        service = Service(Path(folder), url, GATECAST_LEASE_SECONDS=str(options.lease))
+        try:
+            assert service.start("migrate", "migrate").wait(60) == 0
+            service.serve()
+            store(service)
+            service.worker("w1")
+            rows = progress(service, options.epochs)
+            service.worker("w2")
+            rows |= killed(service, options.epochs) | switched(service)
+        finally:
+            service.stop()
+    for name, value in rows.items():
+        print(f"{name:28s} {value:10.3f}")
+    about = {"python": platform.python_version(), **{name: version(name) for name in ("torch", "dbos", "sqlalchemy")}}
+    print(json.dumps({"benchmark": "jobs", "epochs": options.epochs, "lease_s": options.lease, **rows, **about}))
+
+
+if __name__ == "__main__":
+    main()

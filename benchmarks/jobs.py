@@ -2,7 +2,7 @@
 
 python -m benchmarks.jobs [--epochs 60] [--lease 2]
 
-Real processes on SQLite: an API, workers, and a training on a year of hourly values. Times are of this machine; the shares
+Real processes on SQLite: an API, workers, a training on a year of hourly values. Times are of this machine; the shares
 are what counts.
 """
 

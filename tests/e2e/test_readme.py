@@ -15,7 +15,7 @@ def test_the_tour(service: Service) -> None:
     url = service.serve()
     service.worker("worker")
     found = steps(README.read_text())
-    assert len(found) == 8
+    assert len(found) == 9
     outputs = run(found, url)
     for step, output in zip(found, outputs, strict=True):
         assert shape(output) == shape(step.output), step.command

@@ -63,7 +63,7 @@ def fit(
     """
     kept = trainable(panel)
     place = device_of(device)
-    meter = ProgressMeter(on_progress, config.training.steps_per_epoch)
+    meter = ProgressMeter(on_progress, config.training.steps_per_epoch, config.training.patience)
     with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
         run = _Run(kept, config, place, meter, save_checkpoint, start, stop or _never)
         network = run.train(resume)

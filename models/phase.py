@@ -56,8 +56,10 @@ class PhaseState:
 class ProgressMeter:
     """Turns counters into Progress, about twice a second and after every epoch, its fraction never falling."""
 
-    def __init__(self, listener: Callable[[Progress], None] | None, steps_per_epoch: int) -> None:
-        self.listener, self.steps_per_epoch = listener, steps_per_epoch
+    def __init__(
+        self, listener: Callable[[Progress], None] | None, steps_per_epoch: int, patience: int | None = None
+    ) -> None:
+        self.listener, self.steps_per_epoch, self.patience = listener, steps_per_epoch, patience
         self.started = self.told = time.monotonic()
         self.first_step: float | None = None
         self.steps, self.fraction = 0, 0.0
@@ -78,7 +80,7 @@ class ProgressMeter:
         self.val_loss = state.val[-1] if state.val else self.val_loss
         self.fraction = max(self.fraction, _fraction(state))
         epochs = math.ceil(state.end_step / self.steps_per_epoch)
-        ahead = state.end_step - state.step + (state.end_step if state.name == SELECT else 0)
+        ahead = steps_ahead(state, self.steps_per_epoch, self.patience)
         self.listener(
             Progress(
                 phase=state.name,
@@ -101,6 +103,22 @@ class ProgressMeter:
     def seconds(self) -> float:
         """Seconds since the run began in this process."""
         return time.monotonic() - self.started
+
+
+def steps_ahead(state: PhaseState, steps_per_epoch: int, patience: int | None) -> int:
+    """Foresee how many steps of both phases are left.
+
+    While the selection gets better it is taken to go on to its end, and the refit to be as long. Once it does not, the
+    refit is as long as the best so far, and patience ends the selection.
+    """
+    left = state.end_step - state.step
+    if state.name != SELECT:
+        return left
+    if state.stale == 0:
+        return left + state.end_step
+    if patience is not None:
+        left = min(left, max(0, state.best_step + patience * steps_per_epoch - state.step))
+    return left + state.best_step
 
 
 def _fraction(state: PhaseState) -> float:

@@ -14,7 +14,7 @@ from app.storage import migrate
 from app.storage.engine import Database
 from tests.e2e.conftest import store
 from tests.e2e.processes import Service
-from tests.e2e.test_recovery import LONG, finished, job_at_epoch, training_at_epoch
+from tests.e2e.test_recovery import LONG, finished, job_at_epoch, taken_over, training_at_epoch
 
 TINY = {"network": {"hidden": 8, "basis": False}, "training": {"epochs": 1, "steps_per_epoch": 5}}
 SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -89,8 +89,8 @@ def test_a_worker_told_to_stop_keeps_what_its_job_has_done(service: Service) -> 
     assert first.wait(30) == 0
     assert "job_handed_over" in service.log("w1")
     service.worker("w2")
-    after = job_at_epoch(service, job, before["progress"]["epoch"])
-    assert after["attempt"] == 2
+    taken_over(service, job, 10)
+    job_at_epoch(service, job, before["progress"]["epoch"] + 1)
     assert "training_continued" in service.log("w2")
     service.call("POST", job + "/cancel")
 

@@ -1,6 +1,6 @@
 """What running trainings as jobs costs and promises: progress, time left, and what a lost or leaving worker loses.
 
-python -m benchmarks.jobs [--epochs 60] [--lease 2]
+python -m benchmarks.jobs [--epochs 40] [--lease 2]
 
 Real processes on SQLite: an API, workers, a training on a year of hourly values. Times are of this machine; the shares
 are what counts.
@@ -86,18 +86,24 @@ def killed(service: Service, epochs: int) -> dict[str, float]:
     """Return what a job loses whose worker is killed at 60 % of its epochs, and how soon another one takes it."""
     workers = {name: service.process(name) for name in ("w1", "w2")}
     job = train(service, epochs)
-    until(lambda: (service.call("GET", job)["progress"]["epoch"] or 0) >= SHARE * 2 * epochs, 600, "60 % are trained")
+
+    def trained() -> bool:
+        told = service.call("GET", job)["progress"]
+        return bool(told["epoch"]) and told["epoch"] >= SHARE * told["epochs"]
+
+    until(trained, 600, "60 % are trained")
     victim = next(process for process in workers.values() if children(process))
     victim.send_signal(signal.SIGKILL)
     began = time.monotonic()
     victim.wait()
-    reached = service.call("GET", job)["progress"]["epoch"]
+    told = service.call("GET", job)["progress"]
+    reached, total = told["epoch"], told["epochs"]
     until(lambda: service.call("GET", job)["attempt"] == 2, 120, "another worker has taken the job")
     taken = time.monotonic() - began
     until(lambda: service.call("GET", job)["status"] == "succeeded", 600, "the job has succeeded")
     (resumed,) = re.findall(r"training_continued .*epoch=(\d+)", service.log("w1") + service.log("w2"))
     lost = reached - int(resumed)
-    return {"taken_over_s": taken, "epochs_repeated": lost, "epochs_over_uninterrupted": 1 + lost / (2 * epochs)}
+    return {"taken_over_s": taken, "epochs_repeated": lost, "epochs_over_uninterrupted": 1 + lost / total}
 
 
 def switched(service: Service) -> dict[str, float]:
@@ -130,7 +136,7 @@ def switched(service: Service) -> dict[str, float]:
 def main() -> None:
     """Run the benchmark and print its table and its line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--epochs", type=int, default=60, help="of each of the two phases")
+    parser.add_argument("--epochs", type=int, default=40, help="of each of the two phases")
     parser.add_argument("--lease", type=float, default=2.0, help="seconds")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

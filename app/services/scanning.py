@@ -169,8 +169,9 @@ def _task(row: SeriesRow, scan: Scan) -> Task:
     assert row.first_ts is not None
     assert row.last_ts is not None
     grid = grid_of(row)
-    start = row.first_ts if scan.start is None else max(row.first_ts, _stamp(scan.start, row, "start"))
-    end = row.last_ts + 1 if scan.end is None else min(row.last_ts + 1, _stamp(scan.end, row, "end"))
+    low, high = row.first_ts, row.last_ts + 1  # what lies far from them cannot be located on every grid
+    start = low if scan.start is None else min(high, max(low, _stamp(scan.start, row, "start")))
+    end = high if scan.end is None else min(high, max(low, _stamp(scan.end, row, "end")))
     windows = []
     for number, (first, last) in enumerate(scan.labels.get(row.id, ())):
         where = f"labels.{row.id}.{number}"

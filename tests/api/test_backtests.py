@@ -152,7 +152,7 @@ def _hours(n: int) -> list[str]:
 
 @ONE
 def test_values_after_the_origin_change_no_forecast(judged: TestClient, database: Database, settings: Settings) -> None:
-    """Another last window moves every measure of it by as much as its values move, and nothing of the windows before."""
+    """Another last window moves its own measures by as much as its values move, and nothing of the windows before."""
     asked = {"series": {"ids": ["a"]}, "n_windows": 2, "refit": True, "baselines": ["naive"]}
     base = measured(judged, database, settings, **asked)
     y = values(LENGTH)
@@ -209,12 +209,11 @@ EPOCH_ENDS = 4
 def fits(database: Database, job: str) -> list[tuple[int, str]]:
     """Return number and file of each fit that was noted as over."""
     with database.read() as session:
-        return [(event.data["number"], Path(event.data["path"]).name) for event in jobs.events(session, job, ("fitted",))]
+        found = jobs.events(session, job, ("fitted",))
+        return [(event.data["number"], Path(event.data["path"]).name) for event in found]
 
 
-def test_a_version_may_be_pinned(
-    judged: TestClient, database: Database, settings: Settings, trained: Trained
-) -> None:
+def test_a_version_may_be_pinned(judged: TestClient, database: Database, settings: Settings, trained: Trained) -> None:
     assert publish(database, settings, trained, promoted=False) == 2
     for model, version in (("m", 1), ("m@2", 2), ("m@1", 1)):
         response = ask(judged, model=model)
@@ -296,9 +295,7 @@ def test_a_version_that_was_deleted_meanwhile_fails_the_job(
 
 
 @ONE
-def test_series_too_short_for_a_window_fail_the_job(
-    judged: TestClient, database: Database, settings: Settings
-) -> None:
+def test_series_too_short_for_a_window_fail_the_job(judged: TestClient, database: Database, settings: Settings) -> None:
     store(judged, "brief", values(HORIZON))
     job = run(judged, database, settings, ask(judged, series={"ids": ["brief"]}))
     assert (job["status"], job["error"]["code"]) == ("failed", "not_enough_data")

@@ -322,7 +322,7 @@ class TestRetraining:
         assert planned.delete("/models/m/versions/1").json()["code"] == "version_is_champion"
 
     @ONE
-    @pytest.mark.parametrize("how", ["plain", "searched", "fine-tuned"])
+    @pytest.mark.parametrize("how", ["searched", "fine-tuned"])
     def test_it_trains(
         self,
         planned: TestClient,
@@ -332,7 +332,6 @@ class TestRetraining:
         how: str,
     ) -> None:
         more: dict[str, Any] = {
-            "plain": {},
             "searched": {"search": {"trials": 1, "time_budget_s": None, "space": None}},
             "fine-tuned": {"warm_start": ["m", 1], "network": {}},
         }[how]
@@ -343,7 +342,7 @@ class TestRetraining:
         version = planned.get("/models/m/versions/2").json()
         assert version["provenance"]["started_by"] == "schedule"
         assert "champion" in version["metrics"]
-        assert version["config"]["network"]["hidden"] == (8 if how == "plain" else 16)
+        assert version["config"]["network"]["hidden"] == 16
 
 
 class Accepted:

@@ -16,8 +16,9 @@ from app.services.submission import Submission
 from app.storage.clock import now
 from app.storage.engine import Database
 from app.storage.tables import JobRow, ModelRow, Schedule
+from models.defaults import choose_for
 from tests.api.stored import QUICK, claimed, run, store
-from tests.trained import HORIZON, Trained, publish, values
+from tests.trained import HORIZON, LEVELS, Trained, publish, values
 
 ONE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 HOURLY = {"train": "0 3 * * *", "forecast": "5 * * * *"}
@@ -311,6 +312,8 @@ class TestRetraining:
         asked, config = request_of(database, job["id"]), trained.fitted.config.to_dict()
         assert asked["search"] is None
         assert (asked["network"], asked["training"]) == (config["network"], config["training"])
+        chosen = choose_for(trained.panel, HORIZON, LEVELS, network=asked["network"], training=asked["training"])
+        assert (chosen.network, chosen.training) == (trained.fitted.config.network, trained.fitted.config.training)
 
     @ONE
     def test_what_was_fine_tuned_goes_on_from_the_champion(
@@ -322,20 +325,10 @@ class TestRetraining:
         assert planned.delete("/models/m/versions/1").json()["code"] == "version_is_champion"
 
     @ONE
-    @pytest.mark.parametrize("how", ["searched", "fine-tuned"])
-    def test_it_trains(
-        self,
-        planned: TestClient,
-        database: Database,
-        settings: Settings,
-        services: list[ScheduleService],
-        how: str,
+    def test_what_was_fine_tuned_is_fine_tuned_again(
+        self, planned: TestClient, database: Database, settings: Settings, services: list[ScheduleService]
     ) -> None:
-        more: dict[str, Any] = {
-            "searched": {"search": {"trials": 1, "time_budget_s": None, "space": None}},
-            "fine-tuned": {"warm_start": ["m", 1], "network": {}},
-        }[how]
-        ended(database, request=REQUEST | more)
+        ended(database, request=REQUEST | {"warm_start": ["m", 1], "network": {}})
         waiting = self.retrained(planned, database, services)
         job = run(planned, database, settings, Accepted(waiting["id"]))
         assert (job["status"], job["error"], job["version"]) == ("succeeded", None, 2)

@@ -77,8 +77,8 @@ def backtest(
     judged = config.horizon if horizon is None else horizon
     step = judged if step_size is None else step_size
     require(n_windows >= 1, "n_windows", "must be at least 1")
-    require(step >= 1, "step_size", "must be at least 1")
     require(1 <= judged <= config.horizon, "horizon", f"must be from 1 to the model's {config.horizon}")
+    require(step >= 1, "step_size", "must be at least 1")
     unknown = set(references) - set(REFERENCES)
     require(not unknown, "references", f"must be some of {', '.join(REFERENCES)}")
     positions = {one.id: rolling_origins(one, judged, n_windows, step) for one in panel.series}

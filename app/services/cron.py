@@ -1,6 +1,7 @@
 """Cron expressions: five fields, read in a timezone."""
 
 import datetime as dt
+import re
 
 from croniter import CroniterError, croniter
 
@@ -9,6 +10,8 @@ from models.timestamps import zone
 
 FIELDS = 5
 SECOND = 1_000_000
+RANDOM = re.compile(r"(?<![a-z])r", re.IGNORECASE)
+"""what croniter reads as a time of its own choice, another one whenever it is asked"""
 
 
 def next_after(expression: str, timezone: str, moment: int, field: str) -> int:
@@ -20,6 +23,8 @@ def next_after(expression: str, timezone: str, moment: int, field: str) -> int:
     try:
         if len(expression.split()) != FIELDS:
             raise ValueError(f"it has {len(expression.split())} fields")
+        if RANDOM.search(expression):
+            raise ValueError("random times are not known here")
         now = dt.datetime.fromtimestamp(moment // SECOND, zone(timezone))
         due: dt.datetime = croniter(expression, now).get_next(dt.datetime)
     except (CroniterError, ValueError, KeyError, OverflowError) as e:

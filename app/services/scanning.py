@@ -169,8 +169,9 @@ def _task(row: SeriesRow, scan: Scan) -> Task:
     assert row.first_ts is not None
     assert row.last_ts is not None
     grid = grid_of(row)
-    start = row.first_ts if scan.start is None else max(row.first_ts, _stamp(scan.start, row, "start"))
-    end = row.last_ts + 1 if scan.end is None else min(row.last_ts + 1, _stamp(scan.end, row, "end"))
+    low, high = row.first_ts, row.last_ts + 1  # what lies far from them cannot be located on every grid
+    start = low if scan.start is None else min(high, max(low, _stamp(scan.start, row, "start")))
+    end = high if scan.end is None else min(high, max(low, _stamp(scan.end, row, "end")))
     windows = []
     for number, (first, last) in enumerate(scan.labels.get(row.id, ())):
         where = f"labels.{row.id}.{number}"
@@ -226,7 +227,18 @@ def _scanned(task: Task, one: Series | None, version: LoadedVersion, scan: Scan)
     if not task.windows:
         return Scanned(view, None, None)
     judgement = _judged(told, stamps, task.windows)
-    return Scanned(view | {"metrics": judgement.to_dict()}, judgement, Scored(told.score, stamps, task.windows))
+    return Scanned(view | {"metrics": judgement.to_dict()}, judgement, Scored(told.score, stamps, _apart(task.windows)))
+
+
+def _apart(windows: Sequence[Window]) -> tuple[Window, ...]:
+    """Return ascending windows with those that overlap made one, as the benchmark's score wants them."""
+    found: list[Window] = []
+    for first, last in windows:
+        if found and first <= found[-1][1]:
+            found[-1] = (found[-1][0], max(found[-1][1], last))
+        else:
+            found.append((first, last))
+    return tuple(found)
 
 
 def _judged(told: Anomalies, stamps: Stamps, windows: Sequence[Window]) -> Judgement:

@@ -8,16 +8,16 @@ from sqlalchemy.orm import Session
 
 from app.errors import ErrorCode, invalid
 from app.services.models import found
-from app.services.rows import grid_of
-from app.services.series import readable_cursor
+from app.services.series import is_series_id, readable_cursor
 from app.storage import archive, models, observations
 from app.storage.archive import Told as Row
 from app.storage.engine import Database
 from app.storage.pages import Page
 from app.storage.scope import Scope
 from app.storage.tables import ModelRow, VersionRow
+from models.calendar import Grid, OffGridError, parse_frequency
 from models.skill import Told, drift
-from models.timestamps import TimestampError, format_stamp, format_stamps, parse_stamps
+from models.timestamps import Stamps, TimestampError, format_stamp, format_stamps, parse_stamps
 
 MOST_FORECASTS = 20_000
 """that skill is measured on, the newest"""
@@ -41,8 +41,13 @@ class SkillService:
         """
         moment = _moment(as_of, "as_of")
         with self._database.read() as session, readable_cursor():
-            rows = archive.page(session, found(session, scope, name), ids, moment, cursor, limit)
-            return Page([_view(row) for row in rows.items], rows.next_cursor)
+            model = found(session, scope, name)
+            known = [i for i in ids if is_series_id(i)]
+            if ids and not known:
+                return Page([], None)
+            rows = archive.page(session, model, known, moment, cursor, limit)
+            views = [_view(row, model) for row in rows.items]
+            return Page([view for view in views if view is not None], rows.next_cursor)
 
     def skill(self, scope: Scope, name: str, start: str | None, end: str | None, version: int | None) -> dict[str, Any]:
         """Return how forecasts with an origin in [start, end) have come true. Raises NotFound, and Invalid."""
@@ -76,14 +81,16 @@ def drift_of(session: Session, model: ModelRow, version: VersionRow) -> dict[str
 def told_of(session: Session, rows: Sequence[Row], model: ModelRow) -> Told:
     """Return archived forecasts beside what was observed since."""
     levels, horizon = tuple(model.quantiles), model.horizon
-    rows = [row for row in rows if row[0].forecast["levels"] == list(levels)]
+    placed = [
+        (row, ahead)
+        for row in rows
+        if row[1].freq == model.freq
+        and row[0].forecast["levels"] == list(levels)
+        and (ahead := _ahead(row, model, horizon)) is not None
+    ]
+    rows, stamps = [row for row, _ in placed], [ahead for _, ahead in placed]
     spans: dict[int, tuple[int, int]] = {}
-    stamps = []
-    for told, one in rows:
-        grid = grid_of(one)
-        at = grid.index(np.array([told.origin], np.int64))
-        ahead = grid.stamps(at + 1 + np.arange(horizon, dtype=np.int64))
-        stamps.append(ahead)
+    for (_, one), ahead in zip(rows, stamps, strict=True):
         low, high = spans.get(one.pk, (int(ahead[0]), int(ahead[-1])))
         spans[one.pk] = (min(low, int(ahead[0])), max(high, int(ahead[-1])))
     points = observations.between(session, spans) if spans else {}
@@ -108,12 +115,25 @@ def told_of(session: Session, rows: Sequence[Row], model: ModelRow) -> Told:
     )
 
 
-def _view(row: Row) -> dict[str, Any]:
+def _ahead(row: Row, model: ModelRow, horizon: int) -> Stamps | None:
+    """Return the stamps (H,) that a forecast is of, on the grid of its origin, whatever grid the series has by now.
+
+    None where its timezone was changed so that the origin is no date of the frequency any more.
+    """
     told, one = row
-    grid = grid_of(one)
+    try:
+        grid = Grid(parse_frequency(model.freq), one.timezone, told.origin)
+    except OffGridError:
+        return None
+    return grid.stamps(np.arange(1, horizon + 1, dtype=np.int64))
+
+
+def _view(row: Row, model: ModelRow) -> dict[str, Any] | None:
+    told, one = row
     levels, quantiles = told.forecast["levels"], np.array(told.forecast["quantiles"])
-    at = grid.index(np.array([told.origin], np.int64))
-    stamps = grid.stamps(at + 1 + np.arange(len(quantiles), dtype=np.int64))
+    stamps = _ahead(row, model, len(quantiles))
+    if stamps is None:
+        return None
     return {
         "series_id": one.id,
         "version": told.version,

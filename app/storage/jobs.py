@@ -8,6 +8,7 @@ from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.storage.clock import now, now_us
+from app.storage.labels import labelled
 from app.storage.pages import Page, decode, encode
 from app.storage.scope import Scope
 from app.storage.tables import JobEvent, JobResult, JobRow
@@ -63,8 +64,7 @@ def page(
     query = select(JobRow).where(JobRow.project_id == scope.project_id)
     for name, value in filters.items():
         query = query.where(getattr(JobRow, name) == value)
-    for key, value in labels:
-        query = query.where(JobRow.labels[key].as_string() == value)
+    query = labelled(session, query, JobRow.labels, labels)
     if cursor is not None:
         at, job_id = decode(cursor, int, str)
         older = or_(JobRow.created_at < at, and_(JobRow.created_at == at, JobRow.id < job_id))

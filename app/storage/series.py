@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Select, delete, exists, func, select, update
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
+from app.storage.labels import labelled
 from app.storage.pages import Page, decode, encode
 from app.storage.scope import Scope
 from app.storage.tables import SeriesRow
@@ -38,7 +38,7 @@ def get_many(session: Session, scope: Scope, ids: Iterable[str], *, lock: bool =
 def select_ids(session: Session, scope: Scope, labels: Sequence[tuple[str, str]]) -> list[str]:
     """Return the ids of all series that carry every one of `labels`, in order."""
     query = select(SeriesRow.id).where(SeriesRow.project_id == scope.project_id).order_by(SeriesRow.id)
-    return list(session.execute(_labelled(session, query, labels)).scalars())
+    return list(session.execute(labelled(session, query, SeriesRow.labels, labels)).scalars())
 
 
 def page(
@@ -50,17 +50,8 @@ def page(
         query = query.where(SeriesRow.id >= prefix, func.substr(SeriesRow.id, 1, len(prefix)) == prefix)
     if cursor is not None:
         query = query.where(SeriesRow.id > decode(cursor, str)[0])
-    rows = list(session.execute(_labelled(session, query, labels)).scalars())
+    rows = list(session.execute(labelled(session, query, SeriesRow.labels, labels)).scalars())
     return Page(rows[:limit], encode(rows[limit - 1].id) if len(rows) > limit else None)
-
-
-def _labelled(session: Session, query: Select[Any], labels: Sequence[tuple[str, str]]) -> Select[Any]:
-    if labels and session.get_bind().dialect.name == "postgresql":
-        return query.where(*(SeriesRow.labels.cast(JSONB).contains({key: value}) for key, value in labels))
-    for key, value in labels:
-        pair = func.json_each(SeriesRow.labels).table_valued("key", "value")
-        query = query.where(exists().select_from(pair).where(pair.c.key == key, pair.c.value == value))
-    return query
 
 
 def add(session: Session, scope: Scope, rows: Sequence[dict[str, Any]]) -> list[SeriesRow]:

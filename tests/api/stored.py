@@ -14,6 +14,23 @@ from app.storage.engine import Database
 from app.storage.jobs import Fence
 from tests.trained import HORIZON, STATIC, beside, moved
 
+QUICK: dict[str, Any] = {
+    "network": {
+        "context_length": 48,
+        "segment": 12,
+        "hidden": 8,
+        "lookbacks": [],
+        "ets": False,
+        "anchor": 0.0,
+        "linear": False,
+        "smoothing": 0,
+        "statistical": 0,
+        "prophet": 0,
+    },
+    "training": {"epochs": 1, "steps_per_epoch": 10},
+}
+"""of a training that takes a second"""
+
 
 def hours(first: int, last: int) -> list[str]:
     """Return the hours first..last-1 of 2024, in UTC."""

@@ -7,13 +7,14 @@ import pytest
 import torch
 
 from models.backtest import rolling_origins
+from models.checkpoint import Checkpoint
 from models.config import ConfigError
 from models.defaults import choose
 from models.fit import fit
 from models.report import Progress
 from models.scoring import cut_windows, score, score_gate, score_season_naive
 from models.windows import Panel
-from tests.models.examples import hourly, hourly_panel, small
+from tests.models.examples import hourly, hourly_panel, small, state_of
 
 CPU = torch.device("cpu")
 
@@ -109,3 +110,59 @@ def test_a_missing_device_is_named() -> None:
     with pytest.raises(ConfigError) as caught:
         fit(hourly_panel(), small(), device="cuda")
     assert caught.value.field == "device"
+
+
+class After:
+    """Says stop from the n-th time on that it is asked."""
+
+    def __init__(self, steps: int) -> None:
+        self.left = steps
+
+    def __call__(self) -> bool:
+        self.left -= 1
+        return self.left <= 0
+
+
+STOPPABLE = {"epochs": 3, "steps_per_epoch": 6}
+
+
+def test_a_stopped_selection_gives_its_best_so_far() -> None:
+    panel, config = hourly_panel(), small(training=STOPPABLE)
+    found = fit(panel, config, stop=After(8))
+    whole = fit(panel, config)
+    assert (found.report.warnings, whole.report.warnings) == (["stopped"], [])
+    assert found.report.epochs_trained == 2
+    assert found.report.selected_steps in (6, 8)
+    assert len(found.report.loss_curve["val"]) == 2
+    assert found.report.loss_curve["val"][0] == whole.report.loss_curve["val"][0]
+    assert set(found.report.metrics) >= {"gate", "season_naive"}
+    assert found.gate_quantiles is not None
+
+
+def test_a_stopped_refit_gives_what_was_selected() -> None:
+    """The same network as one that was stopped with the last step of the selection, judged by the same gate."""
+    panel, config = hourly_panel(), small(training=STOPPABLE)
+    kept: list[Checkpoint] = []
+    whole, selected = fit(panel, config), fit(panel, config, stop=After(18))
+    stopped = fit(panel, config, stop=After(20), save_checkpoint=kept.append)
+    assert state_of(stopped) == state_of(selected)
+    assert state_of(stopped) != state_of(whole)
+    assert stopped.report.metrics == selected.report.metrics == whole.report.metrics
+    assert stopped.report.warnings == selected.report.warnings == ["stopped"]
+    resumed = fit(panel, config, resume=Checkpoint.from_bytes(kept[-1].to_bytes()))
+    assert state_of(resumed) == state_of(stopped)
+    assert resumed.report.warnings == ["stopped"]
+
+
+def test_without_a_selection_a_stopped_run_gives_what_it_has() -> None:
+    panel, config = hourly_panel(40), small(24, 40, STOPPABLE)
+    found = fit(panel, config, stop=After(4))
+    assert found.report.warnings == ["ungated", "stopped"]
+    assert found.report.selected_steps == 4
+    (forecast,) = found.predict(panel)
+    assert np.isfinite(forecast.quantiles).all()
+
+
+def test_never_stopping_changes_nothing() -> None:
+    panel, config = hourly_panel(), small(training={"epochs": 1})
+    assert state_of(fit(panel, config, stop=lambda: False)) == state_of(fit(panel, config))

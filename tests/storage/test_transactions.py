@@ -67,13 +67,14 @@ def test_many_writers_lose_nothing(database: Database) -> None:
 
 def test_leases_expire_by_the_databases_clock(database: Database) -> None:
     with database.write() as session:
-        leases.renew(session, "alive", "host", 60)
-        leases.renew(session, "silent", "host", -1)
-        leases.renew(session, "forgotten", "host", -7200)
+        leases.renew(session, "alive", "host", ["cpu"], 60)
+        leases.renew(session, "silent", "host", ["gpu"], -1)
+        leases.renew(session, "forgotten", "host", ["cpu"], -7200)
     with database.write() as session:
-        leases.renew(session, "alive", "host", 60)
+        leases.renew(session, "alive", "host", ["cpu"], 60)
     with database.read() as session:
         assert leases.living(session) == {"alive"}
+        assert leases.served(session) == {"cpu"}
         assert set(session.execute(select(WorkerLease.executor_id)).scalars()) == {"alive", "silent"}
 
 

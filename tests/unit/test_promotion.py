@@ -2,23 +2,29 @@
 
 import shutil
 import uuid
+from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import update
 
 from app.config import Settings
 from app.services.runs.attempt import Attempt
-from app.services.runs.promotion import Verdict, judge
+from app.services.runs.promotion import LEAST_FRESH, Verdict, judge
 from app.storage import jobs, keys, models
 from app.storage.artifacts import ArtifactError, ArtifactStore
 from app.storage.engine import Database
+from app.storage.tables import VersionRow
 from models.config import CovariateConfig
 from models.fit import Fitted
-from models.scoring import score_gate, windows_of
+from models.predict import run_windows
+from models.scoring import GateSpan, score_gate, windows_of
+from models.timestamps import format_stamp
 from models.windows import Panel
 from tests.api.stored import claimed, store_beside
-from tests.trained import HORIZON, LEVELS, Trained, publish
+from tests.trained import HORIZON, LEVELS, Trained, publish, values
 
 
 def with_gate_error(fitted: Fitted, panel: Panel, factor: float) -> Fitted:
@@ -135,3 +141,71 @@ def test_a_champion_that_cannot_read_the_series_is_replaced(
     challenger = with_gate_error(fitted, panel, 0.01)
     verdict = judge_on(database, settings, replace(panel, series=changed), challenger, "if_better")
     assert verdict.reason == "ahead of season-naive on the gate span; the champion cannot read the series any more"
+
+
+SERIES = 5
+
+
+def judged_on_many(
+    trained: Trained, late: int, database: Database, settings: Settings
+) -> Callable[[float, float], Verdict]:
+    """Publish a champion whose data end with the first of the gate's last `late` origins, each of five series.
+
+    Return what judges the same version as a challenger, with its errors since then multiplied, and those before.
+    """
+    fitted, gate = trained.fitted, trained.fitted.report.gate
+    assert gate is not None
+    origins = gate.origins["a"]
+    panel = Panel.from_arrays({str(k): values(400, seed=k) for k in range(SERIES)}, "h", "2024-01-01")
+    wide = GateSpan(horizon=HORIZON, origins={one.id: origins for one in panel.series})
+    windows = windows_of(panel, wide)
+    quantiles = run_windows(windows.series, windows.origins, fitted.runner, fitted.config)
+    actual = windows.actual[..., None]
+    publish(database, settings, trained)
+    span = {"start": "2024-01-01T00:00:00+00:00", "end": format_stamp(origins[-late], "UTC"), "series": ["a"]}
+    with database.write() as session:
+        session.execute(update(VersionRow).values(data_span=span))
+
+    def run(since: float, before: float) -> Verdict:
+        factors = np.tile([before] * (len(origins) - late) + [since] * late, SERIES)[:, None, None]
+        errors = actual + factors * (quantiles - actual)
+        challenger = replace(fitted, report=replace(fitted.report, gate=wide), gate_quantiles=errors)
+        return judge_on(database, settings, panel, challenger, "if_better")
+
+    return run
+
+
+def test_windows_since_the_champions_data_ended_decide_alone(
+    database: Database, settings: Settings, trained: Trained
+) -> None:
+    """On what it may have been trained on the champion is as good as its memory."""
+    run = judged_on_many(trained, 2, database, settings)
+    better, worse = run(0.1, 50.0), run(50.0, 0.1)
+    since = f"the {2 * SERIES} windows since the champion's data ended"
+    assert (better.promoted, better.reason) == (True, f"ahead of season-naive on {since}, and of the champion")
+    assert not worse.promoted
+    assert worse.reason.startswith(f"not ahead of season-naive on {since}: mase ")
+    for verdict in (better, worse):
+        assert set(verdict.metrics) == {"champion", "gate_since_champion", "season_naive_since_champion"}
+    first, second = (one.metrics["gate_since_champion"]["mase"] for one in (better, worse))
+    assert second == pytest.approx(500 * first)
+    assert better.metrics["champion"] == worse.metrics["champion"]
+    assert better.metrics["champion"]["mase"] == pytest.approx(10 * first, rel=1e-3)
+
+
+def test_too_few_windows_since_then_leave_the_whole_gate(
+    database: Database, settings: Settings, trained: Trained
+) -> None:
+    assert SERIES < LEAST_FRESH < 2 * SERIES
+    verdict = judged_on_many(trained, 1, database, settings)(0.1, 50.0)
+    assert not verdict.promoted
+    assert verdict.reason.startswith("not ahead of season-naive on the gate span")
+    assert set(verdict.metrics) == {"champion"}
+
+
+def test_what_a_user_has_stopped_goes_live_by_hand_alone(judged, trained: Trained) -> None:  # type: ignore[no-untyped-def]
+    stopped = replace(trained.fitted, report=replace(trained.fitted.report, warnings=["stopped"]))
+    for promote in ("if_better", "always"):
+        verdict = judged(stopped, promote)
+        assert not verdict.promoted
+        assert "PUT /models/{name}/champion" in verdict.reason

@@ -1,0 +1,130 @@
+"""Archived forecasts: kept once, read as of a moment, and told first where they are scored."""
+
+from typing import Any
+
+import pytest
+
+from app.storage import archive, keys, models, series
+from app.storage.engine import Database
+from app.storage.pages import CursorError
+from app.storage.tables import ModelRow
+
+MADE = 1_000_000
+
+
+class Archive:
+    """A model, two series, and what is kept of them."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        with database.write() as session:
+            scope = keys.default_scope(session)
+            fields = {"freq": "h", "timezone": "UTC", "labels": {}, "static": {}}
+            series.add(session, scope, [{**fields, "id": name} for name in ("a", "b", "c")])
+            self.pks = {name: row.pk for name, row in series.get_many(session, scope, ["a", "b", "c"]).items()}
+            self.model: ModelRow = models.add(session, scope, "m", "h", 2, [0.5])
+            self.other: ModelRow = models.add(session, scope, "other", "h", 2, [0.5])
+
+    def row(self, name: str, origin: int, made: int, version: int = 1, series_version: int = 1) -> dict[str, Any]:
+        return {
+            "model_pk": self.model.pk,
+            "series_pk": self.pks[name],
+            "origin": origin,
+            "version": version,
+            "series_version": series_version,
+            "scale": 2.0,
+            "forecast": {"made": made},
+            "made_at": made,
+        }
+
+    def add(self, *rows: dict[str, Any]) -> int:
+        with self.database.write() as session:
+            return archive.add(session, rows)
+
+    def page(self, as_of: int | None = None, ids: tuple[str, ...] = (), cursor: str | None = None, limit: int = 10):  # type: ignore[no-untyped-def]
+        with self.database.read() as session:
+            return archive.page(session, self.model, ids, as_of, cursor, limit)
+
+    def newest(self, as_of: int | None = None, ids: tuple[str, ...] = ()) -> list[tuple[str, int]]:
+        return [(row.id, told.forecast["made"]) for told, row in self.page(as_of, ids).items]
+
+    def recent(self, start: int | None = None, end: int | None = None, version: int | None = None, limit: int = 10):  # type: ignore[no-untyped-def]
+        with self.database.read() as session:
+            found = archive.recent(session, self.model, start, end, version, limit)
+        return [(row.id, told.origin, told.forecast["made"]) for told, row in found]
+
+
+@pytest.fixture
+def kept(database: Database) -> Archive:
+    return Archive(database)
+
+
+def test_the_same_forecast_is_not_kept_twice(kept: Archive) -> None:
+    assert kept.add(kept.row("a", 1, 10), kept.row("b", 1, 10)) == 2
+    assert kept.add(kept.row("a", 1, 20), kept.row("c", 1, 20)) == 1
+    assert kept.newest() == [("a", 10), ("b", 10), ("c", 20)]
+
+
+@pytest.mark.parametrize("change", [{"origin": 2}, {"version": 2}, {"series_version": 2}])
+def test_a_new_origin_version_or_history_is_another_forecast(kept: Archive, change: dict[str, int]) -> None:
+    assert kept.add(kept.row("a", 1, 10)) == 1
+    assert kept.add(kept.row("a", 1, 20) | change) == 1
+    assert kept.newest() == [("a", 20)]
+
+
+def test_many_are_added_in_parts(kept: Archive) -> None:
+    rows = [kept.row("a", origin, 10) for origin in range(2 * archive.CHUNK + 3)]
+    assert kept.add(*rows) == len(rows)
+    assert kept.add(*rows, kept.row("b", 1, 10)) == 1
+    assert kept.add() == 0
+
+
+def test_what_is_read_is_what_was_known_then(kept: Archive) -> None:
+    kept.add(kept.row("a", 1, 10), kept.row("b", 1, 10))
+    kept.add(kept.row("a", 2, 20))
+    assert kept.newest(9) == []
+    assert kept.newest(10) == kept.newest(19) == [("a", 10), ("b", 10)]
+    assert kept.newest(20) == kept.newest() == [("a", 20), ("b", 10)]
+    assert kept.newest(ids=("b", "c")) == [("b", 10)]
+
+
+def test_pages_follow_the_series_ids(kept: Archive) -> None:
+    kept.add(*(kept.row(name, 1, 10) for name in ("c", "a", "b")))
+    first = kept.page(limit=2)
+    assert [row.id for _, row in first.items] == ["a", "b"]
+    rest = kept.page(limit=2, cursor=first.next_cursor)
+    assert ([row.id for _, row in rest.items], rest.next_cursor) == (["c"], None)
+    with pytest.raises(CursorError):
+        kept.page(cursor="nonsense")
+
+
+def test_of_an_origin_what_was_told_first_is_scored(kept: Archive) -> None:
+    """What was made again once values had come, or by a later champion, is not what was relied on."""
+    kept.add(kept.row("a", 1, 10))
+    kept.add(kept.row("a", 1, 20, series_version=2), kept.row("a", 1, 30, version=2), kept.row("b", 1, 30))
+    kept.add(kept.row("a", 5, 40, version=2))
+    assert kept.recent() == [("a", 5, 40), ("a", 1, 10), ("b", 1, 30)]
+    assert kept.recent(version=2) == [("a", 5, 40), ("a", 1, 30)]
+    assert kept.recent(start=2) == [("a", 5, 40)]
+    assert kept.recent(end=5) == [("a", 1, 10), ("b", 1, 30)]
+    assert kept.recent(start=1, end=1) == []
+
+
+def test_the_newest_origins_are_scored_where_there_are_too_many(kept: Archive) -> None:
+    kept.add(*(kept.row("a", origin, 10) for origin in (3, 1, 4, 2)))
+    assert [origin for _, origin, _ in kept.recent(limit=2)] == [4, 3]
+
+
+def test_forecasts_of_another_model_are_its_own(kept: Archive) -> None:
+    kept.add(kept.row("a", 1, 10) | {"model_pk": kept.other.pk})
+    assert kept.newest() == kept.recent() == []
+
+
+def test_a_deleted_series_takes_its_forecasts_along(kept: Archive) -> None:
+    kept.add(kept.row("a", 1, 10), kept.row("b", 1, 10))
+    with kept.database.write() as session:
+        row = series.get(session, keys.default_scope(session), "a")
+        assert row is not None
+        session.delete(row)
+    assert kept.newest() == [("b", 10)]
+    assert kept.recent() == [("b", 1, 10)]

@@ -11,7 +11,7 @@ from app.config import Settings
 from app.main import create_app
 from app.storage import keys, models
 from app.storage.engine import Database
-from models.anomalies import LEAST_SEEN
+from models.deviations import LEAST_SEEN
 from tests.api.stored import hours, numbers, run, store
 from tests.trained import Trained, publish, values
 
@@ -245,7 +245,7 @@ def test_a_job_tells_the_same(watched: TestClient, database: Database, settings:
     assert (response.status_code, response.headers["preference-applied"]) == (202, "respond-async")
     assert response.headers["location"] == f"/jobs/{job['id']}"
     assert (job["kind"], job["labels"], job["priority"]) == ("anomaly_scan", {"team": "x"}, 8)
-    assert job["estimate"]["rows"] == LENGTH - 8 * 24
+    assert job["estimate"]["rows"] == LENGTH  # the history by which the span is judged is forecast too
     waiting = watched.get(f"/anomalies/{job['id']}").json()
     assert (waiting["status"], waiting["level"], waiting["version"]) == ("queued", 0.95, 1)
     assert (waiting["series"], waiting["metrics"]) == (None, None)

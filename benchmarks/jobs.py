@@ -71,15 +71,19 @@ def progress(service: Service, epochs: int) -> dict[str, float]:
     events = events_of(service, train(service, epochs))
     told = [(at, data["progress"]) for at, kind, data in events if kind == "progress" and data["progress"]["epoch"]]
     first, end = told[0][0], events[-1][0]
-    half = first + (end - first) / 2
-    at, middle = min(told, key=lambda one: abs(one[0] - half))
     gaps = np.diff([one[0] for one in told])
     return {
         "training_s": end - first,
         "events_a_second": len(told) / (told[-1][0] - first),
         "longest_gap_s": float(gaps.max()),
-        "eta_over_truth": middle["eta_s"] / (end - at),
+        **{f"eta_over_truth_at_{part}": _eta(told, first + part / 100 * (end - first), end) for part in (25, 50, 75)},
     }
+
+
+def _eta(told: list[tuple[float, dict[str, Any]]], moment: float, end: float) -> float:
+    """Return the time left that was told at a moment, over what was left in truth."""
+    at, progress = min(told, key=lambda one: abs(one[0] - moment))
+    return float(progress["eta_s"]) / (end - at)
 
 
 def killed(service: Service, epochs: int) -> dict[str, float]:

@@ -73,6 +73,16 @@ def view(row: JobRow, position: int | None = None) -> dict[str, Any]:
     }
 
 
+def seen(session: Session, row: JobRow) -> dict[str, Any]:
+    """Return one job as clients see it: with what it waits for, and the result of kinds that have no other place."""
+    if row.status != "queued":
+        return view(row) | {"result": jobs.result(session, row.id) if row.kind in TOLD_HERE else None}
+    job = view(row, jobs.places(session, [row.id]).get(row.id))
+    if row.queue not in leases.served(session):
+        job["waiting_for"] = f"a worker that takes jobs from the queue {row.queue!r}: none is alive"
+    return job
+
+
 class JobService:
     """What the job routes mean."""
 
@@ -83,12 +93,7 @@ class JobService:
         """Return one job. Raises NotFound."""
         with self._database.read() as session:
             row = found(session, scope, job_id)
-            if row.status != "queued":
-                return view(row) | {"result": jobs.result(session, row.id) if row.kind in TOLD_HERE else None}
-            job = view(row, jobs.places(session, [row.id]).get(row.id))
-            if row.queue not in leases.served(session):
-                job["waiting_for"] = f"a worker that takes jobs from the queue {row.queue!r}: none is alive"
-            return job
+            return seen(session, row)
 
     def trials(self, scope: Scope, job_id: str) -> dict[str, Any]:
         """Return the trials of a job's search, the running one included. Raises NotFound."""

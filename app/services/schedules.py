@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy.orm import Session
 
@@ -113,7 +113,8 @@ def retrain(session: Session, submission: Submission, scope: Scope, model_pk: in
     made_by = jobs.state(session, row.job_id) if row is not None else None
     if model is None or row is None or made_by is None:
         return None
-    options = JobOptions(made_by.labels, made_by.priority, made_by.timeout_s, "gpu" if made_by.queue == "gpu" else None)
+    queue: Literal["cpu", "gpu"] = "gpu" if made_by.queue == "gpu" else "cpu"
+    options = JobOptions(made_by.labels, made_by.priority, made_by.timeout_s, queue)
     request = _again(made_by.request, model, row)
     return submission.add(session, scope, "train", model, request, options, made_by.estimate)
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from app.config import Settings
 from app.errors import ErrorCode, Invalid
 from app.jobs.queue import JobQueue
-from app.services.jobs import view
+from app.services.jobs import seen
 from app.services.once import Answer
 from app.storage import jobs
 from app.storage.scope import Scope
@@ -84,4 +84,4 @@ class Submission:
 
 def accepted(session: Session, job: JobRow) -> Answer:
     """Return the answer to a call that has queued a job."""
-    return Answer(202, view(job, jobs.places(session, [job.id]).get(job.id)), f"/jobs/{job.id}")
+    return Answer(202, seen(session, job), f"/jobs/{job.id}")

@@ -1,5 +1,6 @@
 """What each kind of job does, and how its failures are told."""
 
+import time
 from collections.abc import Callable
 
 from app.errors import ErrorCode, ServiceError
@@ -22,7 +23,10 @@ def run(attempt: Attempt) -> None:
     """
     kind = attempt.job.kind
     try:
-        _work(kind)(attempt)
+        began = time.monotonic()
+        work = _work(kind)
+        attempt.import_seconds = time.monotonic() - began
+        work(attempt)
     except (FenceLost, HandedOver, *OUTAGE, ArtifactError):
         raise
     except (BadJob, ServiceError, TrainingDataError, ConfigError) as e:

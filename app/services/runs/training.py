@@ -2,6 +2,7 @@
 
 import hashlib
 import tempfile
+import time
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -25,10 +26,14 @@ from models.defaults import choose_for
 from models.export import ExportError, export
 from models.fit import Fitted, fit
 from models.network import Network
+from models.phase import SELECT
 from models.report import Progress
 from models.transfer import transferred_for
 
 log = get_logger(__name__)
+
+PUBLISHING, JUDGING = 2.5, 0.7
+"""what exporting a network, and judging it beside the baselines, take: as multiples of what importing torch took"""
 
 
 @dataclass
@@ -45,6 +50,7 @@ class Training:
         start = self._start()
         snapshot = self._search(self._snapshot(model, start))
         fitted = self._fit(snapshot, start)
+        began = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
             try:
                 export(fitted, Path(folder))
@@ -57,7 +63,9 @@ class Training:
         except (FenceLost, BadJob):
             self.attempt.store.remove(files["artifact"])  # nothing points to it
             raise
-        log.info("version_published", model=model.name, version=row.number, promoted=row.promoted)
+        took = {"imports": self.attempt.import_seconds, "publishing": time.monotonic() - began}
+        seconds = {f"{name}_s": round(value, 2) for name, value in took.items()}
+        log.info("version_published", model=model.name, version=row.number, promoted=row.promoted, **seconds)
         self._clean(model)
 
     def _start(self) -> Network | None:
@@ -152,7 +160,11 @@ class Training:
 
     def _progress(self, progress: Progress) -> None:
         whole = self._searched + (1 - self._searched) * progress.fraction
-        self.attempt.journal.tell(asdict(progress) | {"fraction": whole})
+        eta = progress.eta_s
+        if eta is not None:
+            ahead = PUBLISHING + (JUDGING if progress.phase == SELECT else 0.0)
+            eta += ahead * self.attempt.import_seconds
+        self.attempt.journal.tell(asdict(progress) | {"fraction": whole, "eta_s": eta})
 
     def _upload(self, model: ModelRow, folder: Path) -> dict[str, str]:
         """Store a version's files; return their folder and the manifest's digest."""

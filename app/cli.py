@@ -111,7 +111,7 @@ def up(host: Host = None, port: Port = None) -> None:
     os.environ |= {"GATECAST_HOST": found.host, "GATECAST_PORT": str(found.port)}
     _migrate(found)
     console.print(f"Gatecast on [bold]http://{found.host}:{found.port}[/bold] (docs at /docs); Ctrl-C stops it")
-    raise typer.Exit(supervisor.run([["serve"], ["worker"]]))
+    raise typer.Exit(supervisor.run([["serve"], ["worker"]], supervisor.STOP_SECONDS + found.drain_seconds))
 
 
 @app.command()

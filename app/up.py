@@ -39,8 +39,11 @@ class Part:
         return len(self.starts) > RESTARTS
 
 
-def run(arguments: Sequence[Sequence[str]]) -> int:
-    """Run `gatecast` with each of `arguments` until SIGINT, SIGTERM or SIGHUP; return the exit status."""
+def run(arguments: Sequence[Sequence[str]], stop_seconds: float = STOP_SECONDS) -> int:
+    """Run `gatecast` with each of `arguments` until SIGINT, SIGTERM or SIGHUP; return the exit status.
+
+    `stop_seconds`: given to all to stop, before they are ended.
+    """
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
@@ -50,7 +53,7 @@ def run(arguments: Sequence[Sequence[str]]) -> int:
             part.start()
         return _watch(parts, stop)
     finally:
-        _stop(parts)
+        _stop(parts, stop_seconds)
 
 
 def _watch(parts: Sequence[Part], stop: threading.Event) -> int:
@@ -72,12 +75,12 @@ def _watch(parts: Sequence[Part], stop: threading.Event) -> int:
     return 0
 
 
-def _stop(parts: Sequence[Part]) -> None:
+def _stop(parts: Sequence[Part], seconds: float) -> None:
     """Ask all to stop, wait, and end what does not."""
     living = [p.process for p in parts if p.process is not None and p.process.poll() is None]
     for process in living:
         process.terminate()
-    deadline = time.monotonic() + STOP_SECONDS
+    deadline = time.monotonic() + seconds
     for process in living:
         try:
             process.wait(max(0.1, deadline - time.monotonic()))

@@ -21,11 +21,7 @@ def run(settings: Settings) -> None:
     schedules = ScheduleService(database, Submission(JobQueue(database), settings))
     duties = (
         Duty(schedules.start_due, settings.lease_seconds / SCHEDULES_A_LEASE),
-        Duty(lambda: _quietly(collect(database, store)), settings.collect_seconds),
+        Duty(lambda: collect(database, store), settings.collect_seconds),
         Duty(lambda: sweep(database, settings.archive_days), SWEEP_SECONDS),
     )
     Worker(database, store, settings, command, duties).run()
-
-
-def _quietly(_: object) -> None:
-    """Forget a result that only the log tells of."""

@@ -14,7 +14,7 @@ log = get_logger(__name__)
 class Duty:
     """Something to be done again and again. Workers may do it at the same moment: it has to bear that."""
 
-    do: Callable[[], None]
+    do: Callable[[], object]
     seconds: float
     """between two times"""
 
@@ -44,7 +44,7 @@ class Duties:
                     due[number] = time.monotonic() + duty.seconds
 
 
-def _do(duty: Callable[[], None]) -> None:
+def _do(duty: Callable[[], object]) -> None:
     try:
         duty()
     except Exception as e:  # the next time may be better: the database comes back, the store too

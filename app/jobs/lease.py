@@ -1,6 +1,6 @@
 """What the job engine leaves to us: a lease a worker, and a reaper that frees the jobs of silent ones.
 
-Every worker renews its lease three times in its length, and each time puts back into the queue the running jobs
+Every worker renews its lease three times in its length, and as often puts back into the queue the running jobs
 whose worker has no living lease. Two reapers may free the same job: the fence lets only the newest run write.
 """
 
@@ -25,7 +25,7 @@ class Running:
 
 
 class LeaseKeeper:
-    """Keeps one worker's lease alive and reaps the jobs of the dead, in a thread of its own."""
+    """Keeps one worker's lease alive, in a thread of its own, and reaps the jobs of the dead when it is told to."""
 
     def __init__(
         self,
@@ -72,6 +72,5 @@ class LeaseKeeper:
         while not self._stop.wait(self._seconds / 3):
             try:
                 self.renew()
-                self.reap()
             except Exception as e:  # this thread must outlive whatever the database or the engine may throw
                 log.warning("lease_not_renewed", detail=str(e)[:200], retry_s=self._seconds / 3)

@@ -1,10 +1,12 @@
 """The port to the job engine, for processes that enqueue. Workers use `app.jobs.worker`."""
 
+from typing import Any
+
 from dbos import DBOSClient, DBOSPortableJSONSerializer, EnqueueOptions, run_dbos_database_migrations
 from sqlalchemy.engine import URL
 from sqlalchemy.orm import Session
 
-from app.storage.engine import Database
+from app.storage.engine import PATIENCE, Database
 
 APPLICATION = "gatecast"
 APPLICATION_VERSION = "1"
@@ -18,6 +20,11 @@ WORKFLOW = "gatecast.run_job"
 def engine_url(url: URL) -> str:
     """Return the database's address as the job engine reads it."""
     return url.render_as_string(hide_password=False)
+
+
+def engine_options(url: URL) -> dict[str, Any]:
+    """Return how the job engine connects to the database: as impatiently as everybody else."""
+    return {} if url.get_backend_name() == "sqlite" else {"connect_args": PATIENCE}
 
 
 def migrate(url: URL) -> None:

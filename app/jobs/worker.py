@@ -1,6 +1,7 @@
 """The worker: claims jobs from the queue and runs each as a child process, until it is told to stop."""
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -9,13 +10,13 @@ import uuid
 from collections.abc import Sequence
 
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, error
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InternalError, SQLAlchemyError
 
 from app.config import Settings
 from app.errors import ErrorCode
 from app.jobs.duties import Duties, Duty
 from app.jobs.lease import LeaseKeeper, Running
-from app.jobs.queue import APPLICATION, APPLICATION_VERSION, QUEUES, WORKFLOW, engine_url
+from app.jobs.queue import APPLICATION, APPLICATION_VERSION, QUEUES, WORKFLOW, engine_options, engine_url
 from app.jobs.supervisor import FENCE_LOST, HANDED_OVER, TRY_AGAIN, ChildCommand, Children
 from app.logs import get_logger
 from app.storage import jobs
@@ -30,6 +31,10 @@ POLL_SECONDS = 0.5
 MOST_ATTEMPTS = 25
 TIMED_OUT = 1 << 16
 """beyond every exit status"""
+AWAY = (*OUTAGE, InternalError)
+"""what is raised while the database is away, or one that was written to has become a replica"""
+SHORTEST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
+"""seconds between two looks at a database that is away"""
 PAUSES = (1.0, 5.0, 15.0, 60.0, None)
 """seconds after each attempt that met an outage; None: the last one"""
 
@@ -60,6 +65,8 @@ class Worker:
             self._running,
             self._free,
         )
+        # what may take long, or wait for the engine, holds up neither the lease nor each other
+        self._reaping = Duties([Duty(self._lease.reap, settings.lease_seconds / 3)])
         self._duties = Duties(duties)
 
     def run(self) -> None:
@@ -69,15 +76,18 @@ class Worker:
         self._lease.renew()  # before the first job: a worker without a lease would be reaped
         self._launch()
         self._lease.start()
+        self._reaping.start()
         self._duties.start()
         log.info("worker_started", executor_id=self.executor_id, pid=os.getpid())
         while not self._draining.wait(3600):
             pass
         log.info("worker_draining", executor_id=self.executor_id)
+        self._reaping.stop()
         self._duties.stop()
         self._children.leave(self._settings.drain_seconds)
         self._children.kill()
-        self._lease.stop()
+        with contextlib.suppress(*AWAY):  # then the lease runs out by itself
+            self._lease.stop()
         self._children.kill()  # one more may have been started in between
         self._database.dispose()
         log.info("worker_stopped", executor_id=self.executor_id)
@@ -92,19 +102,14 @@ class Worker:
             application_version=APPLICATION_VERSION,
             executor_id=self.executor_id,
             serializer=DBOSPortableJSONSerializer(),
+            db_engine_kwargs=engine_options(self._database.engine.url),
             log_level="WARNING",
             run_migrations=False,
         )
         logging.getLogger("dbos").addFilter(_unexpected)
         DBOS(config=config)
 
-        @DBOS.step(
-            name="supervise",
-            preemptible=True,
-            retries_allowed=True,
-            max_attempts=10,
-            should_retry=lambda e: isinstance(e, OUTAGE),
-        )
+        @DBOS.step(name="supervise", preemptible=True)
         async def supervise(job_id: str) -> None:
             await self._supervise(job_id)
 
@@ -118,6 +123,17 @@ class Worker:
             DBOS.register_queue(name, worker_concurrency=1, polling_interval_sec=POLL_SECONDS)
 
     async def _supervise(self, job_id: str) -> None:
+        """Run a job until it has ended, or is somebody else's, however long the database is away meanwhile."""
+        pause = SHORTEST_PAUSE
+        while True:
+            try:
+                return await self._attempts(job_id)
+            except AWAY as e:
+                log.warning("database_away", job_id=job_id, detail=str(e).splitlines()[0], retry_s=pause)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
+
+    async def _attempts(self, job_id: str) -> None:
         """Run attempts at a job until it has ended, or is somebody else's. Whatever goes wrong ends in its row."""
         for pause in PAUSES:
             if self._draining.is_set():
@@ -219,6 +235,9 @@ def _unexpected(record: logging.LogRecord) -> bool:
 
 def _reason(status: int) -> dict[str, str]:
     """Return the error of a job whose child could not tell it."""
+    if status == TRY_AGAIN:
+        detail = "the database or the artifact store could not be reached, again and again; the job's log says which"
+        return {"code": ErrorCode.artifact_unavailable, "detail": detail}
     if status == TIMED_OUT:
         return {"code": ErrorCode.job_timed_out, "detail": "the job ran for longer than its timeout_s and was stopped"}
     return {"code": ErrorCode.trainer_crashed, "detail": f"the job's process {_end(status)}"}
@@ -226,8 +245,6 @@ def _reason(status: int) -> dict[str, str]:
 
 def _end(status: int) -> str:
     """Say how a child ended that did not end well."""
-    if status == TRY_AGAIN:
-        return "could not reach the database or the artifact store, again and again; the worker's log says why"
     if status > 0:
         return f"exited with status {status}; the worker's log of this job says why"
     hint = "; it may have run out of memory: train on fewer series or a shorter context"

@@ -7,6 +7,8 @@ from app.storage.engine import Database
 
 log = get_logger(__name__)
 
+SWEPT_AT_ONCE = 5000
+
 
 def collect(database: Database, store: ArtifactStore) -> list[str]:
     """Remove the files of ended jobs, and of versions that were deleted or never published; return their folders.
@@ -33,10 +35,15 @@ def collect(database: Database, store: ArtifactStore) -> list[str]:
 
 def sweep(database: Database, days: float) -> None:
     """Delete archived forecasts that are older."""
-    with database.write() as session:
-        gone = archive.sweep(session, days)
-    if gone:
-        log.info("archive_swept", forecasts=gone)
+    swept = 0
+    while True:  # a transaction each, so that others can write in between
+        with database.write() as session:
+            gone = archive.sweep(session, days, SWEPT_AT_ONCE)
+        swept += gone
+        if gone < SWEPT_AT_ONCE:
+            break
+    if swept:
+        log.info("archive_swept", forecasts=swept)
 
 
 def _folders(store: ArtifactStore) -> dict[str, tuple[str, bool]]:

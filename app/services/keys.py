@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.errors import ErrorCode, NotFound, Unauthorized
 from app.storage import keys
@@ -18,6 +19,8 @@ from app.storage.scope import Right, Scope
 from models.timestamps import format_stamp
 
 PREFIX = "gk_"
+AWAY_SECONDS = 1.0
+"""after an outage no caller with a known key waits for the database for so long"""
 REMEMBERED = 1000
 """keys that are known while the database is away"""
 SHORTEST_BOOTSTRAP = 20
@@ -44,6 +47,7 @@ class KeyService:
         self._default: Scope | None = None
         self._good: OrderedDict[bytes, tuple[float, Scope]] = OrderedDict()
         """when this process found which key good, by digest, the latest last"""
+        self._away_until = 0.0
 
     def authenticate(self, secret: str | None) -> Scope:
         """Return what the bearer of a key may do. Raises Unauthorized."""
@@ -58,14 +62,20 @@ class KeyService:
 
     def _scope_of(self, digest: bytes) -> Scope | None:
         """Return what a key may do. Raises OUTAGE where the database is away and the key was not good lately."""
+        now, (at, known) = time.monotonic(), self._good.get(digest, (float("-inf"), None))
+        reader = replace(known, rights=known.rights & {Right.read}) if known is not None else None
+        if now - at > self._stale_seconds:
+            reader = None
+        if reader is not None and now < self._away_until:
+            return reader
         try:
             with self._database.read() as session:
                 scope = keys.scope_of_digest(session, digest)
-        except OUTAGE:
-            at, known = self._good.get(digest, (float("-inf"), None))
-            if known is None or time.monotonic() - at > self._stale_seconds:
+        except OUTAGE as e:
+            if isinstance(e, PoolTimeout) or reader is None:  # busy is not away
                 raise
-            return replace(known, rights=known.rights & {Right.read})
+            self._away_until = time.monotonic() + AWAY_SECONDS
+            return reader
         self._good.pop(digest, None)
         if scope is not None:
             self._good[digest] = (time.monotonic(), scope)

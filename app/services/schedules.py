@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 from sqlalchemy.orm import Session
@@ -81,35 +82,49 @@ class ScheduleService:
         with self._database.read() as session:
             due, moment = schedules.due(session), now(session)
         for row, model in due:
-            parts: tuple[tuple[Part, str | None, int | None], ...] = (
-                ("train", row.train, row.train_at),
-                ("forecast", row.forecast, row.forecast_at),
-            )
-            for part, cron, at in parts:
-                if cron is not None and at is not None and at <= moment:
-                    self._start(row, model, part, at, next_after(cron, row.timezone, moment, part))
-
-    def _start(self, row: Schedule, model: ModelRow, part: Part, at: int, following: int) -> None:
-        scope = Scope(model.project_id, ALL_RIGHTS, by=BY_SCHEDULE)
-        with self._database.write() as session:
-            if not schedules.move(session, row.model_pk, part, at, following):
-                return  # another worker was faster, or the schedule was changed
-            if jobs.has_active(session, model.pk, part):
-                log.warning("schedule_skipped", model=model.name, part=part, detail="the one before has not ended")
-                return
             try:
-                job = (retrain if part == "train" else forecast)(session, self._submission, scope, model.pk)
-            except ServiceError as e:
-                log.warning("schedule_refused", model=model.name, part=part, detail=e.detail)
-                return
-        if job is not None:
-            log.info("schedule_started", model=model.name, part=part, job_id=job.id)
+                self._start_parts(row, model, moment)
+            except Exception as e:  # one that cannot be started must not keep the others from it
+                log.warning("schedule_failed", model=model.name, detail=str(e)[:200])
+
+    def _start_parts(self, row: Schedule, model: ModelRow, moment: int) -> None:
+        parts: tuple[tuple[Part, str | None, int | None], ...] = (
+            ("train", row.train, row.train_at),
+            ("forecast", row.forecast, row.forecast_at),
+        )
+        for part, cron, at in parts:
+            if cron is not None and at is not None and at <= moment:
+                following = next_after(cron, row.timezone, moment, part)
+                found = self._database.retried(partial(self._start, row, model, part, at, following))
+                if found is not None:
+                    log.info("schedule_started", model=model.name, part=part, job_id=found)
+
+    def _start(
+        self, row: Schedule, model: ModelRow, part: Part, at: int, following: int, session: Session
+    ) -> str | None:
+        """Move a due time on and queue its job, in one transaction; return the job's id, None where there is none."""
+        scope = Scope(model.project_id, ALL_RIGHTS, by=BY_SCHEDULE)
+        models.by_pk(session, scope, model.pk, lock=True)  # before the schedule, as those do who change it
+        if not schedules.move(session, row.model_pk, part, at, following):
+            return None  # another worker was faster, or the schedule was changed
+        if jobs.has_active(session, model.pk, part):
+            log.warning("schedule_skipped", model=model.name, part=part, detail="the one before has not ended")
+            return None
+        try:
+            job = (retrain if part == "train" else forecast)(session, self._submission, scope, model.pk)
+        except ServiceError as e:
+            log.warning("schedule_refused", model=model.name, part=part, detail=e.detail)
+            return None
+        if job is None:
+            log.warning("schedule_idle", model=model.name, part=part, detail="the model has no version to begin from")
+            return None
+        return job.id
 
 
 def retrain(session: Session, submission: Submission, scope: Scope, model_pk: int) -> JobRow | None:
     """Queue the training that made the champion, or the newest version, again. None without a version."""
     model = models.by_pk(session, scope, model_pk)
-    row = models.version(session, model, model.champion or model.last_version) if model is not None else None
+    row = models.serving(session, model) if model is not None else None
     made_by = jobs.state(session, row.job_id) if row is not None else None
     if model is None or row is None or made_by is None:
         return None

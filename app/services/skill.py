@@ -19,9 +19,9 @@ from models.calendar import Grid, OffGridError, parse_frequency
 from models.skill import Told, drift
 from models.timestamps import Stamps, TimestampError, format_stamp, format_stamps, parse_stamps
 
-MOST_FORECASTS = 20_000
-"""that skill is measured on, the newest"""
-DRIFT_FORECASTS = 2_000
+MOST_FORECASTS, MOST_ORIGINS = 20_000, 200
+"""that skill is measured on: so many origins at most, the newest, and as many series of each as there is room for"""
+DRIFT_FORECASTS, DRIFT_ORIGINS = 10_000, 25
 PERIODS = 20
 """runs of origins that rolling skill is told of"""
 
@@ -54,7 +54,7 @@ class SkillService:
         first, last = _moment(start, "start"), _moment(end, "end")
         with self._database.read() as session:
             model = found(session, scope, name)
-            rows = archive.recent(session, model, first, last, version, MOST_FORECASTS)
+            rows = archive.come_true(session, model, (first, last), version, MOST_FORECASTS, MOST_ORIGINS)
             told = told_of(session, rows, model)
             champion = models.version(session, model, model.champion) if model.champion is not None else None
             drifts = drift_of(session, model, champion) if champion is not None else None
@@ -73,7 +73,8 @@ class SkillService:
 
 def drift_of(session: Session, model: ModelRow, version: VersionRow) -> dict[str, Any]:
     """Return whether a version does worse on what it has forecast live than on its gate."""
-    rows = archive.recent(session, model, None, None, version.number, DRIFT_FORECASTS)
+    span = (None, None)
+    rows = archive.come_true(session, model, span, version.number, DRIFT_FORECASTS, DRIFT_ORIGINS)
     signal = drift(told_of(session, rows, model), version.metrics.get("gate"))
     return {"version": version.number, "status": signal.status, "detail": signal.detail, **signal.measures}
 

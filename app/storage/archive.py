@@ -13,6 +13,8 @@ from app.storage.upsert import insert_for
 
 TOLD = ("model_pk", "series_pk", "origin", "version", "series_version")
 CHUNK = 500
+MIXING, MIXED = 7919, 10_007
+"""primes that pick series of a panel as if by chance, and always the same ones"""
 Told = tuple[ArchivedForecast, SeriesRow]
 
 
@@ -57,37 +59,52 @@ def page(
     return Page(rows[:limit], encode(rows[limit - 1][1].id) if len(rows) > limit else None)
 
 
-def recent(
-    session: Session, model: ModelRow, start: int | None, end: int | None, version: int | None, limit: int
+def come_true(
+    session: Session,
+    model: ModelRow,
+    span: tuple[int | None, int | None],
+    version: int | None,
+    most: int,
+    most_origins: int,
 ) -> list[Told]:
-    """Return at most `limit` forecasts with an origin in [start, end), of one version where it is given.
+    """Return forecasts of which something was observed since, with an origin in [start, end), of one version if given.
 
-    The newest origins come first; of an origin and a series it is what was told first.
+    They are those of the newest origins, with as many series of each as `most` allows, the same ones every time. Of an
+    origin and a series it is what was told first.
     """
-    mine = [ArchivedForecast.model_pk == model.pk]
-    mine += [ArchivedForecast.origin >= start] if start is not None else []
-    mine += [ArchivedForecast.origin < end] if end is not None else []
-    mine += [ArchivedForecast.version == version] if version is not None else []
-    first = (
-        select(func.min(ArchivedForecast.pk).label("pk"))
-        .where(*mine)
-        .group_by(ArchivedForecast.series_pk, ArchivedForecast.origin)
-        .order_by(ArchivedForecast.origin.desc())
-        .limit(limit)
+    told = ArchivedForecast
+    mine = [told.model_pk == model.pk, SeriesRow.last_ts > told.origin]
+    mine += [told.origin >= span[0]] if span[0] is not None else []
+    mine += [told.origin < span[1]] if span[1] is not None else []
+    mine += [told.version == version] if version is not None else []
+    series = (SeriesRow, SeriesRow.pk == told.series_pk)
+    newest = select(told.origin).join(*series).where(*mine).distinct().order_by(told.origin.desc()).limit(most_origins)
+    origins = list(session.execute(newest).scalars())
+    if not origins:
+        return []
+    mixed = (told.series_pk * MIXING) % MIXED
+    place = func.row_number().over(partition_by=told.origin, order_by=(mixed, told.series_pk))
+    chosen = (
+        select(func.min(told.pk).label("pk"), place.label("place"))
+        .join(*series)
+        .where(*mine, told.origin >= origins[-1])
+        .group_by(told.series_pk, told.origin)
         .subquery()
     )
     query = (
-        select(ArchivedForecast, SeriesRow)
-        .join(first, first.c.pk == ArchivedForecast.pk)
-        .join(SeriesRow, SeriesRow.pk == ArchivedForecast.series_pk)
-        .order_by(ArchivedForecast.origin.desc(), SeriesRow.id)
+        select(told, SeriesRow)
+        .join(chosen, chosen.c.pk == told.pk)
+        .join(*series)
+        .where(chosen.c.place <= max(1, most // len(origins)))
+        .order_by(told.origin.desc(), SeriesRow.id)
     )
-    return [(told, series) for told, series in session.execute(query)]
+    return [(one, row) for one, row in session.execute(query)]
 
 
-def sweep(session: Session, days: float) -> int:
-    """Delete what was told longer ago; return how much."""
+def sweep(session: Session, days: float, most: int) -> int:
+    """Delete at most so many forecasts that were told longer ago; return how many."""
     old = now_us() - int(days * 86_400_000_000)
-    gone = session.execute(delete(ArchivedForecast).where(ArchivedForecast.made_at < old))
-    count: int = getattr(gone, "rowcount", 0)
-    return count
+    pks = list(session.execute(select(ArchivedForecast.pk).where(ArchivedForecast.made_at < old).limit(most)).scalars())
+    for at in range(0, len(pks), CHUNK):
+        session.execute(delete(ArchivedForecast).where(ArchivedForecast.pk.in_(pks[at : at + CHUNK])))
+    return len(pks)

@@ -27,6 +27,9 @@ class ArtifactStore:
         self._root = root.rstrip("/")
         self._local = "file" in (self._fs.protocol if isinstance(self._fs.protocol, tuple) else (self._fs.protocol,))
 
+        # clients of object stores raise what their own libraries do
+        self._failures: tuple[type[Exception], ...] = (OSError,) if self._local else (Exception,)
+
     def _full(self, path: str) -> str:
         return f"{self._root}/{path}"
 
@@ -41,7 +44,7 @@ class ArtifactStore:
             aside = Path(f"{full}.{uuid.uuid4().hex}.tmp")
             aside.write_bytes(data)
             aside.replace(full)
-        except OSError as e:
+        except self._failures as e:
             raise ArtifactError(f"cannot write {path}: {e}") from e
 
     def get(self, path: str) -> bytes:
@@ -50,23 +53,24 @@ class ArtifactStore:
             data: bytes = self._fs.cat_file(self._full(path))
         except FileNotFoundError as e:
             raise ArtifactMissing(f"cannot read {path}: it does not exist") from e
-        except OSError as e:
+        except self._failures as e:
             raise ArtifactError(f"cannot read {path}: {e}") from e
         return data
 
     def entries(self, path: str) -> list[str]:
         """Return the names of what lies in a folder; one that does not exist has nothing. Raises ArtifactError."""
+        self._fs.invalidate_cache()  # others write too
         try:
             found = self._fs.ls(self._full(path), detail=False)
         except (FileNotFoundError, NotADirectoryError):
             return []
-        except OSError as e:
+        except self._failures as e:
             raise ArtifactError(f"cannot list {path}: {e}") from e
         return sorted(str(name).rstrip("/").rsplit("/", 1)[-1] for name in found)
 
     def remove(self, path: str) -> None:
         """Delete what is at `path`, a folder whole; nothing there is no error."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(*self._failures):
             self._fs.rm(self._full(path), recursive=True)
 
     def check(self) -> None:

@@ -48,6 +48,14 @@ def version(session: Session, model: ModelRow, number: int) -> VersionRow | None
     return session.execute(query).scalar_one_or_none()
 
 
+def serving(session: Session, model: ModelRow) -> VersionRow | None:
+    """Return the champion, or the newest version where there is none."""
+    if model.champion is not None:
+        return version(session, model, model.champion)
+    query = select(VersionRow).where(VersionRow.model_pk == model.pk).order_by(VersionRow.number.desc()).limit(1)
+    return session.execute(query).scalar_one_or_none()
+
+
 def version_numbers(session: Session, models: list[ModelRow]) -> dict[int, list[int]]:
     """Return {model_pk: numbers of its versions, ascending}."""
     query = (

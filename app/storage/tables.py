@@ -196,6 +196,7 @@ class ArchivedForecast(Table):
         ),
         Index("ix_archived_forecasts_model_pk_origin", "model_pk", "origin"),
         Index("ix_archived_forecasts_series_pk", "series_pk"),
+        Index("ix_archived_forecasts_made_at", "made_at"),
     )
 
     pk: Mapped[int] = mapped_column(Key, primary_key=True)

@@ -34,33 +34,7 @@ OPTIONS: tuple[tuple[str, Any, dict[str, Any]], ...] = (
 
 def upgrade() -> None:
     """Apply this revision."""
-    for name, kind, options in OPTIONS:
-        op.add_column("jobs", sa.Column(name, kind, **options))
-    op.create_index(op.f("ix_jobs_status_queue"), "jobs", ["status", "queue"], unique=False)
-    op.add_column("versions", sa.Column("provenance", DOCUMENT, nullable=False, server_default="{}"))
-    op.add_column("worker_leases", sa.Column("queues", DOCUMENT, nullable=False, server_default='["cpu"]'))
-    op.create_table(
-        "job_results",
-        sa.Column("job_id", sa.String(length=32), nullable=False),
-        sa.Column("document", DOCUMENT, nullable=False),
-        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_job_results_job_id_jobs"), ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("job_id", name=op.f("pk_job_results")),
-    )
-    op.create_table(
-        "schedules",
-        sa.Column("model_pk", KEY, nullable=False),
-        sa.Column("train", sa.String(length=100), nullable=True),
-        sa.Column("forecast", sa.String(length=100), nullable=True),
-        sa.Column("timezone", sa.String(length=64), nullable=False),
-        sa.Column("train_on_drift", sa.Boolean(), nullable=False),
-        sa.Column("train_at", sa.BigInteger(), nullable=True),
-        sa.Column("forecast_at", sa.BigInteger(), nullable=True),
-        sa.Column("created_at", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["model_pk"], ["models.pk"], name=op.f("fk_schedules_model_pk_models"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("model_pk", name=op.f("pk_schedules")),
-    )
+    # the tables first: their keys wait for writers of `series` and `models`, and nothing else may be locked meanwhile
     op.create_table(
         "archived_forecasts",
         sa.Column("pk", KEY, nullable=False),
@@ -92,6 +66,34 @@ def upgrade() -> None:
         op.f("ix_archived_forecasts_model_pk_origin"), "archived_forecasts", ["model_pk", "origin"], unique=False
     )
     op.create_index(op.f("ix_archived_forecasts_series_pk"), "archived_forecasts", ["series_pk"], unique=False)
+    op.create_index(op.f("ix_archived_forecasts_made_at"), "archived_forecasts", ["made_at"], unique=False)
+    op.create_table(
+        "schedules",
+        sa.Column("model_pk", KEY, nullable=False),
+        sa.Column("train", sa.String(length=100), nullable=True),
+        sa.Column("forecast", sa.String(length=100), nullable=True),
+        sa.Column("timezone", sa.String(length=64), nullable=False),
+        sa.Column("train_on_drift", sa.Boolean(), nullable=False),
+        sa.Column("train_at", sa.BigInteger(), nullable=True),
+        sa.Column("forecast_at", sa.BigInteger(), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["model_pk"], ["models.pk"], name=op.f("fk_schedules_model_pk_models"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("model_pk", name=op.f("pk_schedules")),
+    )
+    op.create_table(
+        "job_results",
+        sa.Column("job_id", sa.String(length=32), nullable=False),
+        sa.Column("document", DOCUMENT, nullable=False),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_job_results_job_id_jobs"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("job_id", name=op.f("pk_job_results")),
+    )
+    for name, kind, options in OPTIONS:
+        op.add_column("jobs", sa.Column(name, kind, **options))
+    op.create_index(op.f("ix_jobs_status_queue"), "jobs", ["status", "queue"], unique=False)
+    op.add_column("versions", sa.Column("provenance", DOCUMENT, nullable=False, server_default="{}"))
+    op.add_column("worker_leases", sa.Column("queues", DOCUMENT, nullable=False, server_default='["cpu"]'))
 
 
 def downgrade() -> None:

@@ -186,8 +186,8 @@ def test_windows_since_the_champions_data_ended_decide_alone(
     assert not worse.promoted
     assert worse.reason.startswith(f"not ahead of season-naive on {since}: mase ")
     for verdict in (better, worse):
-        assert set(verdict.metrics) == {"champion", "gate_since_champion", "season_naive_since_champion"}
-    first, second = (one.metrics["gate_since_champion"]["mase"] for one in (better, worse))
+        assert set(verdict.metrics) == {"champion", "gate_unseen", "season_naive_unseen"}
+    first, second = (one.metrics["gate_unseen"]["mase"] for one in (better, worse))
     assert second == pytest.approx(500 * first)
     assert better.metrics["champion"] == worse.metrics["champion"]
     assert better.metrics["champion"]["mase"] == pytest.approx(10 * first, rel=1e-3)

@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sqlalchemy.orm import Session
 
 from app.logs import get_logger
 from app.services import panels
 from app.services.runs.attempt import Attempt, BadJob
+from app.services.training_request import start_of
 from app.serving.runtime import LoadedVersion
 from app.storage import models, series
 from app.storage.tables import VersionRow
@@ -46,32 +48,55 @@ def judge(attempt: Attempt, model_pk: int, panel: Panel, fitted: Fitted) -> Verd
     With `if_better` it must beat season-naive and the champion on the same windows: those of its gate that begin
     after the champion's data ended, which neither has seen. Where they are too few it is the whole gate, of which the
     champion may have seen a part and the challenger has not: a challenger that wins there has won under the harder
-    terms. Raises ArtifactError where the store is away.
+    terms. What the version that it began from has seen is left out, however little remains. Raises ArtifactError where
+    the store is away.
     """
     promote = attempt.job.request["promote"]
     with attempt.database.read() as session:
         model = models.by_pk(session, attempt.scope, model_pk)
         champion = model.champion if model else None
         row = models.version(session, model, champion) if model and champion else None
+        start = _start(session, attempt)
     report = fitted.report
     if "stopped" in report.warnings:
         return Verdict(False, "stopped early by its user; PUT /models/{name}/champion sets it live", champion)
     if promote != "if_better":
         return Verdict(promote == "always", f"promote was {promote!r}", champion)
     if report.gate is None or fitted.gate_quantiles is None:
-        if champion is None:
-            return Verdict(True, "ungated: the history is too short for a gate, and there is no other version", None)
-        return Verdict(
-            False, "ungated: the history is too short for a gate; promote: always would set it live", champion
-        )
-    return _compared(attempt, panel, fitted, report.gate, row)
+        return _ungated("the history is too short for a gate", champion)
+    windows = windows_of(panel, report.gate)
+    rows, where = _rows(windows, row, start)
+    if not len(rows):
+        return _ungated("the version that it began from has seen the gate", champion)
+    return _compared(attempt, panel, fitted, report.gate, row, rows, where)
 
 
-def _compared(attempt: Attempt, panel: Panel, fitted: Fitted, gate: GateSpan, row: VersionRow | None) -> Verdict:
+def _start(session: Session, attempt: Attempt) -> VersionRow | None:
+    """Return the version that the training began from."""
+    asked = start_of(attempt.job.request)
+    source = models.get(session, attempt.scope, asked[0]) if asked is not None else None
+    return models.version(session, source, asked[1]) if asked is not None and source is not None else None
+
+
+def _ungated(why: str, champion: int | None) -> Verdict:
+    """Let the first version go live, and no later one, where nothing can be compared."""
+    if champion is None:
+        return Verdict(True, f"ungated: {why}, and there is no other version", None)
+    return Verdict(False, f"ungated: {why}; promote: always would set it live", champion)
+
+
+def _compared(
+    attempt: Attempt,
+    panel: Panel,
+    fitted: Fitted,
+    gate: GateSpan,
+    row: VersionRow | None,
+    rows: Ints,
+    where: str,
+) -> Verdict:
     """Compare with season-naive and the champion on the same windows."""
     assert fitted.gate_quantiles is not None
     windows = windows_of(panel, gate)
-    rows, where = _fresh(windows, row)
     part, levels = windows.part(rows), fitted.config.quantiles
     ours = measures(part, fitted.gate_quantiles[rows], levels)
     floor = score_season_naive(part, panel, levels)
@@ -79,7 +104,7 @@ def _compared(attempt: Attempt, panel: Panel, fitted: Fitted, gate: GateSpan, ro
     champion = row.number if row is not None else None
     measured = {"champion": theirs.measures} if theirs.measures else {}
     if len(rows) < len(windows.series):
-        measured |= {"gate_since_champion": ours, "season_naive_since_champion": floor}
+        measured |= {"gate_unseen": ours, "season_naive_unseen": floor}
     for name, other in (("season-naive", floor), (f"the champion, version {champion}", theirs.measures)):
         if other is not None:
             ahead, how = _ahead(ours, other)
@@ -88,18 +113,24 @@ def _compared(attempt: Attempt, panel: Panel, fitted: Fitted, gate: GateSpan, ro
     return Verdict(True, f"ahead of season-naive on {where}{theirs.beaten}", champion, measured)
 
 
-def _fresh(windows: Windows, row: VersionRow | None) -> tuple[Ints, str]:
+def _rows(windows: Windows, champion: VersionRow | None, start: VersionRow | None) -> tuple[Ints, str]:
     """Return the windows to compare on, (N,) of them, and what they are called."""
-    everything = np.arange(len(windows.series))
-    if row is None:
-        return everything, "the gate span"
+    allowed = np.ones(len(windows.series), bool) if start is None else _unseen(windows, start)
+    if start is not None and allowed.sum() < min(LEAST_FRESH, len(allowed)):
+        return np.empty(0, np.int64), ""
+    fresh = allowed if champion is None else allowed & _unseen(windows, champion)
+    if champion is not None and fresh.sum() >= LEAST_FRESH:
+        return np.flatnonzero(fresh), f"the {int(fresh.sum())} windows since the champion's data ended"
+    where = "the gate span" if allowed.all() else f"the {int(allowed.sum())} windows that its start has not seen"
+    return np.flatnonzero(allowed), where
+
+
+def _unseen(windows: Windows, row: VersionRow) -> NDArray[np.bool_]:
+    """Return which windows (B,) begin after a version's data ended, or are of series that it was not trained on."""
     end = int(parse_stamps([row.data_span["end"]], "UTC")[0])
+    seen = set(row.data_span["series"])
     pairs = zip(windows.series, windows.origins.tolist(), strict=True)
-    origins = np.array([one.stamps(origin, origin + 1)[0] for one, origin in pairs], np.int64)
-    fresh = np.flatnonzero(origins >= end)
-    if len(fresh) < LEAST_FRESH:
-        return everything, "the gate span"
-    return fresh, f"the {len(fresh)} windows since the champion's data ended"
+    return np.array([one.id not in seen or one.stamps(o, o + 1)[0] >= end for one, o in pairs], bool)
 
 
 @dataclass(frozen=True)

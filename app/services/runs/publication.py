@@ -37,9 +37,13 @@ def publish(attempt: Attempt, panel: Panel, fitted: Fitted, verdict: Verdict, fi
         if outdated:
             reason = f"version {model.champion} became champion while this one was judged; train again"
             fields |= {"promoted": False, "reason": reason}
+        stopped = held.stopping or "stopped" in fitted.report.warnings
+        if stopped:
+            reason = "cancelled by its user; PUT /models/{name}/champion sets it live"
+            fields |= {"promoted": False, "reason": reason}
         row = models.publish(session, model, {**fields, **files, "job_id": job.id})
         progress = {**(held.progress or {}), "fraction": 1.0, "eta_s": 0.0}
-        status = "cancelled" if "stopped" in fitted.report.warnings else "succeeded"
+        status = "cancelled" if stopped else "succeeded"
         jobs.finish(session, fence, status, progress=progress, version=row.number, checkpoint=None)
     return row
 

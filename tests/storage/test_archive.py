@@ -10,6 +10,8 @@ from app.storage.pages import CursorError
 from app.storage.tables import ModelRow
 
 MADE = 1_000_000
+NEWEST = 100
+"""stamp of each series' last value"""
 
 
 class Archive:
@@ -21,7 +23,10 @@ class Archive:
             scope = keys.default_scope(session)
             fields = {"freq": "h", "timezone": "UTC", "labels": {}, "static": {}}
             series.add(session, scope, [{**fields, "id": name} for name in ("a", "b", "c")])
-            self.pks = {name: row.pk for name, row in series.get_many(session, scope, ["a", "b", "c"]).items()}
+            rows = series.get_many(session, scope, ["a", "b", "c"])
+            self.pks = {name: row.pk for name, row in rows.items()}
+            for row in rows.values():
+                row.last_ts = NEWEST
             self.model: ModelRow = models.add(session, scope, "m", "h", 2, [0.5])
             self.other: ModelRow = models.add(session, scope, "other", "h", 2, [0.5])
 
@@ -48,9 +53,11 @@ class Archive:
     def newest(self, as_of: int | None = None, ids: tuple[str, ...] = ()) -> list[tuple[str, int]]:
         return [(row.id, told.forecast["made"]) for told, row in self.page(as_of, ids).items]
 
-    def recent(self, start: int | None = None, end: int | None = None, version: int | None = None, limit: int = 10):  # type: ignore[no-untyped-def]
+    def come_true(  # type: ignore[no-untyped-def]
+        self, start: int | None = None, end: int | None = None, version: int | None = None, most=10, origins=10
+    ):
         with self.database.read() as session:
-            found = archive.recent(session, self.model, start, end, version, limit)
+            found = archive.come_true(session, self.model, (start, end), version, most, origins)
         return [(row.id, told.origin, told.forecast["made"]) for told, row in found]
 
 
@@ -103,21 +110,33 @@ def test_of_an_origin_what_was_told_first_is_scored(kept: Archive) -> None:
     kept.add(kept.row("a", 1, 10))
     kept.add(kept.row("a", 1, 20, series_version=2), kept.row("a", 1, 30, version=2), kept.row("b", 1, 30))
     kept.add(kept.row("a", 5, 40, version=2))
-    assert kept.recent() == [("a", 5, 40), ("a", 1, 10), ("b", 1, 30)]
-    assert kept.recent(version=2) == [("a", 5, 40), ("a", 1, 30)]
-    assert kept.recent(start=2) == [("a", 5, 40)]
-    assert kept.recent(end=5) == [("a", 1, 10), ("b", 1, 30)]
-    assert kept.recent(start=1, end=1) == []
+    assert kept.come_true() == [("a", 5, 40), ("a", 1, 10), ("b", 1, 30)]
+    assert kept.come_true(version=2) == [("a", 5, 40), ("a", 1, 30)]
+    assert kept.come_true(start=2) == [("a", 5, 40)]
+    assert kept.come_true(end=5) == [("a", 1, 10), ("b", 1, 30)]
+    assert kept.come_true(start=1, end=1) == []
 
 
 def test_the_newest_origins_are_scored_where_there_are_too_many(kept: Archive) -> None:
     kept.add(*(kept.row("a", origin, 10) for origin in (3, 1, 4, 2)))
-    assert [origin for _, origin, _ in kept.recent(limit=2)] == [4, 3]
+    assert [origin for _, origin, _ in kept.come_true(origins=2)] == [4, 3]
+
+
+def test_each_origin_is_scored_on_as_many_series_as_there_is_room_for(kept: Archive) -> None:
+    kept.add(*(kept.row(name, origin, 10) for origin in (1, 2) for name in "abc"))
+    found = kept.come_true(most=4)
+    assert [origin for _, origin, _ in found] == [2, 2, 1, 1]
+    assert [name for name, _, _ in found[:2]] == [name for name, _, _ in found[2:]], "the same series of each"
+
+
+def test_what_nothing_has_come_true_of_is_not_scored(kept: Archive) -> None:
+    kept.add(kept.row("a", 1, 10), kept.row("a", NEWEST, 10))
+    assert [origin for _, origin, _ in kept.come_true()] == [1]
 
 
 def test_forecasts_of_another_model_are_its_own(kept: Archive) -> None:
     kept.add(kept.row("a", 1, 10) | {"model_pk": kept.other.pk})
-    assert kept.newest() == kept.recent() == []
+    assert kept.newest() == kept.come_true() == []
 
 
 def test_a_deleted_series_takes_its_forecasts_along(kept: Archive) -> None:
@@ -127,4 +146,4 @@ def test_a_deleted_series_takes_its_forecasts_along(kept: Archive) -> None:
         assert row is not None
         session.delete(row)
     assert kept.newest() == [("b", 10)]
-    assert kept.recent() == [("b", 1, 10)]
+    assert kept.come_true() == [("b", 1, 10)]

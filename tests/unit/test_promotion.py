@@ -4,6 +4,7 @@ import shutil
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -162,7 +163,8 @@ def judged_on_many(
     quantiles = run_windows(windows.series, windows.origins, fitted.runner, fitted.config)
     actual = windows.actual[..., None]
     publish(database, settings, trained)
-    span = {"start": "2024-01-01T00:00:00+00:00", "end": format_stamp(origins[-late], "UTC"), "series": ["a"]}
+    span: dict[str, Any] = {"start": "2024-01-01T00:00:00+00:00", "end": format_stamp(origins[-late], "UTC")}
+    span |= {"series": [one.id for one in panel.series]}
     with database.write() as session:
         session.execute(update(VersionRow).values(data_span=span))
 

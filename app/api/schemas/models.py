@@ -193,7 +193,7 @@ class SkillOut(Output):
     )
 
     model: str
-    forecasts: int = Field(description="that were archived in the span; the newest, where there are very many")
+    forecasts: int = Field(description="of the span that have begun to come true; of very many the newest origins")
     overall: dict[str, Any]
     by_step: list[dict[str, Any]] = Field(description="for each step of the horizon that has come true")
     rolling: list[dict[str, Any]] = Field(description="for runs of origins, the oldest first")

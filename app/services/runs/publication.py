@@ -38,7 +38,7 @@ def publish(attempt: Attempt, panel: Panel, fitted: Fitted, verdict: Verdict, fi
             reason = f"version {model.champion} became champion while this one was judged; train again"
             fields |= {"promoted": False, "reason": reason}
         stopped = held.stopping or "stopped" in fitted.report.warnings
-        if stopped:
+        if held.stopping and "stopped" not in fitted.report.warnings:  # it was too late to stop the training itself
             reason = "cancelled by its user; PUT /models/{name}/champion sets it live"
             fields |= {"promoted": False, "reason": reason}
         row = models.publish(session, model, {**fields, **files, "job_id": job.id})

@@ -44,6 +44,8 @@ class Anomalies:
     level; NaN for a missing value too"""
     anomaly: Flags
     """(N,) whether a value was observed outside of [lower, upper]"""
+    alarm: Flags
+    """(N,) whether an anomaly exceeds those of a horizon's length before it, those before the span included"""
 
 
 def detect(
@@ -77,27 +79,34 @@ def _detect(one: Series, span: Span, runner: Runner, config: Config, level: floa
     begin = max(0, start - HISTORY)
     found = follow(one, (begin, end), runner, config, ahead)
     radius, score = followed(found.deviation, level)
+    low, high = _limits(one.y[:end], config)
+    lower = np.clip(found.expected - radius * found.below, low[begin:], high)
+    upper = np.clip(found.expected + radius * found.above, low[begin:], high)
+    y = one.y[begin:end]
+    anomaly = (y < lower) | (y > upper)
+    alarm = anomaly & (alarms(np.where(anomaly, score, 0.0), config.horizon) > 0)
     kept = slice(start - begin, None)
-    low, high = _limits(one.y[:start], config)
-    lower = np.clip((found.expected - radius * found.below)[kept], low, high)
-    upper = np.clip((found.expected + radius * found.above)[kept], low, high)
-    y = one.y[start:end]
     return Anomalies(
         series_id=one.id,
         start=start,
         expected=found.expected[kept],
-        lower=lower,
-        upper=upper,
+        lower=lower[kept],
+        upper=upper[kept],
         score=score[kept],
-        anomaly=(y < lower) | (y > upper),
+        anomaly=anomaly[kept],
+        alarm=alarm[kept],
     )
 
 
-def _limits(history: Floats, config: Config) -> tuple[float, float]:
-    """Return the least and the greatest value that is possible after a history (T,)."""
+def _limits(y: Floats, config: Config) -> tuple[Floats, float]:
+    """Return the least value that is possible at each step of y (T,), and the greatest.
+
+    The floor of values that are never negative holds until one is, as far as the steps before tell.
+    """
     low, high = config.bounds
-    floor = 0.0 if config.nonnegative and not bool((history < 0).any()) else -np.inf
-    return max(floor, -np.inf if low is None else low), np.inf if high is None else high
+    before = np.concatenate([[False], np.logical_or.accumulate(y < 0)[:-1]])[: len(y)]
+    floor = np.where(config.nonnegative & ~before, 0.0, -np.inf)
+    return np.maximum(floor, -np.inf if low is None else low), np.inf if high is None else high
 
 
 def alarms(score: Floats, rest: int) -> Floats:

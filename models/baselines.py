@@ -19,8 +19,8 @@ MEAN_SEASONS = 4
 LEAST_FITTED = 8
 FITTED_STEPS, FITTED_SEASONS = 300, 20
 """of a history that a statistical model is fitted to: what is older tells its few parameters nothing new"""
-UNFITTED = (ArithmeticError, ValueError, RuntimeError, IndexError, TypeError)
-"""what statsforecast raises for histories that it cannot fit"""
+LONGEST_FITTED = 300
+"""season beyond which they are fitted without one: their cost grows with its square, to minutes a window"""
 
 
 def season_naive(history: Floats, horizon: int, season: int | None) -> Floats:
@@ -85,10 +85,12 @@ def season_mean(history: Floats, horizon: int, season: int | None) -> Floats:
 def theta(history: Floats, horizon: int, season: int) -> Floats:
     """Forecast by the theta method: history (T,) -> (H,).
 
-    Assimakopoulos and Nikolopoulos 2000, with additive seasons; gaps are interpolated. NaN where it cannot be fitted.
+    Assimakopoulos and Nikolopoulos 2000, with additive seasons; gaps are interpolated. A history that it cannot be
+    fitted to is forecast by season-naive, and one of a long season without that season.
     """
     from statsforecast.models import Theta
 
+    season = season if season <= LONGEST_FITTED else 1
     return _fitted(Theta(season_length=season, decomposition_type="additive"), history, horizon, season)
 
 
@@ -96,10 +98,11 @@ def ets(history: Floats, horizon: int, season: int) -> Floats:
     """Forecast by the exponential smoothing that AutoETS chooses: history (T,) -> (H,).
 
     Hyndman and Khandakar 2008, with additive errors and seasons, which values of any sign allow; gaps are interpolated.
-    NaN where it cannot be fitted.
+    A history that it cannot be fitted to is forecast by season-naive, and one of a long season without that season.
     """
     from statsforecast.models import AutoETS
 
+    season = season if season <= LONGEST_FITTED else 1
     return _fitted(AutoETS(season_length=season, model="AZA" if season > 1 else "AZN"), history, horizon, season)
 
 
@@ -115,9 +118,9 @@ def _fitted(model: Any, history: Floats, horizon: int, season: int) -> Floats:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             forecast: Floats = np.asarray(model.forecast(whole, horizon)["mean"], np.float64)
-    except UNFITTED:
-        return np.full(horizon, np.nan)
-    return forecast
+    except Exception:  # statsforecast raises this very class for histories that it cannot fit
+        return season_naive(history, horizon, season)
+    return forecast if np.isfinite(forecast).all() else season_naive(history, horizon, season)
 
 
 def smoothing_models(histories: Sequence[Floats], season: int) -> list[Smoothed]:
@@ -140,7 +143,7 @@ def smoothing_models(histories: Sequence[Floats], season: int) -> list[Smoothed]
             try:
                 ets = AutoETS(season_length=season, model="AZA" if season > 1 else "AZN").fit(history).model_["par"]
                 theta = AutoTheta(season_length=season, decomposition_type="additive").fit(history).model_["par"]
-            except UNFITTED:
+            except Exception:  # noqa: S112 - statsforecast raises this very class for what it cannot fit
                 continue
             alpha, beta, gamma, phi = (float(v) for v in ets[:4])
             trend = not np.isnan(beta)

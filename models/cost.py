@@ -17,6 +17,8 @@ STATE_FLOATS = 12
 """numbers that a recurrent step keeps for its gradient, a unit of its width: gates, states, and their gradients"""
 CONTEXT_ARRAYS = 6
 """copies of a batch of contexts: raw, scaled, masked, with calendar"""
+JUDGED_ARRAYS = 5
+"""copies of all forecasts of a backtest while they are measured"""
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,8 @@ class Cost:
         return asdict(self)
 
 
-def cost_of(config: Config, lengths: Sequence[int], covariates: int = 0, trainings: int = 1) -> Cost:
-    """Estimate a training of series of these lengths, which is done so many times over.
+def cost_of(config: Config, lengths: Sequence[int], covariates: int = 0, trainings: int = 1, judged: int = 0) -> Cost:
+    """Estimate a training of series of these lengths, which is done so many times over, with so many windows judged.
 
     `covariates` is the number of temporal covariates, which a configuration without vocabularies does not know yet.
     """
@@ -51,5 +53,6 @@ def cost_of(config: Config, lengths: Sequence[int], covariates: int = 0, trainin
         + rows * (ROW_BYTES + COLUMN_BYTES * covariates)
         + 4 * STATE_FLOATS * states * members
         + 8 * CONTEXT_ARRAYS * scored * (1 + covariates)
+        + 8 * JUDGED_ARRAYS * judged * config.horizon * len(config.quantiles)
     )
     return Cost(rows, windows, 2 * trainings * training.epochs * training.steps_per_epoch, memory)

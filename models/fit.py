@@ -33,6 +33,8 @@ from models.windows import Panel
 
 __all__ = ["Fitted", "Progress", "Report", "TrainingDataError", "fine_tune", "fit", "runner_of"]
 
+JUDGING_SECONDS = 5.0
+"""that a reference may take beside a training"""
 Selected = dict[str, Any]
 """What the select phase leaves to the refit, plain JSON: `state`, `metrics`, and the `gate`'s stamps"""
 
@@ -197,10 +199,11 @@ class _Run:
         quantiles = run_windows(windows.series, windows.origins, runner_of(network), self.config)
         if gate is not None:
             self.judged = {"quantiles": quantiles}
-        levels, beside = self.config.quantiles, [name for name in usual(len(windows.series)) if name != "ets"]
+        levels, season = self.config.quantiles, scoring_season(self.panel)
+        beside = [one for one in usual(len(windows.series), season, JUDGING_SECONDS) if one != "ets"]
         return {
             name: measures(windows, quantiles, levels),
-            **score_references(windows, scoring_season(self.panel), beside, levels),
+            **score_references(windows, season, beside, levels),
         }
 
     @property

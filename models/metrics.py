@@ -114,8 +114,9 @@ def pinball(actual: Floats, quantiles: Floats, levels: Sequence[float]) -> float
 
 def wql(actual: Floats, quantiles: Floats, levels: Sequence[float]) -> float:
     """Weighted quantile loss (GluonTS): twice the summed pinball loss over the summed size, a level."""
-    size = float(np.nansum(np.abs(actual)))
-    total = float(np.nansum(_pinball(actual, quantiles, levels)))
+    loss = _pinball(actual, quantiles, levels)
+    size = float(np.nansum(np.where(np.isnan(loss).any(-1), np.nan, np.abs(actual))))
+    total = float(np.nansum(loss))
     return 2.0 * total / (size * len(levels)) if size > 0 else float("nan")
 
 

@@ -20,15 +20,20 @@ REFERENCES: Mapping[str, Reference] = {
     "theta": baselines.theta,
     "ets": baselines.ets,
 }
-FITTED = ("theta", "ets")
-"""those that fit a model to every window, 10 and 90 ms each"""
-FITTED_WINDOWS = 200
-"""windows up to which they are asked without being named"""
+COST: Mapping[str, tuple[float, float]] = {"theta": (8e-3, 1e-5), "ets": (3e-2, 7.5e-5)}
+"""seconds a window of those that fit a model to each: at no season, and more with its square"""
+BUDGET_SECONDS = 20.0
+"""that each of them is worth where nobody asked for it by name"""
 
 
-def usual(n_windows: int) -> tuple[str, ...]:
-    """Return the references that are worth their time on so many windows."""
-    return tuple(name for name in REFERENCES if name not in FITTED or n_windows <= FITTED_WINDOWS)
+def usual(n_windows: int, season: int, budget_s: float = BUDGET_SECONDS) -> tuple[str, ...]:
+    """Return the references that are worth their time on so many windows of a season."""
+    return tuple(name for name in REFERENCES if n_windows * _seconds(name, season) <= budget_s)
+
+
+def _seconds(name: str, season: int) -> float:
+    once, more = COST.get(name, (0.0, 0.0))
+    return once + more * (season if season <= baselines.LONGEST_FITTED else 1) ** 2
 
 
 def reference_points(windows: Windows, season: int, names: Sequence[str]) -> dict[str, Floats]:

@@ -88,7 +88,7 @@ class _Tail:
     def radius(self, level: float) -> Floats:
         """Return (M,) what a share `level` does not exceed."""
         rank = np.ceil((self.count + 1) * level - 1e-9).astype(np.int64)
-        within = self.ordered[np.arange(len(rank)), np.minimum(rank, self.count) - 1]
+        within = self.ordered[np.arange(len(rank)), np.clip(rank, 1, self.count) - 1]
         beyond = self.base + self.slope * ((self.share / (1 - level)) ** SHAPE - 1) / SHAPE
         return np.where(self.share <= 1 - level, within, beyond)
 

@@ -20,7 +20,9 @@ from app.storage.scope import Scope
 from app.storage.tables import JobRow, ModelRow, SeriesRow
 from models.config import Config
 from models.cost import Cost, cost_of
+from models.spans import shortest_context
 
+MOST_REFITS = 1000
 ROLES = ("known_future", "past", "static")
 ASKED = ("version", "horizon", "n_windows", "step_size", "refit", "baselines")
 MEASURED = ("windows", "series", "overall", "by_step", "by_series", "by_window")
@@ -65,6 +67,8 @@ class BacktestService:
             rows = trainable(session, scope, request.series, covariates, self._settings.max_train_steps)
             _check_frequency(rows, model)
             self._check_windows(request.n_windows * len(rows))
+            _check_refits(request)
+            _check_history(request.n_windows, request.step_size or horizon, model.horizon, rows)
             document = {
                 "version": version.number,
                 "series": request.series.document(),
@@ -101,6 +105,25 @@ class BacktestService:
             raise invalid("body.n_windows", ErrorCode.too_many_values, detail)
 
 
+def _check_refits(request: BacktestRequest) -> None:
+    if request.refit and request.n_windows > MOST_REFITS:
+        detail = f"refit trains {request.n_windows} times, the limit is {MOST_REFITS}; ask for fewer windows"
+        raise invalid("body.n_windows", ErrorCode.too_many_values, detail)
+
+
+def _check_history(n_windows: int, step: int, horizon: int, rows: Sequence[SeriesRow]) -> None:
+    """Raise Invalid where no series leaves enough to train on before its first window."""
+    longest = max(steps(row) for row in rows)
+    room = longest - 2 * horizon - shortest_context(horizon, longest)
+    if room < (n_windows - 1) * step:
+        most = max(0, room // step + 1)
+        detail = (
+            f"the longest series has {longest} steps, which leaves too little to train on before {n_windows} windows; "
+            f"{most} are possible" + ("" if most else ": upload more observations")
+        )
+        raise invalid("body.n_windows", ErrorCode.not_enough_data, detail)
+
+
 def _check_frequency(rows: Sequence[SeriesRow], model: ModelRow) -> None:
     if rows[0].freq != model.freq:
         detail = f"the series have the frequency {rows[0].freq!r}, the model {model.freq!r}; select series of that"
@@ -109,7 +132,8 @@ def _check_frequency(rows: Sequence[SeriesRow], model: ModelRow) -> None:
 
 def _cost(config: Config, rows: Sequence[SeriesRow], request: BacktestRequest) -> Cost:
     trainings = request.n_windows if request.refit else 1
-    return cost_of(config, [steps(row) for row in rows], len(config.covariates.temporal), trainings)
+    judged = request.n_windows * len(rows)
+    return cost_of(config, [steps(row) for row in rows], len(config.covariates.temporal), trainings, judged)
 
 
 def _view(row: JobRow, result: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Jobs as clients see them, and cancelling."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -46,8 +46,10 @@ def found(session: Session, scope: Scope, job_id: str) -> JobRow:
     return row
 
 
-def view(row: JobRow, position: int | None = None) -> dict[str, Any]:
-    """Return a job as clients see it; `position` is its place in the queue while it waits."""
+def view(row: JobRow, position: int | None = None, served: Collection[str] | None = None) -> dict[str, Any]:
+    """Return a job as clients see it; `position` is its place in the queue while it waits, and `served` are the queues
+    that living workers take jobs from."""
+    stuck = row.status == "queued" and served is not None and row.queue not in served
     return {
         "id": row.id,
         "kind": row.kind,
@@ -62,7 +64,7 @@ def view(row: JobRow, position: int | None = None) -> dict[str, Any]:
         "priority": row.priority,
         "queue": row.queue,
         "position": position if row.status == "queued" else None,
-        "waiting_for": None,
+        "waiting_for": f"a worker that takes jobs from the queue {row.queue!r}: none is alive" if stuck else None,
         "stopping": row.stopping and row.status == "running",
         "timeout_s": row.timeout_s,
         "estimate": row.estimate,
@@ -77,10 +79,7 @@ def seen(session: Session, row: JobRow) -> dict[str, Any]:
     """Return one job as clients see it: with what it waits for, and the result of kinds that have no other place."""
     if row.status != "queued":
         return view(row) | {"result": jobs.result(session, row.id) if row.kind in TOLD_HERE else None}
-    job = view(row, jobs.places(session, [row.id]).get(row.id))
-    if row.queue not in leases.served(session):
-        job["waiting_for"] = f"a worker that takes jobs from the queue {row.queue!r}: none is alive"
-    return job
+    return view(row, jobs.places(session, [row.id]).get(row.id), leases.served(session))
 
 
 class JobService:
@@ -114,8 +113,8 @@ class JobService:
         with self._database.read() as session, readable_cursor():
             rows = jobs.page(session, scope, filters, labels, cursor, limit)
             queued = [row.id for row in rows.items if row.status == "queued"]
-            places = jobs.places(session, queued) if queued else {}
-            return Page([view(row, places.get(row.id)) for row in rows.items], rows.next_cursor)
+            places, served = (jobs.places(session, queued), leases.served(session)) if queued else ({}, None)
+            return Page([view(row, places.get(row.id), served) for row in rows.items], rows.next_cursor)
 
     def cancel(self, scope: Scope, job_id: str, *, keep_best: bool = False) -> dict[str, Any]:
         """Cancel a job that has not ended. Its run loses the right to write at once and stops within two seconds.

@@ -12,15 +12,16 @@ from sqlalchemy.orm import Session
 from app.errors import ErrorCode, invalid
 from app.services import panels
 from app.services.contexts import Refusal, refusal
+from app.services.covariates import static_conflict
 from app.services.rows import grid_of
 from app.services.series import MAX_ID, is_series_id
 from app.serving.runtime import LoadedVersion
 from app.storage import series
 from app.storage.scope import Scope
 from app.storage.tables import ModelRow, SeriesRow
-from models.anomalies import HISTORY, Anomalies, alarms, detect
+from models.anomalies import HISTORY, Anomalies, detect
 from models.calendar import Grid
-from models.config import Config
+from models.config import Config, ConfigError
 from models.nab import PROFILES, Judgement, Scored, judge, nab_score, total
 from models.timestamps import Stamps, TimestampError, format_stamps, parse_stamps
 from models.windows import Series
@@ -201,7 +202,8 @@ def _first_at(grid: Grid, stamp: int) -> int:
 def _reach(task: Task, before: int) -> tuple[int, int]:
     """Return the first and last stamp of what is read for a task."""
     grid = grid_of(task.row)
-    first, last = grid.stamps(np.array([task.first - before, task.end - 1], np.int64)).tolist()
+    begin = max(task.origin, task.first - before)
+    first, last = grid.stamps(np.array([begin, task.end - 1], np.int64)).tolist()
     return first, last
 
 
@@ -210,9 +212,17 @@ def _scanned(task: Task, one: Series | None, version: LoadedVersion, scan: Scan)
     if one is None:
         columns = ("ds", "y", "expected", "lower", "upper", "score", "anomaly", "alarm")
         return Scanned(view | {name: [] for name in columns}, None, None)
+    conflict = static_conflict(one, version.config.covariates)
+    if conflict is not None:
+        error = refusal(ErrorCode.covariate_kind_conflict, f"{conflict}; PUT /series/{{id}} mends it")
+        return Scanned({**view, "status": "error", "error": error}, None, None)
     start = max(0, task.first - one.start)
     end = max(start, min(len(one.y), task.end - one.start))
-    (told,) = detect([one], [(start, end)], version.run, version.config, scan.level, scan.ahead)
+    try:
+        (told,) = detect([one], [(start, end)], version.run, version.config, scan.level, scan.ahead)
+    except ConfigError as e:  # a covariate is text in the series and a number in the model
+        error = refusal(ErrorCode.covariate_kind_conflict, str(e))
+        return Scanned({**view, "status": "error", "error": error}, None, None)
     stamps = one.stamps(start, end)
     view |= {
         "ds": format_stamps(stamps, one.grid.timezone),
@@ -222,7 +232,7 @@ def _scanned(task: Task, one: Series | None, version: LoadedVersion, scan: Scan)
         "upper": _numbers(told.upper),
         "score": _numbers(told.score),
         "anomaly": told.anomaly.tolist(),
-        "alarm": (told.anomaly & (alarms(told.score, version.config.horizon) > 0)).tolist(),
+        "alarm": told.alarm.tolist(),
     }
     if not task.windows:
         return Scanned(view, None, None)

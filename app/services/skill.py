@@ -22,6 +22,7 @@ from models.timestamps import Stamps, TimestampError, format_stamp, format_stamp
 MOST_FORECASTS, MOST_ORIGINS = 20_000, 200
 """that skill is measured on: so many origins at most, the newest, and as many series of each as there is room for"""
 DRIFT_FORECASTS, DRIFT_ORIGINS = 10_000, 25
+MOST_VALUES = 2_000_000
 PERIODS = 20
 """runs of origins that rolling skill is told of"""
 
@@ -54,7 +55,8 @@ class SkillService:
         first, last = _moment(start, "start"), _moment(end, "end")
         with self._database.read() as session:
             model = found(session, scope, name)
-            rows = archive.come_true(session, model, (first, last), version, MOST_FORECASTS, MOST_ORIGINS)
+            most = min(MOST_FORECASTS, _most(model))
+            rows = archive.come_true(session, model, (first, last), version, most, MOST_ORIGINS)
             told = told_of(session, rows, model)
             champion = models.version(session, model, model.champion) if model.champion is not None else None
             drifts = drift_of(session, model, champion) if champion is not None else None
@@ -71,10 +73,16 @@ class SkillService:
         }
 
 
+def _most(model: ModelRow) -> int:
+    """Return how many forecasts of a model are read at once: their numbers must fit into memory."""
+    return max(1, MOST_VALUES // (model.horizon * (len(model.quantiles) + 1)))
+
+
 def drift_of(session: Session, model: ModelRow, version: VersionRow) -> dict[str, Any]:
     """Return whether a version does worse on what it has forecast live than on its gate."""
     span = (None, None)
-    rows = archive.come_true(session, model, span, version.number, DRIFT_FORECASTS, DRIFT_ORIGINS)
+    most = min(DRIFT_FORECASTS, _most(model))
+    rows = archive.come_true(session, model, span, version.number, most, DRIFT_ORIGINS)
     signal = drift(told_of(session, rows, model), version.metrics.get("gate"))
     return {"version": version.number, "status": signal.status, "detail": signal.detail, **signal.measures}
 

@@ -1,5 +1,6 @@
 """/anomalies over HTTP: told at once, or by a job; which steps are told of, and how they compare with labels."""
 
+import json
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from app.main import create_app
 from app.storage import keys, models
 from app.storage.engine import Database
 from models.deviations import LEAST_SEEN
-from tests.api.stored import hours, numbers, run, store
+from tests.api.stored import hours, numbers, run, store, store_beside
 from tests.trained import Trained, publish, values
 
 ONE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -343,3 +344,23 @@ def test_a_repeated_call_makes_one_scan(watched: TestClient) -> None:
     headers = {**ASYNC, "Idempotency-Key": "k"}
     first, again = (ask(watched, headers) for _ in range(2))
     assert first.json()["id"] == again.json()["id"]
+
+
+@ONE
+def test_text_that_no_database_keeps_is_refused(watched: TestClient) -> None:
+    for asked in ({"series": ["\ud800"]}, {"labels": {"\ud800": []}}, {"series": ["a\x00"]}):
+        response = watched.post("/anomalies", content=json.dumps({"model": "m", "series": ["a"], **asked}))
+        assert (response.status_code, response.json()["code"]) == (422, "invalid_input")
+
+
+@ONE
+def test_a_static_covariate_of_another_kind_stands_beside_the_others(
+    client: TestClient, database: Database, settings: Settings, trained_beside: Trained
+) -> None:
+    publish(database, settings, trained_beside)
+    store_beside(client, "a")
+    store_beside(client, "b", seed=1)
+    assert client.put("/series/b", json={"freq": "h", "static": {"size": "big", "kind": "hall"}}).status_code == 200
+    found = scan(client, series=["a", "b"], start=hours(380, 381)[0])["series"]
+    assert [one["status"] for one in found] == ["ok", "error"]
+    assert found[1]["error"]["code"] == "covariate_kind_conflict"

@@ -295,10 +295,13 @@ def test_a_version_that_was_deleted_meanwhile_fails_the_job(
 
 
 @ONE
-def test_series_too_short_for_a_window_fail_the_job(judged: TestClient, database: Database, settings: Settings) -> None:
-    store(judged, "brief", values(HORIZON))
-    job = run(judged, database, settings, ask(judged, series={"ids": ["brief"]}))
-    assert (job["status"], job["error"]["code"]) == ("failed", "not_enough_data")
+def test_more_windows_than_history_are_refused_with_how_many_there_are(judged: TestClient) -> None:
+    store(judged, "brief", values(3 * HORIZON))
+    told = ask(judged, series={"ids": ["brief"]}, n_windows=4, step_size=HORIZON)
+    assert (told.status_code, told.json()["code"]) == (422, "not_enough_data")
+    assert "1 are possible" in told.json()["detail"] or "0 are possible" in told.json()["detail"]
+    many = ask(judged, n_windows=1001, refit=True, step_size=1)
+    assert (many.status_code, many.json()["code"]) == (422, "too_many_values")
 
 
 def test_only_backtests_are_found(judged: TestClient) -> None:

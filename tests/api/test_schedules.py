@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from app.config import Settings
 from app.jobs.queue import JobQueue
@@ -337,6 +337,22 @@ class TestRetraining:
         assert version["reason"].startswith("ungated: the version that it began from has seen the gate")
         assert not version["promoted"]
         assert version["config"]["network"]["hidden"] == 16
+
+
+@ONE
+def test_a_schedule_that_cannot_be_read_keeps_no_other_from_starting(
+    planned: TestClient, database: Database, settings: Settings, trained: Trained, services: list[ScheduleService]
+) -> None:
+    publish(database, settings, trained, "other")
+    ended(database, "other", request=REQUEST)
+    for name in ("m", "other"):
+        assert planned.put(f"/models/{name}/schedule", json={"forecast": "0 * * * *"}).status_code == 200
+    make_due(database, "forecast")
+    with database.write() as session:
+        first = session.execute(select(ModelRow.pk).where(ModelRow.name == "m")).scalar_one()
+        session.execute(update(Schedule).where(Schedule.model_pk == first).values(timezone="No/Where"))
+    services[0].start_due()
+    assert [job["model"] for job in planned.get("/jobs?kind=forecast").json()["items"]] == ["other"]
 
 
 class Accepted:

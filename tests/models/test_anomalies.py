@@ -319,3 +319,24 @@ def test_a_trained_network_finds_what_was_planted() -> None:
     assert sorted(np.argsort(-one.score)[:2].tolist()) == [50, 120]
     assert one.anomaly[[50, 120]].all()
     assert one.anomaly.mean() < 0.05
+
+
+def test_the_floor_holds_until_a_value_is_below_it() -> None:
+    config = replace(CONFIG, nonnegative=True)
+    y = np.abs(noise(600) - 10)
+    y[300:] -= 50.0
+    (told,) = detect([series_of(y)], [(0, 600)], around(latest_mean), config)
+    assert np.nanmin(told.lower[:301]) == 0.0
+    assert told.anomaly[300]
+    assert told.lower[320:].max() < -40
+    assert told.anomaly[320:].mean() < 0.05
+
+
+def test_an_alarm_knows_the_anomalies_before_the_span() -> None:
+    y = noise(1000)
+    y[800:806] = 60.0
+    whole = found(y, around(never))
+    later = found(y, around(never), start=802)
+    assert whole.alarm[800:806].tolist() == [True, *([False] * 5)]
+    assert not later.alarm[:4].any()
+    same(later, replace(whole, start=802), slice(0, 0))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models import metrics
-from models.references import FITTED_WINDOWS, REFERENCES, reference_points, score_references, usual
+from models.references import REFERENCES, reference_points, score_references, usual
 from models.scoring import cut_windows
 from models.windows import Panel
 from tests.models.examples import hourly
@@ -49,8 +49,11 @@ def test_fitted_ones_are_season_naive_where_history_is_too_short(name: str) -> N
 
 
 def test_fitted_ones_are_for_few_windows_alone() -> None:
-    assert usual(FITTED_WINDOWS) == tuple(REFERENCES)
-    assert usual(FITTED_WINDOWS + 1) == ("season_naive", "naive", "drift", "season_mean")
+    cheap = ("season_naive", "naive", "drift", "season_mean")
+    assert usual(100, 24) == tuple(REFERENCES)
+    assert usual(100, 96) == (*cheap, "theta")
+    assert usual(10_000, 24) == usual(100, 288) == cheap
+    assert usual(20, 3600) == tuple(REFERENCES), "fitted without so long a season"
 
 
 def test_points_see_nothing_past_their_origins_and_are_scored_by_the_metrics() -> None:

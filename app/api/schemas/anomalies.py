@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, StringConstraints
 
 from app.api.schemas.backtests import Reference
-from app.api.schemas.base import Input, Output
+from app.api.schemas.base import Input, Output, Text
 from app.api.schemas.jobs import JobError, JobLabels, JobStatus, ProgressOut, RunOptionsIn
 
 Time = Annotated[str, StringConstraints(min_length=1, max_length=64)]
@@ -30,6 +30,9 @@ class LabelWindow(Input):
     end: Time
 
 
+LabelWindows = Annotated[list[LabelWindow], Field(max_length=1000)]
+
+
 class AnomaliesIn(RunOptionsIn):
     """Which values of stored series were improbable, as each was seen from the step before it."""
 
@@ -40,7 +43,7 @@ class AnomaliesIn(RunOptionsIn):
     )
 
     model: Reference
-    series: Annotated[list[str], Field(min_length=1, max_length=100_000)]
+    series: Annotated[list[Text], Field(min_length=1, max_length=100_000)]
     start: Time | None = Field(None, description="the first value where it is left out")
     end: Time | None = Field(None, description="exclusive")
     level: float = Field(0.99, gt=0, lt=1, description="share of ordinary values that the bounds should hold")
@@ -50,7 +53,7 @@ class AnomaliesIn(RunOptionsIn):
         description="steps before a value that it is forecast from, the model's horizon at most: from one step before, "
         "what is sudden stands out, from many also what goes on",
     )
-    labels: Annotated[dict[str, list[LabelWindow]], Field(max_length=100_000)] = Field(
+    labels: Annotated[dict[Text, LabelWindows], Field(max_length=100_000)] = Field(
         default_factory=dict, description="known anomalies by series: then precision, recall and F1 are told"
     )
     job_labels: JobLabels = Field(default_factory=dict)

@@ -217,7 +217,7 @@ class ReadyOut(Output):
         json_schema_extra={
             "example": {
                 "ready": True,
-                "checks": [{"name": "database", "ok": True, "detail": "migrations are at 0001"}],
+                "checks": [{"name": "database", "ok": True, "detail": "migrations are at 0002"}],
             }
         }
     )

@@ -17,6 +17,7 @@ from models.backtest import Backtest, Unfinished, backtest
 from models.config import Config
 from models.references import usual
 from models.report import Progress
+from models.scoring import scoring_season
 from models.timestamps import format_stamp
 
 log = get_logger(__name__)
@@ -34,7 +35,7 @@ class BacktestRun:
     def run(self) -> None:
         """Judge, and end the job with the measures. Raises BadJob, TrainingDataError and ConfigError."""
         asked, snapshot = self.attempt.job.request, self._snapshot()
-        windows = asked["n_windows"] * len(snapshot.panel.series)
+        windows, season = asked["n_windows"] * len(snapshot.panel.series), scoring_season(snapshot.panel)
         found = backtest(
             snapshot.panel,
             snapshot.config,
@@ -42,7 +43,7 @@ class BacktestRun:
             step_size=asked["step_size"],
             horizon=asked["horizon"],
             refit=asked["refit"],
-            references=usual(windows) if asked["baselines"] is None else asked["baselines"],
+            references=usual(windows, season) if asked["baselines"] is None else asked["baselines"],
             device=self.attempt.settings.device,
             on_progress=self._progress,
             unfinished=self._unfinished(),

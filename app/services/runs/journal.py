@@ -1,5 +1,6 @@
 """What a run writes about its job while it runs; every write carries its fence."""
 
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,12 +9,14 @@ from typing import Any
 from app.logs import get_logger
 from app.storage import jobs
 from app.storage.engine import OUTAGE, Database
-from app.storage.jobs import Fence
+from app.storage.jobs import Fence, FenceLost
 
 log = get_logger(__name__)
 
 PROGRESS_SECONDS = 0.4
 """least time between two writes of the progress"""
+SILENT_SECONDS = 0.8
+"""after which progress is told again, with less time left: a step, a scoring or an export may take longer"""
 
 
 @dataclass
@@ -26,34 +29,64 @@ class Journal:
     """whether the last write has found that the run was asked to end with what it has"""
     _told: float = field(init=False, default=float("-inf"))
     _tick: int = field(init=False, default=0)
+    _last: Mapping[str, Any] = field(init=False, default_factory=dict)
+    _lock: threading.RLock = field(init=False, default_factory=threading.RLock)
+    _over: threading.Event = field(init=False, default_factory=threading.Event)
+    _thread: threading.Thread | None = field(init=False, default=None)
 
     def write(self, **values: Any) -> None:
         """Change the job. Raises FenceLost, and OUTAGE where the database is away."""
-        with self.database.write() as session:
+        with self._lock, self.database.write() as session:
             self.stopping = jobs.write(session, self.fence, **values)
 
     def record(self, kind: str, data: dict[str, Any], **values: Any) -> None:
         """Append an event, and change the job with it. Raises FenceLost, and OUTAGE."""
-        if "progress" in values:
-            values["progress"] = self._marked(values["progress"])
-        with self.database.write() as session:
-            jobs.held(session, self.fence, lock=True)
-            if values:
-                jobs.write(session, self.fence, **values)
-            jobs.event(session, self.fence.job_id, kind, data)
+        with self._lock:
+            if "progress" in values:
+                values["progress"] = self._marked(values["progress"])
+            with self.database.write() as session:
+                jobs.held(session, self.fence, lock=True)
+                if values:
+                    jobs.write(session, self.fence, **values)
+                jobs.event(session, self.fence.job_id, kind, data)
 
     def tell(self, progress: Mapping[str, Any]) -> None:
-        """Write the progress unless it was written just now. Raises FenceLost; outages are logged, no more."""
-        now = time.monotonic()
-        if now - self._told < PROGRESS_SECONDS:
-            return
-        self._told = now
-        try:
-            self.write(progress=self._marked(progress))
-        except OUTAGE as e:  # the database is away for a moment: the run need not stop for that
-            log.warning("progress_not_written", detail=str(e).splitlines()[0])
+        """Write the progress unless it was written just now, and again while nothing else is told.
+
+        Raises FenceLost; outages are logged, no more.
+        """
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._repeat, name="progress", daemon=True)
+            self._thread.start()
+        with self._lock:
+            now = time.monotonic()
+            if now - self._told < PROGRESS_SECONDS:
+                return
+            self._told = now
+            try:
+                self.write(progress=self._marked(progress))
+            except OUTAGE as e:  # the database is away for a moment: the run need not stop for that
+                log.warning("progress_not_written", detail=str(e).splitlines()[0])
+
+    def close(self) -> None:
+        """Tell nothing more."""
+        self._over.set()
+
+    def _repeat(self) -> None:
+        """Tell the last progress again where it is old."""
+        while not self._over.wait(SILENT_SECONDS / 4):
+            with self._lock:
+                silent = time.monotonic() - self._told
+                if silent < SILENT_SECONDS or self._over.is_set():
+                    continue
+                eta = self._last.get("eta_s")
+                try:
+                    self.tell({**self._last, "eta_s": None if eta is None else max(0.0, eta - silent)})
+                except FenceLost:  # the run itself will meet it, if it has not ended the job
+                    return
 
     def _marked(self, progress: Mapping[str, Any]) -> dict[str, Any]:
         """Return progress with a number of its own, by which listeners tell states apart."""
         self._tick += 1
+        self._last = progress
         return {**progress, "tick": self._tick}

@@ -38,6 +38,8 @@ def run(attempt: Attempt) -> None:
         what = "training" if training else f"the {kind.replace('_', ' ')}"
         detail = f"{what} failed inside ({type(e).__name__}); GET /jobs/{{id}}/log has the traceback"
         attempt.fail(ErrorCode.training_failed if training else ErrorCode.job_failed, detail)
+    finally:
+        attempt.journal.close()
 
 
 def _work(kind: str) -> Callable[[Attempt], None]:

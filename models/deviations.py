@@ -10,11 +10,11 @@ they are a new regime and are given back. N steps of a span, B windows at once, 
 
 from dataclasses import dataclass, replace
 from math import ceil
+from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from models.config import Config
 from models.predict import Runner
@@ -38,7 +38,7 @@ TAIL = 0.9
 """The quantile that measures the scale: a tenth of extreme deviations does not move it much, a new regime does"""
 PRIOR = 20
 """Deviations of a right normal forecast that stand before the first, so that the first few prove little"""
-UNIT = float(ndtri((1 + TAIL) / 2))
+UNIT = NormalDist().inv_cdf((1 + TAIL) / 2)
 """That quantile of a standard normal law's absolute values"""
 LEAST_SCALE = 0.5
 """A spread of the network counts for this share of itself at least"""
@@ -202,7 +202,7 @@ def _forecast(quantiles: Floats, least: Floats, config: Config) -> Floats:
     the other. Least: `least` (B,), a share of the other side, and what can be told apart.
     """
     middle = quantiles[:, config.quantiles.index(0.5)]
-    normal = ndtri(np.array(config.quantiles))
+    normal = np.array([NormalDist().inv_cdf(level) for level in config.quantiles])
     sides = []
     for own in (normal < 0, normal > 0):
         side = own if own.any() else normal != 0

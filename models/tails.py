@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
-from scipy.special import ndtri, ndtri_exp
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -33,6 +32,8 @@ AT_ONCE = 4096
 
 def half_normal(count: int) -> Floats:
     """Return (count,) ascending absolute values that are spread like those of standard normal ones."""
+    from scipy.special import ndtri
+
     found: Floats = ndtri((1 + (np.arange(count) + 0.5) / count) / 2)
     return found
 
@@ -99,5 +100,7 @@ class _Tail:
         excess = np.maximum(deviation - self.base, 0.0) / self.slope
         beyond = np.log(self.share) - np.log1p(SHAPE * excess) / SHAPE
         chance = np.where(deviation > self.base, beyond, within)
+        from scipy.special import ndtri_exp
+
         score: Floats = -ndtri_exp(chance - np.log(2))
         return np.where(np.isnan(deviation), np.nan, score)

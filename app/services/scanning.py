@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 from sqlalchemy.orm import Session
 
 from app.errors import ErrorCode, invalid
@@ -148,7 +148,7 @@ def compared(found: Sequence[Scanned], level: float) -> dict[str, Any] | None:
 
 
 def _nab(scored: Sequence[Scored], level: float) -> dict[str, float] | None:
-    threshold = float(ndtri((1 + level) / 2))  # of a score in standard deviations of a normal law
+    threshold = NormalDist().inv_cdf((1 + level) / 2)  # of a score in standard deviations of a normal law
     try:
         return {name: nab_score(scored, threshold, profile) for name, profile in PROFILES.items()}
     except ValueError:  # no window holds a point that the benchmark judges

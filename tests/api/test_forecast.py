@@ -70,6 +70,11 @@ def test_good_results_beside_errors(served: TestClient) -> None:
     assert all(f["error"]["detail"] for f in answer if f["status"] == "error")
 
 
+def test_ids_that_cannot_be_answered_are_refused(served: TestClient) -> None:
+    response = served.post("/forecast", content='{"model": "m", "series": ["a", "\\ud800"]}')
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_input")
+
+
 def test_short_gappy_and_constant_series_are_finite(served: TestClient) -> None:
     gappy = values()
     gappy[::3] = np.nan

@@ -20,6 +20,16 @@ Text = Annotated[str, AfterValidator(_storable)]
 """text that every database can keep"""
 
 
+def _encodable(text: str) -> str:
+    if any("\ud800" <= c <= "\udfff" for c in text):
+        raise ValueError("must be Unicode text without lone surrogates")
+    return text
+
+
+Encodable = Annotated[str, AfterValidator(_encodable)]
+"""text that can be answered; whether it names anything is found out later"""
+
+
 class Input(BaseModel):
     """What is sent: unknown fields, near types and infinities are refused."""
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
-from app.api.schemas.base import Input, Output, Text
+from app.api.schemas.base import Encodable, Input, Output, Text
 from app.api.schemas.series import Label, LabelValue, ObservationsIn
 from app.api.schemas.training import Quantiles
 from app.errors import ErrorCode
@@ -66,7 +66,7 @@ class ForecastIn(Input):
     model: Annotated[str, StringConstraints(min_length=1, max_length=120)] = Field(
         description="a model's name, or name@version"
     )
-    series: list[Text] = Field(default_factory=list, description="ids of stored series")
+    series: list[Encodable] = Field(default_factory=list, description="ids of stored series")
     horizon: int | None = Field(None, ge=1, description="at most what the model was trained for, which is the default")
     quantiles: Quantiles | None = Field(None, description="within the trained range; the trained ones by default")
     origin: Annotated[str, StringConstraints(max_length=64)] | None = Field(

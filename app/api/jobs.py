@@ -21,7 +21,7 @@ from app.services.events import Event, Place
 router = APIRouter(tags=["jobs"])
 
 POLL_SECONDS = 0.25
-LONGEST_POLL_SECONDS = 1.0
+LONGEST_POLL_SECONDS = 0.5
 HEARTBEAT_SECONDS = 15.0
 LISTENERS_AT_ONCE = 4
 """threads that read for all listeners: forecasts need the others"""

@@ -15,7 +15,7 @@ log = get_logger(__name__)
 
 PROGRESS_SECONDS = 0.4
 """least time between two writes of the progress"""
-SILENT_SECONDS = 0.8
+SILENT_SECONDS = 0.5
 """after which progress is told again, with less time left: a step, a scoring or an export may take longer"""
 
 

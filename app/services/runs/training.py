@@ -32,7 +32,7 @@ from models.transfer import transferred_for
 
 log = get_logger(__name__)
 
-PUBLISHING, JUDGING = 5.0, 1.0
+PUBLISHING, JUDGING = 7.0, 1.0
 """what exporting a network, and judging it beside the baselines, take: as multiples of what importing torch took"""
 
 

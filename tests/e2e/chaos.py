@@ -38,7 +38,7 @@ class Chaos:
     workers: int
     restart: Callable[[], None] | None = None
     """restarts the database, once"""
-    most: int = 8
+    most: int = 6
     """strikes; without an end to them a slow machine would get nowhere"""
     seed: int = 0
     strikes: Counter[str] = field(default_factory=Counter)

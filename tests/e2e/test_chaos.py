@@ -9,7 +9,7 @@ from tests.e2e.chaos import Chaos, ended_once, nothing_is_left, short_jobs
 from tests.e2e.processes import Service
 from tests.e2e.servers import server
 
-TRAININGS, SCANS = 5, 15
+TRAININGS, SCANS = 3, 17
 LONGEST = 240.0
 COLLECT = {"GATECAST_COLLECT_SECONDS": "2"}
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.config import Settings
-from app.errors import ErrorCode, Forbidden, NotFound, Unavailable, invalid
+from app.errors import ErrorCode, Forbidden, Unavailable, invalid
 from app.services import jobs as job_views
 from app.services.models import reference, resolved
 from app.services.once import Answer, Idempotency, answer_once
@@ -91,10 +91,7 @@ class AnomalyService:
     def get(self, scope: Scope, job_id: str) -> dict[str, Any]:
         """Return what a job has found, null until it has succeeded. Raises NotFound."""
         with self._database.read() as session:
-            row = jobs.get(session, scope, job_id) if job_id.isalnum() else None
-            if row is None or row.kind != "anomaly_scan":
-                detail = "there is no such scan; GET /jobs?kind=anomaly_scan lists them"
-                raise NotFound(ErrorCode.scan_not_found, detail)
+            row = job_views.found_of(session, scope, job_id, "anomaly_scan", ErrorCode.scan_not_found, "scan")
             job, result = job_views.view(row), jobs.result(session, row.id) or {}
         told = {name: job[name] for name in ("id", "status", "progress", "model", "error")}
         asked = {name: row.request[name] for name in ("version", "level", "ahead")}

@@ -7,13 +7,14 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.config import Settings
-from app.errors import ErrorCode, NotFound, invalid
+from app.errors import ErrorCode, invalid
 from app.services import jobs as job_views
 from app.services.models import reference, resolved
 from app.services.once import Answer, Idempotency, answer_once
 from app.services.submission import JobOptions, Submission, accepted
 from app.services.training_checks import steps, trainable
 from app.services.training_request import Selector
+from app.services.warm_start import ROLES
 from app.storage import jobs
 from app.storage.engine import Database
 from app.storage.scope import Scope
@@ -23,7 +24,6 @@ from models.cost import Cost, cost_of
 from models.spans import shortest_context
 
 MOST_REFITS = 1000
-ROLES = ("known_future", "past", "static")
 ASKED = ("version", "horizon", "n_windows", "step_size", "refit", "baselines")
 MEASURED = ("windows", "series", "overall", "by_step", "by_series", "by_window")
 
@@ -86,10 +86,8 @@ class BacktestService:
     def get(self, scope: Scope, job_id: str) -> dict[str, Any]:
         """Return a backtest, its measures null until it has succeeded. Raises NotFound."""
         with self._database.read() as session:
-            row = jobs.get(session, scope, job_id) if job_id.isalnum() else None
-            if row is None or row.kind != "backtest":
-                detail = "there is no such backtest; GET /jobs?kind=backtest lists them"
-                raise NotFound(ErrorCode.backtest_not_found, detail)
+            code = ErrorCode.backtest_not_found
+            row = job_views.found_of(session, scope, job_id, "backtest", code, "backtest")
             return _view(row, jobs.result(session, row.id) or {})
 
     def _horizon(self, request: BacktestRequest, model: ModelRow) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from app.errors import ErrorCode
 
-HINTS: Mapping[ErrorCode, str] = {
+HINTS: Mapping[str, str] = {
     ErrorCode.artifact_unavailable: "check the artifact store and the database, then send the request again",
     ErrorCode.covariate_not_found: "upload the covariate with POST /series/{id}/observations, or leave it out",
     ErrorCode.diverged: "look for extreme values with GET /series/{id}/health, or set a lower training.learning_rate",
@@ -26,4 +26,4 @@ HINTS: Mapping[ErrorCode, str] = {
 
 def hint(code: str) -> str:
     """Return what to do about an error of a job."""
-    return {str(known): told for known, told in HINTS.items()}.get(code, HINTS[ErrorCode.job_failed])
+    return HINTS.get(code, HINTS[ErrorCode.job_failed])

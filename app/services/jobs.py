@@ -46,6 +46,14 @@ def found(session: Session, scope: Scope, job_id: str) -> JobRow:
     return row
 
 
+def found_of(session: Session, scope: Scope, job_id: str, kind: str, code: ErrorCode, name: str) -> JobRow:
+    """Return a job of a kind that must exist; `code` and `name` say what it is to its users. Raises NotFound."""
+    row = jobs.get(session, scope, job_id) if job_id.isalnum() else None
+    if row is None or row.kind != kind:
+        raise NotFound(code, f"there is no such {name}; GET /jobs?kind={kind} lists them")
+    return row
+
+
 def view(row: JobRow, position: int | None = None, served: Collection[str] | None = None) -> dict[str, Any]:
     """Return a job as clients see it; `position` is its place in the queue while it waits, and `served` are the queues
     that living workers take jobs from."""

@@ -27,8 +27,7 @@ def histories(
     """Return the whole observed part of each series, with the covariates that have a role, as far as they are known
     up to `horizon` steps after it; every row must have a value."""
     spans = {row.pk: (EVERYTHING, row.last_ts) for row in rows if row.last_ts is not None}
-    points = observations.between(session, spans)
-    return with_covariates(session, scope, [(row, _series(row, points[row.pk])) for row in rows], roles, horizon)
+    return between(session, scope, rows, spans, roles, horizon)
 
 
 def contexts(
@@ -37,12 +36,11 @@ def contexts(
     """Return what a model reads of each series: its last steps up to the origin, and its covariates there and over
     the horizon. `origins` is {series_pk: stamp of an observed value}."""
     steps = config.network.context_length
-    points = observations.between(session, {row.pk: _span(row, origins[row.pk], steps) for row in rows})
-    loaded = [(row, _series(row, points[row.pk])) for row in rows]
-    return with_covariates(session, scope, loaded, config.covariates, config.horizon)
+    spans = {row.pk: _span(row, origins[row.pk], steps) for row in rows}
+    return between(session, scope, rows, spans, config.covariates, config.horizon)
 
 
-def spans(
+def between(
     session: Session,
     scope: Scope,
     rows: Sequence[SeriesRow],

@@ -131,7 +131,7 @@ def histories(session: Session, scope: Scope, tasks: Sequence[Task], config: Con
     before = HISTORY + config.network.context_length + scan.ahead
     spans = {task.row.pk: _reach(task, before) for task in tasks if task.points}
     rows = [task.row for task in tasks if task.points]
-    found = panels.spans(session, scope, rows, spans, config.covariates, config.horizon)
+    found = panels.between(session, scope, rows, spans, config.covariates, config.horizon)
     return {one.id: one for one in found}
 
 

@@ -31,7 +31,7 @@ class BacktestIn(JobOptionsIn):
     step_size: int | None = Field(None, ge=1, le=1_000_000, description="steps between two origins; the horizon")
     refit: bool = Field(False, description="train anew before each window, not once before the first")
     baselines: Annotated[list[Baseline], Field(max_length=6)] | None = Field(
-        None, description="forecasts to judge beside; all of them where left out, theta and ets up to 200 windows"
+        None, description="forecasts to judge beside; all where left out, theta and ets where that takes seconds"
     )
 
 

@@ -11,7 +11,6 @@ from typing import Any
 
 from app.config import Settings
 from app.errors import ErrorCode
-from app.logs import get_logger
 from app.services.runs.journal import Journal
 from app.serving.runtime import BrokenVersion, LoadedVersion, load_version
 from app.storage import jobs, models
@@ -21,8 +20,6 @@ from app.storage.jobs import Fence
 from app.storage.keys import ALL_RIGHTS
 from app.storage.scope import Scope
 from app.storage.tables import JobRow, ModelRow, VersionRow
-
-log = get_logger(__name__)
 
 
 class BadJob(Exception):

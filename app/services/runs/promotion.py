@@ -17,7 +17,7 @@ from app.storage import models, series
 from app.storage.tables import VersionRow
 from models.config import ConfigError, CovariateConfig
 from models.fit import Fitted
-from models.scoring import GateSpan, Windows, measures, score, score_season_naive, windows_of
+from models.scoring import Windows, measures, score, score_season_naive, windows_of
 from models.timestamps import parse_stamps
 from models.windows import Panel
 
@@ -68,7 +68,7 @@ def judge(attempt: Attempt, model_pk: int, panel: Panel, fitted: Fitted) -> Verd
     rows, where = _rows(windows, row, start)
     if not len(rows):
         return _ungated("the version that it began from has seen the gate", champion)
-    return _compared(attempt, panel, fitted, report.gate, row, rows, where)
+    return _compared(attempt, panel, fitted, windows, row, rows, where)
 
 
 def _start(session: Session, attempt: Attempt) -> VersionRow | None:
@@ -89,18 +89,17 @@ def _compared(
     attempt: Attempt,
     panel: Panel,
     fitted: Fitted,
-    gate: GateSpan,
+    windows: Windows,
     row: VersionRow | None,
     rows: Ints,
     where: str,
 ) -> Verdict:
     """Compare with season-naive and the champion on the same windows."""
     assert fitted.gate_quantiles is not None
-    windows = windows_of(panel, gate)
     part, levels = windows.part(rows), fitted.config.quantiles
     ours = measures(part, fitted.gate_quantiles[rows], levels)
     floor = score_season_naive(part, panel, levels)
-    theirs = _Champion(None, "") if row is None else _champion(attempt, panel, fitted, gate, row, rows)
+    theirs = _Champion(None, "") if row is None else _champion(attempt, panel, fitted, row, rows)
     champion = row.number if row is not None else None
     measured = {"champion": theirs.measures} if theirs.measures else {}
     if len(rows) < len(windows.series):
@@ -143,8 +142,10 @@ class _Champion:
     """what is said of it where the challenger goes live"""
 
 
-def _champion(attempt: Attempt, panel: Panel, fitted: Fitted, gate: GateSpan, row: VersionRow, rows: Ints) -> _Champion:
+def _champion(attempt: Attempt, panel: Panel, fitted: Fitted, row: VersionRow, rows: Ints) -> _Champion:
     """Measure the champion on some windows of the challenger's gate. Raises ArtifactError where the store is away."""
+    gate = fitted.report.gate
+    assert gate is not None
     try:
         version = attempt.loaded(row)
         complete = _panel_for(attempt, panel, fitted, version)

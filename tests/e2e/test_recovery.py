@@ -15,6 +15,8 @@ from tests.e2e.processes import Service, children, family, lives, until
 EPOCHS = 12
 LONG = {"epochs": 100_000, "steps_per_epoch": 20}
 SHORT = {"epochs": EPOCHS, "steps_per_epoch": 60, "batch_size": 64}
+GRADUAL = {**SHORT, "learning_rate": 1e-4}
+"""every epoch is better than the one before, so the refit takes all of them"""
 
 
 def train(service: Service, **training: Any) -> str:
@@ -73,7 +75,7 @@ def test_a_killed_workers_job_continues_elsewhere(service: Service) -> None:
     service.serve()
     store(service)
     first, second = service.worker("w1"), service.worker("w2")
-    job = train(service, **SHORT)
+    job = train(service, **GRADUAL)
     before = job_where(service, job, mostly_done, "60 % of its epochs")
     victim = until(lambda: next((w for w in (first, second) if children(w)), None), 10, "a worker trains")
     orphans = children(victim)

@@ -61,6 +61,7 @@ class Journal:
         with self._lock:
             now = time.monotonic()
             if now - self._told < PROGRESS_SECONDS:
+                self._last = progress  # told later, where nothing newer comes
                 return
             self._told = now
             try:

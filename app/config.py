@@ -69,6 +69,12 @@ class Settings(BaseSettings):
     max_scanned_points: int = Field(1_000_000, gt=0)
     """observations that a job scores"""
     model_cache_bytes: int = Field(512 * MEGABYTE, gt=0)
+    context_cache_bytes: int = Field(256 * MEGABYTE, ge=0)
+    """the newest observations of series that were forecast lately"""
+    rendered_cache_bytes: int = Field(64 * MEGABYTE, ge=0)
+    """answers that were made lately; 0 forecasts each time"""
+    max_waiting_requests: int = Field(1000, gt=0)
+    """forecasts under way in one process; more are told to come again"""
 
     @field_validator("queues", mode="before")
     @classmethod

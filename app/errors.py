@@ -1,7 +1,7 @@
 """Errors that carry their own status and code.
 
 ServiceError
-├── Unauthorized 401 · Forbidden 403 · NotFound 404 · Conflict 409 · TooLarge 413 · Unsupported 415
+├── Unauthorized 401 · Forbidden 403 · NotFound 404 · NotAcceptable 406 · Conflict 409 · TooLarge 413 · Unsupported 415
 ├── Invalid 422 (may list `errors`)
 └── Unavailable 503
 """
@@ -23,6 +23,7 @@ class ErrorCode(StrEnum):
     covariate_not_found = "covariate_not_found"
     csv_malformed = "csv_malformed"
     database_unavailable = "database_unavailable"
+    deadline_exceeded = "deadline_exceeded"
     diverged = "diverged"
     duplicate_timestamp = "duplicate_timestamp"
     explanation_too_long = "explanation_too_long"
@@ -57,8 +58,10 @@ class ErrorCode(StrEnum):
     no_history = "no_history"
     nonexistent_time = "nonexistent_time"
     not_enough_data = "not_enough_data"
+    not_acceptable = "not_acceptable"
     not_found = "not_found"
     off_grid = "off_grid"
+    overloaded = "overloaded"
     quantile_out_of_range = "quantile_out_of_range"
     scan_not_found = "scan_not_found"
     scans_busy = "scans_busy"
@@ -133,6 +136,12 @@ class TooLarge(ServiceError):
     """The body is over its limit."""
 
     status, title = 413, "Too large"
+
+
+class NotAcceptable(ServiceError):
+    """The answer is asked for in a format that the call does not write."""
+
+    status, title = 406, "Not acceptable"
 
 
 class Unsupported(ServiceError):

@@ -1,5 +1,6 @@
 """The API process: wiring only."""
 
+import asyncio
 import importlib.metadata
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,6 +13,7 @@ from prometheus_client.registry import Collector
 
 from app.api import anomalies, backtests, forecasts, jobs, models, problems, series, system, training
 from app.api.deps import Services
+from app.api.direct import Shortcut
 from app.api.middleware import Limits, Metrics, RequestContext
 from app.api.schemas.base import Problem
 from app.config import Settings
@@ -62,6 +64,7 @@ def create_app(settings: Settings) -> FastAPI:
     for module in (series, training, jobs, models, forecasts, backtests, anomalies, system):
         app.include_router(module.router)
     limits = Limits(settings.max_body_bytes, settings.max_import_bytes)
+    app.add_middleware(Shortcut, routes=forecasts.router.routes)
     app.add_middleware(RequestContext, metrics=Metrics(registry), limits=limits)
     return app
 
@@ -74,15 +77,17 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     cache = ModelCache(settings.model_cache_bytes)
     explainer = Explainer(settings.artifacts, settings.explain_seconds)
     app.state.services = _services(settings, database, queue, cache, explainer)
-    _observe(app.state.registry, cache)
+    _observe(app.state.registry, cache, app.state.services.forecasts)
     if settings.bootstrap_key_file is not None:
         app.state.services.keys.bootstrap(settings.bootstrap_key_file)
     address = settings.database
     log.info("api_started", database=address.get_backend_name(), host=address.host, name=address.database)
+    app.state.services.forecasts.start(asyncio.get_running_loop())
     try:
         yield
     finally:
         explainer.close()
+        app.state.services.forecasts.close()
         queue.close()
         database.dispose()
 
@@ -110,14 +115,17 @@ def _services(
     )
 
 
-def _observe(registry: CollectorRegistry, cache: ModelCache) -> None:
-    """Put the process and the model cache into the metrics."""
+def _observe(registry: CollectorRegistry, cache: ModelCache, forecasts: ForecastService) -> None:
+    """Put the process and what it serves from into the metrics."""
 
     class CacheCollector(Collector):
         def collect(self) -> list[GaugeMetricFamily | CounterMetricFamily]:
             return [
                 GaugeMetricFamily("gatecast_model_cache_bytes", "Bytes of loaded versions.", value=cache.bytes),
                 GaugeMetricFamily("gatecast_model_cache_versions", "Loaded versions.", value=len(cache)),
+                GaugeMetricFamily("gatecast_context_cache_bytes", "Bytes of contexts.", value=forecasts.memory.bytes),
+                GaugeMetricFamily("gatecast_context_cache_series", "Contexts.", value=len(forecasts.memory)),
+                GaugeMetricFamily("gatecast_forecasts_waiting", "Forecasts under way.", value=forecasts.waiting),
                 CounterMetricFamily("gatecast_model_cache_loads", "Versions loaded so far.", value=cache.loads),
             ]
 

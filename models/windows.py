@@ -11,13 +11,28 @@ from typing import Any, Protocol, TypedDict, TypeVar
 
 import numpy as np
 
-from models.calendar import CALENDAR_FIELDS, calendar_features
+from models.calendar import CALENDAR_FIELDS, Grid, calendar_features
 from models.config import Config
 from models.covariates import encode, encode_static
 from models.series import Floats, Ints, Panel, Series, observed_span
 from models.timestamps import Stamps
 
-__all__ = ["Batch", "Packed", "Panel", "Series", "actuals", "assemble", "cut", "inputs_of", "observed_span", "pack"]
+__all__ = [
+    "Batch",
+    "Packed",
+    "Panel",
+    "Series",
+    "actuals",
+    "assemble",
+    "beside",
+    "calendars",
+    "contexts",
+    "cut",
+    "inputs_of",
+    "moment_of",
+    "observed_span",
+    "pack",
+]
 
 
 class Batch(TypedDict):
@@ -79,33 +94,53 @@ def assemble(series: Sequence[Series], origins: Ints, config: Config) -> Batch:
         series: of each window, (B,); a series may stand there more than once.
         origins: (B,) positions in the series' `y` of the last value that may be seen.
     """
+    covariates, static = beside(series, origins, config)
+    y, calendar = contexts(series, origins, config), calendars(series, origins, config)
+    return Batch(y=y, calendar=calendar, covariates=covariates, static=static)
+
+
+def contexts(series: Sequence[Series], origins: Ints, config: Config) -> Floats:
+    """Return the values up to each origin, (B, T)."""
+    length = config.network.context_length
+    y = np.empty((len(series), length))
+    for row, (one, origin) in enumerate(zip(series, origins.tolist(), strict=True)):
+        y[row] = stretch(one.y, origin + 1 - length, origin + 1)
+    return y
+
+
+def beside(series: Sequence[Series], origins: Ints, config: Config) -> tuple[Floats, Floats]:
+    """Return the encoded covariates (B, T + H, C) and static covariates (B, S) of each window."""
     context, horizon = config.network.context_length, config.horizon
-    y = np.full((len(series), context), np.nan)
     covariates = np.empty((len(series), context + horizon, len(config.covariates.temporal)))
     static = np.empty((len(series), len(config.covariates.static)))
     for row, (one, origin) in enumerate(zip(series, origins.tolist(), strict=True)):
-        y[row] = stretch(one.y, origin + 1 - context, origin + 1)
         if config.covariates.temporal:
             span = (origin + 1 - context, origin + 1 + horizon)
             covariates[row] = encode(one, config.covariates, *span, seen=origin + 1)
         if config.covariates.static:
             static[row] = encode_static(one, config.covariates)
-    return Batch(y=y, calendar=_calendar(series, origins, config), covariates=covariates, static=static)
+    return covariates, static
 
 
-def _calendar(series: Sequence[Series], origins: Ints, config: Config) -> Ints:
-    """Return (B, T + H, 5); windows that cover the same time share one computation."""
+def moment_of(one: Series, origin: int) -> tuple[str, Grid | str, int]:
+    """Return what windows of one frequency share that cover the same time: equal moments have equal calendars."""
+    grid, index = one.grid, one.start + origin
+    if grid.frequency.kind == "tick":
+        return grid.timezone, grid.frequency.alias, grid.anchor + index * grid.frequency.step
+    return grid.timezone, grid, index
+
+
+def calendars(series: Sequence[Series], origins: Ints, config: Config) -> Ints:
+    """Return the calendar integers (B, T + H, 5); windows that cover the same time share one computation."""
     offsets = np.arange(1 - config.network.context_length, config.horizon + 1, dtype=np.int64)
     rows: dict[object, int] = {}
     stamps: dict[str, list[tuple[int, Stamps]]] = {}
     inverse = np.empty(len(series), np.int64)
     for window, (one, origin) in enumerate(zip(series, origins.tolist(), strict=True)):
-        grid, index = one.grid, one.start + origin
-        tick = grid.frequency.kind == "tick"
-        key = (grid.timezone, grid.anchor + index * grid.frequency.step) if tick else (grid, index)
+        key = moment_of(one, origin)
         if key not in rows:
             rows[key] = len(rows)
-            stamps.setdefault(grid.timezone, []).append((rows[key], grid.stamps(index + offsets)))
+            stamps.setdefault(one.grid.timezone, []).append((rows[key], one.grid.stamps(one.start + origin + offsets)))
         inverse[window] = rows[key]
     table = np.empty((len(rows), len(offsets), len(CALENDAR_FIELDS)), np.int64)
     for timezone, members in stamps.items():

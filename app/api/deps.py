@@ -70,7 +70,11 @@ def writer(found: ServicesDep, credentials: Credentials) -> Scope:
 
 
 def _with(right: Right, found: Services, credentials: HTTPAuthorizationCredentials | None) -> Scope:
-    scope = found.keys.authenticate(credentials.credentials if credentials else None)
+    return allowed(right, found.keys.authenticate(credentials.credentials if credentials else None))
+
+
+def allowed(right: Right, scope: Scope) -> Scope:
+    """Return the scope of a caller who has a right. Raises Forbidden."""
     if right not in scope.rights:
         raise Forbidden(ErrorCode.forbidden, f"this key has no right to {right}; use one that was made with it")
     return scope

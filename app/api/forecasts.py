@@ -1,64 +1,97 @@
 """/forecast, by POST and by GET."""
 
-from typing import Annotated
+import time
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
-from fastapi.concurrency import run_in_threadpool
+from fastapi import APIRouter, Query
 
-from app.api.deps import ReadScope, ServicesDep
-from app.api.responses import JSON
-from app.api.schemas.forecasts import Fill, ForecastIn, ForecastOut, OnMissing
+from app.api.accept import chosen
+from app.api.deps import ServicesDep
+from app.api.direct import Asked, AskedDep, CallerDep, DirectRoute, Reply
+from app.api.schemas.forecasts import ForecastIn, ForecastOut, ForecastQuery, LabelsIn
 from app.errors import ErrorCode, FieldError, Invalid
-from app.services.contexts import History
-from app.services.forecasts import ForecastRequest
-from app.services.scopes import Scope
+from app.services.forecasting.ask import Answer
+from app.services.forecasting.contexts import History
+from app.services.forecasting.encoding import Form
+from app.services.forecasting.request import ForecastRequest
 
-router = APIRouter(tags=["forecasts"])
+router = APIRouter(tags=["forecasts"], route_class=DirectRoute)
+
+ROWS = "unique_id,ds,yhat,q0.1,q0.9\nbikes/station 7,2024-03-01T13:00:00+01:00,42.0,30.5,55.0\n"
+FORMATS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "content": {
+            Form.csv.value: {"schema": {"type": "string"}, "example": ROWS},
+            Form.arrow.value: {"schema": {"type": "string", "format": "binary"}},
+        },
+        "headers": {"Server-Timing": {"description": "queue, context, model, encode", "schema": {"type": "string"}}},
+    }
+}
+LONGEST_DEADLINE_MS = 3_600_000
 
 
-@router.post("/forecast", response_model=ForecastOut)
-async def post_forecast(body: ForecastIn, scope: ReadScope, found: ServicesDep) -> Response:
+@router.post("/forecast", response_model=ForecastOut, responses=FORMATS)
+async def post_forecast(found: ServicesDep, caller: CallerDep, asked: AskedDep, body: ForecastIn) -> Reply:
     """Forecast stored series from their newest observations, or series that are sent along. A series that cannot be
-    forecast says why, beside the good results."""
-    return await _answer(scope, found, _request(body))
+    forecast says why, beside the good results; in CSV and Arrow it has one row with nothing but its id."""
+    form = chosen(Form, asked.accept)
+    answer = await found.forecasts.answer(caller, _request(body), form, deadline=_deadline(asked))
+    return _reply(answer, form)
 
 
-@router.get("/forecast", response_model=ForecastOut)
+@router.get(
+    "/forecast",
+    response_model=ForecastOut,
+    responses={**FORMATS, 304: {"description": "the client's answer still holds"}},
+)
 async def get_forecast(
-    scope: ReadScope,
-    found: ServicesDep,
-    model: Annotated[str, Query(min_length=1, max_length=120, examples=["bikes"])],
-    series: Annotated[list[str], Query(description="repeat it for more", examples=[["bikes/station 7"]])],
-    horizon: Annotated[int | None, Query(ge=1)] = None,
-    quantiles: Annotated[str | None, Query(max_length=4000, examples=["0.1,0.9"])] = None,
-    origin: Annotated[str | None, Query(max_length=64, description="later observations are not seen")] = None,
-    covariate_fill: Fill | None = None,
-    on_missing: OnMissing | None = None,
-) -> Response:
-    """The same for polling."""
-    request = ForecastRequest(
-        model=model,
-        series=tuple(series),
-        horizon=horizon,
-        quantiles=_levels(quantiles),
-        origin=origin,
-        covariate_fill=covariate_fill,
-        on_missing=on_missing,
+    found: ServicesDep, caller: CallerDep, asked: AskedDep, query: Annotated[ForecastQuery, Query()]
+) -> Reply:
+    """The same for polling: with the ETag of the answer before, an answer that still holds is 304 and costs no
+    forecast; `max_age` takes one that may be older than the last observation."""
+    form = chosen(Form, asked.accept)
+    answer = await found.forecasts.answer(caller, queried(query), form, match=asked.match, deadline=_deadline(asked))
+    reply = _reply(answer, form)
+    headers = {**reply.headers, "Cache-Control": f"private, max-age={answer.max_age}" if answer.max_age else NO_CACHE}
+    if answer.etag is not None:
+        headers["ETag"] = answer.etag
+    if answer.age:
+        headers["Age"] = str(answer.age)
+    return Reply(reply.content, reply.media_type, 304 if answer.content is None else 200, headers)
+
+
+NO_CACHE = "private, no-cache"
+
+
+def _reply(answer: Answer, form: Form) -> Reply:
+    timing = ", ".join([f"{name};dur={1000 * seconds:.2f}" for name, seconds in answer.timing.items()])
+    headers = {"Server-Timing": timing, "Vary": "Accept"}
+    if form is not Form.json:
+        headers["X-Model-Version"] = f"{answer.served.model.name}@{answer.served.version.number}"
+    if answer.content is None:
+        return Reply(b"", None, 304, headers)
+    return Reply(answer.content, form.value, 200, headers)
+
+
+def queried(query: Annotated[ForecastQuery, Query()]) -> ForecastRequest:
+    """Return the request of a query. Raises Invalid."""
+    return ForecastRequest(
+        model=query.model,
+        series=tuple(query.series),
+        horizon=query.horizon,
+        quantiles=_levels(query.quantiles),
+        origin=query.origin,
+        covariate_fill=query.covariate_fill,
+        on_missing=query.on_missing,
+        max_age=query.max_age,
     )
-    return await _answer(scope, found, request)
-
-
-async def _answer(scope: Scope, found: ServicesDep, request: ForecastRequest) -> Response:
-    timed = await run_in_threadpool(found.forecasts.forecast, scope, request)
-    response = Response(timed.content, media_type=JSON)
-    response.headers["Server-Timing"] = ", ".join(f"{k};dur={1000 * v:.2f}" for k, v in timed.timing.items())
-    return response
 
 
 def _request(body: ForecastIn) -> ForecastRequest:
     return ForecastRequest(
         model=body.model,
-        series=tuple(body.series),
+        series=() if isinstance(body.series, LabelsIn) else tuple(body.series),
+        labels=tuple(body.series.labels.items()) if isinstance(body.series, LabelsIn) else None,
         horizon=body.horizon,
         quantiles=None if body.quantiles is None else tuple(body.quantiles),
         origin=body.origin,
@@ -68,6 +101,17 @@ def _request(body: ForecastIn) -> ForecastRequest:
         on_missing=body.on_missing,
         explain=body.explain,
     )
+
+
+def _deadline(asked: Asked) -> float | None:
+    """Return when nobody waits any more, of time.perf_counter. Raises Invalid."""
+    if asked.deadline_ms is None:
+        return None
+    text = asked.deadline_ms
+    if not (text.isascii() and text.isdigit() and 0 < int(text[:9]) <= LONGEST_DEADLINE_MS and len(text) < 9):
+        detail = f"X-Deadline-Ms is a whole number of milliseconds from 1 to {LONGEST_DEADLINE_MS}"
+        raise Invalid(ErrorCode.invalid_input, detail, errors=[FieldError("header.x-deadline-ms", "invalid", detail)])
+    return time.perf_counter() + int(text) / 1000
 
 
 def _levels(text: str | None) -> tuple[float, ...] | None:

@@ -67,6 +67,19 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(PoolTimeout, _database_error)
 
 
+HANDLED = (ServiceError, RequestValidationError, HTTPException, DBAPIError, PoolTimeout)
+"""errors that have an answer of their own"""
+
+
+def answer_to(request: Request, error: Exception) -> Response:
+    """Return the answer to one of HANDLED."""
+    if isinstance(error, ServiceError):
+        return _service_error(request, error)
+    if isinstance(error, RequestValidationError):
+        return _validation_error(request, error)
+    return _http_error(request, error) if isinstance(error, HTTPException) else _database_error(request, error)
+
+
 def _service_error(_request: Request, error: Exception) -> Response:
     assert isinstance(error, ServiceError)
     return response(error)

@@ -3,9 +3,10 @@
 import contextlib
 import hashlib
 import secrets
+import threading
 import time
 from collections import OrderedDict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ AWAY_SECONDS = 1.0
 REMEMBERED = 1000
 """keys that are known while the database is away"""
 SHORTEST_BOOTSTRAP = 20
+NO_KEY = "send a key: Authorization: Bearer gk_…; 'gatecast keys create NAME' makes one"
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,21 @@ class NewKey:
 
     number: int
     secret: str
+
+
+@dataclass(eq=False)
+class Caller:
+    """Who asks, as far as a process knows."""
+
+    scope: Scope
+    checked: float = field(default_factory=time.monotonic)
+    """when the key was last found good"""
+
+    def reader(self, seconds: float) -> Scope | None:
+        """Return what the caller may do while the database is away: read, if the key was good so many seconds ago."""
+        if time.monotonic() - self.checked > seconds:
+            return None
+        return replace(self.scope, rights=self.scope.rights & {Right.read})
 
 
 def _digest(secret: str) -> bytes:
@@ -45,8 +62,9 @@ class KeyService:
         """`stale_seconds`: while the database is away, a key that was good within them may still read."""
         self._database, self._auth, self._stale_seconds = database, auth, stale_seconds
         self._default: Scope | None = None
-        self._good: OrderedDict[bytes, tuple[float, Scope]] = OrderedDict()
-        """when this process found which key good, by digest, the latest last"""
+        self._lock = threading.Lock()
+        self._good: OrderedDict[bytes, Caller] = OrderedDict()
+        """those whose key this process found good, by its digest, the latest last"""
         self._away_until = 0.0
 
     def authenticate(self, secret: str | None) -> Scope:
@@ -54,19 +72,17 @@ class KeyService:
         if not self._auth:
             return self._default_scope()
         if not secret:
-            raise _unauthorized("send a key: Authorization: Bearer gk_…; 'gatecast keys create NAME' makes one")
+            raise _unauthorized(NO_KEY)
         scope = self._scope_of(_digest(secret.strip()))
         if scope is None:
-            raise _unauthorized("this key is unknown or revoked; 'gatecast keys create NAME' makes a new one")
+            raise unknown_key()
         return scope
 
     def _scope_of(self, digest: bytes) -> Scope | None:
         """Return what a key may do. Raises OUTAGE where the database is away and the key was not good lately."""
-        now, (at, known) = time.monotonic(), self._good.get(digest, (float("-inf"), None))
-        reader = replace(known, rights=known.rights & {Right.read}) if known is not None else None
-        if now - at > self._stale_seconds:
-            reader = None
-        if reader is not None and now < self._away_until:
+        known = self._good.get(digest)
+        reader = known.reader(self._stale_seconds) if known is not None else None
+        if reader is not None and time.monotonic() < self._away_until:
             return reader
         try:
             with self._database.read() as session:
@@ -76,12 +92,25 @@ class KeyService:
                 raise
             self._away_until = time.monotonic() + AWAY_SECONDS
             return reader
-        self._good.pop(digest, None)
-        if scope is not None:
-            self._good[digest] = (time.monotonic(), scope)
-            while len(self._good) > REMEMBERED:
-                self._good.popitem(last=False)
+        self._remember(digest, scope)
         return scope
+
+    def remembered(self, secret: str | None) -> "Caller | None":
+        """Return what was known last of the bearer of a key, for one who asks the database whether it is still true;
+        None where `authenticate` has to be asked. Raises Unauthorized where no key was sent."""
+        if not self._auth:
+            return Caller(self._default) if self._default is not None else None
+        if not secret:
+            raise _unauthorized(NO_KEY)
+        return self._good.get(_digest(secret.strip()))
+
+    def _remember(self, digest: bytes, scope: Scope | None) -> None:
+        with self._lock:
+            self._good.pop(digest, None)
+            if scope is not None:
+                self._good[digest] = Caller(scope)
+                while len(self._good) > REMEMBERED:
+                    self._good.popitem(last=False)
 
     def create(self, name: str, *, read_only: bool = False) -> NewKey:
         """Make a key of the project `default`."""
@@ -134,6 +163,11 @@ class KeyService:
             with self._database.read() as session:
                 self._default = keys.default_scope(session)
         return self._default
+
+
+def unknown_key() -> Unauthorized:
+    """Return the error of a key that does not live."""
+    return _unauthorized("this key is unknown or revoked; 'gatecast keys create NAME' makes a new one")
 
 
 def _unauthorized(detail: str) -> Unauthorized:

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 
 from app.errors import ErrorCode, invalid
 from app.services import panels
-from app.services.contexts import Refusal, refusal
-from app.services.covariates import static_conflict
+from app.services.forecasting.contexts import Refusal, refusal
+from app.services.forecasting.covariates import static_conflict
 from app.services.rows import grid_of
 from app.services.series import MAX_ID, is_series_id
 from app.serving.runtime import LoadedVersion

@@ -1,5 +1,7 @@
 """Versions in memory, by way of the cache."""
 
+from collections.abc import Hashable
+
 from app.errors import ErrorCode, Unavailable
 from app.logs import get_logger
 from app.serving.cache import ModelCache
@@ -17,6 +19,15 @@ class VersionLoader:
     def __init__(self, store: ArtifactStore, cache: ModelCache) -> None:
         self._store, self._cache = store, cache
 
+    @property
+    def full(self) -> bool:
+        """Whether another version would push one out."""
+        return self._cache.full
+
+    def holds(self, scope: Scope, row: VersionRow) -> bool:
+        """Say whether a version is in memory."""
+        return self._cache.holds(_key(scope, row))
+
     def get(self, scope: Scope, row: VersionRow) -> LoadedVersion:
         """Return a version that can run. Raises Unavailable where its files are broken or cannot be read."""
 
@@ -24,8 +35,12 @@ class VersionLoader:
             return self._store.get(f"{row.artifact}/{name}")
 
         try:
-            return self._cache.get((scope.project_id, row.pk, row.digest), lambda: load_version(row.digest, read))
+            return self._cache.get(_key(scope, row), lambda: load_version(row.digest, read))
         except (ArtifactError, BrokenVersion) as e:
             log.error("version_not_loaded", version=row.pk, detail=str(e))
             detail = f"version {row.number} cannot be loaded: {e}; check the artifact store, or train again"
             raise Unavailable(ErrorCode.artifact_unavailable, detail, headers={"Retry-After": "5"}) from e
+
+
+def _key(scope: Scope, row: VersionRow) -> Hashable:
+    return scope.project_id, row.pk, row.digest

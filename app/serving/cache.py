@@ -33,6 +33,15 @@ class ModelCache:
                 self._keep(key, version)
             return version
 
+    def holds(self, key: Hashable) -> bool:
+        """Say whether a version is in memory."""
+        return key in self._versions
+
+    @property
+    def full(self) -> bool:
+        """Whether another version would push one out, if it is as large as the ones in memory."""
+        return bool(self._versions) and self.bytes * (1 + 1 / len(self._versions)) > self._max_bytes
+
     def __len__(self) -> int:
         return len(self._versions)
 

@@ -79,6 +79,13 @@ class Database:
         ):
             yield session
 
+    def lasting(self) -> Connection:
+        """Open a connection that its owner keeps, for single statements that read, each of its own snapshot."""
+        options: dict[str, Any] = {"gatecast_write": False}
+        if self.dialect == "postgresql":
+            options["isolation_level"] = "AUTOCOMMIT"  # a statement is its own snapshot, and costs one round trip
+        return self.engine.execution_options(**options).connect()
+
     @contextmanager
     def write(self) -> Iterator[Session]:
         """Open a transaction that commits when the block ends, and rolls back when it raises."""

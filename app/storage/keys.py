@@ -23,7 +23,15 @@ def scope_of_digest(session: Session, digest: bytes) -> Scope | None:
     """Return what the key of this digest may do, or None where no living key has it."""
     query = select(ApiKey).where(ApiKey.digest == digest, ApiKey.revoked_at.is_(None))
     key = session.execute(query).scalar_one_or_none()
-    return None if key is None else Scope(key.project_id, frozenset(Right(r) for r in key.rights), by=f"key {key.name}")
+    if key is None:
+        return None
+    return Scope(key.project_id, frozenset(Right(r) for r in key.rights), f"key {key.name}", key.pk)
+
+
+def is_living(session: Session, pk: int) -> bool:
+    """Say whether a key exists and is not revoked."""
+    query = select(ApiKey.pk).where(ApiKey.pk == pk, ApiKey.revoked_at.is_(None))
+    return session.execute(query).scalar_one_or_none() is not None
 
 
 def is_known(session: Session, digest: bytes) -> bool:

@@ -56,6 +56,17 @@ def serving(session: Session, model: ModelRow) -> VersionRow | None:
     return session.execute(query).scalar_one_or_none()
 
 
+def champions(session: Session, limit: int) -> list[tuple[int, ModelRow, VersionRow]]:
+    """Return (project, model, champion) of every project's models, the newest champions first."""
+    query = (
+        select(ModelRow.project_id, ModelRow, VersionRow)
+        .join(VersionRow, (VersionRow.model_pk == ModelRow.pk) & (VersionRow.number == ModelRow.champion))
+        .order_by(VersionRow.created_at.desc())
+        .limit(limit)
+    )
+    return [(project_id, model, row) for project_id, model, row in session.execute(query)]
+
+
 def version_numbers(session: Session, models: list[ModelRow]) -> dict[int, list[int]]:
     """Return {model_pk: numbers of its versions, ascending}."""
     query = (

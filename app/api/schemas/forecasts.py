@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from app.api.schemas.base import Encodable, Input, Output, Text
 from app.api.schemas.series import Label, LabelValue, ObservationsIn
@@ -47,6 +47,36 @@ class SeriesError(Output):
     detail: str
 
 
+class LabelsIn(Input):
+    """All stored series that carry these labels."""
+
+    labels: Annotated[dict[Label, LabelValue], Field(min_length=1, max_length=50)]
+
+
+class ForecastQuery(BaseModel):
+    """A forecast of stored series, as a query says it."""
+
+    model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
+
+    model: Annotated[str, StringConstraints(min_length=1, max_length=120)] = Field(
+        description="a model's name, or name@version", examples=["bikes"]
+    )
+    series: list[Encodable] = Field(min_length=1, description="repeat it for more", examples=[["bikes/station 7"]])
+    horizon: int | None = Field(None, ge=1)
+    quantiles: Annotated[str, StringConstraints(max_length=4000)] | None = Field(None, examples=["0.1,0.9"])
+    origin: Annotated[str, StringConstraints(max_length=64)] | None = Field(
+        None, description="later observations are not seen"
+    )
+    covariate_fill: Fill | None = None
+    on_missing: OnMissing | None = None
+    max_age: float | None = Field(
+        None,
+        ge=0,
+        le=86_400,
+        description="seconds that the answer may be old; never older than the series' current step",
+    )
+
+
 class ForecastIn(Input):
     """A forecast of stored series, and of those whose history is sent along."""
 
@@ -66,7 +96,9 @@ class ForecastIn(Input):
     model: Annotated[str, StringConstraints(min_length=1, max_length=120)] = Field(
         description="a model's name, or name@version"
     )
-    series: list[Encodable] = Field(default_factory=list, description="ids of stored series")
+    series: list[Encodable] | LabelsIn = Field(
+        default_factory=list[str], description="ids of stored series, or the labels that they carry"
+    )
     horizon: int | None = Field(None, ge=1, description="at most what the model was trained for, which is the default")
     quantiles: Quantiles | None = Field(None, description="within the trained range; the trained ones by default")
     origin: Annotated[str, StringConstraints(max_length=64)] | None = Field(

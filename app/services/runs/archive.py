@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 from app.errors import ErrorCode
 from app.jobs.queue import JobQueue
 from app.logs import get_logger
-from app.services import contexts
-from app.services.readiness import Ready, made_ready
+from app.services.forecasting import contexts
+from app.services.forecasting.readiness import Ready, made_ready
 from app.services.runs.attempt import Attempt, BadJob
 from app.services.schedules import BY_DRIFT, retrain
 from app.services.skill import drift_of

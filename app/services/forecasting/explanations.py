@@ -1,13 +1,13 @@
 """What moved forecasts, added to their answers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import ErrorCode, Unavailable, invalid
-from app.services.answers import Result, Steps
+from app.services.forecasting.request import Steps
 from app.serving.explainer import Explainer, NotExplained, Question, TooMuch
 from app.serving.runtime import LoadedVersion
 from app.storage.tables import VersionRow
@@ -30,11 +30,14 @@ def add(
     explainer: Explainer,
     row: VersionRow,
     ready: Sequence[Series],
-    results: dict[str, Result],
+    results: Mapping[str, dict[str, Any]],
     version: LoadedVersion,
     steps: Steps,
 ) -> None:
-    """Add to each result of the network what moved it. Raises Unavailable, and Invalid for what takes too long."""
+    """Add to the document of each result of the network what moved it.
+
+    Raises Unavailable, and Invalid for what takes too long.
+    """
     told = [one for one in ready if results[one.id]["status"] == "ok" and not results[one.id]["fallback"]]
     if not told:
         return

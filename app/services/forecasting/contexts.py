@@ -1,7 +1,7 @@
 """What a forecast starts from: series as they are stored, or as the request brings them, cut at their origins."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import ErrorCode, invalid
 from app.services import panels
-from app.services.covariates import check_names, read_column
+from app.services.forecasting.covariates import check_names, read_column
 from app.services.panels import spread
 from app.services.rows import Upload, check_lengths, grid_of, read_rows, refuse
 from app.services.series import MAX_ID, checked_timezone, is_series_id
@@ -41,6 +41,8 @@ class Contexts:
     series: dict[str, Series]
     """`y` ends with the origin"""
     errors: dict[str, Refusal]
+    rows: dict[str, SeriesRow] = field(default_factory=dict)
+    """those that are stored, as they were read"""
 
 
 def refusal(code: ErrorCode, detail: str) -> Refusal:
@@ -57,9 +59,18 @@ def origin_stamp(origin: str, timezone: str) -> int:
 
 
 def stored(
-    session: Session, scope: Scope, ids: Sequence[str], model: ModelRow, config: Config, origin: str | None
+    session: Session,
+    scope: Scope,
+    ids: Sequence[str],
+    model: ModelRow,
+    config: Config,
+    origin: str | None,
+    held: Callable[[SeriesRow], Series | None] = lambda _: None,
 ) -> Contexts:
-    """Read all stored series that can be forecast, each up to its newest value, or that at or before `origin`."""
+    """Read all stored series that can be forecast, each up to its newest value, or that at or before `origin`.
+
+    `held` returns what is in memory of a series as its row says it is, so that it need not be read again.
+    """
     wanted = dict.fromkeys(ids)
     known = series.get_many(session, scope, [i for i in wanted if is_series_id(i)])
     errors = {i: e for i in wanted if (e := _refusal(known.get(i), i, model)) is not None}
@@ -68,9 +79,11 @@ def stored(
     for row in rows:
         if row.pk not in origins:
             errors[row.id] = _too_early(origin, format_stamp(row.first_ts, row.timezone))
-    kept = [row for row in rows if row.pk in origins]
-    found = panels.contexts(session, scope, kept, origins, config) if kept else []
-    return Contexts({one.id: one for one in found}, errors)
+    found = {row.id: one for row in rows if row.pk in origins and (one := held(row)) is not None}
+    missing = [row for row in rows if row.pk in origins and row.id not in found]
+    if missing:
+        found |= {one.id: one for one in panels.contexts(session, scope, missing, origins, config)}
+    return Contexts(found, errors, known)
 
 
 def sent(histories: Mapping[str, History], config: Config, origin: str | None) -> Contexts:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from app.errors import ErrorCode
-from app.services.contexts import Refusal, refusal
-from app.services.covariates import Fill, Values, complete, has_unknown_level, static_conflict
+from app.services.forecasting.contexts import Refusal, refusal
+from app.services.forecasting.covariates import Fill, Values, complete, has_unknown_level, static_conflict
 from models.config import Config
 from models.windows import Series
 

@@ -1,0 +1,1 @@
+"""How forecasts are made: what is asked for, what is known, what the network reads, what is answered."""

@@ -1,0 +1,100 @@
+"""A request for a forecast on its way, and its answer."""
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+
+from app.services.forecasting.encoding import Form
+from app.services.forecasting.memory import Known, Served
+from app.services.forecasting.request import ForecastRequest
+from app.services.forecasting.stream import Stream
+from app.services.keys import Caller
+from app.storage.freshness import Found
+
+
+@dataclass(eq=False)
+class Answer:
+    """What is sent: content, or where the client has it already, none."""
+
+    content: bytes | Stream | None
+    served: Served
+    etag: str | None = None
+    max_age: int = 0
+    """seconds that the client may keep it, where it asked for that"""
+    age: int = 0
+    """seconds that it is old"""
+    timing: dict[str, float] = field(default_factory=dict)
+    """where its time went, in seconds"""
+
+
+@dataclass(eq=False)
+class Ask:
+    """A request on its way through the threads. One of them has it at a time."""
+
+    caller: Caller
+    request: ForecastRequest
+    form: Form
+    match: str | None
+    """the ETag that the client has"""
+    deadline: float | None
+    future: "asyncio.Future[Answer]"
+    known: Known | None = None
+    """what it starts from, once that is known to be what is committed"""
+    recent: Answer | None = None
+    """an answer that is young enough for it"""
+    etag: str | None = None
+    _ids: tuple[str, ...] | None = None
+    _marks: dict[str, float] = field(default_factory=dict)
+    _marked: float = field(default_factory=time.perf_counter)
+    _outcome: Answer | Exception | None = None
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Every series, in the order of the answer."""
+        return self.request.ids if self._ids is None else self._ids
+
+    @ids.setter
+    def ids(self, ids: tuple[str, ...]) -> None:
+        self._ids = ids
+
+    @property
+    def rows(self) -> int:
+        """The number of series."""
+        return len(self.ids)
+
+    @property
+    def ended(self) -> bool:
+        """Whether there is an answer or an error."""
+        return self._outcome is not None
+
+    def mark(self, phase: str, now: float) -> None:
+        """Count the time since the last mark for a phase."""
+        self._marks[phase] = self._marks.get(phase, 0.0) + now - self._marked
+        self._marked = now
+
+    def is_allowed(self, found: Found) -> bool:
+        """Whether the caller's key lives."""
+        key = self.caller.scope.key
+        if key is not None and key not in found.keys:
+            return False
+        self.caller.checked = time.monotonic()
+        return True
+
+    def answer(self, answer: Answer) -> None:
+        """Note the answer."""
+        answer.timing = self._marks
+        self._outcome = answer
+
+    def fail(self, error: Exception) -> None:
+        """Note what went wrong."""
+        self._outcome = error
+
+    def settle(self) -> None:
+        """Wake whoever waits for the answer. To be called on the event loop."""
+        if self.future.done():  # the client has left
+            if isinstance(self._outcome, Answer) and isinstance(self._outcome.content, Stream):
+                self._outcome.content.leave()
+        elif isinstance(self._outcome, Exception):
+            self.future.set_exception(self._outcome)
+        elif self._outcome is not None:
+            self.future.set_result(self._outcome)

@@ -1,0 +1,103 @@
+"""From what is known of series to what the network reads, and from its quantiles to results."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.errors import ErrorCode
+from app.services.forecasting.answers import Failed, Levels, Result, by_floor, by_network
+from app.services.forecasting.contexts import Refusal, refusal
+from app.services.forecasting.covariates import read_future
+from app.services.forecasting.memory import Context, Known
+from app.services.forecasting.readiness import made_ready
+from app.services.forecasting.request import ForecastRequest, Steps
+from app.serving.batcher import Inputs
+from models.config import Config
+from models.windows import beside
+
+LATE = refusal(ErrorCode.deadline_exceeded, "its deadline had passed before the network could run")
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """Series of one request, some of which the network can forecast."""
+
+    ids: Sequence[str]
+    """(N,) in the order of the answer; one may stand there twice"""
+    known: Known
+    steps: Steps
+    levels: Levels
+    ready: list[Context]
+    """(B,) that the network forecasts"""
+    warnings: dict[str, list[str]]
+    refused: dict[str, Refusal]
+    """of those that it cannot"""
+    floor: bool
+    """whether season-naive answers for those"""
+
+    @property
+    def inputs(self) -> Inputs | None:
+        """What the network reads, (B, ...) each; None where it forecasts none of them."""
+        return _inputs(self.ready, self.known.served.loaded.config) if self.ready else None
+
+    def results(self, values: NDArray[np.float64] | None) -> list[Result]:
+        """Return a result for each of the ids, from quantiles (B, H, Q)."""
+        found: dict[str, Result] = {}
+        refused, stale = dict(self.refused), self.known.stale
+        if values is not None:
+            told, finite = self.levels.of(values), bool(np.isfinite(values).all())
+            for row, one in enumerate(self.ready):
+                name = one.series.id
+                if finite or np.isfinite(values[row]).all():
+                    found[name] = by_network(one, told[row], self.steps, self.warnings.get(name, []), stale=stale)
+                else:
+                    refused[name] = refusal(ErrorCode.forecast_not_finite, "the network gave no finite forecast")
+        for name, why in refused.items():
+            found[name] = self._refused(name, why)
+        return [found[i] if i in found else Failed(i, self.known.errors[i]) for i in self.ids]
+
+    def _refused(self, name: str, why: Refusal) -> Result:
+        if not self.floor:
+            return Failed(name, why)
+        config = self.known.served.loaded.config
+        return by_floor(self.known.contexts[name], config, self.steps, why, stale=self.known.stale)
+
+
+def prepare(
+    request: ForecastRequest, ids: Sequence[str], known: Known, steps: Steps, *, late: bool = False
+) -> Prepared:
+    """Prepare some of a request's series. Raises Invalid for covariates that it should not have sent.
+
+    `late`: none of them goes to the network, since nobody waits for that any more.
+    """
+    config = known.served.loaded.config
+    contexts = {i: known.contexts[i] for i in ids if i in known.contexts}
+    ready, warnings, refused = list(contexts.values()), dict[str, list[str]](), dict[str, Refusal]()
+    if late:
+        ready, refused = [], dict.fromkeys(contexts, LATE)
+    elif request.future or config.covariates.temporal or config.covariates.static:
+        future = read_future(request.future, frozenset(ids), config, steps.horizon)
+        made = made_ready(
+            {i: one.series for i, one in contexts.items()}, future, request.covariate_fill, config, steps.horizon
+        )
+        ready = [replace(contexts[one.id], series=one) for one in made.series]
+        warnings, refused = made.warnings, made.refused
+    levels = Levels(config, steps.levels)
+    return Prepared(ids, known, steps, levels, ready, warnings, refused, request.on_missing is not None)
+
+
+def _inputs(ready: Sequence[Context], config: Config) -> Inputs:
+    if len(ready) == 1:
+        inputs = {"y": ready[0].y, "calendar": ready[0].moment.calendar}
+    else:
+        inputs = {
+            "y": np.concatenate([one.y for one in ready]),
+            "calendar": np.concatenate([one.moment.calendar for one in ready]),
+        }
+    if config.covariates.temporal or config.covariates.static:
+        origins = np.array([len(one.series.y) - 1 for one in ready], np.int64)
+        covariates, static = beside([one.series for one in ready], origins, config)
+        inputs |= {"covariates": covariates, "static": static}
+    return {name: inputs[name] for name in config.inputs}

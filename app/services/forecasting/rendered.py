@@ -1,0 +1,112 @@
+"""Answers that were made lately: the same again while version, series and arguments are the same."""
+
+import hashlib
+import time
+from collections.abc import Hashable
+from dataclasses import replace
+
+import numpy as np
+
+from app.services.forecasting.ask import Answer, Ask
+from app.services.forecasting.memory import Known
+from app.services.forecasting.request import Steps
+from app.serving.lru import Lru
+from models.windows import Series
+
+OVERHEAD_BYTES = 1000
+Recent = tuple[float, float, Answer]
+"""when it was made, until when (seconds of the epoch) no observation is due, and what it was"""
+
+
+class Rendered:
+    """Answers by their ETag, and the latest ones by what was asked for."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._answers: Lru[bytes] = Lru(max_bytes)
+        self._recent: Lru[Recent] = Lru(max_bytes)
+
+    def recent(self, ask: Ask) -> Answer | None:
+        """Return an answer that is as young as the request wants it to be."""
+        held = self._recent.get(_question(ask))
+        now = time.time()
+        if held is None or ask.request.max_age is None:
+            return None
+        made, due, answer = held
+        age = now - made
+        if not 0 <= age <= ask.request.max_age or now >= due:
+            return None
+        left = min(ask.request.max_age - age, due - now)
+        return replace(answer, max_age=int(left), age=int(age), timing={})
+
+    def answer_recent(self, ask: Ask) -> None:
+        """Answer a request by what was found to be young enough."""
+        assert ask.recent is not None, "there is such an answer"
+        answer = ask.recent
+        ask.answer(replace(answer, content=None) if _matches(ask.match, answer.etag) else answer)
+
+    def answer(self, ask: Ask, known: Known, steps: Steps) -> bool:
+        """Answer a request without forecasting anything, where that is possible; give it its ETag in any case."""
+        request = ask.request
+        if known.stale or request.history or request.future or request.explain:
+            return False
+        ask.etag = _etag(ask, known, steps)
+        if _matches(ask.match, ask.etag):
+            content = None
+        else:
+            content = self._answers.get(ask.etag)
+            if content is None:
+                return False
+        answer = Answer(content, known.served, ask.etag)
+        ask.answer(answer)
+        if content is not None:
+            self._keep_recent(ask, known, answer)
+        return True
+
+    def keep(self, ask: Ask, known: Known, answer: Answer) -> None:
+        """Remember an answer that was just made."""
+        answer.etag = ask.etag
+        if ask.etag is None or not isinstance(answer.content, bytes):
+            return
+        self._answers.put(ask.etag, answer.content, len(answer.content) + OVERHEAD_BYTES)
+        self._keep_recent(ask, known, answer)
+
+    def _keep_recent(self, ask: Ask, known: Known, answer: Answer) -> None:
+        """Remember the latest answer to a question for those who do not mind its age."""
+        if ask.request.max_age is None or known.errors:
+            return
+        now = time.time()
+        due = min((_due(one.series, now) for one in known.contexts.values()), default=now)
+        answer.max_age = int(min(ask.request.max_age, due - now))
+        size = OVERHEAD_BYTES + (len(answer.content) if isinstance(answer.content, bytes) else 0)
+        self._recent.put(_question(ask), (now, due, answer), size)
+
+
+def _question(ask: Ask) -> Hashable:
+    return ask.caller.scope.project_id, ask.request.arguments, ask.request.series, ask.form
+
+
+def _etag(ask: Ask, known: Known, steps: Steps) -> str:
+    """Return what stands for version, series and arguments."""
+    version = known.served.version
+    state = tuple((i, known.identities.get(i)) for i in ask.ids)
+    arguments = (steps.horizon, steps.names, ask.request.origin, ask.request.covariate_fill, ask.request.on_missing)
+    project = ask.caller.scope.project_id
+    text = repr((project, known.served.model.name, version.number, version.digest, state, arguments, ask.form))
+    return f'"{hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).hexdigest()}"'
+
+
+def _matches(match: str | None, etag: str | None) -> bool:
+    """Whether If-None-Match names the ETag, by weak comparison (RFC 9110, 13.1.2)."""
+    if match is None or etag is None:
+        return False
+    tags = [tag.strip().removeprefix("W/") for tag in match.split(",")]
+    return etag in tags or "*" in tags
+
+
+def _due(one: Series, now: float) -> float:
+    """Return when the next observation of a series is due: at its first step after now, seconds of the epoch."""
+    at = np.array([int(now * 1e6)], np.int64)
+    index = one.grid.locate(at)[0]
+    ahead = one.grid.stamps(index + np.arange(3, dtype=np.int64))
+    later = ahead[ahead > at[0]]
+    return float(later[0]) / 1e6 if len(later) else now

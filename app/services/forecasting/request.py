@@ -1,0 +1,106 @@
+"""What a forecast is asked for, and whether it can be."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+from app.config import Settings
+from app.errors import ErrorCode, invalid
+from app.services.forecasting.contexts import History, origin_stamp
+from app.services.forecasting.covariates import Fill, Future
+from app.services.models import reference
+from app.storage.tables import ModelRow
+
+
+@dataclass(frozen=True)
+class ForecastRequest:
+    """What is asked for."""
+
+    model: str
+    """`name`, or `name@version`"""
+    series: tuple[str, ...]
+    """stored ones"""
+    labels: tuple[tuple[str, str], ...] | None = None
+    """stored ones that carry all of these, in the place of `series`"""
+    horizon: int | None = None
+    quantiles: tuple[float, ...] | None = None
+    origin: str | None = None
+    """a time whose later values are not seen"""
+    future: Future = field(default_factory=dict)
+    history: Mapping[str, History] = field(default_factory=dict)
+    """series that are not stored"""
+    covariate_fill: Fill | None = None
+    """how known-future values that are missing are made up"""
+    on_missing: Literal["season_naive"] | None = None
+    """what answers where the network cannot"""
+    explain: bool = False
+    """tell what moved each forecast that the network made"""
+    max_age: float | None = None
+    """seconds that an answer may be old, where that was asked for"""
+
+    @cached_property
+    def ids(self) -> tuple[str, ...]:
+        """Every series that is named, in the order of the answer."""
+        return (*self.series, *self.history)
+
+    @cached_property
+    def name(self) -> tuple[str, int | None]:
+        """The model's name and the version where one is pinned. Raises Invalid."""
+        return reference(self.model)
+
+    @property
+    def remembered(self) -> bool:
+        """Whether what it reads of stored series is what a process keeps in memory."""
+        return self.labels is None and self.origin is None
+
+    @cached_property
+    def arguments(self) -> str:
+        """All but the series, as far as an answer that is stored series' alone depends on it."""
+        return repr((self.model, self.horizon, self.quantiles, self.origin, self.covariate_fill, self.on_missing))
+
+
+@dataclass(frozen=True)
+class Steps:
+    """What is asked for of each series."""
+
+    horizon: int
+    levels: Sequence[float]
+    """(R,) quantiles"""
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """(R,) the levels as they are written."""
+        return tuple(repr(level) for level in self.levels)
+
+
+def check(request: ForecastRequest, ids: Sequence[str], settings: Settings) -> None:
+    """Raise Invalid for a number of series that is too large or none, and for an origin that cannot be read."""
+    limit = settings.max_forecast_series
+    if not 1 <= len(ids) <= limit:
+        raise invalid("series", ErrorCode.too_many_series, f"name 1 to {limit} series, not {len(ids)}")
+    twice = sorted(set(request.history).intersection(ids[: len(ids) - len(request.history)])) if request.history else ()
+    if twice:
+        detail = f"{twice[0]!r} is asked for both as a stored series and with a history; name it once"
+        raise invalid("history", ErrorCode.invalid_input, detail)
+    if request.origin is not None:
+        origin_stamp(request.origin, "UTC")
+
+
+def steps_of(request: ForecastRequest, series: int, model: ModelRow, settings: Settings) -> Steps:
+    """Return the horizon and the levels to answer for so many series. Raises Invalid."""
+    horizon = model.horizon if request.horizon is None else request.horizon
+    if horizon > model.horizon:
+        detail = f"the model was trained for {model.horizon} steps, {horizon} were asked for; train one for more"
+        raise invalid("horizon", ErrorCode.horizon_too_long, detail)
+    levels = tuple(model.quantiles) if request.quantiles is None else request.quantiles
+    low, high = model.quantiles[0], model.quantiles[-1]
+    outside = [q for q in levels if not low <= q <= high]
+    if outside:
+        detail = f"the quantile {outside[0]} is outside the trained range {low} to {high}; train with it"
+        raise invalid("quantiles", ErrorCode.quantile_out_of_range, detail)
+    values, limit = series * horizon * (len(levels) + 1), settings.max_forecast_values
+    if values > limit:
+        detail = f"this would be {values} values, the limit is {limit}; ask for fewer series, steps or quantiles"
+        raise invalid("series", ErrorCode.too_many_values, detail)
+    return Steps(horizon, levels)

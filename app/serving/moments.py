@@ -1,0 +1,65 @@
+"""The time around an origin: what windows that cover the same time share, made once for all of them."""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.serving.lru import Lru
+from models.config import Config
+from models.timestamps import Stamps, format_stamps
+from models.windows import Series, calendars, moment_of
+
+BYTES = 64_000_000
+STAMP_BYTES = 100
+"""of a stamp's text"""
+
+
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """The calendar of a window, and the stamps of its horizon."""
+
+    calendar: NDArray[np.int64]
+    """(1, T + H, C)"""
+    origin: str
+    """RFC 3339, with the series' offset"""
+    stamps: Stamps
+    """(H,) of the horizon, microseconds UTC"""
+    ds: list[str]
+    """(H,) of the horizon"""
+
+
+class Moments:
+    """Moments that were used lately."""
+
+    def __init__(self) -> None:
+        self._held: Lru[Moment] = Lru(BYTES)
+
+    def of(self, series: Sequence[Series], config: Config) -> list[Moment]:
+        """Return the moment of each series' end."""
+        shape = (config.network.context_length, config.horizon, config.country)
+        keys: list[Hashable] = [(shape, moment_of(one, len(one.y) - 1)) for one in series]
+        found = {key: self._held.get(key) for key in keys}
+        missing = {key: one for key, one in zip(keys, series, strict=True) if found[key] is None}
+        if missing:
+            found |= self._made(missing, config)
+        return [moment for key in keys if (moment := found[key]) is not None]
+
+    def _made(self, missing: dict[Hashable, Series], config: Config) -> dict[Hashable, Moment]:
+        series = list(missing.values())
+        calendar = calendars(series, np.array([len(one.y) - 1 for one in series], np.int64), config)
+        made: dict[Hashable, Moment] = {}
+        for row, (key, one) in enumerate(missing.items()):
+            moment = _moment(one, calendar[row : row + 1].copy(), config.horizon)
+            self._held.put(key, moment, moment.calendar.nbytes + STAMP_BYTES * config.horizon)
+            made[key] = moment
+        return made
+
+
+def _moment(one: Series, calendar: NDArray[Any], horizon: int) -> Moment:
+    end = len(one.y)
+    stamps = one.stamps(end - 1, end + horizon)
+    origin, *ds = format_stamps(stamps, one.grid.timezone)
+    return Moment(calendar, origin, stamps[1:], ds)

@@ -1,7 +1,8 @@
 """Errors that carry their own status and code.
 
 ServiceError
-├── Unauthorized 401 · Forbidden 403 · NotFound 404 · NotAcceptable 406 · Conflict 409 · TooLarge 413 · Unsupported 415
+├── Unreadable 400 · Unauthorized 401 · Forbidden 403 · NotFound 404 · NotAcceptable 406 · Conflict 409
+├── TooLarge 413 · Unsupported 415
 ├── Invalid 422 (may list `errors`)
 └── Unavailable 503
 """
@@ -18,6 +19,7 @@ class ErrorCode(StrEnum):
     artifact_unavailable = "artifact_unavailable"
     backtest_not_found = "backtest_not_found"
     bad_request = "bad_request"
+    body_corrupt = "body_corrupt"
     body_too_large = "body_too_large"
     covariate_kind_conflict = "covariate_kind_conflict"
     covariate_not_found = "covariate_not_found"
@@ -106,6 +108,12 @@ class ServiceError(Exception):
         self.detail = detail
         self.errors = tuple(errors)
         self.headers = headers or {}
+
+
+class Unreadable(ServiceError):
+    """The body is not what its headers say."""
+
+    status, title = 400, "Unreadable"
 
 
 class Unauthorized(ServiceError):

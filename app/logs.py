@@ -1,49 +1,43 @@
-"""Structured logs on stderr: one line an event, with the request's or the job's id on each."""
+"""Structured logs on stderr: one line an event, with the request's or the job's id on each.
 
+As JSON, our own loggers render and write their lines themselves: the way through the standard library costs several
+times as much. Libraries' loggers come through the standard library, in the same shape.
+"""
+
+import json
 import logging
 import sys
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, BinaryIO, Literal, cast
 
+import orjson
 import structlog
 
 Level = Literal["debug", "info", "warning", "error"]
+Processors = list[structlog.typing.Processor]
+
+_OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY
+_NOISY = ("httpx", "httpcore", "fsspec", "alembic", "dbos", "uvicorn.access", "uvicorn.error")
+
+
+class _Stderr:
+    """The bytes of whatever stderr is at the time: loggers are kept for good, and a stream may be replaced."""
+
+    def write(self, line: bytes) -> int:
+        return sys.stderr.buffer.write(line)
+
+    def flush(self) -> None:
+        sys.stderr.buffer.flush()
 
 
 def configure(log_format: Literal["json", "console"], level: Level) -> None:
-    """Route this process' logs, the libraries' included, through structlog to stderr."""
-    shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.ExtraAdder(),
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
-    ]
-    renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer()
-        if log_format == "json"
-        else structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-        )
-    )
-    if log_format == "console":
-        shared.pop()  # the console renders tracebacks itself
-    structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        cache_logger_on_first_use=True,
-    )
+    """Route this process' logs, the libraries' included, to stderr."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
-            foreign_pre_chain=shared,
-        )
-    )
+    handler.setFormatter(_json(level) if log_format == "json" else _console(level))
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    for noisy in ("httpx", "httpcore", "fsspec", "alembic", "dbos", "uvicorn.access", "uvicorn.error"):
+    for noisy in _NOISY:
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
@@ -51,3 +45,59 @@ def get_logger(name: str) -> structlog.typing.FilteringBoundLogger:
     """Return a logger whose events carry the bound context."""
     logger: structlog.typing.FilteringBoundLogger = structlog.get_logger(name)
     return logger
+
+
+def _json(level: Level) -> logging.Formatter:
+    """Let our loggers write JSON lines; return what formats the libraries' records."""
+    exceptions = structlog.processors.format_exc_info
+    structlog.configure(
+        processors=[*_shared(), exceptions, structlog.processors.JSONRenderer(serializer=_dumps)],
+        logger_factory=structlog.BytesLoggerFactory(cast(BinaryIO, _Stderr())),
+        wrapper_class=_filtering(level),
+        cache_logger_on_first_use=True,
+    )
+    as_text = structlog.processors.JSONRenderer(serializer=lambda event, **more: _dumps(event, **more).decode())
+    return _formatter([*_shared(foreign=True), exceptions], as_text)
+
+
+def _console(level: Level) -> logging.Formatter:
+    """Let all events go through the standard library; return what formats them for a person."""
+    structlog.configure(
+        processors=[*_shared(), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=_filtering(level),
+        cache_logger_on_first_use=True,
+    )
+    # it renders tracebacks itself
+    renderer = structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+    )
+    return _formatter(_shared(foreign=True), renderer)
+
+
+def _shared(*, foreign: bool = False) -> Processors:
+    """Return what gives every event its fields; a record of the standard library may bring more."""
+    extra: Processors = [structlog.stdlib.ExtraAdder()] if foreign else []
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        *extra,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+
+
+def _formatter(foreign: Processors, renderer: structlog.typing.Processor) -> logging.Formatter:
+    meta = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    return structlog.stdlib.ProcessorFormatter(processors=[meta, renderer], foreign_pre_chain=foreign)
+
+
+def _filtering(level: Level) -> type[structlog.typing.FilteringBoundLogger]:
+    return structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()])
+
+
+def _dumps(event: Any, default: Callable[[Any], Any]) -> bytes:
+    """Return an event as JSON, whatever it holds: a line of a log never fails what it tells of."""
+    try:
+        return orjson.dumps(event, default, _OPTIONS)
+    except TypeError:  # numbers beyond 64 bits, text that is no UTF-8
+        return json.dumps(event, default=default, skipkeys=True).encode()

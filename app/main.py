@@ -21,6 +21,7 @@ from app.jobs.queue import JobQueue
 from app.logs import get_logger
 from app.services.anomalies import AnomalyService
 from app.services.backtests import BacktestService
+from app.services.bundles import BundleService
 from app.services.events import EventService
 from app.services.forecasts import ForecastService
 from app.services.health import HealthService
@@ -106,6 +107,7 @@ def _services(
         jobs=JobService(database, queue, store),
         events=EventService(database),
         models=ModelService(database, store),
+        bundles=BundleService(database, store),
         schedules=ScheduleService(database, submission),
         skill=SkillService(database),
         backtests=BacktestService(database, submission, settings),

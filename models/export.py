@@ -53,6 +53,10 @@ class Manifest:
     inputs: dict[str, list[str | int]]
     """name -> shape; `batch` is free"""
     outputs: dict[str, list[str | int]]
+    dtypes: dict[str, str]
+    """NumPy's name of the type of each input and output"""
+    calendar_fields: list[str]
+    """columns of the input `calendar`, in order: zero-based integers on the local wall clock"""
     tolerance: float
     """largest difference from the golden vectors, in units of `golden/scale`"""
     sha256: dict[str, str]
@@ -189,6 +193,8 @@ def _manifest(config: Config, folder: Path) -> Manifest:
         config=config.to_dict(),
         inputs={name: shapes[name] for name in config.inputs},
         outputs={"quantiles": ["batch", config.horizon, len(config.quantiles)]},
+        dtypes={name: "int64" if name == "calendar" else "float64" for name in (*config.inputs, "quantiles")},
+        calendar_fields=list(CALENDAR_FIELDS),
         tolerance=TOLERANCE,
         sha256={name: _sha256((folder / name).read_bytes()) for name in (WEIGHTS, GRAPH, GOLDEN)},
         versions={name: version(name) for name in ("torch", "onnx", "onnxruntime", "numpy")},

@@ -10,6 +10,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from app.errors import ErrorCode, FieldError, Forbidden, Invalid
 from app.services.anomalies import AnomalyService
 from app.services.backtests import BacktestService
+from app.services.bundles import BundleService
 from app.services.events import EventService
 from app.services.forecasts import ForecastService
 from app.services.health import HealthService
@@ -38,6 +39,7 @@ class Services:
     jobs: JobService
     events: EventService
     models: ModelService
+    bundles: BundleService
     schedules: ScheduleService
     skill: SkillService
     backtests: BacktestService

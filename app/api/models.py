@@ -2,11 +2,12 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Header, Query, Response
+from fastapi.responses import StreamingResponse
 from pydantic import StringConstraints
 
 from app.api.deps import Cursor, Limit, ReadScope, ServicesDep, WriteScope
-from app.api.responses import ok
+from app.api.responses import ok, unchanged
 from app.api.schemas.base import PageOf
 from app.api.schemas.models import (
     ArchivedOut,
@@ -48,6 +49,32 @@ def list_versions(
 def get_version(name: str, number: int, scope: ReadScope, found: ServicesDep) -> Response:
     """Read one version: configuration, metrics beside season-naive, loss curve, data span."""
     return ok(found.models.version(scope, name, number))
+
+
+@router.get(
+    "/{name}/versions/{number}/bundle",
+    response_class=StreamingResponse,
+    responses={
+        200: {"content": {"application/zip": {"example": "PK…"}}, "description": "graph, manifest, golden vectors"},
+        304: {"description": "the caller has it already"},
+    },
+)
+def get_bundle(
+    name: str,
+    number: int,
+    scope: ReadScope,
+    found: ServicesDep,
+    if_none_match: Annotated[str | None, Header(description="`ETag` of a bundle that the caller has")] = None,
+) -> Response:
+    """Download a version to use it without Gatecast, with ONNX Runtime and NumPy alone: a zip of its files, each
+    checked against the digest that it was published with."""
+    bundle = found.bundles.get(scope, name, number)
+    headers = {"ETag": bundle.tag, "Cache-Control": "private, no-cache"}
+    if unchanged(if_none_match, bundle.tag):
+        return Response(status_code=304, headers=headers)
+    size, blocks = bundle.pack()
+    headers |= {"Content-Length": str(size), "Content-Disposition": f'attachment; filename="{bundle.filename}"'}
+    return StreamingResponse(blocks, media_type="application/zip", headers=headers)
 
 
 @router.put("/{name}/champion", response_model=ModelOut)

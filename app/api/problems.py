@@ -32,6 +32,14 @@ class Failure(ServiceError):
     """A bug: the log has the traceback under the request's id."""
 
 
+class BodyRefused(HTTPException):
+    """What is wrong with a body, found while it is read: FastAPI lets no other exception through there."""
+
+    def __init__(self, error: ServiceError) -> None:
+        super().__init__(error.status, error.detail)
+        self.error = error
+
+
 def document(error: ServiceError) -> dict[str, Any]:
     """Return the problem document of an error."""
     body: dict[str, Any] = {
@@ -105,6 +113,8 @@ def _field(error: dict[str, Any]) -> FieldError:
 
 def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if isinstance(error, BodyRefused):
+        return response(error.error)
     code = _CODES.get(error.status_code, ErrorCode.bad_request)
     details = {
         404: f"there is no {request.url.path[:200]!r} here; /docs lists every call",

@@ -34,6 +34,12 @@ def created(answer: Answer) -> Response:
     return Response(orjson.dumps(answer.body), answer.status, headers=headers, media_type=JSON)
 
 
+def unchanged(if_none_match: str | None, tag: str) -> bool:
+    """Say whether a caller has what the entity tag names already, by the weak comparison of RFC 9110."""
+    known = [one.strip().removeprefix("W/") for one in (if_none_match or "").split(",")]
+    return "*" in known or tag.removeprefix("W/") in known
+
+
 def options_of(body: RunOptionsIn, labels: Mapping[str, str]) -> JobOptions:
     """Return what a request says of its job."""
     return JobOptions(labels, body.priority, body.timeout_s, body.queue)

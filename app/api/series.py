@@ -96,8 +96,8 @@ async def import_series(
 ) -> Response:
     """Import a long table `unique_id, ds, y`; other columns are covariates. Series are made as needed."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "text/csv" or request.headers.get("content-encoding", "identity") != "identity":
-        raise Unsupported(ErrorCode.unsupported_media_type, "send the table as Content-Type: text/csv, uncompressed")
+    if kind != "text/csv":
+        raise Unsupported(ErrorCode.unsupported_media_type, "send the table as Content-Type: text/csv")
     async with spooled(request) as body:
         once = None if idempotency_key is None else checked_key(request, idempotency_key, body.digest)
         options = ImportOptions(freq, timezone, ds_start, dry_run, on_error, on_duplicate)

@@ -37,9 +37,14 @@ class VersionLoader:
         try:
             return self._cache.get(_key(scope, row), lambda: load_version(row.digest, read))
         except (ArtifactError, BrokenVersion) as e:
-            log.error("version_not_loaded", version=row.pk, detail=str(e))
-            detail = f"version {row.number} cannot be loaded: {e}; check the artifact store, or train again"
-            raise Unavailable(ErrorCode.artifact_unavailable, detail, headers={"Retry-After": "5"}) from e
+            raise unavailable(row, e) from e
+
+
+def unavailable(row: VersionRow, cause: Exception) -> Unavailable:
+    """Return what is told of a version whose files are broken or cannot be read."""
+    log.error("version_not_loaded", version=row.pk, detail=str(cause))
+    detail = f"version {row.number} cannot be loaded: {cause}; check the artifact store, or train again"
+    return Unavailable(ErrorCode.artifact_unavailable, detail, headers={"Retry-After": "5"})
 
 
 def _key(scope: Scope, row: VersionRow) -> Hashable:

@@ -73,7 +73,8 @@ def _config(manifest: Mapping[str, Any]) -> Config:
     except ConfigError as e:
         raise BrokenVersion(f"it was made by another release: {e}") from e
     inputs = manifest["inputs"]
-    if set(inputs) != set(config.inputs) or inputs["calendar"][-1] != len(CALENDAR_FIELDS):
+    fields = manifest.get("calendar_fields", list(CALENDAR_FIELDS))  # older manifests do not name them
+    if set(inputs) != set(config.inputs) or fields != list(CALENDAR_FIELDS) or inputs["calendar"][-1] != len(fields):
         raise BrokenVersion("it was made by another release, whose graph reads other inputs")
     return config
 

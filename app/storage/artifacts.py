@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import fsspec
+
+BLOCK = 1024 * 1024
+"""bytes of an artifact that are read at once"""
 
 
 class ArtifactError(Exception):
@@ -49,13 +53,24 @@ class ArtifactStore:
 
     def get(self, path: str) -> bytes:
         """Return the bytes at `path`. Raises ArtifactMissing where there is nothing, ArtifactError for an outage."""
-        try:
+        with self._reading(path):
             data: bytes = self._fs.cat_file(self._full(path))
+        return data
+
+    def blocks(self, path: str) -> Iterator[bytes]:
+        """Yield the bytes at `path` without holding them all. Raises ArtifactMissing, ArtifactError."""
+        with self._reading(path), self._fs.open(self._full(path), "rb") as file:
+            while block := file.read(BLOCK):
+                yield block
+
+    @contextlib.contextmanager
+    def _reading(self, path: str) -> Iterator[None]:
+        try:
+            yield
         except FileNotFoundError as e:
             raise ArtifactMissing(f"cannot read {path}: it does not exist") from e
         except self._failures as e:
             raise ArtifactError(f"cannot read {path}: {e}") from e
-        return data
 
     def entries(self, path: str) -> list[str]:
         """Return the names of what lies in a folder; one that does not exist has nothing. Raises ArtifactError."""

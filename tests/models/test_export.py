@@ -211,6 +211,9 @@ def test_the_manifest_names_what_the_graph_reads(exported: Exported) -> None:
         name: shape[1:] for name, shape in manifest["inputs"].items()
     }
     assert list(manifest["inputs"]) == list(config.inputs)
+    kinds = {"tensor(double)": "float64", "tensor(int64)": "int64"}
+    puts = [*session.get_inputs(), *session.get_outputs()]
+    assert {put.name: kinds[put.type] for put in puts} == manifest["dtypes"]
     assert manifest["inputs"]["calendar"] == ["batch", config.network.context_length + config.horizon, 5]
     assert manifest["outputs"] == {"quantiles": ["batch", config.horizon, 3]}
 

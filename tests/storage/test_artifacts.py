@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.storage.artifacts import ArtifactError, ArtifactStore
+from app.storage.artifacts import BLOCK, ArtifactError, ArtifactMissing, ArtifactStore
 
 
 @pytest.fixture(params=["file", "memory"])
@@ -23,6 +23,16 @@ def test_round_trip_and_removal(store: ArtifactStore) -> None:
         store.get("1/models/2/x/weights")
     assert store.get("1/models/2/y/weights") == b"other"
     store.remove("1/never/was")
+
+
+def test_blocks_are_bounded(store: ArtifactStore) -> None:
+    data = bytes(range(256)) * (BLOCK // 128) + b"rest"
+    store.put("a/b", data)
+    blocks = list(store.blocks("a/b"))
+    assert b"".join(blocks) == data
+    assert max(map(len, blocks)) <= BLOCK
+    with pytest.raises(ArtifactMissing, match="cannot read a/c"):
+        list(store.blocks("a/c"))
 
 
 def test_check(store: ArtifactStore) -> None:

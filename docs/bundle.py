@@ -1,0 +1,30 @@
+"""Forecast from a bundle without Gatecast: python bundle.py BUNDLE.zip HISTORY.csv (columns ds, y)."""
+
+import json
+import sys
+import zipfile
+
+import numpy as np
+import onnxruntime
+import pandas as pd
+from safetensors.numpy import load
+
+bundle = zipfile.ZipFile(sys.argv[1])
+manifest, golden = json.loads(bundle.read("manifest.json")), load(bundle.read("golden.safetensors"))
+config, inputs = manifest["config"], manifest["inputs"]
+graph = onnxruntime.InferenceSession(bundle.read("graph.onnx"))
+
+# does this machine compute what the one that trained did?
+(found,) = graph.run(None, {name: golden[name] for name in inputs})
+difference = np.max(np.abs(found - golden["quantiles"]) / golden["scale"][:, None, None])
+assert difference <= manifest["tolerance"], f"the golden vectors differ by {difference} scales"
+
+y = pd.read_csv(sys.argv[2], index_col="ds", parse_dates=True)["y"].dropna().asfreq(config["frequency"])
+known = pd.date_range(end=y.index[-1], periods=inputs["y"][1], freq=y.index.freq)
+future = pd.date_range(start=y.index[-1], periods=config["horizon"] + 1, freq=y.index.freq)[1:]
+t = known.append(future)
+calendar = [t.hour * 3600 + t.minute * 60 + t.second, t.dayofweek, t.day - 1, t.dayofyear - 1, 0 * t.day]
+feed = {name: np.full([1, *shape[1:]], np.nan) for name, shape in inputs.items()}  # covariates that are not known
+feed |= {"y": y.reindex(known).to_numpy()[None], "calendar": np.stack(calendar, -1)[None].astype("int64")}
+(quantiles,) = graph.run(None, feed)
+pd.DataFrame(quantiles[0], future.rename("ds"), [f"q{level}" for level in config["quantiles"]]).to_csv(sys.stdout)

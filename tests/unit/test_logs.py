@@ -1,0 +1,104 @@
+"""Log lines of a process of its own: what they hold, and that they come whole."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+PROGRAM = """
+import logging, sys, threading
+import numpy as np
+import structlog
+from app import logs
+
+logs.configure(sys.argv[1], "info")
+ours, theirs = logs.get_logger("app.some"), logging.getLogger("uvicorn")
+"""
+
+
+def lines(program: str, log_format: str = "json") -> list[str]:
+    """Run a program with logs configured; return what it writes to stderr, and nothing else."""
+    command = [sys.executable, "-c", PROGRAM + program, log_format]
+    done = subprocess.run(command, capture_output=True, check=True, text=True)
+    assert done.stdout == ""
+    return done.stderr.splitlines()
+
+
+def events(program: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in lines(program)]
+
+
+def test_our_events_and_the_libraries_have_one_shape() -> None:
+    found = events("""
+structlog.contextvars.bind_contextvars(request_id="r1")
+ours.info("request", method="GET", milliseconds=1.25)
+theirs.warning("listening on %s", "x", extra={"port": 1})
+ours.debug("too little to tell")
+""")
+    assert [list(one) for one in found] == [
+        ["method", "milliseconds", "event", "request_id", "level", "timestamp"],
+        ["event", "request_id", "level", "port", "timestamp"],
+    ]
+    assert (found[0]["event"], found[0]["milliseconds"], found[0]["level"]) == ("request", 1.25, "info")
+    assert (found[1]["event"], found[1]["request_id"], found[1]["port"]) == ("listening on x", "r1", 1)
+    assert all(one["timestamp"].endswith("Z") and "T" in one["timestamp"] for one in found)
+
+
+def test_exceptions_are_text() -> None:
+    program = """
+for log in (ours, theirs):
+    try:
+        1 / 0
+    except ZeroDivisionError:
+        log.exception("failed")
+"""
+    for one in events(program):
+        assert (one["event"], one["level"]) == ("failed", "error")
+        assert "ZeroDivisionError: division by zero" in one["exception"]
+
+
+def test_anything_can_be_told() -> None:
+    (found,) = events("""
+ours.warning("odd", big=2**80, text="\\ud800", keys={1: "a"}, share=np.float64(0.5), thing=object, none=float("nan"))
+""")
+    assert (found["big"], found["text"], found["keys"], found["share"]) == (2**80, "\ud800", {"1": "a"}, 0.5)
+    assert found["thing"] == "<class 'object'>"
+
+
+def test_lines_of_many_threads_come_whole() -> None:
+    found = events("""
+def tell(number):
+    for step in range(200):
+        ours.info("ours", number=number, step=step, text="x" * 300)
+        theirs.warning("theirs %s %s %s", number, step, "y" * 300)
+
+threads = [threading.Thread(target=tell, args=(n,)) for n in range(6)]
+for one in threads: one.start()
+for one in threads: one.join()
+""")
+    assert len(found) == 2 * 6 * 200
+    assert {(one["number"], one["step"]) for one in found if one["event"] == "ours"} == {
+        (n, step) for n in range(6) for step in range(200)
+    }
+
+
+def test_a_stream_that_is_replaced_is_followed() -> None:
+    assert (
+        events("""
+import io
+ours.info("first")
+kept, sys.stderr = sys.stderr, io.TextIOWrapper(io.BytesIO())
+ours.info("second")
+aside = sys.stderr.buffer.getvalue()
+sys.stderr = kept
+assert b'"second"' in aside and b'"first"' not in aside
+""")[0]["event"]
+        == "first"
+    )
+
+
+def test_the_console_is_for_persons() -> None:
+    (ours, theirs) = lines('ours.info("hello", name="x")\ntheirs.warning("there")\n', "console")
+    assert "hello" in ours
+    assert "name=x" in ours
+    assert "there" in theirs

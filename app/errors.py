@@ -1,7 +1,7 @@
 """Errors that carry their own status and code.
 
 ServiceError
-├── Unauthorized 401 · Forbidden 403 · NotFound 404 · Conflict 409 · TooLarge 413 · Unsupported 415
+├── Unauthorized 401 · Forbidden 403 · NotFound 404 · NotAcceptable 406 · Conflict 409 · TooLarge 413 · Unsupported 415
 ├── Invalid 422 (may list `errors`)
 └── Unavailable 503
 """
@@ -19,6 +19,7 @@ class ErrorCode(StrEnum):
     backtest_not_found = "backtest_not_found"
     bad_request = "bad_request"
     body_too_large = "body_too_large"
+    chart_unavailable = "chart_unavailable"
     covariate_kind_conflict = "covariate_kind_conflict"
     covariate_not_found = "covariate_not_found"
     csv_malformed = "csv_malformed"
@@ -48,6 +49,8 @@ class ErrorCode(StrEnum):
     job_timed_out = "job_timed_out"
     job_too_large = "job_too_large"
     length_mismatch = "length_mismatch"
+    link_expired = "link_expired"
+    link_invalid = "link_invalid"
     method_not_allowed = "method_not_allowed"
     missing_future_covariates = "missing_future_covariates"
     model_in_use = "model_in_use"
@@ -57,6 +60,7 @@ class ErrorCode(StrEnum):
     no_history = "no_history"
     nonexistent_time = "nonexistent_time"
     not_enough_data = "not_enough_data"
+    not_acceptable = "not_acceptable"
     not_found = "not_found"
     off_grid = "off_grid"
     quantile_out_of_range = "quantile_out_of_range"
@@ -133,6 +137,12 @@ class TooLarge(ServiceError):
     """The body is over its limit."""
 
     status, title = 413, "Too large"
+
+
+class NotAcceptable(ServiceError):
+    """The answer is asked for in a format that the call does not write."""
+
+    status, title = 406, "Not acceptable"
 
 
 class Unsupported(ServiceError):

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from app.api import anomalies, backtests, forecasts, jobs, models, problems, series, system, training
+from app.api import anomalies, backtests, charts, forecasts, jobs, models, problems, series, system, training
 from app.api.deps import Services
 from app.api.middleware import Limits, Metrics, RequestContext
 from app.api.schemas.base import Problem
@@ -19,12 +19,14 @@ from app.jobs.queue import JobQueue
 from app.logs import get_logger
 from app.services.anomalies import AnomalyService
 from app.services.backtests import BacktestService
+from app.services.charts import ChartService
 from app.services.events import EventService
 from app.services.forecasts import ForecastService
 from app.services.health import HealthService
 from app.services.imports import ImportService
 from app.services.jobs import JobService
 from app.services.keys import KeyService
+from app.services.links import LinkService
 from app.services.models import ModelService
 from app.services.observations import ObservationService
 from app.services.schedules import ScheduleService
@@ -34,6 +36,7 @@ from app.services.submission import Submission
 from app.services.training import TrainingService
 from app.services.versions import VersionLoader
 from app.serving.cache import ModelCache
+from app.serving.charts import ChartDrawer
 from app.serving.explainer import Explainer
 from app.storage.artifacts import ArtifactStore
 from app.storage.engine import Database
@@ -59,7 +62,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.settings, app.state.registry = settings, registry
     problems.install(app)
-    for module in (series, training, jobs, models, forecasts, backtests, anomalies, system):
+    for module in (series, training, jobs, models, forecasts, charts, backtests, anomalies, system):
         app.include_router(module.router)
     limits = Limits(settings.max_body_bytes, settings.max_import_bytes)
     app.add_middleware(RequestContext, metrics=Metrics(registry), limits=limits)
@@ -73,7 +76,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     queue = JobQueue(database)
     cache = ModelCache(settings.model_cache_bytes)
     explainer = Explainer(settings.artifacts, settings.explain_seconds)
-    app.state.services = _services(settings, database, queue, cache, explainer)
+    drawer = ChartDrawer(settings.chart_seconds)
+    app.state.services = _services(settings, database, queue, cache, explainer, drawer)
     _observe(app.state.registry, cache)
     if settings.bootstrap_key_file is not None:
         app.state.services.keys.bootstrap(settings.bootstrap_key_file)
@@ -83,15 +87,22 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
     finally:
         explainer.close()
+        drawer.close()
         queue.close()
         database.dispose()
 
 
 def _services(
-    settings: Settings, database: Database, queue: JobQueue, cache: ModelCache, explainer: Explainer
+    settings: Settings,
+    database: Database,
+    queue: JobQueue,
+    cache: ModelCache,
+    explainer: Explainer,
+    drawer: ChartDrawer,
 ) -> Services:
     store = ArtifactStore(settings.artifacts)
     submission, versions = Submission(queue, settings), VersionLoader(store, cache)
+    forecasts = ForecastService(database, versions, explainer, settings)
     return Services(
         keys=KeyService(database, settings.auth == "on", settings.stale_seconds),
         series=SeriesService(database),
@@ -105,7 +116,9 @@ def _services(
         skill=SkillService(database),
         backtests=BacktestService(database, submission, settings),
         anomalies=AnomalyService(database, submission, versions, settings),
-        forecasts=ForecastService(database, versions, explainer, settings),
+        forecasts=forecasts,
+        charts=ChartService(database, forecasts.forecast, drawer),
+        links=LinkService(database, settings.auth == "on"),
         health=HealthService(database, store),
     )
 

@@ -23,7 +23,14 @@ def scope_of_digest(session: Session, digest: bytes) -> Scope | None:
     """Return what the key of this digest may do, or None where no living key has it."""
     query = select(ApiKey).where(ApiKey.digest == digest, ApiKey.revoked_at.is_(None))
     key = session.execute(query).scalar_one_or_none()
-    return None if key is None else Scope(key.project_id, frozenset(Right(r) for r in key.rights), by=f"key {key.name}")
+    if key is None:
+        return None
+    return Scope(key.project_id, frozenset(Right(r) for r in key.rights), f"key {key.name}", key.pk)
+
+
+def get(session: Session, pk: int) -> ApiKey | None:
+    """Return the key of this number, whoever's it is and whether it lives or is revoked: to check what names it."""
+    return session.get(ApiKey, pk)
 
 
 def is_known(session: Session, digest: bytes) -> bool:

@@ -19,3 +19,5 @@ class Scope:
     rights: frozenset[Right]
     by: str = "service"
     """who that is, as jobs and versions remember it: `key NAME`, `anyone`, `schedule`"""
+    key: int | None = None
+    """primary key of the bearer key, where one was sent"""

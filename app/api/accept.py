@@ -1,0 +1,51 @@
+"""Which of the formats that a call writes the client wants (RFC 9110, 12.5.1)."""
+
+from enum import StrEnum
+from functools import lru_cache
+from typing import TypeVar
+
+from app.errors import ErrorCode, NotAcceptable
+
+F = TypeVar("F", bound=StrEnum)
+
+
+def chosen(forms: type[F], accept: str | None) -> F:
+    """Return the format, whose values are media types and the first of which is the default. Raises NotAcceptable."""
+    if accept is None or accept == "*/*":
+        return next(iter(forms))
+    found = _chosen(tuple(forms), accept[:1000])
+    if found is None:
+        detail = f"this call answers in {', '.join(forms)}; Accept one of them"
+        raise NotAcceptable(ErrorCode.not_acceptable, detail)
+    return forms(found)
+
+
+@lru_cache(maxsize=1000)
+def _chosen(forms: tuple[str, ...], accept: str) -> str | None:
+    ranges = [_range(part) for part in accept.split(",") if part.strip()]
+    best = max(forms, key=lambda form: _weight(form, ranges))  # the first of equals
+    return best if _weight(best, ranges) > 0 else None
+
+
+def _range(part: str) -> tuple[str, float]:
+    """Return a media range and its weight."""
+    kind, *parameters = [one.strip().lower() for one in part.split(";")]
+    weight = 1.0
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "q":
+            try:
+                weight = min(1.0, max(0.0, float(value)))
+            except ValueError:
+                weight = 0.0
+    return kind, weight
+
+
+def _weight(form: str, ranges: list[tuple[str, float]]) -> float:
+    """Return the weight of the most specific range that a format is in."""
+    family = form.split("/")[0]
+    for wanted in (form, f"{family}/*", "*/*"):
+        weights = [weight for kind, weight in ranges if kind == wanted]
+        if weights:
+            return weights[0]
+    return 0.0

@@ -2,6 +2,7 @@
 
 import struct
 import xml.etree.ElementTree as ET
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -228,3 +229,10 @@ def test_a_crowd_is_turned_away_and_a_slow_chart_is_given_up(served: TestClient,
             assert places.acquire(blocking=False)
         assert "try again" in chart(other).json()["detail"]
         assert other.post("/forecast", json={"model": "m", "series": ["a"]}).status_code == 200
+
+
+def test_a_page_asks_for_all_of_its_charts_at_once(served: TestClient) -> None:
+    with ThreadPoolExecutor(12) as threads:
+        found = list(threads.map(lambda history: chart(served, history=history), range(20, 32)))
+    assert [one.status_code for one in found] == [200] * 12
+    assert [points(one.content, "history-0") for one in found] == [history - 1 for history in range(20, 32)]

@@ -69,6 +69,8 @@ def serve(host: Host = None, port: Port = None) -> None:
         create_app(found),
         host=found.host,
         port=found.port,
+        loop="uvloop",
+        http="httptools",
         log_config=None,
         access_log=False,
         server_header=False,

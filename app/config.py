@@ -58,6 +58,8 @@ class Settings(BaseSettings):
     max_explained_values: int = Field(1_000_000, gt=0)
     explain_seconds: float = Field(60.0, gt=0)
     """an explanation that takes longer is given up"""
+    chart_seconds: float = Field(10.0, gt=0)
+    """that a chart may take, and may wait for others"""
     max_horizon: int = Field(10_000, gt=0)
     max_train_steps: int = Field(50_000_000, gt=0)
     max_job_memory_bytes: int = Field(32_000 * MEGABYTE, gt=0)

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from app.api import anomalies, backtests, forecasts, jobs, models, problems, series, system, training
+from app.api import anomalies, backtests, charts, forecasts, jobs, models, problems, series, system, training
 from app.api.deps import Services
 from app.api.direct import Shortcut
 from app.api.middleware import Limits, Metrics, RequestContext
@@ -22,12 +22,14 @@ from app.logs import get_logger
 from app.services.anomalies import AnomalyService
 from app.services.backtests import BacktestService
 from app.services.bundles import BundleService
+from app.services.charts import ChartService
 from app.services.events import EventService
 from app.services.forecasts import ForecastService
 from app.services.health import HealthService
 from app.services.imports import ImportService
 from app.services.jobs import JobService
 from app.services.keys import KeyService
+from app.services.links import LinkService
 from app.services.models import ModelService
 from app.services.observations import ObservationService
 from app.services.schedules import ScheduleService
@@ -37,6 +39,7 @@ from app.services.submission import Submission
 from app.services.training import TrainingService
 from app.services.versions import VersionLoader
 from app.serving.cache import ModelCache
+from app.serving.charts import ChartDrawer
 from app.serving.explainer import Explainer
 from app.storage.artifacts import ArtifactStore
 from app.storage.engine import Database
@@ -62,7 +65,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.settings, app.state.registry = settings, registry
     problems.install(app)
-    for module in (series, training, jobs, models, forecasts, backtests, anomalies, system):
+    for module in (series, training, jobs, models, forecasts, charts, backtests, anomalies, system):
         app.include_router(module.router)
     limits = Limits(settings.max_body_bytes, settings.max_import_bytes)
     app.add_middleware(Shortcut, routes=forecasts.router.routes)
@@ -77,7 +80,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     queue = JobQueue(database)
     cache = ModelCache(settings.model_cache_bytes)
     explainer = Explainer(settings.artifacts, settings.explain_seconds)
-    app.state.services = _services(settings, database, queue, cache, explainer)
+    drawer = ChartDrawer(settings.chart_seconds)
+    app.state.services = _services(settings, database, queue, cache, explainer, drawer)
     _observe(app.state.registry, cache, app.state.services.forecasts)
     if settings.bootstrap_key_file is not None:
         app.state.services.keys.bootstrap(settings.bootstrap_key_file)
@@ -88,16 +92,23 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
     finally:
         explainer.close()
+        drawer.close()
         app.state.services.forecasts.close()
         queue.close()
         database.dispose()
 
 
 def _services(
-    settings: Settings, database: Database, queue: JobQueue, cache: ModelCache, explainer: Explainer
+    settings: Settings,
+    database: Database,
+    queue: JobQueue,
+    cache: ModelCache,
+    explainer: Explainer,
+    drawer: ChartDrawer,
 ) -> Services:
     store = ArtifactStore(settings.artifacts)
     submission, versions = Submission(queue, settings), VersionLoader(store, cache)
+    forecasts = ForecastService(database, versions, explainer, settings)
     return Services(
         keys=KeyService(database, settings.auth == "on", settings.stale_seconds),
         series=SeriesService(database),
@@ -112,7 +123,9 @@ def _services(
         skill=SkillService(database),
         backtests=BacktestService(database, submission, settings),
         anomalies=AnomalyService(database, submission, versions, settings),
-        forecasts=ForecastService(database, versions, explainer, settings),
+        forecasts=forecasts,
+        charts=ChartService(database, forecasts, drawer),
+        links=LinkService(database, settings.auth == "on"),
         health=HealthService(database, store),
     )
 

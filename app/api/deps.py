@@ -11,12 +11,14 @@ from app.errors import ErrorCode, FieldError, Forbidden, Invalid
 from app.services.anomalies import AnomalyService
 from app.services.backtests import BacktestService
 from app.services.bundles import BundleService
+from app.services.charts import ChartService
 from app.services.events import EventService
 from app.services.forecasts import ForecastService
 from app.services.health import HealthService
 from app.services.imports import ImportService
 from app.services.jobs import JobService
 from app.services.keys import KeyService
+from app.services.links import LinkService
 from app.services.models import ModelService
 from app.services.observations import ObservationService
 from app.services.once import Idempotency
@@ -45,6 +47,8 @@ class Services:
     backtests: BacktestService
     anomalies: AnomalyService
     forecasts: ForecastService
+    charts: ChartService
+    links: LinkService
     health: HealthService
 
 

@@ -34,6 +34,11 @@ def is_living(session: Session, pk: int) -> bool:
     return session.execute(query).scalar_one_or_none() is not None
 
 
+def get(session: Session, pk: int) -> ApiKey | None:
+    """Return the key of this number, whoever's it is and whether it lives or is revoked: to check what names it."""
+    return session.get(ApiKey, pk)
+
+
 def is_known(session: Session, digest: bytes) -> bool:
     """Say whether a key of this digest was ever made, revoked ones included."""
     return session.execute(select(ApiKey.pk).where(ApiKey.digest == digest)).scalar_one_or_none() is not None

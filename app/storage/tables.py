@@ -66,6 +66,16 @@ class ApiKey(Table):
     revoked_at: Mapped[int | None] = mapped_column(BigInteger)
 
 
+class LinkSecret(Table):
+    """What signs a project's links. It is made with the first one, and never leaves the service."""
+
+    __tablename__ = "link_secrets"
+
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.pk", ondelete="CASCADE"), primary_key=True)
+    secret: Mapped[bytes] = mapped_column(LargeBinary(32))
+    created_at: Mapped[int] = mapped_column(BigInteger, default=now_us())
+
+
 class SeriesRow(Table):
     """One target over time. `first_ts` and `last_ts` are those of observed values, `count` is of rows."""
 

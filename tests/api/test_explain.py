@@ -10,7 +10,8 @@ from fastapi.testclient import TestClient
 
 from app.config import Settings
 from app.main import create_app
-from app.serving.explainer import UNDER_WAY, Child, Explainer
+from app.serving.explainer import UNDER_WAY, Explainer
+from app.serving.helper_process import Child, Work
 from app.storage.engine import Database
 from tests.api.stored import store, store_beside
 from tests.trained import HORIZON, Trained, publish, values
@@ -109,7 +110,7 @@ def test_a_process_that_died_is_replaced(
     publish(database, settings, trained)
     store(client, "a", values())
     first = asked(client).json()
-    child = explainer._child
+    child = explainer.process.child
     assert child is not None
     assert child.process.pid is not None
     os.kill(child.process.pid, signal.SIGKILL)
@@ -124,7 +125,7 @@ def test_a_process_that_cannot_start_is_tried_again(
     publish(database, settings, trained)
     store(client, "a", values())
 
-    def fails(artifacts: str) -> Child:
+    def fails(work: Work) -> Child:
         raise OSError("too many open files")
 
     with monkeypatch.context() as patched:
@@ -145,7 +146,7 @@ def test_a_slow_explanation_is_given_up_and_a_crowd_is_turned_away(
         problem = asked(other, 422).json()
         assert (problem["code"], problem["errors"][0]["field"]) == ("explanation_too_long", "explain")
         assert "more than 0.01 seconds" in problem["detail"]
-        places = other.app.state.services.forecasts._explainer._places  # type: ignore[attr-defined]
+        places = other.app.state.services.forecasts._explainer.process.places  # type: ignore[attr-defined]
         for _ in range(UNDER_WAY):
             assert places.acquire(blocking=False)
         assert "try again" in asked(other, 503).json()["detail"]

@@ -1,4 +1,4 @@
-"""The API process never imports torch on the CPU, nor what only training needs."""
+"""The API process never imports torch on the CPU, nor what only training or drawing need."""
 
 import subprocess
 import sys
@@ -22,8 +22,21 @@ with TestClient(create_app(Settings())) as client:
     client.post("/train", json={"model": "other", "series": {"ids": ["a"]}, "horizon": 3})
     (found,) = client.post("/forecast", json={"model": "m", "series": ["a"]}).json()["forecasts"]
     assert found["status"] == "ok", found
+    for kind in ("svg", "png"):
+        chart = client.get("/forecast/chart", params={"model": "m", "series": "a", "format": kind})
+        assert chart.status_code == 200, chart.text
     assert client.get("/openapi.json").status_code == client.get("/metrics").status_code == 200
-print(sorted({"torch", "onnx", "onnxscript", "optuna", "statsforecast", "captum", "scipy"} & set(sys.modules)))
+heavy = {"torch", "onnx", "onnxscript", "optuna", "statsforecast", "captum", "scipy", "matplotlib"}
+print(sorted(heavy & set(sys.modules)))
+"""
+DRAWING = """
+import sys
+from app.serving.charts import Chart, Forecast, Panel, Points, prepare
+
+forecast = Forecast(0, [3600], [1.0], [], [])
+panel = Panel("a", None, "UTC", Points([0], [1.0]), Points([], []), forecast, None)
+assert prepare()(Chart("png", "light", "a", "", 400, None, [panel]).question()).startswith(b"\\x89PNG")
+print(sorted({"torch", "onnxruntime", "pandas", "scipy", "sqlalchemy", "fastapi"} & set(sys.modules)))
 """
 
 
@@ -37,5 +50,12 @@ def test_serving_imports_no_torch(settings: Settings, database: Database, traine
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, body], capture_output=True, text=True, env=environment, check=False
     )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.strip().splitlines()[-1] == "[]"
+
+
+def test_drawing_imports_little() -> None:
+    """The process that draws starts quickly and is small."""
+    done = subprocess.run([sys.executable, "-c", DRAWING], capture_output=True, text=True, env={}, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.strip().splitlines()[-1] == "[]"

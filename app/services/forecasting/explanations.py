@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from app.errors import ErrorCode, Unavailable, invalid
 from app.services.forecasting.request import Steps
-from app.serving.explainer import Explainer, NotExplained, Question, TooMuch
+from app.serving.explainer import Explainer, Question
+from app.serving.helper_process import NotAnswered, TookTooLong
 from app.serving.runtime import LoadedVersion
 from app.storage.tables import VersionRow
 from models.timestamps import format_stamps
@@ -45,9 +46,10 @@ def add(
     try:
         asked = Question(row.artifact, row.digest, steps.horizon, inputs_of(batch, version.config))
         found = explainer.explain(asked)
-    except TooMuch as e:
-        raise invalid("explain", ErrorCode.explanation_too_long, str(e)) from e
-    except NotExplained as e:
+    except TookTooLong as e:
+        detail = f"no explanation was made: {e}; ask for fewer series or steps"
+        raise invalid("explain", ErrorCode.explanation_too_long, detail) from e
+    except NotAnswered as e:
         raise Unavailable(ErrorCode.explanation_unavailable, str(e), headers={"Retry-After": "5"}) from e
     for one, explanation, y in zip(told, found, batch["y"], strict=True):
         results[one.id]["explanation"] = _view(one, explanation, y)

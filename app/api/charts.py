@@ -1,0 +1,73 @@
+"""/forecast/chart: forecasts as pictures, for callers with a key and for those with a signed link."""
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+
+from app.api.accept import chosen
+from app.api.deps import Credentials, ReadScope, ServicesDep, reader
+from app.api.responses import ok
+from app.api.schemas.charts import ChartLinkIn, ChartLinkOut, ChartQuery
+from app.services.links import SIGNED
+from app.services.scopes import Scope
+
+router = APIRouter(tags=["forecasts"])
+
+PATH = "/forecast/chart"
+
+
+class Image(StrEnum):
+    """What a chart is answered as, by the name in `format`."""
+
+    svg = "image/svg+xml"
+    png = "image/png"
+
+
+HEADERS = {
+    "Cache-Control": "private, no-cache",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+    "Vary": "Accept",
+    "X-Content-Type-Options": "nosniff",
+}
+PICTURES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "the chart",
+        "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in Image},
+    },
+    304: {"description": "the caller has this chart already"},
+}
+
+
+def chart_reader(request: Request, found: ServicesDep, credentials: Credentials) -> Scope:
+    """Return the scope of a caller who may read, or has a link. Raises Unauthorized, Forbidden."""
+    query = request.query_params.multi_items()
+    if SIGNED.isdisjoint(name for name, _ in query):
+        return reader(found, credentials)
+    return found.links.open(PATH, query)
+
+
+@router.get(PATH, response_class=Response, responses=PICTURES)
+def get_chart(
+    scope: Annotated[Scope, Depends(chart_reader)],
+    found: ServicesDep,
+    query: Annotated[ChartQuery, Query()],
+    accept: Annotated[str | None, Header()] = None,
+    if_none_match: Annotated[str | None, Header(max_length=4000)] = None,
+) -> Response:
+    """Draw forecasts beside what was observed before them: history, median, prediction intervals. A series that cannot
+    be forecast says why in its panel."""
+    image = chosen(Image, accept) if query.format is None else Image[query.format]
+    known = [tag.strip() for tag in (if_none_match or "").split(",")]
+    picture = found.charts.chart(scope, query.request("png" if image is Image.png else "svg"), known)
+    timing = ", ".join(f"{name};dur={1000 * seconds:.2f}" for name, seconds in picture.timing.items())
+    headers = HEADERS | {"ETag": picture.etag, "Server-Timing": timing}
+    if picture.content is None:
+        return Response(status_code=304, headers=headers)
+    return Response(picture.content, headers=headers, media_type=image)
+
+
+@router.post(PATH, response_model=ChartLinkOut)
+def post_chart(body: ChartLinkIn, scope: ReadScope, found: ServicesDep) -> Response:
+    """Make a link to a chart that needs no key, until it expires or the key that made it is revoked."""
+    return ok(found.links.make(scope, PATH, body.query(), body.expires_in))

@@ -1,0 +1,195 @@
+"""Work that the API process must not do itself: it needs heavy packages, or holds the interpreter for long.
+
+A process of its own does it. It starts with the first question, answers one after another at low priority, and ends
+after a while without any, or with the server. Questions and answers are bytes: nothing is unpickled.
+"""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from typing import Any, TypeAlias
+
+START_SECONDS = 60.0
+IDLE_SECONDS = 300.0
+NICENESS = 10
+ANSWERED, REFUSED = b"+", b"-"
+"""what an answer begins with"""
+
+Answerer: TypeAlias = Callable[[bytes], bytes]
+
+
+class NotAnswered(Exception):
+    """The question could not be answered now; the message says why and what to do."""
+
+
+class TookTooLong(NotAnswered):
+    """The question takes longer than is allowed, and may the next time."""
+
+
+class Refused(Exception):
+    """Raised in the process where a question has no answer; the message is what NotAnswered says."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a process does."""
+
+    name: str
+    """of the process"""
+    many: str
+    """what it makes: `charts`"""
+    prepare: Callable[..., Answerer]
+    """imports what is needed, in the process, and returns what answers; found by its name, so of a module's own"""
+    arguments: tuple[Any, ...] = ()
+    """of `prepare`"""
+
+
+class HelperProcess:
+    """Asks the process."""
+
+    def __init__(self, work: Work, seconds: float, places: int, idle_seconds: float = IDLE_SECONDS) -> None:
+        """`seconds`: what a question may take, and may wait for others; `places`: questions at a time, the one that is
+        being answered included, since each holds a thread of the server."""
+        self._work, self._seconds, self._count, self._idle_seconds = work, seconds, places, idle_seconds
+        self.places = threading.BoundedSemaphore(places)
+        self._lock = threading.Lock()
+        self.child: Child | None = None
+        self._idle: threading.Timer | None = None
+
+    def ask(self, question: bytes) -> bytes:
+        """Return the answer. Raises NotAnswered, TookTooLong."""
+        many = self._work.many
+        if not self.places.acquire(blocking=False):
+            raise NotAnswered(f"{self._count} {many} are under way already; try again in a few seconds")
+        try:
+            if not self._lock.acquire(timeout=self._seconds):
+                raise NotAnswered(f"other {many} take long; try again in a few seconds")
+            try:
+                return self._asked(question)
+            finally:
+                self._lock.release()
+        finally:
+            self.places.release()
+
+    def close(self) -> None:
+        """End the process, whatever it does."""
+        child = self.child
+        if child is not None:
+            with contextlib.suppress(ValueError):  # another thread has just stopped it
+                child.process.kill()  # whoever waits for it is told at once, and lets go of the lock
+        with self._lock:
+            self._stop()
+
+    def _asked(self, question: bytes) -> bytes:
+        if self._idle is not None:
+            self._idle.cancel()
+        try:
+            answer = self._answer(question)
+        except (EOFError, OSError) as e:
+            self._stop()
+            raise NotAnswered(f"the {self._work.name} process ended; the server's log says why, try again") from e
+        self._idle = threading.Timer(self._idle_seconds, self._rest)
+        self._idle.daemon = True
+        self._idle.start()
+        if answer[:1] == REFUSED:
+            raise NotAnswered(answer[1:].decode())
+        return answer[1:]
+
+    def _answer(self, question: bytes) -> bytes:
+        """Ask the process. Raises TookTooLong, EOFError and OSError."""
+        pipe = self._started()
+        pipe.send_bytes(question)
+        if not pipe.poll(self._seconds):
+            self._stop()  # there is no other way to make it stop
+            raise TookTooLong(f"it took more than {self._seconds:g} seconds")
+        return pipe.recv_bytes()
+
+    def _started(self) -> Connection:
+        """Return the pipe to a process that is ready. Raises EOFError and OSError."""
+        if self.child is None or not self.child.process.is_alive():
+            self._stop()
+            self.child = Child.start(self._work)
+            if not self.child.pipe.poll(START_SECONDS):
+                raise OSError("it did not start")
+            self.child.pipe.recv_bytes()
+        return self.child.pipe
+
+    def _rest(self) -> None:
+        """End the process where nobody has asked for a while."""
+        if self._lock.acquire(blocking=False):  # otherwise somebody is asking just now
+            try:
+                self._stop()
+            finally:
+                self._lock.release()
+
+    def _stop(self) -> None:
+        if self._idle is not None:
+            self._idle.cancel()
+        if self.child is not None:
+            self.child.stop()
+        self.child = None
+
+
+@dataclass(frozen=True)
+class Child:
+    """The process, and this end of the pipe to it."""
+
+    process: SpawnProcess
+    pipe: Connection
+
+    @staticmethod
+    def start(work: Work) -> "Child":
+        """Start a process, which says something when it is ready. Raises OSError."""
+        context = multiprocessing.get_context("spawn")  # a fork would copy the server's threads' locks
+        ours, theirs = context.Pipe()
+        try:
+            process = context.Process(
+                target=serve, args=(theirs, work.prepare, work.arguments), daemon=True, name=work.name
+            )
+            process.start()
+        except OSError:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        return Child(process, ours)
+
+    def stop(self) -> None:
+        """End the process."""
+        self.process.kill()
+        self.process.join()
+        self.process.close()
+        self.pipe.close()
+
+
+def serve(pipe: Connection, prepare: Callable[..., Answerer], arguments: tuple[Any, ...]) -> None:
+    """Answer questions until the other end is closed. Runs in the process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the server's, which then closes the pipe
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    os.nice(NICENESS)
+    answer = prepare(*arguments)
+    pipe.send_bytes(b"ready")
+    while True:
+        try:
+            question = pipe.recv_bytes()
+        except EOFError:
+            return
+        try:
+            found = ANSWERED + answer(question)
+        except Refused as e:
+            found = REFUSED + str(e).encode()
+        pipe.send_bytes(found)
+
+
+def _end_with_parent() -> None:
+    """End this process when the server has died, even in mid-question."""
+    server = multiprocessing.parent_process()
+    if server is not None:
+        server.join()
+        os._exit(0)

@@ -1,0 +1,23 @@
+"""The secret that signs a project's links: shared by all processes, and never shown."""
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.storage.scope import Scope
+from app.storage.tables import LinkSecret
+from app.storage.upsert import insert_for
+
+
+def get(session: Session, scope: Scope) -> bytes | None:
+    """Return the project's secret, or None before its first link."""
+    query = select(LinkSecret.secret).where(LinkSecret.project_id == scope.project_id)
+    return session.execute(query).scalar_one_or_none()
+
+
+def make(session: Session, scope: Scope, secret: bytes) -> bytes:
+    """Keep a secret unless there is one already; return the one that counts. Needs a write transaction."""
+    insert = insert_for(session, LinkSecret).values(project_id=scope.project_id, secret=secret)
+    session.execute(insert.on_conflict_do_nothing(index_elements=["project_id"]))
+    kept = get(session, scope)
+    assert kept is not None
+    return kept

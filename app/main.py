@@ -10,6 +10,7 @@ from fastapi_offline import FastAPIOffline
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
+from starlette.types import ASGIApp
 
 from app.api import anomalies, backtests, charts, forecasts, jobs, models, problems, series, system, training
 from app.api.deps import Services
@@ -67,10 +68,19 @@ def create_app(settings: Settings) -> FastAPI:
     problems.install(app)
     for module in (series, training, jobs, models, forecasts, charts, backtests, anomalies, system):
         app.include_router(module.router)
-    limits = Limits(settings.max_body_bytes, settings.max_import_bytes)
-    app.add_middleware(Shortcut, routes=forecasts.router.routes)
-    app.add_middleware(RequestContext, metrics=Metrics(registry), limits=limits)
+    _put_around(app, settings, registry)
     return app
+
+
+def _put_around(app: FastAPI, settings: Settings, registry: CollectorRegistry) -> None:
+    """Put our layers around all of the framework's: the direct routes pass it by."""
+    framework, metrics = app.build_middleware_stack, Metrics(registry)
+    limits = Limits(settings.max_body_bytes, settings.max_import_bytes)
+
+    def build() -> ASGIApp:
+        return RequestContext(Shortcut(framework(), forecasts.router.routes), metrics, limits)
+
+    app.build_middleware_stack = build  # type: ignore[method-assign]
 
 
 @asynccontextmanager

@@ -52,6 +52,7 @@ def _headers(
     return Asked(accept, if_none_match, x_deadline_ms)
 
 
+_ASKED = (b"accept", b"if-none-match", b"x-deadline-ms")
 AskedDep = Annotated[Asked, Depends(_headers)]
 
 
@@ -93,11 +94,7 @@ class DirectRoute(APIRoute):
             given = {"body": _validated(self._body, await _received(receive), headers)}
         else:
             given = {"query": _queried(self._query, scope["query_string"])}
-        asked = Asked(
-            headers.get(b"accept", b"").decode("latin-1") or None,
-            headers.get(b"if-none-match", b"").decode("latin-1") or None,
-            headers.get(b"x-deadline-ms", b"").decode("latin-1") or None,
-        )
+        asked = Asked(*[headers[name].decode("latin-1") if name in headers else None for name in _ASKED])
         await _send(await self._direct(found=services, caller=caller, asked=asked, **given), send)
 
 
@@ -127,9 +124,10 @@ class Shortcut:
 
 def _read(scope: Scope) -> dict[bytes, bytes]:
     """Return the headers by name; of one that is repeated, all its values."""
-    headers: dict[bytes, bytes] = {}
-    for name, value in scope["headers"]:
-        headers[name] = headers[name] + b", " + value if name in headers else value
+    given = scope["headers"]
+    headers: dict[bytes, bytes] = dict(given)
+    if len(headers) < len(given):
+        headers = {name: b", ".join(value for other, value in given if other == name) for name in headers}
     return headers
 
 

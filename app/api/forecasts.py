@@ -50,7 +50,9 @@ async def get_forecast(
     """The same for polling: with the ETag of the answer before, an answer that still holds is 304 and costs no
     forecast; `max_age` takes one that may be older than the last observation."""
     form = chosen(Form, asked.accept)
-    answer = await found.forecasts.answer(caller, queried(query), form, match=asked.match, deadline=_deadline(asked))
+    answer = await found.forecasts.answer(
+        caller, queried(query), form, match=asked.match, tagged=True, deadline=_deadline(asked)
+    )
     reply = _reply(answer, form)
     headers = {**reply.headers, "Cache-Control": f"private, max-age={answer.max_age}" if answer.max_age else NO_CACHE}
     if answer.etag is not None:

@@ -104,7 +104,7 @@ class RequestContext:
         declared = headers.get(b"content-length", b"0")
         if declared.isdigit() and int(declared) > limit:
             raise _too_large(f"the body has {int(declared)} bytes, the limit is {limit}")
-        bounded = _bounded(receive, limit)
+        bounded = receive if b"content-length" in headers else _bounded(receive, limit)  # the server cuts at that
         decoder = decoder_of(scope) if b"content-encoding" in headers else None
         return bounded if decoder is None else Decoded(bounded, decoder, limit)
 

@@ -73,6 +73,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(DBAPIError, _database_error)
     app.add_exception_handler(PoolTimeout, _database_error)
+    app.add_exception_handler(Exception, _bug)
 
 
 HANDLED = (ServiceError, RequestValidationError, HTTPException, DBAPIError, PoolTimeout)
@@ -124,6 +125,10 @@ def _http_error(request: Request, error: Exception) -> Response:
     problem = ServiceError(code, details.get(error.status_code, str(error.detail)), headers=dict(error.headers or {}))
     problem.status, problem.title = error.status_code, str(code).replace("_", " ").capitalize()
     return response(problem)
+
+
+def _bug(_request: Request, _error: Exception) -> Response:
+    return response(internal_error())  # it is raised further, to be logged with the request's id
 
 
 def _database_error(_request: Request, error: Exception) -> Response:

@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from app.config import Settings
@@ -27,7 +28,7 @@ from app.services.forecasting.request import ForecastRequest, Steps
 from app.services.forecasting.stream import Gone, Stream
 from app.services.keys import Caller, unknown_key
 from app.services.versions import VersionLoader
-from app.serving.batcher import PIECE_ROWS, Batcher, Floats, Inputs, Work
+from app.serving.batcher import PIECE_ROWS, Batcher, Inputs, Quantiles, Work
 from app.serving.explainer import Explainer
 from app.storage.engine import OUTAGE, Database
 from app.storage.freshness import Asked, Found, Freshness
@@ -79,11 +80,13 @@ class ForecastService:
         form: Form = Form.json,
         *,
         match: str | None = None,
+        tagged: bool = False,
         deadline: float | None = None,
     ) -> Answer:
         """Forecast every series of the request; one that cannot be is an error beside the good results.
 
-        `match` is the ETag that the client has: where it still holds, the answer has no content. After `deadline`
+        `tagged`: the answer has an ETag. `match` is the one that the client has: where it still holds, the answer has
+        no content. After `deadline`
         (of time.perf_counter) a request that has not run is refused, or answered by the floor where it allows that.
 
         While the database is away, what it said last is answered, as `stale`. Raises NotFound for the model or
@@ -98,7 +101,7 @@ class ForecastService:
         if request.labels is None:
             asked.check(request, request.ids, self._settings)
         assert self._loop is not None, "the service was started"
-        ask = Ask(caller, request, form, match, deadline, self._loop.create_future())
+        ask = Ask(caller, request, form, match, tagged, deadline, self._loop.create_future())
         if request.max_age is not None:
             ask.recent = self._rendered.recent(ask)
         self._waiting += 1
@@ -137,7 +140,7 @@ class ForecastService:
             known = self._confirmed(asks)
         except Exception as e:  # a bug that no single request is to blame for
             for ask in asks:
-                self._guarded(ask, _raiser(e))
+                self._guarded(ask, _raise, e)
             return
         for ask in known:
             work = self._guarded(ask, self._work)
@@ -219,12 +222,8 @@ class ForecastService:
         if inputs is None:
             self._finish(ask, prepared, None)
             return None
-        return Work(
-            known.served.loaded,
-            inputs,
-            lambda values: self._guarded(ask, lambda _: self._finish(ask, prepared, values)),
-            lambda error: self._guarded(ask, _raiser(error)),
-        )
+        done = partial(self._guarded, ask, self._finish, prepared)
+        return Work(known.served.loaded, inputs, done, partial(self._guarded, ask, _raise))
 
     def _start(self, ask: Ask) -> tuple[Known, Steps]:
         assert ask.known is not None, "the request is confirmed"
@@ -240,7 +239,7 @@ class ForecastService:
             raise Unavailable(ErrorCode.deadline_exceeded, detail, headers={"Retry-After": "1"})
         return True
 
-    def _finish(self, ask: Ask, prepared: Prepared, values: Floats | None) -> None:
+    def _finish(self, ask: Ask, prepared: Prepared, values: Quantiles | None) -> None:
         """Write a request's answer."""
         ask.mark("model", time.perf_counter())
         results = prepared.results(values)
@@ -336,7 +335,7 @@ class ForecastService:
             log.exception("stream_failed")
             stream.put(e)
 
-    def _explain(self, ask: Ask, prepared: Sequence[Prepared], values: Sequence[Floats | None]) -> None:
+    def _explain(self, ask: Ask, prepared: Sequence[Prepared], values: Sequence[Quantiles | None]) -> None:
         ask.mark("model", time.perf_counter())
         known, steps = prepared[0].known, prepared[0].steps
         results = [one for piece, found in zip(prepared, values, strict=True) for one in piece.results(found)]
@@ -351,10 +350,10 @@ class ForecastService:
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(_settle, [ask])
 
-    def _guarded(self, ask: Ask, step: Callable[[Ask], Any]) -> Any:
+    def _guarded(self, ask: Ask, step: Callable[..., Any], *given: Any) -> Any:
         """Do a step of a request; what it raises is the request's answer."""
         try:
-            return step(ask)
+            return step(ask, *given)
         except Exception as e:
             if not isinstance(e, (ServiceError, *OUTAGE)):
                 log.exception("forecast_failed")
@@ -369,8 +368,5 @@ def _settle(finished: Sequence[Ask]) -> None:
         ask.settle()
 
 
-def _raiser(error: Exception) -> Callable[[Ask], None]:
-    def step(_ask: Ask) -> None:
-        raise error
-
-    return step
+def _raise(_ask: Ask, error: Exception) -> None:
+    raise error

@@ -42,13 +42,22 @@ class Request(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
+class Quantiles:
+    """What a network said."""
+
+    values: Floats
+    """(B, Q, H), contiguous"""
+    finite: bool
+    """whether all of the batch is: where not, some of it may be"""
+
+
+@dataclass(frozen=True, eq=False)
 class Work:
     """Windows of one version, and who waits for them."""
 
     version: LoadedVersion
     inputs: Inputs
-    done: Callable[[Floats], None]
-    """is called with quantiles (B, H, Q)"""
+    done: Callable[[Quantiles], None]
     failed: Callable[[Exception], None]
 
     @property
@@ -76,15 +85,15 @@ class Batcher(Generic[R]):
         """Let a request wait for the next turn."""
         self._arrived.put(request)
 
-    def run(self, version: LoadedVersion, pieces: Iterable[Inputs | None]) -> Iterator[Floats | None]:
-        """Run the pieces of a large request, from another thread: yield quantiles (B, H, Q) of each, in order, and
-        None for one without windows.
+    def run(self, version: LoadedVersion, pieces: Iterable[Inputs | None]) -> Iterator[Quantiles | None]:
+        """Run the pieces of a large request, from another thread: yield the quantiles of each, in order, and None for
+        one without windows.
 
         Pieces are made as they are taken, a few ahead. Raises what running them raised.
         """
-        waiting: deque[Future[Floats | None]] = deque()
+        waiting: deque[Future[Quantiles | None]] = deque()
         for inputs in pieces:
-            future: Future[Floats | None] = Future()
+            future: Future[Quantiles | None] = Future()
             if inputs is None:
                 future.set_result(None)
             else:
@@ -156,7 +165,8 @@ def _run(works: Sequence[Work]) -> None:
             inputs = first.inputs
         else:
             inputs = {name: np.concatenate([work.inputs[name] for work in works]) for name in first.inputs}
-        values = first.version.run_arrays(inputs)
+        values = np.ascontiguousarray(first.version.run_arrays(inputs).transpose(0, 2, 1))
+        finite = bool(np.isfinite(values).all())
     except Exception as e:
         log.exception("batch_failed")
         for work in works:
@@ -165,5 +175,5 @@ def _run(works: Sequence[Work]) -> None:
     at = 0
     for work in works:
         end = at + work.rows
-        work.done(values[at:end])
+        work.done(Quantiles(values[at:end], finite))
         at = end

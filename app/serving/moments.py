@@ -1,10 +1,11 @@
 """The time around an origin: what windows that cover the same time share, made once for all of them."""
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from app.serving.lru import Lru
@@ -13,8 +14,8 @@ from models.timestamps import Stamps, format_stamps
 from models.windows import Series, calendars, moment_of
 
 BYTES = 64_000_000
-STAMP_BYTES = 100
-"""of a stamp's text"""
+STAMP_BYTES = 200
+"""of a stamp's texts"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +30,14 @@ class Moment:
     """(H,) of the horizon, microseconds UTC"""
     ds: list[str]
     """(H,) of the horizon"""
+    _written: dict[int, orjson.Fragment] = field(default_factory=dict)
+
+    def written(self, horizon: int) -> orjson.Fragment:
+        """Return the stamps of a shorter horizon, or all, as they stand in JSON."""
+        found = self._written.get(horizon)
+        if found is None:
+            found = self._written[horizon] = orjson.Fragment(orjson.dumps(self.ds[:horizon]))
+        return found
 
 
 class Moments:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from app.services.forecasting.contexts import Refusal
 from app.services.forecasting.memory import Context
 from app.services.forecasting.request import Steps
+from app.serving.moments import Moment
 from models.baselines import season_naive
 from models.config import Config
 from models.predict import interpolate_quantiles
@@ -18,23 +20,30 @@ from models.timestamps import Stamps
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False, slots=True)
 class Told:
     """The forecast of one series."""
 
     series_id: str
-    origin: str
-    stamps: Stamps
-    """(H,) microseconds UTC"""
-    ds: list[str]
-    """(H,)"""
+    moment: Moment
+    horizon: int
     yhat: Floats
     """(H,) the median"""
-    quantiles: Floats
-    """(R, H)"""
+    quantiles: Sequence[Floats]
+    """R of (H,) each"""
     warnings: list[str]
     stale: bool
     fallback: bool
+
+    @property
+    def stamps(self) -> Stamps:
+        """(H,) microseconds UTC."""
+        return self.moment.stamps[: self.horizon]
+
+    @property
+    def ds(self) -> list[str]:
+        """(H,)."""
+        return self.moment.ds[: self.horizon]
 
 
 @dataclass(frozen=True)
@@ -49,24 +58,32 @@ Result = Told | Failed
 
 
 class Levels:
-    """Picks the levels that are asked for, and the median, from those that were trained."""
+    """Picks the median and the levels that are asked for from those that were trained."""
 
-    def __init__(self, config: Config, levels: Sequence[float]) -> None:
-        self._trained, self._wanted = config.quantiles, (0.5, *levels)
-        positions = {level: at for at, level in enumerate(self._trained)}
+    def __init__(self, trained: tuple[float, ...], wanted: tuple[float, ...]) -> None:
+        self._trained, self._wanted = trained, (0.5, *wanted)
+        positions = {level: at for at, level in enumerate(trained)}
         exact = all(level in positions for level in self._wanted)
-        self._columns = [positions[level] for level in self._wanted] if exact else None
+        self._rows = [positions[level] for level in self._wanted] if exact else None
 
-    def of(self, values: Floats) -> Floats:
-        """Return the median and the levels (B, 1 + R, H) of quantiles (B, H, Q)."""
-        if self._columns is not None:
-            return np.ascontiguousarray(values[..., self._columns].transpose(0, 2, 1))
-        return np.ascontiguousarray(interpolate_quantiles(values, self._trained, self._wanted).transpose(0, 2, 1))
+    def of(self, values: Floats) -> Floats | list[Floats]:
+        """Return the median and the levels, 1 + R of (H,) each, of a series' quantiles (Q, H)."""
+        if self._rows is not None:
+            return [values[row] for row in self._rows]
+        return np.ascontiguousarray(interpolate_quantiles(values.T, self._trained, self._wanted).T)
 
 
-def by_network(one: Context, values: Floats, steps: Steps, warnings: list[str], *, stale: bool) -> Told:
-    """Return the forecast of a series from its median and levels (1 + R, H)."""
-    return _told(one, values[:, : steps.horizon], warnings, stale=stale, fallback=False)
+@lru_cache(maxsize=1000)
+def levels_of(trained: tuple[float, ...], wanted: tuple[float, ...]) -> Levels:
+    """Return what picks some levels."""
+    return Levels(trained, wanted)
+
+
+def by_network(
+    one: Context, values: Sequence[Floats] | Floats, steps: Steps, warnings: list[str], *, stale: bool
+) -> Told:
+    """Return the forecast of a series from its median and levels, 1 + R of (H,) each."""
+    return _told(one, values, steps.horizon, warnings, stale=stale, fallback=False)
 
 
 def by_floor(one: Context, config: Config, steps: Steps, why: Refusal, *, stale: bool) -> Told:
@@ -81,7 +98,8 @@ def by_floor(one: Context, config: Config, steps: Steps, why: Refusal, *, stale:
     change = change[~np.isnan(change)]
     offsets = np.quantile(change, steps.levels) - np.median(change) if len(change) else np.zeros(len(steps.levels))
     values = point + np.concatenate([[0.0], offsets])[:, None]  # (1 + R, H)
-    return _told(one, np.clip(values, *_limits(y, config)), [why["code"]], stale=stale, fallback=True)
+    values = np.clip(values, *_limits(y, config))
+    return _told(one, values, steps.horizon, [why["code"]], stale=stale, fallback=True)
 
 
 def _limits(y: Floats, config: Config) -> tuple[float, float]:
@@ -90,19 +108,19 @@ def _limits(y: Floats, config: Config) -> tuple[float, float]:
     return max(floor, -np.inf if low is None else low), np.inf if high is None else high
 
 
-def _told(one: Context, values: Floats, warnings: list[str], *, stale: bool, fallback: bool) -> Told:
-    horizon, moment = values.shape[1], one.moment
-    return Told(
-        one.series.id,
-        moment.origin,
-        moment.stamps[:horizon],
-        moment.ds[:horizon],
-        values[0],
-        values[1:],
-        ["short_history", *warnings] if len(one.series.y) < horizon else warnings,
-        stale,
-        fallback,
-    )
+def _told(
+    one: Context,
+    values: Sequence[Floats] | Floats,
+    horizon: int,
+    warnings: list[str],
+    *,
+    stale: bool,
+    fallback: bool,
+) -> Told:
+    yhat, *quantiles = [column[:horizon] for column in values]
+    if len(one.series.y) < horizon:
+        warnings = ["short_history", *warnings]
+    return Told(one.series.id, one.moment, horizon, yhat, quantiles, warnings, stale, fallback)
 
 
 def document(result: Result, steps: Steps) -> dict[str, Any]:
@@ -112,8 +130,8 @@ def document(result: Result, steps: Steps) -> dict[str, Any]:
     return {
         "series_id": result.series_id,
         "status": "ok",
-        "origin": result.origin,
-        "ds": result.ds,
+        "origin": result.moment.origin,
+        "ds": result.moment.written(result.horizon),
         "yhat": result.yhat,
         "quantiles": dict(zip(steps.names, result.quantiles, strict=True)),
         "warnings": result.warnings,

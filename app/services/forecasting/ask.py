@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 from app.services.forecasting.encoding import Form
@@ -36,12 +37,16 @@ class Ask:
     form: Form
     match: str | None
     """the ETag that the client has"""
+    tagged: bool
+    """whether the answer is to have one"""
     deadline: float | None
     future: "asyncio.Future[Answer]"
     known: Known | None = None
     """what it starts from, once that is known to be what is committed"""
     recent: Answer | None = None
     """an answer that is young enough for it"""
+    key: Hashable = None
+    """what its answer is remembered by, where that may be given again"""
     etag: str | None = None
     _ids: tuple[str, ...] | None = None
     _marks: dict[str, float] = field(default_factory=dict)

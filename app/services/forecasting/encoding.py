@@ -172,6 +172,6 @@ def _rows(results: Sequence[Result]) -> "np.ndarray[Any, np.dtype[np.int64]]":
 
 def _columns(results: Sequence[Result], steps: Steps) -> "np.ndarray[Any, np.dtype[np.float64]]":
     """Return the median and the levels, (1 + R, rows), NaN in the row of a series without a forecast."""
-    nothing = np.full((1 + len(steps.levels), 1), np.nan)
-    parts = [np.concatenate([one.yhat[None], one.quantiles]) if isinstance(one, Told) else nothing for one in results]
-    return np.concatenate(parts, axis=1)
+    nothing = [np.full(1, np.nan)] * (1 + len(steps.levels))
+    rows = [[one.yhat, *one.quantiles] if isinstance(one, Told) else nothing for one in results]
+    return np.stack([np.concatenate(parts) for parts in zip(*rows, strict=True)])

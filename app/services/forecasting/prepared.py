@@ -4,16 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from app.errors import ErrorCode
-from app.services.forecasting.answers import Failed, Levels, Result, by_floor, by_network
+from app.services.forecasting.answers import Failed, Levels, Result, by_floor, by_network, levels_of
 from app.services.forecasting.contexts import Refusal, refusal
 from app.services.forecasting.covariates import read_future
 from app.services.forecasting.memory import Context, Known
 from app.services.forecasting.readiness import made_ready
 from app.services.forecasting.request import ForecastRequest, Steps
-from app.serving.batcher import Inputs
+from app.serving.batcher import Inputs, Quantiles
 from models.config import Config
 from models.windows import beside
 
@@ -42,16 +41,16 @@ class Prepared:
         """What the network reads, (B, ...) each; None where it forecasts none of them."""
         return _inputs(self.ready, self.known.served.loaded.config) if self.ready else None
 
-    def results(self, values: NDArray[np.float64] | None) -> list[Result]:
-        """Return a result for each of the ids, from quantiles (B, H, Q)."""
+    def results(self, told: Quantiles | None) -> list[Result]:
+        """Return a result for each of the ids, from what the network said of those that it forecast."""
         found: dict[str, Result] = {}
         refused, stale = dict(self.refused), self.known.stale
-        if values is not None:
-            told, finite = self.levels.of(values), bool(np.isfinite(values).all())
-            for row, one in enumerate(self.ready):
+        if told is not None:
+            for one, values in zip(self.ready, told.values, strict=True):
                 name = one.series.id
-                if finite or np.isfinite(values[row]).all():
-                    found[name] = by_network(one, told[row], self.steps, self.warnings.get(name, []), stale=stale)
+                if told.finite or np.isfinite(values).all():
+                    levels = self.levels.of(values)
+                    found[name] = by_network(one, levels, self.steps, self.warnings.get(name, []), stale=stale)
                 else:
                     refused[name] = refusal(ErrorCode.forecast_not_finite, "the network gave no finite forecast")
         for name, why in refused.items():
@@ -84,7 +83,7 @@ def prepare(
         )
         ready = [replace(contexts[one.id], series=one) for one in made.series]
         warnings, refused = made.warnings, made.refused
-    levels = Levels(config, steps.levels)
+    levels = levels_of(config.quantiles, steps.levels)
     return Prepared(ids, known, steps, levels, ready, warnings, refused, request.on_missing is not None)
 
 

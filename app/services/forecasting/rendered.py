@@ -49,11 +49,12 @@ class Rendered:
         request = ask.request
         if known.stale or request.history or request.future or request.explain:
             return False
-        ask.etag = _etag(ask, known, steps)
-        if _matches(ask.match, ask.etag):
-            content = None
-        else:
-            content = self._answers.get(ask.etag)
+        ask.key = _key(ask, known, steps)
+        if ask.tagged:
+            ask.etag = _etag(ask.key)
+        content = None
+        if not _matches(ask.match, ask.etag):
+            content = self._answers.get(ask.key)
             if content is None:
                 return False
         answer = Answer(content, known.served, ask.etag)
@@ -65,9 +66,9 @@ class Rendered:
     def keep(self, ask: Ask, known: Known, answer: Answer) -> None:
         """Remember an answer that was just made."""
         answer.etag = ask.etag
-        if ask.etag is None or not isinstance(answer.content, bytes):
+        if ask.key is None or not isinstance(answer.content, bytes):
             return
-        self._answers.put(ask.etag, answer.content, len(answer.content) + OVERHEAD_BYTES)
+        self._answers.put(ask.key, answer.content, len(answer.content) + OVERHEAD_BYTES)
         self._keep_recent(ask, known, answer)
 
     def _keep_recent(self, ask: Ask, known: Known, answer: Answer) -> None:
@@ -85,14 +86,17 @@ def _question(ask: Ask) -> Hashable:
     return ask.caller.scope.project_id, ask.request.arguments, ask.request.series, ask.form
 
 
-def _etag(ask: Ask, known: Known, steps: Steps) -> str:
+def _key(ask: Ask, known: Known, steps: Steps) -> Hashable:
     """Return what stands for version, series and arguments."""
-    version = known.served.version
-    state = tuple((i, known.identities.get(i)) for i in ask.ids)
-    arguments = (steps.horizon, steps.names, ask.request.origin, ask.request.covariate_fill, ask.request.on_missing)
-    project = ask.caller.scope.project_id
-    text = repr((project, known.served.model.name, version.number, version.digest, state, arguments, ask.form))
-    return f'"{hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).hexdigest()}"'
+    version, request = known.served.version, ask.request
+    state = tuple([known.identities.get(i) for i in ask.ids])
+    arguments = (steps.horizon, steps.levels, request.origin, request.covariate_fill, request.on_missing)
+    return ask.caller.scope.project_id, version.pk, version.digest, ask.ids, state, arguments, ask.form
+
+
+def _etag(key: Hashable) -> str:
+    text = repr(key).encode("utf-8", "replace")
+    return f'"{hashlib.blake2b(text, digest_size=16).hexdigest()}"'
 
 
 def _matches(match: str | None, etag: str | None) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal
 
 from app.config import Settings
@@ -65,7 +65,7 @@ class Steps:
     """What is asked for of each series."""
 
     horizon: int
-    levels: Sequence[float]
+    levels: tuple[float, ...]
     """(R,) quantiles"""
 
     @cached_property
@@ -103,4 +103,9 @@ def steps_of(request: ForecastRequest, series: int, model: ModelRow, settings: S
     if values > limit:
         detail = f"this would be {values} values, the limit is {limit}; ask for fewer series, steps or quantiles"
         raise invalid("series", ErrorCode.too_many_values, detail)
+    return _steps(horizon, levels)
+
+
+@lru_cache(maxsize=1000)
+def _steps(horizon: int, levels: tuple[float, ...]) -> Steps:
     return Steps(horizon, levels)

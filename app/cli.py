@@ -61,12 +61,12 @@ def serve(host: Host = None, port: Port = None) -> None:
     """Run one API process."""
     import uvicorn
 
-    from app.main import create_app
+    from app.main import create_app, front
 
     found = settings(host=host, port=port)
     # our own log lines and request ids take the place of uvicorn's
     uvicorn.run(
-        create_app(found),
+        front(create_app(found)),
         host=found.host,
         port=found.port,
         loop="uvloop",

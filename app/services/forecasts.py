@@ -51,6 +51,7 @@ class ForecastService:
         self._freshness = Freshness(database)
         self._reader = Reader(database, versions, self.memory, settings)
         self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="forecast")
+        self._arrived: list[Ask] = []
         self._finished: list[Ask] = []
         self._waiting = 0
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -121,9 +122,16 @@ class ForecastService:
             self._rendered.answer_recent(ask)
             ask.settle()
         elif ask.recent is not None or self._takes_turns(ask):
-            self._batcher.submit(ask)
+            if not self._arrived:
+                ask.future.get_loop().call_soon(self._submit)
+            self._arrived.append(ask)
         else:
             self._threads.submit(self._guarded, ask, self._apart)
+
+    def _submit(self) -> None:
+        """Hand over what has arrived since the event loop last looked: the batcher is woken once for all of it."""
+        arrived, self._arrived = self._arrived, []
+        self._batcher.submit(arrived)
 
     def _takes_turns(self, ask: Ask) -> bool:
         request = ask.request
@@ -270,7 +278,7 @@ class ForecastService:
         if ask.request.explain or ask.rows > SMALL_ROWS:
             self._large(ask)
         else:
-            self._batcher.submit(ask)
+            self._batcher.submit([ask])
 
     def _apart(self, ask: Ask) -> None:
         """Serve a large request, or one that memory knows nothing of."""

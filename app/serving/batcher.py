@@ -74,16 +74,16 @@ class Batcher(Generic[R]):
 
     def __init__(self, prepare: Callable[[Sequence[R]], Iterable[Work]], settle: Callable[[], None]) -> None:
         self._prepare, self._settle = prepare, settle
-        self._arrived: SimpleQueue[R | Work | None] = SimpleQueue()
+        self._arrived: SimpleQueue[Sequence[R] | Work | None] = SimpleQueue()
         self._requests: deque[R] = deque()
         self._pieces: deque[Work] = deque()
         self._stopping = False
         self._thread = threading.Thread(target=self._serve, name="batcher", daemon=True)
         self._thread.start()
 
-    def submit(self, request: R) -> None:
-        """Let a request wait for the next turn."""
-        self._arrived.put(request)
+    def submit(self, requests: Sequence[R]) -> None:
+        """Let requests wait for the next turn."""
+        self._arrived.put(requests)
 
     def run(self, version: LoadedVersion, pieces: Iterable[Inputs | None]) -> Iterator[Quantiles | None]:
         """Run the pieces of a large request, from another thread: yield the quantiles of each, in order, and None for
@@ -144,7 +144,7 @@ class Batcher(Generic[R]):
                 elif isinstance(arrived, Work):
                     self._pieces.append(arrived)
                 else:
-                    self._requests.append(arrived)
+                    self._requests.extend(arrived)
         except Empty:
             return
 

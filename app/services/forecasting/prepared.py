@@ -95,8 +95,9 @@ def _inputs(ready: Sequence[Context], config: Config) -> Inputs:
             "y": np.concatenate([one.y for one in ready]),
             "calendar": np.concatenate([one.moment.calendar for one in ready]),
         }
-    if config.covariates.temporal or config.covariates.static:
+    roles = config.covariates
+    if roles.temporal or roles.static:
         origins = np.array([len(one.series.y) - 1 for one in ready], np.int64)
         covariates, static = beside([one.series for one in ready], origins, config)
-        inputs |= {"covariates": covariates, "static": static}
-    return {name: inputs[name] for name in config.inputs}
+        inputs |= ({"covariates": covariates} if roles.temporal else {}) | ({"static": static} if roles.static else {})
+    return inputs

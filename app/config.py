@@ -32,6 +32,8 @@ class Settings(BaseSettings):
     """its content is accepted as a key of the project `default`"""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """where training runs"""
+    serving_device: Literal["cpu", "cuda"] = "cpu"
+    """where forecasts are made: ONNX Runtime on the CPU, torch on CUDA"""
     queues: Annotated[tuple[Literal["cpu", "gpu"], ...], NoDecode] = ("cpu", "gpu")
     """that a worker takes jobs from, comma-separated; it runs one job of each at a time"""
     training_queue: Literal["cpu", "gpu"] = "cpu"

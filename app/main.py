@@ -131,7 +131,7 @@ def _services(
     drawer: ChartDrawer,
 ) -> Services:
     store = ArtifactStore(settings.artifacts)
-    submission, versions = Submission(queue, settings), VersionLoader(store, cache)
+    submission, versions = Submission(queue, settings), VersionLoader(store, cache, settings.serving_device)
     forecasts = ForecastService(database, versions, explainer, settings)
     return Services(
         keys=KeyService(database, settings.auth == "on", settings.stale_seconds),
@@ -141,7 +141,7 @@ def _services(
         training=TrainingService(database, submission, settings),
         jobs=JobService(database, queue, store),
         events=EventService(database),
-        models=ModelService(database, store),
+        models=ModelService(database, store, versions),
         bundles=BundleService(database, store),
         schedules=ScheduleService(database, submission),
         skill=SkillService(database),

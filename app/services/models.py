@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from app.errors import Conflict, ErrorCode, FieldError, Invalid, NotFound
 from app.services.series import readable_cursor
 from app.services.training_request import start_of
+from app.services.versions import VersionLoader
 from app.storage import jobs, models, schedules
 from app.storage.artifacts import ArtifactStore
 from app.storage.engine import Database
@@ -125,8 +126,8 @@ def _check_unused(session: Session, scope: Scope, name: str, number: int | None 
 class ModelService:
     """What the model routes mean."""
 
-    def __init__(self, database: Database, store: ArtifactStore) -> None:
-        self._database, self._store = database, store
+    def __init__(self, database: Database, store: ArtifactStore, versions: VersionLoader) -> None:
+        self._database, self._store, self._versions = database, store, versions
 
     def page(self, scope: Scope, cursor: str | None, limit: int) -> Page[dict[str, Any]]:
         """Return models by name. Raises Invalid for a cursor of another making."""
@@ -156,7 +157,11 @@ class ModelService:
             return version_view(model, found_version(session, model, number))
 
     def promote(self, scope: Scope, name: str, number: int) -> dict[str, Any]:
-        """Make a version the champion, and return the model. Raises NotFound."""
+        """Make a version the champion, and return the model. It is loaded first, so that the switch costs no forecast
+        any time. Raises NotFound, and Unavailable for a version that cannot be loaded."""
+        with self._database.read() as session:
+            row = found_version(session, found(session, scope, name), number)
+        self._versions.get(scope, row)
         with self._database.write() as session:
             model = found(session, scope, name, lock=True)
             model.champion = found_version(session, model, number).number

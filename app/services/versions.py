@@ -5,7 +5,7 @@ from collections.abc import Hashable
 from app.errors import ErrorCode, Unavailable
 from app.logs import get_logger
 from app.serving.cache import ModelCache
-from app.serving.runtime import BrokenVersion, LoadedVersion, load_version
+from app.serving.runtime import BrokenVersion, Device, LoadedVersion, load_version
 from app.storage.artifacts import ArtifactError, ArtifactStore
 from app.storage.scope import Scope
 from app.storage.tables import VersionRow
@@ -16,8 +16,8 @@ log = get_logger(__name__)
 class VersionLoader:
     """Loads versions from the artifact store, each once for many waiters."""
 
-    def __init__(self, store: ArtifactStore, cache: ModelCache) -> None:
-        self._store, self._cache = store, cache
+    def __init__(self, store: ArtifactStore, cache: ModelCache, device: Device = "cpu") -> None:
+        self._store, self._cache, self._device = store, cache, device
 
     @property
     def full(self) -> bool:
@@ -35,7 +35,7 @@ class VersionLoader:
             return self._store.get(f"{row.artifact}/{name}")
 
         try:
-            return self._cache.get(_key(scope, row), lambda: load_version(row.digest, read))
+            return self._cache.get(_key(scope, row), lambda: load_version(row.digest, read, self._device))
         except (ArtifactError, BrokenVersion) as e:
             raise unavailable(row, e) from e
 

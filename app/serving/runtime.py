@@ -4,7 +4,8 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, Literal
 
 import numpy as np
 import onnxruntime as ort
@@ -15,6 +16,7 @@ from models.calendar import CALENDAR_FIELDS
 from models.config import Config, ConfigError
 from models.windows import Batch, inputs_of
 
+Device = Literal["cpu", "cuda"]
 GRAPH, GOLDEN, MANIFEST = "graph.onnx", "golden.safetensors", "manifest.json"
 
 
@@ -42,8 +44,10 @@ class LoadedVersion:
         return quantiles
 
 
-def load_version(digest: str, read: Callable[[str], bytes]) -> LoadedVersion:
+def load_version(digest: str, read: Callable[[str], bytes], device: Device = "cpu") -> LoadedVersion:
     """Load a version whose manifest has the sha256 `digest`; `read` returns a file's bytes by name.
+
+    On the CPU its ONNX graph runs, on CUDA its network in torch.
 
     Raises BrokenVersion where a digest or a golden vector differs, or the files are of another release.
     """
@@ -54,17 +58,39 @@ def load_version(digest: str, read: Callable[[str], bytes]) -> LoadedVersion:
     graph, golden = read(GRAPH), read(GOLDEN)
     _same_digest(GRAPH, graph, manifest["sha256"][GRAPH])
     _same_digest(GOLDEN, golden, manifest["sha256"][GOLDEN])
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1  # requests run side by side; one forecast is too small to be split
-    options.inter_op_num_threads = 1
-    try:
-        session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-    except Exception as e:  # the runtime's exceptions share no other base
-        raise BrokenVersion(f"the graph cannot be loaded: {e}") from e
-    size = 3 * len(graph)  # the graph, its initialisers unpacked, and the arena of a small batch
+    session = _onnx_session(graph) if device == "cpu" else _torch_session(digest, read, device)
+    size = 3 * len(graph)  # the graph, its initialisers unpacked, and what the runtime keeps of each node
     version = LoadedVersion(session, config, size)
     _check_golden(version, load_tensors(golden), manifest["tolerance"])
     return version
+
+
+@lru_cache(maxsize=1)
+def _share_arena() -> None:
+    """Let all sessions allocate from one arena: each would keep the memory of its own largest batch otherwise."""
+    memory = ort.OrtMemoryInfo("Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT)
+    ort.create_and_register_allocator(memory, None)
+
+
+def _onnx_session(graph: bytes) -> Any:
+    _share_arena()
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1  # requests run side by side; one forecast is too small to be split
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.use_env_allocators", "1")
+    try:
+        return ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    except Exception as e:  # the runtime's exceptions share no other base
+        raise BrokenVersion(f"the graph cannot be loaded: {e}") from e
+
+
+def _torch_session(digest: str, read: Callable[[str], bytes], device: str) -> Any:
+    from app.serving.torch_session import TorchSession
+
+    try:
+        return TorchSession(digest, read, device)
+    except ValueError as e:
+        raise BrokenVersion(f"its network cannot be loaded: {e}") from e
 
 
 def _config(manifest: Mapping[str, Any]) -> Config:

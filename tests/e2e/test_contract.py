@@ -9,12 +9,27 @@ import pytest
 from tests.e2e.processes import Service
 
 CONTRACT = Path(__file__).parents[2].parent / "shared" / "acceptance" / "contract.py"
+KEY = "gk_a-key-that-the-service-is-started-with"
+
+pytestmark = pytest.mark.skipif(not CONTRACT.exists(), reason="../shared/acceptance/contract.py is not here")
 
 
-@pytest.mark.skipif(not CONTRACT.exists(), reason="../shared/acceptance/contract.py is not here")
-def test_every_check_holds(service: Service) -> None:
-    url = service.serve()
-    service.worker("worker")
-    command = [sys.executable, str(CONTRACT), url, "--part", "jobs"]
+def holds(url: str, *options: str) -> None:
+    command = [sys.executable, str(CONTRACT), url, *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_jobs(service: Service) -> None:
+    url = service.serve()
+    service.worker("worker")
+    holds(url, "--part", "jobs")
+
+
+def test_serving_with_a_key(service: Service) -> None:
+    file = service.folder / "key"
+    file.write_text(KEY)
+    service.environment |= {"GATECAST_AUTH": "on", "GATECAST_BOOTSTRAP_KEY_FILE": str(file)}
+    url = service.serve()
+    service.worker("worker")
+    holds(url, "--part", "serving", "--key", KEY)

@@ -62,7 +62,7 @@ class Candidates(nn.Module):
         if self.linear is not None:
             linear, error = self.linear(z, context.observed, starts, known)
             errors = torch.cat([errors, error], dim=-1)
-            tried = torch.cat([tried, torch.ones_like(error[0])])
+            tried = nn.functional.pad(tried, (0, error.shape[1]), value=1.0)
         record = _relative(errors, tried)
         records = [record[:, : self.fixed]]
         if self.ets is not None:
@@ -71,8 +71,8 @@ class Candidates(nn.Module):
             records.append(likely)
         if linear is not None:
             found.append(linear)
-            unknown = torch.zeros_like(linear[:, 0])
-            records.append(record[:, self.fixed :] + unknown if errors.shape[1] > self.fixed else unknown)
+            own = [record[:, self.fixed :]] if errors.shape[1] > self.fixed else [torch.zeros_like(linear[:, 0, :1])]
+            records += own * linear.shape[-1]
         if self.pooled.shape[1]:
             found.append((z @ self.pooled).reshape(-1, self.horizon, self.pooled.shape[1] // self.horizon))
         told = torch.cat(records, dim=-1)
@@ -102,17 +102,18 @@ class Recent(nn.Module):
         self.known: Tensor
         self.maps: Tensor
         self.register_buffer("known", torch.tensor([float(k >= 0) for k in here]), persistent=False)
-        self.register_buffer("maps", _flat(np.stack([maps[max(k, 0)] for k in here])), persistent=False)
+        self.register_buffer("maps", _flat(np.stack([maps[max(k, 0)] for k in here]), by_step=False), persistent=False)
 
     def forward(self, z: Tensor, observed: Tensor) -> Tensor:
         """z (B, T), observed (B, T) -> mean absolute errors (B, number of fixed candidates)."""
         starts = [number * self.steps for number in range(self.windows)]
-        contexts = torch.stack([z[:, s : s + self.length] for s in starts], dim=1)  # (B, R, T - R * steps)
-        after = [slice(s + self.length, s + self.length + self.steps) for s in starts]
-        target = torch.stack([z[:, a] for a in after], dim=1)[..., None]  # (B, R, steps, 1)
-        seen = torch.stack([observed[:, a] for a in after], dim=1)[..., None]
-        forecasts = (contexts @ self.maps).reshape(-1, self.windows, self.steps, self.count)
-        error: Tensor = ((forecasts - target).abs() * seen).sum((1, 2)) / seen.sum((1, 2)).clip(1.0)
+        values = z[:, None]
+        contexts = torch.cat([values[..., s : s + self.length] for s in starts], dim=1)  # (B, R, T - R * steps)
+        # what lies after them is the end of the context, stretch after stretch
+        target, seen = (part[:, self.length :].reshape(-1, self.windows, self.steps) for part in (z, observed))
+        forecasts = (contexts @ self.maps).reshape(-1, self.windows, self.count, self.steps)
+        missed = (forecasts - target[:, :, None]).abs() * seen[:, :, None]
+        error: Tensor = missed.sum(-1).sum(1) / seen.sum((1, 2))[:, None].clip(1.0)
         return error
 
 
@@ -122,7 +123,7 @@ def _relative(errors: Tensor, known: Tensor) -> Tensor:
     return (size - size.sum(-1, keepdim=True) / known.sum()) * known
 
 
-def _flat(maps: np.ndarray) -> Tensor:
-    """Turn maps (K, T, H) into one matrix (T, H * K)."""
-    flat = maps.transpose(1, 2, 0).reshape(maps.shape[1], -1)
+def _flat(maps: np.ndarray, *, by_step: bool = True) -> Tensor:
+    """Turn maps (K, T, H) into one matrix (T, H * K), or (T, K * H)."""
+    flat = maps.transpose((1, 2, 0) if by_step else (1, 0, 2)).reshape(maps.shape[1], -1)
     return torch.from_numpy(np.ascontiguousarray(flat)).float()

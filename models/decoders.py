@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from models.config import Config, NetworkConfig
-from models.encoder import Encoded, Encoder, each, recurrence
+from models.encoder import Encoded, Encoder, each, recurrence, top
 
 STEP_FEATURES = 16
 
@@ -127,7 +127,8 @@ class ParallelDecoder(Decoder):
         """Return (B, H, width)."""
         inputs = self.inputs(ahead).flatten(0, 1)  # (B * M, D + ...)
         # no sequence of M steps: every segment starts from the same state and errors do not add up
-        decoded, _ = self.cell(inputs[:, None], each(encoded.state, lambda s: _repeated(s, self.count)))
+        _, state = self.cell(inputs[:, None], each(encoded.state, lambda s: _repeated(s, self.count)))
+        decoded = top(state)
         decoded = self.attended(decoded.reshape(-1, self.count, decoded.shape[-1]), encoded)  # (B, M, hidden)
         steps = self.steps(self.dropout(decoded))  # (B, M, S * D)
         found = steps.reshape(-1, self.count * self.segment, STEP_FEATURES)[:, : self.horizon]  # (B, H, D)
@@ -183,7 +184,7 @@ DECODERS: dict[str, type[LastStepDecoder] | type[ParallelDecoder] | type[Recursi
 
 def _repeated(state: Tensor, count: int) -> Tensor:
     """Repeat each window's state: (layers, B, hidden) -> (layers, B * count, hidden)."""
-    return state[:, :, None].expand(-1, -1, count, -1).flatten(1, 2)
+    return state if count == 1 else state[:, :, None].expand(-1, -1, count, -1).flatten(1, 2)
 
 
 def expanded(fixed: Tensor, steps: int) -> Tensor:

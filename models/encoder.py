@@ -52,7 +52,7 @@ class Encoder(nn.Module):
         if self.bridge is not None:
             joined: Encoded = self.bridge(states, state)
             return joined
-        return Encoded(states, states[:, -1], state)
+        return Encoded(states, top(state), state)
 
     def values(self, z: Tensor, observed: Tensor) -> list[Tensor]:
         """Return what the recurrence reads of values in scaled units, of the shape of `z` each."""
@@ -99,6 +99,11 @@ def recurrence(own: NetworkConfig, width: int, *, bidirectional: bool = False) -
     return CELLS[own.cell](
         width, own.hidden, own.layers, batch_first=True, dropout=dropout, bidirectional=bidirectional
     )
+
+
+def top(state: State) -> Tensor:
+    """Return the last layer's state: (B, hidden). Read instead of the last of all steps, it leaves them unread."""
+    return state[0][-1] if isinstance(state, tuple) else state[-1]
 
 
 def each(state: State, change: Callable[[Tensor], Tensor]) -> State:

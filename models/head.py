@@ -89,10 +89,14 @@ class Head(nn.Module):
 
     def point(self, parts: Tensor, choice: Choice | None, steps: slice = slice(None)) -> Tensor:
         """Return the point forecast of some steps, from their parts (B, steps, width): (B, steps)."""
-        correction = parts[..., self.count]
+        return self._point(parts, choice, steps)[..., 0]
+
+    def _point(self, parts: Tensor, choice: Choice | None, steps: slice = slice(None)) -> Tensor:
+        """Return (B, steps, 1)."""
+        correction = parts[..., self.count : self.count + 1]
         if choice is None:
             return correction
-        chosen = (self.weights(parts, choice) * choice.found[:, steps]).sum(-1)
+        chosen = (self.weights(parts, choice) * choice.found[:, steps]).sum(-1, keepdim=True)
         return chosen + correction * (1 - self.anchor) if self.anchored_now else chosen + correction
 
     def weights(self, parts: Tensor, choice: Choice) -> Tensor:
@@ -108,7 +112,7 @@ class Head(nn.Module):
 
     def forward(self, parts: Tensor, choice: Choice | None) -> Raw:
         """parts (B, H, width)."""
-        point = self.point(parts, choice)[..., None]
+        point = self._point(parts, choice)
         rest = parts[..., self.count + 1 :]
         if self.law is not None:
             law = self.law.of(rest)

@@ -70,7 +70,7 @@ class Normalise(nn.Module):
     def forward(self, y: Tensor) -> Context:
         seen = ~torch.isnan(y)
         observed = seen.double()
-        data = torch.where(seen, y, torch.zeros_like(y))
+        data = torch.where(seen, y, 0.0)
         loc, scale = self.scaler(data, observed, self.recency)
         z = ((data - loc) / scale * observed).float()
         return Context(self.filled(z, observed.float()), observed.float(), loc, scale)
@@ -102,13 +102,15 @@ class CalendarFeatures(nn.Module):
         super().__init__()
         pairs = [(f, 2 * np.pi * k / CALENDAR_PERIODS[f]) for f in fields for k in range(1, HARMONICS[f] + 1)]
         self.width = 2 * len(pairs)
-        self.fields: Tensor
+        rates = torch.zeros(len(CALENDAR_PERIODS), len(pairs), dtype=torch.float64)
+        for column, (f, rate) in enumerate(pairs):
+            rates[f, column] = rate
         self.rates: Tensor
-        self.register_buffer("fields", torch.tensor([f for f, _ in pairs], dtype=torch.int64), persistent=False)
-        self.register_buffer("rates", torch.tensor([r for _, r in pairs], dtype=torch.float32), persistent=False)
+        self.register_buffer("rates", rates, persistent=False)
 
     def forward(self, calendar: Tensor) -> Tensor:
-        angles: Tensor = calendar.index_select(-1, self.fields).float() * self.rates
+        # one number and zeros are summed; float64, which no mixed precision of training makes coarser
+        angles = (calendar.double() @ self.rates).float()
         return torch.cat([angles.sin(), angles.cos()], dim=-1)
 
 

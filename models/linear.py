@@ -3,6 +3,8 @@
 Shapes: B batch, T context, H horizon, C calendar features, P inputs, R recent windows.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -23,7 +25,8 @@ class LinearForecast(nn.Module):
     def __init__(self, config: Config, own: NetworkConfig, calendar: int, tried: int) -> None:
         super().__init__()
         self.horizon = config.horizon
-        self.backs = [number * config.horizon for number in range(tried + 1)]
+        self.tried = tried
+        self.backs = [number * config.horizon for number in range(tried, -1, -1)]  # the steps tried come in order
         self.length = own.context_length - tried * config.horizon
         numeric = [n for n in config.covariates.temporal if n not in config.covariates.levels]
         most = max(0, (WIDEST_LINEAR - self.length) // config.horizon)
@@ -44,11 +47,19 @@ class LinearForecast(nn.Module):
 
         z (B, T), start (B, C) the calendar of its first step, known (B, T + H, 3 * numeric).
         """
-        end = z.shape[1] - back
+        return self._inputs(z, start[:, None], known, [back])[:, 0]
+
+    def _inputs(self, z: Tensor, starts: Tensor, known: Tensor | None, backs: Sequence[int]) -> Tensor:
+        """Return what the forecasts of several `backs` read, starts (B, len(backs), C): (B, len(backs), P)."""
+        ends = [z.shape[1] - back for back in backs]
         # spikes would outweigh all else
-        parts = [dampened(z[:, end - self.length : end]), start, torch.ones_like(z[:, :1])]
+        values = dampened(z)[:, None]
+        before = torch.cat([values[..., end - self.length : end] for end in ends], dim=1)
+        parts = [before, nn.functional.pad(starts, (0, 1), value=1.0)]
         if known is not None and self.columns:
-            parts.append(known[:, end - self.before : end + self.horizon, self.columns].flatten(1))
+            beside = known[:, None, :, self.columns]
+            stretches = [beside[:, :, end - self.before : end + self.horizon].flatten(2) for end in ends]
+            parts.append(torch.cat(stretches, dim=1))
         return torch.cat(parts, dim=-1)
 
     def forward(self, z: Tensor, observed: Tensor, starts: Tensor, known: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -56,18 +67,15 @@ class LinearForecast(nn.Module):
 
         starts (B, R + 1, C): the calendar where each of `backs` begins.
         """
-        ahead = self.inputs(z, starts[:, 0], known) @ self.weight
-        if len(self.backs) == 1:
+        told = self._inputs(z, starts, known, self.backs) @ self.weight  # (B, R + 1, H)
+        ahead = told[:, self.tried]
+        if not self.tried:
             return ahead[..., None], z[:, :0]
-        missed, seen = [], []
-        for number, back in enumerate(self.backs[1:], 1):
-            after = slice(z.shape[1] - back, z.shape[1] - back + self.horizon)
-            missed.append(
-                (z[:, after] - self.inputs(z, starts[:, number], known, back) @ self.weight) * observed[:, after]
-            )
-            seen.append(observed[:, after])
-        errors, count = torch.stack(missed, dim=1), torch.stack(seen, dim=1)  # (B, R, H)
-        by_step = errors.sum(1) / count.sum(1).clip(1.0)
-        level = errors.sum((1, 2)) / count.sum((1, 2)).clip(1.0)
+        first = z.shape[1] - self.tried * self.horizon
+        target, seen = (part[:, first:].reshape(-1, self.tried, self.horizon) for part in (z, observed))
+        errors = (target - told[:, : self.tried]) * seen
+        count = seen.sum((1, 2)).clip(1.0)
+        by_step = errors.sum(1) / seen.sum(1).clip(1.0)
+        level = errors.sum((1, 2)) / count
         found = torch.stack([ahead, ahead + by_step, ahead + level[:, None]], dim=-1)
-        return found, (errors.abs().sum((1, 2)) / count.sum((1, 2)).clip(1.0))[:, None]
+        return found, (errors.abs().sum((1, 2)) / count)[:, None]

@@ -5,6 +5,7 @@ Shapes: B batch, T context, N segments, H horizon, C calendar features, K candid
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from models.candidates import Candidates
@@ -45,24 +46,34 @@ class Reader(nn.Module):
         self.covariates = CovariateNumbers(config.covariates.temporal, config.covariates)
         self.static = CovariateNumbers(config.covariates.static, config.covariates)
         self.candidates = Candidates(config, own, self.calendar.width) if own.basis else None
+        past = list(range(0, own.context_length, own.segment))
+        ahead = list(range(own.context_length, own.context_length + config.horizon))
+        starts = self.candidates.starts if self.candidates is not None else []
+        steps = list(dict.fromkeys([*past, *ahead, *starts]))
+        self.past, self.ahead = len(past), len(past) + config.horizon
+        self.steps: Tensor
+        self.starts: Tensor
+        self.register_buffer("steps", torch.tensor(steps), persistent=False)  # those whose calendar is read
+        self.register_buffer(
+            "starts", torch.tensor([steps.index(s) for s in starts], dtype=torch.int64), persistent=False
+        )
 
     def forward(self, y: Tensor, calendar: Tensor, covariates: Tensor | None, static: Tensor | None) -> Reading:
         """Read y (B, T'), calendar (B, T' + H, 5), covariates (B, T' + H, columns), static (B, S)."""
         length = self.own.context_length
         skipped = y.shape[1] - length
         context = self.normalise(y[:, skipped:])
-        moments = calendar[:, skipped:]
+        moments = self.calendar(calendar.index_select(1, self.steps + skipped))
         beside = covariates[:, skipped:] if covariates is not None else None
         numbers = self.covariates(beside) if beside is not None else None
         fixed = static[:, None] if static is not None else None
         found = record = None
         if self.candidates is not None:
-            starts = self.calendar(moments[:, self.candidates.starts])
-            found, record = self.candidates(context, starts, numbers)
+            found, record = self.candidates(context, moments.index_select(1, self.starts), numbers)
         return Reading(
             context=context,
-            past=self.calendar(moments[:, : length : self.own.segment]),
-            ahead=self.calendar(moments[:, length:]),
+            past=moments[:, : self.past],
+            ahead=moments[:, self.past : self.ahead],
             covariates=beside,
             numbers=numbers,
             static=fixed,

@@ -3,7 +3,7 @@
 Shapes: B batch, T context, H horizon, m season, J smoothings.
 """
 
-from math import log
+from math import ceil, log
 
 import numpy as np
 import torch
@@ -30,14 +30,13 @@ class Smoothing(nn.Module):
         self.length = length = own.context_length
         profile = detrended_profile(np.eye(length), self.season) if own.seasons else np.zeros((length, 1))
         age = np.arange(length)[::-1].copy()
-        phase = (np.arange(length) - length) % self.season
+        self.seasons = ceil(length / self.season)
+        self.repeats = config.horizon > self.season
         self.profile: Tensor
         self.age: Tensor
-        self.phase: Tensor
         self.ahead: Tensor
         self.register_buffer("profile", torch.from_numpy(profile).float(), persistent=False)
         self.register_buffer("age", torch.from_numpy(age).float(), persistent=False)
-        self.register_buffer("phase", torch.from_numpy(phase), persistent=False)
         self.register_buffer("ahead", torch.arange(config.horizon) % self.season, persistent=False)
         self.rates = nn.Linear(own.hidden, own.smoothing)
         nn.init.zeros_(self.rates.weight)
@@ -49,8 +48,11 @@ class Smoothing(nn.Module):
         z = z[:, -self.length :]
         keep = nn.functional.logsigmoid(-self.rates(state))  # (B, J), log of 1 - rate
         weights = torch.exp(keep[:, :, None] * self.age)  # (B, J, T)
-        weights = weights / weights.sum(-1, keepdim=True)
         profile = z @ self.profile  # (B, m)
-        rest = z - profile.index_select(1, self.phase)
-        level = (weights * rest[:, None]).sum(-1)  # (B, J)
-        return profile.index_select(1, self.ahead)[..., None] + level[:, None]
+        # the last season ends with the context
+        missing = self.seasons * self.season - self.length
+        blocks = nn.functional.pad(z, (missing, 0)) if missing else z
+        rest = (blocks.reshape(-1, self.seasons, self.season) - profile[:, None]).flatten(1)[:, missing:]
+        level = (weights * rest[:, None]).sum(-1) / weights.sum(-1)  # (B, J)
+        ahead = profile.index_select(1, self.ahead) if self.repeats else profile[:, : len(self.ahead)]
+        return ahead[..., None] + level[:, None]

@@ -76,7 +76,9 @@ class Candidates(nn.Module):
         if self.pooled.shape[1]:
             found.append((z @ self.pooled).reshape(-1, self.horizon, self.pooled.shape[1] // self.horizon))
         told = torch.cat(records, dim=-1)
-        return torch.cat(found, dim=-1), nn.functional.pad(told, (0, self.count - told.shape[1]))
+        if told.shape[1] < self.count:
+            told = nn.functional.pad(told, (0, self.count - told.shape[1]))
+        return torch.cat(found, dim=-1), told
 
     def last(self, context: Context, known: Tensor | None) -> tuple[Context, Tensor | None]:
         """Return the steps that candidates read, of contexts (B, T) and of what is known (B, T + H, ...)."""
@@ -113,7 +115,7 @@ class Recent(nn.Module):
         target, seen = (part[:, self.length :].reshape(-1, self.windows, self.steps) for part in (z, observed))
         forecasts = (contexts @ self.maps).reshape(-1, self.windows, self.count, self.steps)
         missed = (forecasts - target[:, :, None]).abs() * seen[:, :, None]
-        error: Tensor = missed.sum(-1).sum(1) / seen.sum((1, 2))[:, None].clip(1.0)
+        error: Tensor = missed.sum(-1).sum(1) / seen.flatten(1).sum(-1, keepdim=True).clip(1.0)
         return error
 
 

@@ -125,17 +125,21 @@ class ParallelDecoder(Decoder):
 
     def forward(self, encoded: Encoded, ahead: Ahead, encoder: Encoder, settle: Settle) -> Tensor:
         """Return (B, H, width)."""
-        inputs = self.inputs(ahead).flatten(0, 1)  # (B * M, D + ...)
+        inputs = self.inputs(ahead)  # (B, M, D + ...)
+        if self.count > 1:
+            inputs = inputs.flatten(0, 1)[:, None]  # (B * M, 1, D + ...)
         # no sequence of M steps: every segment starts from the same state and errors do not add up
-        _, state = self.cell(inputs[:, None], each(encoded.state, lambda s: _repeated(s, self.count)))
-        decoded = top(state)
-        decoded = self.attended(decoded.reshape(-1, self.count, decoded.shape[-1]), encoded)  # (B, M, hidden)
-        steps = self.steps(self.dropout(decoded))  # (B, M, S * D)
+        _, state = self.cell(inputs, each(encoded.state, lambda s: _repeated(s, self.count)))
+        decoded = top(state)  # (B * M, hidden)
+        if self.attention is not None:
+            decoded = self.attended(decoded.reshape(-1, self.count, decoded.shape[-1]), encoded).flatten(0, 1)
+        # runtimes add a bias within the product of two matrices, of which products of more dimensions are none
+        steps = self.steps(self.dropout(decoded))  # (B * M, S * D)
         found = steps.reshape(-1, self.count * self.segment, STEP_FEATURES)[:, : self.horizon]  # (B, H, D)
         if self.known is not None:
             found = found + self.known(ahead.known())
-        outputs: Tensor = self.output(nn.functional.silu(found))
-        return outputs
+        outputs: Tensor = self.output(nn.functional.silu(found).flatten(0, 1))
+        return outputs.reshape(-1, self.horizon, outputs.shape[-1])
 
     def inputs(self, ahead: Ahead) -> Tensor:
         """Return what each segment's step reads: (B, M, D + ...)."""

@@ -13,9 +13,17 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnx_ir as ir
 import onnxruntime as ort
 import torch
 from numpy.typing import NDArray
+from onnx_ir.passes.common import (
+    CommonSubexpressionEliminationPass,
+    DeduplicateInitializersPass,
+    LiftConstantsToInitializersPass,
+    RemoveUnusedNodesPass,
+)
+from onnxscript import optimizer
 from safetensors import SafetensorError
 from safetensors.numpy import save_file
 from safetensors.torch import load as load_tensors
@@ -24,6 +32,7 @@ from safetensors.torch import save_file as save_tensors
 from models.calendar import CALENDAR_FIELDS
 from models.checkpoint import CheckpointError, read_header
 from models.config import Config, ConfigError
+from models.factors import factors
 from models.fitted import Fitted, runner_of
 from models.golden import golden_batch
 from models.network import Network
@@ -36,6 +45,8 @@ WEIGHTS, GRAPH, GOLDEN, MANIFEST = "weights.safetensors", "graph.onnx", "golden.
 TOLERANCE = 1e-4
 """Largest difference between graph and torch, in units of a window's scale"""
 LARGEST_BATCH = 1 << 20
+LARGEST_FOLDED = 1 << 28
+"""Bytes of a constant that is folded or compared with others: all of them"""
 LOGGERS = ("torch.onnx", "torch.__trace", "onnxscript", "onnx_ir")
 
 
@@ -172,12 +183,43 @@ def _write_graph(network: Network, batch: Batch, path: Path) -> None:
             raise ExportError(f"the network cannot be written as an ONNX graph ({type(e).__name__}: {e})") from e
         if program is None:
             raise ExportError("the exporter returned no graph")
+        _simplify(program.model)
         model = program.model_proto
     for node in model.graph.node:
         del node.metadata_props[:]  # paths and stack traces of the machine that trained
         node.doc_string = ""
     onnx.checker.check_model(model)
     onnx.save_model(model, path)
+
+
+def _simplify(model: ir.Model) -> None:
+    """Compute once what depends on weights alone, or is the same for several members, whatever its size."""
+    optimizer.fold_constants(model, input_size_limit=LARGEST_FOLDED, output_size_limit=LARGEST_FOLDED)
+    LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
+    DeduplicateInitializersPass(size_limit=LARGEST_FOLDED)(model)
+    CommonSubexpressionEliminationPass()(model)
+    for node in list(model.graph):
+        weight = node.inputs[1].const_value if node.op_type == "MatMul" and node.inputs[1] is not None else None
+        if weight is not None and weight.dtype == ir.DataType.FLOAT and len(weight.shape) == 2:
+            _factorise(model.graph, node, weight.numpy())
+    RemoveUnusedNodesPass()(model)
+
+
+def _factorise(graph: ir.Graph, node: ir.Node, weight: NDArray[np.float32]) -> None:
+    """Multiply by two small matrices in the place of a large one: many of the fixed candidates differ by little."""
+    found = factors(weight.astype(np.float64))
+    if found is None:
+        return
+    left, right = (ir.Value(name=f"{node.name}_factor_{n}") for n in range(2))
+    for value, factor in zip((left, right), found, strict=True):
+        value.const_value = ir.tensor(factor.astype(np.float32), name=value.name)
+        value.shape, value.dtype = ir.Shape(factor.shape), ir.DataType.FLOAT
+        graph.register_initializer(value)
+    inner = ir.node("MatMul", [node.inputs[0], left], name=f"{node.name}_inner")
+    inner.outputs[0].name = inner.name
+    graph.insert_before(node, inner)
+    node.replace_input_with(0, inner.outputs[0])
+    node.replace_input_with(1, right)
 
 
 def _manifest(config: Config, folder: Path) -> Manifest:

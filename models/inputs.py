@@ -78,7 +78,8 @@ class Normalise(nn.Module):
     def filled(self, z: Tensor, observed: Tensor) -> Tensor:
         """Fill z (B, T), which holds 0 where observed is 0."""
         pair = torch.stack([z, observed], dim=1)
-        pair = nn.functional.pad(pair, (self.padding, 0))
+        if self.padding:
+            pair = nn.functional.pad(pair, (self.padding, 0))
         pair = pair.reshape(-1, 2, self.seasons, self.season)  # (B, 2, N, m)
         pair = pair + 1e-4 * pair.mean(-1, keepdim=True)
         numerator, denominator = self.weighed(pair).flatten(2).unbind(1)  # (B, N * m)

@@ -74,8 +74,8 @@ class LinearForecast(nn.Module):
         first = z.shape[1] - self.tried * self.horizon
         target, seen = (part[:, first:].reshape(-1, self.tried, self.horizon) for part in (z, observed))
         errors = (target - told[:, : self.tried]) * seen
-        count = seen.sum((1, 2)).clip(1.0)
+        count = seen.flatten(1).sum(-1, keepdim=True).clip(1.0)  # (B, 1)
         by_step = errors.sum(1) / seen.sum(1).clip(1.0)
-        level = errors.sum((1, 2)) / count
-        found = torch.stack([ahead, ahead + by_step, ahead + level[:, None]], dim=-1)
-        return found, (errors.abs().sum((1, 2)) / count)[:, None]
+        level = errors.flatten(1).sum(-1, keepdim=True) / count
+        found = torch.stack([ahead, ahead + by_step, ahead + level], dim=-1)
+        return found, errors.abs().flatten(1).sum(-1, keepdim=True) / count

@@ -50,7 +50,7 @@ SCALERS: dict[str, Scaler] = {"standard": standard, "mean_abs": mean_abs, "recen
 
 
 def _total(values: Array) -> Array:
-    return values.sum(-1)[..., None]
+    return values.sum(-1, keepdims=True)
 
 
 def _floored(scale: Array, loc: Array) -> Array:

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime as ort
 import pytest
 import torch
@@ -228,6 +229,17 @@ def test_manifest_names_the_files_by_digest(folder: Path) -> None:
 
 def test_the_graph_tells_nothing_of_the_machine(folder: Path) -> None:
     assert str(Path(__file__).parents[2]).encode() not in (folder / GRAPH).read_bytes()
+
+
+def test_the_graph_computes_nothing_twice_and_no_constant(exported: Exported) -> None:
+    graph = onnx.load(exported.folder / GRAPH).graph
+    constant = {one.name for one in graph.initializer} | {""}
+    seen = set()
+    for node in graph.node:
+        assert not set(node.input) <= constant, node.name
+        what = (node.op_type, *node.input, *sorted(one.SerializeToString() for one in node.attribute))
+        assert what not in seen, node.name
+        seen.add(what)
 
 
 def test_another_answer_is_refused(folder: Path) -> None:

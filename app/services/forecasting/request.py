@@ -6,7 +6,7 @@ from functools import cached_property, lru_cache
 from typing import Literal
 
 from app.config import Settings
-from app.errors import ErrorCode, invalid
+from app.errors import ErrorCode, NotFound, invalid
 from app.services.forecasting.contexts import History, origin_stamp
 from app.services.forecasting.covariates import Fill, Future
 from app.services.models import reference
@@ -75,7 +75,11 @@ class Steps:
 
 
 def check(request: ForecastRequest, ids: Sequence[str], settings: Settings) -> None:
-    """Raise Invalid for a number of series that is too large or none, and for an origin that cannot be read."""
+    """Raise Invalid for a number of series that is too large or none, and for an origin that cannot be read; NotFound
+    where no series carries the labels."""
+    if request.labels is not None and len(ids) == len(request.history):
+        detail = "no series carries all of these labels; GET /series lists them with their labels"
+        raise NotFound(ErrorCode.series_not_found, detail)
     limit = settings.max_forecast_series
     if not 1 <= len(ids) <= limit:
         raise invalid("series", ErrorCode.too_many_series, f"name 1 to {limit} series, not {len(ids)}")

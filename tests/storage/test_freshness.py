@@ -1,0 +1,156 @@
+"""Whether what was remembered is still what is committed, asked in one statement."""
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import event, text
+
+from app.storage import jobs, keys, models, series
+from app.storage.engine import Database
+from app.storage.freshness import Asked, Found, Freshness
+from app.storage.scope import Scope
+from app.storage.tables import SeriesRow, VersionRow
+from tests.api.held import Call
+
+FIELDS: dict[str, Any] = {"freq": "h", "timezone": "UTC", "labels": {}, "static": {}}
+NOTHING = Found()
+
+
+@pytest.fixture
+def freshness(database: Database) -> Iterator[Freshness]:
+    freshness = Freshness(database)
+    yield freshness
+    freshness.close()
+
+
+@pytest.fixture
+def scope(database: Database) -> Scope:
+    with database.read() as session:
+        return keys.default_scope(session)
+
+
+def make_series(database: Database, scope: Scope, *ids: str) -> list[SeriesRow]:
+    with database.write() as session:
+        return series.add(session, scope, [{"id": i, **FIELDS} for i in ids])
+
+
+def make_version(database: Database, scope: Scope, *, promoted: bool) -> VersionRow:
+    with database.write() as session:
+        model = models.get(session, scope, "m") or models.add(session, scope, "m", "h", 1, [0.5])
+        fields: dict[str, Any] = {"promoted": promoted, "reason": "", "config": {}, "metrics": {}, "warnings": []}
+        job = f"m{model.last_version}"
+        jobs.add(session, scope, id=job, kind="train", model_pk=model.pk, model="m", request={})
+        fields |= {"loss_curve": {}, "data_span": {}, "job_id": job, "artifact": "x", "digest": "y"}
+        return models.publish(session, model, fields)
+
+
+def test_what_is_asked_for_is_told(database: Database, freshness: Freshness, scope: Scope) -> None:
+    one, other = make_series(database, scope, "a", "b")
+    first = make_version(database, scope, promoted=True)
+    second = make_version(database, scope, promoted=False)
+    with database.write() as session:
+        key = keys.create(session, scope, "k", "gk_", hashlib.sha256(b"k").digest(), [])
+        model = models.get(session, scope, "m")
+        assert model is not None
+    assert freshness.ask(Asked()) == NOTHING
+    found = freshness.ask(Asked({key.pk, 99}, {model.pk, 99}, {second.pk, 99}, {one.pk, 99}))
+    assert found.keys == {key.pk}
+    assert found.models == {model.pk: (model.created_at, first.pk, first.created_at)}
+    assert found.versions == {second.pk: second.created_at}
+    assert found.series == {one.pk: (one.created_at, 1)}
+    assert freshness.ask(Asked(series={other.pk})).series == {other.pk: (other.created_at, 1)}
+
+
+def test_a_write_and_a_deletion_are_told(database: Database, freshness: Freshness, scope: Scope) -> None:
+    (row,) = make_series(database, scope, "a")
+    question = Asked(series={row.pk})
+    with database.write() as session:
+        found = series.get(session, scope, "a", lock=True)
+        assert found is not None
+        series.touch(session, found)
+        assert freshness.ask(question).series[row.pk][1] == 1, "not before it is committed"
+    assert freshness.ask(question).series[row.pk] == (row.created_at, 2)
+    with database.write() as session:
+        series.remove(session, scope, "a")
+    assert freshness.ask(question) == NOTHING
+
+
+def test_a_series_made_again_was_made_at_another_time(database: Database, freshness: Freshness, scope: Scope) -> None:
+    (before,) = make_series(database, scope, "a")
+    with database.write() as session:
+        series.remove(session, scope, "a")
+    (after,) = make_series(database, scope, "a")
+    found = freshness.ask(Asked(series={before.pk, after.pk})).series
+    assert set(found) == {after.pk}
+    if database.dialect == "sqlite":
+        assert before.pk == after.pk, "otherwise this test shows nothing"
+    assert found[after.pk][0] != before.created_at
+
+
+def test_a_revoked_key_lives_no_more(database: Database, freshness: Freshness, scope: Scope) -> None:
+    with database.write() as session:
+        pks = [keys.create(session, scope, n, "gk_", hashlib.sha256(n.encode()).digest(), []).pk for n in "ab"]
+    with database.write() as session:
+        assert keys.revoke(session, scope, pks[0])
+    assert freshness.ask(Asked(keys=set(pks))).keys == {pks[1]}
+
+
+def test_another_champion_is_told(database: Database, freshness: Freshness, scope: Scope) -> None:
+    unpromoted = make_version(database, scope, promoted=False)
+    pk = unpromoted.model_pk
+    assert freshness.ask(Asked(models={pk})).models[pk][1:] == (None, None), "no version is live"
+    first = make_version(database, scope, promoted=True)
+    assert freshness.ask(Asked(models={pk})).models[pk][1:] == (first.pk, first.created_at)
+    second = make_version(database, scope, promoted=True)
+    assert freshness.ask(Asked(models={pk})).models[pk][1:] == (second.pk, second.created_at)
+    with database.write() as session:
+        model = models.get(session, scope, "m", lock=True)
+        assert model is not None
+        model.champion = first.number
+    assert freshness.ask(Asked(models={pk})).models[pk][1:] == (first.pk, first.created_at)
+    with database.write() as session:
+        session.delete(session.get(VersionRow, second.pk))
+    assert freshness.ask(Asked(versions={first.pk, second.pk})).versions == {first.pk: first.created_at}
+
+
+def test_ten_thousand_in_one_statement(database: Database, freshness: Freshness, scope: Scope) -> None:
+    rows = make_series(database, scope, *(f"s{k}" for k in range(100)))
+    statements: list[str] = []
+    event.listen(database.engine, "before_cursor_execute", lambda *a: statements.append(a[2]))
+    question = Asked(*(set(range(1, 10_001)) for _ in range(3)), {row.pk for row in rows} | set(range(1, 10_001)))
+    found = freshness.ask(question)
+    assert len(found.series) == 100
+    assert len([one for one in statements if "SELECT" in one]) == 1
+
+
+def test_threads_take_turns(database: Database, freshness: Freshness, scope: Scope) -> None:
+    rows = make_series(database, scope, *(f"s{k}" for k in range(8)))
+    calls = [Call(lambda row=row: [freshness.ask(Asked(series={row.pk})) for _ in range(20)]) for row in rows]  # type: ignore[misc]
+    for row, call in zip(rows, calls, strict=True):
+        assert all(found.series == {row.pk: (row.created_at, 1)} for found in call.result())
+
+
+def test_it_holds_one_connection(database: Database, freshness: Freshness, scope: Scope) -> None:
+    made: list[int] = []
+    (row,) = make_series(database, scope, "a")
+    freshness.ask(Asked(series={row.pk}))
+    event.listen(database.engine, "checkout", lambda *_: made.append(1))
+    for _ in range(10):
+        freshness.ask(Asked(series={row.pk}))
+    assert made == []
+    freshness.close()
+    assert freshness.ask(Asked(series={row.pk})).series == {row.pk: (row.created_at, 1)}, "and opens another one"
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_connection_that_was_killed_is_replaced(database: Database, freshness: Freshness, scope: Scope) -> None:
+    (row,) = make_series(database, scope, "a")
+    for _ in range(2):
+        assert freshness.ask(Asked(series={row.pk})).series == {row.pk: (row.created_at, 1)}
+        with database.read() as session:
+            others = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database()"
+            killed = session.execute(text(f"{others} AND pid <> pg_backend_pid()")).scalar_one()
+        assert killed >= 1
+    assert freshness.ask(Asked(series={row.pk})).series == {row.pk: (row.created_at, 1)}

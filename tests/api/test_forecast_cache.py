@@ -216,6 +216,24 @@ def test_a_model_that_is_deleted_answers_no_more(served: TestClient, database: D
         assert (response.status_code, response.json()["code"]) == (404, "model_not_found")
 
 
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"horizon": 99},
+        {"quantiles": [0.99]},
+        {"series": {"labels": {"k": "none"}}},
+        {"origin": "2024-03-31T02:30:00", "series": ["berlin"]},
+        {"model": "m@1", "horizon": 99},
+    ],
+)
+def test_a_refused_first_request_spoils_no_later_one(served: TestClient, bad: dict[str, Any]) -> None:
+    store(served, "berlin", values(2200), timezone="Europe/Berlin")
+    asked = {"model": "m", "series": ["a"]} | bad
+    for _ in range(2):
+        assert served.post("/forecast", json=asked).status_code in (404, 422)
+    assert got(served, model=asked["model"]).status_code == 200
+
+
 def test_remembering_nothing_gives_the_same_answers(served: TestClient, settings: Settings) -> None:
     without = settings.model_copy(update={"rendered_cache_bytes": 0, "context_cache_bytes": 0})
     with TestClient(create_app(without), headers=PLAIN) as client:

@@ -63,6 +63,8 @@ class Reader:
             if scope.key is not None and not keys.is_living(session, scope.key):
                 raise unknown_key()
             model, row = resolved(session, scope, *request.name)
+            for one in (model, row):  # memory keeps them: where the session fails later, it must not empty them
+                session.expunge(one)
             served = self._served(session, scope, request, model, row)
             ids = request.series
             if request.labels is not None:

@@ -12,6 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
 from app.config import Settings
 from app.errors import ErrorCode, ServiceError, Unavailable
 from app.logs import get_logger
@@ -19,6 +21,7 @@ from app.services.forecasting import encoding, explanations
 from app.services.forecasting import request as asked
 from app.services.forecasting.answers import document
 from app.services.forecasting.ask import Answer, Ask
+from app.services.forecasting.covariates import read_future
 from app.services.forecasting.encoding import Form
 from app.services.forecasting.memory import Known, Memory, ask_for, confirmed
 from app.services.forecasting.prepared import Prepared, prepare
@@ -36,9 +39,13 @@ from app.storage.freshness import Asked, Found, Freshness
 log = get_logger(__name__)
 
 READERS = 4
-"""threads that read what is not in memory, and make large answers"""
+"""threads that read what is not in memory"""
+MAKERS = 8
+"""threads that make large answers, and wait for clients to take them"""
 SMALL_ROWS = 64
 """series of a request that takes its turn whole"""
+SMALL_HISTORY = 5000
+"""rows of sent histories that are read within a turn"""
 
 
 class ForecastService:
@@ -46,11 +53,12 @@ class ForecastService:
 
     def __init__(self, database: Database, versions: VersionLoader, explainer: Explainer, settings: Settings) -> None:
         self._settings, self._explainer = settings, explainer
-        self.memory = Memory(settings.context_cache_bytes, settings.stale_seconds)
+        self.memory = Memory(versions, settings.context_cache_bytes, settings.stale_seconds)
         self._rendered = Rendered(settings.rendered_cache_bytes)
         self._freshness = Freshness(database)
         self._reader = Reader(database, versions, self.memory, settings)
-        self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="forecast")
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
+        self._makers = ThreadPoolExecutor(MAKERS, thread_name_prefix="maker")
         self._arrived: list[Ask] = []
         self._finished: list[Ask] = []
         self._waiting = 0
@@ -64,7 +72,8 @@ class ForecastService:
 
     def close(self) -> None:
         """End all threads."""
-        self._threads.shutdown(cancel_futures=True)
+        for threads in (self._readers, self._makers):
+            threads.shutdown(cancel_futures=True)
         self._batcher.close()
         self._reader.close()
         self._freshness.close()
@@ -126,7 +135,7 @@ class ForecastService:
                 ask.future.get_loop().call_soon(self._submit)
             self._arrived.append(ask)
         else:
-            self._threads.submit(self._guarded, ask, self._apart)
+            self._readers.submit(self._guarded, ask, self._apart)
 
     def _submit(self) -> None:
         """Hand over what has arrived since the event loop last looked: the batcher is woken once for all of it."""
@@ -135,7 +144,8 @@ class ForecastService:
 
     def _takes_turns(self, ask: Ask) -> bool:
         request = ask.request
-        return request.remembered and not request.explain and ask.rows <= SMALL_ROWS
+        sent = sum(len(one.ds) for one in request.history.values()) if request.history else 0
+        return request.remembered and not request.explain and ask.rows <= SMALL_ROWS and sent <= SMALL_HISTORY
 
     # in the batcher's thread
 
@@ -165,7 +175,7 @@ class ForecastService:
                 continue
             held = None if ask.recent is not None else self.memory.recall(ask.caller.scope, ask.request)
             if held is None and ask.recent is None:
-                self._threads.submit(self._guarded, ask, self._read)
+                self._readers.submit(self._guarded, ask, self._read)
                 continue
             hot.append((ask, held))
             ask_for(ask.caller.scope, held, question)
@@ -188,7 +198,7 @@ class ForecastService:
             elif held is None or confirmed(held, found):
                 ask.known = held
             else:
-                self._threads.submit(self._guarded, ask, self._read)
+                self._readers.submit(self._guarded, ask, self._read)
                 continue
             if not ask.ended:
                 checked.append(ask)
@@ -202,15 +212,19 @@ class ForecastService:
             return self._freshness.ask(question)
         except OUTAGE as e:
             log.warning("database_away", detail=str(e).splitlines()[0])
-            self.memory.note_outage()
+            self._note_outage(e)
             return None
+
+    def _note_outage(self, error: Exception) -> None:
+        if not isinstance(error, PoolTimeout):  # busy is not away
+            self.memory.note_outage()
 
     def _recall(self, ask: Ask) -> None:
         """Start from what is remembered, while the database is away. Raises Unavailable."""
         readable = ask.caller.scope.key is None or ask.caller.reader(self._settings.stale_seconds) is not None
         ask.known = self.memory.stale(ask.caller.scope, ask.request) if readable else None
-        ask.recent = None
-        if ask.known is None:
+        ask.recent = ask.recent if readable else None
+        if ask.known is None and ask.recent is None:
             detail = "the database does not answer; try again in a few seconds"
             raise Unavailable(ErrorCode.database_unavailable, detail, headers={"Retry-After": "2"})
 
@@ -224,18 +238,19 @@ class ForecastService:
         if self._rendered.answer(ask, known, steps):
             self._finished.append(ask)
             return None
-        prepared = prepare(ask.request, ask.ids, known, steps, late=self._is_late(ask))
+        future = read_future(ask.request.future, ask.ids, known.served.config, steps.horizon)
+        prepared = prepare(ask.request, ask.ids, known, steps, future, late=self._is_late(ask))
         inputs = prepared.inputs
         ask.mark("context", time.perf_counter())
         if inputs is None:
             self._finish(ask, prepared, None)
             return None
         done = partial(self._guarded, ask, self._finish, prepared)
-        return Work(known.served.loaded, inputs, done, partial(self._guarded, ask, _raise))
+        return Work(known.loaded, inputs, done, partial(self._guarded, ask, _raise))
 
     def _start(self, ask: Ask) -> tuple[Known, Steps]:
         assert ask.known is not None, "the request is confirmed"
-        known = self._reader.sent(ask.known, ask.request)
+        known = ask.known if ask.has_histories else self._reader.sent(ask.known, ask.request)
         return known, asked.steps_of(ask.request, len(ask.ids), known.served.model, self._settings)
 
     def _is_late(self, ask: Ask) -> bool:
@@ -255,7 +270,8 @@ class ForecastService:
         ask.mark("encode", time.perf_counter())
         answer = Answer(content, prepared.known.served)
         ask.answer(answer)
-        self._rendered.keep(ask, prepared.known, answer)
+        if not prepared.late:
+            self._rendered.keep(ask, prepared.known, answer)
         self._finished.append(ask)
 
     def _settle(self) -> None:
@@ -271,12 +287,18 @@ class ForecastService:
         try:
             ask.known, ask.ids = self._reader.read(ask.caller.scope, ask.request)
             ask.caller.checked = time.monotonic()
-        except OUTAGE:
-            self.memory.note_outage()
+        except OUTAGE as e:
+            self._note_outage(e)
             self._recall(ask)
+        self._go_on(ask)
+
+    def _go_on(self, ask: Ask) -> None:
+        """Let a request of which all is known wait for a turn, or be made here."""
+        if ask.known is not None:
+            ask.known, ask.has_histories = self._reader.sent(ask.known, ask.request), True
         ask.mark("context", time.perf_counter())
         if ask.request.explain or ask.rows > SMALL_ROWS:
-            self._large(ask)
+            self._makers.submit(self._guarded, ask, self._large)
         else:
             self._batcher.submit([ask])
 
@@ -298,38 +320,39 @@ class ForecastService:
         if ask.known is None:
             self._read(ask)
         else:
-            self._large(ask)
+            self._go_on(ask)
 
     def _large(self, ask: Ask) -> None:
         """Make a large answer piece by piece, while its beginning is being sent."""
         known, steps = self._start(ask)
         if ask.request.explain:
-            explanations.check(len(ask.ids), steps, known.served.loaded, self._settings.max_explained_values)
+            explanations.check(len(ask.ids), steps, known.loaded, self._settings.max_explained_values)
         if self._rendered.answer(ask, known, steps):
             self._hand_over(ask)
             return
         late = self._is_late(ask)
+        future = read_future(ask.request.future, ask.ids, known.served.config, steps.horizon)
         pieces = [ask.ids[at : at + PIECE_ROWS] for at in range(0, len(ask.ids), PIECE_ROWS)]
         prepared: list[Prepared] = []
 
         def inputs() -> Iterator[Inputs | None]:
             for ids in pieces:
-                prepared.append(prepare(ask.request, ids, known, steps, late=late))
+                prepared.append(prepare(ask.request, ids, known, steps, future, late=late))
                 yield prepared[-1].inputs
 
-        values = self._batcher.run(known.served.loaded, inputs())
+        values = self._batcher.run(known.loaded, inputs())
         if ask.request.explain:
             self._explain(ask, prepared, list(values))
         else:
-            self._stream(ask, known, steps, (prepared.pop(0).results(one) for one in values))
+            self._stream(ask, known, steps, (prepared.pop(0).results(one) for one in values), late=late)
 
-    def _stream(self, ask: Ask, known: Known, steps: Steps, parts: Iterator[list[Any]]) -> None:
+    def _stream(self, ask: Ask, known: Known, steps: Steps, parts: Iterator[list[Any]], *, late: bool) -> None:
         writer = encoding.writer(ask.form, known.served, steps)
         assert self._loop is not None, "the service was started"
         first = writer.begin() + writer.part(next(parts))
         stream = Stream(self._loop)
         ask.mark("model", time.perf_counter())
-        ask.answer(Answer(stream, known.served))
+        ask.answer(Answer(stream, known.served, None if late else ask.etag))
         self._hand_over(ask)
         try:
             stream.put(first)
@@ -349,7 +372,7 @@ class ForecastService:
         results = [one for piece, found in zip(prepared, values, strict=True) for one in piece.results(found)]
         told = {one.series_id: document(one, steps) for one in results}
         series = [one.series for piece in prepared for one in piece.ready]
-        explanations.add(self._explainer, known.served.version, series, told, known.served.loaded, steps)
+        explanations.add(self._explainer, known.served.version, series, told, known.loaded, steps)
         ask.mark("explain", time.perf_counter())
         ask.answer(Answer(encoding.told(known.served, [told[i] for i in ask.ids]), known.served))
         self._hand_over(ask)

@@ -24,9 +24,9 @@ class VersionLoader:
         """Whether another version would push one out."""
         return self._cache.full
 
-    def holds(self, scope: Scope, row: VersionRow) -> bool:
-        """Say whether a version is in memory."""
-        return self._cache.holds(_key(scope, row))
+    def held(self, scope: Scope, row: VersionRow) -> LoadedVersion | None:
+        """Return a version that is in memory."""
+        return self._cache.held(_key(scope, row))
 
     def get(self, scope: Scope, row: VersionRow) -> LoadedVersion:
         """Return a version that can run. Raises Unavailable where its files are broken or cannot be read."""

@@ -175,5 +175,8 @@ def _run(works: Sequence[Work]) -> None:
     at = 0
     for work in works:
         end = at + work.rows
-        work.done(Quantiles(values[at:end], finite))
+        try:
+            work.done(Quantiles(values[at:end], finite))
+        except Exception:  # a bug of one work's owner is not the others'
+            log.exception("batch_not_taken")
         at = end

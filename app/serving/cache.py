@@ -33,9 +33,9 @@ class ModelCache:
                 self._keep(key, version)
             return version
 
-    def holds(self, key: Hashable) -> bool:
-        """Say whether a version is in memory."""
-        return key in self._versions
+    def held(self, key: Hashable) -> LoadedVersion | None:
+        """Return the version of `key` where it is in memory; it counts as used now."""
+        return self._found(key)
 
     @property
     def full(self) -> bool:

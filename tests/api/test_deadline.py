@@ -79,7 +79,6 @@ def test_the_floor_answers_what_is_late(served: TestClient) -> None:
     np.testing.assert_allclose(found["yhat"], season_naive(values(), HORIZON, 24))
 
 
-@pytest.mark.xfail(reason="an answer to a late request is remembered as the answer")
 def test_what_the_floor_answered_is_not_remembered(served: TestClient) -> None:
     """The next who asks has time, and is answered by the network; nobody is told that the floor's answer holds."""
     first = late(served, lambda: got(served, "1", on_missing="season_naive"))
@@ -90,7 +89,6 @@ def test_what_the_floor_answered_is_not_remembered(served: TestClient) -> None:
         assert first.headers["etag"] != second.headers["etag"]
 
 
-@pytest.mark.xfail(reason="an answer to a late request is remembered as the answer")
 def test_what_the_floor_answered_is_not_recent(served: TestClient) -> None:
     late(served, lambda: got(served, "1", on_missing="season_naive", max_age=60))
     assert got(served, on_missing="season_naive", max_age=60).json()["forecasts"][0]["fallback"] is False

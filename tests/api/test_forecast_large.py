@@ -136,7 +136,6 @@ def test_large_requests_beside_small_ones(served: TestClient) -> None:
             same(call.result()[0], other)
 
 
-@pytest.mark.xfail(reason="an answer that is streamed is given no ETag")
 def test_a_large_answer_has_an_etag(served: TestClient) -> None:
     params = {"model": "m", "series": list(NAMES[:100])}
     first = served.get("/forecast", params=params)
@@ -157,7 +156,6 @@ def test_covariates(beside_served: TestClient) -> None:
             same(one, alone[k % 3 // 2], scale=20.0)
 
 
-@pytest.mark.xfail(reason="each piece refuses the future of the series of the others")
 def test_the_future_of_a_series_of_a_later_piece(beside_served: TestClient) -> None:
     future = {"b": {"temp": [30.0] * HORIZON}}
     (alone,) = forecasts(beside_served, ["b"], future=future)
@@ -166,7 +164,6 @@ def test_the_future_of_a_series_of_a_later_piece(beside_served: TestClient) -> N
     same(told[0], forecasts(beside_served, ["a"])[0], scale=20.0)
 
 
-@pytest.mark.xfail(reason="each piece refuses the future of the series of the others")
 def test_a_wrong_future_is_refused_before_anything_is_sent(beside_served: TestClient) -> None:
     response = ask(beside_served, [*["a"] * 700, "b"], future={"a": {}, "b": {"temp": [1.0]}})
     assert (response.status_code, response.json()["code"]) == (422, "length_mismatch")
@@ -174,7 +171,6 @@ def test_a_wrong_future_is_refused_before_anything_is_sent(beside_served: TestCl
     assert (response.status_code, response.json()["code"]) == (422, "series_not_found")
 
 
-@pytest.mark.xfail(reason="four streams that wait for their clients hold all threads that read")
 def test_clients_that_take_nothing_hold_nobody_up(served: TestClient) -> None:
     """Large answers that nobody takes must not keep other requests from reading what is not in memory."""
     service, portal = forecasts_of(served), served.portal

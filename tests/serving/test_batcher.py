@@ -25,7 +25,7 @@ class Wanted:
 
     def work(self) -> Work:
         y = np.full((self.rows, 4), self.value)
-        return Work(self.version, {"y": y}, lambda v: self.done.set_result(float(v.mean())), self.done.set_exception)
+        return Work(self.version, {"y": y}, lambda v: self.done.set_result(float(v.values.mean())), self.done.set_exception)
 
 
 class Broken:
@@ -73,14 +73,14 @@ def values_of(wanted: Sequence[Wanted]) -> list[float]:
 def hold(batcher: Batcher[Wanted]) -> Gate:
     """Let the thread wait in a batch until the gate is opened."""
     gate = Gate()
-    batcher.submit(Wanted(gate.version, 0.0))
+    batcher.submit([Wanted(gate.version, 0.0)])
     assert gate.entered.wait(PATIENCE)
     return gate
 
 
 def test_one_alone_is_served_at_once(batchers: Batchers) -> None:
     one = Wanted(Gate(is_open=True).version, 3.0)
-    batchers.make().submit(one)
+    batchers.make().submit([one])
     assert one.done.result(PATIENCE) == 3.0
 
 
@@ -90,7 +90,7 @@ def test_what_waits_shares_a_batch(batchers: Batchers) -> None:
     version = gate.version
     wanted = [Wanted(version, float(k), rows=1 + k % 3) for k in range(20)]
     for one in wanted:
-        batcher.submit(one)
+        batcher.submit([one])
     blocker.opened.set()
     assert values_of(wanted) == [float(k) for k in range(20)]
     assert gate.batches == [sum(one.rows for one in wanted)]
@@ -102,7 +102,7 @@ def test_a_batch_is_of_one_version(batchers: Batchers) -> None:
     versions = [gate.version for gate in gates]
     wanted = [Wanted(versions[k % 2], float(k)) for k in range(10)]
     for one in wanted:
-        batcher.submit(one)
+        batcher.submit([one])
     blocker.opened.set()
     assert values_of(wanted) == [float(k) for k in range(10)]
     assert [gate.batches for gate in gates] == [[5], [5]]
@@ -114,7 +114,7 @@ def test_a_turn_is_bounded(batchers: Batchers) -> None:
     version = gate.version
     wanted = [Wanted(version, float(k), rows=64) for k in range(10)]
     for one in wanted:
-        batcher.submit(one)
+        batcher.submit([one])
     blocker.opened.set()
     values_of(wanted)
     assert sum(gate.batches) == 640
@@ -132,13 +132,13 @@ def test_small_ones_wait_for_one_piece_of_a_large_one_at_most(batchers: Batchers
             yield {"y": np.full((8, 4), float(k))}
 
     found: list[float] = []
-    consumer = threading.Thread(target=lambda: found.extend(float(v.mean()) for v in batcher.run(version, pieces())))  # type: ignore[union-attr]
+    consumer = threading.Thread(target=lambda: found.extend(float(v.values.mean()) for v in batcher.run(version, pieces())))  # type: ignore[union-attr]
     consumer.start()
     while len(asked) < 3:  # as many as it makes ahead
         pass
     wanted = [Wanted(small.version, float(k)) for k in range(20)]
     for one in wanted:
-        batcher.submit(one)
+        batcher.submit([one])
     blocker.opened.set()
     try:
         assert values_of(wanted) == [float(k) for k in range(20)], "while the gate of the pieces is shut"
@@ -162,13 +162,13 @@ def test_small_ones_of_the_same_version_share_the_batch_of_a_piece(batchers: Bat
             made.append(k)
             yield {"y": np.full((8, 4), float(k))}
 
-    consumer = threading.Thread(target=lambda: found.extend(float(v.mean()) for v in batcher.run(version, pieces())))  # type: ignore[union-attr]
+    consumer = threading.Thread(target=lambda: found.extend(float(v.values.mean()) for v in batcher.run(version, pieces())))  # type: ignore[union-attr]
     consumer.start()
     while len(made) < 3:
         pass
     wanted = [Wanted(version, float(k)) for k in range(20)]
     for one in wanted:
-        batcher.submit(one)
+        batcher.submit([one])
     blocker.opened.set()
     assert values_of(wanted) == [float(k) for k in range(20)]
     consumer.join()
@@ -202,7 +202,7 @@ def test_pieces_without_windows(batchers: Batchers) -> None:
     assert first is None
     assert third is None
     assert second is not None
-    np.testing.assert_array_equal(second[:, 0, 0], [7.0, 7.0])
+    np.testing.assert_array_equal(second.values[:, 0, 0], [7.0, 7.0])
 
 
 def test_a_failure_reaches_only_its_own(batchers: Batchers) -> None:
@@ -211,14 +211,14 @@ def test_a_failure_reaches_only_its_own(batchers: Batchers) -> None:
     good, bad = [Wanted(gate.version, 1.0) for _ in range(3)], [Wanted(broken, 2.0) for _ in range(3)]
     for pair in zip(good, bad, strict=True):
         for one in pair:
-            batcher.submit(one)
+            batcher.submit([one])
     blocker.opened.set()
     assert values_of(good) == [1.0] * 3
     for one in bad:
         with pytest.raises(ValueError, match="a broken graph"):
             one.done.result(PATIENCE)
     again = Wanted(gate.version, 5.0)
-    batcher.submit(again)
+    batcher.submit([again])
     assert again.done.result(PATIENCE) == 5.0
 
 
@@ -227,7 +227,7 @@ def test_a_failed_piece_is_raised_to_its_own_request(batchers: Batchers) -> None
     with pytest.raises(ValueError, match="a broken graph"):
         list(batcher.run(Broken().version, ({"y": np.zeros((1, 4))} for _ in range(9))))
     one = Wanted(Gate(is_open=True).version, 4.0)
-    batcher.submit(one)
+    batcher.submit([one])
     assert one.done.result(PATIENCE) == 4.0
 
 
@@ -243,16 +243,16 @@ def test_a_bug_in_a_turn_does_not_end_later_ones(batchers: Batchers) -> None:
 
     batcher = batchers.make(prepare)
     gate = Gate(is_open=True)
-    batcher.submit(Wanted(gate.version, -1.0))
+    batcher.submit([Wanted(gate.version, -1.0)])
     assert failed.wait(PATIENCE)
     one = Wanted(gate.version, 4.0)
-    batcher.submit(one)
+    batcher.submit([one])
     assert one.done.result(PATIENCE) == 4.0
 
 
 def test_what_needs_no_network_is_settled_too(batchers: Batchers) -> None:
     batcher = batchers.make(lambda _: [])
-    batcher.submit(Wanted(Gate(is_open=True).version, 1.0))
+    batcher.submit([Wanted(Gate(is_open=True).version, 1.0)])
     batcher.close()
     assert batchers.settled
 
@@ -263,7 +263,7 @@ def test_close_serves_what_has_arrived_and_ends_the_thread(batchers: Batchers) -
     version = gate.version
     wanted = [Wanted(version, float(k), rows=64) for k in range(10)]
     for one in wanted:
-        batcher.submit(one)
+        batcher.submit([one])
     closing = threading.Thread(target=batcher.close)
     closing.start()
     blocker.opened.set()

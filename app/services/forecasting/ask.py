@@ -43,6 +43,8 @@ class Ask:
     future: "asyncio.Future[Answer]"
     known: Known | None = None
     """what it starts from, once that is known to be what is committed"""
+    has_histories: bool = False
+    """whether the series that it brings along are part of that"""
     recent: Answer | None = None
     """an answer that is young enough for it"""
     key: Hashable = None
@@ -81,6 +83,7 @@ class Ask:
         """Whether the caller's key lives."""
         key = self.caller.scope.key
         if key is not None and key not in found.keys:
+            self.caller.checked = float("-inf")
             return False
         self.caller.checked = time.monotonic()
         return True

@@ -52,8 +52,9 @@ def check_names(names: Collection[str], known: Collection[str], role: str, where
 
 def read_future(future: Future, asked: Collection[str], config: Config, horizon: int) -> dict[str, dict[str, Values]]:
     """Return what a request says of the horizon. Raises Invalid for unknown names, and for wrong lengths or kinds."""
+    ids = frozenset(asked) if future else frozenset[str]()
     for series_id in future:
-        if series_id not in asked:
+        if series_id not in ids:
             detail = f"{series_id[:60]!r} is not among the series of this request"
             raise invalid(f"body.future.{series_id[:200]}", ErrorCode.series_not_found, detail)
     known = config.covariates.known_future

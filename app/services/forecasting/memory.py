@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from app.errors import ErrorCode
 from app.services.forecasting.contexts import Refusal, refusal
 from app.services.forecasting.request import ForecastRequest
+from app.services.versions import VersionLoader
 from app.serving.lru import Lru
 from app.serving.moments import Moment
 from app.serving.runtime import LoadedVersion
@@ -36,11 +37,11 @@ Identity = tuple[int, int, int]
 
 @dataclass(eq=False)
 class Served:
-    """A version that serves a model's name, ready to run."""
+    """A version that serves a model's name."""
 
     model: ModelRow
     version: VersionRow
-    loaded: LoadedVersion
+    config: Config
     pinned: bool
     """by the request, so that another champion does not matter"""
     reading: Hashable = field(init=False)
@@ -49,7 +50,7 @@ class Served:
     """when it was last found to be what is committed"""
 
     def __post_init__(self) -> None:
-        self.reading = _reading(self.loaded.config)
+        self.reading = _reading(self.config)
 
 
 @dataclass(eq=False)
@@ -70,6 +71,7 @@ class Known:
     """What a forecast starts from."""
 
     served: Served
+    loaded: LoadedVersion
     contexts: dict[str, Context]
     errors: dict[str, Refusal]
     identities: dict[str, Identity]
@@ -80,8 +82,8 @@ class Known:
 class Memory:
     """Models and contexts that were used lately. Keys begin with the project."""
 
-    def __init__(self, max_bytes: int, stale_seconds: float) -> None:
-        self._stale_seconds = stale_seconds
+    def __init__(self, versions: VersionLoader, max_bytes: int, stale_seconds: float) -> None:
+        self._versions, self._stale_seconds = versions, stale_seconds
         self._lock = threading.Lock()
         self._models: dict[tuple[int, str, int | None], Served] = {}
         self._contexts: Lru[Context] = Lru(max_bytes)
@@ -128,8 +130,8 @@ class Memory:
 
     def recall(self, scope: Scope, request: ForecastRequest) -> Known | None:
         """Return what a request starts from where all of it is remembered, to be confirmed."""
-        served = self.served(scope, *request.name) if request.remembered else None
-        if served is None:
+        served, loaded = self._ready(scope, request)
+        if served is None or loaded is None:
             return None
         contexts, identities = {}, {}
         for series_id in request.series:
@@ -137,13 +139,13 @@ class Memory:
             if held is None or held.identity is None:
                 return None
             contexts[series_id], identities[series_id] = held, held.identity
-        return Known(served, contexts, {}, identities)
+        return Known(served, loaded, contexts, {}, identities)
 
     def stale(self, scope: Scope, request: ForecastRequest) -> Known | None:
         """Return what is remembered of a request while the database is away; None where that is too little."""
         oldest = time.monotonic() - self._stale_seconds
-        served = self.served(scope, *request.name) if request.remembered else None
-        if served is None or served.checked < oldest:
+        served, loaded = self._ready(scope, request)
+        if served is None or loaded is None or served.checked < oldest:
             return None
         held = {i: self.context(scope, served, i) for i in request.series}
         contexts = {i: one for i, one in held.items() if one is not None and one.checked >= oldest}
@@ -151,7 +153,12 @@ class Memory:
             return None
         detail = "the database is away, and this series was not forecast lately; try again in a few seconds"
         errors = {i: refusal(ErrorCode.database_unavailable, detail) for i in held if i not in contexts}
-        return Known(served, contexts, errors, {}, stale=True)
+        return Known(served, loaded, contexts, errors, {}, stale=True)
+
+    def _ready(self, scope: Scope, request: ForecastRequest) -> tuple[Served | None, LoadedVersion | None]:
+        """Return the version that last served what a request asks for, and its network where that is in memory."""
+        served = self.served(scope, *request.name) if request.remembered else None
+        return served, None if served is None else self._versions.held(scope, served.version)
 
 
 def _reading(config: Config) -> Hashable:

@@ -1,6 +1,6 @@
 """From what is known of series to what the network reads, and from its quantiles to results."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -8,7 +8,7 @@ import numpy as np
 from app.errors import ErrorCode
 from app.services.forecasting.answers import Failed, Levels, Result, by_floor, by_network, levels_of
 from app.services.forecasting.contexts import Refusal, refusal
-from app.services.forecasting.covariates import read_future
+from app.services.forecasting.covariates import Values
 from app.services.forecasting.memory import Context, Known
 from app.services.forecasting.readiness import made_ready
 from app.services.forecasting.request import ForecastRequest, Steps
@@ -16,6 +16,8 @@ from app.serving.batcher import Inputs, Quantiles
 from models.config import Config
 from models.windows import beside
 
+Sent = Mapping[str, Mapping[str, Values]]
+"""series id -> known-future covariate -> its values over the horizon"""
 LATE = refusal(ErrorCode.deadline_exceeded, "its deadline had passed before the network could run")
 
 
@@ -35,11 +37,13 @@ class Prepared:
     """of those that it cannot"""
     floor: bool
     """whether season-naive answers for those"""
+    late: bool
+    """whether nobody waits for the network any more"""
 
     @property
     def inputs(self) -> Inputs | None:
         """What the network reads, (B, ...) each; None where it forecasts none of them."""
-        return _inputs(self.ready, self.known.served.loaded.config) if self.ready else None
+        return _inputs(self.ready, self.known.served.config) if self.ready else None
 
     def results(self, told: Quantiles | None) -> list[Result]:
         """Return a result for each of the ids, from what the network said of those that it forecast."""
@@ -60,31 +64,29 @@ class Prepared:
     def _refused(self, name: str, why: Refusal) -> Result:
         if not self.floor:
             return Failed(name, why)
-        config = self.known.served.loaded.config
+        config = self.known.served.config
         return by_floor(self.known.contexts[name], config, self.steps, why, stale=self.known.stale)
 
 
 def prepare(
-    request: ForecastRequest, ids: Sequence[str], known: Known, steps: Steps, *, late: bool = False
+    request: ForecastRequest, ids: Sequence[str], known: Known, steps: Steps, future: Sent, *, late: bool = False
 ) -> Prepared:
-    """Prepare some of a request's series. Raises Invalid for covariates that it should not have sent.
+    """Prepare some of a request's series, with what it says of their `future`.
 
     `late`: none of them goes to the network, since nobody waits for that any more.
     """
-    config = known.served.loaded.config
+    config = known.served.config
     contexts = {i: known.contexts[i] for i in ids if i in known.contexts}
     ready, warnings, refused = list(contexts.values()), dict[str, list[str]](), dict[str, Refusal]()
     if late:
         ready, refused = [], dict.fromkeys(contexts, LATE)
-    elif request.future or config.covariates.temporal or config.covariates.static:
-        future = read_future(request.future, frozenset(ids), config, steps.horizon)
-        made = made_ready(
-            {i: one.series for i, one in contexts.items()}, future, request.covariate_fill, config, steps.horizon
-        )
+    elif future or config.covariates.temporal or config.covariates.static:
+        stored = {i: one.series for i, one in contexts.items()}
+        made = made_ready(stored, future, request.covariate_fill, config, steps.horizon)
         ready = [replace(contexts[one.id], series=one) for one in made.series]
         warnings, refused = made.warnings, made.refused
     levels = levels_of(config.quantiles, steps.levels)
-    return Prepared(ids, known, steps, levels, ready, warnings, refused, request.on_missing is not None)
+    return Prepared(ids, known, steps, levels, ready, warnings, refused, request.on_missing is not None, late)
 
 
 def _inputs(ready: Sequence[Context], config: Config) -> Inputs:

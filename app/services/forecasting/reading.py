@@ -4,12 +4,12 @@ import threading
 import time
 from collections.abc import Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 from sqlalchemy.orm import Session
 
 from app.config import Settings
-from app.errors import ServiceError
 from app.logs import get_logger
 from app.services.forecasting import contexts
 from app.services.forecasting import request as asked
@@ -19,6 +19,7 @@ from app.services.keys import unknown_key
 from app.services.models import resolved
 from app.services.versions import VersionLoader
 from app.serving.moments import Moments
+from app.serving.runtime import LoadedVersion
 from app.storage import keys, models, series
 from app.storage.engine import Database
 from app.storage.scope import Scope
@@ -30,6 +31,8 @@ log = get_logger(__name__)
 
 GRACE_SECONDS = 2.0
 """for which the version before may serve on while the new champion is being loaded"""
+FORGET_SECONDS = 600.0
+"""after which a champion that could not be loaded is given such time again"""
 WARM_MODELS = 1000
 """whose champions are loaded when a process starts, newest first"""
 
@@ -65,29 +68,33 @@ class Reader:
             model, row = resolved(session, scope, *request.name)
             for one in (model, row):  # memory keeps them: where the session fails later, it must not empty them
                 session.expunge(one)
-            served = self._served(session, scope, request, model, row)
+            served, loaded = self._served(session, scope, request, model, row)
             ids = request.series
             if request.labels is not None:
                 ids = tuple(series.select_ids(session, scope, request.labels))
             everything = (*ids, *request.history)
             asked.check(request, everything, self._settings)
             asked.steps_of(request, len(everything), model, self._settings)
-            known = self._known(session, scope, request, served, ids)
+            known = self._known(session, scope, request, served, loaded, ids)
         return known, everything
 
     def sent(self, known: Known, request: ForecastRequest) -> Known:
         """Add the series that a request brings along. Raises Invalid."""
         if not request.history:
             return known
-        found = contexts.sent(request.history, known.served.loaded.config, request.origin)
+        found = contexts.sent(request.history, known.served.config, request.origin)
         made = self._contexts(known.served, list(found.series.values()), {})
         more = {one.series.id: one for one in made}
-        return Known(
-            known.served, known.contexts | more, known.errors | found.errors, known.identities, stale=known.stale
-        )
+        return replace(known, contexts=known.contexts | more, errors=known.errors | found.errors)
 
     def _known(
-        self, session: Session, scope: Scope, request: ForecastRequest, served: Served, ids: Sequence[str]
+        self,
+        session: Session,
+        scope: Scope,
+        request: ForecastRequest,
+        served: Served,
+        loaded: LoadedVersion,
+        ids: Sequence[str],
     ) -> Known:
         remembered: dict[str, Context] = {}
 
@@ -99,7 +106,7 @@ class Reader:
             remembered[row.id] = one
             return one.series
 
-        config = served.loaded.config
+        config = served.config
         state = contexts.stored(session, scope, ids, served.model, config, request.origin, held)
         identities = {i: _identity(row) for i, row in state.rows.items()}
         fresh = [one for i, one in state.series.items() if i not in remembered]
@@ -107,10 +114,10 @@ class Reader:
             remembered[context.series.id] = context
             if request.origin is None:
                 self._memory.keep_context(scope, served, context)
-        return Known(served, remembered, state.errors, identities)
+        return Known(served, loaded, remembered, state.errors, identities)
 
     def _contexts(self, served: Served, found: Sequence[Series], identities: dict[str, Identity]) -> list[Context]:
-        config = served.loaded.config
+        config = served.config
         y = values_of(found, np.array([len(one.y) - 1 for one in found], np.int64), config)
         moments = self._moments.of(found, config)
         return [
@@ -120,29 +127,32 @@ class Reader:
 
     def _served(
         self, session: Session, scope: Scope, request: ForecastRequest, model: ModelRow, row: VersionRow
-    ) -> Served:
+    ) -> tuple[Served, LoadedVersion]:
         """Return what serves now: the champion, or while that is being loaded the version before."""
         name, number = request.name
         before = self._memory.served(scope, name, number)
         if before is not None and _same(before.version, row) and before.model.created_at == model.created_at:
             before.checked = time.monotonic()
-            return before
-        if number is None and before is not None and self._waits_for(scope, row, before, session):
-            return before
-        served = Served(model, row, self._versions.get(scope, row), pinned=number is not None)
+            return before, self._versions.get(scope, row)
+        if number is None and before is not None:
+            loaded = self._versions.held(scope, before.version)
+            if loaded is not None and self._waits_for(scope, row, before, session):
+                return before, loaded
+        loaded = self._versions.get(scope, row)
+        served = Served(model, row, loaded.config, pinned=number is not None)
         self._memory.keep_served(scope, name, number, served)
-        return served
+        return served, loaded
 
     def _waits_for(self, scope: Scope, row: VersionRow, before: Served, session: Session) -> bool:
         """Whether the version before may serve while the new champion is being loaded."""
-        if self._versions.holds(scope, row):
+        if self._versions.held(scope, row) is not None:
             return False
         there = models.version(session, before.model, before.version.number)
         if there is None or not _same(there, before.version):
             return False
         now = time.monotonic()
         with self._lock:
-            self._coming = {pk: since for pk, since in self._coming.items() if now - since < 10 * GRACE_SECONDS}
+            self._coming = {pk: since for pk, since in self._coming.items() if now - since < FORGET_SECONDS}
             if row.pk not in self._coming:
                 self._coming[row.pk] = now
                 self._loader.submit(self._load, scope, row)
@@ -151,8 +161,8 @@ class Reader:
     def _load(self, scope: Scope, row: VersionRow) -> None:
         try:
             self._versions.get(scope, row)
-        except ServiceError as e:  # whoever asks for it is told
-            log.warning("version_not_warm", version=row.pk, detail=e.detail)
+        except Exception as e:  # whoever asks for it is told
+            log.warning("version_not_warm", version=row.pk, detail=str(e))
 
     def _warm(self) -> None:
         started = time.monotonic()
@@ -163,8 +173,10 @@ class Reader:
                 if self._versions.full:
                     break
                 scope = Scope(project_id, frozenset())
-                served = Served(model, row, self._versions.get(scope, row), pinned=False)
-                self._memory.keep_served(scope, model.name, None, served)
+                self._load(scope, row)
+                loaded = self._versions.held(scope, row)
+                if loaded is not None:
+                    self._memory.keep_served(scope, model.name, None, Served(model, row, loaded.config, pinned=False))
         except Exception as e:  # a cold start is slower, no more
             log.warning("not_warm", detail=str(e))
             return

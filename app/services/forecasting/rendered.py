@@ -22,8 +22,8 @@ class Rendered:
     """Answers by their ETag, and the latest ones by what was asked for."""
 
     def __init__(self, max_bytes: int) -> None:
-        self._answers: Lru[bytes] = Lru(max_bytes)
-        self._recent: Lru[Recent] = Lru(max_bytes)
+        self._answers: Lru[bytes] = Lru(max_bytes // 2)
+        self._recent: Lru[Recent] = Lru(max_bytes // 2)
 
     def recent(self, ask: Ask) -> Answer | None:
         """Return an answer that is as young as the request wants it to be."""
@@ -35,8 +35,8 @@ class Rendered:
         age = now - made
         if not 0 <= age <= ask.request.max_age or now >= due:
             return None
-        left = min(ask.request.max_age - age, due - now)
-        return replace(answer, max_age=int(left), age=int(age), timing={})
+        fresh = age + min(ask.request.max_age - age, due - now)  # Age counts against it
+        return replace(answer, max_age=int(fresh), age=int(age), timing={})
 
     def answer_recent(self, ask: Ask) -> None:
         """Answer a request by what was found to be young enough."""

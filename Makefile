@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 WORKERS ?= 2
 PYTEST_ARGS ?=
-BENCHMARKS ?= benchmarks.forecast benchmarks.training
+BENCHMARKS ?= benchmarks.serving benchmarks.training
 BENCH_ARGS ?=
 
 BIN := .venv/bin
@@ -26,8 +26,9 @@ check: .venv/.dev ## lint, format, types, direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# benchmarks.serving needs wrk (on Debian: apt-get install wrk) and two cores.
 # benchmarks.accuracy takes about two hours and needs its data sets: make bench BENCHMARKS=benchmarks.accuracy
-bench: .venv/.dev $(if $(filter benchmarks.training,$(BENCHMARKS)),.venv-bench/.peers) ## the benchmarks, one after another; BENCHMARKS=benchmarks.NAME for one, BENCH_ARGS=...
+bench: .venv/.dev $(if $(filter benchmarks.serving benchmarks.training,$(BENCHMARKS)),.venv-bench/.peers) ## the benchmarks, one after another; BENCHMARKS=benchmarks.NAME for one, BENCH_ARGS=...
 	@set -e; for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python -m "$$name" $(BENCH_ARGS); done
 
 peers: .venv-bench/.peers ## the libraries that the benchmarks compare with, into .venv-bench

@@ -2,9 +2,9 @@
 
 import json
 import os
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Query
 from pydantic import BaseModel
 
 app = FastAPI()
@@ -46,3 +46,9 @@ class Answer(BaseModel):
 async def forecast(asked: Asked) -> Answer:
     """Answer what was measured before, as any handler that computes nothing would."""
     return Answer.model_validate({**ANSWER, "model": asked.model})
+
+
+@app.get("/forecast")
+async def polled(model: str, series: Annotated[list[str], Query()], horizon: int, quantiles: str) -> Answer:
+    """The same for polling."""
+    return Answer.model_validate({**ANSWER, "model": model})

@@ -1,11 +1,16 @@
 """Small trained versions, made once a session, and put into any test's database and store."""
 
 import hashlib
+import json
+import shutil
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
+from safetensors.numpy import load_file, save_file
 
 from app.config import Settings
 from app.storage import jobs, keys, models
@@ -13,7 +18,7 @@ from app.storage.artifacts import ArtifactStore
 from app.storage.engine import Database
 from models.calendar import Grid, parse_frequency
 from models.defaults import choose, choose_for
-from models.export import export
+from models.export import FORMAT, GOLDEN, GRAPH, MANIFEST, export
 from models.fit import Fitted, fit
 from models.windows import Panel, Series
 
@@ -47,6 +52,27 @@ def train(folder: Path) -> Trained:
     fitted = fit(panel, config)
     export(fitted, folder)
     return Trained(folder, fitted, panel)
+
+
+def altered(trained: Trained, folder: Path, factor: float = 1.1) -> Trained:
+    """Return a version whose forecasts are those of another one times a factor; training one would take longer."""
+    graph = onnx.load(trained.folder / GRAPH)
+    (output,) = graph.graph.output
+    for node in graph.graph.node:
+        node.output[:] = [f"{name}_before" if name == output.name else name for name in node.output]
+    kind = onnx.helper.tensor_dtype_to_np_dtype(output.type.tensor_type.elem_type)
+    graph.graph.initializer.append(onnx.numpy_helper.from_array(np.array(factor, kind), "factor"))
+    graph.graph.node.append(onnx.helper.make_node("Mul", [f"{output.name}_before", "factor"], [output.name]))
+    golden = load_file(trained.folder / GOLDEN)
+    golden["quantiles"] = golden["quantiles"] * factor
+    shutil.copytree(trained.folder, folder, dirs_exist_ok=True)
+    onnx.save(graph, folder / GRAPH)
+    save_file(golden, folder / GOLDEN, metadata={"format": FORMAT})
+    manifest = json.loads((folder / MANIFEST).read_text())
+    for name in (GRAPH, GOLDEN):
+        manifest["sha256"][name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    return Trained(folder, trained.fitted, trained.panel)
 
 
 def beside(n: int, seed: int = 0) -> dict[str, list[Any]]:
@@ -96,14 +122,23 @@ def train_beside(folder: Path) -> Trained:
     return Trained(folder, fitted, panel)
 
 
-def publish(database: Database, settings: Settings, trained: Trained, name: str = "m", *, promoted: bool = True) -> int:
-    """Publish a version as a training job would; return its number."""
+def publish(
+    database: Database,
+    settings: Settings,
+    trained: Trained,
+    name: str = "m",
+    *,
+    promoted: bool = True,
+    ended: bool = False,
+) -> int:
+    """Publish a version as a training job would; return its number. A job that has ended lets the model be deleted."""
     store = ArtifactStore(settings.artifacts)
     with database.write() as session:
         scope = keys.default_scope(session)
         model = models.get(session, scope, name) or models.add(session, scope, name, "h", HORIZON, list(LEVELS))
-        job_id = f"{name}{model.last_version}"
-        jobs.add(session, scope, id=job_id, kind="train", model_pk=model.pk, model=name, request={})
+        job_id = uuid.uuid4().hex if ended else f"{name}{model.last_version}"
+        job = jobs.add(session, scope, id=job_id, kind="train", model_pk=model.pk, model=name, request={})
+        job.status = "succeeded" if ended else job.status
         artifact = f"{scope.project_id}/models/{model.pk}/{job_id}"
         fields: dict[str, Any] = {
             "job_id": job_id,
@@ -117,7 +152,6 @@ def publish(database: Database, settings: Settings, trained: Trained, name: str 
             "artifact": artifact,
             "digest": trained.digest,
         }
-        number = models.publish(session, model, fields).number
-    for file in trained.folder.iterdir():
-        store.put(f"{artifact}/{file.name}", file.read_bytes())
-    return number
+        for file in trained.folder.iterdir():
+            store.put(f"{artifact}/{file.name}", file.read_bytes())
+        return models.publish(session, model, fields).number

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tests.e2e.processes import Service
+from tests.trained import Trained, altered
 
 N = 400
 
@@ -17,6 +18,12 @@ def service(database_url: str, tmp_path: Path) -> Iterator[Service]:
     service = Service(tmp_path, database_url)
     yield service
     service.stop()
+
+
+@pytest.fixture(scope="session")
+def other(tmp_path_factory: pytest.TempPathFactory, trained: Trained) -> Trained:
+    """Another version, which forecasts something else."""
+    return altered(trained, tmp_path_factory.mktemp("other"))
 
 
 def seasonal(n: int = N, seed: int = 0) -> list[float]:

@@ -1,0 +1,70 @@
+"""Rows of benchmarks.serving: memory with 200 models and ten thousand hot series, and whether it grows."""
+
+import json
+from collections.abc import Iterator
+
+import numpy as np
+import psutil
+
+from app.config import Settings
+from benchmarks.serving_data import MANY, body, copy, has, original
+from benchmarks.serving_load import Load, Request
+from benchmarks.serving_report import Row, Setting
+from benchmarks.serving_servers import Place, Server
+
+MODELS = 200
+MEGABYTE = 1e6
+LIMIT_MB, GROWTH_MB = 1000.0, 10.0
+SLICES = 20
+FIRST_SECONDS = 5.0
+SETTLED = 0.2
+"""share of the requests before growth is counted"""
+
+
+def memory(setting: Setting) -> Iterator[Row]:
+    """Resident megabytes, and those that more and more requests add."""
+    place = setting.place
+    names = [f"many-{i}" for i in range(MODELS)]
+    if not has(place, names[-1]):
+        copy(*original(place), Settings(data_dir=place.folder), *names)
+    with place.gatecast() as server:
+        empty = resident(server)
+        heat(place, server, names)
+        hot = resident(server)
+        requests = [Request("/forecast", json.dumps(body(i, model=names[i % MODELS]))) for i in range(MANY)]
+        counts, sizes = grow(Load(place.headers, setting.options.connections[0]), server, requests, setting)
+    more = {"started_mb": empty, "hot_mb": hot, "requests": counts, "resident_mb": sizes}
+    worst = max(hot, *sizes)
+    yield Row("200 models, 10 000 hot series: RSS", worst, "MB", worst, LIMIT_MB, "at most", more=more)
+    settled = [i for i, count in enumerate(counts) if count >= SETTLED * counts[-1]]
+    late = [counts[i] for i in settled], [sizes[i] for i in settled]
+    slope = float(np.polyfit(*late, 1)[0]) * 1e6 if len(settled) > 1 else float("nan")
+    growth = sizes[-1] - sizes[settled[0]]
+    name = f"growth of RSS over {counts[-1] - counts[settled[0]]} requests"
+    yield Row(name, growth, "MB", growth, GROWTH_MB, "at most", more={"mb_a_million": slope})
+
+
+def heat(place: Place, server: Server, names: list[str]) -> None:
+    """Forecast every series by the model that is asked for it later, and every one by one model."""
+    for at, name in enumerate(names):
+        place.call(server, "POST", "/forecast", body(*range(at, MANY, MODELS), model=name))
+    place.call(server, "POST", "/forecast", body(*range(MANY)))
+
+
+def grow(load: Load, server: Server, requests: list[Request], setting: Setting) -> tuple[list[int], list[float]]:
+    """Send so many requests in slices; return how many were sent and how much is resident after each slice."""
+    counts, sizes, sent, seconds = [0], [resident(server)], 0, FIRST_SECONDS
+    while sent < setting.options.requests:
+        at = sent % len(requests)  # each slice goes on where the last one ended
+        found = load.run(server, requests[at:] + requests[:at], seconds)
+        sent += found.requests
+        seconds = max(FIRST_SECONDS, setting.options.requests / SLICES / found.rate)
+        counts.append(sent)
+        sizes.append(resident(server))
+    return counts, sizes
+
+
+def resident(server: Server) -> float:
+    """Return the resident megabytes of a server and its children."""
+    process = psutil.Process(server.process.pid)
+    return float(sum(one.memory_info().rss for one in (process, *process.children(recursive=True))) / MEGABYTE)

@@ -1,0 +1,23 @@
+"""A few seconds of the soak that `python -m tests.e2e.soak` runs for longer, on two processes and SQLite."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.processes import Service
+from tests.e2e.soak import SMALL, Soak
+from tests.trained import Trained
+
+SECONDS = 6.0
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_mixed_work_meets_no_wrong_answer(database_url: str, tmp_path: Path, trained: Trained, other: Trained) -> None:
+    service = Service(tmp_path, database_url, **SMALL)
+    try:
+        soak = Soak.started(service, {"trained": trained, "other": other}, processes=2)
+        soak.run(SECONDS)
+    finally:
+        service.stop()
+    assert soak.failures == []
+    assert all(soak.said[what] for what in ("POST", "GET", "history", "origin", "appended", "rewritten", "promoted"))

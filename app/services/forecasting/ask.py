@@ -2,15 +2,23 @@
 
 import asyncio
 import time
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
+from app.errors import ErrorCode, ServiceError, Unavailable
+from app.logs import get_logger
 from app.services.forecasting.encoding import Form
 from app.services.forecasting.memory import Known, Served
 from app.services.forecasting.request import ForecastRequest
 from app.services.forecasting.stream import Stream
 from app.services.keys import Caller
+from app.storage.engine import OUTAGE
 from app.storage.freshness import Found
+
+log = get_logger(__name__)
+
+R = TypeVar("R")
 
 
 @dataclass(eq=False)
@@ -74,6 +82,15 @@ class Ask:
         """Whether there is an answer or an error."""
         return self._outcome is not None
 
+    def is_late(self) -> bool:
+        """Whether the deadline has passed. Raises Unavailable where the floor may not answer then."""
+        if self.deadline is None or time.perf_counter() <= self.deadline:
+            return False
+        if self.request.on_missing is None:
+            detail = "the deadline had passed before the network could run; allow more, or say on_missing"
+            raise Unavailable(ErrorCode.deadline_exceeded, detail, headers={"Retry-After": "1"})
+        return True
+
     def mark(self, phase: str, now: float) -> None:
         """Count the time since the last mark for a phase."""
         self._marks[phase] = self._marks.get(phase, 0.0) + now - self._marked
@@ -106,3 +123,29 @@ class Ask:
             self.future.set_exception(self._outcome)
         elif self._outcome is not None:
             self.future.set_result(self._outcome)
+
+
+def wake(asks: Sequence[Ask]) -> None:
+    """Wake whoever waits for answers that are there, from any thread."""
+    if asks:
+        loop = asks[0].future.get_loop()
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(_settle, asks)
+
+
+def _settle(asks: Sequence[Ask]) -> None:
+    for ask in asks:
+        ask.settle()
+
+
+def guarded(ask: Ask, step: Callable[..., R], *given: Any) -> R | None:
+    """Do a step of a request; what it raises is the request's answer."""
+    try:
+        return step(ask, *given)
+    except Exception as e:
+        if not isinstance(e, (ServiceError, *OUTAGE)):
+            log.exception("forecast_failed")
+        if not ask.ended:
+            ask.fail(e)
+            wake([ask])
+        return None

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from statistics import median
 
 import psutil
@@ -42,8 +43,8 @@ def beside(setting: Setting) -> Iterator[Row]:
         "top_rate": top,
         "p50_ratio": median(a.p50_ms / b.p50_ms for a, b in zip(together, alone, strict=True)),
         "cores_of_the_training": shares,
-        "with": told(together),
-        "without": told(alone),
+        "with": told(_shared(together)),
+        "without": told(_shared(alone)),
     }
     yield Row(
         f"p99 while a training runs, {CONNECTIONS} connections",
@@ -83,3 +84,8 @@ def processor_seconds(worker: Server) -> float:
     """Return the seconds that the children of a worker have computed."""
     times = [one.cpu_times() for one in psutil.Process(worker.process.pid).children(recursive=True)]
     return float(sum(one.user + one.system for one in times))
+
+
+def _shared(rounds: list[Figures]) -> list[Figures]:
+    """Return rounds without the share of others: here load and training are meant to be on the server's cores."""
+    return [replace(one, foreign=0.0) for one in rounds]

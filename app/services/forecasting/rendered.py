@@ -91,7 +91,8 @@ def _key(ask: Ask, known: Known, steps: Steps) -> Hashable:
     version, request = known.served.version, ask.request
     state = tuple([known.identities.get(i) for i in ask.ids])
     arguments = (steps.horizon, steps.levels, request.origin, request.covariate_fill, request.on_missing)
-    return ask.caller.scope.project_id, version.pk, version.digest, ask.ids, state, arguments, ask.form
+    made = (known.served.model.name, version.number, version.pk, version.created_at, version.digest)
+    return ask.caller.scope.project_id, made, ask.ids, state, arguments, ask.form
 
 
 def _etag(key: Hashable) -> str:

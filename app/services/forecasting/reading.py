@@ -44,13 +44,15 @@ class Reader:
         self._database, self._versions, self._memory, self._settings = database, versions, memory, settings
         self._moments = Moments()
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="loader")
+        self._closing = False
         self._lock = threading.Lock()
         self._coming: dict[int, float] = {}
         """versions that are being loaded, by primary key, since when"""
 
     def close(self) -> None:
-        """Load nothing more."""
-        self._loader.shutdown(wait=False, cancel_futures=True)
+        """Load nothing more, and wait for what is under way: it must not outlive the database's connections."""
+        self._closing = True
+        self._loader.shutdown(cancel_futures=True)
 
     def warm(self) -> None:
         """Load the champions, in a thread of its own: the first forecasts need not wait for them."""
@@ -170,7 +172,7 @@ class Reader:
             with self._database.read() as session:
                 found = models.champions(session, WARM_MODELS)
             for project_id, model, row in found:
-                if self._versions.full:
+                if self._closing or self._versions.full:
                     break
                 scope = Scope(project_id, frozenset())
                 self._load(scope, row)

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from app.api.accept import chosen
 from app.api.deps import Credentials, ReadScope, ServicesDep, reader
-from app.api.responses import ok
+from app.api.responses import ok, server_timing
 from app.api.schemas.charts import ChartLinkIn, ChartLinkOut, ChartQuery
 from app.services.links import SIGNED
 from app.services.scopes import Scope
@@ -60,8 +60,7 @@ def get_chart(
     image = chosen(Image, accept) if query.format is None else Image[query.format]
     known = [tag.strip() for tag in (if_none_match or "").split(",")]
     picture = found.charts.chart(scope, query.request("png" if image is Image.png else "svg"), known)
-    timing = ", ".join(f"{name};dur={1000 * seconds:.2f}" for name, seconds in picture.timing.items())
-    headers = HEADERS | {"ETag": picture.etag, "Server-Timing": timing}
+    headers = HEADERS | {"ETag": picture.etag, "Server-Timing": server_timing(picture.timing)}
     if picture.content is None:
         return Response(status_code=304, headers=headers)
     return Response(picture.content, headers=headers, media_type=image)

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query
 from app.api.accept import chosen
 from app.api.deps import ServicesDep
 from app.api.direct import Asked, AskedDep, CallerDep, DirectRoute, Reply
+from app.api.responses import server_timing
 from app.api.schemas.forecasts import ForecastIn, ForecastOut, ForecastQuery, LabelsIn
 from app.errors import ErrorCode, FieldError, Invalid
 from app.services.forecasting.ask import Answer
@@ -66,8 +67,7 @@ NO_CACHE = "private, no-cache"
 
 
 def _reply(answer: Answer, form: Form) -> Reply:
-    timing = ", ".join([f"{name};dur={1000 * seconds:.2f}" for name, seconds in answer.timing.items()])
-    headers = {"Server-Timing": timing, "Vary": "Accept"}
+    headers = {"Server-Timing": server_timing(answer.timing), "Vary": "Accept"}
     if form is not Form.json:
         headers["X-Model-Version"] = f"{answer.served.model.name}@{answer.served.version.number}"
     if answer.content is None:

@@ -7,7 +7,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import StringConstraints
 
 from app.api.deps import Cursor, Limit, ReadScope, ServicesDep, WriteScope
-from app.api.responses import ok, unchanged
+from app.api.responses import ok
 from app.api.schemas.base import PageOf
 from app.api.schemas.models import (
     ArchivedOut,
@@ -18,6 +18,7 @@ from app.api.schemas.models import (
     SkillOut,
     VersionOut,
 )
+from app.services.etags import unchanged
 from app.services.schedules import ScheduleRequest
 
 router = APIRouter(prefix="/models", tags=["models"])

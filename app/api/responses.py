@@ -34,10 +34,9 @@ def created(answer: Answer) -> Response:
     return Response(orjson.dumps(answer.body), answer.status, headers=headers, media_type=JSON)
 
 
-def unchanged(if_none_match: str | None, tag: str) -> bool:
-    """Say whether a caller has what the entity tag names already, by the weak comparison of RFC 9110."""
-    known = [one.strip().removeprefix("W/") for one in (if_none_match or "").split(",")]
-    return "*" in known or tag.removeprefix("W/") in known
+def server_timing(timing: Mapping[str, float]) -> str:
+    """Return where an answer's time went, in seconds by phase, as `Server-Timing` says it."""
+    return ", ".join([f"{phase};dur={1000 * seconds:.2f}" for phase, seconds in timing.items()])
 
 
 def options_of(body: RunOptionsIn, labels: Mapping[str, str]) -> JobOptions:

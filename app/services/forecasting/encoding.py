@@ -122,12 +122,12 @@ class ArrowWriter:
         return data
 
     def _batch(self, results: Sequence[Result]) -> "pa.RecordBatch":
-        pa, rows = self._pa, _rows(results)
+        pa = self._pa
         stamps = np.concatenate([one.stamps if isinstance(one, Told) else _NOTHING for one in results])
-        ids = pa.array([one.series_id for one in results], pa.string()).take(pa.array(rows))
         ds = pa.array(stamps.view("M8[us]"), pa.timestamp("us", tz="UTC"))  # NaT becomes null
-        columns = [pa.array(column, pa.float64(), from_pandas=True) for column in _columns(results, self._steps)]
-        return pa.RecordBatch.from_arrays([ids, ds, *columns], schema=self._schema)
+        return pa.RecordBatch.from_arrays(
+            [_ids(pa, results), ds, *_numbers(pa, results, self._steps)], schema=self._schema
+        )
 
 
 class CsvWriter:
@@ -147,11 +147,10 @@ class CsvWriter:
         """Return some lines."""
         from pyarrow import csv
 
-        pa, rows = self._pa, _rows(results)
-        ids = pa.array([one.series_id for one in results], pa.string()).take(pa.array(rows))
+        pa = self._pa
         ds = [stamp for one in results for stamp in (one.ds if isinstance(one, Told) else [None])]
-        columns = [pa.array(column, pa.float64(), from_pandas=True) for column in _columns(results, self._steps)]
-        table = pa.table([ids, pa.array(ds, pa.string()), *columns], names=self._names)
+        columns = [_ids(pa, results), pa.array(ds, pa.string()), *_numbers(pa, results, self._steps)]
+        table = pa.table(columns, names=self._names)
         sink = io.BytesIO()
         csv.write_csv(table, sink, csv.WriteOptions(include_header=False, quoting_style="needed"))
         return sink.getvalue()
@@ -164,14 +163,16 @@ class CsvWriter:
 _NOTHING = np.array([np.datetime64("NaT", "us")]).view(np.int64)
 
 
-def _rows(results: Sequence[Result]) -> "np.ndarray[Any, np.dtype[np.int64]]":
-    """Return the position in `results` of each row of the table."""
+def _ids(pa: Any, results: Sequence[Result]) -> "pa.Array":
+    """Return the id of each row of the table."""
     lengths = [len(one.ds) if isinstance(one, Told) else 1 for one in results]
-    return np.repeat(np.arange(len(results)), lengths)
+    rows = np.repeat(np.arange(len(results)), lengths)
+    return pa.array([one.series_id for one in results], pa.string()).take(pa.array(rows))
 
 
-def _columns(results: Sequence[Result], steps: Steps) -> "np.ndarray[Any, np.dtype[np.float64]]":
-    """Return the median and the levels, (1 + R, rows), NaN in the row of a series without a forecast."""
+def _numbers(pa: Any, results: Sequence[Result], steps: Steps) -> "list[pa.Array]":
+    """Return the median and the levels, a column each, null in the row of a series without a forecast."""
     nothing = [np.full(1, np.nan)] * (1 + len(steps.levels))
     rows = [[one.yhat, *one.quantiles] if isinstance(one, Told) else nothing for one in results]
-    return np.stack([np.concatenate(parts) for parts in zip(*rows, strict=True)])
+    columns = [np.concatenate(parts) for parts in zip(*rows, strict=True)]
+    return [pa.array(column, pa.float64(), from_pandas=True) for column in columns]

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from app.services.etags import unchanged
 from app.services.forecasting.ask import Answer, Ask
 from app.services.forecasting.memory import Known
 from app.services.forecasting.request import Steps
@@ -42,7 +43,7 @@ class Rendered:
         """Answer a request by what was found to be young enough."""
         assert ask.recent is not None, "there is such an answer"
         answer = ask.recent
-        ask.answer(replace(answer, content=None) if _matches(ask.match, answer.etag) else answer)
+        ask.answer(replace(answer, content=None) if unchanged(ask.match, answer.etag) else answer)
 
     def answer(self, ask: Ask, known: Known, steps: Steps) -> bool:
         """Answer a request without forecasting anything, where that is possible; give it its ETag in any case."""
@@ -53,7 +54,7 @@ class Rendered:
         if ask.tagged:
             ask.etag = _etag(ask.key)
         content = None
-        if not _matches(ask.match, ask.etag):
+        if not unchanged(ask.match, ask.etag):
             content = self._answers.get(ask.key)
             if content is None:
                 return False
@@ -98,14 +99,6 @@ def _key(ask: Ask, known: Known, steps: Steps) -> Hashable:
 def _etag(key: Hashable) -> str:
     text = repr(key).encode("utf-8", "replace")
     return f'"{hashlib.blake2b(text, digest_size=16).hexdigest()}"'
-
-
-def _matches(match: str | None, etag: str | None) -> bool:
-    """Whether If-None-Match names the ETag, by weak comparison (RFC 9110, 13.1.2)."""
-    if match is None or etag is None:
-        return False
-    tags = [tag.strip().removeprefix("W/") for tag in match.split(",")]
-    return etag in tags or "*" in tags
 
 
 def _due(one: Series, now: float) -> float:

@@ -19,8 +19,6 @@ keys = typer.Typer(no_args_is_help=True, help="Make, list and revoke bearer keys
 app.add_typer(keys, name="keys")
 cli_client.register(app)
 console = Console()
-GRACE_SECONDS = 5
-"""for open connections when the API is told to stop; event streams would stay open for hours"""
 
 Host = Annotated[str | None, typer.Option(help="address to listen on [GATECAST_HOST, 127.0.0.1]")]
 Port = Annotated[int | None, typer.Option(help="port to listen on [GATECAST_PORT, 8000]")]
@@ -59,24 +57,9 @@ def _complaint(error: Any) -> str:
 @app.command()
 def serve(host: Host = None, port: Port = None) -> None:
     """Run one API process."""
-    import uvicorn
+    from app import server
 
-    from app.main import create_app, front
-
-    found = settings(host=host, port=port)
-    # our own log lines and request ids take the place of uvicorn's
-    uvicorn.run(
-        front(create_app(found)),
-        host=found.host,
-        port=found.port,
-        loop="uvloop",
-        http="httptools",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-    )
+    server.serve(settings(host=host, port=port))
 
 
 @app.command()

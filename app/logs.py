@@ -1,13 +1,17 @@
 """Structured logs on stderr: one line an event, with the request's or the job's id on each.
 
 As JSON, our own loggers render and write their lines themselves: the way through the standard library costs several
-times as much. Libraries' loggers come through the standard library, in the same shape.
+times as much. Libraries' loggers come through the standard library, in the same shape. The lines of requests go past
+the loggers' own steps too, since there is one for each; those of one turn of the event loop are written together.
 """
 
+import asyncio
 import json
 import logging
 import sys
 from collections.abc import Callable
+from contextvars import ContextVar
+from datetime import UTC, datetime
 from typing import Any, BinaryIO, Literal, cast
 
 import orjson
@@ -16,8 +20,14 @@ import structlog
 Level = Literal["debug", "info", "warning", "error"]
 Processors = list[structlog.typing.Processor]
 
+_requests_as_json = False
+"""whether the lines of requests are written, and as JSON"""
 _OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY
 _NOISY = ("httpx", "httpcore", "fsspec", "alembic", "dbos", "uvicorn.access", "uvicorn.error")
+
+
+request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+"""of the request that is being answered; on each of its events"""
 
 
 class _Stderr:
@@ -32,6 +42,8 @@ class _Stderr:
 
 def configure(log_format: Literal["json", "console"], level: Level) -> None:
     """Route this process' logs, the libraries' included, to stderr."""
+    global _requests_as_json
+    _requests_as_json = log_format == "json" and logging.getLevelNamesMapping()[level.upper()] <= logging.INFO
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_json(level) if log_format == "json" else _console(level))
     root = logging.getLogger()
@@ -39,6 +51,32 @@ def configure(log_format: Literal["json", "console"], level: Level) -> None:
     root.setLevel(level.upper())
     for noisy in _NOISY:
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+class RequestLines:
+    """Writes a line a request. To be used on one event loop."""
+
+    def __init__(self) -> None:
+        self._lines: list[bytes] = []
+        self._logger = get_logger("app.access")
+
+    def add(self, method: str, path: str, status: int, milliseconds: float) -> None:
+        """Tell of a request that was answered."""
+        event = {"method": method, "path": path, "status": status, "milliseconds": milliseconds}
+        if not _requests_as_json:
+            self._logger.info("request", **event)
+            return
+        stamp = datetime.now(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+        event |= {"event": "request", "request_id": request_id.get(), "level": "info", "timestamp": stamp}
+        if not self._lines:
+            asyncio.get_running_loop().call_soon(self._write)
+        self._lines.append(_dumps(event, str))
+
+    def _write(self) -> None:
+        lines, self._lines = self._lines, []
+        to = _Stderr()
+        to.write(b"\n".join([*lines, b""]))
+        to.flush()
 
 
 def get_logger(name: str) -> structlog.typing.FilteringBoundLogger:
@@ -80,10 +118,19 @@ def _shared(*, foreign: bool = False) -> Processors:
     extra: Processors = [structlog.stdlib.ExtraAdder()] if foreign else []
     return [
         structlog.contextvars.merge_contextvars,
+        _with_request,
         structlog.stdlib.add_log_level,
         *extra,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
+
+
+def _with_request(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Add the request's id, where one is being answered."""
+    found = request_id.get()
+    if found is not None:
+        event.setdefault("request_id", found)
+    return event
 
 
 def _formatter(foreign: Processors, renderer: structlog.typing.Processor) -> logging.Formatter:

@@ -10,8 +10,7 @@ from fastapi_offline import FastAPIOffline
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
-from starlette.types import ASGIApp, Receive, Send
-from starlette.types import Scope as ASGIScope
+from starlette.types import ASGIApp
 
 from app.api import anomalies, backtests, charts, forecasts, jobs, models, problems, series, system, training
 from app.api.deps import Services
@@ -82,19 +81,6 @@ def _put_around(app: FastAPI, settings: Settings, registry: CollectorRegistry) -
         return RequestContext(Shortcut(framework(), forecasts.router.routes), metrics, limits)
 
     app.build_middleware_stack = build  # type: ignore[method-assign]
-
-
-def front(app: FastAPI) -> ASGIApp:
-    """Return what a server calls: the layers around the framework without the framework's own first steps."""
-
-    async def call(scope: ASGIScope, receive: Receive, send: Send) -> None:
-        if app.middleware_stack is None or scope["type"] != "http":
-            await app(scope, receive, send)
-            return
-        scope["app"] = app
-        await app.middleware_stack(scope, receive, send)
-
-    return call
 
 
 @asynccontextmanager

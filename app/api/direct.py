@@ -6,8 +6,9 @@ costs more than a forecast otherwise.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Annotated, Any, get_type_hints
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Annotated, Any, NamedTuple, get_type_hints
 from urllib.parse import parse_qsl
 
 from fastapi import Depends, Header, Request
@@ -33,8 +34,7 @@ def _reader(request: Request, credentials: Credentials) -> Caller:
 CallerDep = Annotated[Caller, Depends(_reader)]
 
 
-@dataclass(frozen=True)
-class Asked:
+class Asked(NamedTuple):
     """What the headers say."""
 
     accept: str | None = None
@@ -56,17 +56,20 @@ _ASKED = (b"accept", b"if-none-match", b"x-deadline-ms")
 AskedDep = Annotated[Asked, Depends(_headers)]
 
 
-@dataclass(frozen=True)
-class Reply:
+class Reply(NamedTuple):
     """An answer as it is sent."""
 
     content: bytes | Stream
     media_type: str | None
     status: int = 200
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = MappingProxyType({})
 
 
 Endpoint = Callable[..., Awaitable[Reply]]
+
+
+SHORT = 2000
+"""bytes of a query that is read once for all who ask the same"""
 
 
 class DirectRoute(APIRoute):
@@ -93,7 +96,9 @@ class DirectRoute(APIRoute):
         if self._body is not None:
             given = {"body": _validated(self._body, await _received(receive), headers)}
         else:
-            given = {"query": _queried(self._query, scope["query_string"])}
+            assert self._query is not None, "a direct route has a body or a query"
+            query = scope["query_string"]
+            given = {"query": (_queried_before if len(query) <= SHORT else _queried)(self._query, query)}
         asked = Asked(*[headers[name].decode("latin-1") if name in headers else None for name in _ASKED])
         await _send(await self._direct(found=services, caller=caller, asked=asked, **given), send)
 
@@ -164,8 +169,7 @@ def _validated(model: type[BaseModel], body: bytes, headers: Mapping[bytes, byte
         raise _refused(e, "body") from e
 
 
-def _queried(model: type[BaseModel] | None, query: bytes) -> BaseModel:
-    assert model is not None, "a direct route has a body or a query"
+def _queried(model: type[BaseModel], query: bytes) -> BaseModel:
     given: dict[str, list[str]] = {}
     for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True, errors="surrogateescape"):
         given.setdefault(name, []).append(value)
@@ -175,6 +179,10 @@ def _queried(model: type[BaseModel] | None, query: bytes) -> BaseModel:
         return model.model_validate(values)
     except ValidationError as e:
         raise _refused(e, "query") from e
+
+
+_queried_before = lru_cache(maxsize=1000)(_queried)
+"""for clients that poll: nobody may change what it returns"""
 
 
 def _refused(error: ValidationError, where: str) -> RequestValidationError:

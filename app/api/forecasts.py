@@ -52,7 +52,7 @@ async def get_forecast(
     forecast; `max_age` takes one that may be older than the last observation."""
     form = chosen(Form, asked.accept)
     answer = await found.forecasts.answer(
-        caller, queried(query), form, match=asked.match, tagged=True, deadline=_deadline(asked)
+        caller, query.request, form, match=asked.match, tagged=True, deadline=_deadline(asked)
     )
     reply = _reply(answer, form)
     headers = {**reply.headers, "Cache-Control": f"private, max-age={answer.max_age}" if answer.max_age else NO_CACHE}
@@ -73,20 +73,6 @@ def _reply(answer: Answer, form: Form) -> Reply:
     if answer.content is None:
         return Reply(b"", None, 304, headers)
     return Reply(answer.content, form.value, 200, headers)
-
-
-def queried(query: Annotated[ForecastQuery, Query()]) -> ForecastRequest:
-    """Return the request of a query. Raises Invalid."""
-    return ForecastRequest(
-        model=query.model,
-        series=tuple(query.series),
-        horizon=query.horizon,
-        quantiles=_levels(query.quantiles),
-        origin=query.origin,
-        covariate_fill=query.covariate_fill,
-        on_missing=query.on_missing,
-        max_age=query.max_age,
-    )
 
 
 def _request(body: ForecastIn) -> ForecastRequest:
@@ -114,17 +100,3 @@ def _deadline(asked: Asked) -> float | None:
         detail = f"X-Deadline-Ms is a whole number of milliseconds from 1 to {LONGEST_DEADLINE_MS}"
         raise Invalid(ErrorCode.invalid_input, detail, errors=[FieldError("header.x-deadline-ms", "invalid", detail)])
     return time.perf_counter() + int(text) / 1000
-
-
-def _levels(text: str | None) -> tuple[float, ...] | None:
-    """Read `0.1,0.9`. Raises Invalid."""
-    if text is None:
-        return None
-    try:
-        levels = tuple(float(part) for part in text.split(","))
-    except ValueError:
-        levels = ()
-    if not 1 <= len(levels) <= 99 or not all(0 < level < 1 for level in levels):
-        detail = "quantiles are 1 to 99 numbers between 0 and 1, separated by commas"
-        raise Invalid(ErrorCode.invalid_input, detail, errors=[FieldError("query.quantiles", "invalid", detail)])
-    return levels

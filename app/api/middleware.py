@@ -5,7 +5,6 @@ import re
 import time
 from dataclasses import dataclass
 
-import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -13,9 +12,9 @@ from app.api.decoding import Decoded, decoder_of
 from app.api.encoding import VARY, Encoding, varies
 from app.api.problems import BodyRefused, internal_error, response
 from app.errors import ErrorCode, ServiceError, TooLarge
-from app.logs import get_logger
+from app.logs import RequestLines, get_logger, request_id
 
-log = get_logger("app.access")
+log = get_logger(__name__)
 
 Headers = dict[bytes, bytes]
 
@@ -68,21 +67,21 @@ class RequestContext:
 
     def __init__(self, app: ASGIApp, metrics: Metrics, limits: Limits) -> None:
         self._app, self._metrics, self._limits = app, metrics, limits
-        self._encoding = Encoding()
+        self._encoding, self._lines = Encoding(), RequestLines()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         started, headers = time.perf_counter(), dict(scope["headers"])
-        request_id = _request_id(headers)
-        sent = _Sent(send, request_id)
-        bound = structlog.contextvars.bind_contextvars(request_id=request_id.decode())
+        named = _request_id(headers)
+        sent = _Sent(send, named)
+        bound = request_id.set(named.decode())
         try:
             await self._answer(scope, headers, receive, sent)
             self._note(scope, sent.status or 500, time.perf_counter() - started)
         finally:
-            structlog.contextvars.reset_contextvars(**bound)
+            request_id.reset(bound)
 
     async def _answer(self, scope: Scope, headers: Headers, receive: Receive, sent: "_Sent") -> None:
         try:
@@ -113,7 +112,7 @@ class RequestContext:
         route = getattr(scope.get("route"), "path", "none")
         self._metrics.count(method if method in _METHODS else "other", route, status, seconds)
         if path not in _QUIET:
-            log.info("request", method=method, path=path, status=status, milliseconds=round(1000 * seconds, 2))
+            self._lines.add(method, path, status, round(1000 * seconds, 2))
 
 
 def _request_id(headers: Headers) -> bytes:

@@ -5,5 +5,7 @@ def unchanged(if_none_match: str | None, tag: str | None) -> bool:
     """Say whether a caller has what the entity tag names already, by weak comparison; without a tag nobody has."""
     if if_none_match is None or tag is None:
         return False
+    if if_none_match == tag:
+        return True
     known = [one.strip().removeprefix("W/") for one in if_none_match.split(",")]
     return "*" in known or tag.removeprefix("W/") in known

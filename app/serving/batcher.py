@@ -9,9 +9,8 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,8 +40,7 @@ class Request(Protocol):
         """How many windows it has at most."""
 
 
-@dataclass(frozen=True, eq=False)
-class Quantiles:
+class Quantiles(NamedTuple):
     """What a network said."""
 
     values: Floats
@@ -51,8 +49,7 @@ class Quantiles:
     """whether all of the batch is: where not, some of it may be"""
 
 
-@dataclass(frozen=True, eq=False)
-class Work:
+class Work(NamedTuple):
     """Windows of one version, and who waits for them."""
 
     version: LoadedVersion

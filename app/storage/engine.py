@@ -80,11 +80,11 @@ class Database:
             yield session
 
     def lasting(self) -> Connection:
-        """Open a connection that its owner keeps, for single statements that read, each of its own snapshot."""
-        options: dict[str, Any] = {"gatecast_write": False}
-        if self.dialect == "postgresql":
-            options["isolation_level"] = "AUTOCOMMIT"  # a statement is its own snapshot, and costs one round trip
-        return self.engine.execution_options(**options).connect()
+        """Open a connection that its owner keeps, for single statements by its driver that read, each of its own
+        snapshot."""
+        if self.dialect == "postgresql":  # SQLite's driver begins nothing by itself
+            return self.engine.execution_options(isolation_level="AUTOCOMMIT").connect()
+        return self.engine.connect()
 
     @contextmanager
     def write(self) -> Iterator[Session]:

@@ -1,5 +1,6 @@
 """Forecasts on the wire."""
 
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -7,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from app.api.schemas.base import Encodable, Input, Output, Text
 from app.api.schemas.series import Label, LabelValue, ObservationsIn
 from app.api.schemas.training import Quantiles
-from app.errors import ErrorCode
+from app.errors import ErrorCode, FieldError, Invalid
+from app.services.forecasting.request import ForecastRequest
 
 Fill = Literal["last", "season"]
 OnMissing = Literal["season_naive"]
@@ -75,6 +77,34 @@ class ForecastQuery(BaseModel):
         le=86_400,
         description="seconds that the answer may be old; never older than the series' current step",
     )
+
+    @cached_property
+    def request(self) -> ForecastRequest:
+        """What is asked for. Raises Invalid."""
+        return ForecastRequest(
+            model=self.model,
+            series=tuple(self.series),
+            horizon=self.horizon,
+            quantiles=_levels(self.quantiles),
+            origin=self.origin,
+            covariate_fill=self.covariate_fill,
+            on_missing=self.on_missing,
+            max_age=self.max_age,
+        )
+
+
+def _levels(text: str | None) -> tuple[float, ...] | None:
+    """Read `0.1,0.9`. Raises Invalid."""
+    if text is None:
+        return None
+    try:
+        levels = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        levels = ()
+    if not 1 <= len(levels) <= 99 or not all(0 < level < 1 for level in levels):
+        detail = "quantiles are 1 to 99 numbers between 0 and 1, separated by commas"
+        raise Invalid(ErrorCode.invalid_input, detail, errors=[FieldError("query.quantiles", "invalid", detail)])
+    return levels
 
 
 class ForecastIn(Input):

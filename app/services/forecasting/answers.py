@@ -117,7 +117,7 @@ def _told(
     stale: bool,
     fallback: bool,
 ) -> Told:
-    yhat, *quantiles = [column[:horizon] for column in values]
+    yhat, *quantiles = values if len(values[0]) == horizon else [column[:horizon] for column in values]
     if len(one.series.y) < horizon:
         warnings = ["short_history", *warnings]
     return Told(one.series.id, one.moment, horizon, yhat, quantiles, warnings, stale, fallback)

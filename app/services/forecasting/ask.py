@@ -21,7 +21,7 @@ log = get_logger(__name__)
 R = TypeVar("R")
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Answer:
     """What is sent: content, or where the client has it already, none."""
 
@@ -36,7 +36,7 @@ class Answer:
     """where its time went, in seconds"""
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Ask:
     """A request on its way through the threads. One of them has it at a time."""
 

@@ -8,18 +8,19 @@ import threading
 import time
 from collections.abc import Hashable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import ErrorCode
 from app.services.forecasting.contexts import Refusal, refusal
-from app.services.forecasting.request import ForecastRequest
+from app.services.forecasting.request import ForecastRequest, Steps
 from app.services.versions import VersionLoader
 from app.serving.lru import Lru
 from app.serving.moments import Moment
 from app.serving.runtime import LoadedVersion
-from app.storage.freshness import Asked, Found
+from app.storage.freshness import Asked, Found, Identity
 from app.storage.scope import Scope
 from app.storage.tables import ModelRow, VersionRow
 from models.config import Config
@@ -30,9 +31,6 @@ AWAY_SECONDS = 1.0
 MOST_MODELS = 10_000
 ENTRY_BYTES = 2000
 """of a series in memory, besides its values"""
-
-Identity = tuple[int, int, int]
-"""of a series as it is: primary key, made at, version"""
 
 
 @dataclass(eq=False)
@@ -46,11 +44,36 @@ class Served:
     """by the request, so that another champion does not matter"""
     reading: Hashable = field(init=False)
     """what its network reads of a series: versions that read the same share contexts"""
+    identity: tuple[Hashable, ...] = field(init=False)
+    """what tells it from any other version under any name"""
+    trained: Steps = field(init=False)
+    """its whole horizon, and all of its quantiles"""
     checked: float = field(init=False, default_factory=time.monotonic)
     """when it was last found to be what is committed"""
 
     def __post_init__(self) -> None:
+        model, version = self.model, self.version
         self.reading = _reading(self.config)
+        self.identity = (model.name, version.number, version.pk, version.created_at, version.digest)
+        self.trained = Steps(model.horizon, tuple(model.quantiles))
+        self._model, self._made_at = model.pk, model.created_at  # a row's attributes cost more than plain ones
+        self._version = (version.pk, version.created_at)
+
+    def ask_for(self, question: Asked) -> None:
+        """Add to a question what has to be confirmed."""
+        question.models.add(self._model)
+        if self.pinned:
+            question.versions.add(self._version[0])
+
+    def confirmed(self, found: Found) -> bool:
+        """Whether it is still what is committed."""
+        made_at, *champion = found.models.get(self._model, (None, None, None))
+        if made_at != self._made_at:
+            return False
+        pk, version_made_at = self._version
+        if self.pinned:
+            return found.versions.get(pk) == version_made_at
+        return champion == [pk, version_made_at]
 
 
 @dataclass(eq=False)
@@ -66,8 +89,7 @@ class Context:
     checked: float = field(default_factory=time.monotonic)
 
 
-@dataclass(frozen=True)
-class Known:
+class Known(NamedTuple):
     """What a forecast starts from."""
 
     served: Served
@@ -171,25 +193,18 @@ def ask_for(scope: Scope, known: Known | None, question: Asked) -> None:
     """Add to a question what has to be confirmed of the caller, and of what is known."""
     if scope.key is not None:
         question.keys.add(scope.key)
-    if known is None:
-        return
-    if known.served.pinned:
-        question.versions.add(known.served.version.pk)
-    question.models.add(known.served.model.pk)
-    question.series.update(identity[0] for identity in known.identities.values())
+    if known is not None:
+        known.served.ask_for(question)
+        for pk, _, _ in known.identities.values():
+            question.series.add(pk)
 
 
 def confirmed(known: Known, found: Found) -> bool:
-    """Whether all that is known is still what is committed; notes when that was."""
-    now, served = time.monotonic(), known.served
-    model, version = found.models.get(served.model.pk), (served.version.pk, served.version.created_at)
-    if model is None or model[0] != served.model.created_at:
+    """Whether all that is remembered is still what is committed; notes when that was."""
+    if not known.served.confirmed(found) or not found.series.issuperset(known.identities.values()):
         return False
-    if (version[0], found.versions.get(version[0])) != version if served.pinned else model[1:] != version:
-        return False
-    served.checked = now
-    for series_id, (pk, made_at, number) in known.identities.items():
-        if found.series.get(pk) != (made_at, number):
-            return False
-        known.contexts[series_id].checked = now
+    now = time.monotonic()
+    known.served.checked = now
+    for context in known.contexts.values():
+        context.checked = now
     return True

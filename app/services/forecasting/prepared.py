@@ -1,7 +1,8 @@
 """From what is known of series to what the network reads, and from its quantiles to results."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,8 +22,7 @@ Sent = Mapping[str, Mapping[str, Values]]
 LATE = refusal(ErrorCode.deadline_exceeded, "its deadline had passed before the network could run")
 
 
-@dataclass(frozen=True, eq=False)
-class Prepared:
+class Prepared(NamedTuple):
     """Series of one request, some of which the network can forecast."""
 
     ids: Sequence[str]

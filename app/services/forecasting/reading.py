@@ -4,7 +4,6 @@ import threading
 import time
 from collections.abc import Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import numpy as np
 from sqlalchemy.orm import Session
@@ -13,7 +12,7 @@ from app.config import Settings
 from app.logs import get_logger
 from app.services.forecasting import contexts
 from app.services.forecasting import request as asked
-from app.services.forecasting.memory import Context, Identity, Known, Memory, Served
+from app.services.forecasting.memory import Context, Known, Memory, Served
 from app.services.forecasting.request import ForecastRequest
 from app.services.keys import unknown_key
 from app.services.models import resolved
@@ -22,6 +21,7 @@ from app.serving.moments import Moments
 from app.serving.runtime import LoadedVersion
 from app.storage import keys, models, series
 from app.storage.engine import Database
+from app.storage.freshness import Identity
 from app.storage.scope import Scope
 from app.storage.tables import ModelRow, SeriesRow, VersionRow
 from models.windows import Series
@@ -76,7 +76,7 @@ class Reader:
                 ids = tuple(series.select_ids(session, scope, request.labels))
             everything = (*ids, *request.history)
             asked.check(request, everything, self._settings)
-            asked.steps_of(request, len(everything), model, self._settings)
+            asked.steps_of(request, len(everything), served.trained, self._settings)
             known = self._known(session, scope, request, served, loaded, ids)
         return known, everything
 
@@ -87,7 +87,7 @@ class Reader:
         found = contexts.sent(request.history, known.served.config, request.origin)
         made = self._contexts(known.served, list(found.series.values()), {})
         more = {one.series.id: one for one in made}
-        return replace(known, contexts=known.contexts | more, errors=known.errors | found.errors)
+        return known._replace(contexts=known.contexts | more, errors=known.errors | found.errors)
 
     def _known(
         self,

@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections.abc import Hashable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,11 +19,20 @@ Recent = tuple[float, float, Answer]
 """when it was made, until when (seconds of the epoch) no observation is due, and what it was"""
 
 
+@dataclass(eq=False, slots=True)
+class Made:
+    """An answer, and its ETag once somebody has asked for that."""
+
+    content: bytes
+    etag: str | None
+
+
 class Rendered:
     """Answers by their ETag, and the latest ones by what was asked for."""
 
     def __init__(self, max_bytes: int) -> None:
-        self._answers: Lru[bytes] = Lru(max_bytes // 2)
+        self._on = max_bytes > 0
+        self._answers: Lru[Made] = Lru(max_bytes // 2)
         self._recent: Lru[Recent] = Lru(max_bytes // 2)
 
     def recent(self, ask: Ask) -> Answer | None:
@@ -50,14 +59,17 @@ class Rendered:
         request = ask.request
         if known.stale or request.history or request.future or request.explain:
             return False
+        if not (self._on or ask.tagged):
+            return False
         ask.key = _key(ask, known, steps)
+        made = self._answers.get(ask.key)
         if ask.tagged:
-            ask.etag = _etag(ask.key)
+            ask.etag = (made.etag if made is not None else None) or _etag(ask.key)
         content = None
         if not unchanged(ask.match, ask.etag):
-            content = self._answers.get(ask.key)
-            if content is None:
+            if made is None:
                 return False
+            content, made.etag = made.content, ask.etag
         answer = Answer(content, known.served, ask.etag)
         ask.answer(answer)
         if content is not None:
@@ -69,7 +81,7 @@ class Rendered:
         answer.etag = ask.etag
         if ask.key is None or not isinstance(answer.content, bytes):
             return
-        self._answers.put(ask.key, answer.content, len(answer.content) + OVERHEAD_BYTES)
+        self._answers.put(ask.key, Made(answer.content, ask.etag), len(answer.content) + OVERHEAD_BYTES)
         self._keep_recent(ask, known, answer)
 
     def _keep_recent(self, ask: Ask, known: Known, answer: Answer) -> None:
@@ -89,11 +101,10 @@ def _question(ask: Ask) -> Hashable:
 
 def _key(ask: Ask, known: Known, steps: Steps) -> Hashable:
     """Return what stands for version, series and arguments."""
-    version, request = known.served.version, ask.request
-    state = tuple([known.identities.get(i) for i in ask.ids])
+    request, ids = ask.request, ask.ids
+    state = tuple([known.identities.get(i) for i in ids])
     arguments = (steps.horizon, steps.levels, request.origin, request.covariate_fill, request.on_missing)
-    made = (known.served.model.name, version.number, version.pk, version.created_at, version.digest)
-    return ask.caller.scope.project_id, made, ask.ids, state, arguments, ask.form
+    return ask.caller.scope.project_id, known.served.identity, ids, state, arguments, ask.form
 
 
 def _etag(key: Hashable) -> str:

@@ -10,7 +10,6 @@ from app.errors import ErrorCode, NotFound, invalid
 from app.services.forecasting.contexts import History, origin_stamp
 from app.services.forecasting.covariates import Fill, Future
 from app.services.models import reference
-from app.storage.tables import ModelRow
 
 
 @dataclass(frozen=True)
@@ -91,25 +90,27 @@ def check(request: ForecastRequest, ids: Sequence[str], settings: Settings) -> N
         origin_stamp(request.origin, "UTC")
 
 
-def steps_of(request: ForecastRequest, series: int, model: ModelRow, settings: Settings) -> Steps:
+def steps_of(request: ForecastRequest, series: int, trained: Steps, settings: Settings) -> Steps:
     """Return the horizon and the levels to answer for so many series. Raises Invalid."""
-    horizon = model.horizon if request.horizon is None else request.horizon
-    if horizon > model.horizon:
-        detail = f"the model was trained for {model.horizon} steps, {horizon} were asked for; train one for more"
+    return _steps(request.horizon, request.quantiles, series, trained, settings.max_forecast_values)
+
+
+@lru_cache(maxsize=1000)
+def _steps(
+    wanted: int | None, quantiles: tuple[float, ...] | None, series: int, trained: Steps, most_values: int
+) -> Steps:
+    horizon = trained.horizon if wanted is None else wanted
+    if horizon > trained.horizon:
+        detail = f"the model was trained for {trained.horizon} steps, {horizon} were asked for; train one for more"
         raise invalid("horizon", ErrorCode.horizon_too_long, detail)
-    levels = tuple(model.quantiles) if request.quantiles is None else request.quantiles
-    low, high = model.quantiles[0], model.quantiles[-1]
+    levels = trained.levels if quantiles is None else quantiles
+    low, high = trained.levels[0], trained.levels[-1]
     outside = [q for q in levels if not low <= q <= high]
     if outside:
         detail = f"the quantile {outside[0]} is outside the trained range {low} to {high}; train with it"
         raise invalid("quantiles", ErrorCode.quantile_out_of_range, detail)
-    values, limit = series * horizon * (len(levels) + 1), settings.max_forecast_values
-    if values > limit:
-        detail = f"this would be {values} values, the limit is {limit}; ask for fewer series, steps or quantiles"
+    values = series * horizon * (len(levels) + 1)
+    if values > most_values:
+        detail = f"this would be {values} values, the limit is {most_values}; ask for fewer series, steps or quantiles"
         raise invalid("series", ErrorCode.too_many_values, detail)
-    return _steps(horizon, levels)
-
-
-@lru_cache(maxsize=1000)
-def _steps(horizon: int, levels: tuple[float, ...]) -> Steps:
     return Steps(horizon, levels)

@@ -93,7 +93,7 @@ def started(ask: Ask, reader: Reader, settings: Settings) -> tuple[Known, Steps]
     """Return what a confirmed request starts from, what it brings along included, and its steps. Raises Invalid."""
     assert ask.known is not None, "the request is confirmed"
     known = ask.known if ask.has_histories else reader.sent(ask.known, ask.request)
-    return known, request.steps_of(ask.request, len(ask.ids), known.served.model, settings)
+    return known, request.steps_of(ask.request, len(ask.ids), known.served.trained, settings)
 
 
 def _raise(_ask: Ask, error: Exception) -> None:

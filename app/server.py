@@ -4,6 +4,7 @@ import contextlib
 import gc
 import socket
 import sys
+from collections.abc import Awaitable
 
 import uvicorn
 from fastapi import FastAPI
@@ -27,6 +28,7 @@ def serve(settings: Settings) -> None:
         port=settings.port,
         loop="uvloop",
         http="httptools",
+        interface="asgi3",
         log_config=None,  # our own log lines and request ids take the place of uvicorn's
         access_log=False,
         server_header=False,
@@ -42,13 +44,11 @@ def serve(settings: Settings) -> None:
 
 def front(app: FastAPI) -> ASGIApp:
     """Return what a server calls: the layers around the framework without the framework's own first steps."""
+    layers = app.middleware_stack = app.build_middleware_stack()
 
-    async def call(scope: Scope, receive: Receive, send: Send) -> None:
-        if app.middleware_stack is None or scope["type"] != "http":
-            await app(scope, receive, send)
-            return
+    def call(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         scope["app"] = app
-        await app.middleware_stack(scope, receive, send)
+        return layers(scope, receive, send)
 
     return call
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import uuid
+from collections.abc import Mapping
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
@@ -25,7 +26,21 @@ from app.storage.engine import Database
 from app.storage.tables import ModelRow, VersionRow
 from benchmarks.serving_servers import ROOT, NotMeasured, Place, Server, cores, running, until
 
-MODEL, HORIZON, LEVELS = "bench", 24, (0.1, 0.5, 0.9)
+MODEL, LSTM, HORIZON, LEVELS = "bench", "one-lstm", 24, (0.1, 0.5, 0.9)
+NETWORKS: Mapping[str, Mapping[str, Any]] = {
+    MODEL: {},
+    LSTM: {
+        "context_length": 168,
+        "segment": 24,
+        "hidden": 64,
+        "layers": 2,
+        "lookbacks": [168],
+        "basis": False,
+        "linear": False,
+        "smoothing": 0,
+    },
+}
+"""what is said of each model's network: nothing, so that the service chooses; and one LSTM that reads a week by days"""
 STEPS, TRAINED, FEW, MANY = 400, 200, 500, 10_000
 """hours of a series, series that the model is trained on, stored for most rows and for the others"""
 AT_ONCE = 500
@@ -59,7 +74,7 @@ def body(*numbers: int, model: str = MODEL) -> dict[str, Any]:
 
 
 def prepare(place: Place, series: int) -> None:
-    """Store so many series and train the model, unless the folder holds them from an earlier run."""
+    """Store so many series and train the models, unless the folder holds them from an earlier run."""
     migrated(place)
     state = place.folder / "prepared.json"
     stored = json.loads(state.read_text())["series"] if state.exists() else 0
@@ -71,8 +86,8 @@ def prepare(place: Place, series: int) -> None:
         for at in range(stored, series, AT_ONCE):
             _say(f"series {at} of {series}")
             store(place, server, range(at, min(series, at + AT_ONCE)))
-        if not stored:
-            train(place, server)
+        for model in () if stored else NETWORKS:
+            train(place, server, model)
     state.write_text(json.dumps({"series": series}))
     _say("")
 
@@ -98,10 +113,11 @@ def store(place: Place, server: Server, numbers: range) -> None:
         raise NotMeasured(f"the import failed: {answer.body[:300].decode(errors='replace')}")
 
 
-def train(place: Place, server: Server) -> None:
-    """Train the model with the network, context and ensemble that the service chooses, for two epochs."""
+def train(place: Place, server: Server, model: str) -> None:
+    """Train a model for two epochs."""
     request = {
-        "model": MODEL,
+        "model": model,
+        "network": NETWORKS[model],
         "series": {"ids": [name_of(i) for i in range(TRAINED)]},
         "horizon": HORIZON,
         "quantiles": list(LEVELS),

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from statistics import median
 
-from benchmarks.serving_data import FEW, HORIZON, LEVELS, MODEL, body, name_of, values
+from benchmarks.serving_data import FEW, HORIZON, LEVELS, LSTM, MODEL, body, name_of, values
 from benchmarks.serving_load import Figures, Load, Measure, Request, in_turn, middle, middle_ratio
 from benchmarks.serving_report import Row, Setting, told
 from benchmarks.serving_servers import NotMeasured, Place, Server
@@ -19,9 +19,9 @@ OFF_BY = 0.1
 """share by which a paced rate may miss the one that was meant"""
 
 
-def posts() -> list[Request]:
+def posts(model: str = MODEL) -> list[Request]:
     """Return POST /forecast of each series."""
-    return [Request("/forecast", json.dumps(body(i))) for i in range(FEW)]
+    return [Request("/forecast", json.dumps(body(i, model=model))) for i in range(FEW)]
 
 
 def path_of(number: int) -> str:
@@ -30,9 +30,9 @@ def path_of(number: int) -> str:
     return f"/forecast?model={MODEL}&series={name_of(number)}&horizon={HORIZON}&quantiles={levels}"
 
 
-def checked(place: Place, server: Server) -> object:
+def checked(place: Place, server: Server, model: str = MODEL) -> object:
     """Return the answer of one forecast, once every series was forecast by the network. Raises NotMeasured."""
-    answer = place.call(server, "POST", "/forecast", body(*range(FEW)))
+    answer = place.call(server, "POST", "/forecast", body(*range(FEW), model=model))
     bad = [one for one in answer["forecasts"] if one["status"] != "ok" or one["fallback"] or one["stale"]]
     if bad or len(answer["forecasts"]) != FEW:
         raise NotMeasured(f"a series was not forecast: {json.dumps(bad[:1])[:300]}")
@@ -47,17 +47,25 @@ def same_answers(place: Place, ours: Server, bare: Server) -> None:
 
 
 def forecast(setting: Setting) -> Iterator[Row]:
-    """Requests a second of POST /forecast against the bare route, the cache of rendered forecasts off and on."""
+    """Requests a second of POST /forecast against the bare route: the network that the service chooses, one LSTM, and
+    the former with the cache of rendered forecasts on, which is off otherwise."""
     place = setting.place
     with place.gatecast(**CACHE_OFF) as off, place.gatecast() as on, place.bare(checked(place, off)) as bare:
         checked(place, on)
+        checked(place, off, LSTM)
         same_answers(place, off, bare)
         for connections in setting.options.connections:
-            servers = {"gatecast": off, "cached": on, "bare route": bare}
-            found = _rounds(setting, connections, {name: (server, posts()) for name, server in servers.items()})
+            sent = {
+                "gatecast": (off, posts()),
+                "one LSTM": (off, posts(LSTM)),
+                "cached": (on, posts()),
+                "bare route": (bare, posts()),
+            }
+            found = _rounds(setting, connections, sent)
             yield _rate(f"POST /forecast, {connections} connections", found, "gatecast", "bare route", 0.85)
-            name = f"POST /forecast, {connections} connections, cached"
-            yield _rate(name, found, "cached", "bare route", None)
+            for kind in ("one LSTM", "cached"):
+                name = f"POST /forecast, {connections} connections, {kind}"
+                yield _rate(name, found, kind, "bare route", None)
 
 
 def litserve(setting: Setting) -> Iterator[Row]:

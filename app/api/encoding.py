@@ -42,9 +42,10 @@ Step = Callable[[bytes, bool], bytes]
 
 def varies(status: int, headers: Headers) -> bool:
     """Say whether an answer depends on Accept-Encoding."""
-    if status == 304:
-        return True
-    return any(name == b"content-type" and compressible(value) for name, value in headers)
+    for name, value in headers:
+        if name == b"content-type":
+            return compressible(value)
+    return status == 304
 
 
 @lru_cache(maxsize=128)

@@ -7,7 +7,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from app.errors import ErrorCode, Unavailable
 from app.logs import get_logger
 from app.services.forecasting.ask import Ask, guarded
-from app.services.forecasting.memory import Known, Memory, ask_for, confirmed
+from app.services.forecasting.memory import Known, Memory, Ready, ask_for, confirmed
 from app.services.keys import unknown_key
 from app.storage.engine import OUTAGE
 from app.storage.freshness import Asked, Found, Freshness
@@ -26,11 +26,11 @@ class Confirmer:
         in neither has ended."""
         known, unknown = [ask for ask in asks if ask.known is not None], list[Ask]()
         hot: list[tuple[Ask, Known | None]] = []
-        question = Asked()
+        question, ready = Asked(), Ready()
         for ask in asks:
             if ask.known is not None:
                 continue
-            held = None if ask.recent is not None else self._memory.recall(ask.caller.scope, ask.request)
+            held = None if ask.recent is not None else self._memory.recall(ask.caller.scope, ask.request, ready)
             if held is None and ask.recent is None:
                 unknown.append(ask)
             else:

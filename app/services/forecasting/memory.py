@@ -101,6 +101,10 @@ class Known(NamedTuple):
     stale: bool = False
 
 
+Ready = dict[Hashable, tuple[Served | None, LoadedVersion | None]]
+"""a version and its network, by project and what was asked for"""
+
+
 class Memory:
     """Models and contexts that were used lately. Keys begin with the project."""
 
@@ -150,9 +154,13 @@ class Memory:
         size = ENTRY_BYTES + context.y.nbytes + context.series.y.nbytes + columns
         self._contexts.put((scope.project_id, served.reading, context.series.id), context, size)
 
-    def recall(self, scope: Scope, request: ForecastRequest) -> Known | None:
-        """Return what a request starts from where all of it is remembered, to be confirmed."""
-        served, loaded = self._ready(scope, request)
+    def recall(self, scope: Scope, request: ForecastRequest, ready: Ready) -> Known | None:
+        """Return what a request starts from where all of it is remembered, to be confirmed. `ready` is shared by the
+        requests of one turn, most of which are for one model."""
+        asked = (scope.project_id, request.model, request.remembered)
+        if asked not in ready:
+            ready[asked] = self._ready(scope, request)
+        served, loaded = ready[asked]
         if served is None or loaded is None:
             return None
         contexts, identities = {}, {}

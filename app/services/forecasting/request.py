@@ -1,9 +1,10 @@
 """What a forecast is asked for, and whether it can be."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Literal
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
 from app.config import Settings
 from app.errors import ErrorCode, NotFound, invalid
@@ -11,9 +12,11 @@ from app.services.forecasting.contexts import History, origin_stamp
 from app.services.forecasting.covariates import Fill, Future
 from app.services.models import reference
 
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+_reference = lru_cache(maxsize=1000)(reference)
 
-@dataclass(frozen=True)
-class ForecastRequest:
+
+class ForecastRequest(NamedTuple):
     """What is asked for."""
 
     model: str
@@ -26,8 +29,8 @@ class ForecastRequest:
     quantiles: tuple[float, ...] | None = None
     origin: str | None = None
     """a time whose later values are not seen"""
-    future: Future = field(default_factory=dict)
-    history: Mapping[str, History] = field(default_factory=dict)
+    future: Future = NOTHING
+    history: Mapping[str, History] = NOTHING
     """series that are not stored"""
     covariate_fill: Fill | None = None
     """how known-future values that are missing are made up"""
@@ -38,22 +41,22 @@ class ForecastRequest:
     max_age: float | None = None
     """seconds that an answer may be old, where that was asked for"""
 
-    @cached_property
+    @property
     def ids(self) -> tuple[str, ...]:
         """Every series that is named, in the order of the answer."""
-        return (*self.series, *self.history)
+        return (*self.series, *self.history) if self.history else self.series
 
-    @cached_property
+    @property
     def name(self) -> tuple[str, int | None]:
         """The model's name and the version where one is pinned. Raises Invalid."""
-        return reference(self.model)
+        return _reference(self.model)
 
     @property
     def remembered(self) -> bool:
         """Whether what it reads of stored series is what a process keeps in memory."""
         return self.labels is None and self.origin is None
 
-    @cached_property
+    @property
     def arguments(self) -> str:
         """All but the series, as far as an answer that is stored series' alone depends on it."""
         return repr((self.model, self.horizon, self.quantiles, self.origin, self.covariate_fill, self.on_missing))

@@ -132,17 +132,17 @@ def train(place: Place, server: Server, model: str) -> None:
         raise NotMeasured(f"the training failed: {job['error']}")
 
 
-def original(place: Place) -> tuple[VersionRow, dict[str, bytes]]:
-    """Return the trained version's row and its files by name."""
+def original(place: Place, name: str = MODEL) -> tuple[VersionRow, dict[str, bytes]]:
+    """Return a trained version's row and its files by name."""
     settings = Settings(data_dir=place.folder)
     database, artifacts = Database(settings.database), ArtifactStore(settings.artifacts)
     with database.read() as session:
-        model = models.get(session, keys.default_scope(session), MODEL)
+        model = models.get(session, keys.default_scope(session), name)
         row = models.version(session, model, 1) if model is not None else None
     database.dispose()
     if row is None:
-        raise NotMeasured(f"the folder holds no trained model {MODEL!r}")
-    return row, {name: artifacts.get(f"{row.artifact}/{name}") for name in artifacts.entries(row.artifact)}
+        raise NotMeasured(f"the folder holds no trained model {name!r}")
+    return row, {file: artifacts.get(f"{row.artifact}/{file}") for file in artifacts.entries(row.artifact)}
 
 
 def copy(row: VersionRow, found: dict[str, bytes], settings: Settings, *names: str, versions: int = 1) -> None:

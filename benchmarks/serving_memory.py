@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import psutil
 
 from app.config import Settings
-from benchmarks.serving_data import MANY, body, copy, has, original
+from benchmarks.serving_data import LSTM, MANY, MODEL, body, copy, has, original
 from benchmarks.serving_load import Load, Request
 from benchmarks.serving_report import Row, Setting
 from benchmarks.serving_servers import Place, Server
@@ -22,26 +23,48 @@ SETTLED = 0.2
 
 
 def memory(setting: Setting) -> Iterator[Row]:
-    """Resident megabytes, and those that more and more requests add."""
+    """Resident megabytes, and those that more and more requests add, with models of one LSTM, which the cache holds
+    all of; and with as many of what the service chooses, which it does not."""
     place = setting.place
-    names = [f"many-{i}" for i in range(MODELS)]
-    if not has(place, names[-1]):
-        copy(*original(place), Settings(data_dir=place.folder), *names)
+    with place.gatecast() as server:
+        empty = resident(server)
+        heat(place, server, copies(place, MODEL))
+        hot = resident(server)
+        told = cached(place, server)
+    more: dict[str, Any] = {"started_mb": empty, **told}
+    yield Row("200 ensembles, 10 000 hot series: RSS", hot, "MB", hot, LIMIT_MB, "at most", more=more)
+    names = copies(place, LSTM)
     with place.gatecast() as server:
         empty = resident(server)
         heat(place, server, names)
         hot = resident(server)
+        told = cached(place, server)
         requests = [Request("/forecast", json.dumps(body(i, model=names[i % MODELS]))) for i in range(MANY)]
         counts, sizes = grow(Load(place.headers, setting.options.connections[0]), server, requests, setting)
-    more = {"started_mb": empty, "hot_mb": hot, "requests": counts, "resident_mb": sizes}
+    more = {"started_mb": empty, "hot_mb": hot, "requests": counts, "resident_mb": sizes, **told}
     worst = max(hot, *sizes)
-    yield Row("200 models, 10 000 hot series: RSS", worst, "MB", worst, LIMIT_MB, "at most", more=more)
+    yield Row("200 LSTMs, 10 000 hot series: RSS", worst, "MB", worst, LIMIT_MB, "at most", more=more)
     settled = [i for i, count in enumerate(counts) if count >= SETTLED * counts[-1]]
     late = [counts[i] for i in settled], [sizes[i] for i in settled]
     slope = float(np.polyfit(*late, 1)[0]) * 1e6 if len(settled) > 1 else float("nan")
     growth = sizes[-1] - sizes[settled[0]]
     name = f"growth of RSS over {counts[-1] - counts[settled[0]]} requests"
     yield Row(name, growth, "MB", growth, GROWTH_MB, "at most", more={"mb_a_million": slope})
+
+
+def copies(place: Place, model: str) -> list[str]:
+    """Return the names of as many copies of a model as are measured."""
+    names = [f"{model}-{i}" for i in range(MODELS)]
+    if not has(place, names[-1]):
+        copy(*original(place, model), Settings(data_dir=place.folder), *names)
+    return names
+
+
+def cached(place: Place, server: Server) -> dict[str, float]:
+    """Return what the process tells of its caches."""
+    lines = place.ask(server, "GET", "/metrics").body.decode().splitlines()
+    told = (line.split() for line in lines if line.startswith(("gatecast_model_cache_", "gatecast_context_cache_")))
+    return {name: float(value) for name, value in told}
 
 
 def heat(place: Place, server: Server, names: list[str]) -> None:

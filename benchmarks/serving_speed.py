@@ -74,12 +74,15 @@ def litserve(setting: Setting) -> Iterator[Row]:
     windows = [Request("/predict", json.dumps({"y": (values(i)[-READ_STEPS:] / 1000).tolist()})) for i in range(FEW)]
     with place.gatecast(**CACHE_OFF) as ours, place.litserve() as peer:
         checked(place, ours)
+        checked(place, ours, LSTM)
         if len(place.call(peer, "POST", "/predict", json.loads(windows[0].body))["yhat"]) != HORIZON:
             raise NotMeasured("LitServe answered another horizon")
         for connections in setting.options.connections:
-            both = {"gatecast": (ours, posts()), "LitServe": (peer, windows)}
-            found = _rounds(setting, connections, both, pausing=peer)
+            sent = {"gatecast": (ours, posts()), "one LSTM": (ours, posts(LSTM)), "LitServe": (peer, windows)}
+            found = _rounds(setting, connections, sent, pausing=peer)
             yield _rate(f"POST /forecast, {connections} connections, peer", found, "gatecast", "LitServe", 6.0)
+            name = f"POST /forecast, {connections} connections, peer, one LSTM"
+            yield _rate(name, found, "one LSTM", "LitServe", None)
 
 
 def polling(setting: Setting) -> Iterator[Row]:

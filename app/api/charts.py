@@ -58,8 +58,7 @@ def get_chart(
     """Draw forecasts beside what was observed before them: history, median, prediction intervals. A series that cannot
     be forecast says why in its panel."""
     image = chosen(Image, accept) if query.format is None else Image[query.format]
-    known = [tag.strip() for tag in (if_none_match or "").split(",")]
-    picture = found.charts.chart(scope, query.request("png" if image is Image.png else "svg"), known)
+    picture = found.charts.chart(scope, query.request("png" if image is Image.png else "svg"), if_none_match)
     headers = HEADERS | {"ETag": picture.etag, "Server-Timing": server_timing(picture.timing)}
     if picture.content is None:
         return Response(status_code=304, headers=headers)

@@ -18,7 +18,7 @@ from app.services.forecasting.request import ForecastRequest
 
 router = APIRouter(tags=["forecasts"], route_class=DirectRoute)
 
-ROWS = "unique_id,ds,yhat,q0.1,q0.9\nbikes/station 7,2024-03-01T13:00:00+01:00,42.0,30.5,55.0\n"
+ROWS = 'unique_id,ds,yhat,q0.1,q0.9\n"bikes/station 7","2024-03-01T13:00:00+01:00",42.0,30.5,55.0\n'
 FORMATS: dict[int | str, dict[str, Any]] = {
     200: {
         "content": {

@@ -3,7 +3,7 @@
 import hashlib
 import importlib.metadata
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -12,6 +12,7 @@ import orjson
 
 from app.errors import ErrorCode, FieldError, Invalid, NotFound, ServiceError, Unavailable, invalid
 from app.services.chart_history import Observed, observed
+from app.services.etags import unchanged
 from app.services.forecasting.request import ForecastRequest
 from app.services.forecasts import ForecastService
 from app.services.keys import Caller
@@ -60,8 +61,8 @@ class ChartService:
     def __init__(self, database: Database, forecasts: ForecastService, drawer: ChartDrawer) -> None:
         self._database, self._forecasts, self._drawer = database, forecasts, drawer
 
-    def chart(self, scope: Scope, request: ChartRequest, known: Collection[str] = ()) -> Picture:
-        """Draw the forecasts of some series, unless the caller knows its ETag.
+    def chart(self, scope: Scope, request: ChartRequest, match: str | None = None) -> Picture:
+        """Draw the forecasts of some series, unless `match` says that the caller has the picture.
 
         Raises what a forecast raises; NotFound or Invalid where no series has one; Invalid for too much on one chart;
         Unavailable where it cannot be drawn now, OUTAGE.
@@ -81,7 +82,7 @@ class ChartService:
         etag = _etag(question)
         read = time.perf_counter()
         timing = answer.timing | {"history": read - started}
-        if etag in known or "*" in known:
+        if unchanged(match, etag):
             return Picture(None, etag, timing)
         try:
             content = self._drawer.draw(question)

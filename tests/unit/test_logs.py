@@ -97,6 +97,59 @@ assert b'"second"' in aside and b'"first"' not in aside
     )
 
 
+REQUESTS = """
+import asyncio
+
+async def answer():
+    requests = logs.RequestLines()
+    for number, path in enumerate(("/a", "/\\ud800")):
+        bound = logs.request_id.set(f"r{number}")
+        requests.add("GET", path, 200 + number, 1.25)
+        ours.warning("inside")
+        logs.request_id.reset(bound)
+    ours.warning("outside")
+    await asyncio.sleep(0)  # the turn after
+
+asyncio.run(answer())
+"""
+
+
+def test_lines_of_requests_have_the_shape_of_any_other() -> None:
+    found = events(REQUESTS)
+    assert [(one["event"], one.get("request_id")) for one in found] == [
+        ("inside", "r0"),
+        ("inside", "r1"),
+        ("outside", None),
+        ("request", "r0"),
+        ("request", "r1"),
+    ]
+    assert [(one["path"], one["status"], one["milliseconds"]) for one in found[3:]] == [
+        ("/a", 200, 1.25),
+        ("/\ud800", 201, 1.25),
+    ]
+    assert list(found[3]) == [
+        "method",
+        "path",
+        "status",
+        "milliseconds",
+        "event",
+        "request_id",
+        "level",
+        "timestamp",
+    ]
+    assert all(one["level"] == "info" and one["timestamp"].endswith("Z") for one in found[3:])
+
+
+def test_lines_of_requests_are_for_persons_too() -> None:
+    found = lines(REQUESTS.replace('"/\\ud800"', '"/b"'), "console")
+    assert len([one for one in found if "request_id=r1" in one and "path=/b" in one]) == 1
+
+
+def test_a_level_above_info_tells_no_requests() -> None:
+    quiet = 'logs.configure("json", "warning")\n' + REQUESTS
+    assert {one["event"] for one in events(quiet)} == {"inside", "outside"}
+
+
 def test_the_console_is_for_persons() -> None:
     (ours, theirs) = lines('ours.info("hello", name="x")\ntheirs.warning("there")\n', "console")
     assert "hello" in ours

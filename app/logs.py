@@ -8,8 +8,9 @@ the loggers' own steps too, since there is one for each; those of one turn of th
 import asyncio
 import json
 import logging
+import select
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, BinaryIO, Literal, cast
@@ -54,10 +55,12 @@ def configure(log_format: Literal["json", "console"], level: Level) -> None:
 
 
 class RequestLines:
-    """Writes a line a request. To be used on one event loop."""
+    """Writes a line a request. To be used on one event loop at a time."""
 
     def __init__(self) -> None:
         self._lines: list[bytes] = []
+        self._due: asyncio.AbstractEventLoop | None = None
+        """that writes them at its next turn"""
         self._logger = get_logger("app.access")
 
     def add(self, method: str, path: str, status: int, milliseconds: float) -> None:
@@ -68,15 +71,29 @@ class RequestLines:
             return
         stamp = datetime.now(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
         event |= {"event": "request", "request_id": request_id.get(), "level": "info", "timestamp": stamp}
-        if not self._lines:
-            asyncio.get_running_loop().call_soon(self._write)
-        self._lines.append(_dumps(event, str))
+        self._lines.append(_dumps(event, str) + b"\n")
+        loop = asyncio.get_running_loop()
+        if self._due is not loop:
+            self._due = loop
+            loop.call_soon(self._write)
 
     def _write(self) -> None:
-        lines, self._lines = self._lines, []
+        lines, self._lines, self._due = self._lines, [], None
         to = _Stderr()
-        to.write(b"\n".join([*lines, b""]))
-        to.flush()
+        for written in _whole(lines):
+            to.write(written)
+            to.flush()
+
+
+def _whole(lines: list[bytes]) -> Iterator[bytes]:
+    """Join lines to what a pipe takes at once: more could be torn by another process that writes to it."""
+    written = b""
+    for line in lines:
+        if written and len(written) + len(line) > select.PIPE_BUF:
+            yield written
+            written = b""
+        written += line
+    yield written
 
 
 def get_logger(name: str) -> structlog.typing.FilteringBoundLogger:

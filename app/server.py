@@ -56,6 +56,8 @@ def front(app: FastAPI) -> ASGIApp:
 class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, and look no more at what has been loaded: a full collection held all requests up for 0.1 s."""
+        gc.collect()  # what is garbage by now would be kept for good
         await super().startup(sockets)
-        gc.freeze()
-        gc.set_threshold(YOUNG_OBJECTS, *gc.get_threshold()[1:])
+        if self.started:
+            gc.freeze()
+            gc.set_threshold(YOUNG_OBJECTS, *gc.get_threshold()[1:])

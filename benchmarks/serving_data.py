@@ -78,7 +78,8 @@ def prepare(place: Place, series: int) -> None:
     migrated(place)
     state = place.folder / "prepared.json"
     stored = json.loads(state.read_text())["series"] if state.exists() else 0
-    if stored >= series:
+    untrained = [model for model in NETWORKS if not has(place, model)]
+    if stored >= series and not untrained:
         return
     command = [sys.executable, "-m", "app.cli", "up", "--port"]
     with running("up", command, ",".join(cores()), place.folder, place.environment) as server:
@@ -86,9 +87,9 @@ def prepare(place: Place, series: int) -> None:
         for at in range(stored, series, AT_ONCE):
             _say(f"series {at} of {series}")
             store(place, server, range(at, min(series, at + AT_ONCE)))
-        for model in () if stored else NETWORKS:
+        for model in untrained:
             train(place, server, model)
-    state.write_text(json.dumps({"series": series}))
+    state.write_text(json.dumps({"series": max(stored, series)}))
     _say("")
 
 

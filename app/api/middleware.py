@@ -125,15 +125,15 @@ def _request_id(headers: Headers) -> bytes:
 class _Sent:
     """Passes messages on, adds what every answer carries, and remembers the status."""
 
-    def __init__(self, send: Send, request_id: bytes) -> None:
-        self._send, self._request_id = send, request_id
+    def __init__(self, send: Send, named: bytes) -> None:
+        self._send, self._named = send, named
         self.status: int | None = None
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = message.get("headers", ())
-            added = (_ID, self._request_id)
+            added = (_ID, self._named)
             message["headers"] = [*headers, added, VARY] if varies(message["status"], headers) else [*headers, added]
         await self._send(message)
 

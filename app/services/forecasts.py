@@ -96,7 +96,6 @@ class ForecastService:
         if self._waiting >= self._settings.max_waiting_requests:
             detail = f"{self._waiting} forecasts are under way already; try again in a second, or run more processes"
             raise Unavailable(ErrorCode.overloaded, detail, headers={"Retry-After": "1"})
-        assert request.name  # read once, here, where it may be refused
         if request.labels is None:
             asked.check(request, request.ids, self._settings)
         assert self._loop is not None, "the service was started"

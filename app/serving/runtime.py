@@ -85,6 +85,7 @@ def _onnx_session(graph: bytes) -> Any:
         session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as e:  # the runtime's exceptions share no other base
         raise BrokenVersion(f"the graph cannot be loaded: {e}") from e
+    session.disable_fallback()
     session._model_bytes = None  # kept for another provider to begin from, which there is none of: a third of it all
     return session
 

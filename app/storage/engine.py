@@ -82,9 +82,10 @@ class Database:
     def lasting(self) -> Connection:
         """Open a connection that its owner keeps, for single statements by its driver that read, each of its own
         snapshot."""
+        options: dict[str, Any] = {"gatecast_write": False}
         if self.dialect == "postgresql":  # SQLite's driver begins nothing by itself
-            return self.engine.execution_options(isolation_level="AUTOCOMMIT").connect()
-        return self.engine.connect()
+            options["isolation_level"] = "AUTOCOMMIT"
+        return self.engine.execution_options(**options).connect()
 
     @contextmanager
     def write(self) -> Iterator[Session]:

@@ -23,10 +23,10 @@ from sqlalchemy import (
     select,
     union_all,
 )
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import InstrumentedAttribute
 
-from app.storage.engine import OUTAGE, Database
+from app.storage.engine import Database
 from app.storage.tables import ApiKey, ModelRow, SeriesRow, VersionRow
 
 Identity = tuple[int, int, int]
@@ -62,31 +62,32 @@ class Found:
 class Freshness:
     """Asks the database on a connection of its own. Threads take turns.
 
-    The statement is compiled once and given to the driver: the way through the toolkit costs three times as much as
+    The statement is compiled once and given to the driver: the way through the toolkit costs several times as much as
     the statement itself.
     """
 
     def __init__(self, database: Database) -> None:
         self._database, self._lock = database, threading.Lock()
         self._connection: Connection | None = None
-        dialect = database.engine.dialect
+        self._dialect = dialect = database.engine.dialect
         compiled = _statement(database.dialect).compile(dialect=dialect)
         self._sql, self._names, self._fixed = str(compiled), compiled.positiontup, compiled.params
         assert dialect.dbapi is not None, "the engine has a driver"
+        self._error = dialect.dbapi.Error
         self._away = (dialect.dbapi.OperationalError, dialect.dbapi.InterfaceError)
 
     def ask(self, asked: Asked) -> Found:
-        """Return what is committed now. Raises OUTAGE where the database is away."""
+        """Return what is committed now. Raises OUTAGE where the database is away, DBAPIError for any other fault."""
         given = self._given(asked)
         with self._lock:
             old = self._connection is not None
             try:
                 rows = self._rows(given)
-            except OUTAGE:
+            except DBAPIError:
                 self._drop()
                 if not old:
                     raise
-                rows = self._rows(given)  # the server may have been restarted since the connection was made
+                rows = self._rows(given)  # the server may have been restarted, or have forgotten what was prepared
         return _found(rows)
 
     def close(self) -> None:
@@ -107,8 +108,9 @@ class Freshness:
         driver: Any = self._connection.connection.driver_connection
         try:
             return list(driver.execute(self._sql, given))
-        except self._away as e:
-            raise OperationalError(self._sql, None, e) from e
+        except self._error as e:
+            away = isinstance(e, self._away) or self._dialect.is_disconnect(e, driver, None)
+            raise (OperationalError if away else DBAPIError)(self._sql, None, e) from e
 
     def _drop(self) -> None:
         if self._connection is not None:

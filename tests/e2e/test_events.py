@@ -6,7 +6,7 @@ import urllib.request
 from itertools import pairwise
 from typing import Any
 
-from app.cli import GRACE_SECONDS
+from app.server import GRACE_SECONDS
 from tests.e2e.conftest import store
 from tests.e2e.processes import Service
 

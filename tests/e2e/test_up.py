@@ -1,8 +1,10 @@
 """`gatecast up`: everything in one command, restarted when it falls, gone after Ctrl-C."""
 
 import signal
+import socket
 
 import pytest
+from uvicorn.config import STARTUP_FAILURE
 
 from tests.e2e.processes import Service, answers, family, free_port, lives, until
 
@@ -44,3 +46,12 @@ def test_bad_settings_are_told_in_one_line(service: Service, environment: dict[s
     (line,) = service.log("up").strip().splitlines()
     assert line.startswith("gatecast: ")
     assert words in line
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_port_that_is_taken_ends_the_api(service: Service) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert service.start("serve", "serve", "--port", str(port)).wait(30) == STARTUP_FAILURE
+    assert f"('127.0.0.1', {port})" in service.log("serve")
+    assert "in use" in service.log("serve")

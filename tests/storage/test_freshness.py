@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event, text
+from sqlalchemy.exc import DBAPIError
 
 from app.storage import jobs, keys, models, series
 from app.storage.engine import Database
@@ -118,8 +119,27 @@ def test_another_champion_is_told(database: Database, freshness: Freshness, scop
 def test_ten_thousand_of_each_are_asked_for_at_once(database: Database, freshness: Freshness, scope: Scope) -> None:
     rows = make_series(database, scope, *(f"s{k}" for k in range(100)))
     question = Asked(*(set(range(1, 10_001)) for _ in range(3)), {row.pk for row in rows} | set(range(1, 10_001)))
+    statements: list[str] = []
+    if database.dialect == "sqlite":
+        (connection,) = checked_out(database, freshness)
+        connection.set_trace_callback(statements.append)
     found = freshness.ask(question)
     assert len(found.series) == 100
+    assert len(statements) == (database.dialect == "sqlite"), "there is no trace on PostgreSQL"
+
+
+def checked_out(database: Database, freshness: Freshness) -> list[Any]:
+    """Return the drivers' connections that it opens anew."""
+    found: list[Any] = []
+    freshness.close()
+
+    @event.listens_for(database.engine, "checkout")
+    def checkout(connection: Any, *_: Any) -> None:
+        found.append(connection)
+
+    freshness.ask(Asked())
+    event.remove(database.engine, "checkout", checkout)
+    return found
 
 
 def test_threads_take_turns(database: Database, freshness: Freshness, scope: Scope) -> None:
@@ -139,6 +159,34 @@ def test_it_holds_one_connection(database: Database, freshness: Freshness, scope
     assert made == []
     freshness.close()
     assert freshness.ask(Asked(series={row.pk})).series == {(row.pk, row.created_at, 1)}, "and opens another one"
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_server_that_forgets_what_was_prepared_is_asked_again(
+    database: Database, freshness: Freshness, scope: Scope
+) -> None:
+    (row,) = make_series(database, scope, "a")
+    (connection,) = checked_out(database, freshness)
+    question = Asked(series={row.pk})
+    for _ in range(10):  # the driver prepares what it is asked often
+        freshness.ask(question)
+    prepared = connection.execute("SELECT count(*) FROM pg_prepared_statements").fetchone()
+    assert prepared[0] >= 1, "otherwise this test shows nothing"
+    connection.execute("DO $$ BEGIN EXECUTE 'DEALLOCATE ALL'; END $$")
+    assert freshness.ask(question).series == {(row.pk, row.created_at, 1)}
+
+
+def test_a_fault_that_is_no_outage_is_told_as_one_of_the_database(
+    database: Database, freshness: Freshness, scope: Scope
+) -> None:
+    make_series(database, scope, "a")
+    with database.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE series RENAME TO elsewhere"))
+    with pytest.raises(DBAPIError, match="series"):
+        freshness.ask(Asked(series={1}))
+    with database.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE elsewhere RENAME TO series"))
+    assert len(freshness.ask(Asked(series={1})).series) == 1
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)

@@ -155,3 +155,55 @@ def test_the_console_is_for_persons() -> None:
     assert "hello" in ours
     assert "name=x" in ours
     assert "there" in theirs
+
+
+def test_no_write_of_requests_is_longer_than_a_pipe_takes_at_once() -> None:
+    found = events("""
+import asyncio, io, select
+written = []
+
+class Recorder(io.BytesIO):
+    def write(self, line):
+        written.append(bytes(line))
+        return kept.buffer.write(line)
+
+    def flush(self):
+        kept.buffer.flush()
+
+kept, sys.stderr = sys.stderr, io.TextIOWrapper(Recorder())
+
+async def answer():
+    requests = logs.RequestLines()
+    for number in range(100):
+        requests.add("GET", "/" + "x" * (5000 if number == 50 else 100), 200, number)
+    await asyncio.sleep(0)
+
+asyncio.run(answer())
+sys.stderr = kept
+assert all(one.endswith(b"\\n") for one in written)
+assert sorted(map(len, written))[-2] <= select.PIPE_BUF < max(map(len, written)), "one line alone is longer"
+assert len(written) < 12
+""")
+    assert [one["milliseconds"] for one in found] == list(range(100))
+
+
+def test_lines_of_a_loop_that_has_died_are_written_by_the_next() -> None:
+    found = events("""
+import asyncio
+requests = logs.RequestLines()
+
+def turn(number, after):
+    async def answer():
+        requests.add("GET", "/", 200, number)
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(answer())
+    loop.call_soon(loop.stop)  # the turn after is never taken
+    loop.run_forever()
+    if after:
+        loop.run_until_complete(asyncio.sleep(0, None))
+    loop.close()
+
+turn(1, False)
+turn(2, True)
+""")
+    assert [one["milliseconds"] for one in found] == [1, 2]

@@ -69,7 +69,7 @@ class Rendered:
         if not unchanged(ask.match, ask.etag):
             if made is None:
                 return False
-            content, made.etag = made.content, ask.etag
+            content, made.etag = made.content, ask.etag or made.etag
         answer = Answer(content, known.served, ask.etag)
         ask.answer(answer)
         if content is not None:

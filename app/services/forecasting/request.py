@@ -77,8 +77,9 @@ class Steps:
 
 
 def check(request: ForecastRequest, ids: Sequence[str], settings: Settings) -> None:
-    """Raise Invalid for a number of series that is too large or none, and for an origin that cannot be read; NotFound
-    where no series carries the labels."""
+    """Raise Invalid for a model's name and an origin that cannot be read, and a number of series that is too large or
+    none; NotFound where no series carries the labels."""
+    _reference(request.model)
     if request.labels is not None and len(ids) == len(request.history):
         detail = "no series carries all of these labels; GET /series lists them with their labels"
         raise NotFound(ErrorCode.series_not_found, detail)

@@ -57,7 +57,7 @@ class Caller:
     def _round(self, draw: random.Random, connections: dict[str, HTTPConnection]) -> None:
         """Change the newest value or add one, forecast through another process, and compare with what it must be."""
         writer, reader = draw.sample(self.urls, 2)
-        value = round(draw.uniform(0, 3 * max(self.y[-STEPS:])), 3)
+        value = round(draw.uniform(0, 3 * max(self.y[:STEPS])), 3)
         appended = draw.random() < 0.5
         self.y = [*self.y, value] if appended else [*self.y[:-1], value]
         at = stamps(len(self.y))[-1]

@@ -1,6 +1,10 @@
 """The cache of loaded versions."""
 
+import platform
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +12,7 @@ from app.serving.cache import ModelCache
 from app.serving.runtime import LoadedVersion
 from models.defaults import choose
 
+ROOT = Path(__file__).parents[2]
 CONFIG = choose("h", 1, (0.5,), [100])
 
 
@@ -63,3 +68,37 @@ def test_a_failed_load_is_tried_again() -> None:
     with pytest.raises(OSError, match="away"):
         cache.get("a", fail)
     assert cache.get("a", lambda: version(1)).size == 1
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other allocators return memory by themselves, or never")
+def test_memory_of_dropped_versions_goes_back_to_the_system() -> None:
+    program = """
+from concurrent.futures import ThreadPoolExecutor
+import psutil
+from app.serving.cache import ModelCache
+from app.serving.runtime import LoadedVersion
+from tests.unit.test_cache import CONFIG
+
+MEGABYTES, kept = 1_000_000, []
+cache = ModelCache(100 * MEGABYTES)
+
+def load():
+    blocks = [bytes([k % 256]) * 10_000 for k in range(1000)]
+    kept.append(bytes([1]) * 2000)  # what lives on behind them
+    return LoadedVersion(session=blocks, config=CONFIG, size=10 * MEGABYTES)
+
+def resident():
+    return psutil.Process().memory_info().rss / MEGABYTES
+
+before = resident()
+pools = [ThreadPoolExecutor(1) for _ in range(3)]  # each thread's allocations have a place of their own
+for number, pool in enumerate(pools):
+    pool.submit(lambda: [cache.get((number, k), load) for k in range(10)]).result()
+    print(len(cache), round(resident() - before))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True, cwd=ROOT)
+    found = [tuple(map(int, line.split())) for line in done.stdout.splitlines()]
+    assert [held for held, _ in found] == [10, 10, 10]
+    first, *later = [grown for _, grown in found]
+    assert 95 <= first <= 115, "otherwise this test shows nothing"
+    assert all(grown <= first + 60 for grown in later), found

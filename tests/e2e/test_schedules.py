@@ -95,7 +95,7 @@ def test_a_retraining_goes_live_only_where_it_is_better(service: Service) -> Non
     body = {"model": "m", "series": {"ids": ["a"]}, "horizon": 6, "promote": "always", **GOOD}
     first = service.call("POST", "/train", body)
     assert finished(service, f"/jobs/{first['id']}")["status"] == "succeeded"
-    service.call("PUT", "/models/m/schedule", {"train": "0 3 * * *", "forecast": "*/15 * * * *"})
+    service.call("PUT", "/models/m/schedule", {"train": "0 0 1 1 *", "forecast": "0 0 1 1 *"})
     with Client(service) as client:
         until(lambda: client.versions, 10, "forecasts come")
         asked_for(service, first["id"], BAD)

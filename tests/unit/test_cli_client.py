@@ -170,7 +170,15 @@ def test_a_refusal_is_told_with_its_code_and_what_to_do(service: ScriptedService
 
 def test_ctrl_c_leaves_the_training_running_and_says_how_to_end_it(service: ScriptedService) -> None:
     script_training(service, job("running", progress=progress(1, 9)))
-    code = "import typer; from app import cli_client as c; app = typer.Typer(); c.register(app); app()"
+    code = """
+import signal, typer
+from app import cli_client
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell runs in the background ignores it
+app = typer.Typer()
+cli_client.register(app)
+app()
+"""
     command = [sys.executable, "-c", code, "train", "m", "--all", "--horizon", "2", "--url", service.url]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         until = time.monotonic() + 30

@@ -1,8 +1,8 @@
 """Structured logs on stderr: one line an event, with the request's or the job's id on each.
 
 As JSON, our own loggers render and write their lines themselves: the way through the standard library costs several
-times as much. Libraries' loggers come through the standard library, in the same shape. The lines of requests go past
-the loggers' own steps too, since there is one for each; those of one turn of the event loop are written together.
+times as much. Libraries' loggers come through the standard library, in the same shape. Lines of requests that are
+answered in one turn of the event loop are written together.
 """
 
 import asyncio
@@ -12,7 +12,6 @@ import select
 import sys
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from datetime import UTC, datetime
 from typing import Any, BinaryIO, Literal, cast
 
 import orjson
@@ -62,15 +61,17 @@ class RequestLines:
         self._due: asyncio.AbstractEventLoop | None = None
         """that writes them at its next turn"""
         self._logger = get_logger("app.access")
+        self._fields = _shared()
 
     def add(self, method: str, path: str, status: int, milliseconds: float) -> None:
         """Tell of a request that was answered."""
-        event = {"method": method, "path": path, "status": status, "milliseconds": milliseconds}
+        told = {"method": method, "path": path, "status": status, "milliseconds": milliseconds}
         if not _requests_as_json:
-            self._logger.info("request", **event)
+            self._logger.info("request", **told)
             return
-        stamp = datetime.now(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
-        event |= {"event": "request", "request_id": request_id.get(), "level": "info", "timestamp": stamp}
+        event: Any = told | {"event": "request"}
+        for add in self._fields:
+            event = add(None, "info", event)
         self._lines.append(_dumps(event, str) + b"\n")
         loop = asyncio.get_running_loop()
         if self._due is not loop:

@@ -3,7 +3,6 @@
 import json
 import shutil
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import psutil
@@ -26,13 +25,12 @@ SETTLED = 0.2
 def memory(setting: Setting) -> Iterator[Row]:
     """Resident megabytes, and those that more and more requests add, with models of one LSTM, which the cache holds
     all of; and with as many of what the service chooses, which it does not."""
-    more: dict[str, Any]
     place, names = copies(setting.place, MODEL)
     with place.gatecast() as server:
         heat(place, server, names)
         hot = resident(server)
-        more = {**cached(place, server)}
-    yield Row("200 ensembles, 10 000 hot series: RSS", hot, "MB", hot, LIMIT_MB, "at most", more=more)
+        told = cached(place, server)
+    yield Row("200 ensembles, 10 000 hot series: RSS", hot, "MB", hot, LIMIT_MB, "at most", more={**told})
     place, names = copies(setting.place, LSTM)
     with place.gatecast() as server:
         heat(place, server, names)

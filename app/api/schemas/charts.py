@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 from app.api.schemas.base import Encodable, Input, Output
-from app.api.schemas.forecasts import Fill, OnMissing
+from app.api.schemas.forecasts import Fill, OnMissing, levels_of
 from app.api.schemas.training import Quantiles
 from app.services.charts import MOST_SERIES, ChartRequest
 from app.services.forecasting.request import ForecastRequest
@@ -57,9 +57,7 @@ class ChartQuery(BaseModel):
     @field_validator("quantiles")
     @classmethod
     def _numbers(cls, text: str | None) -> str | None:
-        levels = [] if text is None else [_number(part) for part in text.split(",")]
-        if text is not None and not (len(levels) <= 99 and all(0 < level < 1 for level in levels)):
-            raise ValueError("quantiles are 1 to 99 numbers between 0 and 1, separated by commas")
+        levels_of(text)
         return text
 
     def request(self, kind: Format) -> ChartRequest:
@@ -68,19 +66,12 @@ class ChartQuery(BaseModel):
             model=self.model,
             series=tuple(self.series),
             horizon=self.horizon,
-            quantiles=None if self.quantiles is None else tuple(float(part) for part in self.quantiles.split(",")),
+            quantiles=levels_of(self.quantiles),
             origin=self.origin,
             covariate_fill=self.covariate_fill,
             on_missing=self.on_missing,
         )
         return ChartRequest(forecast, kind, self.theme, self.title, self.width, self.height, self.history)
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return float("nan")
 
 
 class ChartLinkIn(Input):

@@ -85,16 +85,23 @@ class ForecastQuery(BaseModel):
             model=self.model,
             series=tuple(self.series),
             horizon=self.horizon,
-            quantiles=_levels(self.quantiles),
+            quantiles=self._levels(),
             origin=self.origin,
             covariate_fill=self.covariate_fill,
             on_missing=self.on_missing,
             max_age=self.max_age,
         )
 
+    def _levels(self) -> tuple[float, ...] | None:
+        try:
+            return levels_of(self.quantiles)
+        except ValueError as e:
+            errors = [FieldError("query.quantiles", "invalid", str(e))]
+            raise Invalid(ErrorCode.invalid_input, str(e), errors=errors) from e
 
-def _levels(text: str | None) -> tuple[float, ...] | None:
-    """Read `0.1,0.9`. Raises Invalid."""
+
+def levels_of(text: str | None) -> tuple[float, ...] | None:
+    """Read `0.1,0.9`; None stays None. Raises ValueError."""
     if text is None:
         return None
     try:
@@ -102,8 +109,7 @@ def _levels(text: str | None) -> tuple[float, ...] | None:
     except ValueError:
         levels = ()
     if not 1 <= len(levels) <= 99 or not all(0 < level < 1 for level in levels):
-        detail = "quantiles are 1 to 99 numbers between 0 and 1, separated by commas"
-        raise Invalid(ErrorCode.invalid_input, detail, errors=[FieldError("query.quantiles", "invalid", detail)])
+        raise ValueError("quantiles are 1 to 99 numbers between 0 and 1, separated by commas")
     return levels
 
 

@@ -143,7 +143,3 @@ def revoke_key(number: Annotated[int, typer.Argument(help="from 'gatecast keys l
     """Revoke a key at once."""
     _keys().revoke(number)
     console.print(f"key {number} is revoked")
-
-
-if __name__ == "__main__":
-    main()

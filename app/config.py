@@ -38,6 +38,10 @@ class Settings(BaseSettings):
     """that a worker takes jobs from, comma-separated; it runs one job of each at a time"""
     training_queue: Literal["cpu", "gpu"] = "cpu"
     """that trainings wait in where their request names none; other jobs wait in `cpu`"""
+    preload: bool = True
+    """a worker keeps torch imported in a process that jobs are forked from: they start seconds sooner, for 400 MB"""
+    cache_dir: Path | None = None
+    """holds what can be made again, such as the graphs of networks; default: a folder in the data directory"""
     lease_seconds: float = Field(15.0, gt=0)
     """a worker silent for this long has lost its jobs"""
     checkpoint_seconds: float = Field(10.0, ge=0)
@@ -72,6 +76,8 @@ class Settings(BaseSettings):
     """observations that are scored while the caller waits; more become a job"""
     max_scanned_points: int = Field(1_000_000, gt=0)
     """observations that a job scores"""
+    graph_cache_bytes: int = Field(256 * MEGABYTE, ge=0)
+    """graphs of networks that are kept on disk; 0 traces each network again"""
     model_cache_bytes: int = Field(512 * MEGABYTE, gt=0)
     context_cache_bytes: int = Field(256 * MEGABYTE, ge=0)
     """the newest observations of series that were forecast lately"""
@@ -120,6 +126,11 @@ class Settings(BaseSettings):
             case "postgresql" | "postgres":
                 return url.set(drivername="postgresql+psycopg")
         raise ValueError(f"GATECAST_DATABASE_URL must be sqlite:/// or postgresql://, not {url.drivername!r}")
+
+    @property
+    def graphs(self) -> Path:
+        """The folder of the graphs that networks were traced to."""
+        return (self.cache_dir or self.data_dir / "cache") / "graphs"
 
     @property
     def artifacts(self) -> str:

@@ -15,7 +15,7 @@ from typing import Self
 
 from app.client import Client, ClientError
 
-PROGRAM = (sys.executable, "-m", "app.cli")
+PROGRAM = (sys.executable, "-m", "app")
 HOST = "127.0.0.1"
 USUAL_PORT = 8000
 START_SECONDS = 60

@@ -1,16 +1,15 @@
-"""The worker's child process: `python -m app.job_child JOB ATTEMPT WORKER_PID` runs one attempt at one job."""
+"""What runs in a job's process: one attempt at one job."""
 
 import os
 import signal
-import sys
 import threading
-import time
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import logs
 from app.config import Settings
+from app.jobs.forking import worker_is_gone
 from app.jobs.supervisor import FENCE_LOST, HANDED_OVER, TRY_AGAIN
 from app.storage import jobs
 from app.storage.artifacts import ArtifactError, ArtifactStore
@@ -19,30 +18,20 @@ from app.storage.jobs import Fence, FenceLost
 
 log = logs.get_logger(__name__)
 
-NICENESS = 10
 WATCH_SECONDS = 0.5
 
 
-def command(fence: Fence) -> list[str]:
-    """Return the command that runs an attempt."""
-    return [sys.executable, "-m", "app.job_child", fence.job_id, str(fence.attempt), str(os.getpid())]
-
-
-def main(arguments: list[str]) -> int:
+def main(fence: Fence) -> int:
     """Run the attempt; the exit status is FENCE_LOST where the job was cancelled or taken over, HANDED_OVER
     where the worker is to stop, TRY_AGAIN where database or artifact store were away."""
     settings = Settings()
     logs.configure(settings.log_format, settings.log_level)
-    fence, parent = Fence(arguments[0], int(arguments[1])), int(arguments[2])
     leaving = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: leaving.set())
     structlog.contextvars.bind_contextvars(job_id=fence.job_id, attempt=fence.attempt)
-    os.nice(NICENESS)
-    # one core is left to serving; two threads on a core that is shared are slower than one
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, len(os.sched_getaffinity(0)) - 1)))
     database = Database(settings.database)
     try:
-        threading.Thread(target=_watch, args=(database, fence, parent), daemon=True).start()
+        threading.Thread(target=_watch, args=(database, fence, os.getppid()), daemon=True).start()
         # only now: what a job needs may take seconds to import, and the watch must not wait for it
         from app.services.runs.attempt import Attempt, HandedOver
         from app.services.runs.kinds import run
@@ -60,11 +49,9 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _watch(database: Database, fence: Fence, parent: int) -> None:
+def _watch(database: Database, fence: Fence, server: int) -> None:
     """End this process when its worker is gone or its job is no longer its own."""
-    while True:
-        if os.getppid() != parent:
-            os._exit(FENCE_LOST)
+    while not worker_is_gone(server, WATCH_SECONDS):
         try:
             with database.read() as session:
                 job = jobs.state(session, fence.job_id)
@@ -74,8 +61,4 @@ def _watch(database: Database, fence: Fence, parent: int) -> None:
                 return  # the run itself has just ended the job
         except SQLAlchemyError:
             pass  # the database is away; the run's next write will say so
-        time.sleep(WATCH_SECONDS)
-
-
-if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    os._exit(FENCE_LOST)

@@ -47,7 +47,7 @@ def run(arguments: Sequence[Sequence[str]], stop_seconds: float = STOP_SECONDS) 
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
-    parts = [Part(a[0], [sys.executable, "-m", "app.cli", *a]) for a in arguments]
+    parts = [Part(a[0], [sys.executable, "-m", "app", *a]) for a in arguments]
     try:
         for part in parts:
             part.start()

@@ -1,7 +1,8 @@
 """The worker process: wiring only."""
 
+from app import job_child
 from app.config import Settings
-from app.job_child import command
+from app.jobs import forking
 from app.jobs.duties import Duty
 from app.jobs.queue import JobQueue
 from app.jobs.worker import Worker
@@ -11,12 +12,17 @@ from app.services.submission import Submission
 from app.storage.artifacts import ArtifactStore
 from app.storage.engine import Database
 
+PRELOADED = ("app.preload", "app.cli", "app.job_child")
+"""imported once for all jobs"""
+FOR_TRAININGS = ("app.services.runs.training", "models.preload")
+"""imported once for all trainings, where memory may be spent on it"""
 SCHEDULES_A_LEASE = 3
 SWEEP_SECONDS = 3600.0
 
 
 def run(settings: Settings) -> None:
     """Take jobs, start what schedules say, and collect what nobody needs, until SIGTERM or SIGINT."""
+    forking.prepare([*PRELOADED, *(FOR_TRAININGS if settings.preload else ())])
     database, store = Database(settings.database), ArtifactStore(settings.artifacts)
     schedules = ScheduleService(database, Submission(JobQueue(database), settings))
     duties = (
@@ -24,4 +30,4 @@ def run(settings: Settings) -> None:
         Duty(lambda: collect(database, store), settings.collect_seconds),
         Duty(lambda: sweep(database, settings.archive_days), SWEEP_SECONDS),
     )
-    Worker(database, store, settings, command, duties).run()
+    Worker(database, store, settings, job_child.main, duties).run()

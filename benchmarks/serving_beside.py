@@ -23,7 +23,7 @@ def beside(setting: Setting) -> Iterator[Row]:
     """The 99th percentile of forecasts at half of the top rate, with and without a training, in turn."""
     place, both = setting.place, ",".join(cores())
     load = Load(place.headers, CONNECTIONS, both)
-    worker = [sys.executable, "-m", "app.cli", "worker"]
+    worker = [sys.executable, "-m", "app", "worker"]
     with place.gatecast(core=both, **CACHE_OFF) as server:
         checked(place, server)
         load.run(server, posts(), WARM_SECONDS)

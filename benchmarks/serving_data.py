@@ -81,7 +81,7 @@ def prepare(place: Place, series: int) -> None:
     untrained = [model for model in NETWORKS if not has(place, model)]
     if stored >= series and not untrained:
         return
-    command = [sys.executable, "-m", "app.cli", "up", "--port"]
+    command = [sys.executable, "-m", "app", "up", "--port"]
     with running("up", command, ",".join(cores()), place.folder, place.environment) as server:
         until(lambda: place.ask(server, "GET", "/readyz").status == 200, 120, "Gatecast is ready")
         for at in range(stored, series, AT_ONCE):
@@ -96,7 +96,7 @@ def prepare(place: Place, series: int) -> None:
 @lru_cache
 def migrated(place: Place) -> None:
     """Bring the database up to this release: the folder may be an older one's. Raises NotMeasured."""
-    command = [sys.executable, "-m", "app.cli", "migrate"]
+    command = [sys.executable, "-m", "app", "migrate"]
     done = subprocess.run(
         command, env={**os.environ, **place.environment}, cwd=ROOT, capture_output=True, text=True, check=False
     )

@@ -106,7 +106,7 @@ class Place:
     @contextmanager
     def gatecast(self, *, core: str | None = None, **settings: str) -> Iterator[Server]:
         """Run `gatecast serve` on one core until the block ends."""
-        command = [sys.executable, "-m", "app.cli", "serve", "--port"]
+        command = [sys.executable, "-m", "app", "serve", "--port"]
         with running("gatecast", command, core or cores()[0], self.folder, self.environment | settings) as server:
             until(lambda: self.ask(server, "GET", "/readyz").status == 200, START_SECONDS, "Gatecast is ready")
             yield server

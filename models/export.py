@@ -1,10 +1,7 @@
-"""Exporting a model: an ONNX graph, weights, golden vectors and a manifest. onnx is used here alone."""
+"""Exporting a model: an ONNX graph, weights, golden vectors and a manifest."""
 
-import contextlib
 import hashlib
-import io
 import json
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -12,18 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
-import onnx_ir as ir
 import onnxruntime as ort
 import torch
 from numpy.typing import NDArray
-from onnx_ir.passes.common import (
-    CommonSubexpressionEliminationPass,
-    DeduplicateInitializersPass,
-    LiftConstantsToInitializersPass,
-    RemoveUnusedNodesPass,
-)
-from onnxscript import optimizer
 from safetensors import SafetensorError
 from safetensors.numpy import save_file
 from safetensors.torch import load as load_tensors
@@ -32,11 +20,10 @@ from safetensors.torch import save_file as save_tensors
 from models.calendar import CALENDAR_FIELDS
 from models.checkpoint import CheckpointError, read_header
 from models.config import Config, ConfigError
-from models.factors import factors
 from models.fitted import Fitted, runner_of
 from models.golden import golden_batch
+from models.graph import GraphError, Templates, put_weights, template_key, trace
 from models.network import Network
-from models.quiet import quiet
 from models.reading import Reader
 from models.windows import Batch, inputs_of
 
@@ -44,10 +31,6 @@ FORMAT = "gatecast.model.1"
 WEIGHTS, GRAPH, GOLDEN, MANIFEST = "weights.safetensors", "graph.onnx", "golden.safetensors", "manifest.json"
 TOLERANCE = 1e-4
 """Largest difference between graph and torch, in units of a window's scale"""
-LARGEST_BATCH = 1 << 20
-LARGEST_FOLDED = 1 << 28
-"""Bytes of a constant that is folded or compared with others: all of them"""
-LOGGERS = ("torch.onnx", "torch.__trace", "onnxscript", "onnx_ir")
 
 
 class ExportError(RuntimeError):
@@ -76,20 +59,28 @@ class Manifest:
     """package -> version that wrote the folder"""
 
 
-def export(fitted: Fitted, folder: Path) -> Manifest:
+def export(fitted: Fitted, folder: Path, templates: Templates | None = None) -> Manifest:
     """Write weights, graph, golden vectors and manifest into `folder`, the manifest last.
 
-    Raises ExportError where ONNX Runtime and torch differ by more than `TOLERANCE`.
+    Args:
+        templates: where graphs of configurations that were exported before are kept; tracing one takes seconds.
+
+    Raises ExportError where the network cannot be written as a graph, or ONNX Runtime and torch differ by more than
+    `TOLERANCE`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     network, config = fitted.network.cpu().eval(), fitted.config
     header = {"format": FORMAT, "config": json.dumps(config.to_dict())}
     save_tensors({name: t.contiguous() for name, t in network.state_dict().items()}, folder / WEIGHTS, header)
     batch = golden_batch(config)
-    _write_graph(network, batch, folder / GRAPH)
+    inputs = inputs_of(batch, config)
     expected, scale = _expected(network, batch)
-    verify(folder / GRAPH, inputs_of(batch, config), expected, scale)
-    golden = {**inputs_of(batch, config), "quantiles": expected, "scale": scale}
+    try:
+        graph = _graph(network, batch, templates, lambda graph: verify(graph, inputs, expected, scale))
+    except GraphError as e:
+        raise ExportError(str(e)) from e
+    (folder / GRAPH).write_bytes(graph)
+    golden = {**inputs, "quantiles": expected, "scale": scale}
     save_file(golden, folder / GOLDEN, metadata={"format": FORMAT})
     manifest = _manifest(config, folder)
     (folder / MANIFEST).write_text(json.dumps(asdict(manifest), indent=2) + "\n")
@@ -124,7 +115,7 @@ def load_weights(weights: bytes) -> Network:
 
 
 def verify(
-    graph: Path,
+    graph: Path | bytes,
     inputs: Mapping[str, NDArray[Any]],
     expected: NDArray[np.float64],
     scale: NDArray[np.float64],
@@ -133,6 +124,7 @@ def verify(
     """Run the graph on all windows at once, in pairs and one by one; return the largest difference.
 
     Args:
+        graph: the file or its content.
         inputs: what the graph reads, by name, (B, ...) each.
         expected: (B, H, Q) quantiles; scale: (B,) units of each window.
 
@@ -163,63 +155,24 @@ def _expected(network: Network, batch: Batch) -> tuple[NDArray[np.float64], NDAr
     return runner_of(network)(batch), np.maximum(scale, largest) if first.own.scaler == "none" else scale
 
 
-def _write_graph(network: Network, batch: Batch, path: Path) -> None:
-    free = torch.export.Dim("batch", min=1, max=LARGEST_BATCH)
-    inputs = {name: torch.from_numpy(values) for name, values in inputs_of(batch, network.config).items()}
-    # the exporter warns of its own deprecations and prints its progress
-    with quiet(LOGGERS, logging.ERROR), contextlib.redirect_stdout(io.StringIO()):
+def _graph(network: Network, batch: Batch, templates: Templates | None, check: Callable[[bytes], float]) -> bytes:
+    """Return the graph, checked; it is traced where no template is kept that gives the network's own answers."""
+    key = template_key(network.config)
+    kept = templates.get(key) if templates is not None else None
+    if templates is not None and kept is not None:
         try:
-            program = torch.onnx.export(
-                network,
-                (),
-                kwargs=inputs,
-                dynamo=True,
-                verbose=False,
-                dynamic_shapes={name: {0: free} for name in inputs},
-                input_names=list(inputs),
-                output_names=["quantiles"],
-            )
-        except Exception as e:  # the exporter raises a dozen kinds, and all of them mean the same here
-            raise ExportError(f"the network cannot be written as an ONNX graph ({type(e).__name__}: {e})") from e
-        if program is None:
-            raise ExportError("the exporter returned no graph")
-        _simplify(program.model)
-        model = program.model_proto
-    for node in model.graph.node:
-        del node.metadata_props[:]  # paths and stack traces of the machine that trained
-        node.doc_string = ""
-    onnx.checker.check_model(model)
-    onnx.save_model(model, path)
-
-
-def _simplify(model: ir.Model) -> None:
-    """Compute once what depends on weights alone, or is the same for several members, whatever its size."""
-    optimizer.fold_constants(model, input_size_limit=LARGEST_FOLDED, output_size_limit=LARGEST_FOLDED)
-    LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
-    DeduplicateInitializersPass(size_limit=LARGEST_FOLDED)(model)
-    CommonSubexpressionEliminationPass()(model)
-    for node in list(model.graph):
-        weight = node.inputs[1].const_value if node.op_type == "MatMul" and node.inputs[1] is not None else None
-        if weight is not None and weight.dtype == ir.DataType.FLOAT and len(weight.shape) == 2:
-            _factorise(model.graph, node, weight.numpy())
-    RemoveUnusedNodesPass()(model)
-
-
-def _factorise(graph: ir.Graph, node: ir.Node, weight: NDArray[np.float32]) -> None:
-    """Multiply by two small matrices in the place of a large one: many of the fixed candidates differ by little."""
-    found = factors(weight.astype(np.float64))
-    if found is None:
-        return
-    left, right = (ir.Value(name=f"{node.name}_factor_{n}") for n in range(2))
-    for value, factor in zip((left, right), found, strict=True):
-        value.const_value = ir.tensor(factor.astype(np.float32), name=value.name)
-        value.shape, value.dtype = ir.Shape(factor.shape), ir.DataType.FLOAT
-        graph.register_initializer(value)
-    inner = ir.node("MatMul", [node.inputs[0], left], name=f"{node.name}_inner")
-    inner.outputs[0].name = inner.name
-    graph.insert_before(node, inner)
-    node.replace_input_with(0, inner.outputs[0])
-    node.replace_input_with(1, right)
+            graph = put_weights(kept, network.state_dict())
+            check(graph)
+        except (GraphError, ExportError):
+            templates.remove(key)
+        else:
+            return graph
+    template = trace(network, batch)
+    graph = put_weights(template, network.state_dict())
+    check(graph)
+    if templates is not None:
+        templates.put(key, template)
+    return graph
 
 
 def _manifest(config: Config, folder: Path) -> Manifest:

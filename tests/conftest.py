@@ -21,6 +21,7 @@ from app.jobs import queue
 from app.main import create_app
 from app.storage import migrate
 from app.storage.engine import Database
+from tests.kept import KEPT
 from tests.trained import Trained, train, train_beside
 
 DATABASES = ("sqlite", "postgresql")
@@ -107,7 +108,7 @@ def empty_database(postgresql: URL) -> Iterator[str]:
 
 @pytest.fixture
 def settings(database_url: str, tmp_path: Path) -> Settings:
-    return Settings(data_dir=tmp_path, database_url=database_url, lease_seconds=2, checkpoint_seconds=0)
+    return Settings(data_dir=tmp_path, database_url=database_url, lease_seconds=2, checkpoint_seconds=0, cache_dir=KEPT)
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from models.defaults import choose, choose_for
 from models.export import FORMAT, GOLDEN, GRAPH, MANIFEST, export
 from models.fit import Fitted, fit
 from models.windows import Panel, Series
+from tests.kept import GRAPHS
 
 HORIZON = 12
 LEVELS = (0.1, 0.5, 0.9)
@@ -50,7 +51,7 @@ def train(folder: Path) -> Trained:
     panel = Panel.from_arrays({"a": values()}, freq="h", start="2024-01-01")
     config = choose("h", HORIZON, LEVELS, [400], {"hidden": 16}, {"epochs": 2, "steps_per_epoch": 20})
     fitted = fit(panel, config)
-    export(fitted, folder)
+    export(fitted, folder, GRAPHS)
     return Trained(folder, fitted, panel)
 
 
@@ -118,7 +119,7 @@ def train_beside(folder: Path) -> Trained:
         training={"epochs": 2, "steps_per_epoch": 20},
     )
     fitted = fit(panel, config)
-    export(fitted, folder)
+    export(fitted, folder, GRAPHS)
     return Trained(folder, fitted, panel)
 
 

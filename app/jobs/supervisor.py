@@ -1,4 +1,4 @@
-"""One child process a job: its own GPU context, killable, at a lower CPU priority than serving."""
+"""One process a job: its own GPU context, killable, at a lower CPU priority than serving."""
 
 import asyncio
 import contextlib
@@ -9,7 +9,10 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
+from multiprocessing.context import ForkServerProcess
 
+from app.jobs import forking
+from app.jobs.forking import Program
 from app.storage.jobs import Fence
 
 FENCE_LOST = 75
@@ -27,55 +30,56 @@ LONGEST_LINE = 2000
 LOG_SECONDS = 0.5
 CHUNK = 1 << 16
 
-ChildCommand = Callable[[Fence], Sequence[str]]
 Keep = Callable[[Sequence[str]], bool]
 """stores lines of a child's output; False: not now"""
 
 
 class Children:
-    """The child processes of one worker."""
+    """The job processes of one worker."""
 
-    def __init__(self, command: ChildCommand) -> None:
-        self._command = command
+    def __init__(self, program: Program) -> None:
+        self._program = program
         self._pids: set[int] = set()
 
     async def run(self, fence: Fence, keep: Keep) -> int:
-        """Run the child of one attempt to its end and return its exit status; negative is a signal.
+        """Run the process of one attempt to its end and return its exit status; negative is a signal.
 
         What it writes goes to this process's stderr, and to `keep` twice a second. Where the caller is cancelled the
-        child is stopped: SIGTERM, and SIGKILL after a grace.
+        process is stopped: SIGTERM, and SIGKILL after a grace. Raises OSError and EOFError where none was started.
         """
         with Output(keep) as output:
-            # a session of its own: Ctrl-C in a terminal reaches the worker, which decides
-            process = await asyncio.create_subprocess_exec(
-                *self._command(fence), start_new_session=True, stdout=output.file, stderr=output.file
-            )
-            self._pids.add(process.pid)
+            started = asyncio.create_task(asyncio.to_thread(forking.start, self._program, fence, output.file.fileno()))
+            cancelled = await _wait_even_if_cancelled(started)
+            process = started.result()
+            pid = process.pid
+            assert pid is not None
+            self._pids.add(pid)
             passing = asyncio.create_task(_passing(output))
+            ended = asyncio.create_task(forking.ended(process))
             try:
-                return await process.wait()
+                if cancelled:
+                    raise asyncio.CancelledError
+                return await asyncio.shield(ended)
             except asyncio.CancelledError:
-                await _stop(process)
+                await _stop(pid, ended)
                 raise
             finally:
                 passing.cancel()
-                self._pids.discard(process.pid)
+                self._pids.discard(pid)
                 await asyncio.to_thread(output.pass_on, last=True)
 
     def leave(self, seconds: float) -> None:
-        """Ask all children to keep their state and end, and wait for that so long."""
+        """Ask all processes to keep their state and end, and wait for that so long."""
         for pid in tuple(self._pids):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGTERM)
+            forking.send(pid, signal.SIGTERM)
         deadline = time.monotonic() + seconds
         while self._pids and time.monotonic() < deadline:
             time.sleep(LOOK_SECONDS)
 
     def kill(self) -> None:
-        """End all children at once; their jobs go on elsewhere from their last checkpoints."""
+        """End all processes at once; their jobs go on elsewhere from their last checkpoints."""
         for pid in tuple(self._pids):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(pid, signal.SIGKILL)
+            forking.kill(pid)
 
 
 class Output:
@@ -130,12 +134,21 @@ async def _passing(output: Output) -> None:
         await asyncio.to_thread(output.pass_on)
 
 
-async def _stop(process: asyncio.subprocess.Process) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        process.terminate()
+async def _wait_even_if_cancelled(task: asyncio.Task[ForkServerProcess]) -> bool:
+    """Wait for a task that cannot be stopped, and say whether the caller was cancelled meanwhile."""
+    cancelled = False
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError:
+            cancelled = True
+    return cancelled
+
+
+async def _stop(pid: int, ended: asyncio.Task[int]) -> None:
+    forking.send(pid, signal.SIGTERM)
     try:
-        await asyncio.wait_for(process.wait(), GRACE_SECONDS)
+        await asyncio.wait_for(asyncio.shield(ended), GRACE_SECONDS)
     except TimeoutError:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
+        forking.kill(pid)
+        await ended

@@ -15,9 +15,10 @@ from sqlalchemy.exc import InternalError, SQLAlchemyError
 from app.config import Settings
 from app.errors import ErrorCode
 from app.jobs.duties import Duties, Duty
+from app.jobs.forking import SERVER_LOST, Program
 from app.jobs.lease import LeaseKeeper, Running
 from app.jobs.queue import APPLICATION, APPLICATION_VERSION, QUEUES, WORKFLOW, engine_options, engine_url
-from app.jobs.supervisor import FENCE_LOST, HANDED_OVER, TRY_AGAIN, ChildCommand, Children
+from app.jobs.supervisor import FENCE_LOST, HANDED_OVER, TRY_AGAIN, Children
 from app.logs import get_logger
 from app.storage import jobs
 from app.storage.artifacts import ArtifactStore, job_folder
@@ -47,12 +48,12 @@ class Worker:
         database: Database,
         store: ArtifactStore,
         settings: Settings,
-        command: ChildCommand,
+        program: Program,
         duties: Sequence[Duty] = (),
     ) -> None:
         self.executor_id = uuid.uuid4().hex
         self._database, self._store, self._settings = database, store, settings
-        self._children = Children(command)
+        self._children = Children(program)
         self._draining = threading.Event()
         self._waiting_in: dict[str, str] = {}
         """the queue of each job that runs, by its id"""
@@ -161,13 +162,13 @@ class Worker:
             await asyncio.to_thread(self._sweep, fence.job_id)
             await asyncio.to_thread(self._log, fence, None)
             raise
-        except OSError as e:  # no process could be started
+        except (OSError, EOFError) as e:  # no process could be started
             log.error("trainer_not_started", job_id=fence.job_id, detail=str(e))
             status = TRY_AGAIN
         if self._draining.is_set():
             await asyncio.Event().wait()
         await asyncio.to_thread(self._log, fence, None)
-        if status in (TRY_AGAIN, HANDED_OVER) and not last:
+        if status in (TRY_AGAIN, HANDED_OVER, SERVER_LOST) and not last:
             return True
         await asyncio.to_thread(self._settle, fence, status)
         return False

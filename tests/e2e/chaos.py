@@ -21,7 +21,7 @@ from app.storage.engine import Database
 from app.storage.jobs import ENDED
 from app.storage.tables import JobEvent, JobRow, VersionRow
 from tests.e2e.conftest import store
-from tests.e2e.processes import Service, children, lives, until
+from tests.e2e.processes import JOB, Service, children, lives, until
 
 HUNG_SECONDS = 3.0
 """longer than a lease: others take its jobs meanwhile"""
@@ -177,7 +177,7 @@ def orphans(service: Service) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         try:
-            mine = "app.job_child" in process.cmdline() and process.environ().get("GATECAST_DATA_DIR") == home
+            mine = process.name() == JOB and process.environ().get("GATECAST_DATA_DIR") == home
         except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
             continue
         if mine and lives(process):

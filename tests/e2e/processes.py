@@ -18,11 +18,14 @@ from sqlalchemy import create_engine
 from sqlalchemy.exc import OperationalError
 
 from app.config import Settings
+from tests.kept import KEPT
 
 T = TypeVar("T")
 Signalled = subprocess.Popen[bytes] | psutil.Process
 TABLES = ("jobs", "job_events", "worker_leases", "models", "versions")
 POLL = 0.05
+JOB = "gatecast-job"
+"""what a job's process is called"""
 
 
 def until(found: Callable[[], T | None], seconds: float, what: str) -> T:
@@ -49,6 +52,7 @@ class Service:
             "GATECAST_DATABASE_URL": database_url,
             "GATECAST_LEASE_SECONDS": "2",
             "GATECAST_CHECKPOINT_SECONDS": "0",
+            "GATECAST_CACHE_DIR": str(KEPT),
             "OMP_NUM_THREADS": "1",
             **environment,
         }
@@ -59,7 +63,7 @@ class Service:
         """Start `gatecast` with arguments and settings of its own; its log is {name}.log."""
         with (self.folder / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "app.cli", *arguments],
+                [sys.executable, "-m", "app", *arguments],
                 env={**self.environment, **environment},
                 stdout=log,
                 stderr=log,
@@ -167,7 +171,7 @@ def family(pid: int) -> list[psutil.Process]:
 
 def children(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
     """Return the living training processes of a worker."""
-    return [p for p in family(process.pid)[1:] if "app.job_child" in " ".join(p.cmdline())]
+    return [p for p in family(process.pid)[1:] if p.name() == JOB]
 
 
 def lives(process: psutil.Process) -> bool:

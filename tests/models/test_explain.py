@@ -11,6 +11,7 @@ from models.export import WEIGHTS, export, load_weights
 from models.fit import fit
 from models.network import Network
 from models.windows import Batch, Panel, Series, assemble
+from tests.kept import GRAPHS
 from tests.models.examples import GATED, VARIANTS, covariate_panel, hourly_panel, random_network, rich, small, window
 
 ORIGINS = np.array([250, 190], np.int64)
@@ -105,7 +106,7 @@ def test_one_at_a_time_or_together_and_a_part_of_the_horizon() -> None:
 def test_the_network_is_left_as_it_was(tmp_path) -> None:  # type: ignore[no-untyped-def]
     panel = hourly_panel(300, 1)
     fitted = fit(panel, small(12))
-    export(fitted, tmp_path)
+    export(fitted, tmp_path, GRAPHS)
     network = load_weights((tmp_path / WEIGHTS).read_bytes())
     batch = window(panel.series[0].y, fitted.config)
     before = raw(network, batch)

@@ -37,6 +37,7 @@ from models.network import Network
 from models.predict import Runner
 from models.report import Report
 from models.windows import Batch, assemble, inputs_of
+from tests.kept import GRAPHS
 from tests.models.examples import GATED, covariate_panel, random_network, rich, small
 
 REPORT = Report(
@@ -122,8 +123,8 @@ class Exported:
         return np.nanmax(np.abs(y), -1)[:, None, None] if first.own.scaler == "none" else scale
 
 
-def fitted(config: Config) -> Fitted:
-    return Fitted(config, random_network(config), REPORT)
+def fitted(config: Config, seed: int = 1) -> Fitted:
+    return Fitted(config, random_network(config, seed), REPORT)
 
 
 def runner_of_graph(folder: Path, config: Config) -> Runner:
@@ -140,7 +141,7 @@ def exports(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Exporte
     @cache
     def make(name: str) -> Exported:
         config, folder = CONFIGS[name], tmp_path_factory.mktemp(name)
-        export(fitted(config), folder)
+        export(fitted(config), folder, GRAPHS)
         network = load_weights((folder / WEIGHTS).read_bytes())
         panel = covariate_panel(config.network.context_length + 9, 64)
         windows = assemble(panel.series, np.array([len(one.y) - 1 for one in panel.series]), config)

@@ -17,6 +17,7 @@ from models.export import WEIGHTS, export, load_weights
 from models.fit import fit
 from models.scoring import cut_windows, score, score_season_naive
 from models.windows import Panel, assemble
+from tests.kept import GRAPHS
 from tests.models.examples import PLAIN, VARIANTS
 
 
@@ -62,7 +63,7 @@ def test_every_network_beats_season_naive_and_serves_its_forecasts(
     ours, floor = score(windows, fitted.runner, config), score_season_naive(windows, whole, config.quantiles)
     measure = "rmse" if options.get("loss") == "mse" else "mae"  # what it learns
     assert ours[measure] < floor[measure]
-    manifest = export(fitted, tmp_path)
+    manifest = export(fitted, tmp_path, GRAPHS)
     digest = hashlib.sha256((tmp_path / "manifest.json").read_bytes()).hexdigest()
     served = load_version(digest, lambda name: (tmp_path / name).read_bytes())
     assert served.config == config

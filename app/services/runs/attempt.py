@@ -45,7 +45,7 @@ class Attempt:
     leaving: threading.Event = field(default_factory=threading.Event)
     """set once the worker wants to stop"""
     import_seconds: float = 0.0
-    """that it took to import what the job needs: a measure of how fast this machine is just now"""
+    """that it took to import what the job needs"""
 
     @cached_property
     def job(self) -> JobRow:

@@ -4,6 +4,7 @@ import hashlib
 import tempfile
 import time
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 from app.errors import ErrorCode
@@ -25,15 +26,18 @@ from models.checkpoint import Checkpoint, CheckpointError
 from models.defaults import choose_for
 from models.export import ExportError, export
 from models.fit import Fitted, fit
+from models.graph import template_key
+from models.graph_cache import GraphCache
 from models.network import Network
-from models.phase import SELECT
 from models.report import Progress
 from models.transfer import transferred_for
 
 log = get_logger(__name__)
 
-PUBLISHING, JUDGING = 7.0, 1.0
-"""what exporting a network, and judging it beside the baselines, take: as multiples of what importing torch took"""
+PUBLISHING_SECONDS = 0.5
+"""that publishing takes where the network's graph is kept from another training"""
+TRACING_SECONDS = 4.0
+"""that it takes to trace the graph of one member of the network's ensemble, where it is not"""
 
 
 @dataclass
@@ -43,6 +47,7 @@ class Training:
     attempt: Attempt
     _searched: float = field(init=False, default=0.0)
     """share of the job that the search takes"""
+    _publishing_seconds: float = field(init=False, default=PUBLISHING_SECONDS)
 
     def run(self) -> None:
         """Train and publish. Raises BadJob, TrainingDataError and ConfigError for what a user can mend."""
@@ -53,7 +58,7 @@ class Training:
         began = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
             try:
-                export(fitted, Path(folder))
+                export(fitted, Path(folder), self._graphs)
             except ExportError as e:
                 raise BadJob(ErrorCode.export_failed, str(e)) from e
             files = self._upload(model, Path(folder))
@@ -67,6 +72,11 @@ class Training:
         seconds = {f"{name}_s": round(value, 2) for name, value in took.items()}
         log.info("version_published", model=model.name, version=row.number, promoted=row.promoted, **seconds)
         self._clean(model)
+
+    @cached_property
+    def _graphs(self) -> GraphCache:
+        settings = self.attempt.settings
+        return GraphCache(settings.graphs, settings.graph_cache_bytes)
 
     def _start(self) -> Network | None:
         """Return the network that the training begins from."""
@@ -135,6 +145,8 @@ class Training:
     def _fit(self, snapshot: Snapshot, start: Network | None) -> Fitted:
         """Train, from the last checkpoint where there is one that can be continued."""
         checkpoints, journal = Checkpoints(self.attempt), self.attempt.journal
+        if not self._graphs.has(template_key(snapshot.config)):
+            self._publishing_seconds += TRACING_SECONDS * len(snapshot.config.network.members)
 
         def run(resume: Checkpoint | None) -> Fitted:
             return fit(
@@ -162,8 +174,7 @@ class Training:
         whole = self._searched + (1 - self._searched) * progress.fraction
         eta = progress.eta_s
         if eta is not None:
-            ahead = PUBLISHING + (JUDGING if progress.phase == SELECT else 0.0)
-            eta += ahead * self.attempt.import_seconds
+            eta += self._publishing_seconds
         self.attempt.journal.tell(asdict(progress) | {"fraction": whole, "eta_s": eta})
 
     def _upload(self, model: ModelRow, folder: Path) -> dict[str, str]:

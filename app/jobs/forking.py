@@ -1,0 +1,114 @@
+"""Job processes, forked from a process of the worker that has imported already what jobs need.
+
+Importing torch and what belongs to it takes seconds, a fork takes milliseconds and shares the memory. The process that
+is forked from is the standard library's fork server: it runs one thread, opens no database, touches no GPU, and ends
+when its worker has ended.
+"""
+
+import asyncio
+import contextlib
+import gc
+import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from multiprocessing import forkserver
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from multiprocessing.reduction import DupFd
+from pathlib import Path
+from typing import Any
+
+from app.storage.jobs import Fence
+
+SERVER_LOST = 255
+"""exit status of a process whose fork server was killed, so that nobody knows how it ended"""
+
+Program = Callable[[Fence], int]
+"""a function of a module, which runs one attempt and returns the exit status"""
+
+
+def prepare(modules: Sequence[str]) -> None:
+    """Start the process that jobs are forked from, which imports these modules while this process goes on."""
+    multiprocessing.set_forkserver_preload(list(modules))
+    forkserver.ensure_running()
+
+
+def start(program: Program, fence: Fence, output: int) -> ForkServerProcess:
+    """Fork a process that runs an attempt and writes to the file descriptor `output`.
+
+    It is the leader of a session of its own: Ctrl-C in a terminal reaches the worker, which decides. Waits while the
+    fork server still imports. Raises OSError and EOFError where no process could be started.
+    """
+    context: ForkServerContext = multiprocessing.get_context("forkserver")
+    process = context.Process(target=_run, args=(program, fence, _Descriptor(output)))
+    process.start()
+    return process
+
+
+async def ended(process: ForkServerProcess) -> int:
+    """Wait for a process and return its exit status; negative is a signal."""
+    over = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_reader(process.sentinel, over.set)
+    try:
+        await over.wait()
+    finally:
+        loop.remove_reader(process.sentinel)
+    status = process.exitcode
+    assert status is not None
+    process.close()
+    return status
+
+
+def send(pid: int, number: signal.Signals) -> None:
+    """Send a signal to a job's process."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+def kill(pid: int) -> None:
+    """End a job's process, and the processes that it has started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
+    send(pid, signal.SIGKILL)  # it may not have got its own session yet
+
+
+def worker_is_gone(server: int, seconds: float) -> bool:
+    """Say, within so many seconds, whether the worker of this job's process, or its fork server, has ended.
+
+    Args:
+        server: what `os.getppid()` was when the process began.
+    """
+    worker = multiprocessing.parent_process()
+    assert worker is not None
+    return bool(multiprocessing.connection.wait([worker.sentinel], seconds)) or os.getppid() != server
+
+
+class _Descriptor:
+    """A file descriptor that is handed over to the process that is started."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _take, (DupFd(self.number),)
+
+
+def _take(handed: Any) -> int:
+    number: int = handed.detach()
+    return number
+
+
+def _run(program: Program, fence: Fence, output: int) -> None:
+    """What the forked process runs."""
+    os.setsid()
+    gc.freeze()  # so that collections leave alone what is shared with the fork server
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for number in (sys.stdout.fileno(), sys.stderr.fileno()):
+        os.dup2(output, number)
+    os.close(output)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/comm").write_text("gatecast-job")  # what `top` and `ps` show of it
+    raise SystemExit(program(fence))

@@ -6,19 +6,27 @@ BENCHMARKS ?= benchmarks.serving benchmarks.training
 BENCH_ARGS ?=
 
 BIN := .venv/bin
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
+GPU_PLATFORMS := $(patsubst %,manylinux%_x86_64,_2_28 _2_27 _2_24 _2_17 2014 1)
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench peers clean
+.PHONY: help demo test quick slow check bench peers gpu-wheels clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
 demo: .venv/.run ## forecast a real data set and serve it; DEMO_EXIT=1 ends after the forecast
 	@$(BIN)/gatecast demo $(if $(filter 1 true yes,$(DEMO_EXIT)),--exit)
 
 test: check ## everything that must hold, on SQLite and on PostgreSQL; WORKERS=n, PYTEST_ARGS=...
-	$(BIN)/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)
+	$(PYTEST) -m "not slow"
+
+quick: check ## lint, types, layers, and the tests that need no process and no training
+	$(PYTEST) -m "not slow and not process and not training"
+
+slow: .venv/.dev ## what takes minutes: chaos, soaks
+	$(PYTEST) -m slow
 
 check: .venv/.dev ## lint, format, types, direction of imports
 	$(BIN)/ruff check
@@ -32,6 +40,15 @@ bench: .venv/.dev $(if $(filter benchmarks.serving benchmarks.training,$(BENCHMA
 	@set -e; for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python -m "$$name" $(BENCH_ARGS); done
 
 peers: .venv-bench/.peers ## the libraries that the benchmarks compare with, into .venv-bench
+
+# benchmarks/README-gpu.md says how they are used. Several platforms are named because pip takes each as it stands.
+gpu-wheels: .venv/.dev ## what benchmarks.gpu needs on a bare machine with a GPU, into .gpu-wheels
+	rm -rf .gpu-wheels
+	$(BIN)/python -m pip download --disable-pip-version-check --quiet --no-deps --only-binary=:all: \
+	  --python-version 3.12 --implementation cp $(GPU_PLATFORMS:%=--platform %) \
+	  -c constraints.txt -r benchmarks/gpu-wheels.txt -d .gpu-wheels
+	$(BIN)/python -m benchmarks.gpu_model .gpu-wheels/version
+	@cat .gpu-wheels/*.whl | wc -c | awk '{ printf "%.1f MB of wheels, 40 at most\n", $$1 / 1e6; exit $$1 > 40e6 }'
 
 clean: ## remove caches, builds and the demo's data; the environment stays (rm -r .venv)
 	rm -rf .demo build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

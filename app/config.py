@@ -39,7 +39,7 @@ class Settings(BaseSettings):
     training_queue: Literal["cpu", "gpu"] = "cpu"
     """that trainings wait in where their request names none; other jobs wait in `cpu`"""
     preload: bool = True
-    """a worker keeps torch imported in a process that jobs are forked from: they start seconds sooner, for 400 MB"""
+    """a worker keeps torch imported in a process that jobs are forked from: half a gigabyte saves seconds"""
     cache_dir: Path | None = None
     """holds what can be made again, such as the graphs of networks; default: a folder in the data directory"""
     lease_seconds: float = Field(15.0, gt=0)

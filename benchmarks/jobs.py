@@ -1,9 +1,10 @@
 """What running trainings as jobs costs and promises: progress, time left, and what a lost or leaving worker loses.
 
-python -m benchmarks.jobs [--epochs 40] [--lease 2]
+python -m benchmarks.jobs [--epochs 40] [--lease 2] [--only short] [--against FOLDER/bin/gatecast]
 
-Real processes on SQLite: an API, workers, a training on a year of hourly values. Times are of this machine; the shares
-are what counts.
+Real processes on SQLite: an API, workers, a training on a year of hourly values, and short trainings on 2000 values,
+from their claim to the published version. Times are of this machine; the shares are what counts. `--against` is the
+command of another release, installed elsewhere, whose short trainings are timed in the same run.
 """
 
 import argparse
@@ -11,10 +12,13 @@ import json
 import platform
 import re
 import signal
+import statistics
 import tempfile
 import threading
 import time
 import urllib.request
+from collections.abc import Sequence
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -24,6 +28,11 @@ import numpy as np
 from tests.e2e.processes import Service, children, until
 
 HOURS = 24 * 365
+SHORT_HOURS = 2000
+TRIVIAL = {"epochs": 1, "steps_per_epoch": 3}
+SECOND_ROUNDS = 3
+SETTLE_SECONDS = 20.0
+"""after which a worker that has just started has imported what its jobs need"""
 SHARE = 0.6
 """of its epochs after which a worker is killed"""
 
@@ -36,6 +45,48 @@ def store(service: Service) -> None:
     stamps = np.datetime_as_string(np.datetime64("2023-01-01T00:00:00") + t.astype("m8[h]"), unit="s")
     service.call("POST", "/series", {"id": "a", "freq": "h"})
     service.call("POST", "/series/a/observations", {"ds": [f"{s}Z" for s in stamps], "y": y.round(3).tolist()})
+
+
+def store_short(service: Service) -> None:
+    """Make a series of 2000 hours."""
+    t = np.arange(SHORT_HOURS)
+    y = 20 + 6 * np.sin(2 * np.pi * t / 24) + np.random.default_rng(0).normal(0, 1, SHORT_HOURS)
+    stamps = np.datetime_as_string(np.datetime64("2023-01-01T00:00:00") + t.astype("m8[h]"), unit="s")
+    service.call("POST", "/series", {"id": "short", "freq": "h"})
+    service.call("POST", "/series/short/observations", {"ds": [f"{s}Z" for s in stamps], "y": y.round(3).tolist()})
+
+
+def short(program: Sequence[str], options: argparse.Namespace) -> dict[str, float]:
+    """Return the seconds from claim to published version of trainings on 2000 values, on a service of their own."""
+    with tempfile.TemporaryDirectory() as folder:
+        service = Service(Path(folder), f"sqlite:///{Path(folder) / 'gatecast.db'}")
+        service.program = program
+        service.environment |= {"GATECAST_LEASE_SECONDS": str(options.lease), "GATECAST_CACHE_DIR": f"{folder}/cache"}
+        try:
+            assert service.start("migrate", "migrate").wait(60) == 0
+            service.serve()
+            store_short(service)
+            service.worker("w1")
+            time.sleep(SETTLE_SECONDS)
+            rows = {}
+            for name, training in {"trivial": TRIVIAL, "default": {}}.items():
+                rows[f"{name}_first_s"] = published(service, name, training)
+                again = [published(service, name, training) for _ in range(SECOND_ROUNDS)]
+                rows[f"{name}_second_s"] = statistics.median(again)
+            return rows
+        finally:
+            service.stop()
+
+
+def published(service: Service, model: str, training: dict[str, int]) -> float:
+    """Train, and return the seconds from the claim to the published version."""
+    body = {"model": model, "series": {"ids": ["short"]}, "horizon": 24, "promote": "always", "training": training}
+    job = f"/jobs/{service.call('POST', '/train', body)['id']}"
+    until(lambda: service.call("GET", job)["status"] not in ("queued", "running"), 900, "the job has ended")
+    end = service.call("GET", job)
+    assert end["status"] == "succeeded", end
+    began, ended = (datetime.fromisoformat(end[name]) for name in ("started_at", "finished_at"))
+    return (ended - began).total_seconds()
 
 
 def train(service: Service, epochs: int) -> str:
@@ -142,7 +193,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--epochs", type=int, default=40, help="of each of the two phases")
     parser.add_argument("--lease", type=float, default=2.0, help="seconds")
+    parser.add_argument("--only", choices=("short",), help="time the short trainings alone")
+    parser.add_argument("--against", metavar="GATECAST", help="the `gatecast` command of another release")
     options = parser.parse_args()
+    rows = {} if options.only else long(options)
+    rows |= short(Service.program, options)
+    others = short([options.against], options) if options.against else {}
+    for name, value in rows.items():
+        beside = f"{others[name]:10.3f}{others[name] / value:8.1f} times" if name in others else ""
+        print(f"{name:28s} {value:10.3f}{beside}")
+    about = {"python": platform.python_version(), **{name: version(name) for name in ("torch", "dbos", "sqlalchemy")}}
+    told = {"benchmark": "jobs", "epochs": options.epochs, "lease_s": options.lease, **rows, "against": others, **about}
+    print(json.dumps(told))
+
+
+def long(options: argparse.Namespace) -> dict[str, float]:
+    """Return what long trainings show: their progress, what a killed worker loses, and a change of champions."""
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{Path(folder) / 'gatecast.db'}"
         service = Service(Path(folder), url, GATECAST_LEASE_SECONDS=str(options.lease))
@@ -153,13 +219,9 @@ def main() -> None:
             service.worker("w1")
             rows = progress(service, options.epochs)
             service.worker("w2")
-            rows |= killed(service, options.epochs) | switched(service)
+            return rows | killed(service, options.epochs) | switched(service)
         finally:
             service.stop()
-    for name, value in rows.items():
-        print(f"{name:28s} {value:10.3f}")
-    about = {"python": platform.python_version(), **{name: version(name) for name in ("torch", "dbos", "sqlalchemy")}}
-    print(json.dumps({"benchmark": "jobs", "epochs": options.epochs, "lease_s": options.lease, **rows, **about}))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
-"""Exporting a model: an ONNX graph, weights, golden vectors and a manifest."""
+"""Exporting a model: an ONNX graph, weights, golden vectors and a manifest; models.published reads them again."""
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -12,23 +11,34 @@ import numpy as np
 import onnxruntime as ort
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 from safetensors.numpy import save_file
-from safetensors.torch import load as load_tensors
 from safetensors.torch import save_file as save_tensors
 
 from models.calendar import CALENDAR_FIELDS
-from models.checkpoint import CheckpointError, read_header
-from models.config import Config, ConfigError
+from models.config import Config
 from models.fitted import Fitted, runner_of
 from models.golden import golden_batch
 from models.graph import GraphError, Templates, put_weights, template_key, trace
 from models.network import Network
+from models.published import FORMAT, GOLDEN, GRAPH, MANIFEST, WEIGHTS, load_published, load_weights, sha256_of
 from models.reading import Reader
 from models.windows import Batch, inputs_of
 
-FORMAT = "gatecast.model.1"
-WEIGHTS, GRAPH, GOLDEN, MANIFEST = "weights.safetensors", "graph.onnx", "golden.safetensors", "manifest.json"
+__all__ = [
+    "FORMAT",
+    "GOLDEN",
+    "GRAPH",
+    "MANIFEST",
+    "TOLERANCE",
+    "WEIGHTS",
+    "ExportError",
+    "Manifest",
+    "export",
+    "load_published",
+    "load_weights",
+    "verify",
+]
+
 TOLERANCE = 1e-4
 """Largest difference between graph and torch, in units of a window's scale"""
 
@@ -85,33 +95,6 @@ def export(fitted: Fitted, folder: Path, templates: Templates | None = None) -> 
     manifest = _manifest(config, folder)
     (folder / MANIFEST).write_text(json.dumps(asdict(manifest), indent=2) + "\n")
     return manifest
-
-
-def load_published(digest: str, read: Callable[[str], bytes]) -> Network:
-    """Return the network of a folder whose manifest has the sha256 `digest`; `read` returns a file's bytes by name.
-
-    Raises CheckpointError for files that are not those that were published.
-    """
-    manifest = read(MANIFEST)
-    if _sha256(manifest) != digest:
-        raise CheckpointError(f"{MANIFEST} is not the file that was published")
-    weights = read(WEIGHTS)
-    if _sha256(weights) != json.loads(manifest)["sha256"][WEIGHTS]:
-        raise CheckpointError(f"{WEIGHTS} is not the file that was published")
-    return load_weights(weights)
-
-
-def load_weights(weights: bytes) -> Network:
-    """Return the network of an exported folder's weights, in evaluation mode. Raises CheckpointError."""
-    header = read_header(weights)
-    if header.get("format") != FORMAT:
-        raise CheckpointError(f"{WEIGHTS} is not of the format {FORMAT}")
-    try:
-        network = Network(Config.from_dict(json.loads(header["config"])))
-        network.load_state_dict(load_tensors(weights))
-    except (ConfigError, KeyError, ValueError, RuntimeError, SafetensorError) as e:
-        raise CheckpointError(f"{WEIGHTS} does not fit its own configuration ({e})") from e
-    return network.eval()
 
 
 def verify(
@@ -191,10 +174,6 @@ def _manifest(config: Config, folder: Path) -> Manifest:
         dtypes={name: "int64" if name == "calendar" else "float64" for name in (*config.inputs, "quantiles")},
         calendar_fields=list(CALENDAR_FIELDS),
         tolerance=TOLERANCE,
-        sha256={name: _sha256((folder / name).read_bytes()) for name in (WEIGHTS, GRAPH, GOLDEN)},
+        sha256={name: sha256_of((folder / name).read_bytes()) for name in (WEIGHTS, GRAPH, GOLDEN)},
         versions={name: version(name) for name in ("torch", "onnx", "onnxruntime", "numpy")},
     )
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()

@@ -124,9 +124,16 @@ def _to_bytes(model: ir.Model) -> bytes:
 
 
 def _export(network: Network, example: Batch) -> ir.Model:
+    """Return the graph as torch's exporter leaves it.
+
+    Parameters that want no gradients keep a recurrence one operation while it is traced: it would be unrolled else.
+    """
     free = torch.export.Dim("batch", min=1, max=LARGEST_BATCH)
     inputs = {name: torch.from_numpy(values) for name, values in inputs_of(example, network.config).items()}
-    with contextlib.redirect_stdout(io.StringIO()):  # the exporter prints its progress
+    learned = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    network.requires_grad_(False)
+    # the exporter prints its progress
+    with contextlib.redirect_stdout(io.StringIO()), torch.no_grad():
         try:
             program = torch.onnx.export(
                 network,
@@ -141,6 +148,9 @@ def _export(network: Network, example: Batch) -> ir.Model:
             )
         except Exception as e:  # as above
             raise GraphError(f"the network cannot be written as an ONNX graph ({type(e).__name__}: {e})") from e
+        finally:
+            for parameter in learned:
+                parameter.requires_grad_(True)
     if program is None:
         raise GraphError("the exporter returned no graph")
     return program.model

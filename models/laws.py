@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from scipy import special
 from torch import Tensor, nn
 
 LEAST_FREEDOM = 2.1
@@ -25,6 +24,8 @@ class StudentT(nn.Module):
     """
 
     def __init__(self, levels: Sequence[float]) -> None:
+        from scipy import special  # a large package, which this law alone needs
+
         super().__init__()
         inverse = np.linspace(0.0, 1 / LEAST_FREEDOM, GRID)
         probabilities = np.asarray(levels, np.float64)

@@ -46,10 +46,12 @@ class Learner:
             adopt(self.network, start)
         if training.freeze_encoder:
             freeze(self.network)
-        self.averaged = copy.deepcopy(self.network)
+        self.averaged = _copy_of(self.network)
         kind = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[training.optimizer]
         learned = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
-        self.optimizer = kind(learned, lr=training.learning_rate, weight_decay=training.weight_decay)
+        # a fused step on the GPU: networks of this size keep it waiting for the next kernel, not for sums
+        fused = True if device.type == "cuda" else None
+        self.optimizer = kind(learned, lr=training.learning_rate, weight_decay=training.weight_decay, fused=fused)
         self.averagings = 0
         self.generator = torch.Generator().manual_seed(training.seed)
         self.levels = torch.tensor(config.quantiles, dtype=torch.float32, device=device)
@@ -103,8 +105,7 @@ class Learner:
         total = torch.zeros((), device=self.device)
         for number in range(len(members)):
             batch = part_of(drawn, slice(number * size, (number + 1) * size))
-            with self.precision():
-                context, raw = self.network.of_member(number, **inputs_of(batch, self.config))
+            context, raw = self.network.of_member(number, **inputs_of(batch, self.config))
             total = total + self.loss(context, raw.quantiles, batch["target"], raw.law)
         value = float(total.detach()) / len(members)
         if not math.isfinite(value):
@@ -125,10 +126,6 @@ class Learner:
         share = max(1 - self.config.training.averaging, 1 / (1 + self.averagings))
         with torch.no_grad():
             torch._foreach_lerp_(list(self.averaged.parameters()), list(self.network.parameters()), share)
-
-    def precision(self) -> torch.autocast:
-        """Mixed precision on the GPU, where bfloat16 needs no loss scaling; float32 on the CPU."""
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda")
 
     def score(self, batch: TensorBatch) -> float:
         """Return the ensemble's loss of fixed windows, without dropout."""
@@ -175,6 +172,15 @@ class Learner:
             torch.set_rng_state(torch.from_numpy(arrays["rng/torch"].copy()))
             if self.device.type == "cuda" and "rng/cuda" in arrays:
                 torch.cuda.set_rng_state(torch.from_numpy(arrays["rng/cuda"].copy()), self.device)
+
+
+def _copy_of(network: Network) -> Network:
+    """Return a copy whose recurrences keep their weights in one piece, as cuDNN wants them."""
+    copied = copy.deepcopy(network)
+    for part in copied.modules():
+        if isinstance(part, torch.nn.RNNBase):
+            part.flatten_parameters()
+    return copied
 
 
 def _copied(network: Network) -> Arrays:

@@ -8,9 +8,14 @@ from models.quiet import quiet
 LATE = (
     "statsforecast.models",  # the reference forecasts
     "torch._dynamo",  # every optimiser of torch
-    "torch.onnx._internal.exporter._core",  # tracing graphs
+    "torch.export._trace",  # tracing graphs, from here on
+    "torch.onnx._internal.exporter._core",
     "torch.onnx._internal.exporter._torchlib.ops",
+    "torch._dynamo.repro.after_aot",
+    "onnxscript._framework_apis.torch_2_11",
     "onnxscript.rewriter.onnx_fusions",
+    "sympy.combinatorics",
+    "sympy.tensor.tensor",
 )
 
 with quiet((), 0):

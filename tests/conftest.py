@@ -4,6 +4,11 @@ No test waits by sleeping: what happens in another process is polled for, up to 
 """
 
 import os
+
+os.environ["OMP_NUM_THREADS"] = (
+    "1"  # before torch is imported: networks here are small, and tests run beside each other
+)
+
 import shutil
 import tempfile
 import uuid
@@ -25,6 +30,8 @@ from tests.kept import KEPT
 from tests.trained import Trained, train, train_beside
 
 DATABASES = ("sqlite", "postgresql")
+WITH_PROCESSES = ("e2e", "deploy", "upgrade", "benchmarks")
+"""folders of tests that start processes"""
 
 
 @pytest.fixture(autouse=True)
@@ -81,9 +88,27 @@ def _admin(server: URL, statement: str) -> None:
     engine.dispose()
 
 
-@pytest.fixture(params=DATABASES)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what uses a database on both, but for tests in which SQL, locks and types make no difference."""
+    if "database_url" in metafunc.fixturenames:
+        only = metafunc.definition.get_closest_marker("one_database")
+        metafunc.parametrize("database_url", only.args or DATABASES[:1] if only else DATABASES, indirect=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs other processes or a training, by its place and its fixtures: `make quick` leaves it out."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        parameters = getattr(getattr(item, "callspec", None), "params", {})
+        if item.path.parent.name in WITH_PROCESSES or "postgresql" in {*fixtures, *map(str, parameters.values())}:
+            item.add_marker("process")
+        if fixtures & {"trained", "trained_beside"}:
+            item.add_marker("training")
+
+
+@pytest.fixture
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The address of an empty, migrated database: once on SQLite and once on PostgreSQL."""
+    """The address of an empty, migrated database."""
     request.node.user_properties.append(("database", request.param))
     if request.param == "sqlite":
         path = tmp_path / "gatecast.db"

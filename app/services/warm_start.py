@@ -49,7 +49,7 @@ def started(session: Session, scope: Scope, request: TrainingRequest) -> tuple[T
 
 def weights_of(store: ArtifactStore, row: VersionRow) -> "Network":
     """Read a version's network. Raises ArtifactError where the store is away, CheckpointError for broken weights."""
-    from models.export import load_published  # the API process, which checks requests, imports no torch
+    from models.published import load_published  # the API process, which checks requests, imports no torch
 
     return load_published(row.digest, lambda name: store.get(f"{row.artifact}/{name}"))
 

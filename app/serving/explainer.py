@@ -68,7 +68,7 @@ def prepare(artifacts: str) -> Answerer:
     import torch
 
     import models.explain
-    import models.export  # noqa: F401
+    import models.published  # noqa: F401
 
     torch.set_num_threads(1)
     store, networks = ArtifactStore(artifacts), OrderedDict[str, "Network"]()
@@ -91,7 +91,7 @@ def _answer(question: bytes, store: ArtifactStore, networks: "OrderedDict[str, N
 
 
 def _network(header: dict[str, Any], store: ArtifactStore, networks: "OrderedDict[str, Network]") -> "Network":
-    from models.export import load_published
+    from models.published import load_published
 
     digest, artifact = header["digest"], header["artifact"]
     if digest not in networks:

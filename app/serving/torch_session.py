@@ -20,7 +20,7 @@ class TorchSession:
         import torch
 
         from models.checkpoint import CheckpointError
-        from models.export import load_published
+        from models.published import load_published
 
         if device == "cuda" and not torch.cuda.is_available():
             raise ValueError("there is no CUDA device; set GATECAST_SERVING_DEVICE=cpu, or start where there is one")

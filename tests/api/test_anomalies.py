@@ -16,7 +16,7 @@ from models.deviations import LEAST_SEEN
 from tests.api.stored import hours, numbers, run, store, store_beside
 from tests.trained import Trained, publish, values
 
-ONE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+ONE = pytest.mark.one_database
 LENGTH = 400
 SPIKES = (250, 320)
 ASYNC = {"Prefer": "respond-async"}
@@ -257,6 +257,7 @@ def test_a_job_tells_the_same(watched: TestClient, database: Database, settings:
     assert found["metrics"] == now["metrics"]
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("prefer", ["respond-async", "wait=10, Respond-Async", "return=minimal,respond-async"])
 @ONE
 def test_a_preference_among_others_is_seen(watched: TestClient, prefer: str) -> None:
@@ -276,6 +277,7 @@ def test_a_long_span_becomes_a_job(settings: Settings, watched: TestClient) -> N
         assert (wide.status_code, wide.json()["code"]) == (422, "too_many_series")
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     ("more", "status", "code", "field"),
     [
@@ -353,6 +355,7 @@ def test_text_that_no_database_keeps_is_refused(watched: TestClient) -> None:
         assert (response.status_code, response.json()["code"]) == (422, "invalid_input")
 
 
+@pytest.mark.one_database
 @ONE
 def test_a_static_covariate_of_another_kind_stands_beside_the_others(
     client: TestClient, database: Database, settings: Settings, trained_beside: Trained

@@ -22,7 +22,7 @@ from tests.models.examples import small
 from tests.trained import HORIZON, Trained, publish, values
 
 LENGTH = 400
-ONE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+ONE = pytest.mark.one_database
 REFERENCES = ["season_naive", "naive", "drift", "season_mean", "theta", "ets"]
 
 
@@ -234,6 +234,7 @@ def test_without_a_champion_a_version_has_to_be_named(
     assert ask(client, series="all", model="m@1").status_code == 202
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     ("more", "status", "code", "field"),
     [

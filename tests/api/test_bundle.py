@@ -30,7 +30,7 @@ SCRIPT = Path(__file__).parents[2] / "docs" / "bundle.py"
 PATH = "/models/m/versions/1/bundle"
 FILES = ["README.txt", "manifest.json", "weights.safetensors", "graph.onnx", "golden.safetensors"]
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+pytestmark = pytest.mark.one_database
 
 
 @pytest.fixture

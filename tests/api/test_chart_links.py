@@ -18,6 +18,8 @@ from app.storage.tables import LinkSecret
 from tests.api.stored import hours, numbers
 from tests.trained import Trained, publish, values
 
+pytestmark = pytest.mark.one_database
+
 ODD = "Müll/größe a+b 5 % &c=d 日本"
 DAY = 86_400
 
@@ -80,7 +82,7 @@ def test_a_link_needs_no_key_and_shows_what_was_signed(closed: TestClient, key: 
     assert closed.get(link(closed, key, format="png")["url"]).headers["content-type"] == "image/png"
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.one_database
 def test_nothing_of_a_link_may_change(closed: TestClient, key: NewKey) -> None:
     url = link(closed, key, series=["a", ODD], quantiles=[0.1, 0.9])["url"]
     pairs = parse_qsl(url.partition("?")[2])
@@ -102,7 +104,7 @@ def test_nothing_of_a_link_may_change(closed: TestClient, key: NewKey) -> None:
     assert code(ask([*pairs, ("horizon", "3")])) == (403, "link_invalid")
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     "signed",
     [
@@ -172,7 +174,7 @@ def test_every_process_knows_the_secret_and_nobody_is_told(
     assert code(closed.get(found["url"])) == (403, "link_invalid")
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.one_database
 def test_with_auth_off_links_work_too(closed: TestClient, settings: Settings, key: NewKey) -> None:
     with_key = link(closed, key)["url"]
     with TestClient(create_app(settings)) as client:
@@ -182,7 +184,7 @@ def test_with_auth_off_links_work_too(closed: TestClient, settings: Settings, ke
     assert code(closed.get(without)) == (403, "link_invalid"), "where keys are asked for, a link needs one too"
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     "more",
     [
@@ -207,6 +209,6 @@ def test_bad_bodies(closed: TestClient, key: NewKey, more: dict[str, Any]) -> No
     assert code(response) == (422, "invalid_input")
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.one_database
 def test_making_a_link_needs_a_key(closed: TestClient) -> None:
     assert link(closed, None, 401)["code"] == "unauthorized"

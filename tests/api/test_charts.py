@@ -18,7 +18,7 @@ from tests.trained import HORIZON, Trained, publish, values
 
 SVG = "{http://www.w3.org/2000/svg}"
 ODD = "Müll/<b> a+b & c"
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+pytestmark = pytest.mark.one_database
 
 
 @pytest.fixture

@@ -23,6 +23,8 @@ from app.config import Settings
 from app.main import create_app
 from tests.api.stored import hours, store
 
+pytestmark = pytest.mark.one_database
+
 Pack = Callable[[bytes], bytes]
 
 
@@ -42,7 +44,7 @@ ROWS = [f"a,{t},{i}" for i, t in enumerate(hours(0, 3000))]
 TABLE = "\n".join(["unique_id,ds,y", *ROWS]).encode() + b"\n"
 NEW = {"id": "a", "freq": "h"}
 
-on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+on_sqlite = pytest.mark.one_database
 
 
 def send(client: TestClient, body: Any, coding: str | None, path: str = "/series", **headers: str) -> Any:

@@ -156,6 +156,7 @@ def test_the_floor_answers_where_it_is_asked_for(served: TestClient) -> None:
     assert second["ds"] == first["ds"]
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     ("more", "code", "field"),
     [

@@ -16,7 +16,7 @@ from tests.api.held import Call, forecasts_of, held, until
 from tests.api.stored import store
 from tests.trained import HORIZON, Trained, publish, values
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+pytestmark = pytest.mark.one_database
 
 
 @pytest.fixture

@@ -16,6 +16,8 @@ from app.storage.engine import Database
 from tests.api.stored import store, store_beside
 from tests.trained import HORIZON, Trained, publish, values
 
+pytestmark = pytest.mark.one_database
+
 ROWS = ("baseline", "remainder", "correction", "forecast")
 
 
@@ -103,7 +105,7 @@ def explainer(client: TestClient) -> Any:
     return client.app.state.services.forecasts._large._explainer  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.one_database
 def test_a_process_that_died_is_replaced(
     client: TestClient, database: Database, settings: Settings, trained: Trained, explainer: Explainer
 ) -> None:
@@ -118,7 +120,7 @@ def test_a_process_that_died_is_replaced(
     assert asked(client).json() == first
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.one_database
 def test_a_process_that_cannot_start_is_tried_again(
     client: TestClient, database: Database, settings: Settings, trained: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -135,7 +137,7 @@ def test_a_process_that_cannot_start_is_tried_again(
     check(asked(client).json()["forecasts"][0], HORIZON)
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.one_database
 def test_a_slow_explanation_is_given_up_and_a_crowd_is_turned_away(
     client: TestClient, database: Database, settings: Settings, trained: Trained
 ) -> None:

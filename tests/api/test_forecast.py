@@ -38,6 +38,7 @@ def test_equals_the_trained_network(served: TestClient, trained: Trained) -> Non
     assert (found["stale"], found["fallback"], found["warnings"]) == (False, False, [])
 
 
+@pytest.mark.one_database
 def test_beats_season_naive_on_what_follows(served: TestClient) -> None:
     y, truth = np.array(ask(served, "a").json()["forecasts"][0]["yhat"]), values(400 + HORIZON)[400:]
     naive = values()[400 - 24 : 400 - 24 + HORIZON]
@@ -113,6 +114,7 @@ def test_changing_the_future_changes_no_forecast(served: TestClient) -> None:
     assert ask(served, "a").json() == before
 
 
+@pytest.mark.one_database
 def test_local_time_of_the_series(served: TestClient) -> None:
     store(served, "berlin", values(), timezone="Europe/Berlin")
     found = ask(served, "berlin").json()["forecasts"][0]
@@ -120,6 +122,7 @@ def test_local_time_of_the_series(served: TestClient) -> None:
     assert found["ds"][0] == "2024-01-17T17:00:00+01:00"
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     ("more", "status", "code"),
     [
@@ -146,6 +149,7 @@ def test_bad_requests(served: TestClient, more: dict[str, object], status: int, 
     assert response.json()["detail"]
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("query", ["quantiles=a", "quantiles=0", "quantiles=", "horizon=x", "series="])
 def test_bad_queries(served: TestClient, query: str) -> None:
     response = served.get(f"/forecast?model=m&{'' if 'series' in query else 'series=a&'}{query}")

@@ -25,7 +25,7 @@ from tests.api.held import forecasts_of, until
 from tests.api.stored import hours, store
 from tests.trained import Trained, publish, values
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+pytestmark = pytest.mark.one_database
 
 PLAIN = {"accept-encoding": "identity"}
 """a compressed answer has a tag of its own"""
@@ -334,6 +334,7 @@ def test_without_max_age_nothing_may_be_kept(served: TestClient, clock: Clock) -
         assert got(served, **more).headers["cache-control"] == "private, no-cache"
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("value", ["-1", "86401", "nan", "inf", "soon", ""])
 def test_bad_max_age(served: TestClient, value: str) -> None:
     assert got(served, max_age=value).status_code == 422
@@ -405,6 +406,7 @@ def test_no_answer_is_another_projects(secured: TestClient, database: Database) 
 # the bounds of what is remembered, and the batch
 
 
+@pytest.mark.one_database
 def test_versions_that_are_no_longer_used_leave_memory(
     client: TestClient, database: Database, settings: Settings, trained: Trained
 ) -> None:

@@ -15,7 +15,7 @@ from app.storage.engine import Database
 from tests.api.stored import store
 from tests.trained import HORIZON, Trained, publish, values
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+pytestmark = pytest.mark.one_database
 
 CSV, ARROW = "text/csv", "application/vnd.apache.arrow.stream"
 IDS = ("a", 'x, "y" (1) 温度 ä', "'=1+1", "back\\slash;semi")

@@ -21,7 +21,7 @@ from tests.api.held import Call, forecasts_of
 from tests.api.stored import hours, store, store_beside
 from tests.trained import HORIZON, Trained, publish, values
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+pytestmark = pytest.mark.one_database
 
 N = 300
 NAMES = tuple(f"s {k:03}" for k in range(N))

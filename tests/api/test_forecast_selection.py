@@ -12,6 +12,8 @@ from app.storage.engine import Database
 from tests.api.stored import hours, numbers, store
 from tests.trained import Trained, publish, values
 
+pytestmark = pytest.mark.one_database
+
 
 @pytest.fixture
 def served(client: TestClient, database: Database, settings: Settings, trained: Trained) -> TestClient:
@@ -40,7 +42,7 @@ def test_labels_equal_names(served: TestClient) -> None:
             assert found.json() == ask(served, names).json()
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.one_database
 def test_a_label_that_changes_changes_the_answer_at_once(served: TestClient) -> None:
     assert len(ask(served, {"labels": {"k": "1"}}).json()["forecasts"]) == 2
     served.put("/series/b", json={"freq": "h", "labels": {"k": "1"}})
@@ -49,7 +51,7 @@ def test_a_label_that_changes_changes_the_answer_at_once(served: TestClient) -> 
     assert [f["series_id"] for f in ask(served, {"labels": {"k": "1"}}).json()["forecasts"]] == ["a", "b"]
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.one_database
 def test_labels_that_no_series_carries(served: TestClient) -> None:
     response = ask(served, {"labels": {"k": "none"}})
     assert (response.status_code, response.json()["code"]) == (404, "series_not_found")
@@ -58,7 +60,7 @@ def test_labels_that_no_series_carries(served: TestClient) -> None:
     assert (response.status_code, response.json()["code"]) == (404, "series_not_found")
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.one_database
 def test_labels_and_history_together(served: TestClient) -> None:
     found = ask(served, {"labels": {"k": "1"}}, history={"sent": sent()}).json()["forecasts"]
     assert [f["series_id"] for f in found] == ["a", "c", "sent"]
@@ -68,14 +70,14 @@ def test_labels_and_history_together(served: TestClient) -> None:
         np.testing.assert_allclose(one["yhat"], other["yhat"], rtol=1e-6)
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.one_database
 def test_a_history_may_not_stand_for_a_selected_series(served: TestClient) -> None:
     response = ask(served, {"labels": {"k": "1"}}, history={"a": sent()})
     assert (response.status_code, response.json()["code"]) == (422, "invalid_input")
     assert "'a'" in response.json()["detail"]
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.one_database
 def test_options_hold_for_what_is_selected(served: TestClient) -> None:
     more: dict[str, Any] = {"horizon": 2, "quantiles": [0.2], "origin": hours(300, 301)[0]}
     found = ask(served, {"labels": {"k": "1"}}, **more)
@@ -83,14 +85,14 @@ def test_options_hold_for_what_is_selected(served: TestClient) -> None:
     assert found.json()["forecasts"][0]["origin"] == hours(300, 301)[0]
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.one_database
 @pytest.mark.parametrize("series", [{"labels": {}}, {"labels": {"k": 1}}, {"label": {"k": "1"}}, {"labels": None}, {}])
 def test_selections_that_cannot_be_read(served: TestClient, series: Any) -> None:
     response = ask(served, series)
     assert (response.status_code, response.json()["code"]) == (422, "invalid_input")
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.one_database
 def test_limits(served: TestClient, settings: Settings) -> None:
     few = settings.model_copy(update={"max_forecast_series": 2, "max_forecast_values": 100})
     with TestClient(create_app(few)) as client:

@@ -11,6 +11,8 @@ from app.storage.engine import Database
 from tests.api.stored import hours, numbers, store, store_beside
 from tests.trained import HORIZON, STATIC, Trained, beside, moved, publish, values
 
+pytestmark = pytest.mark.one_database
+
 
 @pytest.fixture
 def served(client: TestClient, database: Database, settings: Settings, trained: Trained) -> TestClient:

@@ -185,6 +185,7 @@ def test_underscores_are_no_numbers(client: TestClient) -> None:
     assert send(client, table("a,2024-01-01,1_000"), freq="D").json()["code"] == "invalid_value"
 
 
+@pytest.mark.one_database
 def test_a_table_too_large_for_memory_is_read_from_disk(client: TestClient) -> None:
     hours = np.datetime64("2000-01-01T00:00:00") + np.arange(100_000).astype("m8[h]")
     text = table(*(f"a series of a long name,{t}Z,{i}" for i, t in enumerate(hours)))

@@ -22,6 +22,8 @@ from tests.api.stored import QUICK, claimed, run, store
 from tests.e2e.processes import until
 from tests.trained import HORIZON, values
 
+pytestmark = pytest.mark.training
+
 
 @pytest.fixture
 def stored(client: TestClient) -> TestClient:
@@ -77,7 +79,7 @@ def test_the_queue_of_trainings_is_a_setting(database_url: str, settings: Settin
         {"labels": ["k"]},
     ],
 )
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.one_database
 def test_what_cannot_be_said_is_named(stored: TestClient, more: dict[str, Any]) -> None:
     response = ask(stored, **more)
     assert (response.status_code, response.json()["code"]) == (422, "invalid_input")
@@ -105,6 +107,7 @@ def test_jobs_are_found_by_their_labels(stored: TestClient) -> None:
     assert [made.index(job["id"]) for job in page["items"] + rest["items"]] == [1, 0]
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("label", ["team", ":bikes", "team:\u0000"])
 def test_a_filter_that_is_none_is_named(stored: TestClient, label: str) -> None:
     response = stored.get("/jobs", params={"label": label})
@@ -165,7 +168,7 @@ def test_who_started_a_job_is_the_keys_name(settings: Settings, database: Databa
         assert ask(client).json()["started_by"] == "key night shift"
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.one_database
 def test_a_failure_says_what_to_do(stored: TestClient, database: Database, settings: Settings) -> None:
     asked = ask(stored)
     stored.delete("/series/a")
@@ -213,7 +216,7 @@ def test_a_cancelled_training_publishes_its_best_so_far(
     assert stored.post(f"/jobs/{job}/cancel", json={"keep_best": True}).json() == done
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.one_database
 def test_an_attempt_that_takes_a_stopping_job_over_stops_too(
     stored: TestClient, database: Database, settings: Settings
 ) -> None:
@@ -231,7 +234,7 @@ def test_an_attempt_that_takes_a_stopping_job_over_stops_too(
 class TestProvenance:
     """What a version is remembered to have been made of."""
 
-    @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+    @pytest.mark.one_database
     def test_packages_seed_data_and_who_asked(self, settings: Settings, database: Database) -> None:
         secret = KeyService(database, auth=True).create("ci").secret
         with TestClient(create_app(settings.model_copy(update={"auth": "on"}))) as client:
@@ -252,7 +255,7 @@ class TestProvenance:
         assert first["device"] == "cpu"
         assert first["seconds"] > 0
 
-    @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+    @pytest.mark.one_database
     def test_metrics_stand_beside_the_references(
         self, stored: TestClient, database: Database, settings: Settings
     ) -> None:

@@ -40,6 +40,7 @@ def test_a_version_is_promoted_and_rolled_back(served: TestClient) -> None:
     assert forecast(served)["version"] == 1
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     ("path", "body", "status", "code"),
     [

@@ -20,7 +20,7 @@ from models.defaults import choose_for
 from tests.api.stored import QUICK, claimed, run, store
 from tests.trained import HORIZON, LEVELS, Trained, publish, values
 
-ONE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+ONE = pytest.mark.one_database
 HOURLY = {"train": "0 3 * * *", "forecast": "5 * * * *"}
 REQUEST: dict[str, Any] = {
     "series": {"ids": ["a"]},
@@ -113,6 +113,7 @@ def test_the_next_times_are_told_in_the_schedules_timezone(planned: TestClient, 
     assert 0 < (forecast - before).total_seconds() <= 3_600
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     ("asked", "status", "code", "field"),
     [

@@ -18,6 +18,8 @@ from tests.api.stored import claimed, run, store
 from tests.e2e.processes import until
 from tests.trained import HORIZON, values
 
+pytestmark = pytest.mark.training
+
 JSON = {"Content-Type": "application/json"}
 QUICK = {"epochs": 2, "steps_per_epoch": 10}
 NETWORK = {"context_length": 48, "segment": 12, "hidden": 8, "lookbacks": []}
@@ -68,6 +70,7 @@ def test_the_best_trial_is_trained(stored: TestClient, database: Database, setti
     assert (forecast["status"], len(forecast["yhat"])) == ("ok", HORIZON)
 
 
+@pytest.mark.one_database
 def test_trials_are_seen_while_it_runs_and_another_attempt_goes_on(
     stored: TestClient, database: Database, settings: Settings
 ) -> None:
@@ -107,7 +110,7 @@ def test_trials_are_seen_while_it_runs_and_another_attempt_goes_on(
     assert [trial["number"] for trial in after] == list(range(8))
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.one_database
 def test_an_attempt_after_the_search_trains_what_it_found(
     stored: TestClient, database: Database, settings: Settings
 ) -> None:
@@ -132,7 +135,7 @@ def test_an_attempt_after_the_search_trains_what_it_found(
     assert {name: whole[name] for name in best} == best
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.one_database
 def test_a_spent_budget_trains_the_choice_itself(stored: TestClient, database: Database, settings: Settings) -> None:
     asked = {**ASKED, "search": {"trials": 50, "time_budget_s": 0.001}}
     job = run(stored, database, settings, stored.post("/train", json=asked))
@@ -141,6 +144,7 @@ def test_a_spent_budget_trains_the_choice_itself(stored: TestClient, database: D
     assert (only["state"], only["params"]["hidden"]) == ("complete", 8)
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     ("search", "field"),
     [
@@ -168,13 +172,14 @@ def test_nonsense_is_named(stored: TestClient, search: dict[str, Any], field: st
     assert stored.get("/jobs").json()["items"] == []
 
 
+@pytest.mark.one_database
 def test_jobs_without_a_search_have_no_trials(stored: TestClient) -> None:
     job = stored.post("/train", json={**ASKED, "search": None}).json()
     assert trials_of(stored, job["id"]) == {"trials": [], "best": None}
     assert stored.get("/jobs/none/trials").json()["code"] == "job_not_found"
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.one_database
 def test_too_short_a_series_fails_the_job(stored: TestClient, database: Database, settings: Settings) -> None:
     store(stored, "short", values(20))
     job = run(stored, database, settings, stored.post("/train", json={**ASKED, "series": {"ids": ["short"]}}))

@@ -22,7 +22,7 @@ from models.baselines import season_naive
 from tests.api.stored import QUICK, claimed, hours, numbers, store
 from tests.trained import HORIZON, LEVELS, Trained, publish, values
 
-ONE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+ONE = pytest.mark.one_database
 LENGTH = 300
 HOUR = 3_600_000_000
 START = 1_704_067_200_000_000
@@ -237,6 +237,7 @@ def test_skill_of_a_span_and_of_a_version(live: Service, trained: Trained) -> No
     assert live.get("skill")["drift"]["version"] == 2
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     ("what", "params", "code", "field"),
     [

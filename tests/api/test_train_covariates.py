@@ -11,6 +11,8 @@ from app.storage.engine import Database
 from tests.api.stored import run, store, store_beside
 from tests.trained import HORIZON, beside, values
 
+pytestmark = pytest.mark.training
+
 QUICK = {"network": {"hidden": 8, "linear": True}, "training": {"epochs": 1, "steps_per_epoch": 5}}
 ROLES = {"known_future": ["temp", "day"], "past": ["flow"], "static": ["size", "kind"]}
 
@@ -48,6 +50,7 @@ def test_a_version_with_everything(stored: TestClient, database: Database, setti
     assert after[1] == before[1]
 
 
+@pytest.mark.one_database
 def test_a_later_version_may_read_others(stored: TestClient, database: Database, settings: Settings) -> None:
     assert train(stored, database, settings, covariates={"known_future": ["temp"]})["version"] == 1
     assert train(stored, database, settings)["version"] == 2
@@ -68,6 +71,7 @@ def test_what_only_the_data_show_fails_the_job(stored: TestClient, database: Dat
     assert "numeric in some series and text in others" in job["error"]["detail"]
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     ("more", "code", "field"),
     [

@@ -55,6 +55,7 @@ def test_selectors(stored: TestClient, series: object) -> None:
         assert stored.get("/models/m").json()["freq"] == "D"
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     ("more", "status", "code"),
     [

@@ -10,6 +10,8 @@ from app.storage.engine import Database
 from tests.api.stored import run, store, store_beside
 from tests.trained import HORIZON, Trained, publish, values
 
+pytestmark = [pytest.mark.one_database, pytest.mark.training]
+
 QUICK = {"epochs": 1, "steps_per_epoch": 5}
 TUNED = {
     "model": "tuned",

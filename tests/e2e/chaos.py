@@ -25,7 +25,7 @@ from tests.e2e.processes import JOB, Service, children, lives, until
 
 HUNG_SECONDS = 3.0
 """longer than a lease: others take its jobs meanwhile"""
-STRIKE_SECONDS = (3.0, 6.0)
+STRIKE_SECONDS = (1.0, 3.0)
 """least and most between two strikes"""
 LOOK_SECONDS = 0.25
 

@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -43,6 +43,9 @@ def until(found: Callable[[], T | None], seconds: float, what: str) -> T:
 class Service:
     """API processes and workers on one database, with their logs."""
 
+    program: Sequence[str] = (sys.executable, "-m", "app")
+    """the `gatecast` command"""
+
     def __init__(self, folder: Path, database_url: str, **environment: str) -> None:
         self.folder = folder
         self.url = ""
@@ -63,7 +66,7 @@ class Service:
         """Start `gatecast` with arguments and settings of its own; its log is {name}.log."""
         with (self.folder / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "app", *arguments],
+                [*self.program, *arguments],
                 env={**self.environment, **environment},
                 stdout=log,
                 stderr=log,

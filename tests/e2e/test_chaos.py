@@ -1,4 +1,4 @@
-"""Twenty short jobs while workers are killed, hung and drained, and the database restarts."""
+"""Forty short jobs while workers are killed, hung and drained, and the database restarts."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,12 +9,12 @@ from tests.e2e.chaos import Chaos, ended_once, nothing_is_left, short_jobs
 from tests.e2e.processes import Service
 from tests.e2e.servers import server
 
-TRAININGS, SCANS = 3, 17
+TRAININGS, SCANS = 5, 35
 LONGEST = 240.0
 COLLECT = {"GATECAST_COLLECT_SECONDS": "2"}
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def chaos(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Chaos]:
     """Two workers on SQLite, or three on a PostgreSQL that restarts."""
     if request.param == "sqlite":

@@ -14,7 +14,7 @@ from tests.trained import Trained, publish
 ROUNDS, ROWS = 30, 10
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.one_database
 def test_many_processes_on_sqlite(service: Service, settings: Settings, trained: Trained) -> None:
     settings = settings.model_copy(update={"data_dir": service.folder / "data"})
     database = Database(settings.database)
@@ -25,7 +25,7 @@ def test_many_processes_on_sqlite(service: Service, settings: Settings, trained:
     worker = service.worker("worker")
     body = {"model": "m", "series": {"ids": ["a"]}, "horizon": 24, "training": {"epochs": 100_000}}
     job = service.call("POST", "/train", body)["id"]
-    until(lambda: children(worker), 30, "the job runs")
+    until(lambda: children(worker), 90, "the job runs")
     failures: list[str] = []
 
     def work(i: int) -> None:

@@ -13,12 +13,12 @@ from app.jobs.queue import JobQueue
 from app.storage import migrate
 from app.storage.engine import Database
 from tests.e2e.conftest import store
-from tests.e2e.processes import Service
+from tests.e2e.processes import Service, until
 from tests.e2e.test_recovery import LONG, finished, job_at_epoch, taken_over, training_at_epoch
 
 TINY = {"network": {"hidden": 8, "basis": False}, "training": {"epochs": 1, "steps_per_epoch": 5}}
-SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-POSTGRESQL = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+SQLITE = pytest.mark.one_database
+POSTGRESQL = pytest.mark.one_database("postgresql")
 
 
 def ask(service: Service, **options: Any) -> str:
@@ -91,7 +91,7 @@ def test_a_worker_told_to_stop_keeps_what_its_job_has_done(service: Service) -> 
     service.worker("w2")
     taken_over(service, job, 10)
     job_at_epoch(service, job, before["progress"]["epoch"] + 1)
-    assert "training_continued" in service.log("w2")
+    until(lambda: "training_continued" in service.log("w2"), 10, "it has gone on from there")
     service.call("POST", job + "/cancel")
 
 

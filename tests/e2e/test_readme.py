@@ -10,7 +10,7 @@ from tests.e2e.tour import README, run, steps
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="the tour speaks curl, which is not installed")
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.one_database
 def test_the_tour(service: Service) -> None:
     url = service.serve()
     service.worker("worker")

@@ -154,8 +154,9 @@ def test_a_worker_told_to_stop_hands_its_job_on(service: Service, number: signal
     service.call("POST", job + "/cancel")
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.one_database
 def test_a_killed_trainer_fails_its_job_and_says_so(service: Service) -> None:
+    service.environment["GATECAST_PRELOAD"] = "false"  # a job imports what it needs by itself
     worker, job, _ = training_at_epoch(service, 1, **LONG)
     (trainer,) = children(worker)
     trainer.kill()
@@ -166,7 +167,7 @@ def test_a_killed_trainer_fails_its_job_and_says_so(service: Service) -> None:
     nothing_is_left(service)
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.one_database
 def test_an_outage_postpones_a_job(service: Service) -> None:
     """The artifact store is away when the job begins, and comes back."""
     service.serve()

@@ -86,7 +86,7 @@ class Client:
                 self.failures.append(str(e))
 
 
-@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.one_database("postgresql")
 def test_a_retraining_goes_live_only_where_it_is_better(service: Service) -> None:
     service.serve()
     service.worker("w1")
@@ -127,7 +127,7 @@ def test_a_retraining_goes_live_only_where_it_is_better(service: Service) -> Non
     assert skill["overall"]["model"]["mae"] == pytest.approx(float(error.mean()), rel=1e-9)
 
 
-@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.one_database("postgresql")
 def test_workers_together_start_each_schedule_once(service: Service) -> None:
     service.serve()
     for name in ("w1", "w2", "w3"):

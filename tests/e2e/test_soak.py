@@ -1,4 +1,4 @@
-"""A few seconds of the soak that `python -m tests.e2e.soak` runs for longer, on two processes and SQLite."""
+"""Seconds and minutes of the soak that `python -m tests.e2e.soak` runs for longer, on two processes."""
 
 from pathlib import Path
 
@@ -8,15 +8,18 @@ from tests.e2e.processes import Service
 from tests.e2e.soak import SMALL, Soak
 from tests.trained import Trained
 
-SECONDS = 6.0
+LENGTHS = [6.0, pytest.param(180.0, marks=pytest.mark.slow)]
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_mixed_work_meets_no_wrong_answer(database_url: str, tmp_path: Path, trained: Trained, other: Trained) -> None:
+@pytest.mark.one_database
+@pytest.mark.parametrize("seconds", LENGTHS)
+def test_mixed_work_meets_no_wrong_answer(
+    database_url: str, tmp_path: Path, trained: Trained, other: Trained, seconds: float
+) -> None:
     service = Service(tmp_path, database_url, **SMALL)
     try:
         soak = Soak.started(service, {"trained": trained, "other": other}, processes=2)
-        soak.run(SECONDS)
+        soak.run(seconds)
     finally:
         service.stop()
     assert soak.failures == []

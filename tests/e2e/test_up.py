@@ -9,7 +9,7 @@ from uvicorn.config import STARTUP_FAILURE
 from tests.e2e.processes import Service, answers, family, free_port, lives, until
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.one_database
 def test_up_restarts_what_falls_and_stops_all(service: Service) -> None:
     (service.folder / "gatecast.db").unlink()  # up migrates by itself
     port = free_port()
@@ -24,13 +24,13 @@ def test_up_restarts_what_falls_and_stops_all(service: Service) -> None:
     until(lambda: service.log("up").count("worker_started") == 2, 30, "the worker is back")
     until(lambda: answers(url + "/readyz"), 30, "the API is back")
     everything = family(up.pid)
-    assert len(everything) == 3
+    assert len(everything) == 5, "up, serve, worker, what its jobs are forked from, and what that one tidies up with"
     up.send_signal(signal.SIGINT)
     assert up.wait(20) == 0
     until(lambda: not any(map(lives, everything)), 5, "all processes are gone")
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     ("environment", "words"),
     [
@@ -48,7 +48,7 @@ def test_bad_settings_are_told_in_one_line(service: Service, environment: dict[s
     assert words in line
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.one_database
 def test_a_port_that_is_taken_ends_the_api(service: Service) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

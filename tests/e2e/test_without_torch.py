@@ -40,7 +40,7 @@ print(sorted({"torch", "onnxruntime", "pandas", "scipy", "sqlalchemy", "fastapi"
 """
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.one_database
 def test_serving_imports_no_torch(settings: Settings, database: Database, trained: Trained) -> None:
     import json
 

@@ -18,6 +18,8 @@ from models.series import Panel, Series
 from models.windows import Batch
 from tests.models.examples import LEVELS, beside, hourly, rich, small
 
+pytestmark = pytest.mark.training
+
 Floats = NDArray[np.float64]
 CONFIG = choose("h", 3, LEVELS, [3000], {"context_length": 48})
 

@@ -18,6 +18,8 @@ from models.report import Progress
 from models.windows import Panel, Series
 from tests.models.examples import hourly, hourly_panel
 
+pytestmark = pytest.mark.training
+
 HORIZON = 6
 LENGTH = 160
 HOUR = 3_600_000_000

@@ -17,6 +17,8 @@ from models.predict import predict
 from models.windows import Batch, Panel
 from tests.models.examples import GATED, LEVELS, PLAIN, START, hourly, random_network, small
 
+pytestmark = pytest.mark.training
+
 NAN = np.nan
 RNG = np.random.default_rng(0)
 Y = hourly(200)

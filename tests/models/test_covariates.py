@@ -16,6 +16,8 @@ from models.options import ConfigError
 from models.windows import Panel, Series
 from tests.models.examples import PLAIN, ROLES, covariate_panel, hourly_panel, rich, small
 
+pytestmark = pytest.mark.training
+
 NAN = np.nan
 WORDS = CovariateConfig(known_future=("k", "w"), past=("p",), static=("s", "c"), levels={"w": ("a", "b"), "c": ("x",)})
 

@@ -14,6 +14,8 @@ from models.windows import Batch, Panel, Series, assemble
 from tests.kept import GRAPHS
 from tests.models.examples import GATED, VARIANTS, covariate_panel, hourly_panel, random_network, rich, small, window
 
+pytestmark = pytest.mark.training
+
 ORIGINS = np.array([250, 190], np.int64)
 
 

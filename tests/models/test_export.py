@@ -40,6 +40,8 @@ from models.windows import Batch, assemble, inputs_of
 from tests.kept import GRAPHS
 from tests.models.examples import GATED, covariate_panel, random_network, rich, small
 
+pytestmark = pytest.mark.training
+
 REPORT = Report(
     loss_curve={},
     metrics={},
@@ -94,7 +96,7 @@ CONFIGS = {
         bounds=(None, 60.0),
     ),
     # one step after another, with candidates and covariates beside its own forecasts
-    "recursive": rich(PANEL, 8, {"loss": "huber"}, decoder="recursive", segment=1, context_length=24, attention=2),
+    "recursive": rich(PANEL, 4, {"loss": "huber"}, decoder="recursive", segment=1, context_length=24, attention=2),
     # raw values, no season, levels and statics alone beside them
     "unscaled": replace(
         small(9, context_length=12, segment=6, season_lengths=[], scaler="none", layers=2, **GATED),

@@ -16,6 +16,8 @@ from models.scoring import cut_windows, score, score_gate, score_season_naive
 from models.windows import Panel
 from tests.models.examples import hourly, hourly_panel, small, state_of
 
+pytestmark = pytest.mark.training
+
 CPU = torch.device("cpu")
 
 

@@ -8,6 +8,8 @@ from models.defaults import choose_for
 from models.fit import fit
 from models.windows import Panel
 
+pytestmark = pytest.mark.training
+
 FREQUENCIES = ["s", "10s", "5min", "15min", "30min", "h", "4h", "D", "B", "W-SUN", "SME", "MS", "QS", "YE"]
 
 

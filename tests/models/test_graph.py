@@ -18,6 +18,8 @@ from tests.kept import GRAPHS
 from tests.models.examples import covariate_panel, random_network, rich, small
 from tests.models.test_export import CONFIGS, REPORT, fitted
 
+pytestmark = pytest.mark.training
+
 
 @dataclass
 class Memory:
@@ -54,7 +56,7 @@ def test_a_template_takes_any_weights(name: str, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def config() -> Config:
-    return small(3, context_length=12, segment=6, season_lengths=[])
+    return small(3, context_length=12, segment=6, season_lengths=[], basis=False)
 
 
 def test_the_template_does_not_know_whose_weights_it_was_traced_with(config: Config) -> None:
@@ -69,7 +71,7 @@ def test_the_template_does_not_know_whose_weights_it_was_traced_with(config: Con
 def test_a_template_that_does_not_fit_is_traced_again(config: Config, spoiled: str, tmp_path: Path) -> None:
     good, key = Memory(), template_key(config)
     export(fitted(config), tmp_path / "good", good)
-    others = {"another network's": small(3, context_length=12, segment=4, season_lengths=[], hidden=8)}
+    others = {"another network's": small(3, context_length=12, segment=4, season_lengths=[], hidden=8, basis=False)}
     others |= {"another horizon's": replace(config, horizon=4)}
     found = {"truncated": good.kept[key][:-50], "nonsense": b"\xff" * 99, "empty": b""}
     if spoiled in others:

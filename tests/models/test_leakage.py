@@ -16,6 +16,8 @@ from models.sampling import window_pool
 from models.windows import Panel, Series, assemble
 from tests.models.examples import ROLES, checkpoints, covariate_panel, random_network, rich, state_of
 
+pytestmark = pytest.mark.training
+
 LENGTH, HORIZON = 220, 12
 NUMERIC = ("temp", "flow", "size")
 PANEL = covariate_panel(LENGTH, 2, ahead=50)

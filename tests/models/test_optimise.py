@@ -19,6 +19,8 @@ from models.sampling import TensorBatch, fixed_batch, window_pool
 from models.windows import Panel, inputs_of
 from tests.models.examples import VARIANTS, hourly, hourly_panel, small
 
+pytestmark = pytest.mark.training
+
 CPU = torch.device("cpu")
 SILENT = Hooks(stepped=lambda state, loss: None, epoch_end=lambda state, arrays, best: None)
 WEIGHTINGS = TrainingConfig.__annotations__["weighting"].__args__

@@ -13,6 +13,8 @@ from models.prophet import SAMPLED_SERIES, Structural, prophet_models
 from models.series import Series
 from tests.models.examples import START, hourly, hourly_panel, small
 
+pytestmark = pytest.mark.training
+
 GRID = Grid(parse_frequency("h"), "UTC", START)
 
 

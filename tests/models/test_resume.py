@@ -10,6 +10,8 @@ from models.fit import fit
 from models.windows import Panel
 from tests.models.examples import checkpoints, covariate_panel, hourly_panel, rich, small, state_of
 
+pytestmark = pytest.mark.training
+
 
 def assert_resumes(panel: Panel, config: Config) -> list[str]:
     """Resume from every checkpoint of a run; return the phases that they were written in."""

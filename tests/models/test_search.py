@@ -24,6 +24,8 @@ from models.spans import plan_spans
 from models.windows import Panel
 from tests.models.examples import hourly_panel, small
 
+pytestmark = pytest.mark.training
+
 PANEL = hourly_panel(300, 2)
 CONFIG = small(12, context_length=48, segment=12)
 SPACE: dict[str, list[Any]] = {

@@ -18,6 +18,8 @@ from models.transfer import transferred_for
 from models.windows import Panel
 from tests.models.examples import GATED, checkpoints, covariate_panel, hourly, hourly_panel, random_network, rich, small
 
+pytestmark = pytest.mark.training
+
 CPU = torch.device("cpu")
 SHIFTS = (3, 9, 15, 20)
 

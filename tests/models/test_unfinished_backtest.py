@@ -16,6 +16,8 @@ from models.defaults import choose, never_negative
 from models.windows import Panel
 from tests.models.examples import LEVELS, hourly_panel
 
+pytestmark = pytest.mark.training
+
 HORIZON = 6
 LENGTH = 160
 

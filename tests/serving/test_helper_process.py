@@ -14,6 +14,8 @@ import pytest
 
 from app.serving.helper_process import Answerer, HelperProcess, NotAnswered, Refused, TookTooLong, Work
 
+pytestmark = pytest.mark.process
+
 DEADLINE = 30.0
 
 

@@ -161,7 +161,7 @@ def test_it_holds_one_connection(database: Database, freshness: Freshness, scope
     assert freshness.ask(Asked(series={row.pk})).series == {(row.pk, row.created_at, 1)}, "and opens another one"
 
 
-@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.one_database("postgresql")
 def test_a_server_that_forgets_what_was_prepared_is_asked_again(
     database: Database, freshness: Freshness, scope: Scope
 ) -> None:
@@ -189,7 +189,7 @@ def test_a_fault_that_is_no_outage_is_told_as_one_of_the_database(
     assert len(freshness.ask(Asked(series={1})).series) == 1
 
 
-@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.one_database("postgresql")
 def test_a_connection_that_was_killed_is_replaced(database: Database, freshness: Freshness, scope: Scope) -> None:
     (row,) = make_series(database, scope, "a")
     for _ in range(2):

@@ -15,6 +15,8 @@ from app.jobs.supervisor import LINES_KEPT, LONGEST_LINE, Children, Output
 from app.storage.jobs import Fence
 from tests.e2e.processes import until
 
+pytestmark = pytest.mark.process
+
 FENCE = Fence("j", 1)
 
 

@@ -96,7 +96,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs other processes or a training, by its place and its fixtures: `make quick` leaves it out."""
+    """Mark what needs other processes or a training, by its place and its fixtures: `make quick` leaves it out.
+
+    What waits for processes comes first, so that it runs beside what computes.
+    """
+    items.sort(key=lambda item: item.path.parent.name not in WITH_PROCESSES)
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         parameters = getattr(getattr(item, "callspec", None), "params", {})

@@ -1,10 +1,15 @@
 """The port to the job engine, for processes that enqueue. Workers use `app.jobs.worker`."""
 
+import sqlite3
+import time
 from typing import Any
 
 from dbos import DBOSClient, DBOSPortableJSONSerializer, EnqueueOptions, run_dbos_database_migrations
+from sqlalchemy import event
 from sqlalchemy.engine import URL
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry, Pool
 
 from app.storage.engine import PATIENCE, Database
 
@@ -15,6 +20,27 @@ QUEUES = {"cpu": "training", "gpu": "training-gpu"}
 """the engine's names of the queues; jobs of earlier releases wait in the first"""
 HIGHEST_PRIORITY = 9
 WORKFLOW = "gatecast.run_job"
+
+
+SUBSECONDS = (3, 42)
+"""the release of SQLite that knows `unixepoch('subsec')`"""
+
+
+def _now(*modifiers: str) -> float:
+    """Return the seconds since 1970, as SQLite's `unixepoch` does from `SUBSECONDS` on."""
+    if not {*modifiers} <= {"now", "subsec"}:
+        raise ValueError(f"unixepoch knows 'now' and 'subsec' here, not {modifiers}")
+    return time.time()
+
+
+def _teach_subseconds(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    if isinstance(connection, sqlite3.Connection):
+        connection.create_function("unixepoch", -1, _now)
+
+
+# from Python 3.12 on the engine's tables get their times from it, however old SQLite is, and an older one has no answer
+if sqlite3.sqlite_version_info < SUBSECONDS:
+    event.listen(Pool, "connect", _teach_subseconds)
 
 
 def engine_url(url: URL) -> str:

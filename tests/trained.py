@@ -115,7 +115,7 @@ def train_beside(folder: Path) -> Trained:
         static=("size", "kind"),
         country="DE",
         bounds=(-10.0, 80.0),
-        network={"hidden": 16, "linear": True},
+        network={"hidden": 16, "linear": True, "ets": False, "anchor": 0.0},
         training={"epochs": 2, "steps_per_epoch": 20},
     )
     fitted = fit(panel, config)

@@ -13,7 +13,11 @@ from tests.trained import HORIZON, beside, values
 
 pytestmark = pytest.mark.training
 
-QUICK = {"network": {"hidden": 8, "linear": True}, "training": {"epochs": 1, "steps_per_epoch": 5}}
+QUICK = {
+    "network": {"hidden": 8, "linear": True, "ets": False, "anchor": 0.0, "smoothing": 0},
+    "training": {"epochs": 1, "steps_per_epoch": 5},
+}
+"""of a training that takes a second, and of a graph that is traced in a few"""
 ROLES = {"known_future": ["temp", "day"], "past": ["flow"], "static": ["size", "kind"]}
 
 

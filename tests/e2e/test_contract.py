@@ -26,6 +26,7 @@ def test_jobs(service: Service) -> None:
     holds(url, "--part", "jobs")
 
 
+@pytest.mark.one_database
 def test_serving_with_a_key(service: Service) -> None:
     file = service.folder / "key"
     file.write_text(KEY)

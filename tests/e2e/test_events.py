@@ -6,6 +6,8 @@ import urllib.request
 from itertools import pairwise
 from typing import Any
 
+import pytest
+
 from app.server import GRACE_SECONDS
 from tests.e2e.conftest import store
 from tests.e2e.processes import Service
@@ -13,6 +15,7 @@ from tests.e2e.processes import Service
 LEAST_SECONDS = 3.0
 
 
+@pytest.mark.one_database("postgresql")
 def test_a_training_is_followed_to_its_end(service: Service) -> None:
     service.serve()
     store(service)
@@ -46,6 +49,7 @@ def test_a_training_is_followed_to_its_end(service: Service) -> None:
     assert "version_published" in service.log("w1")  # the worker's own log has it too
 
 
+@pytest.mark.one_database
 def test_a_listener_does_not_keep_the_service_from_stopping(service: Service) -> None:
     service.serve()
     store(service)

@@ -114,6 +114,7 @@ def test_a_worker_that_hung_publishes_nothing(service: Service) -> None:
     assert service.call("GET", "/models/m")["versions"] == []
 
 
+@pytest.mark.one_database("postgresql")
 def test_a_trainer_that_hung_publishes_nothing(service: Service) -> None:
     """Worker and trainer are stopped together, the job succeeds elsewhere, then both continue."""
     first, job, _ = training_at_epoch(service, 2, **SHORT)
@@ -129,6 +130,7 @@ def test_a_trainer_that_hung_publishes_nothing(service: Service) -> None:
     assert service.call("GET", job) == end
 
 
+@pytest.mark.one_database
 def test_cancelling_ends_the_process_within_two_seconds(service: Service) -> None:
     worker, job, _ = training_at_epoch(service, 1, **LONG)
     (trainer,) = children(worker)
@@ -140,8 +142,8 @@ def test_cancelling_ends_the_process_within_two_seconds(service: Service) -> Non
     nothing_is_left(service)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_worker_told_to_stop_hands_its_job_on(service: Service, number: signal.Signals) -> None:
+def test_a_worker_told_to_stop_hands_its_job_on(service: Service) -> None:
+    number = signal.SIGTERM if service.environment["GATECAST_DATABASE_URL"].startswith("sqlite") else signal.SIGINT
     first, job, before = training_at_epoch(service, 2, **LONG)
     parts = family(first.pid)
     first.send_signal(number)

@@ -67,29 +67,40 @@ def test_the_template_does_not_know_whose_weights_it_was_traced_with(config: Con
     assert graphs[0] == graphs[1]
 
 
-@pytest.mark.parametrize("spoiled", ["truncated", "nonsense", "empty", "another network's", "another horizon's"])
-def test_a_template_that_does_not_fit_is_traced_again(config: Config, spoiled: str, tmp_path: Path) -> None:
-    good, key = Memory(), template_key(config)
-    export(fitted(config), tmp_path / "good", good)
-    others = {"another network's": small(3, context_length=12, segment=4, season_lengths=[], hidden=8, basis=False)}
-    others |= {"another horizon's": replace(config, horizon=4)}
-    found = {"truncated": good.kept[key][:-50], "nonsense": b"\xff" * 99, "empty": b""}
-    if spoiled in others:
-        other = random_network(others[spoiled])
-        found[spoiled] = trace(other, golden_batch(other.config))
-    memory = Memory({key: found[spoiled]})
-    export(fitted(config), tmp_path / "again", memory)
+@pytest.fixture(scope="module")
+def good(config: Config, tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, bytes]:
+    """A template, and the graph that was made of it."""
+    memory, folder = Memory(), tmp_path_factory.mktemp("good")
+    export(fitted(config), folder, memory)
+    assert memory.calls == ["get", "put"]
+    return memory.kept[template_key(config)], (folder / GRAPH).read_bytes()
+
+
+@pytest.mark.parametrize("spoiled", ["truncated", "another network's"])
+def test_a_template_that_does_not_fit_is_traced_again(
+    config: Config, good: tuple[bytes, bytes], spoiled: str, tmp_path: Path
+) -> None:
+    template, graph = good
+    other = random_network(small(3, context_length=12, segment=4, season_lengths=[], hidden=8, basis=False))
+    found = template[:-50] if spoiled == "truncated" else trace(other, golden_batch(other.config))
+    memory = Memory({template_key(config): found})
+    export(fitted(config), tmp_path, memory)
     assert memory.calls == ["get", "remove", "put"]
-    assert memory.kept == good.kept
-    assert (tmp_path / "again" / GRAPH).read_bytes() == (tmp_path / "good" / GRAPH).read_bytes()
+    assert memory.kept == {template_key(config): template}
+    assert (tmp_path / GRAPH).read_bytes() == graph
 
 
-def test_weights_of_another_shape_are_refused(config: Config) -> None:
-    template = trace(random_network(config), golden_batch(config))
+@pytest.mark.parametrize("nonsense", [b"", b"\xff" * 99, b"PK\x03\x04"])
+def test_nonsense_is_no_template(config: Config, nonsense: bytes) -> None:
+    with pytest.raises(GraphError, match="cannot be made from its template"):
+        put_weights(nonsense, random_network(config).state_dict())
+
+
+def test_weights_of_another_shape_are_refused(config: Config, good: tuple[bytes, bytes]) -> None:
     weights = random_network(config).state_dict()
     name = next(name for name in weights if name.endswith("weight_ih_l0"))
     with pytest.raises(GraphError, match=name):
-        put_weights(template, {**weights, name: weights[name][:-1]})
+        put_weights(good[0], {**weights, name: weights[name][:-1]})
 
 
 def test_the_key_holds_what_the_graph_depends_on() -> None:

@@ -1,6 +1,7 @@
 # Needs make and Python 3.11 or newer; everything else goes into .venv, the peers of the benchmarks into .venv-bench.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
-WORKERS ?= 2
+# for two cores: one more, since some tests wait for processes
+WORKERS ?= 3
 PYTEST_ARGS ?=
 BENCHMARKS ?= benchmarks.serving benchmarks.training
 BENCH_ARGS ?=
@@ -38,7 +39,7 @@ slow: .venv/.dev ## what takes minutes: chaos, soaks
 check: .venv/.dev ## lint, format, types, direction of imports
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy
+	$(BIN)/mypy --num-workers 2
 	$(BIN)/lint-imports
 
 # benchmarks.serving needs wrk (on Debian: apt-get install wrk) and two cores.

@@ -137,7 +137,14 @@ def empty_database(postgresql: URL) -> Iterator[str]:
 
 @pytest.fixture
 def settings(database_url: str, tmp_path: Path) -> Settings:
-    return Settings(data_dir=tmp_path, database_url=database_url, lease_seconds=2, checkpoint_seconds=0, cache_dir=KEPT)
+    return Settings(
+        data_dir=tmp_path,
+        database_url=database_url,
+        lease_seconds=2,
+        checkpoint_seconds=0,
+        chart_seconds=60,
+        cache_dir=KEPT,
+    )
 
 
 @pytest.fixture

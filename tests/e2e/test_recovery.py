@@ -148,7 +148,7 @@ def test_a_worker_told_to_stop_hands_its_job_on(service: Service) -> None:
     parts = family(first.pid)
     first.send_signal(number)
     assert first.wait(10) == 0
-    until(lambda: not any(map(lives, parts)), 2, "its processes are gone")
+    until(lambda: not any(map(lives, parts)), 10, "its processes are gone")
     service.worker("w2")
     taken_over(service, job, 10)
     after = job_at_epoch(service, job, before["progress"]["epoch"] + 1)

@@ -27,7 +27,7 @@ def test_up_restarts_what_falls_and_stops_all(service: Service) -> None:
     assert len(everything) == 5, "up, serve, worker, what its jobs are forked from, and what that one tidies up with"
     up.send_signal(signal.SIGINT)
     assert up.wait(20) == 0
-    until(lambda: not any(map(lives, everything)), 5, "all processes are gone")
+    until(lambda: not any(map(lives, everything)), 30, "all processes are gone")  # one may be importing still
 
 
 @pytest.mark.one_database

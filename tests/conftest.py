@@ -32,6 +32,8 @@ from tests.trained import Trained, train, train_beside
 DATABASES = ("sqlite", "postgresql")
 WITH_PROCESSES = ("e2e", "deploy", "upgrade", "benchmarks")
 """folders of tests that start processes"""
+WAITING = ("e2e", "upgrade")
+"""those of them that wait for processes most of the time"""
 
 
 @pytest.fixture(autouse=True)
@@ -98,9 +100,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what needs other processes or a training, by its place and its fixtures: `make quick` leaves it out.
 
-    What waits for processes comes first, so that it runs beside what computes.
+    What waits for processes is spread evenly between the modules of the others, so that it runs beside what computes.
     """
-    items.sort(key=lambda item: item.path.parent.name not in WITH_PROCESSES)
+    waiting = [item for item in items if item.path.parent.name in WAITING]
+    others = [item for item in items if item.path.parent.name not in WAITING]
+    items[:] = _spread(waiting, others)
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         parameters = getattr(getattr(item, "callspec", None), "params", {})
@@ -108,6 +112,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("process")
         if fixtures & {"trained", "trained_beside"}:
             item.add_marker("training")
+
+
+def _spread(waiting: list[pytest.Item], others: list[pytest.Item]) -> list[pytest.Item]:
+    """Return all tests, with as large a share of `waiting` before each module as of `others`."""
+    found: list[pytest.Item] = []
+    placed = 0
+    for number, item in enumerate(others):
+        if number == 0 or item.path != others[number - 1].path:
+            due = round(len(waiting) * (number + 1) / len(others))
+            found += waiting[placed:due]
+            placed = max(placed, due)
+        found.append(item)
+    return found + waiting[placed:]
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from tests.e2e.processes import Service
 from tests.e2e.soak import SMALL, Soak
 from tests.trained import Trained
 
-LENGTHS = [6.0, pytest.param(180.0, marks=pytest.mark.slow)]
+LENGTHS = [6.0, pytest.param(90.0, marks=pytest.mark.slow)]
 
 
 @pytest.mark.one_database

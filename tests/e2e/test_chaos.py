@@ -11,10 +11,11 @@ from tests.e2e.servers import server
 
 TRAININGS, SCANS = 5, 35
 LONGEST = 240.0
+pytestmark = pytest.mark.slow
 COLLECT = {"GATECAST_COLLECT_SECONDS": "2"}
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+@pytest.fixture(params=["sqlite", "postgresql"])
 def chaos(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Chaos]:
     """Two workers on SQLite, or three on a PostgreSQL that restarts."""
     if request.param == "sqlite":

@@ -10,7 +10,7 @@ from tests.e2e.processes import Service
 from tests.e2e.servers import server
 
 TRAININGS, SCANS = 5, 35
-LONGEST = 240.0
+LONGEST = 480.0
 pytestmark = pytest.mark.slow
 COLLECT = {"GATECAST_COLLECT_SECONDS": "2"}
 

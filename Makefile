@@ -11,7 +11,7 @@ NEWEST ?= python3.13
 QUICK := "not slow and not process and not training"
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 GPU_PLATFORMS := $(patsubst %,manylinux%_x86_64,_2_28 _2_27 _2_24 _2_17 2014 1)
-PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
+PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test quick slow newest check bench peers gpu-wheels clean
@@ -28,10 +28,11 @@ test: check ## everything that must hold, on SQLite and on PostgreSQL; WORKERS=n
 quick: check ## lint, types, layers, and the tests that need no process and no training
 	$(PYTEST) -m $(QUICK)
 
+newest: BIN := .venv-newest/bin
 newest: ## the tests of `make quick` on another Python that has torch: NEWEST=python3.13
 	"$(NEWEST)" -m venv --system-site-packages --clear .venv-newest
-	.venv-newest/bin/python -m pip install --disable-pip-version-check -q -c constraints.txt -e '.[dev]'
-	.venv-newest/bin/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS) -m $(QUICK)
+	$(PIP_INSTALL) -q -e '.[dev]'
+	$(PYTEST) -m $(QUICK)
 
 slow: .venv/.dev ## what takes minutes: chaos, soaks
 	$(PYTEST) -m slow

@@ -37,23 +37,14 @@ SHARE = 0.6
 """of its epochs after which a worker is killed"""
 
 
-def store(service: Service) -> None:
-    """Make a series of a year of hours."""
-    t = np.arange(HOURS)
+def store(service: Service, series: str = "a", hours: int = HOURS) -> None:
+    """Make a series of so many hours, with a daily and a weekly season."""
+    t = np.arange(hours)
     y = 20 + 6 * np.sin(2 * np.pi * t / 24) + 2 * np.sin(2 * np.pi * t / 168)
-    y += np.random.default_rng(0).normal(0, 1, HOURS)
+    y += np.random.default_rng(0).normal(0, 1, hours)
     stamps = np.datetime_as_string(np.datetime64("2023-01-01T00:00:00") + t.astype("m8[h]"), unit="s")
-    service.call("POST", "/series", {"id": "a", "freq": "h"})
-    service.call("POST", "/series/a/observations", {"ds": [f"{s}Z" for s in stamps], "y": y.round(3).tolist()})
-
-
-def store_short(service: Service) -> None:
-    """Make a series of 2000 hours."""
-    t = np.arange(SHORT_HOURS)
-    y = 20 + 6 * np.sin(2 * np.pi * t / 24) + np.random.default_rng(0).normal(0, 1, SHORT_HOURS)
-    stamps = np.datetime_as_string(np.datetime64("2023-01-01T00:00:00") + t.astype("m8[h]"), unit="s")
-    service.call("POST", "/series", {"id": "short", "freq": "h"})
-    service.call("POST", "/series/short/observations", {"ds": [f"{s}Z" for s in stamps], "y": y.round(3).tolist()})
+    service.call("POST", "/series", {"id": series, "freq": "h"})
+    service.call("POST", f"/series/{series}/observations", {"ds": [f"{s}Z" for s in stamps], "y": y.round(3).tolist()})
 
 
 def short(program: Sequence[str], options: argparse.Namespace) -> dict[str, float]:
@@ -65,7 +56,7 @@ def short(program: Sequence[str], options: argparse.Namespace) -> dict[str, floa
         try:
             assert service.start("migrate", "migrate").wait(60) == 0
             service.serve()
-            store_short(service)
+            store(service, "short", SHORT_HOURS)
             service.worker("w1")
             time.sleep(SETTLE_SECONDS)
             rows = {}

@@ -12,6 +12,7 @@ import io
 import json
 import logging
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
@@ -67,14 +68,20 @@ def template_key(config: Config) -> str:
     """Return a digest of everything that a template depends on: configuration, source code and packages."""
     plain = config.to_dict()
     plain["training"] = {name: plain["training"][name] for name in READ_OF_TRAINING}
-    folder = Path(__file__).parent
-    sources = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.py")}
     known = {
         "config": plain,
-        "sources": {name: hashlib.sha256(source).hexdigest() for name, source in sources.items()},
+        "sources": _source_digests(),
         "versions": {name: version(name) for name in PACKAGES},
     }
     return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
+
+
+@cache
+def _source_digests() -> dict[str, str]:
+    """Return the digest of each module of `models`, read once: the code does not change while it runs."""
+    folder = Path(__file__).parent
+    sources = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.py")}
+    return {name: hashlib.sha256(source).hexdigest() for name, source in sources.items()}
 
 
 def trace(network: Network, example: Batch) -> bytes:

@@ -5,9 +5,8 @@ No test waits by sleeping: what happens in another process is polled for, up to 
 
 import os
 
-os.environ["OMP_NUM_THREADS"] = (
-    "1"  # before torch is imported: networks here are small, and tests run beside each other
-)
+# before torch is imported: networks here are small, and tests run beside each other
+os.environ["OMP_NUM_THREADS"] = "1"
 
 import shutil
 import tempfile

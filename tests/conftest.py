@@ -90,10 +90,16 @@ def _admin(server: URL, statement: str) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run what uses a database on both, but for tests in which SQL, locks and types make no difference."""
+    """Run what uses a database on both, but for tests in which SQL, locks and types make no difference.
+
+    Of a long test, one of the two is left to `make slow`.
+    """
     if "database_url" in metafunc.fixturenames:
         only = metafunc.definition.get_closest_marker("one_database")
-        metafunc.parametrize("database_url", only.args or DATABASES[:1] if only else DATABASES, indirect=True)
+        databases: list[object] = list(only.args or DATABASES[:1] if only else DATABASES)
+        if metafunc.definition.get_closest_marker("long"):
+            databases[:-1] = [pytest.param(name, marks=pytest.mark.slow) for name in databases[:-1]]
+        metafunc.parametrize("database_url", databases, indirect=True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

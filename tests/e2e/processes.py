@@ -56,6 +56,7 @@ class Service:
             "GATECAST_LEASE_SECONDS": "2",
             "GATECAST_CHECKPOINT_SECONDS": "0",
             "GATECAST_CACHE_DIR": str(KEPT),
+            "GATECAST_PRELOAD": "false",  # most tests run one job, which then imports what it needs by itself
             "OMP_NUM_THREADS": "1",
             **environment,
         }

@@ -14,6 +14,7 @@ from tests.trained import Trained, publish
 ROUNDS, ROWS = 30, 10
 
 
+@pytest.mark.slow
 @pytest.mark.one_database
 def test_many_processes_on_sqlite(service: Service, settings: Settings, trained: Trained) -> None:
     settings = settings.model_copy(update={"data_dir": service.folder / "data"})

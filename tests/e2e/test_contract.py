@@ -20,9 +20,10 @@ def holds(url: str, *options: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.long
 def test_jobs(service: Service) -> None:
     url = service.serve()
-    service.worker("worker")
+    service.worker("worker", GATECAST_PRELOAD="true")
     holds(url, "--part", "jobs")
 
 

@@ -33,7 +33,7 @@ def test_the_highest_priority_runs_first_and_the_place_in_the_queue_is_told(serv
     jobs = {priority: ask(service, priority=priority) for priority in (2, 9, 5)}
     places = {p: service.call("GET", f"/jobs/{job}")["position"] for p, job in jobs.items()}
     assert places == {9: 1, 5: 2, 2: 3}
-    service.worker("w1")
+    service.worker("w1", GATECAST_PRELOAD="true")
     ended = {p: finished(service, f"/jobs/{job}") for p, job in jobs.items()}
     assert {job["status"] for job in ended.values()} == {"succeeded"}
     assert sorted(ended, key=lambda p: ended[p]["started_at"]) == [9, 5, 2]

@@ -13,7 +13,7 @@ from tests.e2e.tour import README, run, steps
 @pytest.mark.one_database
 def test_the_tour(service: Service) -> None:
     url = service.serve()
-    service.worker("worker")
+    service.worker("worker", GATECAST_PRELOAD="true")
     found = steps(README.read_text())
     assert len(found) == 9
     outputs = run(found, url)

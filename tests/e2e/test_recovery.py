@@ -71,6 +71,7 @@ def finished(service: Service, job: str, seconds: float = 120) -> dict[str, Any]
     return until(ended, seconds, "the job has ended")
 
 
+@pytest.mark.long
 def test_a_killed_workers_job_continues_elsewhere(service: Service) -> None:
     service.serve()
     store(service)
@@ -100,6 +101,7 @@ def test_a_killed_workers_job_continues_elsewhere(service: Service) -> None:
     assert len(curve["train"]) == EPOCHS, "no epoch was trained twice in the curve, and none is missing"
 
 
+@pytest.mark.long
 def test_a_worker_that_hung_publishes_nothing(service: Service) -> None:
     """The worker is stopped past its lease, its training goes on meanwhile, and then the worker continues."""
     first, job, _ = training_at_epoch(service, 2, **LONG)
@@ -142,6 +144,7 @@ def test_cancelling_ends_the_process_within_two_seconds(service: Service) -> Non
     nothing_is_left(service)
 
 
+@pytest.mark.long
 def test_a_worker_told_to_stop_hands_its_job_on(service: Service) -> None:
     number = signal.SIGTERM if service.environment["GATECAST_DATABASE_URL"].startswith("sqlite") else signal.SIGINT
     first, job, before = training_at_epoch(service, 2, **LONG)
@@ -158,7 +161,6 @@ def test_a_worker_told_to_stop_hands_its_job_on(service: Service) -> None:
 
 @pytest.mark.one_database
 def test_a_killed_trainer_fails_its_job_and_says_so(service: Service) -> None:
-    service.environment["GATECAST_PRELOAD"] = "false"  # a job imports what it needs by itself
     worker, job, _ = training_at_epoch(service, 1, **LONG)
     (trainer,) = children(worker)
     trainer.kill()

@@ -89,7 +89,7 @@ class Client:
 @pytest.mark.one_database("postgresql")
 def test_a_retraining_goes_live_only_where_it_is_better(service: Service) -> None:
     service.serve()
-    service.worker("w1")
+    service.worker("w1", GATECAST_PRELOAD="true")
     service.call("POST", "/series", {"id": "a", "freq": "h"})
     service.call("POST", "/series/a/observations", {"ds": stamps(N), "y": values(N)})
     body = {"model": "m", "series": {"ids": ["a"]}, "horizon": 6, "promote": "always", **GOOD}

@@ -91,6 +91,7 @@ def matches(told: list[dict[str, Any]], expected: list[Expected]) -> bool:
     return all(e.is_in(one) and not one["stale"] for e, one in zip(expected, told, strict=True))
 
 
+@pytest.mark.long
 def test_a_forecast_belongs_to_a_version_that_served(urls: list[str], trained: Trained, other: Trained) -> None:
     references = {1: Reference(trained, LEVELS), 2: Reference(other, LEVELS)}
     state: State = (Values(tuple(seasonal(N, 1))), Values(tuple(seasonal(N, 2))))

@@ -22,6 +22,9 @@ from tests.models.examples import PLAIN, VARIANTS
 
 pytestmark = pytest.mark.training
 
+LONG = ("recursive-plain", "everything")
+"""whose graphs take a quarter of a minute to trace"""
+
 
 @pytest.fixture(scope="module")
 def rentals() -> NDArray[np.float64]:
@@ -49,7 +52,7 @@ def test_beats_season_naive(
     assert ours["wql"] < 0.8 * floor["wql"]
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", [pytest.param(v, marks=pytest.mark.slow) if v in LONG else v for v in VARIANTS])
 def test_every_network_beats_season_naive_and_serves_its_forecasts(
     rentals: NDArray[np.float64], variant: str, tmp_path: Path
 ) -> None:

@@ -13,6 +13,7 @@ from tests.e2e.conftest import store
 from tests.e2e.processes import Service, children, family, lives, until
 
 EPOCHS = 12
+SMALL = {"hidden": 8, "basis": False, "ets": False}
 LONG = {"epochs": 100_000, "steps_per_epoch": 20}
 SHORT = {"epochs": EPOCHS, "steps_per_epoch": 60, "batch_size": 64}
 GRADUAL = {**SHORT, "learning_rate": 1e-4}
@@ -20,7 +21,14 @@ GRADUAL = {**SHORT, "learning_rate": 1e-4}
 
 
 def train(service: Service, **training: Any) -> str:
-    body = {"model": "m", "series": {"ids": ["a"]}, "horizon": 24, "promote": "always", "training": training}
+    body: dict[str, Any] = {
+        "model": "m",
+        "series": {"ids": ["a"]},
+        "horizon": 24,
+        "promote": "always",
+        "network": SMALL,
+    }
+    body["training"] = training
     job: dict[str, str] = service.call("POST", "/train", body)
     return f"/jobs/{job['id']}"
 

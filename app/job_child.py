@@ -34,7 +34,7 @@ def main(fence: Fence) -> int:
         threading.Thread(target=_watch, args=(database, fence, os.getppid()), daemon=True).start()
         # only now: what a job needs may take seconds to import, and the watch must not wait for it
         from app.services.runs.attempt import Attempt, HandedOver
-        from app.services.runs.kinds import run
+        from app.services.runs.dispatch import run
 
         try:
             run(Attempt(settings, database, ArtifactStore(settings.artifacts), fence, leaving))

@@ -12,35 +12,36 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp
 
-from app.api import anomalies, backtests, charts, forecasts, jobs, models, problems, series, system, training
+from app.api import anomalies, backtests, charts, forecasts, jobs, registry, series, system, training
 from app.api.deps import Services
-from app.api.direct import Shortcut
-from app.api.middleware import Limits, Metrics, RequestContext
+from app.api.http import problems
+from app.api.http.fast_route import Shortcut
+from app.api.http.middleware import Limits, Metrics, RequestContext
 from app.api.schemas.base import Problem
 from app.config import Settings
 from app.jobs.queue import JobQueue
 from app.logs import get_logger
-from app.services.anomalies import AnomalyService
-from app.services.backtests import BacktestService
-from app.services.bundles import BundleService
-from app.services.charts import ChartService
-from app.services.events import EventService
-from app.services.forecasts import ForecastService
+from app.services.access.keys import KeyService
+from app.services.access.links import LinkService
+from app.services.anomalies.service import AnomalyService
+from app.services.charts.service import ChartService
+from app.services.evaluation.backtests import BacktestService
+from app.services.evaluation.skill import SkillService
+from app.services.forecasting.service import ForecastService
 from app.services.health import HealthService
-from app.services.imports import ImportService
-from app.services.jobs import JobService
-from app.services.keys import KeyService
-from app.services.links import LinkService
-from app.services.models import ModelService
-from app.services.observations import ObservationService
-from app.services.schedules import ScheduleService
-from app.services.series import SeriesService
-from app.services.skill import SkillService
-from app.services.submission import Submission
-from app.services.training import TrainingService
-from app.services.versions import VersionLoader
+from app.services.ingest.service import ImportService
+from app.services.jobs.events import EventService
+from app.services.jobs.service import JobService
+from app.services.jobs.submission import Submission
+from app.services.registry.bundles import BundleService
+from app.services.registry.loader import VersionLoader
+from app.services.registry.service import ModelService
+from app.services.schedules.service import ScheduleService
+from app.services.series.observations import ObservationService
+from app.services.series.service import SeriesService
+from app.services.training.service import TrainingService
 from app.serving.cache import ModelCache
-from app.serving.charts import ChartDrawer
+from app.serving.charts.drawer import ChartDrawer
 from app.serving.explainer import Explainer
 from app.storage.artifacts import ArtifactStore
 from app.storage.engine import Database
@@ -55,7 +56,7 @@ Every error is an RFC 9457 problem document with a `code`; its `detail` says wha
 
 def create_app(settings: Settings) -> FastAPI:
     """Build the application; databases and caches are opened by its lifespan."""
-    registry = CollectorRegistry()
+    collectors = CollectorRegistry()
     app = FastAPIOffline(  # /docs brings its scripts along: a closed network has no other source for them
         title="Gatecast",
         version=importlib.metadata.version("gatecast"),
@@ -64,11 +65,11 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=_lifespan,
         responses={"4XX": {"model": Problem, "content": {problems.MEDIA_TYPE: {}}}},
     )
-    app.state.settings, app.state.registry = settings, registry
+    app.state.settings, app.state.registry = settings, collectors
     problems.install(app)
-    for module in (series, training, jobs, models, forecasts, charts, backtests, anomalies, system):
+    for module in (series, training, jobs, registry, forecasts, charts, backtests, anomalies, system):
         app.include_router(module.router)
-    _put_around(app, settings, registry)
+    _put_around(app, settings, collectors)
     return app
 
 

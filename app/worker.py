@@ -6,15 +6,15 @@ from app.jobs import forking
 from app.jobs.duties import Duty
 from app.jobs.queue import JobQueue
 from app.jobs.worker import Worker
-from app.services.collection import collect, sweep
-from app.services.schedules import ScheduleService
-from app.services.submission import Submission
+from app.services.jobs.garbage import collect, sweep
+from app.services.jobs.submission import Submission
+from app.services.schedules.service import ScheduleService
 from app.storage.artifacts import ArtifactStore
 from app.storage.engine import Database
 
-PRELOADED = ("app.preload", "app.cli", "app.job_child")
+PRELOADED = ("app.preload", "app.cli.main", "app.job_child")
 """imported once for all jobs"""
-FOR_TRAININGS = ("app.services.runs.training", "models.preload")
+FOR_TRAININGS = ("app.services.runs.training", "models.export.preload")
 """imported once for all trainings, where memory may be spent on it"""
 SCHEDULES_A_LEASE = 3
 SWEEP_SECONDS = 3600.0

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from models.calendar import Grid, parse_frequency
-from models.timestamps import parse_stamps
-from models.windows import Panel, Series
+from models.calendar.grid import Grid, parse_frequency
+from models.calendar.timestamps import parse_stamps
+from models.data.windows import Panel, Series
 
 Ints = NDArray[np.int64]
 

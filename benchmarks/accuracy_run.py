@@ -17,8 +17,8 @@ from benchmarks import accuracy_peer as peer
 from benchmarks.accuracy_data import Part
 from benchmarks.accuracy_rows import Row
 from benchmarks.accuracy_score import LEVELS, MEASURES, Outcome, coverage, naive_outcome, outcome
-from models.defaults import choose_for
-from models.fit import Fitted, Progress, fit
+from models.planning.defaults import choose_for
+from models.training.fit import Fitted, Progress, fit
 
 AT_ONCE = 4096
 """windows forecast between two lines of progress"""

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.accuracy_data import Part
-from models import metrics
-from models.baselines import season_naive
+from models.classical.baselines import season_naive
+from models.evaluation import metrics
 
 Floats = NDArray[np.float64]
 

@@ -26,12 +26,12 @@ import torch
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from models.anomalies import alarms, detect
-from models.calendar import Grid, parse_frequency, season_lengths
-from models.defaults import choose_for
-from models.fit import Fitted, fit
-from models.nab import PROFILES, Scored, best_threshold, judge, nab_score, total
-from models.series import Panel, Series
+from models.anomaly.detect import alarms, detect
+from models.anomaly.nab import PROFILES, Scored, best_threshold, judge, nab_score, total
+from models.calendar.grid import Grid, parse_frequency, season_lengths
+from models.data.series import Panel, Series
+from models.planning.defaults import choose_for
+from models.training.fit import Fitted, fit
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from models.defaults import choose
-from models.learner import Learner
-from models.sampling import window_pool
-from models.series import Panel
+from models.data.series import Panel
+from models.planning.defaults import choose
+from models.training.learner import Learner
+from models.training.sampling import window_pool
 
 HORIZON, SEGMENT, HIDDEN = 24, 50, 64
 LEVELS = (0.1, 0.5, 0.9)

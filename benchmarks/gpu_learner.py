@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from models.config import Config
-from models.defaults import ARTICLES_NETWORK, ARTICLES_TRAINING, choose
-from models.learner import Learner
-from models.sampling import WindowPool, window_pool
-from models.series import Panel
+from models.config.model import Config
+from models.data.series import Panel
+from models.planning.defaults import ARTICLES_NETWORK, ARTICLES_TRAINING, choose
+from models.training.learner import Learner
+from models.training.sampling import WindowPool, window_pool
 
 LEVELS = (0.1, 0.25, 0.5, 0.75, 0.9)
 HORIZON = 24

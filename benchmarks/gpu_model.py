@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.gpu_learner import FULL, Sizes, default_config, example, pool_of
-from models.learner import Learner
+from models.training.learner import Learner
 
 STEPS = 10
 """of training: a fresh network's recurrence has no part in its forecasts"""
@@ -18,9 +18,9 @@ STEPS = 10
 
 def write_version(folder: Path, sizes: Sizes) -> None:
     """Train a few steps of what the project chooses by default, and export it."""
-    from models.export import export
-    from models.fitted import Fitted
-    from models.report import Report
+    from models.export.export import export
+    from models.training.fitted import Fitted
+    from models.training.report import Report
 
     panel, config, cpu = example(sizes), default_config(sizes), torch.device("cpu")
     learner = Learner(config, cpu)

@@ -10,11 +10,11 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.gpu_learner import HORIZON, PreciseLearner, Sizes, default_config, example, pool_of
-from models.config import Config
-from models.optimise import learning_rate
-from models.sampling import fixed_batch
-from models.series import Panel
-from models.windows import inputs_of
+from models.config.model import Config
+from models.data.series import Panel
+from models.data.windows import inputs_of
+from models.training.loop import learning_rate
+from models.training.sampling import fixed_batch
 
 
 @dataclass(frozen=True)

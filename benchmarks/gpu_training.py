@@ -10,10 +10,10 @@ from torch import nn
 
 from benchmarks.gpu_clock import Attempt, Clock, Step, attempt, copy_rate, gpu_share, step_seconds
 from benchmarks.gpu_learner import PreciseLearner, Sizes, default_config, example, pool_of, stepwise_config
-from models.config import Config
-from models.network import Member, Network
-from models.sampling import TensorBatch
-from models.series import Panel
+from models.config.model import Config
+from models.data.series import Panel
+from models.network.network import Member, Network
+from models.training.sampling import TensorBatch
 
 RATE = 1e-3
 COMPILING_SECONDS = 80.0

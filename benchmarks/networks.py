@@ -38,11 +38,11 @@ from benchmarks.accuracy_score import (
 )
 from benchmarks.networks_rows import NETWORKS, SETS, Network, Set
 from benchmarks.peers import median_seconds
-from models.baselines import season_naive
-from models.defaults import choose_for
-from models.export import export
-from models.fit import Fitted, fit
-from models.predict import predict
+from models.classical.baselines import season_naive
+from models.export.export import export
+from models.inference.predict import predict
+from models.planning.defaults import choose_for
+from models.training.fit import Fitted, fit
 
 ETS_STEPS = 1000
 EPOCHS = 2000

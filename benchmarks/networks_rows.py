@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.accuracy_data import Loader, Part, long_horizon, m4, part_of
-from models.defaults import ARTICLES_NETWORK, ARTICLES_TRAINING
-from models.series import Panel
+from models.data.series import Panel
+from models.planning.defaults import ARTICLES_NETWORK, ARTICLES_TRAINING
 
 Overrides = dict[str, Any]
 

@@ -20,7 +20,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from app.config import Settings
-from app.storage import jobs, keys, models
+from app.storage import jobs, keys, registry
 from app.storage.artifacts import ArtifactStore
 from app.storage.engine import Database
 from app.storage.tables import ModelRow, VersionRow
@@ -138,8 +138,8 @@ def original(place: Place, name: str = MODEL) -> tuple[VersionRow, dict[str, byt
     settings = Settings(data_dir=place.folder)
     database, artifacts = Database(settings.database), ArtifactStore(settings.artifacts)
     with database.read() as session:
-        model = models.get(session, keys.default_scope(session), name)
-        row = models.version(session, model, 1) if model is not None else None
+        model = registry.get(session, keys.default_scope(session), name)
+        row = registry.version(session, model, 1) if model is not None else None
     database.dispose()
     if row is None:
         raise NotMeasured(f"the folder holds no trained model {name!r}")
@@ -170,7 +170,7 @@ def _marked(graph: onnx.ModelProto, manifest: bytes) -> dict[str, bytes]:
 def _publish(database: Database, artifacts: ArtifactStore, row: VersionRow, found: dict[str, bytes], name: str) -> None:
     with database.write() as session:
         scope = keys.default_scope(session)
-        model = models.get(session, scope, name) or models.add(session, scope, name, "h", HORIZON, list(LEVELS))
+        model = registry.get(session, scope, name) or registry.add(session, scope, name, "h", HORIZON, list(LEVELS))
         job_id = uuid.uuid4().hex
         jobs.add(session, scope, id=job_id, kind="train", model_pk=model.pk, model=name, request={})
         artifact = f"{scope.project_id}/models/{model.pk}/{job_id}"
@@ -179,14 +179,14 @@ def _publish(database: Database, artifacts: ArtifactStore, row: VersionRow, foun
         fields = {column: getattr(row, column) for column in COPIED}
         digest = hashlib.sha256(found[MANIFEST]).hexdigest()
         more = {"job_id": job_id, "promoted": True, "reason": "copied", "artifact": artifact, "digest": digest}
-        models.publish(session, model, fields | more)
+        registry.publish(session, model, fields | more)
 
 
 def has(place: Place, name: str) -> bool:
     """Say whether the registry holds a model."""
     database = Database(Settings(data_dir=place.folder).database)
     with database.read() as session:
-        found: ModelRow | None = models.get(session, keys.default_scope(session), name)
+        found: ModelRow | None = registry.get(session, keys.default_scope(session), name)
     database.dispose()
     return found is not None
 

@@ -32,11 +32,11 @@ from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.accuracy import PEER_PYTHON
 from benchmarks.accuracy_peer import PROGRAM, columns, write
-from models.config import Config
-from models.defaults import ARTICLES_NETWORK, ARTICLES_TRAINING, choose
-from models.learner import Learner
-from models.sampling import WindowPool, window_pool
-from models.windows import Panel
+from models.config.model import Config
+from models.data.windows import Panel
+from models.planning.defaults import ARTICLES_NETWORK, ARTICLES_TRAINING, choose
+from models.training.learner import Learner
+from models.training.sampling import WindowPool, window_pool
 
 Step = Callable[[], object]
 

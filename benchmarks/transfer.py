@@ -23,9 +23,9 @@ import torch
 from benchmarks.accuracy_data import Part, part_of
 from benchmarks.accuracy_run import forecast, say, teller
 from benchmarks.accuracy_score import LEVELS, MEASURES, best_naive, coverage, outcome
-from models.defaults import choose_for
-from models.fit import Fitted, fine_tune, fit
-from models.series import Panel, Series
+from models.data.series import Panel, Series
+from models.planning.defaults import choose_for
+from models.training.fit import Fitted, fine_tune, fit
 
 FILE = "gefcom2012_load.parquet"
 SOURCES = 10

@@ -2,9 +2,9 @@
 
 Five lines are enough, with `y` a float64 array of hourly values::
 
-    from models.defaults import choose_for
-    from models.fit import fit
-    from models.windows import Panel
+    from models.planning.defaults import choose_for
+    from models.training.fit import fit
+    from models.data.windows import Panel
     panel = Panel.from_arrays({"sales": y}, freq="h", start="2024-01-01")
     fitted = fit(panel, choose_for(panel, horizon=24))
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from models.graph_cache import GraphCache
+from models.export.graph_cache import GraphCache
 
 KEPT = Path(__file__).parents[1] / ".pytest_cache" / "gatecast"
 """removed by `make clean`"""

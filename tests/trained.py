@@ -13,14 +13,14 @@ import onnx
 from safetensors.numpy import load_file, save_file
 
 from app.config import Settings
-from app.storage import jobs, keys, models
+from app.storage import jobs, keys, registry
 from app.storage.artifacts import ArtifactStore
 from app.storage.engine import Database
-from models.calendar import Grid, parse_frequency
-from models.defaults import choose, choose_for
-from models.export import FORMAT, GOLDEN, GRAPH, MANIFEST, export
-from models.fit import Fitted, fit
-from models.windows import Panel, Series
+from models.calendar.grid import Grid, parse_frequency
+from models.data.windows import Panel, Series
+from models.export.export import FORMAT, GOLDEN, GRAPH, MANIFEST, export
+from models.planning.defaults import choose, choose_for
+from models.training.fit import Fitted, fit
 from tests.kept import GRAPHS
 
 HORIZON = 12
@@ -136,7 +136,7 @@ def publish(
     store = ArtifactStore(settings.artifacts)
     with database.write() as session:
         scope = keys.default_scope(session)
-        model = models.get(session, scope, name) or models.add(session, scope, name, "h", HORIZON, list(LEVELS))
+        model = registry.get(session, scope, name) or registry.add(session, scope, name, "h", HORIZON, list(LEVELS))
         job_id = uuid.uuid4().hex if ended else f"{name}{model.last_version}"
         job = jobs.add(session, scope, id=job_id, kind="train", model_pk=model.pk, model=name, request={})
         job.status = "succeeded" if ended else job.status
@@ -155,4 +155,4 @@ def publish(
         }
         for file in trained.folder.iterdir():
             store.put(f"{artifact}/{file.name}", file.read_bytes())
-        return models.publish(session, model, fields).number
+        return registry.publish(session, model, fields).number

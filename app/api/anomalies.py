@@ -5,11 +5,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Response
 
 from app.api.deps import IdempotencyDep, ReadScope, ServicesDep
-from app.api.responses import ACCEPTED, created, ok, options_of
+from app.api.http.responses import ACCEPTED, created, ok, options_of
 from app.api.schemas.anomalies import AnomaliesIn, AnomaliesOut, ScanOut
 from app.api.schemas.jobs import JobOut
-from app.services.anomalies import AnomalyRequest
-from app.services.scanning import Scan
+from app.services.anomalies.scan import Scan
+from app.services.anomalies.service import AnomalyRequest
 
 router = APIRouter(tags=["judging"])
 

@@ -3,11 +3,11 @@
 from fastapi import APIRouter, Response
 
 from app.api.deps import IdempotencyDep, ReadScope, ServicesDep, WriteScope
-from app.api.responses import ACCEPTED, created, ok, options_of
+from app.api.http.responses import ACCEPTED, created, ok, options_of
 from app.api.schemas.backtests import BacktestIn, BacktestOut
 from app.api.schemas.jobs import JobOut
 from app.api.training import selector_of
-from app.services.backtests import BacktestRequest
+from app.services.evaluation.backtests import BacktestRequest
 
 router = APIRouter(tags=["judging"])
 

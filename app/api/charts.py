@@ -5,11 +5,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
-from app.api.accept import chosen
 from app.api.deps import Credentials, ReadScope, ServicesDep, reader
-from app.api.responses import ok, server_timing
+from app.api.http.negotiation import chosen
+from app.api.http.responses import ok, server_timing
 from app.api.schemas.charts import ChartLinkIn, ChartLinkOut, ChartQuery
-from app.services.links import SIGNED
+from app.services.access.links import SIGNED
 from app.services.scopes import Scope
 
 router = APIRouter(tags=["forecasts"])

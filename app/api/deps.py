@@ -8,25 +8,25 @@ from fastapi import Depends, Header, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from app.errors import ErrorCode, FieldError, Forbidden, Invalid
-from app.services.anomalies import AnomalyService
-from app.services.backtests import BacktestService
-from app.services.bundles import BundleService
-from app.services.charts import ChartService
-from app.services.events import EventService
-from app.services.forecasts import ForecastService
+from app.services.access.keys import KeyService
+from app.services.access.links import LinkService
+from app.services.anomalies.service import AnomalyService
+from app.services.charts.service import ChartService
+from app.services.evaluation.backtests import BacktestService
+from app.services.evaluation.skill import SkillService
+from app.services.forecasting.service import ForecastService
 from app.services.health import HealthService
-from app.services.imports import ImportService
-from app.services.jobs import JobService
-from app.services.keys import KeyService
-from app.services.links import LinkService
-from app.services.models import ModelService
-from app.services.observations import ObservationService
-from app.services.once import Idempotency
-from app.services.schedules import ScheduleService
+from app.services.idempotency import Idempotency
+from app.services.ingest.service import ImportService
+from app.services.jobs.events import EventService
+from app.services.jobs.service import JobService
+from app.services.registry.bundles import BundleService
+from app.services.registry.service import ModelService
+from app.services.schedules.service import ScheduleService
 from app.services.scopes import Right, Scope, storable
-from app.services.series import SeriesService
-from app.services.skill import SkillService
-from app.services.training import TrainingService
+from app.services.series.observations import ObservationService
+from app.services.series.service import SeriesService
+from app.services.training.service import TrainingService
 
 
 @dataclass(frozen=True)

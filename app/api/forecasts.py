@@ -5,16 +5,16 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from app.api.accept import chosen
 from app.api.deps import ServicesDep
-from app.api.direct import Asked, AskedDep, CallerDep, DirectRoute, Reply
-from app.api.responses import server_timing
+from app.api.http.fast_route import Asked, AskedDep, CallerDep, DirectRoute, Reply
+from app.api.http.negotiation import chosen
+from app.api.http.responses import server_timing
 from app.api.schemas.forecasts import ForecastIn, ForecastOut, ForecastQuery, LabelsIn
 from app.errors import ErrorCode, FieldError, Invalid
-from app.services.forecasting.ask import Answer
-from app.services.forecasting.contexts import History
-from app.services.forecasting.encoding import Form
-from app.services.forecasting.request import ForecastRequest
+from app.services.forecasting.inputs.contexts import History
+from app.services.forecasting.inputs.request import ForecastRequest
+from app.services.forecasting.outputs.writers import Form
+from app.services.forecasting.pending import Answer
 
 router = APIRouter(tags=["forecasts"], route_class=DirectRoute)
 

@@ -11,12 +11,12 @@ from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import PlainTextResponse, StreamingResponse
 
 from app.api.deps import Cursor, Labels, Limit, ReadScope, ServicesDep, WriteScope, labels_of
-from app.api.problems import OUTAGES
-from app.api.responses import ok
+from app.api.http.problems import OUTAGES
+from app.api.http.responses import ok
 from app.api.schemas.base import PageOf
 from app.api.schemas.jobs import CancelIn, JobKind, JobOut, JobStatus, TrialsOut
 from app.api.schemas.training import ModelName
-from app.services.events import Event, Place
+from app.services.jobs.events import Event, Place
 
 router = APIRouter(tags=["jobs"])
 

@@ -17,7 +17,7 @@ from app.api.deps import (
     checked_key,
     labels_of,
 )
-from app.api.responses import created, ok, spooled
+from app.api.http.responses import created, ok, spooled
 from app.api.schemas.base import PageOf
 from app.api.schemas.series import (
     Imported,
@@ -29,10 +29,10 @@ from app.api.schemas.series import (
     Upserted,
 )
 from app.errors import ErrorCode, FieldError, Invalid, Unsupported
-from app.services.import_report import ImportOptions
-from app.services.rows import Upload
+from app.services.ingest.report import ImportOptions
 from app.services.scopes import storable
-from app.services.series import SeriesFields
+from app.services.series.checks import Upload
+from app.services.series.service import SeriesFields
 
 router = APIRouter(prefix="/series", tags=["series"])
 

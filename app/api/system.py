@@ -7,8 +7,8 @@ from fastapi.responses import RedirectResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from app.api.deps import Credentials, ServicesDep, reader
-from app.api.responses import ok
-from app.api.schemas.models import ReadyOut
+from app.api.http.responses import ok
+from app.api.schemas.registry import ReadyOut
 
 router = APIRouter(tags=["system"])
 

@@ -3,10 +3,10 @@
 from fastapi import APIRouter, Response
 
 from app.api.deps import IdempotencyDep, ServicesDep, WriteScope
-from app.api.responses import ACCEPTED, created, options_of
+from app.api.http.responses import ACCEPTED, created, options_of
 from app.api.schemas.jobs import JobOut
 from app.api.schemas.training import SeriesSelector, TrainIn
-from app.services.training_request import Selector, TrainingRequest
+from app.services.training.request import Selector, TrainingRequest
 
 router = APIRouter(tags=["training"])
 

@@ -17,10 +17,10 @@ from safetensors.numpy import load, save
 
 from app.serving.helper_process import Answerer, HelperProcess, Refused, Work
 from app.storage.artifacts import ArtifactError, ArtifactStore
-from models.checkpoint import CheckpointError, read_header
+from models.training.checkpoint import CheckpointError, read_header
 
 if TYPE_CHECKING:
-    from models.network import Network
+    from models.network.network import Network
 
 UNDER_WAY = 4
 """questions at a time"""
@@ -50,7 +50,7 @@ class Explainer:
         self.process = HelperProcess(work, seconds, UNDER_WAY)
 
     def explain(self, question: Question) -> list[dict[str, Any]]:
-        """Return `models.explain.Explanation.to_dict` of each window. Raises NotAnswered, TookTooLong."""
+        """Return `models.explain.explain.Explanation.to_dict` of each window. Raises NotAnswered, TookTooLong."""
         header = {"artifact": question.artifact, "digest": question.digest, "horizon": question.horizon}
         arrays = {name: np.ascontiguousarray(values) for name, values in question.inputs.items()}
         found: list[dict[str, Any]] = orjson.loads(
@@ -67,8 +67,8 @@ def prepare(artifacts: str) -> Answerer:
     """Return what explains. Runs in the process."""
     import torch
 
-    import models.explain
-    import models.published  # noqa: F401
+    import models.explain.explain
+    import models.export.load  # noqa: F401
 
     torch.set_num_threads(1)
     store, networks = ArtifactStore(artifacts), OrderedDict[str, "Network"]()
@@ -83,7 +83,7 @@ def prepare(artifacts: str) -> Answerer:
 
 
 def _answer(question: bytes, store: ArtifactStore, networks: "OrderedDict[str, Network]") -> list[dict[str, Any]]:
-    from models.explain import explain
+    from models.explain.explain import explain
 
     header = json.loads(read_header(question)["question"])
     network = _network(header, store, networks)
@@ -91,7 +91,7 @@ def _answer(question: bytes, store: ArtifactStore, networks: "OrderedDict[str, N
 
 
 def _network(header: dict[str, Any], store: ArtifactStore, networks: "OrderedDict[str, Network]") -> "Network":
-    from models.published import load_published
+    from models.export.load import load_published
 
     digest, artifact = header["digest"], header["artifact"]
     if digest not in networks:

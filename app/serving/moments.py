@@ -9,9 +9,9 @@ import orjson
 from numpy.typing import NDArray
 
 from app.serving.lru import Lru
-from models.config import Config
-from models.timestamps import Stamps, format_stamps
-from models.windows import Series, calendars, moment_of
+from models.calendar.timestamps import Stamps, format_stamps
+from models.config.model import Config
+from models.data.windows import Series, calendars, moment_of
 
 BYTES = 64_000_000
 STAMP_BYTES = 200

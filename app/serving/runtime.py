@@ -12,9 +12,9 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 from safetensors.numpy import load as load_tensors
 
-from models.calendar import CALENDAR_FIELDS
-from models.config import Config, ConfigError
-from models.windows import Batch, inputs_of
+from models.calendar.grid import CALENDAR_FIELDS
+from models.config.model import Config, ConfigError
+from models.data.windows import Batch, inputs_of
 
 Device = Literal["cpu", "cuda"]
 GRAPH, GOLDEN, MANIFEST = "graph.onnx", "golden.safetensors", "manifest.json"

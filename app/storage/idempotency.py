@@ -5,8 +5,8 @@ from typing import Any
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from app.scope import Scope
 from app.storage.clock import now_us
-from app.storage.scope import Scope
 from app.storage.tables import IdempotencyRecord
 
 KEPT_US = 24 * 3600 * 1_000_000

@@ -7,10 +7,10 @@ from typing import Any
 from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from app.scope import Scope
 from app.storage.clock import now, now_us
 from app.storage.labels import labelled
 from app.storage.pages import Page, decode, encode
-from app.storage.scope import Scope
 from app.storage.tables import JobEvent, JobResult, JobRow
 
 ACTIVE = ("queued", "running")

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from app.scope import Right, Scope
 from app.storage.clock import now_us
-from app.storage.scope import Right, Scope
 from app.storage.tables import ApiKey, Project
 
 DEFAULT_PROJECT = "default"

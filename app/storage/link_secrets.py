@@ -3,7 +3,7 @@
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.storage.scope import Scope
+from app.scope import Scope
 from app.storage.tables import LinkSecret
 from app.storage.upsert import insert_for
 

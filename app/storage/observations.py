@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select
 from sqlalchemy.orm import Session
 
-from app.storage.scope import Scope
+from app.scope import Scope
 from app.storage.tables import Covariate, CovariateValue, Observation, SeriesRow
 from app.storage.upsert import insert_for
 

@@ -6,9 +6,9 @@ from typing import Any
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
+from app.scope import Scope
 from app.storage.labels import labelled
 from app.storage.pages import Page, decode, encode
-from app.storage.scope import Scope
 from app.storage.tables import SeriesRow
 
 CHUNK = 10_000  # bound parameters in one statement; both databases take over 30 000

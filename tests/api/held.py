@@ -9,9 +9,9 @@ import numpy as np
 from fastapi.testclient import TestClient
 from numpy.typing import NDArray
 
-from app.services.forecasts import ForecastService
+from app.services.forecasting.service import ForecastService
 from app.serving.runtime import LoadedVersion
-from models.defaults import choose
+from models.planning.defaults import choose
 
 PATIENCE = 30.0
 CONFIG = choose("h", 1, (0.5,), [100])

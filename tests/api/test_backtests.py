@@ -11,12 +11,12 @@ from fastapi.testclient import TestClient
 from app.config import Settings
 from app.main import create_app
 from app.services.runs.attempt import Attempt, HandedOver
-from app.services.runs.kinds import run as run_job
-from app.storage import jobs, keys, models
+from app.services.runs.dispatch import run as run_job
+from app.storage import jobs, keys, registry
 from app.storage.artifacts import ArtifactStore
 from app.storage.engine import Database
-from models import metrics
-from models.baselines import season_naive
+from models.classical.baselines import season_naive
+from models.evaluation import metrics
 from tests.api.stored import QUICK, claimed, numbers, run, store
 from tests.models.examples import small
 from tests.trained import HORIZON, Trained, publish, values
@@ -30,10 +30,10 @@ def configured(database: Database) -> None:
     """Let the versions' configuration be one that trains in a second."""
     config = small(HORIZON, LENGTH, QUICK["training"], **QUICK["network"])
     with database.write() as session:
-        model = models.get(session, keys.default_scope(session), "m")
+        model = registry.get(session, keys.default_scope(session), "m")
         assert model is not None
-        for number in models.version_numbers(session, [model])[model.pk]:
-            row = models.version(session, model, number)
+        for number in registry.version_numbers(session, [model])[model.pk]:
+            row = registry.version(session, model, number)
             assert row is not None
             row.config = config.to_dict()
 

@@ -21,7 +21,7 @@ from safetensors.numpy import load
 
 from app.config import Settings
 from app.main import create_app
-from app.services.keys import KeyService
+from app.services.access.keys import KeyService
 from app.storage.engine import Database
 from tests.api.stored import hours, numbers, store
 from tests.trained import HORIZON, LEVELS, Trained, publish, values

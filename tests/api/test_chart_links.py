@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 
 from app.config import Settings
 from app.main import create_app
-from app.services.keys import KeyService, NewKey
+from app.services.access.keys import KeyService, NewKey
 from app.storage.engine import Database
 from app.storage.tables import LinkSecret
 from tests.api.stored import hours, numbers

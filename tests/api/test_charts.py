@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 
 from app.config import Settings
 from app.main import create_app
-from app.serving.charts import UNDER_WAY
+from app.serving.charts.drawer import UNDER_WAY
 from app.storage.engine import Database
 from tests.api.stored import hours, numbers, store
 from tests.trained import HORIZON, Trained, publish, values

@@ -15,10 +15,10 @@ from fastapi.responses import StreamingResponse
 from fastapi.testclient import TestClient
 from prometheus_client import CollectorRegistry
 
-from app.api import problems
-from app.api.decoding import PIECE
-from app.api.encoding import MINIMUM, chosen
-from app.api.middleware import Limits, Metrics, RequestContext
+from app.api.http import problems
+from app.api.http.compression import MINIMUM, chosen
+from app.api.http.decompression import PIECE
+from app.api.http.middleware import Limits, Metrics, RequestContext
 from app.config import Settings
 from app.main import create_app
 from tests.api.stored import hours, store

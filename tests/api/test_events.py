@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from app.services.events import MOST_EVENTS, Place
+from app.services.jobs.events import MOST_EVENTS, Place
 from app.storage import jobs
 from app.storage.engine import Database
 from app.storage.jobs import Fence

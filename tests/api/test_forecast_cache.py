@@ -14,12 +14,12 @@ from sqlalchemy import delete
 
 from app.config import Settings
 from app.main import create_app
-from app.services.forecasting import rendered
-from app.services.keys import KeyService
+from app.scope import Scope
+from app.services.access.keys import KeyService
+from app.services.forecasting import response_cache
 from app.serving.runtime import LoadedVersion
 from app.storage import keys
 from app.storage.engine import Database
-from app.storage.scope import Scope
 from app.storage.tables import ModelRow, Project
 from tests.api.held import forecasts_of, until
 from tests.api.stored import hours, store
@@ -264,7 +264,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(rendered, "time", SimpleNamespace(time=clock.time))
+    monkeypatch.setattr(response_cache, "time", SimpleNamespace(time=clock.time))
     return clock
 
 

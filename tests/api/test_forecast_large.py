@@ -13,9 +13,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.config import Settings
-from app.services.forecasting.request import ForecastRequest
+from app.services.access.keys import Caller
+from app.services.forecasting.inputs.request import ForecastRequest
 from app.services.forecasting.stream import Stream
-from app.services.keys import Caller
 from app.storage.engine import Database
 from tests.api.held import Call, forecasts_of
 from tests.api.stored import hours, store, store_beside

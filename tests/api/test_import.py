@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from app.api.responses import IN_MEMORY
+from app.api.http.responses import IN_MEMORY
 
 
 def send(client: TestClient, text: str | bytes, **params: str) -> Any:

@@ -9,15 +9,15 @@ from sqlalchemy import text
 
 from app.config import Settings
 from app.main import create_app
-from app.services.hints import HINTS, hint
-from app.services.keys import KeyService
+from app.services.access.keys import KeyService
+from app.services.jobs.hints import HINTS, hint
 from app.services.runs.attempt import Attempt
-from app.services.runs.kinds import run as run_job
+from app.services.runs.dispatch import run as run_job
 from app.storage import jobs
 from app.storage.artifacts import ArtifactStore
 from app.storage.engine import Database
-from models.preflight import fingerprint
-from models.windows import Panel
+from models.data.preflight import fingerprint
+from models.data.windows import Panel
 from tests.api.stored import QUICK, claimed, run, store
 from tests.e2e.processes import until
 from tests.trained import HORIZON, values

@@ -11,12 +11,12 @@ from sqlalchemy import select, update
 
 from app.config import Settings
 from app.jobs.queue import JobQueue
-from app.services.schedules import ScheduleService
-from app.services.submission import Submission
+from app.services.jobs.submission import Submission
+from app.services.schedules.service import ScheduleService
 from app.storage.clock import now
 from app.storage.engine import Database
 from app.storage.tables import JobRow, ModelRow, Schedule
-from models.defaults import choose_for
+from models.planning.defaults import choose_for
 from tests.api.stored import QUICK, claimed, run, store
 from tests.trained import HORIZON, LEVELS, Trained, publish, values
 

@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 
 from app.config import Settings
 from app.services.runs.attempt import Attempt
-from app.services.runs.kinds import run as run_job
+from app.services.runs.dispatch import run as run_job
 from app.services.runs.training import Training
 from app.storage.artifacts import ArtifactStore
 from app.storage.engine import Database

@@ -11,14 +11,14 @@ from sqlalchemy import select, update
 
 from app.config import Settings
 from app.services.runs.attempt import Attempt
-from app.services.runs.kinds import run as run_job
-from app.storage import archive, jobs, keys, models, series
+from app.services.runs.dispatch import run as run_job
+from app.storage import archive, jobs, keys, registry, series
 from app.storage.artifacts import ArtifactStore
 from app.storage.clock import now
 from app.storage.engine import Database
 from app.storage.tables import ArchivedForecast, JobRow, ModelRow, SeriesRow, VersionRow
-from models import metrics
-from models.baselines import season_naive
+from models.classical.baselines import season_naive
+from models.evaluation import metrics
 from tests.api.stored import QUICK, claimed, hours, numbers, store
 from tests.trained import HORIZON, LEVELS, Trained, publish, values
 
@@ -50,7 +50,7 @@ class Service:
             return self.client.get(f"/jobs/{name}").json(), jobs.result(session, name)
 
     def model(self, session: Any) -> ModelRow:
-        model = models.get(session, keys.default_scope(session), "m")
+        model = registry.get(session, keys.default_scope(session), "m")
         assert model is not None
         return model
 

@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from app.config import Settings
 from app.errors import ErrorCode
 from app.main import create_app
-from app.services.keys import KeyService
+from app.services.access.keys import KeyService
 from app.storage import migrate
 from app.storage.engine import Database
 

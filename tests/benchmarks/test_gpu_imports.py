@@ -8,7 +8,7 @@ from pathlib import Path
 HERE = Path(__file__).parents[2]
 PROGRAM = """
 import json, sys
-import app.serving.runtime, benchmarks.gpu, models.published
+import app.serving.runtime, benchmarks.gpu, models.export.load
 print(json.dumps(sorted({name.split(".")[0] for name in sys.modules})))
 """
 TOO_MUCH = {"captum", "matplotlib", "onnx", "onnx_ir", "onnxscript", "optuna", "scipy", "sqlalchemy", "statsforecast"}

@@ -160,7 +160,7 @@ def test_the_wheel_holds_the_packages_and_their_data(wheel: zipfile.ZipFile) -> 
 
 def test_the_wheel_brings_the_command(wheel: zipfile.ZipFile) -> None:
     (name,) = (n for n in wheel.namelist() if n.endswith("entry_points.txt"))
-    assert "gatecast = app.cli:main" in wheel.read(name).decode()
+    assert "gatecast = app.cli.main:main" in wheel.read(name).decode()
 
 
 def test_every_dependency_is_pinned_by_name(project: dict[str, Any]) -> None:

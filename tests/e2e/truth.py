@@ -13,9 +13,9 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from models.calendar import Grid, parse_frequency
-from models.predict import interpolate_quantiles
-from models.windows import Series, assemble, inputs_of
+from models.calendar.grid import Grid, parse_frequency
+from models.data.windows import Series, assemble, inputs_of
+from models.inference.predict import interpolate_quantiles
 from tests.trained import Trained
 
 S = TypeVar("S")

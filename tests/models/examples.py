@@ -8,14 +8,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.calendar import Grid, parse_frequency
-from models.checkpoint import Checkpoint
-from models.config import Config
-from models.covariates import covariate_config
-from models.defaults import choose
-from models.fit import Fitted, fit
-from models.network import Network
-from models.windows import Batch, Panel, Series, assemble
+from models.calendar.grid import Grid, parse_frequency
+from models.config.model import Config
+from models.data.covariates import covariate_config
+from models.data.windows import Batch, Panel, Series, assemble
+from models.network.network import Network
+from models.planning.defaults import choose
+from models.training.checkpoint import Checkpoint
+from models.training.fit import Fitted, fit
 
 START = 1_704_067_200_000_000
 """2024-01-01"""

@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 from numpy.typing import ArrayLike
 
-from models.calendar import OffGridError
-from models.defaults import choose_for
-from models.fit import Fitted, TrainingDataError, fit
-from models.fitted import runner_of
-from models.options import ConfigError
-from models.predict import predict
-from models.windows import Batch, Panel
+from models.calendar.grid import OffGridError
+from models.config.validation import ConfigError
+from models.data.windows import Batch, Panel
+from models.inference.predict import predict
+from models.planning.defaults import choose_for
+from models.training.fit import Fitted, TrainingDataError, fit
+from models.training.fitted import runner_of
 from tests.models.examples import GATED, LEVELS, PLAIN, START, hourly, random_network, small
 
 pytestmark = pytest.mark.training

@@ -8,12 +8,12 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from models.backtest import backtest
-from models.fit import fit
-from models.fitted import runner_of
-from models.predict import run_windows
-from models.sampling import window_pool
-from models.windows import Panel, Series, assemble
+from models.data.windows import Panel, Series, assemble
+from models.experiments.backtest import backtest
+from models.inference.predict import run_windows
+from models.training.fit import fit
+from models.training.fitted import runner_of
+from models.training.sampling import window_pool
 from tests.models.examples import ROLES, checkpoints, covariate_panel, random_network, rich, state_of
 
 pytestmark = pytest.mark.training

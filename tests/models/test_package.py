@@ -3,8 +3,8 @@
 import textwrap
 
 import models
-from models.fit import Fitted
-from models.windows import Panel
+from models.data.windows import Panel
+from models.training.fit import Fitted
 from tests.trained import values
 
 

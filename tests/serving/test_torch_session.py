@@ -6,9 +6,9 @@ from safetensors.numpy import load
 
 from app.serving.runtime import BrokenVersion, load_version
 from app.serving.torch_session import TorchSession
-from models.export import TOLERANCE
-from models.golden import golden_batch
-from models.windows import inputs_of
+from models.data.windows import inputs_of
+from models.export.export import TOLERANCE
+from models.inference.golden import golden_batch
 from tests.trained import Trained
 
 

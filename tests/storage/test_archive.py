@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.storage import archive, keys, models, series
+from app.storage import archive, keys, registry, series
 from app.storage.engine import Database
 from app.storage.pages import CursorError
 from app.storage.tables import ModelRow
@@ -27,8 +27,8 @@ class Archive:
             self.pks = {name: row.pk for name, row in rows.items()}
             for row in rows.values():
                 row.last_ts = NEWEST
-            self.model: ModelRow = models.add(session, scope, "m", "h", 2, [0.5])
-            self.other: ModelRow = models.add(session, scope, "other", "h", 2, [0.5])
+            self.model: ModelRow = registry.add(session, scope, "m", "h", 2, [0.5])
+            self.other: ModelRow = registry.add(session, scope, "other", "h", 2, [0.5])
 
     def row(self, name: str, origin: int, made: int, version: int = 1, series_version: int = 1) -> dict[str, Any]:
         return {

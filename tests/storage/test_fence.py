@@ -2,10 +2,10 @@
 
 import pytest
 
+from app.scope import Scope
 from app.storage import jobs, keys
 from app.storage.engine import Database
 from app.storage.jobs import Fence, FenceLost
-from app.storage.scope import Scope
 
 
 @pytest.fixture

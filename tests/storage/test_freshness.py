@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError
 
-from app.storage import jobs, keys, models, series
+from app.scope import Scope
+from app.storage import jobs, keys, registry, series
 from app.storage.engine import Database
 from app.storage.freshness import Asked, Found, Freshness
-from app.storage.scope import Scope
 from app.storage.tables import SeriesRow, VersionRow
 from tests.api.held import Call
 
@@ -39,12 +39,12 @@ def make_series(database: Database, scope: Scope, *ids: str) -> list[SeriesRow]:
 
 def make_version(database: Database, scope: Scope, *, promoted: bool) -> VersionRow:
     with database.write() as session:
-        model = models.get(session, scope, "m") or models.add(session, scope, "m", "h", 1, [0.5])
+        model = registry.get(session, scope, "m") or registry.add(session, scope, "m", "h", 1, [0.5])
         fields: dict[str, Any] = {"promoted": promoted, "reason": "", "config": {}, "metrics": {}, "warnings": []}
         job = f"m{model.last_version}"
         jobs.add(session, scope, id=job, kind="train", model_pk=model.pk, model="m", request={})
         fields |= {"loss_curve": {}, "data_span": {}, "job_id": job, "artifact": "x", "digest": "y"}
-        return models.publish(session, model, fields)
+        return registry.publish(session, model, fields)
 
 
 def test_what_is_asked_for_is_told(database: Database, freshness: Freshness, scope: Scope) -> None:
@@ -53,7 +53,7 @@ def test_what_is_asked_for_is_told(database: Database, freshness: Freshness, sco
     second = make_version(database, scope, promoted=False)
     with database.write() as session:
         key = keys.create(session, scope, "k", "gk_", hashlib.sha256(b"k").digest(), [])
-        model = models.get(session, scope, "m")
+        model = registry.get(session, scope, "m")
         assert model is not None
     assert freshness.ask(Asked()) == NOTHING
     found = freshness.ask(Asked({key.pk, 99}, {model.pk, 99}, {second.pk, 99}, {one.pk, 99}))
@@ -107,7 +107,7 @@ def test_another_champion_is_told(database: Database, freshness: Freshness, scop
     second = make_version(database, scope, promoted=True)
     assert freshness.ask(Asked(models={pk})).models[pk][1:] == (second.pk, second.created_at)
     with database.write() as session:
-        model = models.get(session, scope, "m", lock=True)
+        model = registry.get(session, scope, "m", lock=True)
         assert model is not None
         model.champion = first.number
     assert freshness.ask(Asked(models={pk})).models[pk][1:] == (first.pk, first.created_at)

@@ -7,8 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 from app.api.schemas.base import Encodable, Input, Output
 from app.api.schemas.forecasts import Fill, OnMissing, levels_of
 from app.api.schemas.training import Quantiles
-from app.services.charts import MOST_SERIES, ChartRequest
-from app.services.forecasting.request import ForecastRequest
+from app.services.charts.service import MOST_SERIES, ChartRequest
+from app.services.forecasting.inputs.request import ForecastRequest
 
 Format = Literal["svg", "png"]
 Theme = Literal["light", "dark"]

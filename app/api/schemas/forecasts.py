@@ -9,7 +9,7 @@ from app.api.schemas.base import Encodable, Input, Output, Text
 from app.api.schemas.series import Label, LabelValue, ObservationsIn
 from app.api.schemas.training import Quantiles
 from app.errors import ErrorCode, FieldError, Invalid
-from app.services.forecasting.request import ForecastRequest
+from app.services.forecasting.inputs.request import ForecastRequest
 
 Fill = Literal["last", "season"]
 OnMissing = Literal["season_naive"]

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from app.errors import ErrorCode
-from app.services.forecasting.contexts import Refusal, refusal
-from app.services.forecasting.covariates import Fill, Values, complete, has_unknown_level, static_conflict
-from models.config import Config
-from models.windows import Series
+from app.services.forecasting.inputs.contexts import Refusal, refusal
+from app.services.forecasting.inputs.covariates import Fill, Values, complete, has_unknown_level, static_conflict
+from models.config.model import Config
+from models.data.windows import Series
 
 
 @dataclass(frozen=True)

@@ -9,23 +9,23 @@ from sqlalchemy.orm import Session
 from app.errors import ErrorCode
 from app.jobs.queue import JobQueue
 from app.logs import get_logger
-from app.services.forecasting import contexts
+from app.scope import Scope
+from app.services.evaluation.skill import drift_of
+from app.services.forecasting.inputs import contexts
 from app.services.forecasting.readiness import Ready, made_ready
+from app.services.jobs.submission import Submission
 from app.services.runs.attempt import Attempt, BadJob
-from app.services.schedules import BY_DRIFT, retrain
-from app.services.skill import drift_of
-from app.services.submission import Submission
-from app.services.training_request import selected, selector_of
+from app.services.schedules.service import BY_DRIFT, retrain
+from app.services.training.request import selected, selector_of
 from app.serving.runtime import LoadedVersion
 from app.storage import archive as archived
-from app.storage import jobs, models, schedules, series
-from app.storage.scope import Scope
+from app.storage import jobs, registry, schedules, series
 from app.storage.tables import ModelRow, SeriesRow, VersionRow
-from models import metrics
-from models.baselines import season_naive
-from models.calendar import parse_frequency
-from models.predict import predict
-from models.windows import Series
+from models.calendar.grid import parse_frequency
+from models.classical.baselines import season_naive
+from models.data.windows import Series
+from models.evaluation import metrics
+from models.inference.predict import predict
 
 log = get_logger(__name__)
 
@@ -63,7 +63,7 @@ def archive(attempt: Attempt) -> None:
 def _champion(attempt: Attempt) -> tuple[ModelRow, VersionRow]:
     model = attempt.model()
     with attempt.database.read() as session:
-        row = models.version(session, model, model.champion) if model.champion is not None else None
+        row = registry.version(session, model, model.champion) if model.champion is not None else None
     if row is None:
         raise BadJob(ErrorCode.no_champion, f"no version of the model {model.name!r} is live")
     return model, row

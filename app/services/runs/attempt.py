@@ -11,14 +11,14 @@ from typing import Any
 
 from app.config import Settings
 from app.errors import ErrorCode
+from app.scope import Scope
 from app.services.runs.journal import Journal
 from app.serving.runtime import BrokenVersion, LoadedVersion, load_version
-from app.storage import jobs, models
+from app.storage import jobs, registry
 from app.storage.artifacts import ArtifactMissing, ArtifactStore, job_folder
 from app.storage.engine import Database
 from app.storage.jobs import Fence
 from app.storage.keys import ALL_RIGHTS
-from app.storage.scope import Scope
 from app.storage.tables import JobRow, ModelRow, VersionRow
 
 
@@ -71,7 +71,7 @@ class Attempt:
     def model(self) -> ModelRow:
         """Return the job's model. Raises BadJob where it was deleted."""
         with self.database.read() as session:
-            found = models.by_pk(session, self.scope, self.job.model_pk)
+            found = registry.by_pk(session, self.scope, self.job.model_pk)
         if found is None:
             raise BadJob(ErrorCode.model_not_found, f"the model {self.job.model!r} was deleted")
         return found

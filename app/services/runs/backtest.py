@@ -8,17 +8,17 @@ from safetensors.numpy import load, save
 from app.errors import ErrorCode
 from app.logs import get_logger
 from app.services.runs.attempt import Attempt, BadJob
-from app.services.runs.kept import Checkpoints, panel_of
+from app.services.runs.checkpoints import Checkpoints, panel_of
 from app.services.runs.snapshots import Snapshot
-from app.services.training_request import selector_of
-from app.storage import jobs, models
+from app.services.training.request import selector_of
+from app.storage import jobs, registry
 from app.storage.artifacts import ArtifactMissing
-from models.backtest import Backtest, Unfinished, backtest
-from models.config import Config
-from models.references import usual
-from models.report import Progress
-from models.scoring import scoring_season
-from models.timestamps import format_stamp
+from models.calendar.timestamps import format_stamp
+from models.config.model import Config
+from models.evaluation.references import usual
+from models.evaluation.scoring import scoring_season
+from models.experiments.backtest import Backtest, Unfinished, backtest
+from models.training.report import Progress
 
 log = get_logger(__name__)
 
@@ -66,7 +66,7 @@ class BacktestRun:
     def _config(self) -> Config:
         model, number = self.attempt.model(), self.attempt.job.request["version"]
         with self.attempt.database.read() as session:
-            row = models.version(session, model, number)
+            row = registry.version(session, model, number)
         if row is None:
             raise BadJob(ErrorCode.version_not_found, f"{model.name}@{number}, which was to be judged, was deleted")
         return Config.from_dict(row.config)

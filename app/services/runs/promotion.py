@@ -9,17 +9,17 @@ from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from app.logs import get_logger
-from app.services import panels
 from app.services.runs.attempt import Attempt, BadJob
-from app.services.training_request import start_of
+from app.services.series import panels
+from app.services.training.request import start_of
 from app.serving.runtime import LoadedVersion
-from app.storage import models, series
+from app.storage import registry, series
 from app.storage.tables import VersionRow
-from models.config import ConfigError, CovariateConfig
-from models.fit import Fitted
-from models.scoring import Windows, measures, score, score_season_naive, windows_of
-from models.timestamps import parse_stamps
-from models.windows import Panel
+from models.calendar.timestamps import parse_stamps
+from models.config.model import ConfigError, CovariateConfig
+from models.data.windows import Panel
+from models.evaluation.scoring import Windows, measures, score, score_season_naive, windows_of
+from models.training.fit import Fitted
 
 log = get_logger(__name__)
 
@@ -53,9 +53,9 @@ def judge(attempt: Attempt, model_pk: int, panel: Panel, fitted: Fitted) -> Verd
     """
     promote = attempt.job.request["promote"]
     with attempt.database.read() as session:
-        model = models.by_pk(session, attempt.scope, model_pk)
+        model = registry.by_pk(session, attempt.scope, model_pk)
         champion = model.champion if model else None
-        row = models.version(session, model, champion) if model and champion else None
+        row = registry.version(session, model, champion) if model and champion else None
         start = _start(session, attempt)
     report = fitted.report
     if "stopped" in report.warnings:
@@ -74,8 +74,8 @@ def judge(attempt: Attempt, model_pk: int, panel: Panel, fitted: Fitted) -> Verd
 def _start(session: Session, attempt: Attempt) -> VersionRow | None:
     """Return the version that the training began from."""
     asked = start_of(attempt.job.request)
-    source = models.get(session, attempt.scope, asked[0]) if asked is not None else None
-    return models.version(session, source, asked[1]) if asked is not None and source is not None else None
+    source = registry.get(session, attempt.scope, asked[0]) if asked is not None else None
+    return registry.version(session, source, asked[1]) if asked is not None and source is not None else None
 
 
 def _ungated(why: str, champion: int | None) -> Verdict:

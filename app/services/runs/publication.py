@@ -8,13 +8,13 @@ from typing import Any
 from app.errors import ErrorCode
 from app.services.runs.attempt import Attempt, BadJob
 from app.services.runs.promotion import Verdict
-from app.services.training_request import Selector, selector_of
-from app.storage import jobs, models
+from app.services.training.request import Selector, selector_of
+from app.storage import jobs, registry
 from app.storage.tables import JobRow, VersionRow
-from models.fit import Fitted
-from models.preflight import fingerprint, trainable
-from models.timestamps import format_stamp
-from models.windows import Panel
+from models.calendar.timestamps import format_stamp
+from models.data.preflight import fingerprint, trainable
+from models.data.windows import Panel
+from models.training.fit import Fitted
 
 PACKAGES = ("gatecast", "torch", "numpy", "onnx", "onnxruntime", "statsforecast")
 """that decide what comes of a training"""
@@ -29,7 +29,7 @@ def publish(attempt: Attempt, panel: Panel, fitted: Fitted, verdict: Verdict, fi
     job, fence = attempt.job, attempt.fence
     fields = _fields(panel, fitted, verdict, selector_of(job.request)) | {"provenance": _provenance(job, panel, fitted)}
     with attempt.database.write() as session:
-        model = models.by_pk(session, attempt.scope, job.model_pk, lock=True)
+        model = registry.by_pk(session, attempt.scope, job.model_pk, lock=True)
         if model is None:
             raise BadJob(ErrorCode.model_not_found, "the model was deleted while it was trained")
         held = jobs.held(session, fence, lock=True)
@@ -41,7 +41,7 @@ def publish(attempt: Attempt, panel: Panel, fitted: Fitted, verdict: Verdict, fi
         if held.stopping and "stopped" not in fitted.report.warnings:  # it was too late to stop the training itself
             reason = "cancelled by its user; PUT /models/{name}/champion sets it live"
             fields |= {"promoted": False, "reason": reason}
-        row = models.publish(session, model, {**fields, **files, "job_id": job.id})
+        row = registry.publish(session, model, {**fields, **files, "job_id": job.id})
         progress = {**(held.progress or {}), "fraction": 1.0, "eta_s": 0.0}
         status = "cancelled" if stopped else "succeeded"
         jobs.finish(session, fence, status, progress=progress, version=row.number, checkpoint=None)

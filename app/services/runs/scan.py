@@ -1,10 +1,10 @@
 """A scan for anomalies that takes too long to wait for."""
 
 from app.errors import ErrorCode
-from app.services.anomalies import view
+from app.services.anomalies.scan import Scanned, histories, scan_of, scanned, tasks_of
+from app.services.anomalies.service import view
 from app.services.runs.attempt import Attempt, BadJob
-from app.services.scanning import Scanned, histories, scan_of, scanned, tasks_of
-from app.storage import models
+from app.storage import registry
 
 
 def scan(attempt: Attempt) -> None:
@@ -12,7 +12,7 @@ def scan(attempt: Attempt) -> None:
     model, number = attempt.model(), attempt.job.request["version"]
     asked = scan_of(attempt.job.request)
     with attempt.database.read() as session:
-        row = models.version(session, model, number)
+        row = registry.version(session, model, number)
         tasks = tasks_of(session, attempt.scope, model, asked)
     if row is None:
         raise BadJob(ErrorCode.version_not_found, f"{model.name}@{number} was deleted")

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from app.logs import get_logger
-from app.services import trials
+from app.services.jobs import trials
 from app.services.runs.journal import Journal
 from app.storage import jobs
-from models.checkpoint import CheckpointError
-from models.config import Config
-from models.search import SearchResult, Trial, search
-from models.series import Panel
+from models.config.model import Config
+from models.data.series import Panel
+from models.experiments.search import SearchResult, Trial, search
+from models.training.checkpoint import CheckpointError
 
 log = get_logger(__name__)
 

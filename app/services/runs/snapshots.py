@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load, save
 
-from models.calendar import Frequency, Grid, parse_frequency
-from models.checkpoint import read_header
-from models.config import Config
-from models.windows import Panel, Series
+from models.calendar.grid import Frequency, Grid, parse_frequency
+from models.config.model import Config
+from models.data.windows import Panel, Series
+from models.training.checkpoint import read_header
 
 Arrays = dict[str, NDArray[Any]]
 Vocabularies = dict[str, list[str]]

@@ -9,28 +9,28 @@ from pathlib import Path
 
 from app.errors import ErrorCode
 from app.logs import get_logger
-from app.services import trials
+from app.services.jobs import trials
 from app.services.runs.attempt import Attempt, BadJob
-from app.services.runs.kept import Checkpoints, panel_of
+from app.services.runs.checkpoints import Checkpoints, panel_of
 from app.services.runs.promotion import judge
 from app.services.runs.publication import publish
 from app.services.runs.search import SearchRun
 from app.services.runs.snapshots import Snapshot
-from app.services.training_request import bounds_of, roles_of, search_of, selector_of, start_of
-from app.services.warm_start import weights_of
-from app.storage import models
+from app.services.training.request import bounds_of, roles_of, search_of, selector_of, start_of
+from app.services.training.warm_start import weights_of
+from app.storage import registry
 from app.storage.artifacts import ArtifactMissing, version_folder
 from app.storage.jobs import FenceLost
 from app.storage.tables import ModelRow
-from models.checkpoint import Checkpoint, CheckpointError
-from models.defaults import choose_for
-from models.export import ExportError, export
-from models.fit import Fitted, fit
-from models.graph import template_key
-from models.graph_cache import GraphCache
-from models.network import Network
-from models.report import Progress
-from models.transfer import transferred_for
+from models.export.export import ExportError, export
+from models.export.graph import template_key
+from models.export.graph_cache import GraphCache
+from models.network.network import Network
+from models.planning.defaults import choose_for
+from models.planning.transfer import transferred_for
+from models.training.checkpoint import Checkpoint, CheckpointError
+from models.training.fit import Fitted, fit
+from models.training.report import Progress
 
 log = get_logger(__name__)
 
@@ -85,8 +85,8 @@ class Training:
             return None
         name, number = asked
         with self.attempt.database.read() as session:
-            source = models.get(session, self.attempt.scope, name)
-            row = models.version(session, source, number) if source is not None else None
+            source = registry.get(session, self.attempt.scope, name)
+            row = registry.version(session, source, number) if source is not None else None
         if row is None:
             detail = f"{name}@{number}, which the training was to begin from, was deleted"
             raise BadJob(ErrorCode.version_not_found, detail)

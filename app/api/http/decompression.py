@@ -1,0 +1,159 @@
+"""Request bodies in a content coding: decompressed as they are read, and bounded by what they become."""
+
+import zlib
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import zstandard
+from fastapi.concurrency import run_in_threadpool
+from starlette.types import Message, Receive, Scope
+
+from app.api.http.problems import BodyRefused
+from app.errors import ErrorCode, TooLarge, Unreadable, Unsupported
+
+ACCEPTED = "gzip, zstd"
+PIECE = 256 * 1024
+"""bytes that are handed on at once, about"""
+SLICE = 512
+"""bytes of zstd that are read at once: 4 bytes become 128 KiB at most, so a slice becomes 16 MiB at most"""
+LARGEST_WINDOW = 8 * 1024 * 1024
+"""memory that a zstd frame may ask for; RFC 9659 allows no more over HTTP"""
+INLINE = 4096
+"""bytes that are decompressed without leaving the event loop"""
+_GZIP_HEADER = 31  # zlib's number for a gzip member with a window of 32 KiB
+
+
+class Decoder(Protocol):
+    """Decompresses a body that comes in parts."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether what was read so far is whole."""
+        ...
+
+    def pieces(self, data: bytes) -> Iterator[bytes]:
+        """Yield what the next part becomes, in pieces of bounded size, empty ones too."""
+        ...
+
+
+class _Gzip:
+    """One gzip member after another."""
+
+    def __init__(self) -> None:
+        self._member: Any = None
+
+    @property
+    def complete(self) -> bool:
+        return self._member is None
+
+    def pieces(self, data: bytes) -> Iterator[bytes]:
+        while data:
+            if self._member is None:
+                self._member = zlib.decompressobj(_GZIP_HEADER)
+            yield self._member.decompress(data, PIECE)
+            data = self._member.unconsumed_tail
+            if self._member.eof:
+                data, self._member = self._member.unused_data, None
+
+
+class _Zstd:
+    """One zstd frame after another."""
+
+    def __init__(self) -> None:
+        self._context = zstandard.ZstdDecompressor(max_window_size=LARGEST_WINDOW)
+        self._frame: Any = None
+
+    @property
+    def complete(self) -> bool:
+        return self._frame is None
+
+    def pieces(self, data: bytes) -> Iterator[bytes]:
+        for at in range(0, len(data), SLICE):
+            part = data[at : at + SLICE]
+            while part:
+                if self._frame is None:
+                    self._frame = self._context.decompressobj()
+                yield self._frame.decompress(part)
+                part = b""
+                if self._frame.eof:
+                    part, self._frame = self._frame.unused_data, None
+
+
+_DECODERS: dict[bytes, type[_Gzip] | type[_Zstd]] = {b"gzip": _Gzip, b"x-gzip": _Gzip, b"zstd": _Zstd}
+
+
+def decoder_of(scope: Scope) -> Decoder | None:
+    """Return what decompresses a request's body, and take the coding out of its headers; None for `identity`.
+
+    Raises Unsupported for another coding, or several of them.
+    """
+    headers = scope["headers"]
+    named = b",".join(value for name, value in headers if name == b"content-encoding")
+    codings = [c for c in (part.strip().lower() for part in named.split(b",")) if c not in (b"", b"identity")]
+    if not codings:
+        return None
+    if len(codings) > 1 or codings[0] not in _DECODERS:
+        found = named.decode("latin-1")[:100]
+        detail = f"a body in {found!r} is not read; send it as Content-Encoding: gzip or zstd, or uncompressed"
+        raise Unsupported(ErrorCode.unsupported_media_type, detail, headers={"Accept-Encoding": ACCEPTED})
+    # whoever comes after reads a plain body of unknown length
+    scope["headers"] = [one for one in headers if one[0] not in (b"content-encoding", b"content-length")]
+    return _DECODERS[codings[0]]()
+
+
+class Decoded:
+    """Receives a body decompressed.
+
+    Raises BodyRefused: 413 beyond `limit` bytes, before more is made of them, and 400 for what cannot be decompressed.
+    """
+
+    def __init__(self, receive: Receive, decoder: Decoder, limit: int) -> None:
+        self._receive, self._decoder, self._limit = receive, decoder, limit
+        self._taken, self._more, self._inline = 0, True, True
+        self._pieces: Iterator[bytes] | None = None
+
+    async def __call__(self) -> Message:
+        while self._more or self._pieces is not None:
+            if self._pieces is None:
+                message = await self._receive()
+                if message["type"] != "http.request":
+                    return message
+                data, self._more = message.get("body", b""), message.get("more_body", False)
+                self._pieces, self._inline = self._gathered(data), len(data) <= INLINE
+            pieces = self._pieces
+            piece = next(pieces, None) if self._inline else await run_in_threadpool(next, pieces, None)
+            if piece is not None:
+                return {"type": "http.request", "body": piece, "more_body": True}
+            self._pieces = None
+            if not self._more:
+                return self._end()
+        return await self._receive()
+
+    def _end(self) -> Message:
+        if not self._decoder.complete:
+            raise _corrupt("it ends too early")
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    def _gathered(self, data: bytes) -> Iterator[bytes]:
+        """Yield what a part becomes, in pieces of a size that is worth a message."""
+        gathered, size = [], 0
+        try:
+            for piece in self._decoder.pieces(data):
+                size += len(piece)
+                self._taken += len(piece)
+                if self._taken > self._limit:
+                    detail = f"the decompressed body has more than {self._limit} bytes; send it in parts"
+                    raise BodyRefused(TooLarge(ErrorCode.body_too_large, detail))
+                gathered.append(piece)
+                if size >= PIECE:
+                    yield b"".join(gathered)
+                    gathered, size = [], 0
+        except (zlib.error, zstandard.ZstdError) as e:
+            raise _corrupt(str(e)) from e
+        if size:
+            yield b"".join(gathered)
+
+
+def _corrupt(why: str) -> BodyRefused:
+    detail = f"the body cannot be decompressed ({why}); send what Content-Encoding says, whole"
+    return BodyRefused(Unreadable(ErrorCode.body_corrupt, detail))

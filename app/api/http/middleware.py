@@ -1,0 +1,157 @@
+"""What every request gets: an id, a bound on its body, content codings, a line in the log, a place in the metrics."""
+
+import random
+import re
+import time
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.api.http.compression import VARY, Encoding, varies
+from app.api.http.decompression import Decoded, decoder_of
+from app.api.http.problems import BodyRefused, internal_error, response
+from app.errors import ErrorCode, ServiceError, TooLarge
+from app.logs import RequestLines, get_logger, request_id
+
+log = get_logger(__name__)
+
+Headers = dict[bytes, bytes]
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
+_IDS = random.Random()
+"""for ids that have to differ, not to be secret"""
+_ID = b"x-request-id"
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_QUIET = frozenset({"/livez", "/readyz", "/metrics"})
+_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+
+class Metrics:
+    """What /metrics tells of this process' requests."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        names = ["method", "route", "status"]
+        self._requests = Counter("gatecast_http_requests", "Requests answered.", names, registry=registry)
+        self._seconds = Histogram(
+            "gatecast_http_request_seconds", "Time to answer.", names[:2], registry=registry, buckets=_BUCKETS
+        )
+        self._found: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+
+    def count(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count an answer."""
+        key = (method, route, status)
+        try:
+            requests, taken = self._found[key]
+        except KeyError:  # finding them by their labels costs more than counting does
+            requests, taken = self._requests.labels(*key), self._seconds.labels(*key[:2])
+            self._found[key] = requests, taken
+        requests.inc()
+        taken.observe(seconds)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bytes that a body may have."""
+
+    body: int
+    imports: int
+
+    def of(self, path: str) -> int:
+        """Return the bound for a path."""
+        return self.imports if path == "/series/import" else self.body
+
+
+class RequestContext:
+    """Wraps the whole application; also answers what nothing else has caught."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, limits: Limits) -> None:
+        self._app, self._metrics, self._limits = app, metrics, limits
+        self._encoding, self._lines = Encoding(), RequestLines()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started, headers = time.perf_counter(), dict(scope["headers"])
+        named = _request_id(headers)
+        sent = _Sent(send, named)
+        bound = request_id.set(named.decode())
+        try:
+            await self._answer(scope, headers, receive, sent)
+            self._note(scope, sent.status or 500, time.perf_counter() - started)
+        finally:
+            request_id.reset(bound)
+
+    async def _answer(self, scope: Scope, headers: Headers, receive: Receive, sent: "_Sent") -> None:
+        try:
+            body = self._body(scope, headers, receive)
+        except ServiceError as e:
+            await response(e)(scope, receive, sent)
+            return
+        send = self._encoding.of(scope, headers, sent) if b"accept-encoding" in headers else sent
+        try:
+            await self._app(scope, body, send)
+        except Exception:
+            log.exception("request_failed", method=scope["method"], path=scope["path"])
+            if sent.status is None:
+                await response(internal_error())(scope, receive, sent)
+
+    def _body(self, scope: Scope, headers: Headers, receive: Receive) -> Receive:
+        """Return what receives the body as the application reads it. Raises TooLarge, Unsupported."""
+        limit = self._limits.of(scope["path"])
+        declared = headers.get(b"content-length", b"0")
+        if declared.isdigit() and int(declared) > limit:
+            raise _too_large(f"the body has {int(declared)} bytes, the limit is {limit}")
+        bounded = receive if b"content-length" in headers else _bounded(receive, limit)  # the server cuts at that
+        decoder = decoder_of(scope) if b"content-encoding" in headers else None
+        return bounded if decoder is None else Decoded(bounded, decoder, limit)
+
+    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+        method, path = scope["method"], scope["path"]
+        route = getattr(scope.get("route"), "path", "none")
+        self._metrics.count(method if method in _METHODS else "other", route, status, seconds)
+        if path not in _QUIET:
+            self._lines.add(method, path, status, round(1000 * seconds, 2))
+
+
+def _request_id(headers: Headers) -> bytes:
+    given = headers.get(b"x-request-id")
+    if given is not None and _REQUEST_ID.fullmatch(given):
+        return given
+    return b"%032x" % _IDS.getrandbits(128)
+
+
+class _Sent:
+    """Passes messages on, adds what every answer carries, and remembers the status."""
+
+    def __init__(self, send: Send, named: bytes) -> None:
+        self._send, self._named = send, named
+        self.status: int | None = None
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = message.get("headers", ())
+            added = (_ID, self._named)
+            message["headers"] = [*headers, added, VARY] if varies(message["status"], headers) else [*headers, added]
+        await self._send(message)
+
+
+def _bounded(receive: Receive, limit: int) -> Receive:
+    """Count a body that did not declare its length."""
+    taken = 0
+
+    async def counted() -> Message:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b""))
+        if taken > limit:
+            raise BodyRefused(_too_large(f"the body has more than {limit} bytes"))
+        return message
+
+    return counted
+
+
+def _too_large(found: str) -> TooLarge:
+    return TooLarge(ErrorCode.body_too_large, f"{found}; send it in parts")

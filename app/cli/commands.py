@@ -1,0 +1,168 @@
+"""Commands that speak to a running service: import, train, forecast."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.markup import escape
+from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from app.cli.terminal import errors, finished, follow, forecast_table, output, reporting
+from gatecast_client.client import DEFAULT_URL, Client
+
+SHOWN_REJECTIONS = 10
+INTERRUPTED = 130
+"""exit status after Ctrl-C"""
+
+Url = Annotated[str, typer.Option("--url", envvar="GATECAST_URL", help="Address of the service.")]
+Key = Annotated[str | None, typer.Option("--key", envvar="GATECAST_KEY", help="Key, where the service wants one.")]
+SeriesIds = Annotated[list[str] | None, typer.Option("--series", help="A series' id; repeat it for more.")]
+Quantiles = Annotated[str | None, typer.Option(help="Levels between 0 and 1, such as 0.1,0.5,0.9.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    app.command("import")(import_table)
+    app.command("train")(train)
+    app.command("forecast")(forecast)
+
+
+def import_table(
+    file: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, help="CSV with unique_id, ds, y; may be gzipped.")
+    ],
+    freq: Annotated[str | None, typer.Option(help="Step of new series, such as h or D; inferred if absent.")] = None,
+    ds_start: Annotated[str | None, typer.Option(help="Timestamp of step 0 where ds holds whole numbers.")] = None,
+    on_error: Annotated[Literal["abort", "skip"], typer.Option(help="What a bad row does.")] = "abort",
+    on_duplicate: Annotated[
+        Literal["error", "last", "mean"], typer.Option(help="What a repeated timestamp does.")
+    ] = "error",
+    dry_run: Annotated[bool, typer.Option(help="Only say what would happen.")] = False,
+    url: Url = DEFAULT_URL,
+    key: Key = None,
+) -> None:
+    """Import series from a file, all or nothing."""
+    bars = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TimeElapsedColumn(),
+    )
+    with (
+        reporting(),
+        Client(url, key) as client,
+        Progress(*bars, console=errors(), transient=True) as bar,
+        bar.open(file, "rb", description="importing") as table,
+    ):
+        report = client.import_csv(
+            table, freq=freq, ds_start=ds_start, on_error=on_error, on_duplicate=on_duplicate, dry_run=dry_run
+        )
+    said = "would import" if dry_run else "imported"
+    refused = report.get("rejected_rows", len(report["rejected"]))
+    output().print(
+        f"{said} {report['rows']:,} rows of {report['series']:,} series: "
+        f"{report['inserted']:,} new, {report['updated']:,} replaced, {refused:,} refused"
+    )
+    for row in report["rejected"][:SHOWN_REJECTIONS]:
+        errors().print(f"  row {row['row']}: {escape(str(row['detail']))}", style="yellow")
+
+
+def train(
+    model: Annotated[str, typer.Argument(help="Name of the model; a new version of it is made.")],
+    horizon: Annotated[int, typer.Option(min=1, help="Steps to predict.")],
+    series: SeriesIds = None,
+    label: Annotated[list[str] | None, typer.Option(help="Series with this label, key:value; all must hold.")] = None,
+    all_series: Annotated[bool, typer.Option("--all", help="Every series.")] = False,
+    quantiles: Quantiles = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the data; chosen if absent.")] = None,
+    time_budget: Annotated[float | None, typer.Option(min=1, help="Seconds that training may take.")] = None,
+    search: Annotated[
+        int | None, typer.Option(min=1, help="Try so many other networks first, and train the best of them.")
+    ] = None,
+    warm_start: Annotated[str | None, typer.Option(help="Begin from a version, name@version.")] = None,
+    promote: Annotated[
+        Literal["if_better", "always", "never"] | None, typer.Option(help="When the version goes live.")
+    ] = None,
+    url: Url = DEFAULT_URL,
+    key: Key = None,
+) -> None:
+    """Train a model in the service's worker and watch it."""
+    selector = _selector(series or [], label or [], all_series)
+    levels = _levels(quantiles)
+    budget = {"epochs": epochs, "time_budget_s": time_budget}
+    training = {name: value for name, value in budget.items() if value is not None}
+    with reporting(), Client(url, key) as client:
+        job = client.train(
+            model,
+            selector,
+            horizon,
+            quantiles=levels,
+            training=training or None,
+            search={"trials": search} if search is not None else None,
+            warm_start=warm_start,
+            promote=promote,
+        )
+        try:
+            job = follow(client, job, errors())
+        except KeyboardInterrupt:
+            path = f"{client.url}/jobs/{job['id']}"
+            errors().print(f"no longer watching; the training goes on\n→ cancel it: POST {path}/cancel")
+            errors().print(f"→ look at it: GET {path}")
+            raise typer.Exit(INTERRUPTED) from None
+        version = client.version(model, finished(job))
+    live = "is live" if version["promoted"] else f"is not live: {version['reason']}"
+    output().print(f"{escape(model)}@{version['version']} {escape(live)}")
+
+
+def forecast(
+    model: Annotated[str, typer.Argument(help="Name of the model, or name@version.")],
+    series: SeriesIds = None,
+    horizon: Annotated[int | None, typer.Option(min=1, help="Steps, at most as many as trained.")] = None,
+    quantiles: Quantiles = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the service's answer as it is.")] = False,
+    url: Url = DEFAULT_URL,
+    key: Key = None,
+) -> None:
+    """Forecast stored series."""
+    if not series:
+        raise typer.BadParameter("name at least one series with --series ID")
+    levels = _levels(quantiles)
+    with reporting(), Client(url, key) as client, errors().status("forecasting"):
+        answer = client.forecast(model, series, horizon, levels)
+    if as_json:
+        typer.echo(json.dumps(answer, ensure_ascii=False))
+    refused = [one for one in answer["forecasts"] if one["status"] != "ok"]
+    for one in answer["forecasts"]:
+        if one["status"] == "ok" and not as_json:
+            output().print(forecast_table(one, f"{answer['model']}@{answer['version']}"))
+    for one in refused:
+        errors().print(f"{escape(one['series_id'])}: {escape(one['error']['detail'])}", style="red")
+    if refused:
+        raise typer.Exit(1)
+
+
+def _selector(ids: list[str], labels: list[str], everything: bool) -> dict[str, object] | str:
+    if sum((bool(ids), bool(labels), everything)) != 1:
+        raise typer.BadParameter("say which series: --series ID (repeatable), or --label key:value, or --all")
+    if everything:
+        return "all"
+    if ids:
+        return {"ids": ids}
+    pairs = [label.partition(":") for label in labels]
+    if any(not colon or not name for name, colon, _ in pairs):
+        raise typer.BadParameter("a label is written key:value", param_hint="--label")
+    return {"labels": {name: value for name, _, value in pairs}}
+
+
+def _levels(text: str | None) -> list[float] | None:
+    if text is None:
+        return None
+    try:
+        levels = [float(part) for part in text.split(",")]
+    except ValueError:
+        levels = []
+    if not levels or not all(0 < level < 1 for level in levels):
+        raise typer.BadParameter("give levels between 0 and 1, such as 0.1,0.5,0.9", param_hint="--quantiles")
+    return levels

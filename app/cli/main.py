@@ -1,0 +1,146 @@
+"""The `gatecast` command."""
+
+import os
+import sys
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy.exc import OperationalError
+
+from app import logs
+from app.cli import commands
+from app.config import Settings
+from app.errors import ServiceError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Store series, train LSTM models, serve forecasts.")
+keys = typer.Typer(no_args_is_help=True, help="Make, list and revoke bearer keys.")
+app.add_typer(keys, name="keys")
+commands.register(app)
+console = Console()
+
+Host = Annotated[str | None, typer.Option(help="address to listen on [GATECAST_HOST, 127.0.0.1]")]
+Port = Annotated[int | None, typer.Option(help="port to listen on [GATECAST_PORT, 8000]")]
+
+
+def main() -> None:
+    """Run the command; what the user can mend is told in one line."""
+    try:
+        app()
+    except (ServiceError, ValueError) as e:
+        _tell(str(e))
+    except OperationalError as e:
+        _tell(f"the database does not answer: {str(e).splitlines()[0]}; check GATECAST_DATABASE_URL")
+
+
+def _tell(message: str) -> None:
+    print(f"gatecast: {message}", file=sys.stderr)
+    raise SystemExit(1)
+
+
+def settings(**given: Any) -> Settings:
+    """Read the settings and set up the logs. Raises ValueError, in words, for a bad one."""
+    try:
+        found = Settings(**{k: v for k, v in given.items() if v is not None})
+    except ValidationError as e:
+        raise ValueError("; ".join(_complaint(one) for one in e.errors())) from e
+    logs.configure(found.log_format, found.log_level)
+    return found
+
+
+def _complaint(error: Any) -> str:
+    message = str(error["msg"]).removeprefix("Value error, ")
+    return f"GATECAST_{'_'.join(map(str, error['loc'])).upper()}: {message}" if error["loc"] else message
+
+
+@app.command()
+def serve(host: Host = None, port: Port = None) -> None:
+    """Run one API process."""
+    from app import server
+
+    server.serve(settings(host=host, port=port))
+
+
+@app.command()
+def worker() -> None:
+    """Run one worker: it takes jobs from GATECAST_QUEUES, one of each queue at a time."""
+    from app.worker import run
+
+    run(settings())
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database up to this release."""
+    _migrate(settings())
+    console.print("the database is up to date")
+
+
+def _migrate(found: Settings) -> None:
+    from app.jobs import queue
+    from app.storage import migrate as migrations
+    from app.storage.engine import Database
+
+    database = Database(found.database)
+    migrations.upgrade(database.engine)
+    database.dispose()
+    queue.migrate(found.database)
+
+
+@app.command()
+def up(host: Host = None, port: Port = None) -> None:
+    """Run everything on this machine: migrations, one API process, one worker. Ctrl-C stops all."""
+    from app.cli import up as supervisor
+
+    found = settings(host=host, port=port)
+    os.environ |= {"GATECAST_HOST": found.host, "GATECAST_PORT": str(found.port)}
+    _migrate(found)
+    console.print(f"Gatecast on [bold]http://{found.host}:{found.port}[/bold] (docs at /docs); Ctrl-C stops it")
+    raise typer.Exit(supervisor.run([["serve"], ["worker"]], supervisor.STOP_SECONDS + found.drain_seconds))
+
+
+@app.command()
+def demo(
+    exit_after: Annotated[bool, typer.Option("--exit", help="stop after the forecast; status 0 if it won")] = False,
+) -> None:
+    """Train on a real data set that comes along, and show the forecast beside the truth."""
+    from app.cli.demo import demo as run
+
+    raise typer.Exit(run(exit_after))
+
+
+def _keys() -> Any:
+    from app.services.access.keys import KeyService
+    from app.storage.engine import Database
+
+    return KeyService(Database(settings().database), auth=True)
+
+
+@keys.command("create")
+def create_key(
+    name: Annotated[str, typer.Argument(help="what the key is for")],
+    read_only: Annotated[bool, typer.Option("--read-only", help="may read and forecast, not write or train")] = False,
+) -> None:
+    """Make a key. It is shown once and kept as a digest only."""
+    key = _keys().create(name[:100], read_only=read_only)
+    print(key.secret)
+    print(f"key {key.number} ({name}); it is not shown again", file=sys.stderr)
+
+
+@keys.command("list")
+def list_keys() -> None:
+    """List keys, revoked ones too."""
+    table = Table("number", "name", "begins with", "rights", "created", "revoked")
+    for key in _keys().all():
+        cells = (key["number"], key["name"], key["prefix"], " ".join(key["rights"]), key["created_at"])
+        table.add_row(*map(str, cells), key["revoked_at"] or "")
+    console.print(table)
+
+
+@keys.command("revoke")
+def revoke_key(number: Annotated[int, typer.Argument(help="from 'gatecast keys list'")]) -> None:
+    """Revoke a key at once."""
+    _keys().revoke(number)
+    console.print(f"key {number} is revoked")

@@ -1,0 +1,1 @@
+"""Who may do what: keys, and links that expire. Begin with `keys`."""

@@ -1,0 +1,174 @@
+"""Bearer keys: 256 random bits, shown once, kept as a digest."""
+
+import contextlib
+import hashlib
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from app.errors import ErrorCode, NotFound, Unauthorized
+from app.scope import Right, Scope
+from app.storage import keys
+from app.storage.engine import OUTAGE, Database
+from models.calendar.timestamps import format_stamp
+
+PREFIX = "gk_"
+AWAY_SECONDS = 1.0
+"""after an outage no caller with a known key waits for the database for so long"""
+REMEMBERED = 1000
+"""keys that are known while the database is away"""
+SHORTEST_BOOTSTRAP = 20
+NO_KEY = "send a key: Authorization: Bearer gk_…; 'gatecast keys create NAME' makes one"
+
+
+@dataclass(frozen=True)
+class NewKey:
+    """A key that was just made; `secret` is nowhere else."""
+
+    number: int
+    secret: str
+
+
+@dataclass(eq=False)
+class Caller:
+    """Who asks, as far as a process knows."""
+
+    scope: Scope
+    checked: float = field(default_factory=time.monotonic)
+    """when the key was last found good"""
+
+    def reader(self, seconds: float) -> Scope | None:
+        """Return what the caller may do while the database is away: read, if the key was good so many seconds ago."""
+        if time.monotonic() - self.checked > seconds:
+            return None
+        return replace(self.scope, rights=self.scope.rights & {Right.read})
+
+
+def _digest(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
+
+
+class KeyService:
+    """Makes, lists and revokes keys, and says whose a request is."""
+
+    def __init__(self, database: Database, auth: bool, stale_seconds: float = 0.0) -> None:
+        """`stale_seconds`: while the database is away, a key that was good within them may still read."""
+        self._database, self._auth, self._stale_seconds = database, auth, stale_seconds
+        self._default: Scope | None = None
+        self._lock = threading.Lock()
+        self._good: OrderedDict[bytes, Caller] = OrderedDict()
+        """those whose key this process found good, by its digest, the latest last"""
+        self._away_until = 0.0
+
+    def authenticate(self, secret: str | None) -> Scope:
+        """Return what the bearer of a key may do. Raises Unauthorized."""
+        if not self._auth:
+            return self._default_scope()
+        if not secret:
+            raise _unauthorized(NO_KEY)
+        scope = self._scope_of(_digest(secret.strip()))
+        if scope is None:
+            raise unknown_key()
+        return scope
+
+    def _scope_of(self, digest: bytes) -> Scope | None:
+        """Return what a key may do. Raises OUTAGE where the database is away and the key was not good lately."""
+        known = self._good.get(digest)
+        reader = known.reader(self._stale_seconds) if known is not None else None
+        if reader is not None and time.monotonic() < self._away_until:
+            return reader
+        try:
+            with self._database.read() as session:
+                scope = keys.scope_of_digest(session, digest)
+        except OUTAGE as e:
+            if isinstance(e, PoolTimeout) or reader is None:  # busy is not away
+                raise
+            self._away_until = time.monotonic() + AWAY_SECONDS
+            return reader
+        self._remember(digest, scope)
+        return scope
+
+    def remembered(self, secret: str | None) -> "Caller | None":
+        """Return what was known last of the bearer of a key, for one who asks the database whether it is still true;
+        None where `authenticate` has to be asked. Raises Unauthorized where no key was sent."""
+        if not self._auth:
+            return Caller(self._default) if self._default is not None else None
+        if not secret:
+            raise _unauthorized(NO_KEY)
+        return self._good.get(_digest(secret.strip()))
+
+    def _remember(self, digest: bytes, scope: Scope | None) -> None:
+        with self._lock:
+            self._good.pop(digest, None)
+            if scope is not None:
+                self._good[digest] = Caller(scope)
+                while len(self._good) > REMEMBERED:
+                    self._good.popitem(last=False)
+
+    def create(self, name: str, *, read_only: bool = False) -> NewKey:
+        """Make a key of the project `default`."""
+        secret = PREFIX + secrets.token_urlsafe(32)
+        return NewKey(self._store(name, secret, [Right.read] if read_only else list(Right)), secret)
+
+    def _store(self, name: str, secret: str, rights: list[Right]) -> int:
+        with self._database.write() as session:
+            scope = keys.default_scope(session)
+            return keys.create(session, scope, name, secret[: len(PREFIX) + 6], _digest(secret), rights).pk
+
+    def bootstrap(self, file: Path) -> bool:
+        """Accept the content of a file as a key, unless it was one before: a revoked key stays revoked.
+
+        Raises ValueError for a weak one.
+        """
+        secret = file.read_text().strip()
+        if len(secret) < SHORTEST_BOOTSTRAP:
+            raise ValueError(f"the key in {file} must have at least {SHORTEST_BOOTSTRAP} characters")
+        with self._database.read() as session:
+            known = keys.is_known(session, _digest(secret))
+        if not known:
+            with contextlib.suppress(IntegrityError):  # another process has just stored it
+                self._store("bootstrap", secret, list(Right))
+        return not known
+
+    def all(self) -> list[dict[str, Any]]:
+        """Return the keys of the project `default`, without their secrets."""
+        with self._database.read() as session:
+            return [
+                {
+                    "number": row.pk,
+                    "name": row.name,
+                    "prefix": row.prefix,
+                    "rights": row.rights,
+                    "created_at": format_stamp(row.created_at, "UTC"),
+                    "revoked_at": format_stamp(row.revoked_at, "UTC"),
+                }
+                for row in keys.all_of(session, keys.default_scope(session))
+            ]
+
+    def revoke(self, number: int) -> None:
+        """Revoke a key at once. Raises NotFound."""
+        with self._database.write() as session:
+            if not keys.revoke(session, keys.default_scope(session), number):
+                raise NotFound(ErrorCode.not_found, f"there is no living key {number}; 'gatecast keys list' shows them")
+
+    def _default_scope(self) -> Scope:
+        if self._default is None:
+            with self._database.read() as session:
+                self._default = keys.default_scope(session)
+        return self._default
+
+
+def unknown_key() -> Unauthorized:
+    """Return the error of a key that does not live."""
+    return _unauthorized("this key is unknown or revoked; 'gatecast keys create NAME' makes a new one")
+
+
+def _unauthorized(detail: str) -> Unauthorized:
+    return Unauthorized(ErrorCode.unauthorized, detail, headers={"WWW-Authenticate": "Bearer"})

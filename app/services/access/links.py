@@ -1,0 +1,119 @@
+"""Signed links: addresses that read one thing, without a key, until they expire or the key that made them is revoked.
+
+A link names the key's number and its end, and carries an HMAC-SHA256 of everything else that it says. Parameters may
+be put into another order by what passes them on, values of one name may not.
+"""
+
+import base64
+import hashlib
+import hmac
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import quote, urlencode
+
+from sqlalchemy.orm import Session
+
+from app.errors import ErrorCode, Forbidden
+from app.scope import Right, Scope
+from app.storage import clock, keys, link_secrets
+from app.storage.engine import Database
+from models.calendar.timestamps import format_stamp
+
+EXPIRES, KEY, SIGNATURE = "expires", "key", "signature"
+SIGNED = frozenset({EXPIRES, KEY, SIGNATURE})
+"""parameters of which a link has one each"""
+NO_KEY = 0
+"""number of the key that made a link with auth off"""
+SECOND = 1_000_000
+SECRET_BYTES = 32
+LONGEST_NUMBER = 15
+"""digits"""
+
+Pairs = Sequence[tuple[str, str]]
+"""parameters of a query, decoded"""
+
+
+@dataclass(frozen=True)
+class Link:
+    """An address: path and query."""
+
+    url: str
+    expires_at: str
+
+
+class LinkService:
+    """Makes links, and says what one may read."""
+
+    def __init__(self, database: Database, auth: bool) -> None:
+        self._database, self._auth = database, auth
+
+    def make(self, scope: Scope, path: str, query: Pairs, expires_in: int) -> Link:
+        """Return a link to `path` with `query`, for `expires_in` seconds."""
+        with self._database.read() as session:
+            secret, now = link_secrets.get(session, scope), clock.now(session)
+        if secret is None:
+            fresh = secrets.token_bytes(SECRET_BYTES)
+            secret = self._database.retried(lambda session: link_secrets.make(session, scope, fresh))
+        expires = now // SECOND + expires_in
+        number = NO_KEY if scope.key is None else scope.key
+        pairs = [*query, (EXPIRES, str(expires)), (KEY, str(number))]
+        signed = [*pairs, (SIGNATURE, _signature(secret, path, pairs))]
+        return Link(f"{path}?{_encoded(signed)}", format_stamp(expires * SECOND, "UTC"))
+
+    def open(self, path: str, query: Pairs) -> Scope:
+        """Return what a link may read. Raises Forbidden `link_invalid` or `link_expired`."""
+        numbers = [value for name, value in query if name == KEY]
+        ends = [value for name, value in query if name == EXPIRES]
+        told = [value for name, value in query if name == SIGNATURE]
+        if not (len(numbers) == len(ends) == len(told) == 1 and _is_number(numbers[0]) and _is_number(ends[0])):
+            raise _invalid()
+        unsigned = [pair for pair in query if pair[0] != SIGNATURE]
+        with self._database.read() as session:
+            scope, alive = self._maker(session, int(numbers[0]))
+            secret, now = link_secrets.get(session, scope), clock.now(session)
+        if secret is None or not hmac.compare_digest(_signature(secret, path, unsigned).encode(), _bytes(told[0])):
+            raise _invalid()
+        if not alive:
+            detail = "the key that made this link is revoked; make a new link with another key"
+            raise Forbidden(ErrorCode.link_invalid, detail)
+        if int(ends[0]) * SECOND <= now:
+            raise Forbidden(ErrorCode.link_expired, "this link has expired; make a new one")
+        return scope
+
+    def _maker(self, session: Session, number: int) -> tuple[Scope, bool]:
+        """Return whose link it is, and whether they may still read. Raises Forbidden."""
+        reading = frozenset({Right.read})
+        if number == NO_KEY:
+            if self._auth:
+                raise _invalid()
+            return Scope(keys.default_scope(session).project_id, reading, by="link"), True
+        row = keys.get(session, number)
+        if row is None:
+            raise _invalid()
+        alive = row.revoked_at is None and Right.read in row.rights
+        return Scope(row.project_id, reading, by=f"link of key {row.name}", key=row.pk), alive
+
+
+def _invalid() -> Forbidden:
+    detail = "this is not a link that was made here: not a character of it may change; make a new one"
+    return Forbidden(ErrorCode.link_invalid, detail)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _encoded(pairs: Pairs) -> str:
+    return urlencode(pairs, quote_via=quote, safe="", errors="surrogatepass")
+
+
+def _signature(secret: bytes, path: str, pairs: Pairs) -> str:
+    """Return the signature of a path with its parameters, in URL-safe base64."""
+    ordered = sorted(pairs, key=lambda pair: pair[0])  # stable: values of one name keep their order
+    digest = hmac.digest(secret, f"{path}?{_encoded(ordered)}".encode(), hashlib.sha256)
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()

@@ -1,0 +1,1 @@
+"""Values that a model did not expect. Begin with `service`."""

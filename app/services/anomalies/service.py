@@ -1,0 +1,130 @@
+"""Anomalies of stored series: told at once, or by a job where that would take long."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.config import Settings
+from app.errors import ErrorCode, Forbidden, Unavailable, invalid
+from app.scope import Right, Scope
+from app.services.anomalies.scan import Scan, Scanned, Tasks, compared, histories, scanned, tasks_of
+from app.services.idempotency import Answer, Idempotency, answer_once
+from app.services.jobs import service as job_views
+from app.services.jobs.submission import JobOptions, Submission, accepted
+from app.services.registry.loader import VersionLoader
+from app.services.registry.service import reference, resolved
+from app.storage import jobs
+from app.storage.engine import Database
+
+SCANS_AT_ONCE = 4
+
+
+@dataclass(frozen=True)
+class AnomalyRequest:
+    """A scan by a model."""
+
+    model: str
+    """`name`, or `name@version`"""
+    scan: Scan
+    in_background: bool
+    """make it a job, however small it is"""
+
+
+class AnomalyService:
+    """What POST /anomalies and GET /anomalies/{id} mean."""
+
+    def __init__(self, database: Database, submission: Submission, versions: VersionLoader, settings: Settings) -> None:
+        self._database, self._submission = database, submission
+        self._versions, self._settings = versions, settings
+        self._turns = threading.BoundedSemaphore(SCANS_AT_ONCE)
+
+    def scan(self, scope: Scope, request: AnomalyRequest, options: JobOptions, key: Idempotency | None) -> Answer:
+        """Score the values of series; a long span, or one that need not be waited for, becomes a job.
+
+        Raises NotFound for model or version, Conflict `no_champion`, Unavailable for files that cannot be read and
+        while too many others wait, Forbidden where a job is needed and may not be started, and Invalid for times,
+        labels and sizes that cannot be.
+        """
+        self._check_series(len(request.scan.series))
+        name, number = reference(request.model)
+        with self._database.read() as session:
+            model, row = resolved(session, scope, name, number)
+            self._check_ahead(request.scan.ahead, model.horizon)
+            tasks = tasks_of(session, scope, model, request.scan)
+            self._check_cost(tasks.cost)
+            at_once = not request.in_background and tasks.cost <= self._settings.max_anomaly_points
+            if at_once:
+                version = self._versions.get(scope, row)
+                read = histories(session, scope, tasks.found, version.config, request.scan)
+        if at_once:
+            with self._turn():
+                found = scanned(tasks.found, read, version, request.scan)
+            return Answer(200, view(model.name, row.number, request.scan, tasks, found))
+        if Right.write not in scope.rights:
+            detail = "this scan is made by a job, which this key has no right to start; ask for a shorter span"
+            raise Forbidden(ErrorCode.forbidden, detail)
+
+        def make(session: Session) -> Answer:
+            model, row = resolved(session, scope, name, number)
+            document = {"version": row.number, **request.scan.document()}
+            estimate = {"rows": tasks.cost}
+            job = self._submission.add(session, scope, "anomaly_scan", model, document, options, estimate)
+            return accepted(session, job)
+
+        return answer_once(self._database, scope, key, make)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Let only so many callers score at once: forecasts need the other threads. Raises Unavailable."""
+        if not self._turns.acquire(blocking=False):
+            detail = "other scans are under way; try again, or send Prefer: respond-async to make it a job"
+            raise Unavailable(ErrorCode.scans_busy, detail, headers={"Retry-After": "2"})
+        try:
+            yield
+        finally:
+            self._turns.release()
+
+    def get(self, scope: Scope, job_id: str) -> dict[str, Any]:
+        """Return what a job has found, null until it has succeeded. Raises NotFound."""
+        with self._database.read() as session:
+            row = job_views.found_of(session, scope, job_id, "anomaly_scan", ErrorCode.scan_not_found, "scan")
+            job, result = job_views.view(row), jobs.result(session, row.id) or {}
+        told = {name: job[name] for name in ("id", "status", "progress", "model", "error")}
+        asked = {name: row.request[name] for name in ("version", "level", "ahead")}
+        return told | asked | {name: result.get(name) for name in ("series", "metrics")}
+
+    def _check_series(self, count: int) -> None:
+        limit = self._settings.max_forecast_series
+        if not 1 <= count <= limit:
+            raise invalid("body.series", ErrorCode.too_many_series, f"name 1 to {limit} series, not {count}")
+
+    def _check_cost(self, points: int) -> None:
+        limit = self._settings.max_scanned_points
+        if points > limit:
+            detail = (
+                f"this would forecast {points} values, the limit is {limit}; ask for fewer series or a shorter span"
+            )
+            raise invalid("body.series", ErrorCode.too_many_values, detail)
+
+    def _check_ahead(self, ahead: int, horizon: int) -> None:
+        if ahead > horizon:
+            detail = f"the model forecasts {horizon} steps, {ahead} ahead were asked for"
+            raise invalid("body.ahead", ErrorCode.horizon_too_long, detail)
+
+
+def view(model: str, version: int, scan: Scan, tasks: Tasks, found: Sequence[Scanned]) -> dict[str, Any]:
+    """Return a scan as clients see it, its series in the order that they were asked for in."""
+    told = {one.view["series_id"]: one.view for one in found}
+    told |= {i: {"series_id": i, "status": "error", "error": error} for i, error in tasks.errors.items()}
+    return {
+        "model": model,
+        "version": version,
+        "level": scan.level,
+        "ahead": scan.ahead,
+        "series": [told[i] for i in dict.fromkeys(scan.series)],
+        "metrics": compared(found, scan.level),
+    }

@@ -1,0 +1,1 @@
+"""Forecasts as pictures: what is on them. How they are drawn is `app.serving.charts`. Begin with `service`."""

@@ -1,0 +1,1 @@
+"""How good forecasts are: `backtests` at past origins, `skill` of those that have come true."""

@@ -1,0 +1,70 @@
+"""Idempotent creation: a repeated call with the same Idempotency-Key is given the first call's answer."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.errors import Conflict, ErrorCode
+from app.scope import Scope
+from app.storage import idempotency
+from app.storage.engine import Database
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a creating call is answered."""
+
+    status: int
+    body: dict[str, Any]
+    location: str | None = None
+
+
+@dataclass(frozen=True)
+class Idempotency:
+    """The key that a client sent, on which route, with which body."""
+
+    key: str
+    route: str
+    body_digest: str
+
+
+def answer_once(
+    database: Database, scope: Scope, idempotency_key: Idempotency | None, make: Callable[[Session], Answer]
+) -> Answer:
+    """Run `make` in one transaction that also keeps its answer, or return the answer kept before.
+
+    `make` may run twice, where another process made the same thing at the same moment. Raises Conflict where the key
+    was used with another body.
+    """
+    if idempotency_key is None:
+        return database.retried(make)
+    key = idempotency_key
+
+    def once(session: Session) -> Answer:
+        kept = idempotency.find(session, scope, key.key, key.route)
+        if kept is None:
+            return _kept(session, scope, key, make(session))
+        if kept.body_digest != key.body_digest:
+            raise Conflict(
+                ErrorCode.idempotency_key_reused,
+                "this Idempotency-Key was used with another body; use a new key for a new request",
+            )
+        return Answer(kept.status, kept.body, kept.location)
+
+    return database.retried(once)
+
+
+def _kept(session: Session, scope: Scope, key: Idempotency, answer: Answer) -> Answer:
+    idempotency.keep(
+        session,
+        scope,
+        key=key.key,
+        route=key.route,
+        body_digest=key.body_digest,
+        status=answer.status,
+        body=answer.body,
+        location=answer.location,
+    )
+    return answer

@@ -1,0 +1,87 @@
+"""Putting a job of any kind into its queue."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from sqlalchemy.orm import Session
+
+from app.config import Settings
+from app.errors import ErrorCode, Invalid
+from app.jobs.queue import JobQueue
+from app.scope import Scope
+from app.services.idempotency import Answer
+from app.services.jobs.service import seen
+from app.storage import jobs
+from app.storage.tables import JobRow, ModelRow
+
+JobKind = Literal["train", "backtest", "anomaly_scan", "forecast"]
+USUAL_PRIORITY = 5
+
+
+@dataclass(frozen=True)
+class JobOptions:
+    """What may be said of a job of any kind."""
+
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """to find it by"""
+    priority: int = USUAL_PRIORITY
+    """0 to 9, the highest first"""
+    timeout_s: float | None = None
+    """seconds from its first start, after which it fails"""
+    queue: Literal["cpu", "gpu"] | None = None
+    """None: the kind's own"""
+
+
+class Submission:
+    """Adds jobs, each together with its place in the queue."""
+
+    def __init__(self, queue: JobQueue, settings: Settings) -> None:
+        self._queue, self._settings = queue, settings
+
+    def add(
+        self,
+        session: Session,
+        scope: Scope,
+        kind: JobKind,
+        model: ModelRow,
+        request: Mapping[str, Any],
+        options: JobOptions,
+        estimate: Mapping[str, int] | None = None,
+    ) -> JobRow:
+        """Queue a job in the caller's transaction. Raises Invalid `job_too_large` for more memory than is allowed."""
+        self._check(estimate or {})
+        waits_in = options.queue or (self._settings.training_queue if kind == "train" else "cpu")
+        job = jobs.add(
+            session,
+            scope,
+            id=uuid.uuid4().hex,
+            kind=kind,
+            model_pk=model.pk,
+            model=model.name,
+            request=dict(request),
+            labels=dict(options.labels),
+            priority=options.priority,
+            timeout_s=options.timeout_s,
+            queue=waits_in,
+            estimate=dict(estimate) if estimate is not None else None,
+            started_by=scope.by,
+        )
+        self._queue.enqueue(session, job.id, waits_in, options.priority)
+        session.refresh(job)
+        return job
+
+    def _check(self, estimate: Mapping[str, int]) -> None:
+        needed, limit = estimate.get("memory_bytes", 0), self._settings.max_job_memory_bytes
+        if needed > limit:
+            detail = (
+                f"the job would take about {needed / 1e9:.1f} GB of memory, the limit is {limit / 1e9:.1f} GB "
+                "(GATECAST_MAX_JOB_MEMORY_BYTES); select fewer series, a shorter context or smaller batches"
+            )
+            raise Invalid(ErrorCode.job_too_large, detail)
+
+
+def accepted(session: Session, job: JobRow) -> Answer:
+    """Return the answer to a call that has queued a job."""
+    return Answer(202, seen(session, job), f"/jobs/{job.id}")

@@ -1,0 +1,1 @@
+"""Models and their versions: lookup, promotion by hand, bundles, and loading what serves. Begin with `service`."""

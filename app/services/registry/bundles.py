@@ -1,0 +1,111 @@
+"""Bundles: a version's files in a zip, to be used without Gatecast."""
+
+import hashlib
+import json
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO
+
+from app.scope import Scope
+from app.services.registry.loader import unavailable
+from app.services.registry.service import found, found_version
+from app.serving.runtime import MANIFEST, BrokenVersion
+from app.storage.artifacts import BLOCK, ArtifactError, ArtifactStore
+from app.storage.engine import Database
+from app.storage.tables import VersionRow
+
+IN_MEMORY = 4_000_000
+"""bytes; a larger bundle is put together on disk"""
+README = """Version {number} of the Gatecast model {name}
+
+graph.onnx           forecasts; runs in ONNX Runtime, needs nothing of Gatecast
+manifest.json        what the graph reads and returns (inputs, dtypes, calendar_fields, outputs), what it was
+                     trained as (config: frequency, context_length, horizon, quantiles), and each file's sha256
+golden.safetensors   inputs with the quantiles that the graph has to return for them, within tolerance * scale
+weights.safetensors  the network's weights, for training on with Gatecast's own library
+
+y         (batch, context) newest values in original units, NaN where missing
+calendar  (batch, context + horizon, 5) second of the day, day of the week (Monday is 0), day of the month and of
+          the year counted from 0, all on the local wall clock; and 0, or for a model with a country 1 on a holiday,
+          2 on the day before and 3 on the day after one
+quantiles (batch, horizon, levels) in original units, ascending
+"""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A version that can be packed."""
+
+    name: str
+    row: VersionRow
+    store: ArtifactStore
+
+    @property
+    def filename(self) -> str:
+        return f"{self.name}-{self.row.number}.zip"
+
+    @property
+    def readme(self) -> str:
+        return README.format(name=self.name, number=self.row.number)
+
+    @property
+    def tag(self) -> str:
+        """A strong entity tag: the same files and the same words are packed to the same bytes."""
+        return f'"{self.row.digest[:32]}-{hashlib.sha256(self.readme.encode()).hexdigest()[:8]}"'
+
+    def pack(self) -> tuple[int, Iterator[bytes]]:
+        """Check every file and pack it; return the size of the zip in bytes, and its blocks.
+
+        Raises Unavailable where a file is broken or cannot be read; then nothing has been handed out.
+        """
+        packed = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115  its blocks outlive this call
+        try:
+            with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
+                self._fill(archive)
+        except (ArtifactError, BrokenVersion) as e:
+            packed.close()
+            raise unavailable(self.row, e) from e
+        return packed.tell(), _blocks(packed)
+
+    def _fill(self, archive: zipfile.ZipFile) -> None:
+        manifest = self.store.get(f"{self.row.artifact}/{MANIFEST}")
+        if hashlib.sha256(manifest).hexdigest() != self.row.digest:
+            raise BrokenVersion(f"{MANIFEST} is not the file that was published")
+        archive.writestr(_entry("README.txt"), self.readme)
+        archive.writestr(_entry(MANIFEST), manifest)
+        for name, digest in json.loads(manifest)["sha256"].items():
+            read = hashlib.sha256()
+            with archive.open(_entry(name), "w") as file:
+                for block in self.store.blocks(f"{self.row.artifact}/{name}"):
+                    read.update(block)
+                    file.write(block)
+            if read.hexdigest() != digest:
+                raise BrokenVersion(f"{name} is not the file that was published")
+
+
+class BundleService:
+    """What GET /models/{name}/versions/{n}/bundle means."""
+
+    def __init__(self, database: Database, store: ArtifactStore) -> None:
+        self._database, self._store = database, store
+
+    def get(self, scope: Scope, name: str, number: int) -> Bundle:
+        """Return a version's bundle, which is not packed yet. Raises NotFound."""
+        with self._database.read() as session:
+            return Bundle(name, found_version(session, found(session, scope, name), number), self._store)
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    """Return an entry of no time: a zip of the same files has the same bytes."""
+    entry = zipfile.ZipInfo(name)
+    entry.external_attr = 0o644 << 16
+    return entry
+
+
+def _blocks(packed: IO[bytes]) -> Iterator[bytes]:
+    with packed:
+        packed.seek(0)
+        while block := packed.read(BLOCK):
+            yield block

@@ -1,0 +1,51 @@
+"""Versions in memory, by way of the cache."""
+
+from collections.abc import Hashable
+
+from app.errors import ErrorCode, Unavailable
+from app.logs import get_logger
+from app.scope import Scope
+from app.serving.cache import ModelCache
+from app.serving.runtime import BrokenVersion, Device, LoadedVersion, load_version
+from app.storage.artifacts import ArtifactError, ArtifactStore
+from app.storage.tables import VersionRow
+
+log = get_logger(__name__)
+
+
+class VersionLoader:
+    """Loads versions from the artifact store, each once for many waiters."""
+
+    def __init__(self, store: ArtifactStore, cache: ModelCache, device: Device = "cpu") -> None:
+        self._store, self._cache, self._device = store, cache, device
+
+    @property
+    def full(self) -> bool:
+        """Whether another version would push one out."""
+        return self._cache.full
+
+    def held(self, scope: Scope, row: VersionRow) -> LoadedVersion | None:
+        """Return a version that is in memory."""
+        return self._cache.held(_key(scope, row))
+
+    def get(self, scope: Scope, row: VersionRow) -> LoadedVersion:
+        """Return a version that can run. Raises Unavailable where its files are broken or cannot be read."""
+
+        def read(name: str) -> bytes:
+            return self._store.get(f"{row.artifact}/{name}")
+
+        try:
+            return self._cache.get(_key(scope, row), lambda: load_version(row.digest, read, self._device))
+        except (ArtifactError, BrokenVersion) as e:
+            raise unavailable(row, e) from e
+
+
+def unavailable(row: VersionRow, cause: Exception) -> Unavailable:
+    """Return what is told of a version whose files are broken or cannot be read."""
+    log.error("version_not_loaded", version=row.pk, detail=str(cause))
+    detail = f"version {row.number} cannot be loaded: {cause}; check the artifact store, or train again"
+    return Unavailable(ErrorCode.artifact_unavailable, detail, headers={"Retry-After": "5"})
+
+
+def _key(scope: Scope, row: VersionRow) -> Hashable:
+    return scope.project_id, row.pk, row.digest

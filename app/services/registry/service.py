@@ -1,0 +1,195 @@
+"""Models and their versions as clients see them."""
+
+import re
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.errors import Conflict, ErrorCode, FieldError, Invalid, NotFound
+from app.scope import Scope
+from app.services.registry.loader import VersionLoader
+from app.services.series.service import readable_cursor
+from app.services.training.request import start_of
+from app.storage import jobs, registry, schedules
+from app.storage.artifacts import ArtifactStore
+from app.storage.engine import Database
+from app.storage.pages import Page
+from app.storage.tables import ModelRow, Schedule, VersionRow
+from models.calendar.timestamps import format_stamp
+
+MODEL_NAME = r"[A-Za-z0-9._-]{1,100}"
+_NAME = re.compile(MODEL_NAME)
+_REFERENCE = re.compile(rf"(?P<name>{MODEL_NAME})(@(?P<version>[0-9]{{1,9}}))?")
+
+
+def found(session: Session, scope: Scope, name: str, *, lock: bool = False) -> ModelRow:
+    """Return a model that must exist; `lock` keeps other writers of it out. Raises NotFound."""
+    row = registry.get(session, scope, name, lock=lock) if _NAME.fullmatch(name) else None
+    if row is None:
+        raise NotFound(
+            ErrorCode.model_not_found,
+            f"there is no model {name[:100]!r}; GET /models lists them, POST /train makes one",
+        )
+    return row
+
+
+def found_version(session: Session, model: ModelRow, number: int) -> VersionRow:
+    """Return a version that must exist. Raises NotFound."""
+    row = registry.version(session, model, number) if 0 < number < 2**31 else None
+    if row is None:
+        detail = f"the model {model.name!r} has no version {number}; GET /models/{model.name}/versions lists them"
+        raise NotFound(ErrorCode.version_not_found, detail)
+    return row
+
+
+def reference(text: str) -> tuple[str, int | None]:
+    """Return name and version of `name` or `name@version`. Raises Invalid."""
+    match = _REFERENCE.fullmatch(text)
+    if match is None:
+        detail = "a model is named by 1 to 100 letters, digits, '.', '_' or '-', and '@7' may pin a version"
+        raise Invalid(
+            ErrorCode.invalid_input, detail, errors=[FieldError("body.model", ErrorCode.invalid_input, detail)]
+        )
+    return match["name"], int(match["version"]) if match["version"] else None
+
+
+def resolved(session: Session, scope: Scope, name: str, number: int | None) -> tuple[ModelRow, VersionRow]:
+    """Return the model and the version that serves. Raises NotFound, and Conflict `no_champion`."""
+    model = found(session, scope, name)
+    if number is not None:
+        return model, found_version(session, model, number)
+    if model.champion is None:
+        hint = (
+            f"name one of its versions, such as {name}@{model.last_version}"
+            if model.last_version
+            else "its first training has not ended yet; GET /jobs tells"
+        )
+        raise Conflict(ErrorCode.no_champion, f"no version of the model {name!r} is live: {hint}")
+    return model, found_version(session, model, model.champion)
+
+
+def view(row: ModelRow, versions: list[int], schedule: Schedule | None) -> dict[str, Any]:
+    """Return a model as clients see it."""
+    return {
+        "name": row.name,
+        "freq": row.freq,
+        "horizon": row.horizon,
+        "quantiles": row.quantiles,
+        "champion": row.champion,
+        "versions": versions,
+        "schedule": schedule_view(schedule),
+        "created_at": format_stamp(row.created_at, "UTC"),
+    }
+
+
+def schedule_view(row: Schedule | None) -> dict[str, Any] | None:
+    """Return a schedule as clients see it."""
+    if row is None:
+        return None
+    return {
+        "train": row.train,
+        "forecast": row.forecast,
+        "timezone": row.timezone,
+        "train_on_drift": row.train_on_drift,
+        "next_train": format_stamp(row.train_at, row.timezone),
+        "next_forecast": format_stamp(row.forecast_at, row.timezone),
+    }
+
+
+def version_view(model: ModelRow, row: VersionRow) -> dict[str, Any]:
+    """Return a version as clients see it."""
+    return {
+        "model": model.name,
+        "version": row.number,
+        "promoted": row.promoted,
+        "reason": row.reason,
+        "warnings": row.warnings,
+        "config": row.config,
+        "metrics": row.metrics,
+        "loss_curve": row.loss_curve,
+        "data_span": row.data_span,
+        "job": row.job_id,
+        "provenance": row.provenance,
+        "created_at": format_stamp(row.created_at, "UTC"),
+    }
+
+
+def _check_unused(session: Session, scope: Scope, name: str, number: int | None = None) -> None:
+    """Raise Conflict where a training that has not ended begins from the version, or from any of the model's."""
+    for job in jobs.active(session, scope):
+        start = start_of(job.request)
+        if start is not None and start[0] == name and number in (None, start[1]):
+            detail = f"the job {job.id} begins from {name}@{start[1]}; wait, or POST /jobs/{job.id}/cancel"
+            raise Conflict(ErrorCode.model_in_use, detail)
+
+
+class ModelService:
+    """What the model routes mean."""
+
+    def __init__(self, database: Database, store: ArtifactStore, versions: VersionLoader) -> None:
+        self._database, self._store, self._versions = database, store, versions
+
+    def page(self, scope: Scope, cursor: str | None, limit: int) -> Page[dict[str, Any]]:
+        """Return models by name. Raises Invalid for a cursor of another making."""
+        with self._database.read() as session, readable_cursor():
+            rows = registry.page(session, scope, cursor, limit)
+            numbers, planned = registry.version_numbers(session, rows.items), schedules.of(session, rows.items)
+            views = [view(row, numbers[row.pk], planned.get(row.pk)) for row in rows.items]
+            return Page(views, rows.next_cursor)
+
+    def get(self, scope: Scope, name: str) -> dict[str, Any]:
+        """Return one model. Raises NotFound."""
+        with self._database.read() as session:
+            row = found(session, scope, name)
+            return view(row, registry.version_numbers(session, [row])[row.pk], schedules.get(session, row.pk))
+
+    def versions(self, scope: Scope, name: str, cursor: str | None, limit: int) -> Page[dict[str, Any]]:
+        """Return a model's versions, newest first. Raises NotFound, and Invalid for a cursor of another making."""
+        with self._database.read() as session, readable_cursor():
+            model = found(session, scope, name)
+            rows = registry.versions_page(session, model, cursor, limit)
+            return Page([version_view(model, row) for row in rows.items], rows.next_cursor)
+
+    def version(self, scope: Scope, name: str, number: int) -> dict[str, Any]:
+        """Return one version. Raises NotFound."""
+        with self._database.read() as session:
+            model = found(session, scope, name)
+            return version_view(model, found_version(session, model, number))
+
+    def promote(self, scope: Scope, name: str, number: int) -> dict[str, Any]:
+        """Make a version the champion, and return the model. It is loaded first, so that the switch costs no forecast
+        any time. Raises NotFound, and Unavailable for a version that cannot be loaded."""
+        with self._database.read() as session:
+            row = found_version(session, found(session, scope, name), number)
+        self._versions.get(scope, row)
+        with self._database.write() as session:
+            model = found(session, scope, name, lock=True)
+            model.champion = found_version(session, model, number).number
+        return self.get(scope, name)
+
+    def delete_version(self, scope: Scope, name: str, number: int) -> None:
+        """Delete a version and then its files. Raises NotFound, and Conflict for one that is needed."""
+        with self._database.write() as session:
+            model = found(session, scope, name, lock=True)
+            row = found_version(session, model, number)
+            if model.champion == number:
+                detail = f"version {number} serves; PUT /models/{name}/champion with another one first"
+                raise Conflict(ErrorCode.version_is_champion, detail)
+            _check_unused(session, scope, name, number)
+            artifact = row.artifact
+            session.delete(row)
+        self._store.remove(artifact)
+
+    def delete(self, scope: Scope, name: str) -> None:
+        """Delete a model with its versions and then their files. Raises NotFound, and Conflict while it is needed."""
+        with self._database.write() as session:
+            model = found(session, scope, name, lock=True)
+            active = jobs.active_of_model(session, model.pk)
+            if active:
+                detail = f"{active} of its jobs are queued or running; wait, or POST /jobs/{{id}}/cancel"
+                raise Conflict(ErrorCode.model_in_use, detail)
+            _check_unused(session, scope, name)
+            artifacts = registry.artifacts(session, model)
+            session.delete(model)
+        for artifact in artifacts:  # not their common folder: another model may be given the same key
+            self._store.remove(artifact)

@@ -1,0 +1,75 @@
+"""What a job keeps for its next attempt while it trains: the data it began with, and how far it has come."""
+
+import time
+from dataclasses import dataclass, field
+
+from app.errors import ErrorCode
+from app.logs import get_logger
+from app.services.runs.attempt import Attempt, BadJob
+from app.services.series import panels
+from app.services.training.request import Selector, selected
+from app.storage.artifacts import ArtifactError, ArtifactMissing
+from app.storage.engine import OUTAGE
+from app.storage.tables import ModelRow
+from models.calendar.grid import parse_frequency
+from models.config.model import CovariateConfig
+from models.data.series import Panel
+from models.training.checkpoint import Checkpoint, CheckpointError
+
+log = get_logger(__name__)
+
+
+def panel_of(attempt: Attempt, model: ModelRow, selector: Selector, roles: CovariateConfig) -> Panel:
+    """Return the series that a job is about as they are stored now. Raises BadJob where there are none."""
+    with attempt.database.read() as session:
+        found = selected(session, attempt.scope, selector)
+        rows = [row for row in found if row.last_ts is not None and row.freq == model.freq]
+        if not rows:
+            detail = f"none of the series has observations of the model's frequency {model.freq!r}"
+            raise BadJob(ErrorCode.not_enough_data, detail)
+        series = panels.histories(session, attempt.scope, rows, roles, model.horizon)
+    return Panel(parse_frequency(model.freq), tuple(series))
+
+
+@dataclass
+class Checkpoints:
+    """The checkpoints of one attempt."""
+
+    attempt: Attempt
+    _saved: float = field(init=False, default_factory=time.monotonic)
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Store a checkpoint if it is time for one, or for the worker to leave. Raises FenceLost and HandedOver.
+
+        Outages are logged: the next one tries again.
+        """
+        attempt, path = self.attempt, self._path()
+        early = time.monotonic() - self._saved < attempt.settings.checkpoint_seconds
+        if early and not attempt.leaving.is_set():
+            return
+        try:
+            attempt.store.put(path, checkpoint.to_bytes())
+            attempt.journal.write(checkpoint=path)
+        except (*OUTAGE, ArtifactError) as e:
+            log.warning("checkpoint_not_written", detail=str(e).splitlines()[0])
+            return
+        attempt.job.checkpoint = path
+        self._saved = time.monotonic()
+        attempt.leave()
+
+    def last(self) -> Checkpoint | None:
+        """Return what an earlier attempt has left; None without anything that can be read. Raises ArtifactError."""
+        path = self.attempt.job.checkpoint
+        if path is None:
+            return None
+        try:
+            return Checkpoint.from_bytes(self.attempt.store.get(path))
+        except (CheckpointError, ArtifactMissing) as e:
+            log.warning("checkpoint_refused", detail=f"{e}; training begins afresh")
+            return None
+
+    def _path(self) -> str:
+        """Return one of two slots in turn: the one that the job points to stays whole while the other is written."""
+        last = self.attempt.job.checkpoint
+        slot = 1 if last and last.endswith("-0.safetensors") else 0
+        return f"{self.attempt.folder}/checkpoint-{self.attempt.fence.attempt}-{slot}.safetensors"

@@ -1,0 +1,1 @@
+"""Retraining and archiving at fixed times. Begin with `service`."""

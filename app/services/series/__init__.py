@@ -1,0 +1,1 @@
+"""Series and their observations. Begin with `service`."""

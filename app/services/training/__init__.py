@@ -1,0 +1,1 @@
+"""Asking for a training: the request, what is checked of it, and where it starts from. Begin with `service`."""

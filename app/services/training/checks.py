@@ -1,0 +1,93 @@
+"""What the stored series must have for a training that is asked for."""
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy.orm import Session
+
+from app.errors import ErrorCode, FieldError, Invalid, NotFound
+from app.scope import Scope
+from app.services.training.request import Selector, selected
+from app.storage import observations
+from app.storage.tables import SeriesRow
+from models.calendar.grid import parse_frequency
+
+LEAST_OBSERVED = 3
+"""observed values that a series must have to be trained on"""
+
+
+def trainable(
+    session: Session, scope: Scope, selector: Selector, covariates: Mapping[str, Sequence[str]], most_steps: int
+) -> list[SeriesRow]:
+    """Return the series that are asked for. Raises NotFound, and Invalid where they cannot be trained on with these
+    covariates by role."""
+    rows = selected(session, scope, selector)
+    _check_found(selector, rows)
+    freqs = sorted({row.freq for row in rows})
+    if len(freqs) > 1:
+        detail = f"the series have the frequencies {', '.join(freqs)}; a model has one: select series of one"
+        raise Invalid(ErrorCode.frequency_mismatch, detail)
+    total = sum(map(steps, rows))
+    if total > most_steps:
+        detail = f"the series span {total} steps from first to last value, the limit is {most_steps}; select fewer"
+        raise Invalid(ErrorCode.too_many_values, detail)
+    _check_history(session, rows)
+    _check_covariates(session, scope, covariates, rows)
+    return rows
+
+
+def steps(row: SeriesRow) -> int:
+    """Return about how many steps lie between a series' first and last value, the missing ones too."""
+    if row.first_ts is None or row.last_ts is None:
+        return 0
+    return (row.last_ts - row.first_ts) // parse_frequency(row.freq).approximate_us + 1
+
+
+def _check_found(selector: Selector, rows: Sequence[SeriesRow]) -> None:
+    present = {row.id for row in rows}
+    missing = [i for i in selector.ids or () if i not in present]
+    if missing:
+        code = ErrorCode.series_not_found
+        errors = [FieldError("body.series.ids", code, f"there is no series {i[:200]!r}") for i in missing[:100]]
+        detail = f"{len(missing)} of the series do not exist, such as {missing[0][:200]!r}; POST /series makes one"
+        raise NotFound(code, detail, errors=errors)
+    if not rows:
+        detail = "no series matches; GET /series lists them with their labels"
+        raise NotFound(ErrorCode.series_not_found, detail)
+
+
+def _check_history(session: Session, rows: Sequence[SeriesRow]) -> None:
+    """Raise Invalid where not one of the series has enough observed values to learn from."""
+    short = [row for row in rows if row.count < 1000 or row.last_ts is None]
+    if len(short) < len(rows):
+        return
+    counts = observations.observed(session, short)
+    if max(counts.values(), default=0) >= LEAST_OBSERVED:
+        return
+    errors = [
+        FieldError("body.series", ErrorCode.not_enough_data, f"{row.id!r} has {counts[row.pk]} observed values")
+        for row in short[:100]
+    ]
+    detail = (
+        f"no series has {LEAST_OBSERVED} observed values; POST /series/{{id}}/observations adds some "
+        "(a good model wants several seasons)"
+    )
+    raise Invalid(ErrorCode.not_enough_data, detail, errors=errors)
+
+
+def _check_covariates(
+    session: Session, scope: Scope, asked: Mapping[str, Sequence[str]], rows: Sequence[SeriesRow]
+) -> None:
+    """Raise Invalid for names that the project does not know, or that none of the series has as static."""
+    temporal = [*asked.get("known_future", ()), *asked.get("past", ())]
+    known = set(observations.covariates(session, scope, temporal)) if temporal else set()
+    given = {name for row in rows for name, value in row.static.items() if value is not None}
+    code, errors = ErrorCode.covariate_not_found, []
+    for role, names in asked.items():
+        for i, name in enumerate(names):
+            if name not in (given if role == "static" else known):
+                where = "none of the series has the static" if role == "static" else "the project has no"
+                errors.append(FieldError(f"body.covariates.{role}.{i}", code, f"{where} covariate {name!r}"))
+    if errors:
+        first = errors[0].detail
+        detail = f"{first}; values come with POST /series/{{id}}/observations, static ones with PUT /series/{{id}}"
+        raise Invalid(code, detail, errors=errors)

@@ -1,0 +1,117 @@
+"""Asking for a training: what is asked is checked, fixed and queued in one transaction."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sqlalchemy.orm import Session
+
+from app.config import Settings
+from app.errors import Conflict, ErrorCode, FieldError, Invalid
+from app.scope import Scope
+from app.services.idempotency import Answer, Idempotency, answer_once
+from app.services.jobs.submission import JobOptions, Submission, accepted
+from app.services.training.checks import steps, trainable
+from app.services.training.request import TrainingRequest, roles_of
+from app.services.training.warm_start import started
+from app.storage import jobs, registry
+from app.storage.engine import Database
+from app.storage.tables import ModelRow, SeriesRow
+from models.calendar.grid import parse_frequency
+from models.config.model import Config, ConfigError
+from models.planning.cost import cost_of
+from models.planning.defaults import DEFAULT_QUANTILES, choose
+from models.planning.search_space import axes_of, default_space
+from models.planning.transfer import transferred
+
+
+class TrainingService:
+    """What POST /train means."""
+
+    def __init__(self, database: Database, submission: Submission, settings: Settings) -> None:
+        self._database, self._submission, self._settings = database, submission, settings
+
+    def submit(self, scope: Scope, request: TrainingRequest, options: JobOptions, key: Idempotency | None) -> Answer:
+        """Queue a training. The job and its place in the queue commit together.
+
+        Raises NotFound for series that do not exist, Conflict `model_spec_conflict`, and Invalid for options that
+        cannot be, or series that cannot be trained on.
+        """
+        if request.horizon > self._settings.max_horizon:
+            detail = f"the horizon must be at most {self._settings.max_horizon} steps"
+            raise Invalid(ErrorCode.horizon_too_long, detail, errors=[FieldError("body.horizon", "too_long", detail)])
+
+        def make(session: Session) -> Answer:
+            asked, source = started(session, scope, request)
+            rows = trainable(session, scope, asked.series, asked.covariates, self._settings.max_train_steps)
+            model = _model(session, scope, asked, rows)
+            config = _configured(asked, model, rows, source)
+            cost = _cost(asked, config, rows)
+            document = asked.document()
+            return accepted(session, self._submission.add(session, scope, "train", model, document, options, cost))
+
+        return answer_once(self._database, scope, key, make)
+
+
+def _model(session: Session, scope: Scope, request: TrainingRequest, rows: Sequence[SeriesRow]) -> ModelRow:
+    """Return the model to train, made where it is new. Raises Conflict where it is fixed to something else.
+
+    Until a model has a version or a job under way, its specification may still change.
+    """
+    freq = rows[0].freq
+    model = registry.get(session, scope, request.model, lock=True)
+    if model is None:
+        levels = sorted({*(request.quantiles or DEFAULT_QUANTILES), 0.5})
+        return registry.add(session, scope, request.model, freq, request.horizon, levels)
+    levels = sorted({*(request.quantiles or model.quantiles), 0.5})
+    asked: dict[str, tuple[object, object]] = {
+        "frequency": (freq, model.freq),
+        "horizon": (request.horizon, model.horizon),
+        "quantiles": (levels, model.quantiles),
+    }
+    differ = {name: pair for name, pair in asked.items() if pair[0] != pair[1]}
+    if differ and (model.last_version or jobs.active_of_model(session, model.pk)):
+        name, (new, old) = next(iter(differ.items()))
+        raise Conflict(
+            ErrorCode.model_spec_conflict,
+            f"the model {model.name!r} was first trained with {name} {old}, and {new} was asked for; "
+            "train it under another name",
+            errors=[FieldError(f"body.{n}", ErrorCode.model_spec_conflict, f"is {o}") for n, (_, o) in differ.items()],
+        )
+    model.freq, model.horizon, model.quantiles = freq, request.horizon, levels
+    return model
+
+
+def _cost(request: TrainingRequest, config: Config, rows: Sequence[SeriesRow]) -> dict[str, int]:
+    """Return what the training will take."""
+    temporal = sum(len(request.covariates.get(role, ())) for role in ("known_future", "past"))
+    trials = request.search["trials"] if request.search is not None else 0
+    return cost_of(config, [steps(row) for row in rows], temporal, trainings=1 + trials).to_dict()
+
+
+def _configured(request: TrainingRequest, model: ModelRow, rows: Sequence[SeriesRow], source: Config | None) -> Config:
+    """Return about the configuration of the training; the job chooses it anew. Raises Invalid where there is none."""
+    frequency, lengths = parse_frequency(model.freq), [steps(row) for row in rows]
+    try:
+        if source is not None:
+            return transferred(
+                source, frequency, lengths, model.horizon, bounds=request.bounds, training=request.training
+            )
+        config = choose(
+            frequency,
+            model.horizon,
+            tuple(model.quantiles),
+            lengths,
+            request.network,
+            request.training,
+            request.country,
+        )
+        if request.search is not None:
+            space = request.search["space"]
+            axes_of(config, default_space(config, max(lengths)) if space is None else space)
+        return replace(config, covariates=roles_of(request.document()), bounds=request.bounds)
+    except ConfigError as e:
+        raise Invalid(
+            ErrorCode.invalid_input,
+            str(e),
+            errors=[FieldError(f"body.{e.field}", ErrorCode.invalid_input, e.detail)],
+        ) from e

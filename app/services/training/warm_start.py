@@ -1,0 +1,59 @@
+"""Beginning a training from a published version: what the request leaves to it, and its weights."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sqlalchemy.orm import Session
+
+from app.errors import ErrorCode, FieldError, Invalid
+from app.scope import Scope
+from app.services.registry.service import found, found_version
+from app.services.training.request import TrainingRequest
+from app.storage.artifacts import ArtifactStore
+from app.storage.tables import VersionRow
+from models.config.model import Config
+
+if TYPE_CHECKING:
+    from models.network.network import Network
+
+ROLES = ("known_future", "past", "static")
+
+
+def started(session: Session, scope: Scope, request: TrainingRequest) -> tuple[TrainingRequest, Config | None]:
+    """Return the request with what its version decides filled in, and that version's configuration.
+
+    Raises NotFound for a version that does not exist, and Invalid for what contradicts it.
+    """
+    if request.warm_start is None:
+        if request.training.get("freeze_encoder"):
+            _refuse("training.freeze_encoder", "needs warm_start: a fresh encoder that never learns is of no use")
+        return request, None
+    name, number = request.warm_start
+    source = Config.from_dict(found_version(session, found(session, scope, name), number).config)
+    whose = f"{name}@{number}"
+    if request.search is not None:
+        _refuse("search", f"must be left out: the network is that of {whose}")
+    if request.network:
+        _refuse("network", f"must be left out: the network is that of {whose}")
+    levels = request.quantiles
+    if levels is not None and {*levels, 0.5} != set(source.quantiles):
+        _refuse("quantiles", f"must be left out, or those of {whose}: {', '.join(map(str, source.quantiles))}")
+    if request.country not in (None, source.country):
+        _refuse("country", f"must be left out, or that of {whose}: {source.country}")
+    roles = {role: getattr(source.covariates, role) for role in ROLES}
+    asked = {role: tuple(request.covariates.get(role, ())) for role in ROLES}
+    if any(asked.values()) and any(set(asked[role]) != set(roles[role]) for role in ROLES):
+        _refuse("covariates", f"must be left out, or those of {whose}")
+    return replace(request, quantiles=source.quantiles, covariates=roles, country=source.country), source
+
+
+def weights_of(store: ArtifactStore, row: VersionRow) -> "Network":
+    """Read a version's network. Raises ArtifactError where the store is away, CheckpointError for broken weights."""
+    from models.export.load import load_published  # the API process, which checks requests, imports no torch
+
+    return load_published(row.digest, lambda name: store.get(f"{row.artifact}/{name}"))
+
+
+def _refuse(field: str, detail: str) -> None:
+    errors = [FieldError(f"body.{field}", ErrorCode.invalid_input, detail)]
+    raise Invalid(ErrorCode.invalid_input, f"{field} {detail}", errors=errors)

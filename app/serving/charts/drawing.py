@@ -1,0 +1,181 @@
+"""Drawing charts with matplotlib: the whole picture. Runs in the drawing process alone, and imports no torch.
+
+Equal charts give equal bytes: no dates, no random names.
+"""
+
+import io
+import math
+import warnings
+from typing import Any
+
+from matplotlib.backend_bases import RendererBase
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from app.serving.charts.drawer import Chart
+from app.serving.charts.panel import draw_panel
+from app.serving.charts.theme import COLOURS, DPI, Colours, install, shade
+
+EDGE = 16
+"""pixels around everything"""
+HEADER = 58
+"""pixels that title and subtitle need"""
+LEGEND_ROW = 18
+PANEL_HEIGHT = 215
+ONE_PANEL_HEIGHT = 310
+NARROWEST = 300
+"""pixels of a panel, where there is a choice"""
+NAMED_INTERVALS = 4
+SMALL = 260
+"""pixels: a lower picture has no place for a legend"""
+
+Entry = tuple[Any, str]
+
+
+def prepare() -> None:
+    """Do what is needed once."""
+    install()
+
+
+def draw(chart: Chart) -> bytes:
+    """Return the picture."""
+    with warnings.catch_warnings():  # of glyphs that no font has, and of panels that are too small for their labels
+        warnings.simplefilter("ignore")
+        return _saved(_drawn(chart), chart)
+
+
+def _drawn(chart: Chart) -> Figure:
+    colours = COLOURS[chart.theme]
+    columns = _columns(len(chart.panels), chart.width)
+    rows = math.ceil(len(chart.panels) / columns)
+    entries = _entries(chart, colours) if (chart.height or SMALL) >= SMALL else []
+    legend_columns = _legend_columns([text for _, text in entries], chart.width)
+    top = HEADER + LEGEND_ROW * math.ceil(len(entries) / legend_columns)
+    height = chart.height or top + EDGE + (ONE_PANEL_HEIGHT if rows == 1 else PANEL_HEIGHT * rows)
+    figure = _figure(chart, height, top, colours)
+    _header(figure, chart, height, colours)
+    if entries:
+        _legend(figure, entries, legend_columns, chart.width, height, colours)
+    places = _axes(figure, rows, columns)
+    for axes in places[len(chart.panels) :]:
+        axes.set_axis_off()
+    for at, (panel, axes) in enumerate(zip(chart.panels, places, strict=False)):
+        draw_panel(axes, panel, at, colours, 0.9 * chart.width / columns - 60)
+        if len(chart.panels) > 1:
+            title = fitted(panel.title, 0.92 * chart.width / columns - 60, 9, "bold")
+            axes.set_title(title, loc="left", color=colours.text, fontsize=9, fontweight="bold", gid=f"title-{at}")
+    return figure
+
+
+def _columns(panels: int, width: int) -> int:
+    wanted = 1 if panels <= 3 else 2 if panels <= 6 else 3
+    return max(1, min(wanted, width // NARROWEST))
+
+
+def _figure(chart: Chart, height: int, top: int, colours: Colours) -> Figure:
+    # a hundredth of a pixel, so that no rounding loses a whole one
+    figure = Figure(((chart.width + 0.01) / DPI, (height + 0.01) / DPI), DPI, facecolor=colours.background)
+    engine = ConstrainedLayoutEngine(h_pad=0.04, w_pad=0.04, hspace=0.06, wspace=0.04)
+    side, bottom = EDGE / 2 / chart.width, EDGE / 2 / height
+    engine.set(rect=(side, bottom, 1 - 2 * side, max(0.1, 1 - top / height - bottom)))
+    figure.set_layout_engine(engine)
+    return figure
+
+
+def _axes(figure: Figure, rows: int, columns: int) -> list[Any]:
+    return list(figure.subplots(rows, columns, squeeze=False).flat)
+
+
+def _header(figure: Figure, chart: Chart, height: int, colours: Colours) -> None:
+    left, room = EDGE / chart.width, chart.width - 2 * EDGE
+    title = fitted(chart.title, room, 12, "bold")
+    figure.text(left, 1 - 24 / height, title, color=colours.text, fontsize=12, fontweight="bold", gid="title")
+    subtitle = fitted(chart.subtitle, room, 8.5)
+    figure.text(left, 1 - 42 / height, subtitle, color=colours.muted, fontsize=8.5, gid="subtitle")
+
+
+def _entries(chart: Chart, colours: Colours) -> list[Entry]:
+    """Return what the legend explains: what any panel shows, once."""
+    told = [panel.forecast for panel in chart.panels if panel.forecast is not None]
+    if not told:
+        return []
+    entries: list[Entry] = [(Line2D([], [], color=colours.history, linewidth=1.4), "Observed")]
+    if any(panel.later.ts for panel in chart.panels):
+        later = Line2D([], [], color=colours.later, linewidth=0.9, marker="o", markersize=4)
+        entries.append((later, "Observed after the origin"))
+    entries.append((Line2D([], [], color=colours.forecast, linewidth=1.9), "Median"))
+    widths = [one.percent for one in told[0].intervals]
+    named = range(0, len(widths), max(1, math.ceil(len(widths) / NAMED_INTERVALS)))
+    entries += [
+        (Patch(color=shade(colours, len(widths), i + 1), linewidth=0), f"{widths[i]:g} % interval") for i in named
+    ]
+    if told[0].levels:
+        text = "quantile" + "s" * (len(told[0].levels) > 1)
+        shown = ", ".join(f"{one.level:g}" for one in told[0].levels[:NAMED_INTERVALS])
+        more = " …" if len(told[0].levels) > NAMED_INTERVALS else ""
+        entries.append((Line2D([], [], color=colours.forecast, linewidth=0.9, linestyle=":"), f"{text} {shown}{more}"))
+    origin = Line2D([], [], color=colours.muted, linewidth=0.9, linestyle=(0, (4, 3)))
+    return [*entries, (origin, "Origin")]
+
+
+def _legend_columns(texts: list[str], width: int) -> int:
+    """Return how many entries fit beside each other."""
+    widest = max((text_width(text, 8.5) + 48 for text in texts), default=1)
+    total = sum(text_width(text, 8.5) + 48 for text in texts)
+    if total <= width - 2 * EDGE:
+        return max(1, len(texts))
+    return max(1, int((width - 2 * EDGE) // widest))
+
+
+def _legend(figure: Figure, entries: list[Entry], columns: int, width: int, height: int, colours: Colours) -> None:
+    legend = figure.legend(
+        [handle for handle, _ in entries],
+        [text for _, text in entries],
+        loc="upper left",
+        bbox_to_anchor=((EDGE - 2) / width, 1 - (HEADER - 4) / height),
+        ncols=columns,
+        frameon=False,
+        fontsize=8.5,
+        labelcolor=colours.text,
+        borderpad=0,
+        borderaxespad=0,
+        handlelength=1.6,
+        handletextpad=0.6,
+        columnspacing=1.6,
+    )
+    legend.set_in_layout(False)
+    legend.set_gid("legend")
+
+
+def text_width(text: str, size: float, weight: str = "normal") -> float:
+    """Return the width of a line in pixels."""
+    renderer: RendererBase = FigureCanvasAgg(Figure(dpi=DPI)).get_renderer()
+    return float(renderer.get_text_width_height_descent(text, FontProperties(size=size, weight=weight), False)[0])
+
+
+def fitted(text: str, room: float, size: float, weight: str = "normal") -> str:
+    """Return a line that fits into `room` pixels: the middle of a longer one is left out."""
+    if not text or text_width(text, size, weight) <= room:
+        return text
+    kept = len(text) - 1
+    while kept > 2:
+        head, tail = text[: math.ceil(kept / 2)], text[len(text) - kept // 2 :]
+        wide = text_width(f"{head}…{tail}", size, weight)
+        if wide <= room:
+            return f"{head.rstrip()}…{tail.lstrip()}"
+        kept = min(kept - 1, int(kept * room / wide))
+    return "…"
+
+
+def _saved(figure: Figure, chart: Chart) -> bytes:
+    picture = io.BytesIO()
+    if chart.format == "svg":
+        FigureCanvasSVG(figure).print_svg(picture, metadata={"Date": None, "Creator": "Gatecast", "Title": chart.title})
+    else:
+        FigureCanvasAgg(figure).print_png(picture, metadata={"Software": None})
+    return picture.getvalue()

@@ -1,0 +1,1 @@
+"""A client of a Gatecast service: knows it by HTTP alone."""

@@ -1,0 +1,140 @@
+"""Prophet's model of a series as a linear map of a context. Prophet itself, an optional extra, is used here alone.
+
+Prophet (Taylor and Letham 2018) is a piecewise linear trend, Fourier series for the seasons, and noise, all of them
+with normal or Laplace priors. What it finds on a sample of series says how much of each there is: how fast trends
+turn, how large each harmonic is, how large the noise. With these variances the expected future of any context is a
+linear map of it (a Gaussian process; Rasmussen and Williams 2006, chapter 2), so that a forecast needs no fit and
+serves series that Prophet has never seen. Its regressors and its own holidays are left to the network.
+
+Shapes: T context, H horizon.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from models.calendar.timestamps import DAY
+from models.config.validation import ConfigError
+from models.data.series import Series, observed_span
+from models.quiet import quiet
+
+log = logging.getLogger(__name__)
+
+Floats = NDArray[np.float64]
+
+SEEDS = 2**31
+"""that Prophet's compiled optimiser takes"""
+SAMPLED_SERIES = 8
+LEAST_READ, MOST_READ = 30, 3000
+"""steps of a sampled history"""
+LOGGERS = ("cmdstanpy", "prophet", "prophet.plot", "prophet.models", "stanio")
+INSTALL = "needs Prophet where the worker runs: pip install 'gatecast[prophet]', or leave network.prophet out"
+
+
+@dataclass(frozen=True)
+class Structural:
+    """A local trend, harmonics and noise, as variances in units of the noise's."""
+
+    slope: float
+    """of the trend's slope a step"""
+    turn: float
+    """of the change of that slope in a step"""
+    harmonics: tuple[tuple[float, float], ...]
+    """period in steps, variance"""
+
+    def forecast(self, x: Floats, horizon: int, season: int) -> Floats:
+        """Forecast a context: (..., T) -> (..., H); the seasons are the model's own."""
+        length = x.shape[-1]
+        steps = np.arange(length + horizon, dtype=np.float64)
+        noise = np.eye(length)
+        # best linear unbiased prediction with an unknown mean: the weights of a step sum to 1
+        system = np.ones((length + 1, length + 1))
+        system[:length, :length] = self._covariance(steps[:length], steps[:length]) + noise
+        system[length, length] = 0.0
+        right = np.ones((length + 1, horizon))
+        right[:length] = self._covariance(steps[:length], steps[length:])
+        weights = np.linalg.solve(system, right)[:length]
+        ahead: Floats = x @ weights
+        return ahead
+
+    def _covariance(self, a: Floats, b: Floats) -> Floats:
+        first, second = a[:, None], b[None]
+        early, late = np.minimum(first, second), np.maximum(first, second)
+        found = self.slope * first * second + self.turn * early**2 * (3 * late - early) / 6  # an integrated walk
+        for period, variance in self.harmonics:
+            found = found + variance * np.cos(2 * np.pi * (first - second) / period)
+        return np.asarray(found)
+
+
+def prophet_models(series: Sequence[Series], ends: Sequence[int], seed: int) -> list[Structural]:
+    """Return what Prophet finds on a seeded sample of the series, read up to their ends.
+
+    Raises ConfigError where Prophet is not installed.
+    """
+    order = np.random.default_rng(seed).permutation(len(series))
+    found: list[Structural] = []
+    kind, tried = require_prophet(), 0
+    with quiet(LOGGERS, logging.CRITICAL):
+        for row in order.tolist():
+            history = _history(series[row], ends[row])
+            if history is not None:
+                tried += 1
+                found += _fitted(kind(), history, series[row], seed % SEEDS)
+            if len(found) == SAMPLED_SERIES:
+                break
+    if tried and not found:
+        log.warning("Prophet could fit none of %d series: its candidates repeat the last value", tried)
+    return found
+
+
+def require_prophet() -> Any:
+    """Return Prophet's class. Raises ConfigError where it is not installed."""
+    try:
+        with quiet(LOGGERS, logging.CRITICAL):
+            from prophet import Prophet
+    except ImportError as e:
+        raise ConfigError("network.prophet", INSTALL) from e
+    return Prophet
+
+
+def _history(one: Series, end: int) -> pd.DataFrame | None:
+    """Return the last steps before `end` as Prophet reads them; None where they are too few or all the same."""
+    first, last = observed_span(one.y[:end])
+    first = max(first, last - MOST_READ)
+    y = one.y[first:last]
+    if (~np.isnan(y)).sum() < LEAST_READ or np.nanmax(y) == np.nanmin(y):
+        return None
+    stamps = one.stamps(first, last).astype("datetime64[us]")
+    return pd.DataFrame({"ds": stamps, "y": y})
+
+
+def _fitted(model: Any, history: pd.DataFrame, one: Series, seed: int) -> list[Structural]:
+    """Fit one series; return its variances, or nothing where Prophet fails."""
+    try:
+        model.fit(history, seed=seed)
+    except (ArithmeticError, ValueError, RuntimeError, KeyError):
+        return []
+    noise = float(model.params["sigma_obs"].mean()) ** 2
+    if noise <= 0:
+        return []
+    steps = model.t_scale / pd.Timedelta(microseconds=one.grid.frequency.approximate_us)  # of the whole history
+    changes = model.params["delta"].mean(0)
+    slopes = float(model.params["k"].mean()) + np.cumsum(changes)
+    harmonics, at = [], 0
+    for own in model.seasonalities.values():
+        period = own["period"] * DAY / one.grid.frequency.approximate_us
+        beta = model.params["beta"].mean(0)[at : at + 2 * own["fourier_order"]].reshape(-1, 2)
+        at += 2 * own["fourier_order"]
+        # harmonics shorter than two steps repeat longer ones
+        harmonics += [
+            (period / (n + 1), float((pair**2).mean()) / noise) for n, pair in enumerate(beta) if period >= 2 * (n + 1)
+        ]
+    slope = float((slopes**2).mean()) / steps**2 / noise
+    turn = float((changes**2).sum()) / steps**3 / noise
+    values = np.array([slope, turn, *(v for _, v in harmonics)])
+    return [Structural(slope, turn, tuple(harmonics))] if np.isfinite(values).all() else []

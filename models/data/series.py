@@ -1,0 +1,114 @@
+"""Series and panels: values on a time grid, with covariates beside them. Knows no torch."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from models.calendar.grid import Frequency, Grid, parse_frequency
+from models.calendar.timestamps import Stamps, from_local, parse_stamps
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+RESERVED = ("unique_id", "ds", "y")
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """One target over time."""
+
+    id: str
+    """unique in its panel"""
+    y: Floats
+    """(T,) values a step of the grid, NaN where missing"""
+    grid: Grid
+    """maps grid indexes to stamps"""
+    start: int = 0
+    """grid index of y[0]"""
+    covariates: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    """name -> (L,) values from the position of y[0] on, float64 or text; known-future ones reach past `y`"""
+    static: Mapping[str, float | str] = field(default_factory=dict)
+    """name -> value"""
+
+    def __post_init__(self) -> None:
+        if self.y.ndim != 1 or self.y.dtype != np.float64:
+            raise ValueError(f"series {self.id!r}: y must be a one-dimensional float64 array")
+
+    def stamps(self, first: int, last: int) -> Stamps:
+        """Return the stamps of the positions first..last-1 of `y`, which may lie past its end."""
+        return self.grid.stamps(np.arange(self.start + first, self.start + last, dtype=np.int64))
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """Series of one frequency."""
+
+    frequency: Frequency
+    series: tuple[Series, ...]
+
+    def __post_init__(self) -> None:
+        if len({s.id for s in self.series}) != len(self.series):
+            raise ValueError("two series of the panel have the same id")
+        wrong = next((s.id for s in self.series if s.grid.frequency != self.frequency), None)
+        if wrong is not None:
+            raise ValueError(f"series {wrong!r} has another frequency than the panel")
+
+    @staticmethod
+    def from_arrays(
+        values: Mapping[str, ArrayLike], freq: str, start: str = "2000-01-01", timezone: str = "UTC"
+    ) -> "Panel":
+        """Build a panel of arrays (T,) that all begin at `start`, a wall time of `timezone` on the grid."""
+        frequency = parse_frequency(freq)
+        grid = Grid(frequency, timezone, int(parse_stamps([start], timezone)[0]))
+        series = (Series(name, np.array(y, dtype=np.float64), grid) for name, y in values.items())
+        return Panel(frequency, tuple(series))
+
+    @staticmethod
+    def from_frame(frame: pd.DataFrame, freq: str, timezone: str = "UTC") -> "Panel":
+        """Build a panel of a long table `unique_id, ds, y`; steps that it lacks are missing values.
+
+        Other columns are covariates, numeric or text; rows after a series' last value carry known-future ones.
+        Naive `ds` are wall times of `timezone`. Raises ValueError for duplicates, OffGridError off the grid.
+        """
+        frequency = parse_frequency(freq)
+        groups = frame.groupby("unique_id", sort=False, observed=True)
+        return Panel(frequency, tuple(_series(str(name), table, frequency, timezone) for name, table in groups))
+
+
+def _series(name: str, table: pd.DataFrame, frequency: Frequency, timezone: str) -> Series:
+    ds = pd.DatetimeIndex(table["ds"]).as_unit("us")
+    if ds.tz is None:
+        stamps = from_local(ds.to_numpy().view(np.int64), timezone)
+    else:
+        stamps = ds.tz_convert("UTC").tz_localize(None).to_numpy().view(np.int64)
+    grid = Grid(frequency, timezone, int(stamps.min()))
+    index = grid.index(stamps)
+    if len(np.unique(index)) != len(index):
+        raise ValueError(f"series {name!r} has two rows of one timestamp")
+    y = np.full(int(index.max()) + 1, np.nan)
+    y[index] = table["y"].to_numpy(dtype=np.float64)
+    columns = {str(c): _column(table[c], index) for c in table.columns if c not in RESERVED}
+    end = observed_span(y)[1]
+    # rows after the last value hold what is known of the future
+    return Series(name, y[: end or len(y)], grid, covariates=columns)
+
+
+def _column(values: "pd.Series[Any]", index: Ints) -> NDArray[Any]:
+    """Spread a covariate's values over the steps of the grid."""
+    if pd.api.types.is_numeric_dtype(values.dtype):
+        numbers = np.full(int(index.max()) + 1, np.nan)
+        numbers[index] = values.to_numpy(dtype=np.float64)
+        return numbers
+    words = np.full(int(index.max()) + 1, None, dtype=object)
+    words[index] = [None if pd.isna(v) else str(v) for v in values]
+    return words
+
+
+def observed_span(y: Floats) -> tuple[int, int]:
+    """Return (first, end): the first observed position and the one after the last; (0, 0) without any."""
+    present = np.flatnonzero(~np.isnan(y))
+    return (int(present[0]), int(present[-1]) + 1) if len(present) else (0, 0)

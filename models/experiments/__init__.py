@@ -1,0 +1,1 @@
+"""Trainings around trainings: rolling-origin backtests and hyperparameter search. Begin with `backtest`."""

@@ -1,0 +1,1 @@
+"""What each input did to a forecast. Begin with `explain`."""

@@ -1,0 +1,179 @@
+"""Exporting a model: an ONNX graph, weights, golden vectors and a manifest; models.export.load reads them again."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+import torch
+from numpy.typing import NDArray
+from safetensors.numpy import save_file
+from safetensors.torch import save_file as save_tensors
+
+from models.calendar.grid import CALENDAR_FIELDS
+from models.config.model import Config
+from models.data.windows import Batch, inputs_of
+from models.export.graph import GraphError, Templates, put_weights, template_key, trace
+from models.export.load import FORMAT, GOLDEN, GRAPH, MANIFEST, WEIGHTS, load_published, load_weights, sha256_of
+from models.inference.golden import golden_batch
+from models.network.network import Network
+from models.network.reader import Reader
+from models.training.fitted import Fitted, runner_of
+
+__all__ = [
+    "FORMAT",
+    "GOLDEN",
+    "GRAPH",
+    "MANIFEST",
+    "TOLERANCE",
+    "WEIGHTS",
+    "ExportError",
+    "Manifest",
+    "export",
+    "load_published",
+    "load_weights",
+    "verify",
+]
+
+TOLERANCE = 1e-4
+"""Largest difference between graph and torch, in units of a window's scale"""
+
+
+class ExportError(RuntimeError):
+    """The network could not be written as a graph that gives its own answers."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """What lies in a model's folder."""
+
+    format: str
+    config: dict[str, Any]
+    """`Config.to_dict()`"""
+    inputs: dict[str, list[str | int]]
+    """name -> shape; `batch` is free"""
+    outputs: dict[str, list[str | int]]
+    dtypes: dict[str, str]
+    """NumPy's name of the type of each input and output"""
+    calendar_fields: list[str]
+    """columns of the input `calendar`, in order: zero-based integers on the local wall clock"""
+    tolerance: float
+    """largest difference from the golden vectors, in units of `golden/scale`"""
+    sha256: dict[str, str]
+    """file -> digest"""
+    versions: dict[str, str]
+    """package -> version that wrote the folder"""
+
+
+def export(fitted: Fitted, folder: Path, templates: Templates | None = None) -> Manifest:
+    """Write weights, graph, golden vectors and manifest into `folder`, the manifest last.
+
+    Args:
+        templates: where graphs of configurations that were exported before are kept; tracing one takes seconds.
+
+    Raises ExportError where the network cannot be written as a graph, or ONNX Runtime and torch differ by more than
+    `TOLERANCE`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    network, config = fitted.network.cpu().eval(), fitted.config
+    header = {"format": FORMAT, "config": json.dumps(config.to_dict())}
+    save_tensors({name: t.contiguous() for name, t in network.state_dict().items()}, folder / WEIGHTS, header)
+    batch = golden_batch(config)
+    inputs = inputs_of(batch, config)
+    expected, scale = _expected(network, batch)
+    try:
+        graph = _graph(network, batch, templates, lambda graph: verify(graph, inputs, expected, scale))
+    except GraphError as e:
+        raise ExportError(str(e)) from e
+    (folder / GRAPH).write_bytes(graph)
+    golden = {**inputs, "quantiles": expected, "scale": scale}
+    save_file(golden, folder / GOLDEN, metadata={"format": FORMAT})
+    manifest = _manifest(config, folder)
+    (folder / MANIFEST).write_text(json.dumps(asdict(manifest), indent=2) + "\n")
+    return manifest
+
+
+def verify(
+    graph: Path | bytes,
+    inputs: Mapping[str, NDArray[Any]],
+    expected: NDArray[np.float64],
+    scale: NDArray[np.float64],
+    tolerance: float = TOLERANCE,
+) -> float:
+    """Run the graph on all windows at once, in pairs and one by one; return the largest difference.
+
+    Args:
+        graph: the file or its content.
+        inputs: what the graph reads, by name, (B, ...) each.
+        expected: (B, H, Q) quantiles; scale: (B,) units of each window.
+
+    Raises ExportError above `tolerance`.
+    """
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    worst = 0.0
+    for size in (len(scale), 2, 1):
+        for at in range(0, len(scale), size):
+            part = slice(at, at + size)
+            (found,) = session.run(None, {name: values[part] for name, values in inputs.items()})
+            difference = np.abs(found - expected[part]) / scale[part, None, None]
+            worst = max(worst, float(np.nan_to_num(difference, nan=np.inf).max()))
+    if worst > tolerance:
+        raise ExportError(f"the graph differs from the network by {worst:.2g} scales; {tolerance:g} is allowed")
+    return worst
+
+
+def _expected(network: Network, batch: Batch) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    with torch.inference_mode():
+        first = network.readers[0]
+        assert isinstance(first, Reader)
+        context = first.normalise(torch.from_numpy(batch["y"][:, -first.own.context_length :]))
+    scale = context.scale[:, 0].numpy()
+    largest = np.abs(np.nan_to_num(batch["y"])).max(-1)  # unscaled, float32 is exact to a share of the size alone
+    return runner_of(network)(batch), np.maximum(scale, largest) if first.own.scaler == "none" else scale
+
+
+def _graph(network: Network, batch: Batch, templates: Templates | None, check: Callable[[bytes], float]) -> bytes:
+    """Return the graph, checked; it is traced where no template is kept that gives the network's own answers."""
+    key = template_key(network.config)
+    kept = templates.get(key) if templates is not None else None
+    if templates is not None and kept is not None:
+        try:
+            graph = put_weights(kept, network.state_dict())
+            check(graph)
+        except (GraphError, ExportError):
+            templates.remove(key)
+        else:
+            return graph
+    template = trace(network, batch)
+    graph = put_weights(template, network.state_dict())
+    check(graph)
+    if templates is not None:
+        templates.put(key, template)
+    return graph
+
+
+def _manifest(config: Config, folder: Path) -> Manifest:
+    total = config.network.context_length + config.horizon
+    shapes: dict[str, list[str | int]] = {
+        "y": ["batch", config.network.context_length],
+        "calendar": ["batch", total, len(CALENDAR_FIELDS)],
+        "covariates": ["batch", total, len(config.covariates.temporal)],
+        "static": ["batch", len(config.covariates.static)],
+    }
+    return Manifest(
+        format=FORMAT,
+        config=config.to_dict(),
+        inputs={name: shapes[name] for name in config.inputs},
+        outputs={"quantiles": ["batch", config.horizon, len(config.quantiles)]},
+        dtypes={name: "int64" if name == "calendar" else "float64" for name in (*config.inputs, "quantiles")},
+        calendar_fields=list(CALENDAR_FIELDS),
+        tolerance=TOLERANCE,
+        sha256={name: sha256_of((folder / name).read_bytes()) for name in (WEIGHTS, GRAPH, GOLDEN)},
+        versions={name: version(name) for name in ("torch", "onnx", "onnxruntime", "numpy")},
+    )

@@ -1,0 +1,1 @@
+"""Running a published version without torch. Begin with `published`."""

@@ -1,0 +1,152 @@
+"""Exponential smoothing models of each context's own, weighted by how likely they make it.
+
+A grid of models runs over the context, all at once as constant linear maps; those of one family are averaged with
+the weights that their likelihood gives them (Akaike weights, Kolassa 2011). What AutoETS and AutoTheta find by an
+optimiser for each series is found here in a few matrix products, in training and in the graph that serves.
+
+Shapes: B batch, T context, H horizon, m season, N seasons of the context, P models, F families.
+"""
+
+from math import ceil
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from models.classical.linear_maps import Smoothed
+from models.config.model import Config, NetworkConfig
+from models.network.inputs import Context
+
+LEVEL_RATES = (0.1, 0.3, 0.6, 1.0)
+FAMILIES: dict[str, tuple[Smoothed, ...]] = {
+    "level": tuple(Smoothed(a) for a in LEVEL_RATES),
+    "theta": tuple(Smoothed(a, drift=0.5) for a in LEVEL_RATES),
+    "trend": tuple(Smoothed(a, b, damping=d) for a in (0.2, 0.6, 1.0) for b in (0.0, 0.15) for d in (0.85, 0.97)),
+}
+"""The grids. A finer one forecasts no better."""
+SPACES = ("additive", "multiplicative")
+"""of the values as they are, and of their logarithms, where none is near zero or below"""
+LEAST_LOGGED = 1e-3
+"""scales that a value must be above for its logarithm to be read; float32 keeps zero to a millionth of a scale"""
+ANCHORS = ("theta", "trend")
+"""families whose mean is the forecast without anything learned"""
+DECAY = 0.85
+"""weight of a season beside that of the next one, in the seasonal profile"""
+LEAST_VARIANCE = 1e-6
+"""of the errors, as a share of the variance of the context"""
+GROWTH = 0.5
+"""a logarithm is forecast this much and the context's range beyond its extremes at most"""
+TINY = 1e-12
+"""variance of a constant context; clipped, because the exporter drops the addition of so little"""
+
+
+class ETS(nn.Module):
+    """The families' forecasts in both spaces."""
+
+    def __init__(self, config: Config, own: NetworkConfig) -> None:
+        super().__init__()
+        length, models = own.context_length, [model for family in FAMILIES.values() for model in family]
+        identity = np.eye(length)
+        errors = np.stack([model.errors(identity, 1) for model in models], axis=-1)  # (T, T, P)
+        ahead = np.stack([model.forecast(identity, config.horizon, 1) for model in models], axis=-1)  # (T, H, P)
+        self.length, self.models, self.horizon = length, len(models), config.horizon
+        self.sizes = [len(family) for family in FAMILIES.values()]
+        self.count = len(SPACES) * len(FAMILIES)
+        names = [(space, family) for space in SPACES for family in FAMILIES]
+        self.labels = [f"ets_{space}_{family}" for space, family in names]
+        self.anchors = [k for k, (_, family) in enumerate(names) if family in ANCHORS]
+        self.season = own.seasons[0] if own.seasons else 1
+        self.seasons = ceil(length / self.season)
+        steps = np.arange(length) - (length - 1) / 2
+        self.errors: Tensor
+        self.ahead: Tensor
+        self.steps: Tensor
+        self.weights: Tensor
+        for name, values in {
+            "errors": errors.reshape(length, -1),
+            "ahead": ahead.reshape(length, -1),
+            "steps": steps / max(steps[-1], 1.0),
+            "weights": DECAY ** np.arange(self.seasons)[::-1, None],  # (N, 1)
+        }.items():
+            self.register_buffer(name, torch.from_numpy(np.ascontiguousarray(values)).float(), persistent=False)
+
+    def forward(self, context: Context) -> tuple[Tensor, Tensor]:
+        """Return forecasts (B, H, 2 * F) in scaled units and how each does in the context, (B, 2 * F).
+
+        The latter is the log of its error over the families' mean: `models.network.candidates.Candidates.record`.
+        """
+        observed = context.observed
+        added, record = self.averaged(context.z, observed)
+        raw = context.z * context.scale + context.loc  # (B, T) float64
+        above = raw > LEAST_LOGGED * context.scale
+        positive = (above | (observed == 0)).all(-1)[:, None]
+        logs = torch.log(torch.where(above, raw, torch.ones_like(raw)))
+        count = observed.sum(-1, keepdim=True).clip(1.0)
+        middle = (logs * observed).sum(-1, keepdim=True) / count
+        centred = ((logs - middle) * observed).float()
+        high, low = centred.amax(-1)[:, None, None], centred.amin(-1)[:, None, None]
+        unit = (high - low).clip(TINY)
+        multiplied, other = self.averaged(centred / unit[..., 0], observed)
+        reach = high - low + GROWTH
+        bounded = torch.minimum(torch.maximum(multiplied * unit, low - reach), high + reach)
+        grown = torch.exp(bounded + middle[..., None])
+        scaled = ((grown - context.loc[..., None]) / context.scale[..., None]).float()
+        both = torch.cat([added, torch.where(positive[..., None], scaled, added)], dim=-1)
+        return both, torch.cat([record, torch.where(positive, other, record)], dim=-1)
+
+    def averaged(self, x: Tensor, observed: Tensor) -> tuple[Tensor, Tensor]:
+        """Average each family over values x (B, T) of any unit: forecasts (B, H, F) and records (B, F)."""
+        count = observed.sum(-1, keepdim=True).clip(1.0)
+        past, future = self.profile(x, observed)
+        rest = x - past
+        rest = torch.where(observed > 0, rest, self.line(rest, observed))  # gaps lie on the context's line
+        mean = (rest * observed).sum(-1, keepdim=True) / count
+        spread = (((rest - mean) ** 2) * observed).sum(-1, keepdim=True) / count
+        errors = (rest @ self.errors).reshape(-1, self.length, self.models)
+        variance = ((errors**2) * observed[..., None]).sum(1) / count  # (B, P)
+        size = torch.log((variance + LEAST_VARIANCE * spread).clip(TINY))
+        forecasts = (rest @ self.ahead).reshape(-1, self.horizon, self.models)
+        found, records, at = [], [], 0
+        for width in self.sizes:
+            family = slice(at, at + width)
+            weight = (-0.5 * count * size[:, family]).softmax(-1)  # (B, models of the family)
+            found.append((forecasts[..., family] * weight[:, None]).sum(-1) + future)
+            records.append(0.5 * (size[:, family] * weight).sum(-1))
+            at += width
+        record = torch.stack(records, dim=-1)
+        return torch.stack(found, dim=-1), record - record.mean(-1, keepdim=True)
+
+    def profile(self, x: Tensor, observed: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the seasonal profile of each step of the context (B, T) and of the horizon (B, H).
+
+        It is shrunk by the share of its variance that chance explains (James and Stein 1961), so that a series
+        without a season gets none. Without two seasons of values it is 0.
+        """
+        if self.season == 1 or self.seasons < 2:
+            return torch.zeros_like(x), torch.zeros_like(x[:, :1])
+        rest = (x - self.line(x, observed)) * observed
+        pair = nn.functional.pad(torch.stack([rest, observed], dim=1), (self.seasons * self.season - self.length, 0))
+        blocks, seen = pair.reshape(-1, 2, self.seasons, self.season).unbind(1)  # (B, N, m)
+        weight = self.weights * seen
+        total = weight.sum(1).clip(TINY)  # (B, m)
+        profile = (weight * blocks).sum(1) / total
+        profile = profile - profile.mean(-1, keepdim=True)
+        count = seen.sum((1, 2))
+        freedom = (count - self.season - 1).clip(1.0)
+        chance = (((blocks - profile[:, None]) * seen) ** 2).sum((1, 2)) / freedom
+        seasons = (total**2 / (weight**2).sum(1).clip(TINY)).mean(-1)
+        share = 1 - chance / seasons.clip(1e-9) / ((profile**2).sum(-1) / (self.season - 1)).clip(TINY)
+        kept = torch.where(count >= 2 * self.season, share.clip(0.0, 1.0), torch.zeros_like(share))
+        profile = profile * kept[:, None]
+        past = profile.repeat(1, self.seasons)[:, -self.length :]
+        return past, profile.repeat(1, ceil(self.horizon / self.season))[:, : self.horizon]
+
+    def line(self, x: Tensor, observed: Tensor) -> Tensor:
+        """Return the least-squares line of the observed steps: (B, T)."""
+        count = observed.sum(-1, keepdim=True).clip(1.0)
+        steps = self.steps - (self.steps * observed).sum(-1, keepdim=True) / count
+        mean = (x * observed).sum(-1, keepdim=True) / count
+        slope = (steps * observed * (x - mean)).sum(-1, keepdim=True) / (steps**2 * observed).sum(
+            -1, keepdim=True
+        ).clip(1e-9)
+        return mean + slope * steps

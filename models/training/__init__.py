@@ -1,0 +1,1 @@
+"""Training a network: sampling, the loop, phases, checkpoints. Begin with `fit`."""

@@ -1,0 +1,52 @@
+"""A trained model, and the network as a plain function of arrays."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from models.config.model import Config
+from models.data.windows import Batch, Panel, Series, inputs_of
+from models.inference.predict import Forecast, Runner, predict, run_windows
+from models.network.network import Network
+from models.training.report import Report
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A trained model."""
+
+    config: Config
+    network: Network
+    report: Report
+    gate_quantiles: NDArray[np.float64] | None = None
+    """(B, H, Q) on the windows of the report's gate, by the network that had not seen them"""
+
+    @property
+    def runner(self) -> Runner:
+        """The network as a function of arrays."""
+        return runner_of(self.network)
+
+    def predict(self, panel: Panel, origins: Sequence[int] | None = None) -> list[Forecast]:
+        """Forecast each series of the panel from its last observed value, or from positions in its `y`."""
+        return predict(panel.series, self.runner, self.config, origins)
+
+    def quantiles(self, series: Sequence[Series], origins: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Forecast windows: series (B,), positions (B,) in their `y` of the last value seen -> (B, H, Q)."""
+        return run_windows(series, origins, self.runner, self.config)
+
+
+def runner_of(network: Network) -> Runner:
+    """Return the network as a function of arrays."""
+    device = next(network.parameters()).device
+
+    def run(batch: Batch) -> NDArray[np.float64]:
+        network.eval()
+        values = {name: torch.from_numpy(one).to(device) for name, one in inputs_of(batch, network.config).items()}
+        with torch.inference_mode():
+            found: NDArray[np.float64] = network(**values).cpu().numpy()
+        return found
+
+    return run

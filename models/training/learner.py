@@ -1,0 +1,204 @@
+"""A network in training: its losses and steps, and everything that its next step depends on."""
+
+import copy
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.config.model import Config
+from models.config.validation import ConfigError
+from models.data.series import Series
+from models.data.windows import inputs_of
+from models.network.inputs import Context
+from models.network.network import Network
+from models.training.closed_form import prepare
+from models.training.losses import LOSSES, student_t
+from models.training.sampling import TensorBatch, WindowPool, part_of, pieces_of
+from models.training.warm_start import adopt, freeze
+
+Arrays = dict[str, NDArray[Any]]
+
+LARGEST_TARGET = 30.0
+"""Targets are clipped to this many scales: a jump after a flat context must not outweigh other windows."""
+LEAST_ERROR = 0.25
+"""Season errors and sizes below this share of the scale count as this much: a constant context has none"""
+RELATIVE_SHARE = 8.0
+"""Weight of a relative error beside a scaled one: about their ratio for season-naive in the M4 competition"""
+SCORED_AT_ONCE = 512
+
+
+class Learner:
+    """A network in training with everything that its next step depends on."""
+
+    def __init__(self, config: Config, device: torch.device, start: Network | None = None) -> None:
+        """Build the network from the seed, or on from `start`. Sets torch's global generator, for dropout."""
+        training = config.training
+        self.config, self.device = config, device
+        torch.manual_seed(training.seed)
+        self.network = Network(config).to(device)
+        self.started = start is not None
+        if start is not None:
+            adopt(self.network, start)
+        if training.freeze_encoder:
+            freeze(self.network)
+        self.averaged = _copy_of(self.network)
+        kind = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[training.optimizer]
+        learned = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
+        # a fused step on the GPU: networks of this size keep it waiting for the next kernel, not for sums
+        fused = True if device.type == "cuda" else None
+        self.optimizer = kind(learned, lr=training.learning_rate, weight_decay=training.weight_decay, fused=fused)
+        self.averagings = 0
+        self.generator = torch.Generator().manual_seed(training.seed)
+        self.levels = torch.tensor(config.quantiles, dtype=torch.float32, device=device)
+
+    def prepare(
+        self,
+        series: Sequence[Series],
+        ends: Sequence[int],
+        pool: WindowPool,
+        selection: TensorBatch | None,
+        penalties: Sequence[float] | None = None,
+    ) -> list[float]:
+        """Set what a fresh network learns in closed form, as `closed_form.prepare` says; return the penalties."""
+        found = prepare(self.network, series, ends, pool, selection, penalties, started=self.started)
+        self.averaged.load_state_dict(self.network.state_dict())
+        return found
+
+    def loss(self, context: Context, quantiles: Tensor, target: Tensor, law: Tensor | None = None) -> Tensor:
+        """Return the mean loss of quantiles (B, H, Q) in scaled units against raw targets (B, H).
+
+        With a `law` (B, H, 2) it is that of the law: its negative log-likelihood.
+        """
+        scaled = (target - context.loc) / context.scale
+        mask = ~torch.isnan(scaled)
+        clipped = torch.where(mask, scaled, 0.0).clip(-LARGEST_TARGET, LARGEST_TARGET).float()
+        weight = mask.float()
+        if self.config.training.weighting == "relative":
+            weight = weight * self.relative_weight(context, clipped)
+        if law is not None:
+            return student_t(quantiles[..., self.network.median].float(), law.float(), clipped, weight)
+        return LOSSES[self.config.training.loss](quantiles.float(), clipped, weight, self.levels)
+
+    def relative_weight(self, context: Context, target: Tensor) -> Tensor:
+        """Return (B, H): the mean of one over the context's season-naive error and one over the target's size."""
+        seasons = self.config.network.seasons
+        lag = seasons[0] if seasons and seasons[0] < context.z.shape[1] else 1
+        pair = context.observed[:, lag:] * context.observed[:, :-lag]
+        change = ((context.z[:, lag:] - context.z[:, :-lag]).abs() * pair).sum(-1, keepdim=True)
+        error = change / pair.sum(-1, keepdim=True).clip(1.0)
+        size = (target + (context.loc / context.scale).float()).abs()  # in units of the scale
+        return 0.5 * (1 / error.clip(LEAST_ERROR) + RELATIVE_SHARE / size.clip(LEAST_ERROR))
+
+    def step(self, pool: WindowPool, rate: float) -> float:
+        """Take one optimiser step and return its loss; a loss that is not finite changes nothing.
+
+        Each member of the ensemble learns from windows of its own, and its gradient is clipped by itself.
+        """
+        self.network.train()
+        size, members = self.config.training.batch_size, self.network.members
+        drawn = pool.draw(size * len(members), self.generator)
+        total = torch.zeros((), device=self.device)
+        for number in range(len(members)):
+            batch = part_of(drawn, slice(number * size, (number + 1) * size))
+            context, raw = self.network.of_member(number, **inputs_of(batch, self.config))
+            total = total + self.loss(context, raw.quantiles, batch["target"], raw.law)
+        value = float(total.detach()) / len(members)
+        if not math.isfinite(value):
+            return value
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.zero_grad(set_to_none=True)
+        total.backward()  # type: ignore[no-untyped-call]
+        for member in members:
+            torch.nn.utils.clip_grad_norm_(member.parameters(), self.config.training.clip_norm)
+        self.optimizer.step()
+        self.average()
+        return value
+
+    def average(self) -> None:
+        """Move the averaged weights towards the current ones: what is scored, kept and published."""
+        self.averagings += 1
+        share = max(1 - self.config.training.averaging, 1 / (1 + self.averagings))
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self.averaged.parameters()), list(self.network.parameters()), share)
+
+    def score(self, batch: TensorBatch) -> float:
+        """Return the ensemble's loss of fixed windows, without dropout."""
+        self.averaged.eval()
+        total, weight = 0.0, 0.0
+        with torch.no_grad():
+            for piece in pieces_of(batch, SCORED_AT_ONCE):
+                observed = float((~torch.isnan(piece["target"])).sum())
+                context, quantiles = self.averaged.scaled(**inputs_of(piece, self.config))
+                total += float(self.loss(context, quantiles, piece["target"])) * observed
+                weight += observed
+        return total / max(weight, 1.0)
+
+    def weights(self) -> Arrays:
+        """Return a copy of the averaged network's state."""
+        return _copied(self.averaged)
+
+    def arrays(self) -> Arrays:
+        """Return a copy of weights, optimiser and generators: all that the next step depends on."""
+        found = {f"network/{name}": value for name, value in _copied(self.network).items()}
+        found |= {f"averaged/{name}": value for name, value in self.weights().items()}
+        found["averagings"] = np.array(self.averagings, np.int64)
+        for number, state in self.optimizer.state_dict()["state"].items():
+            for name, value in state.items():
+                found[f"optimizer/{number}/{name}"] = value.detach().cpu().numpy().copy()
+        found["rng/sampler"] = self.generator.get_state().numpy().copy()
+        found["rng/torch"] = torch.get_rng_state().numpy().copy()
+        if self.device.type == "cuda":
+            found["rng/cuda"] = torch.cuda.get_rng_state(self.device).numpy().copy()
+        return found
+
+    def load_arrays(self, arrays: Mapping[str, NDArray[Any]], *, generators: bool = True) -> None:
+        """Load what `arrays` returned; strict."""
+        load_weights(self.network, select(arrays, "network/"))
+        load_weights(self.averaged, select(arrays, "averaged/"))
+        self.averagings = int(arrays["averagings"])
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, value in select(arrays, "optimizer/").items():
+            number, key = name.split("/")
+            state.setdefault(int(number), {})[key] = torch.from_numpy(np.array(value))
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})
+        if generators:
+            self.generator.set_state(torch.from_numpy(arrays["rng/sampler"].copy()))
+            torch.set_rng_state(torch.from_numpy(arrays["rng/torch"].copy()))
+            if self.device.type == "cuda" and "rng/cuda" in arrays:
+                torch.cuda.set_rng_state(torch.from_numpy(arrays["rng/cuda"].copy()), self.device)
+
+
+def _copy_of(network: Network) -> Network:
+    """Return a copy whose recurrences keep their weights in one piece, as cuDNN wants them."""
+    copied = copy.deepcopy(network)
+    for part in copied.modules():
+        if isinstance(part, torch.nn.RNNBase):
+            part.flatten_parameters()
+    return copied
+
+
+def _copied(network: Network) -> Arrays:
+    return {name: value.detach().cpu().numpy().copy() for name, value in network.state_dict().items()}
+
+
+def load_weights(network: Network, weights: Mapping[str, NDArray[Any]]) -> None:
+    """Load a network's state; strict."""
+    network.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in weights.items()})
+
+
+def device_of(wanted: str) -> torch.device:
+    """Return where `auto`, `cpu` or `cuda` trains. Raises ConfigError for a GPU that is not there."""
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("device", "must be auto or cpu: this machine has no CUDA device")
+    return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def select(arrays: Mapping[str, NDArray[Any]], prefix: str) -> Arrays:
+    """Return the arrays whose names begin with `prefix`, without it."""
+    return {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}

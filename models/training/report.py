@@ -1,0 +1,64 @@
+"""What a training run tells: progress while it runs, a report at its end. Knows no torch."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from models.evaluation.scoring import GateSpan
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """Where a run stands."""
+
+    phase: str
+    """`select` (training on the fit span) or `refit` (training on everything)"""
+    epoch: int
+    """epochs finished so far, both phases together"""
+    epochs: int
+    """epochs of both phases at most"""
+    fraction: float
+    """share of the whole job, never falling; what is above 0.95 is left to the export"""
+    train_loss: float | None
+    """mean loss of the current or last epoch, in scaled units"""
+    val_loss: float | None
+    """last loss on the selection span"""
+    eta_s: float | None
+    """seconds to the end at the present speed"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What came of a run."""
+
+    loss_curve: Mapping[str, list[float]]
+    """`train` and `val`, a value an epoch of the select phase (of the refit without a selection)"""
+    metrics: Mapping[str, Mapping[str, float]]
+    """`gate` beside the references (`season_naive`, `naive` …) on the gate; without a gate `selection` beside them on
+    the selection span; empty without either. They measure the network that had not seen the span."""
+    selected_steps: int
+    """optimiser steps of the published network"""
+    epochs_trained: int
+    """epochs of the select phase (of the only phase)"""
+    gate: GateSpan | None
+    """the windows on which versions are compared; None: no series was long enough"""
+    warnings: list[str] = field(default_factory=list)
+    """codes: `ungated`, `short_series`, `recovered` (training diverged once and went on at a lower rate),
+    `stopped` (ended early because the caller wanted it)"""
+    seconds: float
+    """wall time of both phases"""
+    windows_per_second: float
+    """training windows a second"""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values, the gate's origins left out."""
+        return {
+            "loss_curve": {name: list(values) for name, values in self.loss_curve.items()},
+            "metrics": {name: dict(values) for name, values in self.metrics.items()},
+            "selected_steps": self.selected_steps,
+            "epochs_trained": self.epochs_trained,
+            "gate_windows": self.gate.n_windows if self.gate else 0,
+            "warnings": list(self.warnings),
+            "seconds": self.seconds,
+            "windows_per_second": self.windows_per_second,
+        }

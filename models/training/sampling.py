@@ -1,0 +1,206 @@
+"""Training windows: which origins may be drawn, how they are drawn, how batches are gathered."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypedDict
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.calendar.grid import Grid, OffGridError, calendar_features
+from models.config.model import Config, CovariateConfig
+from models.data.covariates import encode, encode_static
+from models.data.splits import shortest_context
+from models.data.windows import Series, actuals, assemble, cut, observed_span, pack
+
+BALANCE = 0.5
+"""Weight of a series is its number of windows to this power: between one vote a series and one a window."""
+KNOWN_GRIDS = 8
+
+
+class TensorBatch(TypedDict):
+    """Windows on the device."""
+
+    y: Tensor
+    """(B, T) float64, NaN where missing"""
+    calendar: Tensor
+    """(B, T + H, 5) int64"""
+    covariates: Tensor
+    """(B, T + H, C) float64, NaN where missing"""
+    static: Tensor
+    """(B, S) float64"""
+    target: Tensor
+    """(B, H) float64, NaN where missing or past the end of the span"""
+
+
+@dataclass(frozen=True, eq=False)
+class WindowPool:
+    """All training windows of a span, drawn at random and cut by index."""
+
+    values: Tensor
+    """(N,) packed values, NaN between series and after the span"""
+    covariates: Tensor
+    """(N, C) packed beside the values"""
+    past: Tensor
+    """(C,) whether a covariate is unknown after the origin"""
+    static: Tensor
+    """(S, number of static covariates)"""
+    calendar: Tensor
+    """(G, 5) calendar integers of every step that a window may touch"""
+    shift: Tensor
+    """(S,) what turns a packed position of a series into a row of `calendar`"""
+    origins: Tensor
+    """(V,) packed positions that may be origins, series after series"""
+    first: Tensor
+    """(S,) where each series' origins begin"""
+    count: Tensor
+    """(S,) how many it has"""
+    cumulative: Tensor
+    """(S,) cumulative weight of the series"""
+    context_length: int
+    horizon: int
+
+    def draw(self, batch_size: int, generator: torch.Generator) -> TensorBatch:
+        """Draw a batch; `generator` lives on the CPU, so that every device draws the same windows."""
+        uniform = torch.rand(2, batch_size, generator=generator, dtype=torch.float64).to(self.values.device)
+        series = torch.searchsorted(self.cumulative, uniform[0] * self.cumulative[-1], right=True)
+        series = series.clamp(max=len(self.count) - 1)
+        which = (uniform[1] * self.count[series]).long().clamp(max=self.count[series] - 1)
+        return self.cut(self.origins[self.first[series] + which], series)
+
+    def cut(self, ends: Tensor, series: Tensor) -> TensorBatch:
+        """Cut the windows that end at packed positions (B,) of series (B,)."""
+        offsets = torch.arange(1 - self.context_length, self.horizon + 1, device=ends.device)
+        window = cut(self.values, ends, offsets)  # (B, T + H)
+        covariates = cut(self.covariates, ends, offsets)  # (B, T + H, C)
+        unknown = (offsets > 0)[:, None] & self.past
+        return TensorBatch(
+            y=window[:, : self.context_length],
+            calendar=cut(self.calendar, ends + self.shift[series], offsets),
+            covariates=torch.where(unknown, torch.nan, covariates),
+            static=self.static[series],
+            target=window[:, self.context_length :],
+        )
+
+
+def window_pool(
+    series: Sequence[Series], ends: Sequence[int], config: Config, device: torch.device
+) -> WindowPool | None:
+    """Build the pool of windows that see nothing of y[end:]; None where no window has an observed target."""
+    network, horizon, beside = config.network, config.horizon, config.covariates
+    padding = max(network.context_length, horizon)
+    found = [_origins(one.y[:end], horizon) for one, end in zip(series, ends, strict=True)]
+    kept = [row for row, origins in enumerate(found) if len(origins)]
+    if not kept:
+        return None
+    series, ends, found = [series[r] for r in kept], [ends[r] for r in kept], [found[r] for r in kept]
+    packed = pack(series, ends, padding)
+    table, rows = _calendar_table(series, ends, padding, config.country)
+    count = np.array([len(origins) for origins in found], np.int64)
+    positions = np.concatenate([at + origins for at, origins in zip(packed.first, found, strict=True)])
+
+    def tensor(values: NDArray[np.generic]) -> Tensor:
+        return torch.from_numpy(values).to(device)
+
+    return WindowPool(
+        values=tensor(packed.values),
+        covariates=tensor(_packed_covariates(series, ends, padding, beside)),
+        past=tensor(np.array([name in beside.past for name in beside.temporal], np.bool_)),
+        static=tensor(np.stack([encode_static(one, beside) for one in series])),
+        calendar=tensor(table),
+        shift=tensor(rows - packed.first),
+        origins=tensor(positions),
+        first=tensor(np.cumsum(count) - count),
+        count=tensor(count),
+        cumulative=tensor(np.cumsum(count.astype(np.float64) ** BALANCE)),
+        context_length=network.context_length,
+        horizon=horizon,
+    )
+
+
+def fixed_batch(
+    series: Sequence[Series], origins: NDArray[np.int64], config: Config, device: torch.device
+) -> TensorBatch:
+    """Return the windows at `origins` (B,) of series (B,), cut by the serving path's own cutter."""
+    batch = assemble(series, origins, config)
+    return TensorBatch(
+        y=torch.from_numpy(batch["y"]).to(device),
+        calendar=torch.from_numpy(batch["calendar"]).to(device),
+        covariates=torch.from_numpy(batch["covariates"]).to(device),
+        static=torch.from_numpy(batch["static"]).to(device),
+        target=torch.from_numpy(actuals(series, origins, config.horizon)).to(device),
+    )
+
+
+def pieces_of(batch: TensorBatch, size: int) -> Iterator[TensorBatch]:
+    """Return a batch in pieces of `size` windows at most: states of thousands of windows at once are gigabytes."""
+    for at in range(0, len(batch["y"]), size):
+        yield part_of(batch, slice(at, at + size))
+
+
+def part_of(batch: TensorBatch, rows: slice) -> TensorBatch:
+    """Return some windows of a batch."""
+    return TensorBatch(
+        y=batch["y"][rows],
+        calendar=batch["calendar"][rows],
+        covariates=batch["covariates"][rows],
+        static=batch["static"][rows],
+        target=batch["target"][rows],
+    )
+
+
+def _packed_covariates(
+    series: Sequence[Series], ends: Sequence[int], padding: int, config: CovariateConfig
+) -> NDArray[np.float64]:
+    """Return the covariates (N, C) that lie beside the packed values, known-future ones past the end as well."""
+    parts = [encode(one, config, -padding, end + padding, seen=end) for one, end in zip(series, ends, strict=True)]
+    return np.concatenate(parts)
+
+
+def _origins(y: NDArray[np.float64], horizon: int) -> NDArray[np.int64]:
+    """Return the positions with enough history before and an observed value within the horizon after."""
+    first, end = observed_span(y)
+    start = first + shortest_context(horizon, end - first) - 1
+    seen = np.concatenate([[0], np.cumsum(~np.isnan(y[:end]))])
+    positions = np.arange(start, end - 1)
+    ahead = seen[np.minimum(positions + 1 + horizon, end)] - seen[positions + 1] if len(positions) else positions
+    return positions[ahead > 0]
+
+
+def _calendar_table(
+    series: Sequence[Series], ends: Sequence[int], padding: int, country: str | None
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return calendar rows (G, 5) and each series' row of position 0; grids of one lattice share rows."""
+    lattices: list[Grid] = []
+    placed: list[tuple[int, int]] = []  # lattice and index on it of each series' position 0
+    cache: dict[Grid, tuple[int, int]] = {}
+    for one in series:
+        if one.grid not in cache:
+            cache[one.grid] = _place(one.grid, lattices)
+        lattice, index = cache[one.grid]
+        placed.append((lattice, index + one.start))
+    tables, rows, offset = [], np.empty(len(placed), np.int64), 0
+    for number, grid in enumerate(lattices):
+        members = [row for row, (lattice, _) in enumerate(placed) if lattice == number]
+        low = min(placed[row][1] for row in members) - padding
+        high = max(placed[row][1] + ends[row] for row in members) + padding
+        stamps = grid.stamps(np.arange(low, high, dtype=np.int64))
+        tables.append(calendar_features(stamps, grid.timezone, country))
+        for row in members:
+            rows[row] = offset + placed[row][1] - low
+        offset += high - low
+    return np.concatenate(tables), rows
+
+
+def _place(grid: Grid, lattices: list[Grid]) -> tuple[int, int]:
+    """Return (lattice, index on it) of the grid's anchor, adding a lattice where the last ones lack it."""
+    for number in range(max(0, len(lattices) - KNOWN_GRIDS), len(lattices)):
+        if lattices[number].timezone == grid.timezone:
+            try:
+                return number, int(lattices[number].index(np.array([grid.anchor], np.int64))[0])
+            except OffGridError:
+                continue
+    lattices.append(grid)
+    return len(lattices) - 1, 0

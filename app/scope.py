@@ -21,3 +21,8 @@ class Scope:
     """who that is, as jobs and versions remember it: `key NAME`, `anyone`, `schedule`"""
     key: int | None = None
     """primary key of the bearer key, where one was sent"""
+
+
+def storable(text: str) -> bool:
+    """Say whether every database can hold a text: Unicode without NUL and lone surrogates."""
+    return "\x00" not in text and not any("\ud800" <= c <= "\udfff" for c in text)

@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from models.calendar.grid import Grid, parse_frequency
+from models.calendar.frequency import parse_frequency
+from models.calendar.grid import Grid
 from models.calendar.timestamps import parse_stamps
-from models.data.windows import Panel, Series
+from models.data.series import Panel, Series
 
 Ints = NDArray[np.int64]
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from benchmarks.accuracy_data import Ints, Part
 from benchmarks.accuracy_score import LEVELS, Outcome, as_quantiles, outcome
-from models.data.windows import Series
+from models.data.series import Series
 
 Columns = dict[str, NDArray[Any]]
 

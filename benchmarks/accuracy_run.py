@@ -18,7 +18,9 @@ from benchmarks.accuracy_data import Part
 from benchmarks.accuracy_rows import Row
 from benchmarks.accuracy_score import LEVELS, MEASURES, Outcome, coverage, naive_outcome, outcome
 from models.planning.defaults import choose_for
-from models.training.fit import Fitted, Progress, fit
+from models.training.fit import fit
+from models.training.fitted import Fitted
+from models.training.progress import Progress
 
 AT_ONCE = 4096
 """windows forecast between two lines of progress"""

@@ -28,10 +28,12 @@ from scipy.special import ndtr
 
 from models.anomaly.detect import alarms, detect
 from models.anomaly.nab import PROFILES, Scored, best_threshold, judge, nab_score, total
-from models.calendar.grid import Grid, parse_frequency, season_lengths
+from models.calendar.frequency import parse_frequency, season_lengths
+from models.calendar.grid import Grid
 from models.data.series import Panel, Series
 from models.planning.defaults import choose_for
-from models.training.fit import Fitted, fit
+from models.training.fit import fit
+from models.training.fitted import Fitted
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -42,7 +42,8 @@ from models.classical.baselines import season_naive
 from models.export.export import export
 from models.inference.predict import predict
 from models.planning.defaults import choose_for
-from models.training.fit import Fitted, fit
+from models.training.fit import fit
+from models.training.fitted import Fitted
 
 ETS_STEPS = 1000
 EPOCHS = 2000

@@ -17,10 +17,12 @@ from app.serving.batcher import PIECE_ROWS
 from benchmarks.serving_data import HORIZON, MANY, body, name_of, original, stamps, values
 from benchmarks.serving_report import Row, Setting
 from benchmarks.serving_servers import Answer, NotMeasured, Place, Server, cores
-from models.calendar.grid import Grid, parse_frequency
+from models.calendar.frequency import parse_frequency
+from models.calendar.grid import Grid
 from models.calendar.timestamps import parse_stamps
 from models.config.model import Config
-from models.data.windows import Series, assemble, inputs_of
+from models.data.series import Series
+from models.data.windows import assemble, inputs_of
 from models.inference.predict import interpolate_quantiles
 
 ARROW = "application/vnd.apache.arrow.stream"

@@ -33,7 +33,7 @@ from torch.profiler import ProfilerActivity, profile
 from benchmarks.accuracy import PEER_PYTHON
 from benchmarks.accuracy_peer import PROGRAM, columns, write
 from models.config.model import Config
-from models.data.windows import Panel
+from models.data.series import Panel
 from models.planning.defaults import ARTICLES_NETWORK, ARTICLES_TRAINING, choose
 from models.training.learner import Learner
 from models.training.sampling import WindowPool, window_pool

@@ -25,7 +25,8 @@ from benchmarks.accuracy_run import forecast, say, teller
 from benchmarks.accuracy_score import LEVELS, MEASURES, best_naive, coverage, outcome
 from models.data.series import Panel, Series
 from models.planning.defaults import choose_for
-from models.training.fit import Fitted, fine_tune, fit
+from models.training.fit import fine_tune, fit
+from models.training.fitted import Fitted
 
 FILE = "gefcom2012_load.parquet"
 SOURCES = 10

@@ -16,11 +16,15 @@ from app.config import Settings
 from app.storage import jobs, keys, registry
 from app.storage.artifacts import ArtifactStore
 from app.storage.engine import Database
-from models.calendar.grid import Grid, parse_frequency
-from models.data.windows import Panel, Series
-from models.export.export import FORMAT, GOLDEN, GRAPH, MANIFEST, export
+from models.calendar.frequency import parse_frequency
+from models.calendar.grid import Grid
+from models.data.series import Panel, Series
+from models.export.export import export
+from models.export.load import GOLDEN, GRAPH, MANIFEST
+from models.inference.published import FORMAT
 from models.planning.defaults import choose, choose_for
-from models.training.fit import Fitted, fit
+from models.training.fit import fit
+from models.training.fitted import Fitted
 from tests.kept import GRAPHS
 
 HORIZON = 12

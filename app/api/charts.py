@@ -9,8 +9,8 @@ from app.api.deps import Credentials, ReadScope, ServicesDep, reader
 from app.api.http.negotiation import chosen
 from app.api.http.responses import ok, server_timing
 from app.api.schemas.charts import ChartLinkIn, ChartLinkOut, ChartQuery
+from app.scope import Scope
 from app.services.access.links import SIGNED
-from app.services.scopes import Scope
 
 router = APIRouter(tags=["forecasts"])
 

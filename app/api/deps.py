@@ -8,6 +8,7 @@ from fastapi import Depends, Header, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from app.errors import ErrorCode, FieldError, Forbidden, Invalid
+from app.scope import Right, Scope, storable
 from app.services.access.keys import KeyService
 from app.services.access.links import LinkService
 from app.services.anomalies.service import AnomalyService
@@ -23,7 +24,6 @@ from app.services.jobs.service import JobService
 from app.services.registry.bundles import BundleService
 from app.services.registry.service import ModelService
 from app.services.schedules.service import ScheduleService
-from app.services.scopes import Right, Scope, storable
 from app.services.series.observations import ObservationService
 from app.services.series.service import SeriesService
 from app.services.training.service import TrainingService

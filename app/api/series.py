@@ -29,8 +29,8 @@ from app.api.schemas.series import (
     Upserted,
 )
 from app.errors import ErrorCode, FieldError, Invalid, Unsupported
+from app.scope import storable
 from app.services.ingest.report import ImportOptions
-from app.services.scopes import storable
 from app.services.series.checks import Upload
 from app.services.series.service import SeriesFields
 

@@ -6,7 +6,8 @@ from app.api.deps import IdempotencyDep, ServicesDep, WriteScope
 from app.api.http.responses import ACCEPTED, created, options_of
 from app.api.schemas.jobs import JobOut
 from app.api.schemas.training import SeriesSelector, TrainIn
-from app.services.training.request import Selector, TrainingRequest
+from app.services.series.selection import Selector
+from app.services.training.request import TrainingRequest
 
 router = APIRouter(tags=["training"])
 

@@ -1,31 +1,18 @@
 """A long table in CSV, read into one block of columns a series."""
 
 import csv
-import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import IO
 
 from app.errors import ErrorCode, Invalid
+from app.formats.table import Block
+from app.scope import storable
 from app.services.ingest.report import Report
-from app.services.scopes import storable
-from app.services.series.checks import Column, Problem
-from app.services.series.service import is_series_id
+from app.services.series.checks import Problem
+from app.services.series.ids import is_series_id
 
 REQUIRED = ("unique_id", "ds", "y")
 LONGEST_CELL = 200
-MISSING = frozenset({"", "nan", "null", "none", "na", "n/a"})
-
-
-@dataclass
-class Block:
-    """The rows of one series, in columns; `rows` counts from 1 below the header."""
-
-    rows: list[int] = field(default_factory=list)
-    ds: list[str] = field(default_factory=list)
-    y: list[str] = field(default_factory=list)
-    covariates: list[list[str]] = field(default_factory=list)
-    """one list a covariate column"""
 
 
 def read_csv(lines: IO[str], report: Report) -> tuple[list[str], dict[str, Block]]:
@@ -83,27 +70,3 @@ def _take(blocks: dict[str, Block], row: int, cells: list[str], places: list[int
     block.y.append(cells[places[2]])
     for column, place in zip(block.covariates, places[3:], strict=True):
         column.append(cells[place])
-
-
-def number(cell: str) -> float | None:
-    """Return a cell's number, NaN where the cell says that the value is missing, and None where it is neither."""
-    if cell.strip().lower() in MISSING:
-        return math.nan
-    try:
-        value = float(cell) if "_" not in cell else math.nan
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
-
-
-def is_numeric(cells: list[str]) -> bool:
-    """Say whether every cell is a number or missing."""
-    return all(number(cell) is not None for cell in cells)
-
-
-def typed(cells: list[str], *, numeric: bool) -> Column:
-    """Return a covariate column as numbers, which every cell must be, or as text; None where missing."""
-    if not numeric:
-        return [None if cell.strip().lower() in MISSING else cell for cell in cells]
-    numbers = [number(cell) for cell in cells]
-    return [None if n is None or math.isnan(n) else n for n in numbers]

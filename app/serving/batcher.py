@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from app.logs import get_logger
 from app.serving.runtime import LoadedVersion
+from models.arrays import Floats
 
 log = get_logger(__name__)
 
-Floats = NDArray[np.float64]
 Inputs = Mapping[str, NDArray[Any]]
 """what a network reads, by name, (B, ...) each"""
 

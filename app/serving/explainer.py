@@ -17,7 +17,8 @@ from safetensors.numpy import load, save
 
 from app.serving.helper_process import Answerer, HelperProcess, Refused, Work
 from app.storage.artifacts import ArtifactError, ArtifactStore
-from models.training.checkpoint import CheckpointError, read_header
+from models.errors import CheckpointError
+from models.inference.published import read_header
 
 if TYPE_CHECKING:
     from models.network.network import Network

@@ -9,9 +9,11 @@ import orjson
 from numpy.typing import NDArray
 
 from app.serving.lru import Lru
+from models.arrays import Ints
 from models.calendar.timestamps import Stamps, format_stamps
 from models.config.model import Config
-from models.data.windows import Series, calendars, moment_of
+from models.data.series import Series
+from models.data.windows import calendars, moment_of
 
 BYTES = 64_000_000
 STAMP_BYTES = 200
@@ -22,7 +24,7 @@ STAMP_BYTES = 200
 class Moment:
     """The calendar of a window, and the stamps of its horizon."""
 
-    calendar: NDArray[np.int64]
+    calendar: Ints
     """(1, T + H, C)"""
     origin: str
     """RFC 3339, with the series' offset"""

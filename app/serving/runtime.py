@@ -12,9 +12,11 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 from safetensors.numpy import load as load_tensors
 
-from models.calendar.grid import CALENDAR_FIELDS
-from models.config.model import Config, ConfigError
+from models.arrays import Floats
+from models.calendar.features import CALENDAR_FIELDS
+from models.config.model import Config
 from models.data.windows import Batch, inputs_of
+from models.errors import BrokenVersion, ConfigError
 
 Device = Literal["cpu", "cuda"]
 GRAPH, GOLDEN, MANIFEST = "graph.onnx", "golden.safetensors", "manifest.json"
@@ -22,11 +24,6 @@ GRAPH, GOLDEN, MANIFEST = "graph.onnx", "golden.safetensors", "manifest.json"
 
 NODES_BYTES = 1_500_000
 """of a session besides its weights: measured, 0.9 MB with the 150 nodes of one LSTM, 1.7 MB with 310 of an ensemble"""
-
-
-class BrokenVersion(Exception):
-    """A version's files are damaged or of another release, or this machine computes something else than the one
-    that trained it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,13 +35,13 @@ class LoadedVersion:
     size: int
     """bytes that it is taken to occupy"""
 
-    def run(self, batch: Batch) -> NDArray[np.float64]:
+    def run(self, batch: Batch) -> Floats:
         """Forecast a batch; return quantiles (B, H, Q) in original units."""
         return self.run_arrays(inputs_of(batch, self.config))
 
-    def run_arrays(self, inputs: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
+    def run_arrays(self, inputs: Mapping[str, NDArray[Any]]) -> Floats:
         """Run the graph on its inputs by name, (B, ...) each."""
-        quantiles: NDArray[np.float64] = self.session.run(None, inputs)[0]
+        quantiles: Floats = self.session.run(None, inputs)[0]
         return quantiles
 
 

@@ -19,8 +19,8 @@ class TorchSession:
         """
         import torch
 
+        from models.errors import CheckpointError
         from models.export.load import load_published
-        from models.training.checkpoint import CheckpointError
 
         if device == "cuda" and not torch.cuda.is_available():
             raise ValueError("there is no CUDA device; set GATECAST_SERVING_DEVICE=cpu, or start where there is one")

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from app.scope import Scope
 from app.storage.tables import Covariate, CovariateValue, Observation, SeriesRow
 from app.storage.upsert import insert_for
+from models.arrays import Floats, Ints
 
 CHUNK = 10_000
 
@@ -20,15 +21,15 @@ CHUNK = 10_000
 class Points:
     """Timestamps and values of one series, ascending: ts (N,) int64 microseconds, y (N,) float64, NaN missing."""
 
-    ts: NDArray[np.int64]
-    y: NDArray[np.float64]
+    ts: Ints
+    y: Floats
 
 
 @dataclass(frozen=True)
 class CovariatePoints:
     """Timestamps and values of one covariate of one series, in any order."""
 
-    ts: NDArray[np.int64]
+    ts: Ints
     """(N,) microseconds"""
     values: NDArray[Any]
     """(N,) float64 with NaN, or text with None, where missing"""
@@ -40,7 +41,7 @@ def _upsert(session: Session, table: Any, keys: Sequence[str], rows: list[dict[s
     session.execute(statement.on_conflict_do_update(index_elements=keys, set_=values), rows)
 
 
-def existing(session: Session, row: SeriesRow, ts: NDArray[np.int64]) -> int:
+def existing(session: Session, row: SeriesRow, ts: Ints) -> int:
     """Return how many of the distinct timestamps `ts` have a row already."""
     found = 0
     for i in range(0, len(ts), CHUNK):
@@ -172,7 +173,7 @@ def upsert_covariate(
     session: Session,
     row: SeriesRow,
     covariate: Covariate,
-    ts: NDArray[np.int64],
+    ts: Ints,
     values: Sequence[float | str | None],
 ) -> None:
     """Write a covariate's values of a locked series; None is missing."""
@@ -191,7 +192,7 @@ def upsert_covariate(
         _upsert(session, CovariateValue, ["series_pk", "covariate_pk", "ts"], rows)
 
 
-def covariate_columns(session: Session, row: SeriesRow, ts: NDArray[np.int64]) -> dict[str, list[float | str | None]]:
+def covariate_columns(session: Session, row: SeriesRow, ts: Ints) -> dict[str, list[float | str | None]]:
     """Return {name: values at each of `ts`} of the covariates that have any value there; `ts` ascends."""
     if not len(ts):
         return {}

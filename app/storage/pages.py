@@ -6,14 +6,11 @@ import json
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from app.scope import storable
+
 T = TypeVar("T")
 LARGEST = 2**62
 """beyond any key that a page ends with"""
-
-
-def storable(text: str) -> bool:
-    """Say whether every database can hold a text: Unicode without NUL and lone surrogates."""
-    return "\x00" not in text and not any("\ud800" <= c <= "\udfff" for c in text)
 
 
 class CursorError(ValueError):

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from models.anomaly.residuals import Span, follow
 from models.anomaly.tails import followed
+from models.arrays import Floats
 from models.config.model import Config
 from models.config.validation import require
-from models.data.windows import Series
+from models.data.series import Series
 from models.inference.predict import Runner
 
-Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 HISTORY = 1000

@@ -11,10 +11,9 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from models.arrays import Floats, Ints
 from models.calendar.timestamps import Stamps
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 Window = tuple[int, int]
 """first and last stamp of what is labelled an anomaly; any integers that order the points do"""

@@ -14,15 +14,14 @@ from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from models.anomaly.tails import half_normal
+from models.arrays import Floats, Ints
 from models.config.model import Config
-from models.data.windows import Batch, Series, assemble, stretch
+from models.data.series import Series
+from models.data.windows import Batch, assemble, stretch
 from models.inference.predict import Runner
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Span = tuple[int, int]
 """positions [start, end) in a series' `y`"""
 

@@ -6,6 +6,8 @@ import holidays
 import numpy as np
 from numpy.typing import NDArray
 
+from models.arrays import Ints
+
 NONE, HOLIDAY, DAY_BEFORE, DAY_AFTER = range(4)
 """Codes of a date; a holiday is one first, then the day before or after another"""
 
@@ -17,7 +19,7 @@ def is_country(country: str) -> bool:
     return code in known and (not dash or subdivision in known[code])
 
 
-def holiday_codes(days: NDArray[np.datetime64], country: str) -> NDArray[np.int64]:
+def holiday_codes(days: NDArray[np.datetime64], country: str) -> Ints:
     """Return the code of each local date (...), datetime64[D]."""
     distinct, inverse = np.unique(days, return_inverse=True)
     years = np.unique((distinct.astype("M8[Y]").astype(np.int64) + 1970).clip(1, 9999))

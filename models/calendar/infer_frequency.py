@@ -2,8 +2,10 @@
 
 import numpy as np
 
-from models.calendar.grid import SECOND, Frequency, FrequencyError, Grid, OffGridError, parse_frequency
+from models.calendar.frequency import SECOND, Frequency, parse_frequency
+from models.calendar.grid import Grid
 from models.calendar.timestamps import DAY, Stamps
+from models.errors import FrequencyError, OffGridError
 
 _CALENDAR = (
     *("YS", "YE", "BYS", "BYE"),

@@ -14,7 +14,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-Stamps: TypeAlias = NDArray[np.int64]
+from models.arrays import Ints
+from models.errors import TimestampError, TimezoneError
+
+Stamps: TypeAlias = Ints
 
 MINUTE = 60_000_000
 DAY = 86_400_000_000
@@ -26,20 +29,6 @@ EARLIEST = (datetime(1000, 1, 1, tzinfo=UTC) - _EPOCH) // _MICROSECOND
 LATEST = (datetime(9000, 1, 1, tzinfo=UTC) - _EPOCH) // _MICROSECOND
 """What a timestamp may be. The years around it are left to contexts and horizons, whose stamps must have four
 digits too."""
-
-
-class TimestampError(ValueError):
-    """A timestamp cannot be read, or names a local time that does not exist or exists twice."""
-
-    def __init__(self, row: int, code: str, detail: str) -> None:
-        super().__init__(f"row {row}: {detail}")
-        self.row = row
-        self.code = code
-        self.detail = detail
-
-
-class TimezoneError(ValueError):
-    """The timezone is not in the IANA database."""
 
 
 @lru_cache(maxsize=1024)
@@ -116,7 +105,7 @@ def read_stamps(texts: Sequence[str], timezone: str) -> tuple[Stamps, list[Times
     return stamps, problems
 
 
-def _strict_from_local(local: Stamps, rows: NDArray[np.int64], timezone: str) -> tuple[Stamps, list[TimestampError]]:
+def _strict_from_local(local: Stamps, rows: Ints, timezone: str) -> tuple[Stamps, list[TimestampError]]:
     index = pd.DatetimeIndex(local.view("M8[us]"))
     utc = index.tz_localize(zone(timezone), ambiguous="NaT", nonexistent="NaT")
     stamps = utc.tz_convert("UTC").tz_localize(None).to_numpy().view(np.int64)

@@ -8,11 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from models.classical.linear_maps import Smoothed
-
-Floats = NDArray[np.float64]
+from models.arrays import Floats
+from models.classical.exponential_smoothing import Smoothed
 
 MEAN_SEASONS = 4
 """seasons that `season_mean` takes the mean of"""

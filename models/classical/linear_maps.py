@@ -7,88 +7,17 @@ They expect a context without gaps: `fill_kernel` is what the network fills gaps
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+
+from models.arrays import Floats
+from models.classical.exponential_smoothing import Smoothed, _trend, ses, theta
 
 MANY_STEPS = 24
 LEVELS_OF_LONG_SEASONS = frozenset({"last", "ses_0.1", "ses_0.6", "theta_0.2"})
 """What is kept beside a season of many steps, where trends within a context are weak and maps are large"""
 
-Floats = NDArray[np.float64]
 Basis = Callable[[Floats, int], Floats]
-
-
-@dataclass(frozen=True)
-class Smoothed:
-    """An exponential smoothing model with additive parts, in the error-correction form (Hyndman et al. 2002)."""
-
-    alpha: float
-    """share of an error that the level takes"""
-    beta: float = 0.0
-    """share that the trend takes"""
-    gamma: float = 0.0
-    """share that the season takes"""
-    damping: float = 0.0
-    """share of the trend that remains after a step; 0: no trend"""
-    drift: float = 0.0
-    """share of the least-squares slope that is added a step, as Theta does"""
-
-    @property
-    def is_sound(self) -> bool:
-        """Whether the parameters are within the usual bounds."""
-        shares = (self.alpha, self.beta, self.gamma, self.damping, self.drift)
-        return all(0 <= share <= 1 for share in shares) and self.alpha > 0
-
-    def forecast(self, x: Floats, horizon: int, season: int) -> Floats:
-        """Run over a context and forecast: (..., T) -> (..., H)."""
-        level, trend, seasonal, _ = self._run(x, season)
-        steps = np.arange(1, horizon + 1)
-        growth = np.cumsum(self.damping**steps)
-        drift = self.drift * _trend(x) * (steps + self._lag(x.shape[-1]))
-        line = level[..., None] + trend[..., None] * growth + drift
-        repeated = np.stack([seasonal[(x.shape[-1] + h) % season] for h in range(horizon)], axis=-1)
-        ahead: Floats = line + repeated
-        return ahead
-
-    def errors(self, x: Floats, season: int) -> Floats:
-        """Return by how much each step differs from its forecast from the steps before: (..., T)."""
-        errors = np.stack(self._run(x, season)[-1], axis=-1)
-        lag = np.array([self._lag(max(t, 1)) for t in range(x.shape[-1])])
-        found: Floats = errors - self.drift * _trend(x) * (1 + lag)
-        return found
-
-    def _run(self, x: Floats, season: int) -> tuple[Floats, Floats, list[Floats], list[Floats]]:
-        """Return level, trend and season after the last step, and the error of each step without the drift."""
-        level, trend, seasonal = self._first_states(x, season)
-        errors = []
-        for t in range(x.shape[-1]):
-            error = x[..., t] - level - self.damping * trend - seasonal[t % season]
-            level = level + self.damping * trend + self.alpha * error
-            trend = self.damping * trend + self.beta * error
-            seasonal[t % season] = seasonal[t % season] + (self.gamma * error if season > 1 else 0.0)
-            errors.append(error)
-        return level, trend, seasonal, errors
-
-    def _lag(self, steps: int) -> float:
-        """Return by how many steps more smoothing lags behind a trend (Hyndman and Billah 2003)."""
-        return (1 - (1 - self.alpha) ** steps) / self.alpha - 1
-
-    def _first_states(self, x: Floats, season: int) -> tuple[Floats, Floats, list[Floats]]:
-        """Return level, trend and season before the first step: the context's own line and mean season.
-
-        Where rates are small, as they often are, the first states are what is forecast; AutoETS optimises them.
-        """
-        length = x.shape[-1]
-        flat = np.zeros(x.shape[:-1])
-        slope = _trend(x)[..., 0] if self.damping and length >= 2 * season else flat
-        line = x.mean(-1, keepdims=True) + slope[..., None] * (np.arange(length) - (length - 1) / 2)
-        if season == 1 or length < season:
-            return (line[..., 0] - slope if self.damping else x[..., 0]), slope, [flat] * season
-        blocks = (x - line)[..., : length // season * season].reshape(*x.shape[:-1], -1, season)
-        profile = blocks.mean(-2) - blocks.mean((-2, -1))[..., None]
-        return line[..., 0] - slope, slope, [profile[..., k] for k in range(season)]
 
 
 def basis_forecasts(context_length: int, horizon: int, seasons: tuple[int, ...]) -> tuple[tuple[str, ...], Floats]:
@@ -139,11 +68,6 @@ def _seasonal(context: int, seasons: tuple[int, ...]) -> dict[str, Basis]:
     return chosen
 
 
-def theta(x: Floats, horizon: int, alpha: float) -> Floats:
-    """Theta (Assimakopoulos and Nikolopoulos 2000): simple exponential smoothing and half of the linear trend."""
-    return Smoothed(alpha, drift=0.5).forecast(x, horizon, 1)
-
-
 def season_naive(x: Floats, horizon: int, season: int) -> Floats:
     """Repeat the last season: (..., T) -> (..., H)."""
     repeated: Floats = x[..., x.shape[-1] - season + np.arange(horizon) % season]
@@ -178,21 +102,6 @@ def moved_season(x: Floats, horizon: int, short: int, long: int) -> Floats:
     then = x[..., -short - long : x.shape[-1] - long].mean(-1, keepdims=True)
     moved: Floats = season_naive(x, horizon, long) + now - then
     return moved
-
-
-def ses(x: Floats, alpha: float) -> Floats:
-    """Simple exponential smoothing, started at the first value: (..., T) -> (..., 1)."""
-    weights = alpha * (1 - alpha) ** np.arange(x.shape[-1])[::-1]
-    weights[0] += 1 - weights.sum()
-    level: Floats = x @ weights[:, None]
-    return level
-
-
-def _trend(x: Floats) -> Floats:
-    """Slope of the least-squares line a step: (..., 1)."""
-    steps = np.arange(x.shape[-1]) - (x.shape[-1] - 1) / 2
-    slope: Floats = (x @ steps / max(float(steps @ steps), 1.0))[..., None]
-    return slope
 
 
 def _profile(x: Floats, season: int, decay: float) -> Floats:

@@ -7,17 +7,13 @@ the training windows best are kept. As maps they serve any series, those that we
 from collections.abc import Sequence
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
+from models.arrays import Floats
 from models.classical.baselines import smoothing_models
-from models.classical.linear_maps import Smoothed
+from models.classical.exponential_smoothing import Smoothed
 from models.classical.prophet import Structural
 from models.data.series import Series, observed_span
-from models.network.reader import Reader
 
-Floats = NDArray[np.float64]
 Pooled = Smoothed | Structural
 
 SAMPLED_SERIES = 16
@@ -42,41 +38,6 @@ def pooled_models(series: Sequence[Series], ends: Sequence[int], season: int, se
         if len(histories) == SAMPLED_SERIES:
             break
     return smoothing_models(histories, season) if histories else []
-
-
-def set_models(reader: Reader, groups: Sequence[tuple[int, Sequence[Pooled]]], z: Tensor, target: Tensor) -> None:
-    """Give a reader the models that together forecast windows best: z (B, T), target (B, H) in scaled units.
-
-    `groups` are pairs of how many are kept and what there is to choose from. Fewer models than are kept are repeated;
-    without any the room holds the last value.
-    """
-    candidates, own = reader.candidates, reader.own
-    assert candidates is not None
-    season = own.seasons[0] if own.seasons else 1
-    identity = np.eye(candidates.length)
-    context, ahead = z[:, -candidates.length :].double().cpu().numpy(), target.double().cpu().numpy()
-    picked: list[Floats] = []
-    for count, models in groups:
-        found = list(models) or [Smoothed(1.0)]
-        maps = np.stack(
-            [one.forecast(identity, candidates.horizon, season) for one in found], axis=-1
-        )  # (T, H, models)
-        picked.append(maps[..., _greedy(context, ahead, maps, count)])
-    pooled = np.concatenate(picked, axis=-1).reshape(candidates.length, -1)
-    candidates.pooled.copy_(torch.from_numpy(pooled).float())
-
-
-def _greedy(z: Floats, target: Floats, maps: Floats, count: int) -> list[int]:
-    """Return the maps that lower the error of the best of them in each window most, one after another."""
-    errors = np.stack([np.nanmean(np.abs(z @ maps[..., k] - target), axis=-1) for k in range(maps.shape[-1])], axis=-1)
-    errors = np.nan_to_num(errors, nan=0.0)  # (B, number of models); a window without targets weighs nothing
-    chosen: list[int] = []
-    best = np.full(len(errors), np.inf)
-    for _ in range(count):
-        gains = np.minimum(best[:, None], errors).mean(0)
-        chosen.append(int(np.argmin(gains)))
-        best = np.minimum(best, errors[:, chosen[-1]])
-    return chosen
 
 
 def _recent(y: Floats, season: int) -> Floats:

@@ -16,16 +16,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from models.arrays import Floats
 from models.calendar.timestamps import DAY
-from models.config.validation import ConfigError
 from models.data.series import Series, observed_span
+from models.errors import ConfigError
 from models.quiet import quiet
 
 log = logging.getLogger(__name__)
 
-Floats = NDArray[np.float64]
 
 SEEDS = 2**31
 """that Prophet's compiled optimiser takes"""

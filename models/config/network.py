@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from models.calendar.grid import CALENDAR_FIELDS
+from models.calendar.features import CALENDAR_FIELDS
 from models.config.validation import require
 
 MAX_CONTEXT = 10_000

@@ -6,16 +6,9 @@ import types
 from collections.abc import Mapping
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from models.errors import ConfigError
+
 T = TypeVar("T")
-
-
-class ConfigError(ValueError):
-    """A field is unknown, ill-typed or contradictory; `field` names it, such as `network.segment`."""
-
-    def __init__(self, field: str, detail: str) -> None:
-        super().__init__(f"{field}: {detail}")
-        self.field = field
-        self.detail = detail
 
 
 def read(cls: type[T], options: Mapping[str, Any], prefix: str) -> T:

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.config.model import CovariateConfig
-from models.config.validation import ConfigError
+from models.arrays import Floats
+from models.config.covariates import CovariateConfig
 from models.data.series import Panel, Series
+from models.errors import ConfigError
 
 MOST_LEVELS = 1000
 
@@ -52,7 +53,7 @@ def _levels(panel: Panel, name: str, *, static: bool) -> tuple[str, ...] | None:
     return tuple(sorted(found))
 
 
-def encode(one: Series, config: CovariateConfig, first: int, last: int, *, seen: int) -> NDArray[np.float64]:
+def encode(one: Series, config: CovariateConfig, first: int, last: int, *, seen: int) -> Floats:
     """Return the temporal covariates of the positions first..last-1 of a series: (last - first, C), NaN missing.
 
     What is past is NaN from the position `seen` on, whatever the series holds there.
@@ -69,7 +70,7 @@ def encode(one: Series, config: CovariateConfig, first: int, last: int, *, seen:
     return found
 
 
-def encode_static(one: Series, config: CovariateConfig) -> NDArray[np.float64]:
+def encode_static(one: Series, config: CovariateConfig) -> Floats:
     """Return the static covariates of a series: (S,), NaN missing."""
     found = np.full(len(config.static), np.nan)
     for column, name in enumerate(config.static):
@@ -79,7 +80,7 @@ def encode_static(one: Series, config: CovariateConfig) -> NDArray[np.float64]:
     return found
 
 
-def _numbers(values: NDArray[Any], levels: tuple[str, ...] | None) -> NDArray[np.float64]:
+def _numbers(values: NDArray[Any], levels: tuple[str, ...] | None) -> Floats:
     if levels is None:
         try:
             found = values.astype(np.float64)

@@ -7,16 +7,9 @@ from dataclasses import replace
 import numpy as np
 
 from models.data.series import Panel, Series
+from models.errors import TrainingDataError
 
 LEAST_VALUES = 3
-
-
-class TrainingDataError(ValueError):
-    """The data cannot be trained on; `code` names the reason, the message says it to the user."""
-
-    def __init__(self, code: str, detail: str) -> None:
-        super().__init__(detail)
-        self.code = code
 
 
 def trainable(panel: Panel) -> Panel:

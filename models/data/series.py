@@ -8,11 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from models.calendar.grid import Frequency, Grid, parse_frequency
+from models.arrays import Floats, Ints
+from models.calendar.frequency import Frequency, parse_frequency
+from models.calendar.grid import Grid
 from models.calendar.timestamps import Stamps, from_local, parse_stamps
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 RESERVED = ("unique_id", "ds", "y")
 

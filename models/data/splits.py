@@ -7,7 +7,7 @@ selection span; the gate span is forecast once, for the reported metrics. All nu
 from dataclasses import dataclass
 
 from models.config.model import Config
-from models.data.windows import Panel, Series, observed_span
+from models.data.series import Panel, Series, observed_span
 
 MAX_WINDOWS_A_SERIES = 28
 SHARE = 0.12

@@ -11,28 +11,13 @@ from typing import Any, Protocol, TypedDict, TypeVar
 
 import numpy as np
 
-from models.calendar.grid import CALENDAR_FIELDS, Grid, calendar_features
+from models.arrays import Floats, Ints
+from models.calendar.features import CALENDAR_FIELDS, calendar_features
+from models.calendar.grid import Grid
 from models.calendar.timestamps import Stamps
 from models.config.model import Config
 from models.data.covariates import encode, encode_static
-from models.data.series import Floats, Ints, Panel, Series, observed_span
-
-__all__ = [
-    "Batch",
-    "Packed",
-    "Panel",
-    "Series",
-    "actuals",
-    "assemble",
-    "beside",
-    "calendars",
-    "contexts",
-    "cut",
-    "inputs_of",
-    "moment_of",
-    "observed_span",
-    "pack",
-]
+from models.data.series import Series
 
 
 class Batch(TypedDict):

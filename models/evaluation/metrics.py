@@ -10,9 +10,8 @@ scoring rules") and Bracher et al. 2021 ("Evaluating epidemic forecasts in an in
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from models.arrays import Floats
 
 
 def mae(actual: Floats, point: Floats) -> float:

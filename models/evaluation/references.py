@@ -3,12 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from models.arrays import Floats
 from models.classical import baselines
 from models.evaluation.scoring import Windows, point_measures
 
-Floats = NDArray[np.float64]
 Reference = Callable[[Floats, int, int], Floats]
 """history (T,) up to the origin, horizon, season -> (H,)"""
 

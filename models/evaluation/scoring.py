@@ -4,17 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from models.calendar.grid import season_lengths
+from models.arrays import Floats, Ints
+from models.calendar.frequency import season_lengths
 from models.classical.baselines import season_naive
 from models.config.model import Config
-from models.data.windows import Panel, Series, actuals
+from models.data.series import Panel, Series
+from models.data.windows import actuals
 from models.evaluation import metrics
 from models.inference.predict import Runner, run_windows
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 ALL = slice(None)
 
 

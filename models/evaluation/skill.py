@@ -8,13 +8,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from models.arrays import Floats, Ints
 from models.evaluation.metrics import central_intervals
 from models.evaluation.scoring import ALL, Windows, measures, point_measures
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 LEAST_ORIGINS = 8
 """forecast origins that must have come true before drift is told"""

@@ -11,24 +11,21 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from models.arrays import Floats, Ints
 from models.config.model import Config
 from models.config.validation import require
 from models.data.covariates import covariate_config
-from models.data.windows import Panel, Series, observed_span
+from models.data.series import Panel, Series, observed_span
+from models.errors import CheckpointError, TrainingDataError
 from models.evaluation.references import REFERENCES, reference_points
 from models.evaluation.scoring import Windows, cut_windows, scoring_season
 from models.experiments.backtest_result import Backtest, groups
 from models.planning.defaults import never_negative
-from models.training.checkpoint import Checkpoint, CheckpointError
-from models.training.fit import Fitted, TrainingDataError, fit
-from models.training.report import Progress
-
-__all__ = ["Backtest", "Unfinished", "backtest", "rolling_origins"]
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from models.training.checkpoint import Checkpoint
+from models.training.fit import fit
+from models.training.fitted import Fitted
+from models.training.progress import Progress
 
 
 @dataclass(frozen=True, kw_only=True)

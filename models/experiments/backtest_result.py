@@ -5,14 +5,12 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from models.arrays import Floats, Ints
 from models.calendar.timestamps import Stamps
 from models.evaluation import metrics
 from models.evaluation.scoring import ALL, Windows, measures, point_measures
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 K = TypeVar("K", bound=Hashable)
 
 

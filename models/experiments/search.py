@@ -24,15 +24,13 @@ from optuna.trial import FrozenTrial, TrialState
 from models.classical.prophet import require_prophet
 from models.config.model import Config
 from models.config.validation import require
-from models.data.preflight import TrainingDataError, fingerprint
+from models.data.preflight import fingerprint
 from models.data.series import Panel
+from models.errors import CheckpointError, TrainingDataError
 from models.experiments.selection import Selection
 from models.experiments.trials import SearchResult, Trial, read_trials
 from models.planning.search_space import Axis, accepts, axes_of, configured, default_space
-from models.training.checkpoint import CheckpointError
 from models.training.learner import device_of
-
-__all__ = ["SearchResult", "Trial", "search"]
 
 MAX_TRIALS = 1000
 NO_MEMORY = "it does not fit into the memory of the device"

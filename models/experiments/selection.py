@@ -12,17 +12,19 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from models.arrays import Floats
 from models.config.model import Config
-from models.data.preflight import TrainingDataError, trainable
+from models.config.training import POINT_LOSSES
+from models.data.preflight import trainable
+from models.data.series import Panel
 from models.data.splits import plan_spans
-from models.data.windows import Panel, inputs_of
+from models.data.windows import inputs_of
+from models.errors import TrainingDataError
 from models.evaluation import metrics
 from models.evaluation.scoring import Windows, chosen_windows
 from models.training.learner import SCORED_AT_ONCE, Arrays, Learner
 from models.training.loop import Hooks, train
-from models.training.losses import POINT_LOSSES
 from models.training.phase import SELECT, PhaseState
 from models.training.sampling import TensorBatch, WindowPool, fixed_batch, pieces_of, window_pool
 
@@ -107,7 +109,7 @@ def measured(learner: Learner, batch: TensorBatch, windows: Windows, loss: str) 
     return (metrics.mse if loss == "mse" else metrics.mae)(actual, scaled[..., levels.index(0.5)])
 
 
-def _spread(windows: Windows) -> NDArray[np.float64]:
+def _spread(windows: Windows) -> Floats:
     """Return the standard deviation of each window's series before its first window: (B, 1)."""
     ends: dict[str, int] = {}
     for one, origin in zip(windows.series, windows.origins.tolist(), strict=True):

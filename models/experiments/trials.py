@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from models.config.model import Config
-from models.training.checkpoint import CheckpointError
+from models.errors import CheckpointError
 
 
 @dataclass(frozen=True, kw_only=True)

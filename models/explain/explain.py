@@ -13,17 +13,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from captum.attr import IntegratedGradients
-from numpy.typing import NDArray
 from torch import Tensor
 
+from models.arrays import Floats
 from models.data.windows import inputs_of
 from models.explain.masking import Parts, Presence
 from models.network.network import Network
-
-Floats = NDArray[np.float64]
 
 FIRST_POINTS, MOST_POINTS = 32, 512
 """points of the path: twice as many until what they leave unexplained is small"""

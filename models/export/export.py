@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,59 +14,21 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file
 from safetensors.torch import save_file as save_tensors
 
-from models.calendar.grid import CALENDAR_FIELDS
+from models.arrays import Floats
+from models.calendar.features import CALENDAR_FIELDS
 from models.config.model import Config
 from models.data.windows import Batch, inputs_of
-from models.export.graph import GraphError, Templates, put_weights, template_key, trace
-from models.export.load import FORMAT, GOLDEN, GRAPH, MANIFEST, WEIGHTS, load_published, load_weights, sha256_of
+from models.errors import ExportError, GraphError
+from models.export.graph import Templates, put_weights, template_key, trace
+from models.export.load import GOLDEN, GRAPH, MANIFEST, WEIGHTS
 from models.inference.golden import golden_batch
+from models.inference.published import FORMAT, Manifest, sha256_of
 from models.network.network import Network
 from models.network.reader import Reader
 from models.training.fitted import Fitted, runner_of
 
-__all__ = [
-    "FORMAT",
-    "GOLDEN",
-    "GRAPH",
-    "MANIFEST",
-    "TOLERANCE",
-    "WEIGHTS",
-    "ExportError",
-    "Manifest",
-    "export",
-    "load_published",
-    "load_weights",
-    "verify",
-]
-
 TOLERANCE = 1e-4
 """Largest difference between graph and torch, in units of a window's scale"""
-
-
-class ExportError(RuntimeError):
-    """The network could not be written as a graph that gives its own answers."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Manifest:
-    """What lies in a model's folder."""
-
-    format: str
-    config: dict[str, Any]
-    """`Config.to_dict()`"""
-    inputs: dict[str, list[str | int]]
-    """name -> shape; `batch` is free"""
-    outputs: dict[str, list[str | int]]
-    dtypes: dict[str, str]
-    """NumPy's name of the type of each input and output"""
-    calendar_fields: list[str]
-    """columns of the input `calendar`, in order: zero-based integers on the local wall clock"""
-    tolerance: float
-    """largest difference from the golden vectors, in units of `golden/scale`"""
-    sha256: dict[str, str]
-    """file -> digest"""
-    versions: dict[str, str]
-    """package -> version that wrote the folder"""
 
 
 def export(fitted: Fitted, folder: Path, templates: Templates | None = None) -> Manifest:
@@ -100,8 +62,8 @@ def export(fitted: Fitted, folder: Path, templates: Templates | None = None) -> 
 def verify(
     graph: Path | bytes,
     inputs: Mapping[str, NDArray[Any]],
-    expected: NDArray[np.float64],
-    scale: NDArray[np.float64],
+    expected: Floats,
+    scale: Floats,
     tolerance: float = TOLERANCE,
 ) -> float:
     """Run the graph on all windows at once, in pairs and one by one; return the largest difference.
@@ -128,7 +90,7 @@ def verify(
     return worst
 
 
-def _expected(network: Network, batch: Batch) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _expected(network: Network, batch: Batch) -> tuple[Floats, Floats]:
     with torch.inference_mode():
         first = network.readers[0]
         assert isinstance(first, Reader)

@@ -33,6 +33,7 @@ from torch import Tensor
 
 from models.config.model import Config
 from models.data.windows import Batch, inputs_of
+from models.errors import GraphError
 from models.export.low_rank import factors
 from models.network.network import Network
 from models.quiet import quiet
@@ -45,10 +46,6 @@ PACKAGES = ("torch", "onnx", "onnx-ir", "onnxscript", "numpy")
 """whose versions decide what a traced graph looks like"""
 READ_OF_TRAINING = ("loss",)
 """the fields of `TrainingConfig` that a network reads"""
-
-
-class GraphError(RuntimeError):
-    """The network cannot be written as an ONNX graph, or a template is not one of this network."""
 
 
 class Templates(Protocol):

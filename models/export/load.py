@@ -1,17 +1,16 @@
 """Reading what `models.export.export` wrote back into torch, without the packages that write and run graphs."""
 
-import hashlib
 import json
 from collections.abc import Callable
 
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 
-from models.config.model import Config, ConfigError
+from models.config.model import Config
+from models.errors import CheckpointError, ConfigError
+from models.inference.published import FORMAT, read_header, sha256_of
 from models.network.network import Network
-from models.training.checkpoint import CheckpointError, read_header
 
-FORMAT = "gatecast.model.1"
 WEIGHTS, GRAPH, GOLDEN, MANIFEST = "weights.safetensors", "graph.onnx", "golden.safetensors", "manifest.json"
 
 
@@ -40,8 +39,3 @@ def load_weights(weights: bytes) -> Network:
     except (ConfigError, KeyError, ValueError, RuntimeError, SafetensorError) as e:
         raise CheckpointError(f"{WEIGHTS} does not fit its own configuration ({e})") from e
     return network.eval()
-
-
-def sha256_of(data: bytes) -> str:
-    """Return the digest of a file's content, in hexadecimal digits."""
-    return hashlib.sha256(data).hexdigest()

@@ -1,9 +1,8 @@
 """Products by large constant matrices, as products by two smaller ones where the matrix has a low rank."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from models.arrays import Floats
 
 SHARE = 0.7
 """Most numbers that factors may hold, as a share of the matrix': what is saved must outweigh one more product"""

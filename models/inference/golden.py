@@ -2,11 +2,13 @@
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from models.calendar.grid import Grid, parse_frequency
+from models.arrays import Floats
+from models.calendar.frequency import parse_frequency
+from models.calendar.grid import Grid
 from models.config.model import Config
-from models.data.windows import Batch, Series, assemble
+from models.data.series import Series
+from models.data.windows import Batch, assemble
 
 WINDOWS = 12
 
@@ -37,9 +39,7 @@ def golden_batch(config: Config) -> Batch:
     return Batch(y=y, calendar=frame["calendar"], covariates=covariates, static=static)
 
 
-def _covariates(
-    names: tuple[str, ...], config: Config, shape: tuple[int, ...], rng: np.random.Generator
-) -> NDArray[np.float64]:
+def _covariates(names: tuple[str, ...], config: Config, shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
     """Return encoded covariates (*shape, C): numbers of any size or codes, new levels and missing values among them."""
     columns = [
         rng.integers(0, len(config.covariates.levels[name]) + 1, shape).astype(np.float64)

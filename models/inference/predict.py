@@ -4,13 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from models.arrays import Floats, Ints
 from models.calendar.timestamps import Stamps
 from models.config.model import Config
-from models.data.windows import Batch, Series, assemble, observed_span
+from models.data.series import Series, observed_span
+from models.data.windows import Batch, assemble
 
-Floats = NDArray[np.float64]
 Runner = Callable[[Batch], Floats]
 """a batch -> quantiles (B, H, Q) in original units"""
 
@@ -60,7 +60,7 @@ def predict(
     ]
 
 
-def run_windows(series: Sequence[Series], origins: NDArray[np.int64], runner: Runner, config: Config) -> Floats:
+def run_windows(series: Sequence[Series], origins: Ints, runner: Runner, config: Config) -> Floats:
     """Run windows in batches: series (B,), origins (B,) -> quantiles (B, H, Q).
 
     Raises ValueError for an infinite value in a context.

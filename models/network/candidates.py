@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from models.classical.linear_maps import basis_forecasts
-from models.config.model import Config, NetworkConfig
+from models.config.model import Config
+from models.config.network import NetworkConfig
 from models.network.ets import ETS
 from models.network.inputs import Context
 from models.network.ridge import LinearForecast

@@ -11,7 +11,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from models.config.model import Config, NetworkConfig
+from models.config.model import Config
+from models.config.network import NetworkConfig
 from models.network.encoder import Encoded, Encoder, each, recurrence, top
 
 STEP_FEATURES = 16

@@ -13,8 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.classical.linear_maps import Smoothed
-from models.config.model import Config, NetworkConfig
+from models.classical.exponential_smoothing import Smoothed
+from models.config.model import Config
+from models.config.network import NetworkConfig
 from models.network.inputs import Context
 
 LEVEL_RATES = (0.1, 0.3, 0.6, 1.0)

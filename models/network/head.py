@@ -9,12 +9,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from models.config.model import Config, NetworkConfig
+from models.config.model import Config
+from models.config.network import NetworkConfig
+from models.config.training import POINT_LOSSES
 from models.network.candidates import Candidates
 from models.network.distributions import StudentT
 from models.network.reader import Reading
 from models.network.smoothing import Smoothing
-from models.training.losses import POINT_LOSSES
 
 FIRST_TRUST = 1.0
 """Power of a candidate's recent error that its gate starts from: the inverse error"""

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.calendar.grid import CALENDAR_PERIODS
+from models.calendar.features import CALENDAR_PERIODS
 from models.classical.linear_maps import fill_kernel
-from models.config.model import CovariateConfig
+from models.config.covariates import CovariateConfig
 from models.network.scalers import SCALERS
 
 HARMONICS = (4, 3, 2, 3, 2)

@@ -13,7 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from models.config.model import Config, NetworkConfig
+from models.config.model import Config
+from models.config.network import NetworkConfig
 from models.network.decoders import DECODERS, Ahead, Widths, expanded
 from models.network.encoder import Encoder
 from models.network.head import Head, Raw

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from models.config.model import Config, NetworkConfig
+from models.config.model import Config
+from models.config.network import NetworkConfig
 from models.network.candidates import Candidates
 from models.network.inputs import CalendarFeatures, Context, CovariateNumbers, Normalise
 

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from models.config.model import Config, NetworkConfig
+from models.config.model import Config
+from models.config.network import NetworkConfig
 from models.network.inputs import dampened
 
 WIDEST_LINEAR = 1200

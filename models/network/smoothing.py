@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from models.classical.linear_maps import detrended_profile
-from models.config.model import Config, NetworkConfig
+from models.config.model import Config
+from models.config.network import NetworkConfig
 
 FIRST_RATES = (0.1, 0.5, 0.02, 0.9, 0.3, 0.05, 0.7, 0.2)
 """Smoothing rates that training starts from"""

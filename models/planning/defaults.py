@@ -7,13 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from models.calendar.grid import Frequency, FrequencyError, active_calendar_fields, parse_frequency, season_lengths
-from models.config.model import Config, NetworkConfig, TrainingConfig
-from models.config.network import require_seasons
-from models.config.validation import ConfigError, checked, require
+from models.calendar.features import active_calendar_fields
+from models.calendar.frequency import Frequency, parse_frequency, season_lengths
+from models.config.model import Config
+from models.config.network import NetworkConfig, require_seasons
+from models.config.training import TrainingConfig
+from models.config.validation import checked, require
 from models.data.covariates import covariate_config
 from models.data.series import Panel
 from models.data.splits import shortest_context
+from models.errors import ConfigError, FrequencyError
 
 DEFAULT_QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 MANY_SERIES = 30

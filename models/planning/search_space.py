@@ -10,9 +10,11 @@ from itertools import islice, product
 from math import ceil, lcm
 from typing import Any
 
-from models.config.model import Config, NetworkConfig, TrainingConfig
-from models.config.network import MAX_CONTEXT, MAX_ETS_CONTEXT
-from models.config.validation import ConfigError, checked, require
+from models.config.model import Config
+from models.config.network import MAX_CONTEXT, MAX_ETS_CONTEXT, NetworkConfig
+from models.config.training import TrainingConfig
+from models.config.validation import checked, require
+from models.errors import ConfigError
 
 SHAPE = ("context_length", "segment")
 AVERAGES = ("ets", "anchor")

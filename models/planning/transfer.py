@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from models.calendar.grid import Frequency
+from models.calendar.frequency import Frequency
 from models.config.model import Config
 from models.config.validation import checked, require
 from models.data.series import Panel

@@ -14,11 +14,10 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
+from models.errors import CheckpointError
+from models.inference.published import read_header
+
 FORMAT = "gatecast.checkpoint.1"
-
-
-class CheckpointError(ValueError):
-    """A checkpoint cannot be read, was damaged, or belongs to another run."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,16 +68,6 @@ class Checkpoint:
             return Checkpoint.from_bytes(path.read_bytes())
         except OSError as e:
             raise CheckpointError(f"the checkpoint cannot be read ({e})") from e
-
-
-def read_header(data: bytes) -> dict[str, str]:
-    """Return the metadata of a safetensors file. Raises CheckpointError."""
-    size = int.from_bytes(data[:8], "little")  # the format: eight bytes of length, then a JSON header
-    try:
-        found: dict[str, str] = json.loads(data[8 : 8 + size]).get("__metadata__", {})
-    except (ValueError, AttributeError) as e:
-        raise CheckpointError(f"not a readable safetensors file ({e})") from e
-    return found
 
 
 def _digest(record: str, arrays: Mapping[str, NDArray[Any]]) -> str:

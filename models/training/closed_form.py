@@ -7,12 +7,14 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from models.classical.pooled import Pooled, pooled_models, set_models
+from models.arrays import Floats
+from models.classical.exponential_smoothing import Smoothed
+from models.classical.pooled import Pooled, pooled_models
 from models.classical.prophet import prophet_models
-from models.config.model import Config, CovariateConfig
+from models.config.covariates import CovariateConfig
+from models.config.model import Config
 from models.data.covariates import encode, encode_static
 from models.data.series import Series
 from models.network.inputs import Context
@@ -101,9 +103,7 @@ def learn_scales(network: Network, series: Sequence[Series], ends: Sequence[int]
         reader.static.learn_scale(*static)
 
 
-def _moments(
-    parts: Sequence[NDArray[np.float64]], config: CovariateConfig, *, static: bool = False
-) -> tuple[Tensor, Tensor]:
+def _moments(parts: Sequence[Floats], config: CovariateConfig, *, static: bool = False) -> tuple[Tensor, Tensor]:
     """Return mean and standard deviation of each column of arrays (L, C), ignoring NaN; 0 and 1 without a value."""
     width = len(config.static if static else config.temporal)
     count, total = np.zeros(width), np.zeros(width)
@@ -187,3 +187,38 @@ def _regression(reader: Reader, config: Config, batch: TensorBatch) -> tuple[Ten
             context, known = reader.candidates.last(context, known)
             parts.append((linear.inputs(context.z, start, known), target.float()))
     return torch.cat([x for x, _ in parts]), torch.cat([y for _, y in parts])
+
+
+def set_models(reader: Reader, groups: Sequence[tuple[int, Sequence[Pooled]]], z: Tensor, target: Tensor) -> None:
+    """Give a reader the models that together forecast windows best: z (B, T), target (B, H) in scaled units.
+
+    `groups` are pairs of how many are kept and what there is to choose from. Fewer models than are kept are repeated;
+    without any the room holds the last value.
+    """
+    candidates, own = reader.candidates, reader.own
+    assert candidates is not None
+    season = own.seasons[0] if own.seasons else 1
+    identity = np.eye(candidates.length)
+    context, ahead = z[:, -candidates.length :].double().cpu().numpy(), target.double().cpu().numpy()
+    picked: list[Floats] = []
+    for count, models in groups:
+        found = list(models) or [Smoothed(1.0)]
+        maps = np.stack(
+            [one.forecast(identity, candidates.horizon, season) for one in found], axis=-1
+        )  # (T, H, models)
+        picked.append(maps[..., _greedy(context, ahead, maps, count)])
+    pooled = np.concatenate(picked, axis=-1).reshape(candidates.length, -1)
+    candidates.pooled.copy_(torch.from_numpy(pooled).float())
+
+
+def _greedy(z: Floats, target: Floats, maps: Floats, count: int) -> list[int]:
+    """Return the maps that lower the error of the best of them in each window most, one after another."""
+    errors = np.stack([np.nanmean(np.abs(z @ maps[..., k] - target), axis=-1) for k in range(maps.shape[-1])], axis=-1)
+    errors = np.nan_to_num(errors, nan=0.0)  # (B, number of models); a window without targets weighs nothing
+    chosen: list[int] = []
+    best = np.full(len(errors), np.inf)
+    for _ in range(count):
+        gains = np.minimum(best[:, None], errors).mean(0)
+        chosen.append(int(np.argmin(gains)))
+        best = np.minimum(best, errors[:, chosen[-1]])
+    return chosen

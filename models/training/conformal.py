@@ -10,13 +10,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from models.arrays import Floats
 from models.config.model import Config
+from models.config.training import POINT_LOSSES
 from models.data.windows import inputs_of
 from models.network.network import Network
-from models.training.losses import POINT_LOSSES
 from models.training.sampling import TensorBatch, pieces_of
-
-Floats = NDArray[np.float64]
 
 SHRINKAGE = 5
 """Windows at which a measured correction of a trained level counts for half."""
@@ -47,7 +46,7 @@ def corrections(network: Network, batches: Sequence[TensorBatch], config: Config
     return {"added": np.zeros(shape, np.float32), "widened": widened.astype(np.float32)}
 
 
-def _factor(residual: Floats, forecast: Floats, levels: NDArray[np.float64], column: int) -> float:
+def _factor(residual: Floats, forecast: Floats, levels: Floats, column: int) -> float:
     """Return how far from the median a level should be, in units of how far it is."""
     level, median = float(levels[column]), forecast[..., list(levels).index(0.5)]
     if level == 0.5:
@@ -72,12 +71,12 @@ def _forecasts(network: Network, batches: Sequence[TensorBatch]) -> tuple[Floats
     return np.concatenate(forecasts), np.concatenate(actuals)
 
 
-def _quantile(values: NDArray[np.float64], level: float) -> float:
+def _quantile(values: Floats, level: float) -> float:
     present = values[~np.isnan(values)]
     return float(np.quantile(present, level)) if present.size else 0.0
 
 
-def _growth(size: NDArray[np.float64]) -> NDArray[np.float64]:
+def _growth(size: Floats) -> Floats:
     """Return how the absolute residual (B, H) grows along the horizon: a line of mean 1, (H,)."""
     horizon = size.shape[1]
     present = ~np.isnan(size)

@@ -13,25 +13,25 @@ from typing import Any, Literal
 import torch
 
 from models.config.model import Config
-from models.data.preflight import TrainingDataError, fingerprint, trainable
+from models.data.preflight import fingerprint, trainable
+from models.data.series import Panel
 from models.data.splits import plan_spans
-from models.data.windows import Panel
+from models.errors import CheckpointError, TrainingDataError
 from models.evaluation.references import score_references, usual
 from models.evaluation.scoring import GateSpan, Windows, chosen_windows, measures, scoring_season
 from models.inference.predict import run_windows
 from models.network.network import Network
 from models.planning.transfer import transferred_for
-from models.training.checkpoint import Checkpoint, CheckpointError
+from models.training.checkpoint import Checkpoint
 from models.training.conformal import corrections
 from models.training.fitted import Fitted, runner_of
 from models.training.learner import Arrays, Learner, device_of, load_weights, select
 from models.training.loop import Hooks, train
-from models.training.phase import REFIT, SELECT, PhaseState, ProgressMeter
-from models.training.report import Progress, Report
+from models.training.phase import REFIT, SELECT, PhaseState
+from models.training.progress import Progress, ProgressMeter
+from models.training.report import Report
 from models.training.sampling import WindowPool, fixed_batch, window_pool
 from models.training.warm_start import digest_of
-
-__all__ = ["Fitted", "Progress", "Report", "TrainingDataError", "fine_tune", "fit", "runner_of"]
 
 JUDGING_SECONDS = 5.0
 """that a reference may take beside a training"""

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from models.arrays import Floats, Ints
 from models.config.model import Config
-from models.data.windows import Batch, Panel, Series, inputs_of
+from models.data.series import Panel, Series
+from models.data.windows import Batch, inputs_of
 from models.inference.predict import Forecast, Runner, predict, run_windows
 from models.network.network import Network
 from models.training.report import Report
@@ -21,7 +21,7 @@ class Fitted:
     config: Config
     network: Network
     report: Report
-    gate_quantiles: NDArray[np.float64] | None = None
+    gate_quantiles: Floats | None = None
     """(B, H, Q) on the windows of the report's gate, by the network that had not seen them"""
 
     @property
@@ -33,7 +33,7 @@ class Fitted:
         """Forecast each series of the panel from its last observed value, or from positions in its `y`."""
         return predict(panel.series, self.runner, self.config, origins)
 
-    def quantiles(self, series: Sequence[Series], origins: NDArray[np.int64]) -> NDArray[np.float64]:
+    def quantiles(self, series: Sequence[Series], origins: Ints) -> Floats:
         """Forecast windows: series (B,), positions (B,) in their `y` of the last value seen -> (B, H, Q)."""
         return run_windows(series, origins, self.runner, self.config)
 
@@ -42,11 +42,11 @@ def runner_of(network: Network) -> Runner:
     """Return the network as a function of arrays."""
     device = next(network.parameters()).device
 
-    def run(batch: Batch) -> NDArray[np.float64]:
+    def run(batch: Batch) -> Floats:
         network.eval()
         values = {name: torch.from_numpy(one).to(device) for name, one in inputs_of(batch, network.config).items()}
         with torch.inference_mode():
-            found: NDArray[np.float64] = network(**values).cpu().numpy()
+            found: Floats = network(**values).cpu().numpy()
         return found
 
     return run

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.config.model import Config
-from models.config.validation import ConfigError
 from models.data.series import Series
 from models.data.windows import inputs_of
+from models.errors import ConfigError
 from models.network.inputs import Context
 from models.network.network import Network
 from models.training.closed_form import prepare

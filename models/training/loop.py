@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from models.config.model import Config
-from models.data.preflight import TrainingDataError
+from models.errors import TrainingDataError
 from models.training.learner import Arrays, Learner
 from models.training.phase import PhaseState
 from models.training.sampling import TensorBatch, WindowPool

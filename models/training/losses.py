@@ -43,7 +43,6 @@ def huber(quantiles: Tensor, target: Tensor, mask: Tensor, levels: Tensor) -> Te
 
 LOSSES: dict[str, Loss] = {"quantile": pinball, "mae": mae, "mse": mse, "huber": huber, "student_t": pinball}
 """What the levels are scored by; a Student-t law trains on its likelihood instead (`student_t`)."""
-POINT_LOSSES = frozenset({"mae", "mse", "huber"})
 
 
 def student_t(point: Tensor, law: Tensor, target: Tensor, mask: Tensor) -> Tensor:

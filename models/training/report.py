@@ -8,26 +8,6 @@ from models.evaluation.scoring import GateSpan
 
 
 @dataclass(frozen=True, kw_only=True)
-class Progress:
-    """Where a run stands."""
-
-    phase: str
-    """`select` (training on the fit span) or `refit` (training on everything)"""
-    epoch: int
-    """epochs finished so far, both phases together"""
-    epochs: int
-    """epochs of both phases at most"""
-    fraction: float
-    """share of the whole job, never falling; what is above 0.95 is left to the export"""
-    train_loss: float | None
-    """mean loss of the current or last epoch, in scaled units"""
-    val_loss: float | None
-    """last loss on the selection span"""
-    eta_s: float | None
-    """seconds to the end at the present speed"""
-
-
-@dataclass(frozen=True, kw_only=True)
 class Report:
     """What came of a run."""
 

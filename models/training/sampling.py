@@ -9,11 +9,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.calendar.grid import Grid, OffGridError, calendar_features
-from models.config.model import Config, CovariateConfig
+from models.arrays import Floats, Ints
+from models.calendar.features import calendar_features
+from models.calendar.grid import Grid
+from models.config.covariates import CovariateConfig
+from models.config.model import Config
 from models.data.covariates import encode, encode_static
+from models.data.series import Series, observed_span
 from models.data.splits import shortest_context
-from models.data.windows import Series, actuals, assemble, cut, observed_span, pack
+from models.data.windows import actuals, assemble, cut, pack
+from models.errors import OffGridError
 
 BALANCE = 0.5
 """Weight of a series is its number of windows to this power: between one vote a series and one a window."""
@@ -120,9 +125,7 @@ def window_pool(
     )
 
 
-def fixed_batch(
-    series: Sequence[Series], origins: NDArray[np.int64], config: Config, device: torch.device
-) -> TensorBatch:
+def fixed_batch(series: Sequence[Series], origins: Ints, config: Config, device: torch.device) -> TensorBatch:
     """Return the windows at `origins` (B,) of series (B,), cut by the serving path's own cutter."""
     batch = assemble(series, origins, config)
     return TensorBatch(
@@ -151,15 +154,13 @@ def part_of(batch: TensorBatch, rows: slice) -> TensorBatch:
     )
 
 
-def _packed_covariates(
-    series: Sequence[Series], ends: Sequence[int], padding: int, config: CovariateConfig
-) -> NDArray[np.float64]:
+def _packed_covariates(series: Sequence[Series], ends: Sequence[int], padding: int, config: CovariateConfig) -> Floats:
     """Return the covariates (N, C) that lie beside the packed values, known-future ones past the end as well."""
     parts = [encode(one, config, -padding, end + padding, seen=end) for one, end in zip(series, ends, strict=True)]
     return np.concatenate(parts)
 
 
-def _origins(y: NDArray[np.float64], horizon: int) -> NDArray[np.int64]:
+def _origins(y: Floats, horizon: int) -> Ints:
     """Return the positions with enough history before and an observed value within the horizon after."""
     first, end = observed_span(y)
     start = first + shortest_context(horizon, end - first) - 1
@@ -171,7 +172,7 @@ def _origins(y: NDArray[np.float64], horizon: int) -> NDArray[np.int64]:
 
 def _calendar_table(
     series: Sequence[Series], ends: Sequence[int], padding: int, country: str | None
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+) -> tuple[Ints, Ints]:
     """Return calendar rows (G, 5) and each series' row of position 0; grids of one lattice share rows."""
     lattices: list[Grid] = []
     placed: list[tuple[int, int]] = []  # lattice and index on it of each series' position 0

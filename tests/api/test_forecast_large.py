@@ -15,7 +15,7 @@ from fastapi.testclient import TestClient
 from app.config import Settings
 from app.services.access.keys import Caller
 from app.services.forecasting.inputs.request import ForecastRequest
-from app.services.forecasting.stream import Stream
+from app.services.forecasting.pending import Stream
 from app.storage.engine import Database
 from tests.api.held import Call, forecasts_of
 from tests.api.stored import hours, store, store_beside

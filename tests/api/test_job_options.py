@@ -17,7 +17,7 @@ from app.storage import jobs
 from app.storage.artifacts import ArtifactStore
 from app.storage.engine import Database
 from models.data.preflight import fingerprint
-from models.data.windows import Panel
+from models.data.series import Panel
 from tests.api.stored import QUICK, claimed, run, store
 from tests.e2e.processes import until
 from tests.trained import HORIZON, values

@@ -13,8 +13,10 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from models.calendar.grid import Grid, parse_frequency
-from models.data.windows import Series, assemble, inputs_of
+from models.calendar.frequency import parse_frequency
+from models.calendar.grid import Grid
+from models.data.series import Series
+from models.data.windows import assemble, inputs_of
 from models.inference.predict import interpolate_quantiles
 from tests.trained import Trained
 

@@ -8,14 +8,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.calendar.grid import Grid, parse_frequency
+from models.calendar.frequency import parse_frequency
+from models.calendar.grid import Grid
 from models.config.model import Config
 from models.data.covariates import covariate_config
-from models.data.windows import Batch, Panel, Series, assemble
+from models.data.series import Panel, Series
+from models.data.windows import Batch, assemble
 from models.network.network import Network
 from models.planning.defaults import choose
 from models.training.checkpoint import Checkpoint
-from models.training.fit import Fitted, fit
+from models.training.fit import fit
+from models.training.fitted import Fitted
 
 START = 1_704_067_200_000_000
 """2024-01-01"""

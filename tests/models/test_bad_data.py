@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 from numpy.typing import ArrayLike
 
-from models.calendar.grid import OffGridError
-from models.config.validation import ConfigError
-from models.data.windows import Batch, Panel
+from models.data.series import Panel
+from models.data.windows import Batch
+from models.errors import ConfigError, OffGridError, TrainingDataError
 from models.inference.predict import predict
 from models.planning.defaults import choose_for
-from models.training.fit import Fitted, TrainingDataError, fit
-from models.training.fitted import runner_of
+from models.training.fit import fit
+from models.training.fitted import Fitted, runner_of
 from tests.models.examples import GATED, LEVELS, PLAIN, START, hourly, random_network, small
 
 pytestmark = pytest.mark.training

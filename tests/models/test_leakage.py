@@ -8,7 +8,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from models.data.windows import Panel, Series, assemble
+from models.data.series import Panel, Series
+from models.data.windows import assemble
 from models.experiments.backtest import backtest
 from models.inference.predict import run_windows
 from models.training.fit import fit

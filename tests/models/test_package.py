@@ -3,8 +3,8 @@
 import textwrap
 
 import models
-from models.data.windows import Panel
-from models.training.fit import Fitted
+from models.data.series import Panel
+from models.training.fitted import Fitted
 from tests.trained import values
 
 

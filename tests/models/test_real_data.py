@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 import app.data
 from app.serving.runtime import load_version
-from models.data.windows import Panel, assemble
+from models.data.series import Panel
+from models.data.windows import assemble
 from models.evaluation.scoring import cut_windows, score, score_season_naive
 from models.experiments.backtest import rolling_origins
-from models.export.export import WEIGHTS, export, load_weights
+from models.export.export import export
+from models.export.load import WEIGHTS, load_weights
 from models.planning.defaults import choose_for
 from models.training.fit import fit
 from tests.kept import GRAPHS

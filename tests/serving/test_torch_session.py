@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import load
 
-from app.serving.runtime import BrokenVersion, load_version
+from app.serving.runtime import load_version
 from app.serving.torch_session import TorchSession
 from models.data.windows import inputs_of
+from models.errors import BrokenVersion
 from models.export.export import TOLERANCE
 from models.inference.golden import golden_batch
 from tests.trained import Trained

@@ -21,9 +21,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.deps import Credentials, Services, allowed, reader
 from app.api.http.problems import HANDLED, answer_to
+from app.scope import Right
 from app.services.access.keys import Caller
-from app.services.forecasting.stream import Stream
-from app.services.scopes import Right
+from app.services.forecasting.pending import Stream
 
 
 def _reader(request: Request, credentials: Credentials) -> Caller:

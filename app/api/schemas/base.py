@@ -5,7 +5,7 @@ from typing import Annotated, Generic, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from app.errors import ErrorCode
-from app.services.scopes import storable
+from app.scope import storable
 
 T = TypeVar("T")
 

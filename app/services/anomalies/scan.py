@@ -6,25 +6,26 @@ from statistics import NormalDist
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from app.errors import ErrorCode, invalid
 from app.scope import Scope
-from app.services.forecasting.inputs.contexts import Refusal, refusal
 from app.services.forecasting.inputs.covariates import static_conflict
+from app.services.refusals import Refusal, refusal
 from app.services.series import panels
 from app.services.series.checks import grid_of
-from app.services.series.service import MAX_ID, is_series_id
+from app.services.series.ids import MAX_ID, is_series_id
 from app.serving.runtime import LoadedVersion
 from app.storage import series
 from app.storage.tables import ModelRow, SeriesRow
 from models.anomaly.detect import HISTORY, Anomalies, detect
 from models.anomaly.nab import PROFILES, Judgement, Scored, judge, nab_score, total
+from models.arrays import Floats
 from models.calendar.grid import Grid
-from models.calendar.timestamps import Stamps, TimestampError, format_stamps, parse_stamps
-from models.config.model import Config, ConfigError
-from models.data.windows import Series
+from models.calendar.timestamps import Stamps, format_stamps, parse_stamps
+from models.config.model import Config
+from models.data.series import Series
+from models.errors import ConfigError, TimestampError
 
 Window = tuple[int, int]
 
@@ -256,5 +257,5 @@ def _judged(told: Anomalies, stamps: Stamps, windows: Sequence[Window]) -> Judge
     return judge(told.anomaly[known], stamps[known], windows)
 
 
-def _numbers(values: NDArray[np.float64]) -> list[float | None]:
+def _numbers(values: Floats) -> list[float | None]:
     return [value if np.isfinite(value) else None for value in values.tolist()]

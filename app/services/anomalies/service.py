@@ -13,10 +13,10 @@ from app.errors import ErrorCode, Forbidden, Unavailable, invalid
 from app.scope import Right, Scope
 from app.services.anomalies.scan import Scan, Scanned, Tasks, compared, histories, scanned, tasks_of
 from app.services.idempotency import Answer, Idempotency, answer_once
-from app.services.jobs import service as job_views
+from app.services.jobs import views as job_views
 from app.services.jobs.submission import JobOptions, Submission, accepted
 from app.services.registry.loader import VersionLoader
-from app.services.registry.service import reference, resolved
+from app.services.registry.lookup import reference, resolved
 from app.storage import jobs
 from app.storage.engine import Database
 

@@ -5,20 +5,20 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from app.scope import Scope
 from app.services.series import panels
 from app.services.series.checks import grid_of
-from app.services.series.service import is_series_id
-from app.serving.charts.drawer import Points
+from app.services.series.ids import is_series_id
+from app.serving.charts.picture import Points
 from app.storage import series
 from app.storage.tables import SeriesRow
-from models.calendar.grid import Frequency, parse_frequency, season_lengths
+from models.arrays import Floats, Ints
+from models.calendar.frequency import Frequency, parse_frequency, season_lengths
 from models.calendar.timestamps import parse_stamps
-from models.config.model import CovariateConfig
-from models.data.windows import Series
+from models.config.covariates import CovariateConfig
+from models.data.series import Series
 
 HORIZONS, SEASONS = 3, 2
 """that are shown before the origin where nothing is said, whichever is longer"""
@@ -93,5 +93,5 @@ def _observed(row: SeriesRow, one: Series | None, origin: int) -> Observed:
     return Observed(row.unit, row.timezone, _points(ts[before], one.y[before]), later)
 
 
-def _points(ts: NDArray[np.int64], y: NDArray[np.float64]) -> Points:
+def _points(ts: Ints, y: Floats) -> Points:
     return Points(ts.tolist(), [None if np.isnan(v) else v for v in y.tolist()])

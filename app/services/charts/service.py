@@ -17,18 +17,8 @@ from app.services.access.keys import Caller
 from app.services.charts.history import Observed, observed
 from app.services.forecasting.inputs.request import ForecastRequest
 from app.services.forecasting.service import ForecastService
-from app.serving.charts.drawer import (
-    Chart,
-    ChartDrawer,
-    Forecast,
-    Format,
-    Interval,
-    Level,
-    Panel,
-    Points,
-    Theme,
-    Values,
-)
+from app.serving.charts.drawer import ChartDrawer
+from app.serving.charts.picture import Chart, Forecast, Format, Interval, Level, Panel, Points, Theme, Values
 from app.serving.helper_process import NotAnswered
 from app.storage.engine import Database
 from models.calendar.timestamps import parse_stamps

@@ -10,11 +10,11 @@ from app.config import Settings
 from app.errors import ErrorCode, invalid
 from app.scope import Scope
 from app.services.idempotency import Answer, Idempotency, answer_once
-from app.services.jobs import service as job_views
+from app.services.jobs import views as job_views
 from app.services.jobs.submission import JobOptions, Submission, accepted
-from app.services.registry.service import reference, resolved
+from app.services.registry.lookup import reference, resolved
+from app.services.series.selection import Selector
 from app.services.training.checks import steps, trainable
-from app.services.training.request import Selector
 from app.services.training.warm_start import ROLES
 from app.storage import jobs
 from app.storage.engine import Database

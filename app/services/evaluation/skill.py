@@ -8,15 +8,18 @@ from sqlalchemy.orm import Session
 
 from app.errors import ErrorCode, invalid
 from app.scope import Scope
-from app.services.registry.service import found
-from app.services.series.service import is_series_id, readable_cursor
+from app.services.paging import readable_cursor
+from app.services.registry.lookup import found
+from app.services.series.ids import is_series_id
 from app.storage import archive, observations, registry
 from app.storage.archive import Told as Row
 from app.storage.engine import Database
 from app.storage.pages import Page
 from app.storage.tables import ModelRow, VersionRow
-from models.calendar.grid import Grid, OffGridError, parse_frequency
-from models.calendar.timestamps import Stamps, TimestampError, format_stamp, format_stamps, parse_stamps
+from models.calendar.frequency import parse_frequency
+from models.calendar.grid import Grid
+from models.calendar.timestamps import Stamps, format_stamp, format_stamps, parse_stamps
+from models.errors import OffGridError, TimestampError
 from models.evaluation.skill import Told, drift
 
 MOST_FORECASTS, MOST_ORIGINS = 20_000, 200

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import AsyncIterator, Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -12,13 +12,57 @@ from app.services.access.keys import Caller
 from app.services.forecasting.inputs.context_cache import Known, Served
 from app.services.forecasting.inputs.request import ForecastRequest
 from app.services.forecasting.outputs.writers import Form
-from app.services.forecasting.stream import Stream
 from app.storage.engine import OUTAGE
 from app.storage.freshness import Found
+
+PARTS = 2
+"""that wait to be sent"""
+PATIENCE_SECONDS = 60.0
+"""with a client that takes nothing"""
 
 log = get_logger(__name__)
 
 R = TypeVar("R")
+
+
+class Gone(Exception):
+    """The client has left."""
+
+
+class Stream:
+    """Parts of an answer. The thread that makes them waits for the client to take them."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._parts: asyncio.Queue[bytes | Exception | None] = asyncio.Queue(PARTS)
+        self._gone = False
+
+    def put(self, part: bytes | Exception | None) -> None:
+        """Add a part, from a thread; None is the end, an exception a broken one. Raises Gone."""
+        if self._gone:
+            raise Gone
+        waiting = asyncio.run_coroutine_threadsafe(self._parts.put(part), self._loop)
+        try:
+            waiting.result(PATIENCE_SECONDS)
+        except TimeoutError as e:
+            waiting.cancel()
+            raise Gone from e
+
+    def leave(self) -> None:
+        """Take nothing more; whoever waits to add a part is let go."""
+        self._gone = True
+        while not self._parts.empty():
+            self._parts.get_nowait()
+
+    async def parts(self) -> AsyncIterator[bytes]:
+        """Yield the parts. Raises what broke the answer."""
+        try:
+            while (part := await self._parts.get()) is not None:
+                if isinstance(part, Exception):
+                    raise part
+                yield part
+        finally:
+            self.leave()
 
 
 @dataclass(eq=False, slots=True)

@@ -8,11 +8,10 @@ import numpy as np
 
 from app.errors import ErrorCode
 from app.services.forecasting.inputs.context_cache import Context, Known
-from app.services.forecasting.inputs.contexts import Refusal, refusal
-from app.services.forecasting.inputs.covariates import Values
+from app.services.forecasting.inputs.covariates import Values, made_ready
 from app.services.forecasting.inputs.request import ForecastRequest, Steps
 from app.services.forecasting.outputs.results import Failed, Levels, Result, by_floor, by_network, levels_of
-from app.services.forecasting.readiness import made_ready
+from app.services.refusals import Refusal, refusal
 from app.serving.batcher import Inputs, Quantiles
 from models.config.model import Config
 from models.data.windows import beside

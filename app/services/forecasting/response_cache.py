@@ -12,7 +12,7 @@ from app.services.forecasting.inputs.context_cache import Known
 from app.services.forecasting.inputs.request import Steps
 from app.services.forecasting.pending import Answer, Ask
 from app.serving.lru import Lru
-from models.data.windows import Series
+from models.data.series import Series
 
 OVERHEAD_BYTES = 1000
 Recent = tuple[float, float, Answer]

@@ -13,10 +13,9 @@ from app.services.forecasting.inputs.loader import Reader
 from app.services.forecasting.inputs.request import Steps
 from app.services.forecasting.outputs import explanations, writers
 from app.services.forecasting.outputs.results import Result, document
-from app.services.forecasting.pending import Answer, Ask, wake
+from app.services.forecasting.pending import Answer, Ask, Gone, Stream, wake
 from app.services.forecasting.preparation import Prepared, prepare
 from app.services.forecasting.response_cache import Rendered
-from app.services.forecasting.stream import Gone, Stream
 from app.serving.batcher import PIECE_ROWS, Batcher, Inputs, Quantiles
 from app.serving.explainer import Explainer
 

@@ -4,22 +4,25 @@ from dataclasses import replace
 from typing import IO
 
 import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from app.errors import ErrorCode, Invalid
-from app.formats.csv import Block, is_numeric, number, read_csv, typed
+from app.formats.csv import read_csv
+from app.formats.table import Block, is_numeric, number, typed
 from app.scope import Scope
 from app.services.idempotency import Answer, Idempotency, answer_once
 from app.services.ingest.report import ImportOptions, Report
 from app.services.series.checks import Problem, check_stamps, repeated, write_covariates, write_points
-from app.services.series.service import checked_frequency, checked_timezone
+from app.services.series.ids import checked_frequency, checked_timezone
 from app.storage import observations, series
 from app.storage.engine import Database
 from app.storage.tables import SeriesRow
-from models.calendar.grid import FrequencyError, Grid, OffGridError, parse_frequency
+from models.arrays import Floats, Ints
+from models.calendar.frequency import parse_frequency
+from models.calendar.grid import Grid
 from models.calendar.infer_frequency import infer_frequency
-from models.calendar.timestamps import EARLIEST, LATEST, Stamps, TimestampError, parse_stamps, read_stamps
+from models.calendar.timestamps import EARLIEST, LATEST, Stamps, parse_stamps, read_stamps
+from models.errors import FrequencyError, OffGridError, TimestampError
 
 
 class DryRun(Exception):
@@ -121,7 +124,7 @@ def _made(
     scope: Scope,
     series_id: str,
     stamps: Stamps,
-    rows: NDArray[np.int64],
+    rows: Ints,
     timezone: str,
     options: ImportOptions,
     report: Report,
@@ -136,7 +139,7 @@ def _made(
     return series.add(session, scope, [fields])[0]
 
 
-def _same_frequency(row: SeriesRow, rows: NDArray[np.int64], options: ImportOptions, report: Report) -> bool:
+def _same_frequency(row: SeriesRow, rows: Ints, options: ImportOptions, report: Report) -> bool:
     """Say whether a series has the frequency that was asked for; its rows are rejected where not."""
     if options.freq is None or parse_frequency(options.freq).alias == row.freq:
         return True
@@ -145,9 +148,7 @@ def _same_frequency(row: SeriesRow, rows: NDArray[np.int64], options: ImportOpti
     return False
 
 
-def _parse(
-    block: Block, timezone: str, options: ImportOptions
-) -> tuple[NDArray[np.int64], NDArray[np.float64], list[Problem]]:
+def _parse(block: Block, timezone: str, options: ImportOptions) -> tuple[Ints, Floats, list[Problem]]:
     """Return stamps (N,), values (N,) and the rows of which one cannot be read."""
     stamps, unread = _read_ds(block.ds, timezone, options)
     problems = [Problem(block.rows[p.row], p.code, p.detail) for p in unread]
@@ -189,13 +190,13 @@ def _read_ds(ds: list[str], timezone: str, options: ImportOptions) -> tuple[Stam
 
 
 def _without_duplicates(
-    places: NDArray[np.int64],
+    places: Ints,
     stamps: Stamps,
-    y: NDArray[np.float64],
-    rows: NDArray[np.int64],
+    y: Floats,
+    rows: Ints,
     options: ImportOptions,
     report: Report,
-) -> NDArray[np.int64]:
+) -> Ints:
     """Return the places to write, one a timestamp; `y` takes the mean in place where that is asked for."""
     again = repeated(stamps[places], rows[places])
     if not len(again):
@@ -211,12 +212,12 @@ def _without_duplicates(
     return kept
 
 
-def _means(stamps: Stamps, y: NDArray[np.float64], wanted: Stamps) -> NDArray[np.float64]:
+def _means(stamps: Stamps, y: Floats, wanted: Stamps) -> Floats:
     """Return the mean of the observed y (N,) at each of the stamps `wanted` (M,); NaN where none is observed."""
     values, inverse = np.unique(stamps, return_inverse=True)
     seen = ~np.isnan(y)
     total = np.bincount(inverse[seen], y[seen], len(values))
     counts = np.bincount(inverse[seen], minlength=len(values))
     means = np.divide(total, counts, out=np.full(len(values), np.nan), where=counts > 0)
-    found: NDArray[np.float64] = means[np.searchsorted(values, wanted)]
+    found: Floats = means[np.searchsorted(values, wanted)]
     return found

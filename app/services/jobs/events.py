@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.scope import Scope
-from app.services.jobs.service import found, view
+from app.services.jobs.views import found, view
 from app.storage import jobs
 from app.storage.clock import now
 from app.storage.engine import Database

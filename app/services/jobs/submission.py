@@ -12,7 +12,7 @@ from app.errors import ErrorCode, Invalid
 from app.jobs.queue import JobQueue
 from app.scope import Scope
 from app.services.idempotency import Answer
-from app.services.jobs.service import seen
+from app.services.jobs.views import seen
 from app.storage import jobs
 from app.storage.tables import JobRow, ModelRow
 

@@ -10,11 +10,12 @@ from typing import IO
 
 from app.scope import Scope
 from app.services.registry.loader import unavailable
-from app.services.registry.service import found, found_version
-from app.serving.runtime import MANIFEST, BrokenVersion
+from app.services.registry.lookup import found, found_version
+from app.serving.runtime import MANIFEST
 from app.storage.artifacts import BLOCK, ArtifactError, ArtifactStore
 from app.storage.engine import Database
 from app.storage.tables import VersionRow
+from models.errors import BrokenVersion
 
 IN_MEMORY = 4_000_000
 """bytes; a larger bundle is put together on disk"""

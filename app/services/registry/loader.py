@@ -6,9 +6,10 @@ from app.errors import ErrorCode, Unavailable
 from app.logs import get_logger
 from app.scope import Scope
 from app.serving.cache import ModelCache
-from app.serving.runtime import BrokenVersion, Device, LoadedVersion, load_version
+from app.serving.runtime import Device, LoadedVersion, load_version
 from app.storage.artifacts import ArtifactError, ArtifactStore
 from app.storage.tables import VersionRow
+from models.errors import BrokenVersion
 
 log = get_logger(__name__)
 

@@ -1,71 +1,21 @@
 """Models and their versions as clients see them."""
 
-import re
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.errors import Conflict, ErrorCode, FieldError, Invalid, NotFound
+from app.errors import Conflict, ErrorCode
 from app.scope import Scope
+from app.services.jobs.documents import start_of
+from app.services.paging import readable_cursor
 from app.services.registry.loader import VersionLoader
-from app.services.series.service import readable_cursor
-from app.services.training.request import start_of
+from app.services.registry.lookup import found, found_version
 from app.storage import jobs, registry, schedules
 from app.storage.artifacts import ArtifactStore
 from app.storage.engine import Database
 from app.storage.pages import Page
 from app.storage.tables import ModelRow, Schedule, VersionRow
 from models.calendar.timestamps import format_stamp
-
-MODEL_NAME = r"[A-Za-z0-9._-]{1,100}"
-_NAME = re.compile(MODEL_NAME)
-_REFERENCE = re.compile(rf"(?P<name>{MODEL_NAME})(@(?P<version>[0-9]{{1,9}}))?")
-
-
-def found(session: Session, scope: Scope, name: str, *, lock: bool = False) -> ModelRow:
-    """Return a model that must exist; `lock` keeps other writers of it out. Raises NotFound."""
-    row = registry.get(session, scope, name, lock=lock) if _NAME.fullmatch(name) else None
-    if row is None:
-        raise NotFound(
-            ErrorCode.model_not_found,
-            f"there is no model {name[:100]!r}; GET /models lists them, POST /train makes one",
-        )
-    return row
-
-
-def found_version(session: Session, model: ModelRow, number: int) -> VersionRow:
-    """Return a version that must exist. Raises NotFound."""
-    row = registry.version(session, model, number) if 0 < number < 2**31 else None
-    if row is None:
-        detail = f"the model {model.name!r} has no version {number}; GET /models/{model.name}/versions lists them"
-        raise NotFound(ErrorCode.version_not_found, detail)
-    return row
-
-
-def reference(text: str) -> tuple[str, int | None]:
-    """Return name and version of `name` or `name@version`. Raises Invalid."""
-    match = _REFERENCE.fullmatch(text)
-    if match is None:
-        detail = "a model is named by 1 to 100 letters, digits, '.', '_' or '-', and '@7' may pin a version"
-        raise Invalid(
-            ErrorCode.invalid_input, detail, errors=[FieldError("body.model", ErrorCode.invalid_input, detail)]
-        )
-    return match["name"], int(match["version"]) if match["version"] else None
-
-
-def resolved(session: Session, scope: Scope, name: str, number: int | None) -> tuple[ModelRow, VersionRow]:
-    """Return the model and the version that serves. Raises NotFound, and Conflict `no_champion`."""
-    model = found(session, scope, name)
-    if number is not None:
-        return model, found_version(session, model, number)
-    if model.champion is None:
-        hint = (
-            f"name one of its versions, such as {name}@{model.last_version}"
-            if model.last_version
-            else "its first training has not ended yet; GET /jobs tells"
-        )
-        raise Conflict(ErrorCode.no_champion, f"no version of the model {name!r} is live: {hint}")
-    return model, found_version(session, model, model.champion)
 
 
 def view(row: ModelRow, versions: list[int], schedule: Schedule | None) -> dict[str, Any]:

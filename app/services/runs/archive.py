@@ -12,18 +12,19 @@ from app.logs import get_logger
 from app.scope import Scope
 from app.services.evaluation.skill import drift_of
 from app.services.forecasting.inputs import contexts
-from app.services.forecasting.readiness import Ready, made_ready
+from app.services.forecasting.inputs.covariates import Ready, made_ready
+from app.services.jobs.documents import selector_of
 from app.services.jobs.submission import Submission
 from app.services.runs.attempt import Attempt, BadJob
 from app.services.schedules.service import BY_DRIFT, retrain
-from app.services.training.request import selected, selector_of
+from app.services.series.selection import selected
 from app.serving.runtime import LoadedVersion
 from app.storage import archive as archived
 from app.storage import jobs, registry, schedules, series
 from app.storage.tables import ModelRow, SeriesRow, VersionRow
-from models.calendar.grid import parse_frequency
+from models.calendar.frequency import parse_frequency
 from models.classical.baselines import season_naive
-from models.data.windows import Series
+from models.data.series import Series
 from models.evaluation import metrics
 from models.inference.predict import predict
 

@@ -13,13 +13,14 @@ from app.config import Settings
 from app.errors import ErrorCode
 from app.scope import Scope
 from app.services.runs.journal import Journal
-from app.serving.runtime import BrokenVersion, LoadedVersion, load_version
+from app.serving.runtime import LoadedVersion, load_version
 from app.storage import jobs, registry
 from app.storage.artifacts import ArtifactMissing, ArtifactStore, job_folder
 from app.storage.engine import Database
 from app.storage.jobs import Fence
 from app.storage.keys import ALL_RIGHTS
 from app.storage.tables import JobRow, ModelRow, VersionRow
+from models.errors import BrokenVersion
 
 
 class BadJob(Exception):

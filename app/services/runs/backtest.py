@@ -7,18 +7,19 @@ from safetensors.numpy import load, save
 
 from app.errors import ErrorCode
 from app.logs import get_logger
+from app.services.jobs.documents import selector_of
 from app.services.runs.attempt import Attempt, BadJob
 from app.services.runs.checkpoints import Checkpoints, panel_of
 from app.services.runs.snapshots import Snapshot
-from app.services.training.request import selector_of
 from app.storage import jobs, registry
 from app.storage.artifacts import ArtifactMissing
 from models.calendar.timestamps import format_stamp
 from models.config.model import Config
 from models.evaluation.references import usual
 from models.evaluation.scoring import scoring_season
-from models.experiments.backtest import Backtest, Unfinished, backtest
-from models.training.report import Progress
+from models.experiments.backtest import Unfinished, backtest
+from models.experiments.backtest_result import Backtest
+from models.training.progress import Progress
 
 log = get_logger(__name__)
 

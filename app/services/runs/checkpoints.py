@@ -7,14 +7,15 @@ from app.errors import ErrorCode
 from app.logs import get_logger
 from app.services.runs.attempt import Attempt, BadJob
 from app.services.series import panels
-from app.services.training.request import Selector, selected
+from app.services.series.selection import Selector, selected
 from app.storage.artifacts import ArtifactError, ArtifactMissing
 from app.storage.engine import OUTAGE
 from app.storage.tables import ModelRow
-from models.calendar.grid import parse_frequency
-from models.config.model import CovariateConfig
+from models.calendar.frequency import parse_frequency
+from models.config.covariates import CovariateConfig
 from models.data.series import Panel
-from models.training.checkpoint import Checkpoint, CheckpointError
+from models.errors import CheckpointError
+from models.training.checkpoint import Checkpoint
 
 log = get_logger(__name__)
 

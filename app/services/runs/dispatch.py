@@ -9,8 +9,7 @@ from app.services.runs.attempt import Attempt, BadJob, HandedOver
 from app.storage.artifacts import ArtifactError
 from app.storage.engine import OUTAGE
 from app.storage.jobs import FenceLost
-from models.config.validation import ConfigError
-from models.data.preflight import TrainingDataError
+from models.errors import ConfigError, TrainingDataError
 
 log = get_logger(__name__)
 

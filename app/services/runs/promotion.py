@@ -9,21 +9,22 @@ from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from app.logs import get_logger
+from app.services.jobs.documents import start_of
 from app.services.runs.attempt import Attempt, BadJob
 from app.services.series import panels
-from app.services.training.request import start_of
 from app.serving.runtime import LoadedVersion
 from app.storage import registry, series
 from app.storage.tables import VersionRow
+from models.arrays import Ints
 from models.calendar.timestamps import parse_stamps
-from models.config.model import ConfigError, CovariateConfig
-from models.data.windows import Panel
+from models.config.covariates import CovariateConfig
+from models.data.series import Panel
+from models.errors import ConfigError
 from models.evaluation.scoring import Windows, measures, score, score_season_naive, windows_of
-from models.training.fit import Fitted
+from models.training.fitted import Fitted
 
 log = get_logger(__name__)
 
-Ints = NDArray[np.int64]
 LEAST_FRESH = 8
 """windows since the champion's data ended, from which on they alone decide"""
 MEASURE = "mase"

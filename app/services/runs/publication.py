@@ -6,15 +6,16 @@ from importlib import metadata
 from typing import Any
 
 from app.errors import ErrorCode
+from app.services.jobs.documents import selector_of
 from app.services.runs.attempt import Attempt, BadJob
 from app.services.runs.promotion import Verdict
-from app.services.training.request import Selector, selector_of
+from app.services.series.selection import Selector
 from app.storage import jobs, registry
 from app.storage.tables import JobRow, VersionRow
 from models.calendar.timestamps import format_stamp
 from models.data.preflight import fingerprint, trainable
-from models.data.windows import Panel
-from models.training.fit import Fitted
+from models.data.series import Panel
+from models.training.fitted import Fitted
 
 PACKAGES = ("gatecast", "torch", "numpy", "onnx", "onnxruntime", "statsforecast")
 """that decide what comes of a training"""

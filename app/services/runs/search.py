@@ -11,8 +11,9 @@ from app.services.runs.journal import Journal
 from app.storage import jobs
 from models.config.model import Config
 from models.data.series import Panel
-from models.experiments.search import SearchResult, Trial, search
-from models.training.checkpoint import CheckpointError
+from models.errors import CheckpointError
+from models.experiments.search import search
+from models.experiments.trials import SearchResult, Trial
 
 log = get_logger(__name__)
 

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load, save
 
-from models.calendar.grid import Frequency, Grid, parse_frequency
+from models.calendar.frequency import Frequency, parse_frequency
+from models.calendar.grid import Grid
 from models.config.model import Config
-from models.data.windows import Panel, Series
-from models.training.checkpoint import read_header
+from models.data.series import Panel, Series
+from models.inference.published import read_header
 
 Arrays = dict[str, NDArray[Any]]
 Vocabularies = dict[str, list[str]]

@@ -10,27 +10,29 @@ from pathlib import Path
 from app.errors import ErrorCode
 from app.logs import get_logger
 from app.services.jobs import trials
+from app.services.jobs.documents import bounds_of, roles_of, search_of, selector_of, start_of
 from app.services.runs.attempt import Attempt, BadJob
 from app.services.runs.checkpoints import Checkpoints, panel_of
 from app.services.runs.promotion import judge
 from app.services.runs.publication import publish
 from app.services.runs.search import SearchRun
 from app.services.runs.snapshots import Snapshot
-from app.services.training.request import bounds_of, roles_of, search_of, selector_of, start_of
 from app.services.training.warm_start import weights_of
 from app.storage import registry
 from app.storage.artifacts import ArtifactMissing, version_folder
 from app.storage.jobs import FenceLost
 from app.storage.tables import ModelRow
-from models.export.export import ExportError, export
+from models.errors import CheckpointError, ExportError
+from models.export.export import export
 from models.export.graph import template_key
 from models.export.graph_cache import GraphCache
 from models.network.network import Network
 from models.planning.defaults import choose_for
 from models.planning.transfer import transferred_for
-from models.training.checkpoint import Checkpoint, CheckpointError
-from models.training.fit import Fitted, fit
-from models.training.report import Progress
+from models.training.checkpoint import Checkpoint
+from models.training.fit import fit
+from models.training.fitted import Fitted
+from models.training.progress import Progress
 
 log = get_logger(__name__)
 

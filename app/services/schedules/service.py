@@ -10,11 +10,12 @@ from sqlalchemy.orm import Session
 from app.errors import ErrorCode, ServiceError, invalid
 from app.logs import get_logger
 from app.scope import Scope
+from app.services.jobs.documents import search_of, start_of
 from app.services.jobs.submission import JobOptions, Submission
-from app.services.registry.service import found, schedule_view
+from app.services.registry.lookup import found
+from app.services.registry.service import schedule_view
 from app.services.schedules.cron import next_after
-from app.services.series.service import checked_timezone
-from app.services.training.request import search_of, start_of
+from app.services.series.ids import checked_timezone
 from app.storage import jobs, registry, schedules
 from app.storage.clock import now
 from app.storage.engine import Database

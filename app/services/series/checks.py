@@ -4,18 +4,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from app.errors import ErrorCode, FieldError, Invalid
+from app.formats.table import Column
 from app.scope import Scope
 from app.storage import observations
 from app.storage.observations import Points
 from app.storage.tables import Covariate, SeriesRow
-from models.calendar.grid import Grid, OffGridError, parse_frequency
+from models.arrays import Floats, Ints
+from models.calendar.frequency import parse_frequency
+from models.calendar.grid import Grid
 from models.calendar.timestamps import DAY, read_stamps, to_local
+from models.errors import OffGridError
 
-Column = Sequence[float | str | None]
 EXPLAINED = 100
 """rows whose problem is told in full"""
 
@@ -29,7 +31,7 @@ class Upload:
     covariates: Mapping[str, Column]
 
     @property
-    def values(self) -> NDArray[np.float64]:
+    def values(self) -> Floats:
         """(N,) y, NaN where missing."""
         return np.array(self.y, np.float64)
 
@@ -60,7 +62,7 @@ def grid_of(row: SeriesRow) -> Grid:
     return Grid(parse_frequency(row.freq), row.timezone, row.anchor)
 
 
-def check_stamps(row: SeriesRow, stamps: NDArray[np.int64], rows: NDArray[np.int64]) -> list[Problem]:
+def check_stamps(row: SeriesRow, stamps: Ints, rows: Ints) -> list[Problem]:
     """Return which of the stamps (N,), sent as `rows` (N,), do not lie on the series' grid.
 
     A series without observations takes the phase that most of them share, and its earliest stamp as its anchor.
@@ -78,7 +80,7 @@ def check_stamps(row: SeriesRow, stamps: NDArray[np.int64], rows: NDArray[np.int
     return [Problem(int(rows[i]), ErrorCode.off_grid, d) for i, d in zip(off, details, strict=True)]
 
 
-def _first_grid(row: SeriesRow, stamps: NDArray[np.int64]) -> Grid:
+def _first_grid(row: SeriesRow, stamps: Ints) -> Grid:
     """Return the grid of new observations (N,): on the commonest phase. Raises OffGridError where it has no date."""
     frequency = parse_frequency(row.freq)
     phases = stamps % frequency.step if frequency.kind == "tick" else to_local(stamps, row.timezone) % DAY
@@ -94,14 +96,14 @@ def _first_grid(row: SeriesRow, stamps: NDArray[np.int64]) -> Grid:
     return Grid(frequency, row.timezone, int(ordered[0]))
 
 
-def repeated(stamps: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+def repeated(stamps: Ints, rows: Ints) -> Ints:
     """Return the places (M,) in `stamps` (N,) whose timestamp stood in an earlier row."""
     order = np.lexsort((rows, stamps))
     again = np.flatnonzero(np.diff(stamps[order]) == 0) + 1
     return np.sort(order[again])
 
 
-def read_rows(row: SeriesRow, ds: Sequence[str]) -> tuple[NDArray[np.int64], list[Problem]]:
+def read_rows(row: SeriesRow, ds: Sequence[str]) -> tuple[Ints, list[Problem]]:
     """Return the UTC microseconds of `ds` (N,), and every problem: unreadable, off the grid, or sent twice."""
     stamps, unreadable = read_stamps(ds, row.timezone)
     problems = [Problem(p.row, p.code, p.detail) for p in unreadable]
@@ -125,9 +127,7 @@ def refuse(problems: Sequence[Problem], where: str = "body") -> None:
         )
 
 
-def write_points(
-    session: Session, row: SeriesRow, stamps: NDArray[np.int64], y: NDArray[np.float64]
-) -> tuple[int, int]:
+def write_points(session: Session, row: SeriesRow, stamps: Ints, y: Floats) -> tuple[int, int]:
     """Upsert checked points, in any order, of a locked series; return (inserted, updated)."""
     if not len(stamps):
         return 0, 0
@@ -147,7 +147,7 @@ def kind_of(values: Column) -> str | None:
 
 
 def write_covariates(
-    session: Session, scope: Scope, row: SeriesRow, stamps: NDArray[np.int64], columns: Mapping[str, Column]
+    session: Session, scope: Scope, row: SeriesRow, stamps: Ints, columns: Mapping[str, Column]
 ) -> None:
     """Upsert covariate columns, each as long as `stamps` (N,). Raises Invalid where a column's kind is not the
     covariate's."""

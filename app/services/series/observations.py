@@ -8,13 +8,15 @@ from sqlalchemy.orm import Session
 from app.errors import ErrorCode, FieldError, Invalid
 from app.scope import Scope
 from app.services.idempotency import Answer, Idempotency, answer_once
+from app.services.paging import readable_cursor
 from app.services.series.checks import Upload, check_lengths, read_rows, refuse, write_covariates, write_points
-from app.services.series.service import found, readable_cursor
+from app.services.series.service import found
 from app.storage import observations, series
 from app.storage.engine import Database
 from app.storage.pages import decode, encode
 from app.storage.tables import SeriesRow
-from models.calendar.timestamps import TimestampError, format_stamps, parse_stamps
+from models.calendar.timestamps import format_stamps, parse_stamps
+from models.errors import TimestampError
 
 
 class ObservationService:

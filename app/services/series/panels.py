@@ -13,8 +13,10 @@ from app.services.series.checks import grid_of
 from app.storage import observations
 from app.storage.observations import CovariatePoints, Points
 from app.storage.tables import SeriesRow
-from models.config.model import Config, CovariateConfig
-from models.data.windows import Series
+from models.arrays import Ints
+from models.config.covariates import CovariateConfig
+from models.config.model import Config
+from models.data.series import Series
 
 EVERYTHING = -(2**63)
 
@@ -75,7 +77,7 @@ def with_covariates(
     ]
 
 
-def spread(index: NDArray[np.int64], values: NDArray[Any], length: int) -> NDArray[Any]:
+def spread(index: Ints, values: NDArray[Any], length: int) -> NDArray[Any]:
     """Return (length,) with `values` (N,), numbers or text, at the positions `index` (N,), those outside left out."""
     full = np.full(length, np.nan) if values.dtype == np.float64 else np.full(length, None, object)
     inside = (index >= 0) & (index < length)

@@ -1,25 +1,21 @@
 """Series: their ids, their metadata, and what a client sees of them."""
 
-import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.errors import Conflict, ErrorCode, FieldError, Invalid, NotFound
+from app.errors import Conflict, ErrorCode, NotFound
 from app.scope import Scope
 from app.services.idempotency import Answer, Idempotency, answer_once
+from app.services.paging import readable_cursor
+from app.services.series.ids import MAX_ID, check_id, checked_frequency, checked_timezone, is_series_id
 from app.storage import series
 from app.storage.engine import Database
-from app.storage.pages import CursorError, Page
+from app.storage.pages import Page
 from app.storage.tables import SeriesRow
-from models.calendar.grid import FrequencyError, parse_frequency
-from models.calendar.timestamps import TimezoneError, format_stamp, zone
-
-MAX_ID = 200
-_ROUTE_WORDS = re.compile(r"(^|/)(import|export)$|(^|/)(observations|health)$|(^|/)\.{1,2}(/|$)")
+from models.calendar.timestamps import format_stamp
 
 
 @dataclass(frozen=True)
@@ -32,11 +28,6 @@ class SeriesFields:
     description: str | None
     labels: dict[str, str]
     static: dict[str, Any]
-
-
-def is_series_id(text: str) -> bool:
-    """Say whether a series may have this id: 1 to 200 printable characters, and no route of the API."""
-    return 1 <= len(text) <= MAX_ID and text.isprintable() and not _ROUTE_WORDS.search(text)
 
 
 def view(row: SeriesRow) -> dict[str, Any]:
@@ -54,36 +45,6 @@ def view(row: SeriesRow) -> dict[str, Any]:
         "last_ds": format_stamp(row.last_ts, row.timezone),
         "count": row.count,
     }
-
-
-def check_id(series_id: str) -> None:
-    """Raise Invalid where no series may have this id."""
-    if not is_series_id(series_id):
-        raise Invalid(
-            ErrorCode.invalid_series_id,
-            f"a series id has 1 to {MAX_ID} printable characters and does not end in a word of the API "
-            "(import, export, observations, health)",
-            errors=[FieldError("id", ErrorCode.invalid_series_id, f"{series_id[:60]!r} cannot be an id")],
-        )
-
-
-def checked_frequency(alias: str) -> str:
-    """Return the canonical alias. Raises Invalid."""
-    try:
-        return parse_frequency(alias).alias
-    except FrequencyError as e:
-        error = FieldError("freq", ErrorCode.invalid_frequency, str(e))
-        raise Invalid(ErrorCode.invalid_frequency, str(e), errors=[error]) from e
-
-
-def checked_timezone(name: str, field: str = "timezone") -> str:
-    """Return the timezone's name. Raises Invalid, which names the field of the request."""
-    try:
-        zone(name)
-    except TimezoneError as e:
-        error = FieldError(field, ErrorCode.invalid_timezone, str(e))
-        raise Invalid(ErrorCode.invalid_timezone, str(e), errors=[error]) from e
-    return name
 
 
 def found(session: Session, scope: Scope, series_id: str, *, lock: bool = False) -> SeriesRow:
@@ -158,19 +119,6 @@ class SeriesService:
         with self._database.write() as session:
             found(session, scope, series_id, lock=True)
             series.remove(session, scope, series_id)
-
-
-@contextmanager
-def readable_cursor() -> Iterator[None]:
-    """Within it, a cursor that cannot be read is the client's error."""
-    try:
-        yield
-    except CursorError as e:
-        raise Invalid(
-            ErrorCode.invalid_cursor,
-            "this cursor was not given out by this call; leave it away to begin at the first page",
-            errors=[FieldError("query.cursor", ErrorCode.invalid_cursor, "unknown cursor")],
-        ) from e
 
 
 def _values(fields: SeriesFields) -> dict[str, Any]:

@@ -6,10 +6,10 @@ from sqlalchemy.orm import Session
 
 from app.errors import ErrorCode, FieldError, Invalid, NotFound
 from app.scope import Scope
-from app.services.training.request import Selector, selected
+from app.services.series.selection import Selector, selected
 from app.storage import observations
 from app.storage.tables import SeriesRow
-from models.calendar.grid import parse_frequency
+from models.calendar.frequency import parse_frequency
 
 LEAST_OBSERVED = 3
 """observed values that a series must have to be trained on"""

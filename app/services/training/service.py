@@ -9,15 +9,17 @@ from app.config import Settings
 from app.errors import Conflict, ErrorCode, FieldError, Invalid
 from app.scope import Scope
 from app.services.idempotency import Answer, Idempotency, answer_once
+from app.services.jobs.documents import roles_of
 from app.services.jobs.submission import JobOptions, Submission, accepted
 from app.services.training.checks import steps, trainable
-from app.services.training.request import TrainingRequest, roles_of
+from app.services.training.request import TrainingRequest
 from app.services.training.warm_start import started
 from app.storage import jobs, registry
 from app.storage.engine import Database
 from app.storage.tables import ModelRow, SeriesRow
-from models.calendar.grid import parse_frequency
-from models.config.model import Config, ConfigError
+from models.calendar.frequency import parse_frequency
+from models.config.model import Config
+from models.errors import ConfigError
 from models.planning.cost import cost_of
 from models.planning.defaults import DEFAULT_QUANTILES, choose
 from models.planning.search_space import axes_of, default_space

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import ErrorCode, FieldError, Invalid
 from app.scope import Scope
-from app.services.registry.service import found, found_version
+from app.services.registry.lookup import found, found_version
 from app.services.training.request import TrainingRequest
 from app.storage.artifacts import ArtifactStore
 from app.storage.tables import VersionRow

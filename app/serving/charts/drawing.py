@@ -17,8 +17,8 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from app.serving.charts.drawer import Chart
 from app.serving.charts.panel import draw_panel
+from app.serving.charts.picture import Chart
 from app.serving.charts.theme import COLOURS, DPI, Colours, install, shade
 
 EDGE = 16

@@ -9,12 +9,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.ticker import MaxNLocator
-from numpy.typing import NDArray
 
-from app.serving.charts.drawer import Forecast, Panel, Points, Values
+from app.serving.charts.picture import Forecast, Panel, Points, Values
 from app.serving.charts.theme import Colours, opacity
-
-Floats = NDArray[np.float64]
+from models.arrays import Floats
 
 DAY_US = 86_400_000_000
 LARGEST = 1e300

@@ -5,7 +5,9 @@ import dataclasses
 import pytest
 
 from app.api.schemas.training import CovariateRoles, NetworkOptions, TrainingOptions
-from models.config.model import CovariateConfig, NetworkConfig, TrainingConfig
+from models.config.covariates import CovariateConfig
+from models.config.network import NetworkConfig
+from models.config.training import TrainingConfig
 
 
 @pytest.mark.parametrize(

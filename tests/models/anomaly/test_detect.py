@@ -10,9 +10,9 @@ from scipy.special import ndtri
 
 from models.anomaly.detect import HISTORY, Anomalies, alarms, detect
 from models.anomaly.residuals import LEAST_SEEN, REGIME
-from models.config.validation import ConfigError
 from models.data.series import Panel, Series
 from models.data.windows import Batch
+from models.errors import ConfigError
 from models.inference.predict import Runner
 from models.planning.defaults import choose
 from models.training.fit import fit

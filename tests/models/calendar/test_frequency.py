@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.data.windows import Panel
+from models.data.series import Panel
 from models.planning.defaults import choose_for
 from models.training.fit import fit
 

@@ -4,17 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.calendar.grid import FrequencyError, Grid, OffGridError, calendar_features, parse_frequency, season_lengths
+from models.calendar.features import calendar_features
+from models.calendar.frequency import parse_frequency, season_lengths
+from models.calendar.grid import Grid
 from models.calendar.holidays import DAY_BEFORE, HOLIDAY
-from models.calendar.timestamps import (
-    TimestampError,
-    TimezoneError,
-    format_stamps,
-    from_local,
-    parse_stamps,
-    to_local,
-    zone,
-)
+from models.calendar.timestamps import format_stamps, from_local, parse_stamps, to_local, zone
+from models.errors import FrequencyError, OffGridError, TimestampError, TimezoneError
 
 ALIASES = [
     "s",

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.calendar.grid import FrequencyError
 from models.calendar.infer_frequency import infer_frequency
 from models.calendar.timestamps import parse_stamps
+from models.errors import FrequencyError
 
 
 @pytest.mark.parametrize(

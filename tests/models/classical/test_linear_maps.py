@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from models.classical.linear_maps import basis_forecasts, mean_of_seasons, moved_season, season_naive, ses
+from models.classical.exponential_smoothing import ses
+from models.classical.linear_maps import basis_forecasts, mean_of_seasons, moved_season, season_naive
 from tests.models.examples import hourly
 
 

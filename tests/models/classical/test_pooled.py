@@ -9,11 +9,12 @@ import torch
 from numpy.typing import NDArray
 
 from models.classical.baselines import smoothing_models
-from models.classical.linear_maps import Smoothed, theta
-from models.classical.pooled import LONGEST_SEASON, SAMPLED_SERIES, pooled_models, set_models
-from models.data.windows import Panel
+from models.classical.exponential_smoothing import Smoothed, theta
+from models.classical.pooled import LONGEST_SEASON, SAMPLED_SERIES, pooled_models
+from models.data.series import Panel
 from models.network.network import Network
 from models.network.reader import Reader
+from models.training.closed_form import set_models
 from tests.models.examples import hourly, hourly_panel, small
 
 HORIZON = 8

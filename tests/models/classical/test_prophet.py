@@ -6,10 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.calendar.grid import Grid, parse_frequency
+from models.calendar.frequency import parse_frequency
+from models.calendar.grid import Grid
 from models.classical.prophet import SAMPLED_SERIES, Structural, prophet_models
-from models.config.model import ConfigError
 from models.data.series import Series
+from models.errors import ConfigError
 from models.training.fit import fit
 from tests.models.examples import START, hourly, hourly_panel, small
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from models.config.model import Config, ConfigError
+from models.config.model import Config
+from models.errors import ConfigError
 from models.planning.defaults import ARTICLES_NETWORK, ARTICLES_TRAINING, choose
 from tests.models.examples import covariate_panel, rich, small
 

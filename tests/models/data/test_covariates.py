@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.config.model import Config, CovariateConfig
-from models.config.validation import ConfigError
+from models.config.covariates import CovariateConfig
+from models.config.model import Config
 from models.data.covariates import covariate_config, encode, encode_static
-from models.data.windows import Panel, Series
+from models.data.series import Panel, Series
+from models.errors import ConfigError
 from models.training.fit import fit
 from tests.models.examples import PLAIN, ROLES, covariate_panel, hourly_panel, rich, small
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from models.data.series import Panel
 from models.data.splits import plan_spans
-from models.data.windows import Panel
 from tests.models.examples import small
 
 

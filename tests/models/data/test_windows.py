@@ -5,9 +5,13 @@ import pandas as pd
 import pytest
 import torch
 
-from models.calendar.grid import Grid, OffGridError, calendar_features, parse_frequency
+from models.calendar.features import calendar_features
+from models.calendar.frequency import parse_frequency
+from models.calendar.grid import Grid
 from models.config.model import Config
-from models.data.windows import Panel, Series, actuals, assemble, cut, observed_span, pack
+from models.data.series import Panel, Series, observed_span
+from models.data.windows import actuals, assemble, cut, pack
+from models.errors import OffGridError
 from tests.models.examples import START, small
 
 HOUR = 3_600_000_000

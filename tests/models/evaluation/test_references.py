@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.data.windows import Panel
+from models.data.series import Panel
 from models.evaluation import metrics
 from models.evaluation.references import REFERENCES, reference_points, score_references, usual
 from models.evaluation.scoring import cut_windows

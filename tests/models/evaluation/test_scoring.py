@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.data.windows import Panel
+from models.data.series import Panel
 from models.evaluation import metrics
 from models.evaluation.scoring import cut_windows, measures, score_season_naive, season_naive_points
 from tests.models.examples import hourly

@@ -9,13 +9,16 @@ import pytest
 from numpy.typing import NDArray
 
 from models.classical.baselines import season_naive
-from models.config.model import Config, ConfigError, CovariateConfig
-from models.data.windows import Panel, Series
+from models.config.covariates import CovariateConfig
+from models.config.model import Config
+from models.data.series import Panel, Series
+from models.errors import ConfigError, TrainingDataError
 from models.evaluation import metrics
-from models.experiments.backtest import Backtest, backtest, rolling_origins
+from models.experiments.backtest import backtest, rolling_origins
+from models.experiments.backtest_result import Backtest
 from models.planning.defaults import choose
-from models.training.fit import TrainingDataError, fit
-from models.training.report import Progress
+from models.training.fit import fit
+from models.training.progress import Progress
 from tests.models.examples import hourly, hourly_panel
 
 pytestmark = pytest.mark.training

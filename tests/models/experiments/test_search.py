@@ -13,13 +13,13 @@ import pytest
 import torch
 
 from models.config.model import Config
-from models.config.validation import ConfigError
+from models.data.series import Panel
 from models.data.splits import plan_spans
-from models.data.windows import Panel
-from models.experiments.search import SearchResult, Trial, search
+from models.errors import CheckpointError, ConfigError, TrainingDataError
+from models.experiments.search import search
 from models.experiments.selection import Selection
-from models.training.checkpoint import CheckpointError
-from models.training.fit import TrainingDataError, fit
+from models.experiments.trials import SearchResult, Trial
+from models.training.fit import fit
 from models.training.learner import Learner
 from models.training.loop import train
 from tests.models.examples import hourly_panel, small

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from models.config.model import Config
-from models.data.windows import Panel
+from models.data.series import Panel
 from models.evaluation import metrics
 from models.experiments.selection import Selection, measured
 from models.inference.predict import run_windows

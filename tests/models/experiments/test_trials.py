@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from models.errors import CheckpointError
 from models.experiments.trials import Trial, read_trials
-from models.training.checkpoint import CheckpointError
 
 TRIAL = Trial(
     number=0, params={"hidden": 8, "cell": "gru"}, state="complete", curve=(2.0, 1.5), seconds=3.0, search="x"

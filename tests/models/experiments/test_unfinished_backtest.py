@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.config.model import Config, ConfigError
+from models.config.model import Config
 from models.data.covariates import covariate_config
-from models.data.windows import Panel
+from models.data.series import Panel
+from models.errors import ConfigError
 from models.experiments import backtest as module
 from models.experiments.backtest import Unfinished, backtest
 from models.planning.defaults import choose, never_negative

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from models.data.windows import Batch, Panel, Series, assemble
+from models.data.series import Panel, Series
+from models.data.windows import Batch, assemble
 from models.explain.explain import Explanation, explain
-from models.export.export import WEIGHTS, export, load_weights
+from models.export.export import export
+from models.export.load import WEIGHTS, load_weights
 from models.network.network import Network
 from models.training.fit import fit
 from tests.kept import GRAPHS

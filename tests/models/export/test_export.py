@@ -18,23 +18,13 @@ from safetensors.numpy import load_file
 from models.config.model import Config
 from models.data.covariates import covariate_config
 from models.data.windows import Batch, assemble, inputs_of
-from models.export.export import (
-    GOLDEN,
-    GRAPH,
-    MANIFEST,
-    TOLERANCE,
-    WEIGHTS,
-    ExportError,
-    export,
-    load_published,
-    load_weights,
-    verify,
-)
+from models.errors import CheckpointError, ExportError
+from models.export.export import TOLERANCE, export, verify
+from models.export.load import GOLDEN, GRAPH, MANIFEST, WEIGHTS, load_published, load_weights
 from models.inference.golden import golden_batch
 from models.inference.predict import Runner
 from models.network.network import Network
 from models.planning.defaults import ARTICLES_NETWORK, ARTICLES_TRAINING
-from models.training.checkpoint import CheckpointError
 from models.training.fitted import Fitted, runner_of
 from models.training.report import Report
 from tests.kept import GRAPHS

@@ -8,9 +8,11 @@ import pytest
 import torch
 
 from models.config.model import Config
-from models.export.export import GRAPH, export
-from models.export.graph import GraphError, put_weights, template_key, trace
+from models.errors import GraphError
+from models.export.export import export
+from models.export.graph import put_weights, template_key, trace
 from models.export.graph_cache import GraphCache
+from models.export.load import GRAPH
 from models.inference.golden import golden_batch
 from models.network.network import Network
 from models.training.fitted import Fitted

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from models.config.model import Config
-from models.data.windows import Batch, Panel, Series
+from models.data.series import Panel, Series
+from models.data.windows import Batch
 from models.inference.predict import Floats, interpolate_quantiles, predict
 from tests.models.examples import small
 

@@ -8,7 +8,9 @@ import torch
 from numpy.typing import NDArray
 
 from models.classical.linear_maps import basis_forecasts
-from models.config.model import Config, CovariateConfig, NetworkConfig
+from models.config.covariates import CovariateConfig
+from models.config.model import Config
+from models.config.network import NetworkConfig
 from models.network.candidates import LEAST_ERROR, Candidates, Recent
 from models.network.inputs import Context
 from models.network.ridge import WIDEST_LINEAR, LinearForecast

@@ -5,7 +5,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from models.classical.linear_maps import Smoothed
+from models.classical.exponential_smoothing import Smoothed
 from models.config.model import Config
 from models.network.ets import ETS, FAMILIES, LEAST_VARIANCE
 from models.network.inputs import Normalise

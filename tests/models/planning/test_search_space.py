@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from models.config.model import Config
-from models.config.validation import ConfigError
+from models.errors import ConfigError
 from models.planning.defaults import choose
 from models.planning.search_space import SHAPE, axes_of, configured, default_space
 from tests.models.examples import small

@@ -7,13 +7,13 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from models.calendar.grid import parse_frequency
-from models.config.model import ConfigError
-from models.data.windows import Panel
+from models.calendar.frequency import parse_frequency
+from models.data.series import Panel
+from models.errors import CheckpointError, ConfigError
 from models.network.network import Network
 from models.planning.transfer import transferred_for
-from models.training.checkpoint import CheckpointError
-from models.training.fit import Fitted, fine_tune, fit
+from models.training.fit import fine_tune, fit
+from models.training.fitted import Fitted
 from models.training.learner import Learner
 from models.training.warm_start import adopt, digest_of
 from tests.models.examples import GATED, checkpoints, covariate_panel, hourly, hourly_panel, random_network, rich, small

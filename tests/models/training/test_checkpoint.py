@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.training.checkpoint import Checkpoint, CheckpointError
+from models.errors import CheckpointError
+from models.training.checkpoint import Checkpoint
 
 CHECKPOINT = Checkpoint(
     {"step": 3, "loss": [0.1, 1 / 3], "none": None},

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from models.config.model import Config
-from models.data.windows import Panel
+from models.data.series import Panel
 from models.network.network import Network
 from models.training.closed_form import FIRST_PENALTY, PENALTIES, learn_scales, prepare
 from models.training.sampling import TensorBatch, fixed_batch, window_pool

@@ -6,7 +6,7 @@ import torch
 from numpy.typing import NDArray
 
 from models.config.model import Config
-from models.data.windows import Panel
+from models.data.series import Panel
 from models.network.network import Network
 from models.training.conformal import SHRINKAGE, WIDEST, corrections
 from models.training.sampling import TensorBatch, fixed_batch

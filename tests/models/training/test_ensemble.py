@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 
 from models.config.model import Config
-from models.config.validation import ConfigError
 from models.data.windows import Batch, assemble, inputs_of
+from models.errors import ConfigError
 from models.network.network import Network
 from models.training.fitted import runner_of
 from tests.models.examples import GATED, covariate_panel, hourly, random_network, rich, small, window

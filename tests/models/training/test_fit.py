@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from models.config.model import ConfigError
-from models.data.windows import Panel
+from models.data.series import Panel
+from models.errors import ConfigError
 from models.evaluation.scoring import cut_windows, score, score_gate, score_season_naive
 from models.experiments.backtest import rolling_origins
 from models.planning.defaults import choose
 from models.training.checkpoint import Checkpoint
 from models.training.fit import fit
-from models.training.report import Progress
+from models.training.progress import Progress
 from tests.models.examples import hourly, hourly_panel, small, state_of
 
 pytestmark = pytest.mark.training

@@ -9,10 +9,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.config.model import Config, TrainingConfig
-from models.data.windows import Panel, inputs_of
+from models.config.model import Config
+from models.config.training import TrainingConfig
+from models.data.series import Panel
+from models.data.windows import inputs_of
+from models.errors import TrainingDataError
 from models.evaluation import metrics
-from models.training.fit import TrainingDataError, fit
+from models.training.fit import fit
 from models.training.learner import LEAST_ERROR, RELATIVE_SHARE, Learner
 from models.training.loop import Hooks, learning_rate, train
 from models.training.phase import PhaseState

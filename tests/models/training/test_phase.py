@@ -2,7 +2,8 @@
 
 import pytest
 
-from models.training.phase import REFIT, SELECT, PhaseState, steps_ahead
+from models.training.phase import REFIT, SELECT, PhaseState
+from models.training.progress import steps_ahead
 
 
 @pytest.mark.parametrize(

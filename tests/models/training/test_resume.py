@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from models.config.model import Config
-from models.data.windows import Panel
-from models.training.checkpoint import Checkpoint, CheckpointError
+from models.data.series import Panel
+from models.errors import CheckpointError
+from models.training.checkpoint import Checkpoint
 from models.training.fit import fit
 from tests.models.examples import checkpoints, covariate_panel, hourly_panel, rich, small, state_of
 

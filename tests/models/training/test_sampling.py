@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.data.windows import Panel
+from models.data.series import Panel
 from models.training.sampling import TensorBatch, WindowPool, fixed_batch, window_pool
 from tests.models.examples import covariate_panel, hourly, hourly_panel, rich, small
 

@@ -19,11 +19,11 @@ from app.storage.artifacts import ArtifactError, ArtifactStore
 from app.storage.engine import Database
 from app.storage.tables import VersionRow
 from models.calendar.timestamps import format_stamp
-from models.config.model import CovariateConfig
-from models.data.windows import Panel
+from models.config.covariates import CovariateConfig
+from models.data.series import Panel
 from models.evaluation.scoring import GateSpan, score_gate, windows_of
 from models.inference.predict import run_windows
-from models.training.fit import Fitted
+from models.training.fitted import Fitted
 from tests.api.stored import claimed, store_beside
 from tests.trained import HORIZON, LEVELS, Trained, publish, values
 

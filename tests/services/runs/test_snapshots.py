@@ -3,8 +3,9 @@
 import numpy as np
 
 from app.services.runs.snapshots import Snapshot
-from models.calendar.grid import Grid, parse_frequency
-from models.data.windows import Panel, Series
+from models.calendar.frequency import parse_frequency
+from models.calendar.grid import Grid
+from models.data.series import Panel, Series
 from models.planning.defaults import choose_for
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from app.serving.charts.drawer import Chart, Forecast, Interval, Level, Panel, Points, prepare
+from app.serving.charts.drawer import prepare
+from app.serving.charts.picture import Chart, Forecast, Interval, Level, Panel, Points
 
 HOUR = 3_600_000_000
 START = 1_711_828_800_000_000  # 2024-03-30T20:00Z, a night before the clocks change in Europe

@@ -10,21 +10,19 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from app.errors import ErrorCode
 from app.scope import Scope
-from app.services.forecasting.inputs.contexts import Refusal, refusal
 from app.services.forecasting.inputs.request import ForecastRequest, Steps
+from app.services.refusals import Refusal, refusal
 from app.services.registry.loader import VersionLoader
 from app.serving.lru import Lru
 from app.serving.moments import Moment
 from app.serving.runtime import LoadedVersion
 from app.storage.freshness import Asked, Found, Identity
 from app.storage.tables import ModelRow, VersionRow
+from models.arrays import Floats
 from models.config.model import Config
-from models.data.windows import Series
+from models.data.series import Series
 
 AWAY_SECONDS = 1.0
 """after an outage nobody waits for the database for so long, where memory can answer"""
@@ -81,7 +79,7 @@ class Context:
     """A series up to its origin, as a network reads it."""
 
     series: Series
-    y: NDArray[np.float64]
+    y: Floats
     """(1, T)"""
     moment: Moment
     identity: Identity | None

@@ -4,26 +4,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from app.errors import ErrorCode, invalid
 from app.scope import Scope
 from app.services.forecasting.inputs.covariates import check_names, read_column
+from app.services.refusals import Refusal, refusal
 from app.services.series import panels
 from app.services.series.checks import Upload, check_lengths, grid_of, read_rows, refuse
+from app.services.series.ids import MAX_ID, checked_timezone, is_series_id
 from app.services.series.panels import spread
-from app.services.series.service import MAX_ID, checked_timezone, is_series_id
 from app.storage import observations, series
 from app.storage.tables import ModelRow, SeriesRow
-from models.calendar.timestamps import TimestampError, format_stamp, parse_stamps
+from models.arrays import Floats, Ints
+from models.calendar.timestamps import format_stamp, parse_stamps
 from models.config.model import Config
-from models.data.windows import Series
-
-Ints = NDArray[np.int64]
-
-Refusal = dict[str, str]
-"""`code` and `detail`: why one series has no forecast"""
+from models.data.series import Series
+from models.errors import TimestampError
 
 
 @dataclass(frozen=True)
@@ -43,11 +40,6 @@ class Contexts:
     errors: dict[str, Refusal]
     rows: dict[str, SeriesRow] = field(default_factory=dict)
     """those that are stored, as they were read"""
-
-
-def refusal(code: ErrorCode, detail: str) -> Refusal:
-    """Return why a series has no forecast."""
-    return {"code": code.value, "detail": detail}
 
 
 def origin_stamp(origin: str, timezone: str) -> int:
@@ -153,7 +145,7 @@ def _sent(series_id: str, history: History, config: Config, origin: str | None) 
     return _series(row, history, index, y, int(index[observed].max()), config)
 
 
-def _series(row: SeriesRow, history: History, index: Ints, y: NDArray[np.float64], last: int, config: Config) -> Series:
+def _series(row: SeriesRow, history: History, index: Ints, y: Floats, last: int, config: Config) -> Series:
     """Return the steps that the model reads of rows at `index` (N,) on the grid, `last` the origin's."""
     roles = config.covariates
     first = max(int(index.min()), last + 1 - config.network.context_length)

@@ -17,14 +17,14 @@ from app.services.forecasting.inputs import request as asked
 from app.services.forecasting.inputs.context_cache import Context, Known, Memory, Served
 from app.services.forecasting.inputs.request import ForecastRequest
 from app.services.registry.loader import VersionLoader
-from app.services.registry.service import resolved
+from app.services.registry.lookup import resolved
 from app.serving.moments import Moments
 from app.serving.runtime import LoadedVersion
 from app.storage import keys, registry, series
 from app.storage.engine import Database
 from app.storage.freshness import Identity
 from app.storage.tables import ModelRow, SeriesRow, VersionRow
-from models.data.windows import Series
+from models.data.series import Series
 from models.data.windows import contexts as values_of
 
 log = get_logger(__name__)

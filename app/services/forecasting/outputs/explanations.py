@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from app.errors import ErrorCode, Unavailable, invalid
 from app.services.forecasting.inputs.request import Steps
@@ -12,8 +11,10 @@ from app.serving.explainer import Explainer, Question
 from app.serving.helper_process import NotAnswered, TookTooLong
 from app.serving.runtime import LoadedVersion
 from app.storage.tables import VersionRow
+from models.arrays import Floats
 from models.calendar.timestamps import format_stamps
-from models.data.windows import Series, assemble, inputs_of
+from models.data.series import Series
+from models.data.windows import assemble, inputs_of
 
 
 def check(series: int, steps: Steps, version: LoadedVersion, limit: int) -> None:
@@ -55,7 +56,7 @@ def add(
         results[one.id]["explanation"] = _view(one, explanation, y)
 
 
-def _view(one: Series, told: dict[str, Any], y: NDArray[np.float64]) -> dict[str, Any]:
+def _view(one: Series, told: dict[str, Any], y: Floats) -> dict[str, Any]:
     """Return what moved a forecast as clients see it, its lags as those of the context y (T,) that were observed."""
     seen, end = np.flatnonzero(~np.isnan(y)), len(one.y)
     stamps = one.stamps(end - len(y), end)[seen]

@@ -6,18 +6,16 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from app.services.forecasting.inputs.context_cache import Context
-from app.services.forecasting.inputs.contexts import Refusal
 from app.services.forecasting.inputs.request import Steps
+from app.services.refusals import Refusal
 from app.serving.moments import Moment
+from models.arrays import Floats
 from models.calendar.timestamps import Stamps
 from models.classical.baselines import season_naive
 from models.config.model import Config
 from models.inference.predict import interpolate_quantiles
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(eq=False, slots=True)

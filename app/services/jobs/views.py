@@ -1,0 +1,81 @@
+"""Jobs as clients see them."""
+
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.errors import ErrorCode, NotFound
+from app.scope import Scope
+from app.services.jobs.hints import hint
+from app.storage import jobs, leases
+from app.storage.tables import JobRow
+from models.calendar.timestamps import format_stamp
+
+TOLD_HERE = ("forecast",)
+"""kinds whose result is told with the job; those of others are large, and have routes of their own"""
+
+NO_PROGRESS = {
+    "phase": None,
+    "fraction": 0.0,
+    "epoch": None,
+    "epochs": None,
+    "train_loss": None,
+    "val_loss": None,
+    "eta_s": None,
+    "trial": None,
+    "trials": None,
+}
+"""what clients are told of progress"""
+
+
+def found(session: Session, scope: Scope, job_id: str) -> JobRow:
+    """Return a job that must exist. Raises NotFound."""
+    row = jobs.get(session, scope, job_id) if job_id.isalnum() else None
+    if row is None:
+        raise NotFound(ErrorCode.job_not_found, "there is no such job; GET /jobs lists them")
+    return row
+
+
+def found_of(session: Session, scope: Scope, job_id: str, kind: str, code: ErrorCode, name: str) -> JobRow:
+    """Return a job of a kind that must exist; `code` and `name` say what it is to its users. Raises NotFound."""
+    row = jobs.get(session, scope, job_id) if job_id.isalnum() else None
+    if row is None or row.kind != kind:
+        raise NotFound(code, f"there is no such {name}; GET /jobs?kind={kind} lists them")
+    return row
+
+
+def view(row: JobRow, position: int | None = None, served: Collection[str] | None = None) -> dict[str, Any]:
+    """Return a job as clients see it; `position` is its place in the queue while it waits, and `served` are the queues
+    that living workers take jobs from."""
+    stuck = row.status == "queued" and served is not None and row.queue not in served
+    return {
+        "id": row.id,
+        "kind": row.kind,
+        "status": row.status,
+        "progress": {name: (row.progress or {}).get(name, value) for name, value in NO_PROGRESS.items()},
+        "attempt": row.attempt,
+        "model": row.model,
+        "version": row.version,
+        "result": None,
+        "error": {**row.error, "hint": hint(row.error["code"])} if row.error is not None else None,
+        "labels": row.labels,
+        "priority": row.priority,
+        "queue": row.queue,
+        "position": position if row.status == "queued" else None,
+        "waiting_for": f"a worker that takes jobs from the queue {row.queue!r}: none is alive" if stuck else None,
+        "stopping": row.stopping and row.status == "running",
+        "timeout_s": row.timeout_s,
+        "estimate": row.estimate,
+        "started_by": row.started_by,
+        "created_at": format_stamp(row.created_at, "UTC"),
+        "started_at": format_stamp(row.started_at, "UTC"),
+        "finished_at": format_stamp(row.finished_at, "UTC"),
+    }
+
+
+def seen(session: Session, row: JobRow) -> dict[str, Any]:
+    """Return one job as clients see it: with what it waits for, and the result of kinds that have no other place."""
+    if row.status != "queued":
+        return view(row) | {"result": jobs.result(session, row.id) if row.kind in TOLD_HERE else None}
+    return view(row, jobs.places(session, [row.id]).get(row.id), leases.served(session))

@@ -1,0 +1,47 @@
+"""What a series may be called, and the frequencies and timezones that it may have."""
+
+import re
+
+from app.errors import ErrorCode, FieldError, Invalid
+from models.calendar.frequency import parse_frequency
+from models.calendar.timestamps import zone
+from models.errors import FrequencyError, TimezoneError
+
+MAX_ID = 200
+
+_ROUTE_WORDS = re.compile(r"(^|/)(import|export)$|(^|/)(observations|health)$|(^|/)\.{1,2}(/|$)")
+
+
+def is_series_id(text: str) -> bool:
+    """Say whether a series may have this id: 1 to 200 printable characters, and no route of the API."""
+    return 1 <= len(text) <= MAX_ID and text.isprintable() and not _ROUTE_WORDS.search(text)
+
+
+def check_id(series_id: str) -> None:
+    """Raise Invalid where no series may have this id."""
+    if not is_series_id(series_id):
+        raise Invalid(
+            ErrorCode.invalid_series_id,
+            f"a series id has 1 to {MAX_ID} printable characters and does not end in a word of the API "
+            "(import, export, observations, health)",
+            errors=[FieldError("id", ErrorCode.invalid_series_id, f"{series_id[:60]!r} cannot be an id")],
+        )
+
+
+def checked_frequency(alias: str) -> str:
+    """Return the canonical alias. Raises Invalid."""
+    try:
+        return parse_frequency(alias).alias
+    except FrequencyError as e:
+        error = FieldError("freq", ErrorCode.invalid_frequency, str(e))
+        raise Invalid(ErrorCode.invalid_frequency, str(e), errors=[error]) from e
+
+
+def checked_timezone(name: str, field: str = "timezone") -> str:
+    """Return the timezone's name. Raises Invalid, which names the field of the request."""
+    try:
+        zone(name)
+    except TimezoneError as e:
+        error = FieldError(field, ErrorCode.invalid_timezone, str(e))
+        raise Invalid(ErrorCode.invalid_timezone, str(e), errors=[error]) from e
+    return name

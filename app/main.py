@@ -10,7 +10,8 @@ from fastapi_offline import FastAPIOffline
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
-from starlette.types import ASGIApp
+from starlette.datastructures import State
+from starlette.types import Receive, Scope, Send
 
 from app.api import anomalies, backtests, charts, forecasts, jobs, registry, series, system, training
 from app.api.deps import Services
@@ -54,7 +55,28 @@ Every error is an RFC 9457 problem document with a `code`; its `detail` says wha
 `Authorization: Bearer …`."""
 
 
-def create_app(settings: Settings) -> FastAPI:
+class Application:
+    """The whole service as an ASGI application: our layers, and the framework inside them.
+
+    Calls of the fast routes pass the framework by: it costs more than a forecast.
+    """
+
+    def __init__(self, framework: FastAPI, settings: Settings, collectors: CollectorRegistry) -> None:
+        limits = Limits(settings.max_body_bytes, settings.max_import_bytes)
+        self._framework = framework
+        self._layers = RequestContext(Shortcut(framework, forecasts.router.routes), Metrics(collectors), limits)
+
+    @property
+    def state(self) -> State:
+        """What the lifespan opened: services, settings, collectors."""
+        return self._framework.state
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["app"] = self._framework
+        await self._layers(scope, receive, send)
+
+
+def create_app(settings: Settings) -> Application:
     """Build the application; databases and caches are opened by its lifespan."""
     collectors = CollectorRegistry()
     app = FastAPIOffline(  # /docs brings its scripts along: a closed network has no other source for them
@@ -65,23 +87,12 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=_lifespan,
         responses={"4XX": {"model": Problem, "content": {problems.MEDIA_TYPE: {}}}},
     )
-    app.state.settings, app.state.registry = settings, collectors
+    app.state.settings = settings
+    app.state.registry = collectors
     problems.install(app)
     for module in (series, training, jobs, registry, forecasts, charts, backtests, anomalies, system):
         app.include_router(module.router)
-    _put_around(app, settings, collectors)
-    return app
-
-
-def _put_around(app: FastAPI, settings: Settings, registry: CollectorRegistry) -> None:
-    """Put our layers around all of the framework's: the direct routes pass it by."""
-    framework, metrics = app.build_middleware_stack, Metrics(registry)
-    limits = Limits(settings.max_body_bytes, settings.max_import_bytes)
-
-    def build() -> ASGIApp:
-        return RequestContext(Shortcut(framework(), forecasts.router.routes), metrics, limits)
-
-    app.build_middleware_stack = build  # type: ignore[method-assign]
+    return Application(app, settings, collectors)
 
 
 @asynccontextmanager

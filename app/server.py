@@ -4,11 +4,8 @@ import contextlib
 import gc
 import socket
 import sys
-from collections.abc import Awaitable
 
 import uvicorn
-from fastapi import FastAPI
-from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.config import STARTUP_FAILURE
 
 from app.config import Settings
@@ -23,7 +20,7 @@ YOUNG_OBJECTS = 10_000
 def serve(settings: Settings) -> None:
     """Run one API process until it is told to stop. Raises SystemExit where it cannot start."""
     config = uvicorn.Config(
-        front(create_app(settings)),
+        create_app(settings),
         host=settings.host,
         port=settings.port,
         loop="uvloop",
@@ -40,17 +37,6 @@ def serve(settings: Settings) -> None:
         server.run()
     if not server.started:
         sys.exit(STARTUP_FAILURE)
-
-
-def front(app: FastAPI) -> ASGIApp:
-    """Return what a server calls: the layers around the framework without the framework's own first steps."""
-    layers = app.middleware_stack = app.build_middleware_stack()
-
-    def call(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        scope["app"] = app
-        return layers(scope, receive, send)
-
-    return call
 
 
 class _Server(uvicorn.Server):

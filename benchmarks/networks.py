@@ -20,7 +20,7 @@ from typing import Any
 
 import torch
 
-from app.serving.runtime import MANIFEST, load_version
+from app.serving.runtime import load_version
 from benchmarks import accuracy_peer as peer
 from benchmarks import articles
 from benchmarks.accuracy import PEER_PYTHON
@@ -41,6 +41,7 @@ from benchmarks.peers import median_seconds
 from models.classical.baselines import season_naive
 from models.export.export import export
 from models.inference.predict import predict
+from models.inference.published import MANIFEST
 from models.planning.defaults import choose_for
 from models.training.fit import fit
 from models.training.fitted import Fitted

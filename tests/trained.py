@@ -20,8 +20,7 @@ from models.calendar.frequency import parse_frequency
 from models.calendar.grid import Grid
 from models.data.series import Panel, Series
 from models.export.export import export
-from models.export.load import GOLDEN, GRAPH, MANIFEST
-from models.inference.published import FORMAT
+from models.inference.published import FORMAT, GOLDEN, GRAPH, MANIFEST
 from models.planning.defaults import choose, choose_for
 from models.training.fit import fit
 from models.training.fitted import Fitted

@@ -17,7 +17,7 @@ from safetensors.numpy import load, save
 
 from app.serving.helper_process import Answerer, HelperProcess, Refused, Work
 from app.storage.artifacts import ArtifactError, ArtifactStore
-from models.errors import CheckpointError
+from models.errors import BrokenVersion
 from models.inference.published import read_header
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def prepare(artifacts: str) -> Answerer:
     def answer(question: bytes) -> bytes:
         try:
             return orjson.dumps(_answer(question, store, networks))
-        except (ArtifactError, CheckpointError) as e:
+        except (ArtifactError, BrokenVersion) as e:
             raise Refused(f"the version's weights cannot be read ({e}); check the artifact store") from e
 
     return answer

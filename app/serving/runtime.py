@@ -1,7 +1,5 @@
 """A version ready to serve: its graph in ONNX Runtime, checked against its golden vectors when it is loaded."""
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,13 +11,12 @@ from numpy.typing import NDArray
 from safetensors.numpy import load as load_tensors
 
 from models.arrays import Floats
-from models.calendar.features import CALENDAR_FIELDS
 from models.config.model import Config
 from models.data.windows import Batch, inputs_of
-from models.errors import BrokenVersion, ConfigError
+from models.errors import BrokenVersion
+from models.inference.published import GOLDEN, GRAPH, Published
 
 Device = Literal["cpu", "cuda"]
-GRAPH, GOLDEN, MANIFEST = "graph.onnx", "golden.safetensors", "manifest.json"
 
 
 NODES_BYTES = 1_500_000
@@ -52,16 +49,13 @@ def load_version(digest: str, read: Callable[[str], bytes], device: Device = "cp
 
     Raises BrokenVersion where a digest or a golden vector differs, or the files are of another release.
     """
-    manifest_bytes = read(MANIFEST)
-    _same_digest(MANIFEST, manifest_bytes, digest)
-    manifest = json.loads(manifest_bytes)
-    config = _config(manifest)
-    graph, golden = read(GRAPH), read(GOLDEN)
-    _same_digest(GRAPH, graph, manifest["sha256"][GRAPH])
-    _same_digest(GOLDEN, golden, manifest["sha256"][GOLDEN])
+    published = Published(digest, read)
+    config = published.config()
+    graph = published.read(GRAPH)
+    golden = published.read(GOLDEN)
     session = _onnx_session(graph) if device == "cpu" else _torch_session(digest, read, device)
     version = LoadedVersion(session, config, len(graph) + NODES_BYTES)
-    _check_golden(version, load_tensors(golden), manifest["tolerance"])
+    _check_golden(version, load_tensors(golden), published.tolerance)
     return version
 
 
@@ -83,38 +77,20 @@ def _onnx_session(graph: bytes) -> Any:
     except Exception as e:  # the runtime's exceptions share no other base
         raise BrokenVersion(f"the graph cannot be loaded: {e}") from e
     session.disable_fallback()
-    session._model_bytes = None  # kept for another provider to begin from, which there is none of: a third of it all
+    # onnxruntime keeps the graph's bytes for a second provider; there is none, and they are a third of the memory
+    session._model_bytes = None
     return session
 
 
 def _torch_session(digest: str, read: Callable[[str], bytes], device: str) -> Any:
-    from app.serving.torch_session import TorchSession
+    from app.serving.torch_session import TorchSession  # torch is loaded only where a GPU serves
 
-    try:
-        return TorchSession(digest, read, device)
-    except ValueError as e:
-        raise BrokenVersion(f"its network cannot be loaded: {e}") from e
-
-
-def _config(manifest: Mapping[str, Any]) -> Config:
-    try:
-        config = Config.from_dict(manifest["config"])
-    except ConfigError as e:
-        raise BrokenVersion(f"it was made by another release: {e}") from e
-    inputs = manifest["inputs"]
-    fields = manifest.get("calendar_fields", list(CALENDAR_FIELDS))  # older manifests do not name them
-    if set(inputs) != set(config.inputs) or fields != list(CALENDAR_FIELDS) or inputs["calendar"][-1] != len(fields):
-        raise BrokenVersion("it was made by another release, whose graph reads other inputs")
-    return config
-
-
-def _same_digest(name: str, data: bytes, digest: str) -> None:
-    if hashlib.sha256(data).hexdigest() != digest:
-        raise BrokenVersion(f"{name} is not the file that was published")
+    return TorchSession(digest, read, device)
 
 
 def _check_golden(version: LoadedVersion, vectors: Mapping[str, NDArray[Any]], tolerance: float) -> None:
-    found = version.run_arrays(inputs_of(vectors, version.config))
-    worst = float(np.max(np.abs(found - vectors["quantiles"]) / vectors["scale"][:, None, None]))
+    quantiles = version.run_arrays(inputs_of(vectors, version.config))
+    difference = np.abs(quantiles - vectors["quantiles"]) / vectors["scale"][:, None, None]
+    worst = float(np.max(difference))
     if not worst <= tolerance:
         raise BrokenVersion(f"its golden vectors differ by {worst:.2g} scales, {tolerance:.2g} is allowed")

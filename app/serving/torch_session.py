@@ -8,6 +8,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from models.errors import BrokenVersion
+
 
 class TorchSession:
     """Runs a network on a device as ONNX Runtime runs its graph."""
@@ -15,25 +17,22 @@ class TorchSession:
     def __init__(self, digest: str, read: Callable[[str], bytes], device: str) -> None:
         """Load the weights of a folder whose manifest has the sha256 `digest`; `read` returns a file by name.
 
-        Raises ValueError where the machine has no such device, or the weights are not those that were published.
+        Raises BrokenVersion where the machine has no such device, or the weights are not those that were published.
         """
         import torch
 
-        from models.errors import CheckpointError
         from models.export.load import load_published
 
         if device == "cuda" and not torch.cuda.is_available():
-            raise ValueError("there is no CUDA device; set GATECAST_SERVING_DEVICE=cpu, or start where there is one")
-        try:
-            self._network = load_published(digest, read).to(device)
-        except CheckpointError as e:
-            raise ValueError(str(e)) from e
-        self._torch, self._device = torch, device
+            raise BrokenVersion("there is no CUDA device; set GATECAST_SERVING_DEVICE=cpu, or start where there is one")
+        self._network = load_published(digest, read).to(device)
+        self._torch = torch
+        self._device = device
 
     def run(self, _outputs: None, inputs: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
         """Return the quantiles (B, H, Q) of inputs by name, (B, ...) each."""
         torch = self._torch
         with torch.inference_mode():
             given = {name: torch.from_numpy(values).to(self._device) for name, values in inputs.items()}
-            found: NDArray[Any] = self._network(**given).cpu().numpy()
-        return [found]
+            quantiles: NDArray[Any] = self._network(**given).cpu().numpy()
+        return [quantiles]

@@ -20,9 +20,8 @@ from models.config.model import Config
 from models.data.windows import Batch, inputs_of
 from models.errors import ExportError, GraphError
 from models.export.graph import Templates, put_weights, template_key, trace
-from models.export.load import GOLDEN, GRAPH, MANIFEST, WEIGHTS
 from models.inference.golden import golden_batch
-from models.inference.published import FORMAT, Manifest, sha256_of
+from models.inference.published import FORMAT, GOLDEN, GRAPH, MANIFEST, WEIGHTS, Manifest, sha256_of
 from models.network.network import Network
 from models.network.reader import Reader
 from models.training.fitted import Fitted, runner_of

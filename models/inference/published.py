@@ -1,23 +1,29 @@
-"""A published version on disk: names, manifest, digests."""
+"""A published version on disk: a folder of four files, of which the manifest names the format and each digest.
+
+Whoever reads a version reads it through `Published`, which checks each file against what was published.
+"""
 
 import hashlib
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from models.errors import CheckpointError
+from models.calendar.features import CALENDAR_FIELDS
+from models.config.model import Config
+from models.errors import BrokenVersion, ConfigError, DamagedFile
 
 FORMAT = "gatecast.model.1"
-
-
-def sha256_of(data: bytes) -> str:
-    """Return the digest of a file's content, in hexadecimal digits."""
-    return hashlib.sha256(data).hexdigest()
+WEIGHTS = "weights.safetensors"
+GRAPH = "graph.onnx"
+GOLDEN = "golden.safetensors"
+MANIFEST = "manifest.json"
+"""written last: a folder without it is not a version"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """What lies in a model's folder."""
+    """Table of contents of a version's folder."""
 
     format: str
     config: dict[str, Any]
@@ -37,11 +43,75 @@ class Manifest:
     """package -> version that wrote the folder"""
 
 
+class Published:
+    """A version's files, each checked against its published digest when it is read."""
+
+    def __init__(self, digest: str, read: Callable[[str], bytes]) -> None:
+        """Read the manifest.
+
+        Args:
+            digest: sha256 of the manifest, as it was published.
+            read: returns a file's content by its name.
+
+        Raises BrokenVersion where the manifest is another one.
+        """
+        self._read = read
+        self.manifest = read(MANIFEST)
+        """its bytes, as they were published"""
+        _check_digest(MANIFEST, sha256_of(self.manifest), digest)
+        self._manifest: Mapping[str, Any] = json.loads(self.manifest)
+
+    @property
+    def digests(self) -> Mapping[str, str]:
+        """Digest of each file besides the manifest."""
+        digests: Mapping[str, str] = self._manifest["sha256"]
+        return digests
+
+    @property
+    def tolerance(self) -> float:
+        """Largest difference from the golden vectors, in units of their scale."""
+        tolerance: float = self._manifest["tolerance"]
+        return tolerance
+
+    def config(self) -> Config:
+        """Return the configuration. Raises BrokenVersion for a version of another release."""
+        try:
+            config = Config.from_dict(self._manifest["config"])
+        except ConfigError as e:
+            raise BrokenVersion(f"it was made by another release: {e}") from e
+        inputs = self._manifest["inputs"]
+        fields = self._manifest.get("calendar_fields", list(CALENDAR_FIELDS))  # older manifests do not name them
+        reads_ours = set(inputs) == set(config.inputs) and inputs["calendar"][-1] == len(fields)
+        if not reads_ours or fields != list(CALENDAR_FIELDS):
+            raise BrokenVersion("it was made by another release, whose graph reads other inputs")
+        return config
+
+    def read(self, name: str) -> bytes:
+        """Return a file's content. Raises BrokenVersion where it is not what was published."""
+        content = self._read(name)
+        self.check(name, sha256_of(content))
+        return content
+
+    def check(self, name: str, digest: str) -> None:
+        """Raise BrokenVersion unless a file of this digest was published under this name."""
+        _check_digest(name, digest, self.digests[name])
+
+
+def _check_digest(name: str, digest: str, published: str) -> None:
+    if digest != published:
+        raise BrokenVersion(f"{name} is not the file that was published")
+
+
+def sha256_of(data: bytes) -> str:
+    """Return the digest of a file's content, in hexadecimal digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
 def read_header(data: bytes) -> dict[str, str]:
-    """Return the metadata of a safetensors file. Raises CheckpointError."""
+    """Return the metadata of a safetensors file. Raises DamagedFile."""
     size = int.from_bytes(data[:8], "little")  # the format: eight bytes of length, then a JSON header
     try:
-        found: dict[str, str] = json.loads(data[8 : 8 + size]).get("__metadata__", {})
+        header: dict[str, str] = json.loads(data[8 : 8 + size]).get("__metadata__", {})
     except (ValueError, AttributeError) as e:
-        raise CheckpointError(f"not a readable safetensors file ({e})") from e
-    return found
+        raise DamagedFile(f"not a readable safetensors file ({e})") from e
+    return header

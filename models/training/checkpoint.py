@@ -46,7 +46,8 @@ class Checkpoint:
     def from_bytes(data: bytes) -> "Checkpoint":
         """Read `to_bytes`. Raises CheckpointError."""
         try:
-            header, arrays = read_header(data), load_arrays(data)
+            header = read_header(data)
+            arrays = load_arrays(data)
         except (SafetensorError, ValueError) as e:
             raise CheckpointError(f"not a readable checkpoint ({e})") from e
         if header.get("format") != FORMAT:

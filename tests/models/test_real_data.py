@@ -16,7 +16,8 @@ from models.data.windows import assemble
 from models.evaluation.scoring import cut_windows, score, score_season_naive
 from models.experiments.backtest import rolling_origins
 from models.export.export import export
-from models.export.load import WEIGHTS, load_weights
+from models.export.load import load_weights
+from models.inference.published import WEIGHTS
 from models.planning.defaults import choose_for
 from models.training.fit import fit
 from tests.kept import GRAPHS

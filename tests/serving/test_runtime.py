@@ -3,7 +3,7 @@
 import sys
 
 from app.serving.runtime import load_version
-from models.export.load import GRAPH
+from models.inference.published import GRAPH
 from tests.trained import Trained
 
 

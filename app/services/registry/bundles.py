@@ -1,7 +1,6 @@
 """Bundles: a version's files in a zip, to be used without Gatecast."""
 
 import hashlib
-import json
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -11,11 +10,11 @@ from typing import IO
 from app.scope import Scope
 from app.services.registry.loader import unavailable
 from app.services.registry.lookup import found, found_version
-from app.serving.runtime import MANIFEST
 from app.storage.artifacts import BLOCK, ArtifactError, ArtifactStore
 from app.storage.engine import Database
 from app.storage.tables import VersionRow
 from models.errors import BrokenVersion
+from models.inference.published import MANIFEST, Published
 
 IN_MEMORY = 4_000_000
 """bytes; a larger bundle is put together on disk"""
@@ -71,19 +70,16 @@ class Bundle:
         return packed.tell(), _blocks(packed)
 
     def _fill(self, archive: zipfile.ZipFile) -> None:
-        manifest = self.store.get(f"{self.row.artifact}/{MANIFEST}")
-        if hashlib.sha256(manifest).hexdigest() != self.row.digest:
-            raise BrokenVersion(f"{MANIFEST} is not the file that was published")
+        published = Published(self.row.digest, lambda name: self.store.get(f"{self.row.artifact}/{name}"))
         archive.writestr(_entry("README.txt"), self.readme)
-        archive.writestr(_entry(MANIFEST), manifest)
-        for name, digest in json.loads(manifest)["sha256"].items():
-            read = hashlib.sha256()
+        archive.writestr(_entry(MANIFEST), published.manifest)
+        for name in published.digests:
+            digest = hashlib.sha256()
             with archive.open(_entry(name), "w") as file:
                 for block in self.store.blocks(f"{self.row.artifact}/{name}"):
-                    read.update(block)
+                    digest.update(block)
                     file.write(block)
-            if read.hexdigest() != digest:
-                raise BrokenVersion(f"{name} is not the file that was published")
+            published.check(name, digest.hexdigest())
 
 
 class BundleService:

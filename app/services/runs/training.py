@@ -1,6 +1,5 @@
 """A training job, from its row to the published version."""
 
-import hashlib
 import tempfile
 import time
 from dataclasses import asdict, dataclass, field, replace
@@ -22,10 +21,11 @@ from app.storage import registry
 from app.storage.artifacts import ArtifactMissing, version_folder
 from app.storage.jobs import FenceLost
 from app.storage.tables import ModelRow
-from models.errors import CheckpointError, ExportError
+from models.errors import BrokenVersion, CheckpointError, ExportError
 from models.export.export import export
 from models.export.graph import template_key
 from models.export.graph_cache import GraphCache
+from models.inference.published import MANIFEST, sha256_of
 from models.network.network import Network
 from models.planning.defaults import choose_for
 from models.planning.transfer import transferred_for
@@ -94,7 +94,7 @@ class Training:
             raise BadJob(ErrorCode.version_not_found, detail)
         try:
             return weights_of(self.attempt.store, row)
-        except (ArtifactMissing, CheckpointError) as e:
+        except (ArtifactMissing, BrokenVersion) as e:
             raise BadJob(ErrorCode.version_not_found, f"{name}@{number} cannot be read ({e}); begin afresh") from e
 
     def _snapshot(self, model: ModelRow, start: Network | None) -> Snapshot:
@@ -186,7 +186,7 @@ class Training:
             self.attempt.store.put(f"{target}/{file.name}", file.read_bytes())
         return {
             "artifact": target,
-            "digest": hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest(),
+            "digest": sha256_of((folder / MANIFEST).read_bytes()),
         }
 
     def _clean(self, model: ModelRow) -> None:

@@ -48,7 +48,7 @@ def started(session: Session, scope: Scope, request: TrainingRequest) -> tuple[T
 
 
 def weights_of(store: ArtifactStore, row: VersionRow) -> "Network":
-    """Read a version's network. Raises ArtifactError where the store is away, CheckpointError for broken weights."""
+    """Read a version's network. Raises ArtifactError where the store is away, BrokenVersion for damaged files."""
     from models.export.load import load_published  # the API process, which checks requests, imports no torch
 
     return load_published(row.digest, lambda name: store.get(f"{row.artifact}/{name}"))

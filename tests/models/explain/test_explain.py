@@ -10,7 +10,8 @@ from models.data.series import Panel, Series
 from models.data.windows import Batch, assemble
 from models.explain.explain import Explanation, explain
 from models.export.export import export
-from models.export.load import WEIGHTS, load_weights
+from models.export.load import load_weights
+from models.inference.published import WEIGHTS
 from models.network.network import Network
 from models.training.fit import fit
 from tests.kept import GRAPHS

@@ -18,11 +18,12 @@ from safetensors.numpy import load_file
 from models.config.model import Config
 from models.data.covariates import covariate_config
 from models.data.windows import Batch, assemble, inputs_of
-from models.errors import CheckpointError, ExportError
+from models.errors import BrokenVersion, ExportError
 from models.export.export import TOLERANCE, export, verify
-from models.export.load import GOLDEN, GRAPH, MANIFEST, WEIGHTS, load_published, load_weights
+from models.export.load import load_published, load_weights
 from models.inference.golden import golden_batch
 from models.inference.predict import Runner
+from models.inference.published import GOLDEN, GRAPH, MANIFEST, WEIGHTS
 from models.network.network import Network
 from models.planning.defaults import ARTICLES_NETWORK, ARTICLES_TRAINING
 from models.training.fitted import Fitted, runner_of
@@ -249,7 +250,7 @@ def test_another_answer_is_refused(folder: Path) -> None:
 def test_damaged_weights_are_refused(folder: Path, damage: str) -> None:
     data = (folder / WEIGHTS).read_bytes()
     found = {"truncated": data[:-9], "foreign": (folder / GOLDEN).read_bytes(), "empty": b""}
-    with pytest.raises(CheckpointError):
+    with pytest.raises(BrokenVersion):
         load_weights(found[damage])
 
 
@@ -260,5 +261,5 @@ def test_other_files_than_those_published_are_refused(folder: Path, spoiled: str
     expected = load_weights(files[WEIGHTS]).state_dict()
     torch.testing.assert_close(load_published(digest, files.__getitem__).state_dict(), expected, rtol=0, atol=0)
     files[spoiled] = files[spoiled][:-1] + bytes([files[spoiled][-1] ^ 1])
-    with pytest.raises(CheckpointError, match=f"{spoiled} is not the file that was published"):
+    with pytest.raises(BrokenVersion, match=f"{spoiled} is not the file that was published"):
         load_published(digest, files.__getitem__)

@@ -12,8 +12,8 @@ from models.errors import GraphError
 from models.export.export import export
 from models.export.graph import put_weights, template_key, trace
 from models.export.graph_cache import GraphCache
-from models.export.load import GRAPH
 from models.inference.golden import golden_batch
+from models.inference.published import GRAPH
 from models.network.network import Network
 from models.training.fitted import Fitted
 from tests.kept import GRAPHS

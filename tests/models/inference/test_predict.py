@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from models.arrays import Floats
 from models.config.model import Config
 from models.data.series import Panel, Series
 from models.data.windows import Batch
-from models.inference.predict import Floats, interpolate_quantiles, predict
+from models.inference.predict import interpolate_quantiles, predict
 from tests.models.examples import small
 
 

@@ -92,6 +92,19 @@ class FieldError:
     detail: str
 
 
+@dataclass(frozen=True)
+class RowError:
+    """One row that is wrong.
+
+    `row` is the number that its reader gave it: from 0 in columns that were sent as JSON, from 1 below the header in a
+    table.
+    """
+
+    row: int
+    code: str
+    detail: str
+
+
 class ServiceError(Exception):
     """Anything that a client may be told. `detail` says what to do next."""
 

@@ -1,72 +1,66 @@
-"""A long table in CSV, read into one block of columns a series."""
+"""A long table in CSV."""
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import IO
 
-from app.errors import ErrorCode, Invalid
-from app.formats.table import Block
+from app.errors import ErrorCode, Invalid, RowError
+from app.formats.table import REQUIRED, LongTable, Row
 from app.scope import storable
-from app.services.ingest.report import Report
-from app.services.series.checks import Problem
-from app.services.series.ids import is_series_id
 
-REQUIRED = ("unique_id", "ds", "y")
 LONGEST_CELL = 200
+"""characters: of the longest id of a series"""
+LONGEST_NAME = 200
 
 
-def read_csv(lines: IO[str], report: Report) -> tuple[list[str], dict[str, Block]]:
-    """Return the covariates' names, and a block by series id.
+def read_csv(lines: IO[str]) -> LongTable:
+    """Return the table of a CSV text with a header.
 
-    Raises Invalid for what is no table; rows that do not fit it are rejected.
+    Raises Invalid for what is no such table, at once or while its rows are read.
     """
-    blocks: dict[str, Block] = {}
+    reader = csv.reader(lines, strict=True)
     try:
-        reader = csv.reader(lines, strict=True)
         header = next(reader, [])
-        places, covariates = _columns(header)
-        for row, cells in enumerate(_nonempty(reader), start=1):
-            report.rows = row
-            if len(cells) != len(header):
-                detail = f"{len(cells)} cells where the header has {len(header)}"
-                report.reject([Problem(row, ErrorCode.csv_malformed, detail)])
-                continue
-            if any(len(cell) > LONGEST_CELL or not storable(cell) for cell in cells):
-                detail = f"a cell has more than {LONGEST_CELL} characters, or NUL among them"
-                report.reject([Problem(row, ErrorCode.invalid_value, detail)])
-                continue
-            _take(blocks, row, cells, places)
     except (csv.Error, UnicodeDecodeError) as e:
-        detail = f"the body is not a UTF-8 CSV table after row {report.rows}: {e}"
-        raise Invalid(ErrorCode.csv_malformed, detail) from e
-    for series_id in [i for i in blocks if not is_series_id(i)]:
-        detail = f"{series_id[:60]!r} cannot be a series id"
-        report.reject([Problem(r, ErrorCode.invalid_series_id, detail) for r in blocks.pop(series_id).rows])
-    return covariates, blocks
+        raise _not_a_table(0, e) from e
+    positions, covariates = _locate_columns(header)
+    return LongTable(covariates, _read_rows(reader, positions, len(header)))
 
 
-def _nonempty(reader: Iterable[list[str]]) -> Iterator[list[str]]:
-    return (cells for cells in reader if cells)
+def _read_rows(reader: Iterator[list[str]], positions: list[int], width: int) -> Iterator[Row | RowError]:
+    """Yield the rows; empty lines are no rows and have no number."""
+    number = 0
+    try:
+        for cells in reader:
+            if not cells:
+                continue
+            number += 1
+            if len(cells) != width:
+                detail = f"{len(cells)} cells where the header has {width}"
+                yield RowError(number, ErrorCode.csv_malformed, detail)
+            elif any(len(cell) > LONGEST_CELL or not storable(cell) for cell in cells):
+                detail = f"a cell has more than {LONGEST_CELL} characters, or NUL among them"
+                yield RowError(number, ErrorCode.invalid_value, detail)
+            else:
+                series_id, ds, y, *covariates = [cells[position] for position in positions]
+                yield Row(number, series_id, ds.strip(), y, covariates)
+    except (csv.Error, UnicodeDecodeError) as e:
+        raise _not_a_table(number, e) from e
 
 
-def _columns(header: list[str]) -> tuple[list[int], list[str]]:
-    """Return the places of unique_id, ds, y and then the covariates, and the covariates' names."""
+def _locate_columns(header: list[str]) -> tuple[list[int], list[str]]:
+    """Return the positions of unique_id, ds, y and then the covariates, and the covariates' names. Raises Invalid."""
     names = [name.strip() for name in header]
     missing = [name for name in REQUIRED if name not in names]
-    if missing or len(set(names)) != len(names) or not all(n.isprintable() and 0 < len(n) <= 200 for n in names):
-        why = f"missing: {', '.join(missing)}" if missing else "a name is empty, unprintable or repeated"
-        detail = f"the header must name the columns unique_id, ds and y, each column once; {why}"
+    readable = all(name.isprintable() and 0 < len(name) <= LONGEST_NAME for name in names)
+    if missing or len(set(names)) != len(names) or not readable:
+        reason = f"missing: {', '.join(missing)}" if missing else "a name is empty, unprintable or repeated"
+        detail = f"the header must name the columns unique_id, ds and y, each column once; {reason}"
         raise Invalid(ErrorCode.csv_malformed, detail)
     covariates = [name for name in names if name not in REQUIRED]
     return [names.index(name) for name in [*REQUIRED, *covariates]], covariates
 
 
-def _take(blocks: dict[str, Block], row: int, cells: list[str], places: list[int]) -> None:
-    block = blocks.get(cells[places[0]])
-    if block is None:
-        block = blocks[cells[places[0]]] = Block(covariates=[[] for _ in places[3:]])
-    block.rows.append(row)
-    block.ds.append(cells[places[1]].strip())
-    block.y.append(cells[places[2]])
-    for column, place in zip(block.covariates, places[3:], strict=True):
-        column.append(cells[place])
+def _not_a_table(number: int, cause: Exception) -> Invalid:
+    detail = f"the body is not a UTF-8 CSV table after row {number}: {cause}"
+    return Invalid(ErrorCode.csv_malformed, detail)

@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from app.errors import ErrorCode, FieldError, Invalid
-from app.services.series.checks import Problem
+from app.errors import ErrorCode, FieldError, Invalid, RowError
 
 SHOWN = 1000
-"""Rejected rows that are listed; the rest are counted."""
+"""rejected rows that a report lists; the rest are counted"""
+LISTED = 100
+"""rejected rows that a refusal lists"""
 
 
 @dataclass(frozen=True)
@@ -26,32 +27,34 @@ class ImportOptions:
 
 
 @dataclass
-class Report:
-    """What an import did, or would do; with `abort` the first rejected rows end it."""
+class ImportReport:
+    """What an import did, or would do."""
 
     abort: bool
+    """whether the first rejected rows end it"""
     series: int = 0
     rows: int = 0
+    """read, rejected ones too"""
     inserted: int = 0
     updated: int = 0
-    problems: list[Problem] = field(default_factory=list)
+    errors: list[RowError] = field(default_factory=list)
 
-    def reject(self, problems: Iterable[Problem]) -> None:
+    def reject(self, errors: Iterable[RowError]) -> None:
         """Note bad rows, counted from 1 below the header. Raises Invalid where the import is to be whole."""
-        self.problems.extend(problems)
-        if not self.abort or not self.problems:
+        self.errors.extend(errors)
+        if not self.abort or not self.errors:
             return
-        first = min(self.problems, key=lambda p: p.row)
+        first = min(self.errors, key=lambda error: error.row)
         raise Invalid(
             ErrorCode(first.code),
             f"row {first.row} (counted from 1 below the header): {first.detail}; nothing was imported. "
-            "Mend it, or send on_error=skip to import the other rows",
-            errors=[FieldError(f"row {p.row}", p.code, p.detail) for p in self.problems[:100]],
+            "Correct it, or send on_error=skip to import the other rows",
+            errors=[FieldError(f"row {p.row}", p.code, p.detail) for p in self.errors[:LISTED]],
         )
 
     def body(self) -> dict[str, Any]:
         """Return the report as clients see it."""
-        ordered = sorted(self.problems, key=lambda p: p.row)
+        ordered = sorted(self.errors, key=lambda error: error.row)
         return {
             "series": self.series,
             "rows": self.rows,

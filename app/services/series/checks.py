@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from sqlalchemy.orm import Session
 
-from app.errors import ErrorCode, FieldError, Invalid
+from app.errors import ErrorCode, FieldError, Invalid, RowError
 from app.formats.table import Column
 from app.scope import Scope
 from app.storage import observations
@@ -36,15 +36,6 @@ class Upload:
         return np.array(self.y, np.float64)
 
 
-@dataclass(frozen=True)
-class Problem:
-    """What is wrong with a row; `row` counts from 0 in the columns that were checked."""
-
-    row: int
-    code: str
-    detail: str
-
-
 def check_lengths(upload: Upload, where: str = "body") -> None:
     """Raise Invalid where a column is not as long as `ds`; `where` is the upload's place in the request."""
     columns = {"y": upload.y, **{f"covariates.{name}": values for name, values in upload.covariates.items()}}
@@ -62,7 +53,7 @@ def grid_of(row: SeriesRow) -> Grid:
     return Grid(parse_frequency(row.freq), row.timezone, row.anchor)
 
 
-def check_stamps(row: SeriesRow, stamps: Ints, rows: Ints) -> list[Problem]:
+def check_stamps(row: SeriesRow, stamps: Ints, rows: Ints) -> list[RowError]:
     """Return which of the stamps (N,), sent as `rows` (N,), do not lie on the series' grid.
 
     A series without observations takes the phase that most of them share, and its earliest stamp as its anchor.
@@ -73,11 +64,11 @@ def check_stamps(row: SeriesRow, stamps: Ints, rows: Ints) -> list[Problem]:
         grid = grid_of(row) if row.anchor is not None else _first_grid(row, stamps)
         off = np.flatnonzero(~grid.locate(stamps)[1])
     except OffGridError as e:
-        return [Problem(r, ErrorCode.off_grid, e.detail) for r in rows.tolist()]
+        return [RowError(r, ErrorCode.off_grid, e.detail) for r in rows.tolist()]
     row.anchor = grid.anchor
     shown = [grid.explain(int(stamps[i])) for i in off[:EXPLAINED]]
     details = shown + ["not on the series' grid"] * (len(off) - len(shown))
-    return [Problem(int(rows[i]), ErrorCode.off_grid, d) for i, d in zip(off, details, strict=True)]
+    return [RowError(int(rows[i]), ErrorCode.off_grid, d) for i, d in zip(off, details, strict=True)]
 
 
 def _first_grid(row: SeriesRow, stamps: Ints) -> Grid:
@@ -103,19 +94,19 @@ def repeated(stamps: Ints, rows: Ints) -> Ints:
     return np.sort(order[again])
 
 
-def read_rows(row: SeriesRow, ds: Sequence[str]) -> tuple[Ints, list[Problem]]:
+def read_rows(row: SeriesRow, ds: Sequence[str]) -> tuple[Ints, list[RowError]]:
     """Return the UTC microseconds of `ds` (N,), and every problem: unreadable, off the grid, or sent twice."""
     stamps, unreadable = read_stamps(ds, row.timezone)
-    problems = [Problem(p.row, p.code, p.detail) for p in unreadable]
+    problems = [RowError(p.row, p.code, p.detail) for p in unreadable]
     if not problems:
         rows = np.arange(len(ds))
         problems = check_stamps(row, stamps, rows) + [
-            Problem(int(i), ErrorCode.duplicate_timestamp, f"{ds[i]!r} is sent twice") for i in repeated(stamps, rows)
+            RowError(int(i), ErrorCode.duplicate_timestamp, f"{ds[i]!r} is sent twice") for i in repeated(stamps, rows)
         ]
     return stamps, sorted(problems, key=lambda p: p.row)
 
 
-def refuse(problems: Sequence[Problem], where: str = "body") -> None:
+def refuse(problems: Sequence[RowError], where: str = "body") -> None:
     """Raise Invalid, which names the rows of the upload at `where` in the request, where there are problems."""
     if problems:
         first = problems[0]

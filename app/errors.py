@@ -4,7 +4,8 @@ ServiceError
 ├── Unreadable 400 · Unauthorized 401 · Forbidden 403 · NotFound 404 · NotAcceptable 406 · Conflict 409
 ├── TooLarge 413 · Unsupported 415
 ├── Invalid 422 (may list `errors`)
-└── Unavailable 503
+├── Unavailable 503
+└── JobFailure (told with the job)
 """
 
 from collections.abc import Sequence
@@ -189,3 +190,9 @@ class Unavailable(ServiceError):
     """Something that the call needs is not there now; try again."""
 
     status, title = 503, "Unavailable"
+
+
+class JobFailure(ServiceError):
+    """The job cannot succeed, for a reason that its user can mend."""
+
+    title = "Job failed"

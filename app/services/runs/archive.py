@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy.orm import Session
 
-from app.errors import ErrorCode
+from app.errors import ErrorCode, JobFailure
 from app.jobs.queue import JobQueue
 from app.logs import get_logger
 from app.scope import Scope
@@ -15,7 +15,7 @@ from app.services.forecasting.inputs import contexts
 from app.services.forecasting.inputs.covariates import Ready, made_ready
 from app.services.jobs.documents import selector_of
 from app.services.jobs.submission import Submission
-from app.services.runs.attempt import Attempt, BadJob
+from app.services.runs.attempt import Attempt
 from app.services.schedules.service import BY_DRIFT, retrain
 from app.services.series.selection import selected
 from app.serving.runtime import LoadedVersion
@@ -37,36 +37,37 @@ CHUNK = 500
 def archive(attempt: Attempt) -> None:
     """Forecast every series that the champion's training would be about now, and keep what is told.
 
-    Raises BadJob where no version is live, or its files are broken.
+    Raises JobFailure where no version is live, or its files are broken.
     """
     model, row = _champion(attempt)
-    version = attempt.loaded(row)
-    kept, errors = 0, dict[str, str]()
+    version = attempt.load_version(row)
+    kept = 0
+    errors: dict[str, str] = {}
     ids = _ids(attempt, model, row)
     for at in range(0, len(ids), CHUNK):
         kept += _archive(attempt, model, row, version, ids[at : at + CHUNK], errors)
         attempt.journal.tell({"phase": "forecast", "fraction": min(1.0, (at + CHUNK) / len(ids))})
-        attempt.leave()
+        attempt.leave_if_asked()
     with attempt.database.read() as session:
-        found = drift_of(session, model, row)
+        drift = drift_of(session, model, row)
     result = {
         "version": row.number,
         "series": len(ids),
         "archived": kept,
         "errors": dict(list(errors.items())[:100]),
-        "drift": found,
+        "drift": drift,
     }
     attempt.succeed(result, version=row.number)
-    if found["status"] == "drifting":
+    if drift["status"] == "drifting":
         _answer_drift(attempt, model)
 
 
 def _champion(attempt: Attempt) -> tuple[ModelRow, VersionRow]:
-    model = attempt.model()
+    model = attempt.get_model()
     with attempt.database.read() as session:
         row = registry.version(session, model, model.champion) if model.champion is not None else None
     if row is None:
-        raise BadJob(ErrorCode.no_champion, f"no version of the model {model.name!r} is live")
+        raise JobFailure(ErrorCode.no_champion, f"no version of the model {model.name!r} is live")
     return model, row
 
 

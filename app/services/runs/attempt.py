@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from app.config import Settings
-from app.errors import ErrorCode
+from app.errors import ErrorCode, JobFailure
 from app.scope import Scope
 from app.services.runs.journal import Journal
 from app.serving.runtime import LoadedVersion, load_version
@@ -21,14 +21,6 @@ from app.storage.jobs import Fence
 from app.storage.keys import ALL_RIGHTS
 from app.storage.tables import JobRow, ModelRow, VersionRow
 from models.errors import BrokenVersion
-
-
-class BadJob(Exception):
-    """The job cannot succeed, for a reason that its user can mend."""
-
-    def __init__(self, code: ErrorCode, detail: str) -> None:
-        super().__init__(detail)
-        self.code = code
 
 
 class HandedOver(Exception):
@@ -69,20 +61,23 @@ class Attempt:
         """Where the job keeps what its next attempt needs."""
         return job_folder(self.job.project_id, self.fence.job_id)
 
-    def model(self) -> ModelRow:
-        """Return the job's model. Raises BadJob where it was deleted."""
+    def get_model(self) -> ModelRow:
+        """Return the job's model. Raises JobFailure where it was deleted."""
         with self.database.read() as session:
-            found = registry.by_pk(session, self.scope, self.job.model_pk)
-        if found is None:
-            raise BadJob(ErrorCode.model_not_found, f"the model {self.job.model!r} was deleted")
-        return found
+            model = registry.by_pk(session, self.scope, self.job.model_pk)
+        if model is None:
+            raise JobFailure(ErrorCode.model_not_found, f"the model {self.job.model!r} was deleted")
+        return model
 
-    def loaded(self, row: VersionRow) -> LoadedVersion:
-        """Return a version that can run. Raises BadJob for files that are gone or broken, ArtifactError for outages."""
+    def load_version(self, row: VersionRow) -> LoadedVersion:
+        """Return a version that can run.
+
+        Raises JobFailure for files that are gone or broken, ArtifactError for outages.
+        """
         try:
             return load_version(row.digest, lambda name: self.store.get(f"{row.artifact}/{name}"))
         except (ArtifactMissing, BrokenVersion) as e:
-            raise BadJob(ErrorCode.artifact_unavailable, f"version {row.number} cannot be loaded: {e}") from e
+            raise JobFailure(ErrorCode.artifact_unavailable, f"version {row.number} cannot be loaded: {e}") from e
 
     def keep(self, name: str, data: bytes) -> str:
         """Store something for the job's next attempts; return its path. Raises ArtifactError."""
@@ -90,15 +85,16 @@ class Attempt:
         self.store.put(path, data)
         return path
 
-    def leave(self) -> None:
+    def leave_if_asked(self) -> None:
         """Raise HandedOver where the worker is to stop; called where nothing that matters would be lost."""
         if self.leaving.is_set():
             raise HandedOver
 
     def succeed(self, result: dict[str, Any], **values: Any) -> None:
-        """End the job with what it found out. Raises FenceLost."""
+        """End the job with its result. Raises FenceLost."""
         with self.database.write() as session:
-            progress = dict(jobs.held(session, self.fence, lock=True).progress or {}) | {"fraction": 1.0, "eta_s": 0.0}
+            job = jobs.held(session, self.fence, lock=True)
+            progress = {**(job.progress or {}), "fraction": 1.0, "eta_s": 0.0}
             jobs.keep_result(session, self.fence, result)
             jobs.finish(session, self.fence, "succeeded", progress=progress, checkpoint=None, **values)
         self.store.remove(self.folder)

@@ -5,11 +5,11 @@ from typing import Any
 
 from safetensors.numpy import load, save
 
-from app.errors import ErrorCode
+from app.errors import ErrorCode, JobFailure
 from app.logs import get_logger
 from app.services.jobs.documents import selector_of
-from app.services.runs.attempt import Attempt, BadJob
-from app.services.runs.checkpoints import Checkpoints, panel_of
+from app.services.runs.attempt import Attempt
+from app.services.runs.checkpoints import Checkpoints, load_panel
 from app.services.runs.snapshots import Snapshot
 from app.storage import jobs, registry
 from app.storage.artifacts import ArtifactMissing
@@ -34,47 +34,51 @@ class BacktestRun:
     attempt: Attempt
 
     def run(self) -> None:
-        """Judge, and end the job with the measures. Raises BadJob, TrainingDataError and ConfigError."""
-        asked, snapshot = self.attempt.job.request, self._snapshot()
-        windows, season = asked["n_windows"] * len(snapshot.panel.series), scoring_season(snapshot.panel)
-        found = backtest(
+        """Judge, and end the job with the measures. Raises JobFailure, TrainingDataError and ConfigError."""
+        request = self.attempt.job.request
+        snapshot = self._load_snapshot()
+        windows = request["n_windows"] * len(snapshot.panel.series)
+        season = scoring_season(snapshot.panel)
+        result = backtest(
             snapshot.panel,
             snapshot.config,
-            n_windows=asked["n_windows"],
-            step_size=asked["step_size"],
-            horizon=asked["horizon"],
-            refit=asked["refit"],
-            references=usual(windows, season) if asked["baselines"] is None else asked["baselines"],
+            n_windows=request["n_windows"],
+            step_size=request["step_size"],
+            horizon=request["horizon"],
+            refit=request["refit"],
+            references=usual(windows, season) if request["baselines"] is None else request["baselines"],
             device=self.attempt.settings.device,
-            on_progress=self._progress,
+            on_progress=self._write_progress,
             unfinished=self._unfinished(),
         )
-        self.attempt.succeed(_result(found))
+        self.attempt.succeed(_describe(result))
 
-    def _snapshot(self) -> Snapshot:
+    def _load_snapshot(self) -> Snapshot:
         """Return the data and the configuration of the job's first attempt."""
         if self.attempt.job.snapshot is not None:
             return Snapshot.from_bytes(self.attempt.store.get(self.attempt.job.snapshot))
         config = self._config()
         roles = config.covariates
         snapshot = Snapshot(
-            panel_of(self.attempt, self.attempt.model(), selector_of(self.attempt.job.request), roles), config
+            load_panel(self.attempt, self.attempt.get_model(), selector_of(self.attempt.job.request), roles), config
         )
         path = self.attempt.keep("snapshot", snapshot.to_bytes())
         self.attempt.journal.write(snapshot=path, progress={"fraction": 0.0})
         return snapshot
 
     def _config(self) -> Config:
-        model, number = self.attempt.model(), self.attempt.job.request["version"]
+        model = self.attempt.get_model()
+        number = self.attempt.job.request["version"]
         with self.attempt.database.read() as session:
             row = registry.version(session, model, number)
         if row is None:
-            raise BadJob(ErrorCode.version_not_found, f"{model.name}@{number}, which was to be judged, was deleted")
+            raise JobFailure(ErrorCode.version_not_found, f"{model.name}@{number}, which was to be judged, was deleted")
         return Config.from_dict(row.config)
 
     def _unfinished(self) -> Unfinished:
         """Return what earlier attempts have left."""
-        checkpoints, done = Checkpoints(self.attempt), {}
+        checkpoints = Checkpoints(self.attempt)
+        done = {}
         with self.attempt.database.read() as session:
             events = jobs.events(session, self.attempt.job.id, (FITTED,))
         for event in events:
@@ -82,25 +86,27 @@ class BacktestRun:
                 done[int(event.data["number"])] = load(self.attempt.store.get(event.data["path"]))["quantiles"]
             except ArtifactMissing as e:
                 log.warning("fit_repeated", detail=str(e))
-        return Unfinished(done=done, resume=checkpoints.last(), fitted=self._fitted, save_checkpoint=checkpoints.save)
+        return Unfinished(
+            done=done, resume=checkpoints.load_last(), fitted=self._keep_fit, save_checkpoint=checkpoints.save
+        )
 
-    def _fitted(self, number: int, quantiles: Any) -> None:
+    def _keep_fit(self, number: int, quantiles: Any) -> None:
         path = self.attempt.keep(f"fit-{number}", save({"quantiles": quantiles}))
         self.attempt.journal.record(FITTED, {"number": number, "path": path})
-        self.attempt.leave()
+        self.attempt.leave_if_asked()
 
-    def _progress(self, progress: Progress) -> None:
+    def _write_progress(self, progress: Progress) -> None:
         self.attempt.journal.tell(asdict(progress))
 
 
-def _result(found: Backtest) -> dict[str, Any]:
-    measured = found.to_dict()
+def _describe(result: Backtest) -> dict[str, Any]:
+    measured = result.to_dict()
     for window in measured["by_window"]:
         for name in ("first_origin", "last_origin"):
             window[name] = format_stamp(window[name], "UTC")
     return {
-        "windows": len(found.number),
-        "series": len(set(found.series_ids)),
-        "baselines": list(found.references),
+        "windows": len(result.number),
+        "series": len(set(result.series_ids)),
+        "baselines": list(result.references),
         **measured,
     }

@@ -3,9 +3,9 @@
 import time
 from dataclasses import dataclass, field
 
-from app.errors import ErrorCode
+from app.errors import ErrorCode, JobFailure
 from app.logs import get_logger
-from app.services.runs.attempt import Attempt, BadJob
+from app.services.runs.attempt import Attempt
 from app.services.series import panels
 from app.services.series.selection import Selector, selected
 from app.storage.artifacts import ArtifactError, ArtifactMissing
@@ -20,14 +20,14 @@ from models.training.checkpoint import Checkpoint
 log = get_logger(__name__)
 
 
-def panel_of(attempt: Attempt, model: ModelRow, selector: Selector, roles: CovariateConfig) -> Panel:
-    """Return the series that a job is about as they are stored now. Raises BadJob where there are none."""
+def load_panel(attempt: Attempt, model: ModelRow, selector: Selector, roles: CovariateConfig) -> Panel:
+    """Return the series that a job is about as they are stored now. Raises JobFailure where there are none."""
     with attempt.database.read() as session:
-        found = selected(session, attempt.scope, selector)
-        rows = [row for row in found if row.last_ts is not None and row.freq == model.freq]
+        candidates = selected(session, attempt.scope, selector)
+        rows = [row for row in candidates if row.last_ts is not None and row.freq == model.freq]
         if not rows:
             detail = f"none of the series has observations of the model's frequency {model.freq!r}"
-            raise BadJob(ErrorCode.not_enough_data, detail)
+            raise JobFailure(ErrorCode.not_enough_data, detail)
         series = panels.histories(session, attempt.scope, rows, roles, model.horizon)
     return Panel(parse_frequency(model.freq), tuple(series))
 
@@ -44,7 +44,8 @@ class Checkpoints:
 
         Outages are logged: the next one tries again.
         """
-        attempt, path = self.attempt, self._path()
+        attempt = self.attempt
+        path = self._next_slot()
         early = time.monotonic() - self._saved < attempt.settings.checkpoint_seconds
         if early and not attempt.leaving.is_set():
             return
@@ -56,10 +57,10 @@ class Checkpoints:
             return
         attempt.job.checkpoint = path
         self._saved = time.monotonic()
-        attempt.leave()
+        attempt.leave_if_asked()
 
-    def last(self) -> Checkpoint | None:
-        """Return what an earlier attempt has left; None without anything that can be read. Raises ArtifactError."""
+    def load_last(self) -> Checkpoint | None:
+        """Return the checkpoint of an earlier attempt; None without one that can be read. Raises ArtifactError."""
         path = self.attempt.job.checkpoint
         if path is None:
             return None
@@ -69,7 +70,7 @@ class Checkpoints:
             log.warning("checkpoint_refused", detail=f"{e}; training begins afresh")
             return None
 
-    def _path(self) -> str:
+    def _next_slot(self) -> str:
         """Return one of two slots in turn: the one that the job points to stays whole while the other is written."""
         last = self.attempt.job.checkpoint
         slot = 1 if last and last.endswith("-0.safetensors") else 0

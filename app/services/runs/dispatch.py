@@ -3,9 +3,9 @@
 import time
 from collections.abc import Callable
 
-from app.errors import ErrorCode, ServiceError
+from app.errors import ErrorCode, JobFailure, ServiceError
 from app.logs import get_logger
-from app.services.runs.attempt import Attempt, BadJob, HandedOver
+from app.services.runs.attempt import Attempt, HandedOver
 from app.storage.artifacts import ArtifactError
 from app.storage.engine import OUTAGE
 from app.storage.jobs import FenceLost
@@ -23,25 +23,25 @@ def run(attempt: Attempt) -> None:
     kind = attempt.job.kind
     try:
         began = time.monotonic()
-        work = _work(kind)
+        work = _load_work(kind)
         attempt.import_seconds = time.monotonic() - began
         work(attempt)
     except (FenceLost, HandedOver, *OUTAGE, ArtifactError):
         raise
-    except (BadJob, ServiceError, TrainingDataError, ConfigError) as e:
+    except (ServiceError, TrainingDataError, ConfigError) as e:
         log.warning("job_refused", kind=kind, detail=str(e))
-        attempt.fail(_code(e), str(e))
+        attempt.fail(_error_code(e), str(e))
     except Exception as e:
         log.exception("job_failed", kind=kind)
         training = kind == "train"
-        what = "training" if training else f"the {kind.replace('_', ' ')}"
-        detail = f"{what} failed inside ({type(e).__name__}); GET /jobs/{{id}}/log has the traceback"
+        name = "training" if training else f"the {kind.replace('_', ' ')}"
+        detail = f"{name} failed inside ({type(e).__name__}); GET /jobs/{{id}}/log has the traceback"
         attempt.fail(ErrorCode.training_failed if training else ErrorCode.job_failed, detail)
     finally:
         attempt.journal.close()
 
 
-def _work(kind: str) -> Callable[[Attempt], None]:
+def _load_work(kind: str) -> Callable[[Attempt], None]:
     """Return what a kind of job does; each brings its own libraries, and only trainings bring torch."""
     match kind:
         case "train":
@@ -60,12 +60,12 @@ def _work(kind: str) -> Callable[[Attempt], None]:
             from app.services.runs.archive import archive
 
             return archive
-    raise BadJob(ErrorCode.job_failed, f"this worker's release knows no job of the kind {kind!r}; upgrade it")
+    raise JobFailure(ErrorCode.job_failed, f"this worker's release knows no job of the kind {kind!r}; upgrade it")
 
 
-def _code(error: Exception) -> ErrorCode:
+def _error_code(error: Exception) -> ErrorCode:
     """Return what a client is told of an error that it can mend."""
-    if isinstance(error, BadJob | ServiceError):
+    if isinstance(error, ServiceError):
         return error.code
     if isinstance(error, TrainingDataError):
         return ErrorCode.diverged if error.code == ErrorCode.diverged else ErrorCode.not_enough_data

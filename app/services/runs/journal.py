@@ -16,7 +16,7 @@ log = get_logger(__name__)
 PROGRESS_SECONDS = 0.4
 """least time between two writes of the progress"""
 SILENT_SECONDS = 0.5
-"""after which progress is told again, with less time left: a step, a scoring or an export may take longer"""
+"""after which progress is written again, with less time left: a step, a scoring or an export may take longer"""
 
 
 @dataclass
@@ -27,7 +27,7 @@ class Journal:
     fence: Fence
     stopping: bool = field(init=False, default=False)
     """whether the last write has found that the run was asked to end with what it has"""
-    _told: float = field(init=False, default=float("-inf"))
+    _written_at: float = field(init=False, default=float("-inf"))
     _tick: int = field(init=False, default=0)
     _last: Mapping[str, Any] = field(init=False, default_factory=dict)
     _lock: threading.RLock = field(init=False, default_factory=threading.RLock)
@@ -43,7 +43,7 @@ class Journal:
         """Append an event, and change the job with it. Raises FenceLost, and OUTAGE."""
         with self._lock:
             if "progress" in values:
-                values["progress"] = self._marked(values["progress"])
+                values["progress"] = self._number(values["progress"])
             with self.database.write() as session:
                 jobs.held(session, self.fence, lock=True)
                 if values:
@@ -60,24 +60,24 @@ class Journal:
             self._thread.start()
         with self._lock:
             now = time.monotonic()
-            if now - self._told < PROGRESS_SECONDS:
+            if now - self._written_at < PROGRESS_SECONDS:
                 self._last = progress  # told later, where nothing newer comes
                 return
-            self._told = now
+            self._written_at = now
             try:
-                self.write(progress=self._marked(progress))
+                self.write(progress=self._number(progress))
             except OUTAGE as e:  # the database is away for a moment: the run need not stop for that
                 log.warning("progress_not_written", detail=str(e).splitlines()[0])
 
     def close(self) -> None:
-        """Tell nothing more."""
+        """Write no more progress."""
         self._over.set()
 
     def _repeat(self) -> None:
         """Tell the last progress again where it is old."""
         while not self._over.wait(SILENT_SECONDS / 4):
             with self._lock:
-                silent = time.monotonic() - self._told
+                silent = time.monotonic() - self._written_at
                 if silent < SILENT_SECONDS or self._over.is_set():
                     continue
                 eta = self._last.get("eta_s")
@@ -86,7 +86,7 @@ class Journal:
                 except FenceLost:  # the run itself will meet it, if it has not ended the job
                     return
 
-    def _marked(self, progress: Mapping[str, Any]) -> dict[str, Any]:
+    def _number(self, progress: Mapping[str, Any]) -> dict[str, Any]:
         """Return progress with a number of its own, by which listeners tell states apart."""
         self._tick += 1
         self._last = progress

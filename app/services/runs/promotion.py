@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
+from app.errors import JobFailure
 from app.logs import get_logger
 from app.services.jobs.documents import start_of
-from app.services.runs.attempt import Attempt, BadJob
+from app.services.runs.attempt import Attempt
 from app.services.series import panels
 from app.serving.runtime import LoadedVersion
 from app.storage import registry, series
@@ -57,63 +58,67 @@ def judge(attempt: Attempt, model_pk: int, panel: Panel, fitted: Fitted) -> Verd
         model = registry.by_pk(session, attempt.scope, model_pk)
         champion = model.champion if model else None
         row = registry.version(session, model, champion) if model and champion else None
-        start = _start(session, attempt)
+        start = _get_start(session, attempt)
     report = fitted.report
     if "stopped" in report.warnings:
         return Verdict(False, "stopped early by its user; PUT /models/{name}/champion sets it live", champion)
     if promote != "if_better":
         return Verdict(promote == "always", f"promote was {promote!r}", champion)
     if report.gate is None or fitted.gate_quantiles is None:
-        return _ungated("the history is too short for a gate", champion)
+        return _decide_ungated("the history is too short for a gate", champion)
     windows = windows_of(panel, report.gate)
-    rows, where = _rows(windows, row, start)
+    rows, span = _select_windows(windows, row, start)
     if not len(rows):
-        return _ungated("the version that it began from has seen the gate", champion)
-    return _compared(attempt, panel, fitted, windows, row, rows, where)
+        return _decide_ungated("the version that it began from has seen the gate", champion)
+    return _compare(attempt, panel, fitted, windows, row, rows, span)
 
 
-def _start(session: Session, attempt: Attempt) -> VersionRow | None:
+def _get_start(session: Session, attempt: Attempt) -> VersionRow | None:
     """Return the version that the training began from."""
-    asked = start_of(attempt.job.request)
-    source = registry.get(session, attempt.scope, asked[0]) if asked is not None else None
-    return registry.version(session, source, asked[1]) if asked is not None and source is not None else None
+    start = start_of(attempt.job.request)
+    if start is None:
+        return None
+    name, number = start
+    source = registry.get(session, attempt.scope, name)
+    return registry.version(session, source, number) if source is not None else None
 
 
-def _ungated(why: str, champion: int | None) -> Verdict:
+def _decide_ungated(why: str, champion: int | None) -> Verdict:
     """Let the first version go live, and no later one, where nothing can be compared."""
     if champion is None:
         return Verdict(True, f"ungated: {why}, and there is no other version", None)
     return Verdict(False, f"ungated: {why}; promote: always would set it live", champion)
 
 
-def _compared(
+def _compare(
     attempt: Attempt,
     panel: Panel,
     fitted: Fitted,
     windows: Windows,
     row: VersionRow | None,
     rows: Ints,
-    where: str,
+    span: str,
 ) -> Verdict:
     """Compare with season-naive and the champion on the same windows."""
     assert fitted.gate_quantiles is not None
-    part, levels = windows.part(rows), fitted.config.quantiles
+    part = windows.part(rows)
+    levels = fitted.config.quantiles
     ours = measures(part, fitted.gate_quantiles[rows], levels)
     floor = score_season_naive(part, panel, levels)
-    theirs = _Champion(None, "") if row is None else _champion(attempt, panel, fitted, row, rows)
+    theirs = _ChampionScore(None, "") if row is None else _measure_champion(attempt, panel, fitted, row, rows)
     champion = row.number if row is not None else None
     measured = {"champion": theirs.measures} if theirs.measures else {}
     if len(rows) < len(windows.series):
         measured |= {"gate_unseen": ours, "season_naive_unseen": floor}
     for name, other in (("season-naive", floor), (f"the champion, version {champion}", theirs.measures)):
         if other is not None:
-            ahead, how = _ahead(ours, other)
-            if not ahead:
-                return Verdict(False, f"not ahead of {name} on {where}: {how}", champion, measured)
-    return Verdict(True, f"ahead of season-naive on {where}{theirs.beaten}", champion, measured)
+            better, comparison = _is_better(ours, other)
+            if not better:
+                return Verdict(False, f"not ahead of {name} on {span}: {comparison}", champion, measured)
+    return Verdict(True, f"ahead of season-naive on {span}{theirs.beaten}", champion, measured)
 
 
-def _rows(windows: Windows, champion: VersionRow | None, start: VersionRow | None) -> tuple[Ints, str]:
+def _select_windows(windows: Windows, champion: VersionRow | None, start: VersionRow | None) -> tuple[Ints, str]:
     """Return the windows to compare on, (N,) of them, and what they are called."""
     allowed = np.ones(len(windows.series), bool) if start is None else _unseen(windows, start)
     if start is not None and allowed.sum() < min(LEAST_FRESH, len(allowed)):
@@ -121,8 +126,8 @@ def _rows(windows: Windows, champion: VersionRow | None, start: VersionRow | Non
     fresh = allowed if champion is None else allowed & _unseen(windows, champion)
     if champion is not None and fresh.sum() >= LEAST_FRESH:
         return np.flatnonzero(fresh), f"the {int(fresh.sum())} windows since the champion's data ended"
-    where = "the gate span" if allowed.all() else f"the {int(allowed.sum())} windows that its start has not seen"
-    return np.flatnonzero(allowed), where
+    span = "the gate span" if allowed.all() else f"the {int(allowed.sum())} windows that its start has not seen"
+    return np.flatnonzero(allowed), span
 
 
 def _unseen(windows: Windows, row: VersionRow) -> NDArray[np.bool_]:
@@ -134,7 +139,7 @@ def _unseen(windows: Windows, row: VersionRow) -> NDArray[np.bool_]:
 
 
 @dataclass(frozen=True)
-class _Champion:
+class _ChampionScore:
     """How the champion did."""
 
     measures: dict[str, float] | None
@@ -143,21 +148,21 @@ class _Champion:
     """what is said of it where the challenger goes live"""
 
 
-def _champion(attempt: Attempt, panel: Panel, fitted: Fitted, row: VersionRow, rows: Ints) -> _Champion:
+def _measure_champion(attempt: Attempt, panel: Panel, fitted: Fitted, row: VersionRow, rows: Ints) -> _ChampionScore:
     """Measure the champion on some windows of the challenger's gate. Raises ArtifactError where the store is away."""
     gate = fitted.report.gate
     assert gate is not None
     try:
-        version = attempt.loaded(row)
+        version = attempt.load_version(row)
         complete = _panel_for(attempt, panel, fitted, version)
         windows = windows_of(complete, gate).part(rows)
-        return _Champion(score(windows, version.run, version.config), ", and of the champion")
-    except BadJob as e:  # it cannot serve either; an outage is raised
+        return _ChampionScore(score(windows, version.run, version.config), ", and of the champion")
+    except JobFailure as e:  # it cannot serve either; an outage is raised
         log.warning("champion_broken", version=row.number, detail=str(e))
-        return _Champion(None, "; the champion's files are broken")
+        return _ChampionScore(None, "; the champion's files are broken")
     except ConfigError as e:
         log.warning("champion_outdated", version=row.number, detail=str(e))
-        return _Champion(None, "; the champion cannot read the series any more")
+        return _ChampionScore(None, "; the champion cannot read the series any more")
 
 
 def _panel_for(attempt: Attempt, panel: Panel, fitted: Fitted, version: LoadedVersion) -> Panel:
@@ -168,17 +173,18 @@ def _panel_for(attempt: Attempt, panel: Panel, fitted: Fitted, version: LoadedVe
     with attempt.database.read() as session:
         rows = series.get_many(session, attempt.scope, [one.id for one in panel.series])
         loaded = [(rows[one.id], one) for one in panel.series if one.id in rows]
-        found = {
+        complete = {
             one.id: one for one in panels.with_covariates(session, attempt.scope, loaded, wanted, fitted.config.horizon)
         }
-    return replace(panel, series=tuple(found.get(one.id, one) for one in panel.series))
+    return replace(panel, series=tuple(complete.get(one.id, one) for one in panel.series))
 
 
 def _names(covariates: CovariateConfig) -> set[str]:
     return {*covariates.temporal, *covariates.static}
 
 
-def _ahead(ours: Mapping[str, float], other: Mapping[str, float]) -> tuple[bool, str]:
+def _is_better(ours: Mapping[str, float], other: Mapping[str, float]) -> tuple[bool, str]:
     measure = MEASURE if MEASURE in ours and MEASURE in other else "mae"
-    mine, theirs = ours.get(measure, np.nan), other.get(measure, np.nan)
+    mine = ours.get(measure, np.nan)
+    theirs = other.get(measure, np.nan)
     return bool(mine < theirs), f"{measure} {mine:.4g} against {theirs:.4g}"

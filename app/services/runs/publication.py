@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
 
-from app.errors import ErrorCode
+from app.errors import ErrorCode, JobFailure
 from app.services.jobs.documents import selector_of
-from app.services.runs.attempt import Attempt, BadJob
+from app.services.runs.attempt import Attempt
 from app.services.runs.promotion import Verdict
 from app.services.series.selection import Selector
 from app.storage import jobs, registry
@@ -24,15 +24,15 @@ PACKAGES = ("gatecast", "torch", "numpy", "onnx", "onnxruntime", "statsforecast"
 def publish(attempt: Attempt, panel: Panel, fitted: Fitted, verdict: Verdict, files: Mapping[str, str]) -> VersionRow:
     """Publish a judged version, whose `files` are its `artifact` folder and its manifest's `digest`.
 
-    A job that was asked to stop ends as cancelled, with its version. Raises FenceLost, and BadJob where the model is
-    gone; then nothing was published.
+    A job that was asked to stop ends as cancelled, with its version. Raises FenceLost, and JobFailure where the model
+    is gone; then nothing was published.
     """
     job, fence = attempt.job, attempt.fence
     fields = _fields(panel, fitted, verdict, selector_of(job.request)) | {"provenance": _provenance(job, panel, fitted)}
     with attempt.database.write() as session:
         model = registry.by_pk(session, attempt.scope, job.model_pk, lock=True)
         if model is None:
-            raise BadJob(ErrorCode.model_not_found, "the model was deleted while it was trained")
+            raise JobFailure(ErrorCode.model_not_found, "the model was deleted while it was trained")
         held = jobs.held(session, fence, lock=True)
         outdated = job.request["promote"] == "if_better" and verdict.champion != model.champion
         if outdated:

@@ -40,16 +40,16 @@ class SearchRun:
         Raises TrainingDataError where every trial failed, FenceLost and OUTAGE.
         """
         with self.journal.database.read() as session:
-            told = trials.told(session, self.journal.fence.job_id)
+            recorded = trials.told(session, self.journal.fence.job_id)
             job = jobs.held(session, self.journal.fence)
-        if told is not None:
+        if recorded is not None:
             running = (job.progress or {}).get("running")  # run again, but its seconds are spent
             try:
-                return self._searched(panel, config, [*told, *([running] if running else [])]).config
+                return self._search(panel, config, [*recorded, *([running] if running else [])]).config
             except CheckpointError as e:
                 log.warning("trials_refused", detail=f"{e}; the search begins afresh")
         self.journal.record(trials.STARTED, {})
-        return self._searched(panel, config, []).config
+        return self._search(panel, config, []).config
 
     @property
     def share(self) -> float:
@@ -57,8 +57,8 @@ class SearchRun:
         wanted: int = self.options["trials"]
         return wanted / (wanted + TRAININGS_AFTER)
 
-    def _searched(self, panel: Panel, config: Config, told: list[dict[str, Any]]) -> SearchResult:
-        before = [Trial.from_dict(one) for one in told]
+    def _search(self, panel: Panel, config: Config, recorded: list[dict[str, Any]]) -> SearchResult:
+        before = [Trial.from_dict(one) for one in recorded]
         self._done = [trial for trial in before if trial.finished]
         self._spent = {trial.number: trial.seconds for trial in before if not trial.finished}
         self._began = time.monotonic() - sum(trial.seconds for trial in before)
@@ -70,7 +70,7 @@ class SearchRun:
             space=self.options["space"],
             device=self.device,
             on_trial=lambda trial: self._tell(trial, config),
-            resume=told,
+            resume=recorded,
         )
 
     def _tell(self, trial: Trial, config: Config) -> None:
@@ -83,7 +83,8 @@ class SearchRun:
             self.journal.record(trials.TRIAL, self._document(trial), progress=self._progress(trial, config))
 
     def _progress(self, trial: Trial, config: Config) -> dict[str, Any]:
-        wanted, budget = self.options["trials"], self.options["time_budget_s"]
+        wanted = self.options["trials"]
+        budget = self.options["time_budget_s"]
         epochs = config.training.epochs
         part = 0.0 if trial.finished else trial.epochs / epochs
         done = (len(self._done) + part) / wanted
@@ -112,8 +113,8 @@ class SearchRun:
         if not self._done:
             return None
         mean = sum(one.seconds for one in self._done) / len(self._done)
-        ahead: int = self.options["trials"] - len(self._done)
-        left = mean * ahead - (0.0 if trial.finished else min(trial.seconds, mean))
+        remaining: int = self.options["trials"] - len(self._done)
+        left = mean * remaining - (0.0 if trial.finished else min(trial.seconds, mean))
         if self.options["time_budget_s"] is not None:
             left = min(left, self.options["time_budget_s"] - (time.monotonic() - self._began))
         return max(0.0, left) + TRAININGS_AFTER * mean

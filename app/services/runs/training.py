@@ -6,12 +6,12 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from app.errors import ErrorCode
+from app.errors import ErrorCode, JobFailure
 from app.logs import get_logger
 from app.services.jobs import trials
 from app.services.jobs.documents import bounds_of, roles_of, search_of, selector_of, start_of
-from app.services.runs.attempt import Attempt, BadJob
-from app.services.runs.checkpoints import Checkpoints, panel_of
+from app.services.runs.attempt import Attempt
+from app.services.runs.checkpoints import Checkpoints, load_panel
 from app.services.runs.promotion import judge
 from app.services.runs.publication import publish
 from app.services.runs.search import SearchRun
@@ -47,14 +47,14 @@ class Training:
     """One attempt at one training job."""
 
     attempt: Attempt
-    _searched: float = field(init=False, default=0.0)
+    _search_share: float = field(init=False, default=0.0)
     """share of the job that the search takes"""
     _publishing_seconds: float = field(init=False, default=PUBLISHING_SECONDS)
 
     def run(self) -> None:
-        """Train and publish. Raises BadJob, TrainingDataError and ConfigError for what a user can mend."""
-        model = self.attempt.model()
-        start = self._start()
+        """Train and publish. Raises JobFailure, TrainingDataError and ConfigError for what a user can mend."""
+        model = self.attempt.get_model()
+        start = self._load_start()
         snapshot = self._search(self._snapshot(model, start))
         fitted = self._fit(snapshot, start)
         began = time.monotonic()
@@ -62,17 +62,22 @@ class Training:
             try:
                 export(fitted, Path(folder), self._graphs)
             except ExportError as e:
-                raise BadJob(ErrorCode.export_failed, str(e)) from e
+                raise JobFailure(ErrorCode.export_failed, str(e)) from e
             files = self._upload(model, Path(folder))
         try:
             verdict = judge(self.attempt, model.pk, snapshot.panel, fitted)
             row = publish(self.attempt, snapshot.panel, fitted, verdict, files)
-        except (FenceLost, BadJob):
+        except (FenceLost, JobFailure):
             self.attempt.store.remove(files["artifact"])  # nothing points to it
             raise
-        took = {"imports": self.attempt.import_seconds, "publishing": time.monotonic() - began}
-        seconds = {f"{name}_s": round(value, 2) for name, value in took.items()}
-        log.info("version_published", model=model.name, version=row.number, promoted=row.promoted, **seconds)
+        log.info(
+            "version_published",
+            model=model.name,
+            version=row.number,
+            promoted=row.promoted,
+            imports_s=round(self.attempt.import_seconds, 2),
+            publishing_s=round(time.monotonic() - began, 2),
+        )
         self._clean(model)
 
     @cached_property
@@ -80,22 +85,22 @@ class Training:
         settings = self.attempt.settings
         return GraphCache(settings.graphs, settings.graph_cache_bytes)
 
-    def _start(self) -> Network | None:
+    def _load_start(self) -> Network | None:
         """Return the network that the training begins from."""
-        asked = start_of(self.attempt.job.request)
-        if asked is None:
+        start = start_of(self.attempt.job.request)
+        if start is None:
             return None
-        name, number = asked
+        name, number = start
         with self.attempt.database.read() as session:
             source = registry.get(session, self.attempt.scope, name)
             row = registry.version(session, source, number) if source is not None else None
         if row is None:
             detail = f"{name}@{number}, which the training was to begin from, was deleted"
-            raise BadJob(ErrorCode.version_not_found, detail)
+            raise JobFailure(ErrorCode.version_not_found, detail)
         try:
             return weights_of(self.attempt.store, row)
         except (ArtifactMissing, BrokenVersion) as e:
-            raise BadJob(ErrorCode.version_not_found, f"{name}@{number} cannot be read ({e}); begin afresh") from e
+            raise JobFailure(ErrorCode.version_not_found, f"{name}@{number} cannot be read ({e}); begin afresh") from e
 
     def _snapshot(self, model: ModelRow, start: Network | None) -> Snapshot:
         """Return the data and configuration of the job's first attempt, which reads, chooses and keeps them."""
@@ -112,24 +117,24 @@ class Training:
         if options is None:
             return snapshot
         run = SearchRun(self.attempt.journal, options, self.attempt.settings.device)
-        self._searched = run.share
+        self._search_share = run.share
         with self.attempt.database.read() as session:
             if trials.is_over(session, self.attempt.job.id):
                 return snapshot
-        found = replace(snapshot, config=run(snapshot.panel, snapshot.config))
-        path = self.attempt.keep("snapshot-searched", found.to_bytes())
-        self.attempt.journal.record(trials.ENDED, {"network": found.config.to_dict()["network"]}, snapshot=path)
-        return found
+        searched = replace(snapshot, config=run(snapshot.panel, snapshot.config))
+        path = self.attempt.keep("snapshot-searched", searched.to_bytes())
+        self.attempt.journal.record(trials.ENDED, {"network": searched.config.to_dict()["network"]}, snapshot=path)
+        return searched
 
     def _new_snapshot(self, model: ModelRow, start: Network | None) -> Snapshot:
-        asked = self.attempt.job.request
-        roles = roles_of(asked)
-        panel = panel_of(self.attempt, model, selector_of(asked), roles)
+        request = self.attempt.job.request
+        roles = roles_of(request)
+        panel = load_panel(self.attempt, model, selector_of(request), roles)
         if start is not None:
-            bounds, training = bounds_of(asked), asked["training"]
-            return Snapshot(
-                panel, transferred_for(start.config, panel, model.horizon, bounds=bounds, training=training)
-            )
+            bounds = bounds_of(request)
+            training = request["training"]
+            config = transferred_for(start.config, panel, model.horizon, bounds=bounds, training=training)
+            return Snapshot(panel, config)
         config = choose_for(
             panel,
             model.horizon,
@@ -137,16 +142,17 @@ class Training:
             known_future=roles.known_future,
             past=roles.past,
             static=roles.static,
-            country=asked.get("country"),
-            bounds=bounds_of(asked),
-            network=asked["network"],
-            training=asked["training"],
+            country=request.get("country"),
+            bounds=bounds_of(request),
+            network=request["network"],
+            training=request["training"],
         )
         return Snapshot(panel, config)
 
     def _fit(self, snapshot: Snapshot, start: Network | None) -> Fitted:
         """Train, from the last checkpoint where there is one that can be continued."""
-        checkpoints, journal = Checkpoints(self.attempt), self.attempt.journal
+        checkpoints = Checkpoints(self.attempt)
+        journal = self.attempt.journal
         if not self._graphs.has(template_key(snapshot.config)):
             self._publishing_seconds += TRACING_SECONDS * len(snapshot.config.network.members)
 
@@ -155,14 +161,14 @@ class Training:
                 snapshot.panel,
                 snapshot.config,
                 device=self.attempt.settings.device,
-                on_progress=self._progress,
+                on_progress=self._write_progress,
                 save_checkpoint=checkpoints.save,
                 resume=resume,
                 start=start,
                 stop=lambda: journal.stopping,
             )
 
-        last = checkpoints.last()
+        last = checkpoints.load_last()
         if last is None:
             return run(None)
         try:
@@ -172,8 +178,8 @@ class Training:
             log.warning("checkpoint_refused", detail=f"{e}; training begins afresh")
             return run(None)
 
-    def _progress(self, progress: Progress) -> None:
-        whole = self._searched + (1 - self._searched) * progress.fraction
+    def _write_progress(self, progress: Progress) -> None:
+        whole = self._search_share + (1 - self._search_share) * progress.fraction
         eta = progress.eta_s
         if eta is not None:
             eta += self._publishing_seconds

@@ -23,7 +23,7 @@ JOB: dict[int | str, dict[str, Any]] = {
 def anomalies(
     body: AnomaliesIn,
     scope: ReadScope,
-    found: ServicesDep,
+    services: ServicesDep,
     key: IdempotencyDep,
     prefer: Annotated[str | None, Header(description="`respond-async` makes it a job")] = None,
 ) -> Response:
@@ -31,7 +31,7 @@ def anomalies(
     labels = {name: [(one.start, one.end) for one in windows] for name, windows in body.labels.items()}
     scan = Scan(tuple(body.series), body.start, body.end, body.level, body.ahead, labels)
     in_background = prefer is not None and BACKGROUND in (part.strip().lower() for part in prefer.split(","))
-    answer = found.anomalies.scan(
+    answer = services.anomalies.scan(
         scope, AnomalyRequest(body.model, scan, in_background), options_of(body, body.job_labels), key
     )
     response = created(answer)
@@ -41,6 +41,6 @@ def anomalies(
 
 
 @router.get("/anomalies/{scan_id}", response_model=ScanOut)
-def get_scan(scan_id: str, scope: ReadScope, found: ServicesDep) -> Response:
+def get_scan(scan_id: str, scope: ReadScope, services: ServicesDep) -> Response:
     """Read a scan that was made by a job."""
-    return ok(found.anomalies.get(scope, scan_id))
+    return ok(services.anomalies.get(scope, scan_id))

@@ -13,7 +13,7 @@ router = APIRouter(tags=["judging"])
 
 
 @router.post("/backtest", status_code=202, response_model=JobOut, responses=ACCEPTED)
-def backtest(body: BacktestIn, scope: WriteScope, found: ServicesDep, key: IdempotencyDep) -> Response:
+def backtest(body: BacktestIn, scope: WriteScope, services: ServicesDep, key: IdempotencyDep) -> Response:
     """Judge a model's configuration on rolling origins, beside baselines; the job's id is the backtest's."""
     request = BacktestRequest(
         model=body.model,
@@ -24,10 +24,10 @@ def backtest(body: BacktestIn, scope: WriteScope, found: ServicesDep, key: Idemp
         refit=body.refit,
         baselines=body.baselines,
     )
-    return created(found.backtests.submit(scope, request, options_of(body, body.labels), key))
+    return created(services.backtests.submit(scope, request, options_of(body, body.labels), key))
 
 
 @router.get("/backtests/{backtest_id}", response_model=BacktestOut)
-def get_backtest(backtest_id: str, scope: ReadScope, found: ServicesDep) -> Response:
+def get_backtest(backtest_id: str, scope: ReadScope, services: ServicesDep) -> Response:
     """Read a backtest: measures overall, by step of the horizon, by series and by window."""
-    return ok(found.backtests.get(scope, backtest_id))
+    return ok(services.backtests.get(scope, backtest_id))

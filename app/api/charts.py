@@ -39,18 +39,18 @@ PICTURES: dict[int | str, dict[str, Any]] = {
 }
 
 
-def chart_reader(request: Request, found: ServicesDep, credentials: Credentials) -> Scope:
+def chart_reader(request: Request, services: ServicesDep, credentials: Credentials) -> Scope:
     """Return the scope of a caller who may read, or has a link. Raises Unauthorized, Forbidden."""
     query = request.query_params.multi_items()
     if SIGNED.isdisjoint(name for name, _ in query):
-        return reader(found, credentials)
-    return found.links.open(PATH, query)
+        return reader(services, credentials)
+    return services.links.open(PATH, query)
 
 
 @router.get(PATH, response_class=Response, responses=PICTURES)
 def get_chart(
     scope: Annotated[Scope, Depends(chart_reader)],
-    found: ServicesDep,
+    services: ServicesDep,
     query: Annotated[ChartQuery, Query()],
     accept: Annotated[str | None, Header()] = None,
     if_none_match: Annotated[str | None, Header(max_length=4000)] = None,
@@ -58,7 +58,7 @@ def get_chart(
     """Draw forecasts beside what was observed before them: history, median, prediction intervals. A series that cannot
     be forecast says why in its panel."""
     image = chosen(Image, accept) if query.format is None else Image[query.format]
-    picture = found.charts.chart(scope, query.request("png" if image is Image.png else "svg"), if_none_match)
+    picture = services.charts.chart(scope, query.request("png" if image is Image.png else "svg"), if_none_match)
     headers = HEADERS | {"ETag": picture.etag, "Server-Timing": server_timing(picture.timing)}
     if picture.content is None:
         return Response(status_code=304, headers=headers)
@@ -66,6 +66,6 @@ def get_chart(
 
 
 @router.post(PATH, response_model=ChartLinkOut)
-def post_chart(body: ChartLinkIn, scope: ReadScope, found: ServicesDep) -> Response:
+def post_chart(body: ChartLinkIn, scope: ReadScope, services: ServicesDep) -> Response:
     """Make a link to a chart that needs no key, until it expires or the key that made it is revoked."""
-    return ok(found.links.make(scope, PATH, body.query(), body.expires_in))
+    return ok(services.links.make(scope, PATH, body.query(), body.expires_in))

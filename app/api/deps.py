@@ -54,8 +54,8 @@ class Services:
 
 def services(request: Request) -> Services:
     """Return the services of this application."""
-    found: Services = request.app.state.services
-    return found
+    services: Services = request.app.state.services
+    return services
 
 
 ServicesDep = Annotated[Services, Depends(services)]
@@ -65,18 +65,18 @@ bearer = HTTPBearer(auto_error=False, description="a key from `gatecast keys cre
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
 
 
-def reader(found: ServicesDep, credentials: Credentials) -> Scope:
+def reader(services: ServicesDep, credentials: Credentials) -> Scope:
     """Return the scope of a caller who may read. Raises Unauthorized, Forbidden."""
-    return _with(Right.read, found, credentials)
+    return _with(Right.read, services, credentials)
 
 
-def writer(found: ServicesDep, credentials: Credentials) -> Scope:
+def writer(services: ServicesDep, credentials: Credentials) -> Scope:
     """Return the scope of a caller who may write. Raises Unauthorized, Forbidden."""
-    return _with(Right.write, found, credentials)
+    return _with(Right.write, services, credentials)
 
 
-def _with(right: Right, found: Services, credentials: HTTPAuthorizationCredentials | None) -> Scope:
-    return allowed(right, found.keys.authenticate(credentials.credentials if credentials else None))
+def _with(right: Right, services: Services, credentials: HTTPAuthorizationCredentials | None) -> Scope:
+    return allowed(right, services.keys.authenticate(credentials.credentials if credentials else None))
 
 
 def allowed(right: Right, scope: Scope) -> Scope:

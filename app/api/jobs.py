@@ -11,12 +11,12 @@ from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import PlainTextResponse, StreamingResponse
 
 from app.api.deps import Cursor, Labels, Limit, ReadScope, ServicesDep, WriteScope, labels_of
-from app.api.http.problems import OUTAGES
 from app.api.http.responses import ok
 from app.api.schemas.base import PageOf
 from app.api.schemas.jobs import CancelIn, JobKind, JobOut, JobStatus, TrialsOut
 from app.api.schemas.training import ModelName
 from app.services.jobs.events import Event, Place
+from app.services.outages import DATABASE_ERRORS, explain_outage
 
 router = APIRouter(tags=["jobs"])
 
@@ -32,7 +32,7 @@ LOG = "2024-03-01T12:00:09Z [info     ] version_published  model=bikes promoted=
 @router.get("/jobs", response_model=PageOf[JobOut])
 def list_jobs(
     scope: ReadScope,
-    found: ServicesDep,
+    services: ServicesDep,
     status: JobStatus | None = None,
     kind: JobKind | None = None,
     model: Annotated[ModelName | None, Query()] = None,
@@ -43,13 +43,13 @@ def list_jobs(
     """List jobs, newest first."""
     wanted = {"status": status, "kind": kind, "model": model}
     filters = {name: value for name, value in wanted.items() if value is not None}
-    return ok(found.jobs.page(scope, filters, labels_of(label or []), cursor, limit))
+    return ok(services.jobs.page(scope, filters, labels_of(label or []), cursor, limit))
 
 
 @router.get("/jobs/{job_id}", response_model=JobOut)
-def get_job(job_id: str, scope: ReadScope, found: ServicesDep) -> Response:
+def get_job(job_id: str, scope: ReadScope, services: ServicesDep) -> Response:
     """Read a job with its progress."""
-    return ok(found.jobs.get(scope, job_id))
+    return ok(services.jobs.get(scope, job_id))
 
 
 @router.get(
@@ -60,22 +60,26 @@ def get_job(job_id: str, scope: ReadScope, found: ServicesDep) -> Response:
 async def get_events(
     job_id: str,
     scope: ReadScope,
-    found: ServicesDep,
+    services: ServicesDep,
     last_event_id: Annotated[str | None, Header(description="go on after this event")] = None,
 ) -> StreamingResponse:
     """Follow a job as server-sent events: `progress` and at last `end` are the job, `log` has `lines` of its log."""
     place = Place.read(last_event_id)
 
     async def after(at: Place) -> list[Event]:
-        return await to_thread.run_sync(found.events.after, scope, job_id, at, limiter=_listeners())
+        return await to_thread.run_sync(services.events.after, scope, job_id, at, limiter=_listeners())
 
     first = await after(place)  # a job that is not there is a 404
 
-    async def told() -> AsyncIterator[bytes]:
-        events, at, quiet, pause = first, place, 0.0, POLL_SECONDS
+    async def stream() -> AsyncIterator[bytes]:
+        events = first
+        at = place
+        quiet = 0.0
+        pause = POLL_SECONDS
         while True:
             for event in events:
-                at, quiet = event.place, 0.0
+                at = event.place
+                quiet = 0.0
                 yield f"id: {at}\nevent: {event.kind}\ndata: ".encode() + orjson.dumps(event.data) + b"\n\n"
             if events and events[-1].kind == "end":
                 return
@@ -87,12 +91,14 @@ async def get_events(
             quiet += pause
             try:
                 events = await after(at)
-            except OUTAGES:
+            except DATABASE_ERRORS as e:
+                if explain_outage(e) is None:
+                    raise
                 events = []
                 yield b": the database is away\n\n"
 
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-    return StreamingResponse(told(), media_type="text/event-stream", headers=headers)
+    return StreamingResponse(stream(), media_type="text/event-stream", headers=headers)
 
 
 @router.get(
@@ -100,23 +106,23 @@ async def get_events(
     response_class=PlainTextResponse,
     responses={200: {"content": {"text/plain": {"example": LOG}}}},
 )
-def get_log(job_id: str, scope: ReadScope, found: ServicesDep) -> StreamingResponse:
+def get_log(job_id: str, scope: ReadScope, services: ServicesDep) -> StreamingResponse:
     """Read what a job's process has written, all attempts one after another."""
-    lines = found.events.log(scope, job_id)
+    lines = services.events.log(scope, job_id)
     return StreamingResponse((f"{line}\n" for line in lines), media_type="text/plain; charset=utf-8")
 
 
 @router.get("/jobs/{job_id}/trials", response_model=TrialsOut)
-def get_trials(job_id: str, scope: ReadScope, found: ServicesDep) -> Response:
+def get_trials(job_id: str, scope: ReadScope, services: ServicesDep) -> Response:
     """Read the trials of a job's hyperparameter search, while it runs and afterwards."""
-    return ok(found.jobs.trials(scope, job_id))
+    return ok(services.jobs.trials(scope, job_id))
 
 
 @router.post("/jobs/{job_id}/cancel", response_model=JobOut)
-def cancel_job(job_id: str, scope: WriteScope, found: ServicesDep, body: CancelIn | None = None) -> Response:
+def cancel_job(job_id: str, scope: WriteScope, services: ServicesDep, body: CancelIn | None = None) -> Response:
     """Cancel a job; it publishes nothing any more, and its process ends within two seconds. With `keep_best` a
     training ends soon as `cancelled`, with a version of its best network so far."""
-    return ok(found.jobs.cancel(scope, job_id, keep_best=body is not None and body.keep_best))
+    return ok(services.jobs.cancel(scope, job_id, keep_best=body is not None and body.keep_best))
 
 
 @cache

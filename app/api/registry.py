@@ -19,29 +19,29 @@ Moment = Annotated[str, StringConstraints(max_length=64)] | None
 
 
 @router.get("", response_model=PageOf[ModelOut])
-def list_models(scope: ReadScope, found: ServicesDep, cursor: Cursor = None, limit: Limit = 100) -> Response:
+def list_models(scope: ReadScope, services: ServicesDep, cursor: Cursor = None, limit: Limit = 100) -> Response:
     """List models by name."""
-    return ok(found.models.page(scope, cursor, limit))
+    return ok(services.models.page(scope, cursor, limit))
 
 
 @router.get("/{name}", response_model=ModelOut)
-def get_model(name: str, scope: ReadScope, found: ServicesDep) -> Response:
+def get_model(name: str, scope: ReadScope, services: ServicesDep) -> Response:
     """Read a model with the numbers of its versions and its champion."""
-    return ok(found.models.get(scope, name))
+    return ok(services.models.get(scope, name))
 
 
 @router.get("/{name}/versions", response_model=PageOf[VersionOut])
 def list_versions(
-    name: str, scope: ReadScope, found: ServicesDep, cursor: Cursor = None, limit: Limit = 100
+    name: str, scope: ReadScope, services: ServicesDep, cursor: Cursor = None, limit: Limit = 100
 ) -> Response:
     """List a model's versions, newest first."""
-    return ok(found.models.versions(scope, name, cursor, limit))
+    return ok(services.models.versions(scope, name, cursor, limit))
 
 
 @router.get("/{name}/versions/{number}", response_model=VersionOut)
-def get_version(name: str, number: int, scope: ReadScope, found: ServicesDep) -> Response:
+def get_version(name: str, number: int, scope: ReadScope, services: ServicesDep) -> Response:
     """Read one version: configuration, metrics beside season-naive, loss curve, data span."""
-    return ok(found.models.version(scope, name, number))
+    return ok(services.models.version(scope, name, number))
 
 
 @router.get(
@@ -56,12 +56,12 @@ def get_bundle(
     name: str,
     number: int,
     scope: ReadScope,
-    found: ServicesDep,
+    services: ServicesDep,
     if_none_match: Annotated[str | None, Header(description="`ETag` of a bundle that the caller has")] = None,
 ) -> Response:
     """Download a version to use it without Gatecast, with ONNX Runtime and NumPy alone: a zip of its files, each
     checked against the digest that it was published with."""
-    bundle = found.bundles.get(scope, name, number)
+    bundle = services.bundles.get(scope, name, number)
     headers = {"ETag": bundle.tag, "Cache-Control": "private, no-cache"}
     if unchanged(if_none_match, bundle.tag):
         return Response(status_code=304, headers=headers)
@@ -71,23 +71,23 @@ def get_bundle(
 
 
 @router.put("/{name}/champion", response_model=ModelOut)
-def put_champion(name: str, body: ChampionIn, scope: WriteScope, found: ServicesDep) -> Response:
+def put_champion(name: str, body: ChampionIn, scope: WriteScope, services: ServicesDep) -> Response:
     """Promote a version, or roll back to an earlier one; forecasts that begin from now on are its."""
-    return ok(found.models.promote(scope, name, body.version))
+    return ok(services.models.promote(scope, name, body.version))
 
 
 @router.put("/{name}/schedule", response_model=ScheduleOut)
-def put_schedule(name: str, body: ScheduleIn, scope: WriteScope, found: ServicesDep) -> Response:
+def put_schedule(name: str, body: ScheduleIn, scope: WriteScope, services: ServicesDep) -> Response:
     """Train the model again and archive its forecasts by the clock. A retraining goes live only if it beats the
     champion and season-naive on the same recent windows."""
     request = ScheduleRequest(body.train, body.forecast, body.timezone, body.train_on_drift)
-    return ok(found.schedules.put(scope, name, request))
+    return ok(services.schedules.put(scope, name, request))
 
 
 @router.delete("/{name}/schedule", status_code=204)
-def delete_schedule(name: str, scope: WriteScope, found: ServicesDep) -> Response:
+def delete_schedule(name: str, scope: WriteScope, services: ServicesDep) -> Response:
     """End a model's schedule; its archive stays."""
-    found.schedules.remove(scope, name)
+    services.schedules.remove(scope, name)
     return Response(status_code=204)
 
 
@@ -95,39 +95,39 @@ def delete_schedule(name: str, scope: WriteScope, found: ServicesDep) -> Respons
 def get_archive(
     name: str,
     scope: ReadScope,
-    found: ServicesDep,
+    services: ServicesDep,
     series: Annotated[list[str] | None, Query(description="repeat it for more; all where left out")] = None,
     as_of: Annotated[Moment, Query(description="what was known at that time, such as 2024-03-01T12:00:00Z")] = None,
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Response:
     """Read the newest scheduled forecast of each series, as it stood at a moment."""
-    return ok(found.skill.archive(scope, name, series or [], as_of, cursor, limit))
+    return ok(services.skill.archive(scope, name, series or [], as_of, cursor, limit))
 
 
 @router.get("/{name}/skill", response_model=SkillOut)
 def get_skill(
     name: str,
     scope: ReadScope,
-    found: ServicesDep,
+    services: ServicesDep,
     start: Annotated[Moment, Query(description="first origin")] = None,
     end: Annotated[Moment, Query(description="origins are before it")] = None,
     version: Annotated[int | None, Query(ge=1, lt=2**31)] = None,
 ) -> Response:
     """Read how archived forecasts have come true: error, pinball and coverage by horizon and over time, and whether
     the champion drifts."""
-    return ok(found.skill.skill(scope, name, start, end, version))
+    return ok(services.skill.skill(scope, name, start, end, version))
 
 
 @router.delete("/{name}/versions/{number}", status_code=204)
-def delete_version(name: str, number: int, scope: WriteScope, found: ServicesDep) -> Response:
+def delete_version(name: str, number: int, scope: WriteScope, services: ServicesDep) -> Response:
     """Delete a version that is not the champion, with its files."""
-    found.models.delete_version(scope, name, number)
+    services.models.delete_version(scope, name, number)
     return Response(status_code=204)
 
 
 @router.delete("/{name}", status_code=204)
-def delete_model(name: str, scope: WriteScope, found: ServicesDep) -> Response:
+def delete_model(name: str, scope: WriteScope, services: ServicesDep) -> Response:
     """Delete a model with all of its versions. Its jobs are kept; one that is queued or running has to end first."""
-    found.models.delete(scope, name)
+    services.models.delete(scope, name)
     return Response(status_code=204)

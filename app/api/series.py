@@ -40,15 +40,15 @@ Time = Annotated[str | None, Query(max_length=64, examples=["2024-03-01T00:00:00
 
 
 @router.post("", status_code=201, response_model=SeriesOut)
-def create_series(body: NewSeries, scope: WriteScope, found: ServicesDep, key: IdempotencyDep) -> Response:
+def create_series(body: NewSeries, scope: WriteScope, services: ServicesDep, key: IdempotencyDep) -> Response:
     """Make a series."""
-    return created(found.series.create(scope, body.id, _fields(body), key))
+    return created(services.series.create(scope, body.id, _fields(body), key))
 
 
 @router.get("", response_model=PageOf[SeriesOut])
 def list_series(
     scope: ReadScope,
-    found: ServicesDep,
+    services: ServicesDep,
     prefix: Annotated[str, Query(max_length=200)] = "",
     label: Labels = None,
     cursor: Cursor = None,
@@ -59,7 +59,7 @@ def list_series(
         raise Invalid(
             ErrorCode.invalid_input, "prefix must be text", errors=[FieldError("query.prefix", "invalid", "")]
         )
-    return ok(found.series.page(scope, prefix, labels_of(label or []), cursor, limit))
+    return ok(services.series.page(scope, prefix, labels_of(label or []), cursor, limit))
 
 
 @router.post(
@@ -80,7 +80,7 @@ def list_series(
 async def import_series(
     request: Request,
     scope: WriteScope,
-    found: ServicesDep,
+    services: ServicesDep,
     idempotency_key: IdempotencyKey = None,
     freq: Annotated[str | None, Query(max_length=40, description="of new series; inferred when absent")] = None,
     timezone: Annotated[
@@ -102,57 +102,57 @@ async def import_series(
         once = None if idempotency_key is None else checked_key(request, idempotency_key, body.digest)
         options = ImportOptions(freq, timezone, ds_start, dry_run, on_error, on_duplicate)
         with body.text() as lines:
-            return created(await run_in_threadpool(found.imports.run, scope, lines, options, once))
+            return created(await run_in_threadpool(services.imports.run, scope, lines, options, once))
 
 
 @router.post("/{series_id:path}/observations", response_model=Upserted)
 def upsert_observations(
-    series_id: str, body: ObservationsIn, scope: WriteScope, found: ServicesDep, key: IdempotencyDep
+    series_id: str, body: ObservationsIn, scope: WriteScope, services: ServicesDep, key: IdempotencyDep
 ) -> Response:
     """Write rows; those that are there already are replaced. All or nothing."""
-    return created(found.observations.upsert(scope, series_id, Upload(body.ds, body.y, body.covariates), key))
+    return created(services.observations.upsert(scope, series_id, Upload(body.ds, body.y, body.covariates), key))
 
 
 @router.get("/{series_id:path}/observations", response_model=ObservationsOut)
 def read_observations(
     series_id: str,
     scope: ReadScope,
-    found: ServicesDep,
+    services: ServicesDep,
     start: Time = None,
     end: Time = None,
     cursor: Cursor = None,
     limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
 ) -> Response:
     """Read the rows from `start` (inclusive) to `end` (exclusive), in columns."""
-    return ok(found.observations.page(scope, series_id, start, end, cursor, limit))
+    return ok(services.observations.page(scope, series_id, start, end, cursor, limit))
 
 
 @router.delete("/{series_id:path}/observations", status_code=204)
 def delete_observations(
-    series_id: str, scope: WriteScope, found: ServicesDep, start: Time = None, end: Time = None
+    series_id: str, scope: WriteScope, services: ServicesDep, start: Time = None, end: Time = None
 ) -> Response:
     """Delete the rows from `start` (inclusive) to `end` (exclusive); without bounds, all."""
-    found.observations.delete(scope, series_id, start, end)
+    services.observations.delete(scope, series_id, start, end)
     return Response(status_code=204)
 
 
 @router.get("/{series_id:path}", response_model=SeriesOut)
-def get_series(series_id: str, scope: ReadScope, found: ServicesDep) -> Response:
+def get_series(series_id: str, scope: ReadScope, services: ServicesDep) -> Response:
     """Read a series' metadata."""
-    return ok(found.series.get(scope, series_id))
+    return ok(services.series.get(scope, series_id))
 
 
 @router.put("/{series_id:path}", response_model=SeriesOut, responses={201: {"model": SeriesOut}})
-def put_series(series_id: str, body: SeriesIn, scope: WriteScope, found: ServicesDep) -> Response:
+def put_series(series_id: str, body: SeriesIn, scope: WriteScope, services: ServicesDep) -> Response:
     """Make a series or replace its metadata."""
-    new, view = found.series.put(scope, series_id, _fields(body))
+    new, view = services.series.put(scope, series_id, _fields(body))
     return ok(view, status=201 if new else 200)
 
 
 @router.delete("/{series_id:path}", status_code=204)
-def delete_series(series_id: str, scope: WriteScope, found: ServicesDep) -> Response:
+def delete_series(series_id: str, scope: WriteScope, services: ServicesDep) -> Response:
     """Delete a series with its observations."""
-    found.series.delete(scope, series_id)
+    services.series.delete(scope, series_id)
     return Response(status_code=204)
 
 

@@ -20,9 +20,9 @@ async def livez() -> Response:
 
 
 @router.get("/readyz", response_model=ReadyOut, responses={503: {"model": ReadyOut}})
-def readyz(found: ServicesDep) -> Response:
+def readyz(services: ServicesDep) -> Response:
     """Say whether this process can serve: database, migrations, artifact store."""
-    checks = found.health.checks()
+    checks = services.health.checks()
     ready = all(check.ok for check in checks)
     return ok({"ready": ready, "checks": checks}, status=200 if ready else 503)
 
@@ -32,10 +32,10 @@ _METRICS: dict[int | str, dict[str, Any]] = {200: {"content": _EXAMPLE}}
 
 
 @router.get("/metrics", response_class=Response, responses=_METRICS)
-def metrics(request: Request, found: ServicesDep, credentials: Credentials) -> Response:
+def metrics(request: Request, services: ServicesDep, credentials: Credentials) -> Response:
     """Prometheus metrics of this process; off loopback they need a key."""
     if not request.app.state.settings.on_loopback:
-        reader(found, credentials)
+        reader(services, credentials)
     return Response(generate_latest(request.app.state.registry), media_type=CONTENT_TYPE_LATEST)
 
 

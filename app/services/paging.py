@@ -15,6 +15,6 @@ def readable_cursor() -> Iterator[None]:
     except CursorError as e:
         raise Invalid(
             ErrorCode.invalid_cursor,
-            "this cursor was not given out by this call; leave it away to begin at the first page",
+            "this cursor was not given out by this call; leave it out to begin at the first page",
             errors=[FieldError("query.cursor", ErrorCode.invalid_cursor, "unknown cursor")],
         ) from e

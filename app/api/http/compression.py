@@ -60,7 +60,7 @@ def chosen(accept: bytes) -> str | None:
     """Return the coding that an Accept-Encoding prefers of those that are made here; None for none."""
     weights: dict[str, float] = {}
     for part in accept.decode("latin-1").lower().split(","):
-        name, *parameters = (one.strip() for one in part.split(";"))
+        name, *parameters = (field.strip() for field in part.split(";"))
         weights[name] = _weight(parameters)
     rest = weights.get("*", 0.0)
     best = max(_PREFERRED, key=lambda coding: weights.get(coding, rest))  # the first of equals
@@ -69,10 +69,10 @@ def chosen(accept: bytes) -> str | None:
 
 
 def _weight(parameters: list[str]) -> float:
-    for one in parameters:
-        if one.startswith("q="):
+    for parameter in parameters:
+        if parameter.startswith("q="):
             try:
-                return float(one[2:])
+                return float(parameter[2:])
             except ValueError:
                 return 0.0
     return 1.0
@@ -90,13 +90,13 @@ class Encoding:
         if coding is None or scope["method"] == "HEAD":
             return send
         suffix = f'-{coding}"'.encode()
-        asked = suffix in headers.get(b"if-none-match", b"")
-        if asked:
+        tagged = suffix in headers.get(b"if-none-match", b"")
+        if tagged:
             scope["headers"] = [
                 (name, value.replace(suffix, b'"') if name == b"if-none-match" else value)
                 for name, value in scope["headers"]
             ]
-        return _Encoded(send, coding, self, tagged=asked)
+        return _Encoded(send, coding, self, tagged=tagged)
 
     async def compressed(self, body: bytes, coding: str) -> bytes:
         """Return a whole body compressed."""
@@ -169,7 +169,7 @@ def _may_shrink(start: Message) -> bool:
 
 
 def _coded(headers: Headers, coding: str) -> list[tuple[bytes, bytes]]:
-    kept = [one for one in _tagged(headers, coding) if one[0] != b"content-length"]
+    kept = [(name, value) for name, value in _tagged(headers, coding) if name != b"content-length"]
     return [*kept, (b"content-encoding", coding.encode())]
 
 

@@ -93,11 +93,13 @@ def decoder_of(scope: Scope) -> Decoder | None:
     if not codings:
         return None
     if len(codings) > 1 or codings[0] not in _DECODERS:
-        found = named.decode("latin-1")[:100]
-        detail = f"a body in {found!r} is not read; send it as Content-Encoding: gzip or zstd, or uncompressed"
+        coding = named.decode("latin-1")[:100]
+        detail = f"a body in {coding!r} is not read; send it as Content-Encoding: gzip or zstd, or uncompressed"
         raise Unsupported(ErrorCode.unsupported_media_type, detail, headers={"Accept-Encoding": ACCEPTED})
     # whoever comes after reads a plain body of unknown length
-    scope["headers"] = [one for one in headers if one[0] not in (b"content-encoding", b"content-length")]
+    scope["headers"] = [
+        (name, value) for name, value in headers if name not in (b"content-encoding", b"content-length")
+    ]
     return _DECODERS[codings[0]]()
 
 

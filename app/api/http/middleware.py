@@ -36,16 +36,16 @@ class Metrics:
         self._seconds = Histogram(
             "gatecast_http_request_seconds", "Time to answer.", names[:2], registry=registry, buckets=_BUCKETS
         )
-        self._found: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     def count(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count an answer."""
         key = (method, route, status)
         try:
-            requests, taken = self._found[key]
+            requests, taken = self._children[key]
         except KeyError:  # finding them by their labels costs more than counting does
             requests, taken = self._requests.labels(*key), self._seconds.labels(*key[:2])
-            self._found[key] = requests, taken
+            self._children[key] = requests, taken
         requests.inc()
         taken.observe(seconds)
 
@@ -66,14 +66,18 @@ class RequestContext:
     """Wraps the whole application; also answers what nothing else has caught."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics, limits: Limits) -> None:
-        self._app, self._metrics, self._limits = app, metrics, limits
-        self._encoding, self._lines = Encoding(), RequestLines()
+        self._app = app
+        self._metrics = metrics
+        self._limits = limits
+        self._encoding = Encoding()
+        self._lines = RequestLines()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started, headers = time.perf_counter(), dict(scope["headers"])
+        started = time.perf_counter()
+        headers = dict(scope["headers"])
         named = _request_id(headers)
         sent = _Sent(send, named)
         bound = request_id.set(named.decode())
@@ -153,5 +157,5 @@ def _bounded(receive: Receive, limit: int) -> Receive:
     return counted
 
 
-def _too_large(found: str) -> TooLarge:
-    return TooLarge(ErrorCode.body_too_large, f"{found}; send it in parts")
+def _too_large(reason: str) -> TooLarge:
+    return TooLarge(ErrorCode.body_too_large, f"{reason}; send it in parts")

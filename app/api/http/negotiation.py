@@ -13,15 +13,15 @@ def chosen(forms: type[F], accept: str | None) -> F:
     """Return the format, whose values are media types and the first of which is the default. Raises NotAcceptable."""
     if accept is None or accept == "*/*":
         return next(iter(forms))
-    found = _chosen(tuple(forms), accept[:1000])
-    if found is None:
+    chosen = _choose(tuple(forms), accept[:1000])
+    if chosen is None:
         detail = f"this call answers in {', '.join(forms)}; Accept one of them"
         raise NotAcceptable(ErrorCode.not_acceptable, detail)
-    return forms(found)
+    return forms(chosen)
 
 
 @lru_cache(maxsize=1000)
-def _chosen(forms: tuple[str, ...], accept: str) -> str | None:
+def _choose(forms: tuple[str, ...], accept: str) -> str | None:
     ranges = [_range(part) for part in accept.split(",") if part.strip()]
     best = max(forms, key=lambda form: _weight(form, ranges))  # the first of equals
     return best if _weight(best, ranges) > 0 else None
@@ -29,7 +29,7 @@ def _chosen(forms: tuple[str, ...], accept: str) -> str | None:
 
 def _range(part: str) -> tuple[str, float]:
     """Return a media range and its weight."""
-    kind, *parameters = [one.strip().lower() for one in part.split(";")]
+    kind, *parameters = [field.strip().lower() for field in part.split(";")]
     weight = 1.0
     for parameter in parameters:
         name, _, value = parameter.partition("=")

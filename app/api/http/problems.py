@@ -5,19 +5,17 @@ from typing import Any
 import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
-from app.errors import ErrorCode, FieldError, Invalid, ServiceError, Unavailable
+from app.errors import ErrorCode, FieldError, Invalid, ServiceError
 from app.logs import get_logger
+from app.services.outages import DATABASE_ERRORS, explain_outage
 
 log = get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 SHOWN = 100
-OUTAGES = (OperationalError, InterfaceError, PoolTimeout)
-"""what is raised where the database does not answer"""
+"""field errors that an answer lists"""
 _CODES = {
     401: ErrorCode.unauthorized,
     403: ErrorCode.forbidden,
@@ -71,12 +69,12 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ServiceError, _service_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_error)
-    app.add_exception_handler(DBAPIError, _database_error)
-    app.add_exception_handler(PoolTimeout, _database_error)
+    for kind in DATABASE_ERRORS:
+        app.add_exception_handler(kind, _database_error)
     app.add_exception_handler(Exception, _bug)
 
 
-HANDLED = (ServiceError, RequestValidationError, HTTPException, DBAPIError, PoolTimeout)
+HANDLED = (ServiceError, RequestValidationError, HTTPException, *DATABASE_ERRORS)
 """errors that have an answer of their own"""
 
 
@@ -96,14 +94,14 @@ def _service_error(_request: Request, error: Exception) -> Response:
 
 def _validation_error(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    found = [_field(e) for e in error.errors()[:SHOWN]]
-    first = found[0]
-    more = len(error.errors()) - 1
-    detail = f"{first.field}: {first.detail}" + (f", and {more} more" if more else "")
-    return response(Invalid(ErrorCode.invalid_input, detail, errors=found))
+    errors = [_field_error(e) for e in error.errors()[:SHOWN]]
+    first = errors[0]
+    others = len(error.errors()) - 1
+    detail = f"{first.field}: {first.detail}" + (f", and {others} more" if others else "")
+    return response(Invalid(ErrorCode.invalid_input, detail, errors=errors))
 
 
-def _field(error: dict[str, Any]) -> FieldError:
+def _field_error(error: dict[str, Any]) -> FieldError:
     where = ".".join(str(part)[:100] for part in error["loc"])
     return FieldError(
         where.encode("utf-8", "replace").decode(),
@@ -132,9 +130,9 @@ def _bug(_request: Request, _error: Exception) -> Response:
 
 
 def _database_error(_request: Request, error: Exception) -> Response:
-    if isinstance(error, OUTAGES):
+    outage = explain_outage(error)
+    if outage is not None:
         log.error("database_unavailable", detail=str(error).splitlines()[0])
-        detail = "the database does not answer; try again in a few seconds"
-        return response(Unavailable(ErrorCode.database_unavailable, detail, headers={"Retry-After": "2"}))
+        return response(outage)
     log.error("database_error", exc_info=error)
     return response(internal_error())

@@ -10,7 +10,7 @@ from app.api.schemas.series import Label, LabelValue
 
 ModelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,100}$")]
 MOST = 1_000_000_000
-"""of a whole number in the options: what is beyond means nothing, and is dear to calculate with"""
+"""of a whole number in the options: larger values mean nothing and are slow to compute with"""
 Whole = Annotated[int, Field(le=MOST)]
 Quantile = Annotated[float, Field(gt=0, lt=1)]
 Quantiles = Annotated[list[Quantile], Field(min_length=1, max_length=99)]

@@ -27,6 +27,7 @@ RUN python -c "import sys, tomllib; p = tomllib.load(open('pyproject.toml', 'rb'
 COPY LICENSE README.md ./
 COPY app ./app
 COPY client ./client
+COPY gatecast ./gatecast
 COPY models ./models
 COPY migrations ./migrations
 RUN pip install --no-deps .

@@ -61,7 +61,7 @@ gpu-wheels: .venv/.dev ## what benchmarks.gpu needs on a bare machine with a GPU
 
 clean: ## remove caches, builds and the demo's data; the environment stays (rm -r .venv)
 	rm -rf .demo build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
-	find app models migrations tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+	find app client gatecast models migrations tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamps are written last, so that an interrupted installation is done again.
 .venv/.run: pyproject.toml constraints.txt | $(BIN)/python

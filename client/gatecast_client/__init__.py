@@ -1,1 +1,5 @@
-"""A client of a Gatecast service: knows it by HTTP alone."""
+"""A client of a Gatecast service: knows it by HTTP alone. Depends on httpx2 and nothing else. Begin with `client`."""
+
+from gatecast_client.client import Client, ClientError
+
+__all__ = ["Client", "ClientError"]

@@ -6,6 +6,8 @@ import sys
 import tomllib
 import zipfile
 from collections.abc import Iterator
+from email import message_from_bytes
+from email.message import Message
 from importlib.metadata import requires
 from pathlib import Path
 from typing import Any
@@ -19,15 +21,18 @@ from app.config import Settings
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 SETTINGS = {f"GATECAST_{name.upper()}" for name in Settings.model_fields}
+PACKAGES = ("app", "gatecast", "models", "migrations")
 OF_COMPOSE = {"GATECAST_VERSION", "GATECAST_PUBLISH"}
+HEAVY = {"app", "fastapi", "models", "numpy", "pandas", "pydantic", "sqlalchemy", "torch"}
+"""what the client must not import"""
 OF_THE_CLIENT = {"GATECAST_URL", "GATECAST_KEY"}
 # written so that this file does not hold them either
 HOSTS = ("pypi" + ".org", "python" + "hosted", "download." + "pytorch", "npm" + "js.", "deb." + "debian")
 FORBIDDEN = (*HOSTS, "/wo" + "rk/", str(ROOT))
 
 
-def run(*command: str | Path) -> None:
-    done = subprocess.run([str(part) for part in command], cwd=ROOT, capture_output=True, text=True, check=False)
+def run(*command: str | Path, cwd: Path = ROOT) -> None:
+    done = subprocess.run([str(part) for part in command], cwd=cwd, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -47,11 +52,30 @@ def project() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[zipfile.ZipFile]:
-    folder = tmp_path_factory.mktemp("wheel")
-    run(sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", folder)
-    (file,) = folder.glob("*.whl")
-    with zipfile.ZipFile(file) as opened:
+    with zipfile.ZipFile(build_wheel(ROOT, tmp_path_factory.mktemp("wheel"))) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def client_wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[zipfile.ZipFile]:
+    with zipfile.ZipFile(build_wheel(ROOT / "client", tmp_path_factory.mktemp("client_wheel"))) as opened:
+        yield opened
+
+
+def build_wheel(project: Path, folder: Path) -> Path:
+    run(sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", folder, cwd=project)
+    (file,) = folder.glob("*.whl")
+    return file
+
+
+def files_of(root: Path, *packages: str) -> set[str]:
+    paths = [path for package in packages for path in (root / package).rglob("*")]
+    return {str(path.relative_to(root)) for path in paths if path.is_file() and "__pycache__" not in path.parts}
+
+
+def metadata(wheel: zipfile.ZipFile) -> Message:
+    (name,) = (n for n in wheel.namelist() if n.endswith(".dist-info/METADATA"))
+    return message_from_bytes(wheel.read(name))
 
 
 def final_stage() -> str:
@@ -144,16 +168,15 @@ def test_settings_that_are_named_exist_and_are_explained() -> None:
 
 def test_the_wheel_holds_the_packages_and_their_data(wheel: zipfile.ZipFile) -> None:
     names = set(wheel.namelist())
-    tracked = {
-        str(path.relative_to(ROOT)) for top in ("app", "models", "migrations") for path in (ROOT / top).rglob("*")
-    }
-    expected = {name for name in tracked if (ROOT / name).is_file() and "__pycache__" not in name}
+    expected = files_of(ROOT, *PACKAGES) | files_of(ROOT / "client", "gatecast_client")
     assert {name for name in names if ".dist-info/" not in name} == expected
     for name in (
         "app/data/bike_sharing.csv.gz",
         "app/data/README.md",
         "migrations/env.py",
         "migrations/script.py.mako",
+        "gatecast/py.typed",
+        "gatecast_client/py.typed",
     ):
         assert name in names
 
@@ -161,6 +184,34 @@ def test_the_wheel_holds_the_packages_and_their_data(wheel: zipfile.ZipFile) -> 
 def test_the_wheel_brings_the_command(wheel: zipfile.ZipFile) -> None:
     (name,) = (n for n in wheel.namelist() if n.endswith("entry_points.txt"))
     assert "gatecast = app.cli.main:main" in wheel.read(name).decode()
+
+
+def test_the_client_is_a_distribution_of_its_own(wheel: zipfile.ZipFile, client_wheel: zipfile.ZipFile) -> None:
+    names = {name for name in client_wheel.namelist() if ".dist-info/" not in name}
+    assert names == files_of(ROOT / "client", "gatecast_client")
+    assert {name: client_wheel.read(name) for name in names} == {name: wheel.read(name) for name in names}
+    service, client = metadata(wheel), metadata(client_wheel)
+    assert (service["Name"], client["Name"]) == ("gatecast", "gatecast-client")
+    assert client["Version"] == service["Version"]
+    assert client["Requires-Python"] == service["Requires-Python"] == ">=3.11"
+    (needed,) = client.get_all("Requires-Dist")
+    assert Requirement(needed).name == "httpx2"
+    assert needed in service.get_all("Requires-Dist")
+
+
+def test_the_client_runs_from_its_wheel_alone(client_wheel: zipfile.ZipFile, tmp_path: Path) -> None:
+    client_wheel.extractall(tmp_path)
+    program = "import sys, gatecast_client; print(gatecast_client.__file__, *sorted(HEAVY & set(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", f"HEAVY = {HEAVY!r}\n{program}"],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [str(tmp_path / "gatecast_client" / "__init__.py")]
 
 
 def test_every_dependency_is_pinned_by_name(project: dict[str, Any]) -> None:

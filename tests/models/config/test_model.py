@@ -1,8 +1,6 @@
 """Configuration: defaults, overrides, complaints that name the field, and the JSON round trip."""
 
 import json
-import subprocess
-import sys
 from dataclasses import replace
 from typing import Any
 
@@ -212,30 +210,3 @@ def test_a_stored_config_has_nothing_else() -> None:
     stored = choose("h", 24, (0.5,), [1000]).to_dict()
     with pytest.raises(ConfigError):
         Config.from_dict({**stored, "extra": 1})
-
-
-TORCH_FREE = (
-    "config.model",
-    "planning.defaults",
-    "data.windows",
-    "inference.predict",
-    "classical.baselines",
-    "evaluation.scoring",
-    "evaluation.metrics",
-    "training.report",
-    "data.preflight",
-    "training.phase",
-    "training.checkpoint",
-    "inference.golden",
-    "data.splits",
-    "data.series",
-    "data.covariates",
-    "calendar.holidays",
-    "classical.linear_maps",
-)
-
-
-def test_what_serving_imports_knows_no_torch() -> None:
-    imports = "; ".join(f"import models.{name}" for name in TORCH_FREE)
-    code = f"import sys; {imports}; assert not any(n in sys.modules for n in ('torch', 'statsforecast'))"
-    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)

@@ -1,12 +1,10 @@
 """Reading an exported folder back as a trained model, for users of the library."""
 
-import json
 from pathlib import Path
-from typing import Any
 
-from models.errors import CheckpointError
-from models.export.load import MANIFEST, WEIGHTS, load_weights
-from models.inference.published import FORMAT, sha256_of
+from models.errors import BrokenVersion
+from models.export.load import load_weights
+from models.inference.published import WEIGHTS, Published
 from models.training.fitted import Fitted
 from models.training.report import Report
 
@@ -27,30 +25,18 @@ def load(folder: Path | str) -> Fitted:
 
     Every file is compared with its digest in the manifest. The model's report is empty, because a folder holds none.
 
-    Raises CheckpointError for a folder that is incomplete, damaged or of another format.
+    Raises BrokenVersion for a folder that is incomplete, damaged or of another format.
     """
-    manifest = _read_manifest(Path(folder))
-    files = {name: _read(Path(folder), name) for name in (WEIGHTS, *manifest["sha256"])}
-    for name, data in files.items():
-        if sha256_of(data) != manifest["sha256"].get(name):
-            raise CheckpointError(f"{name} is not the file that was exported")
-    network = load_weights(files[WEIGHTS])
+    path = Path(folder)
+    published = Published(None, lambda name: _read_file(path / name))
+    for name in published.digests:
+        published.read(name)
+    network = load_weights(published.read(WEIGHTS))
     return Fitted(network.config, network, NO_REPORT)
 
 
-def _read_manifest(folder: Path) -> dict[str, Any]:
+def _read_file(path: Path) -> bytes:
     try:
-        manifest: dict[str, Any] = json.loads(_read(folder, MANIFEST))
-        if manifest["format"] != FORMAT:
-            raise CheckpointError(f"{MANIFEST} is not of the format {FORMAT}")
-        dict(manifest["sha256"])  # a mapping, or an error
-    except (KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError) as e:
-        raise CheckpointError(f"{MANIFEST} is not a manifest of an exported model ({e})") from e
-    return manifest
-
-
-def _read(folder: Path, name: str) -> bytes:
-    try:
-        return (folder / name).read_bytes()
+        return path.read_bytes()
     except OSError as e:
-        raise CheckpointError(f"{folder / name} cannot be read ({e.strerror})") from e
+        raise BrokenVersion(f"{path} cannot be read ({e.strerror})") from e

@@ -46,20 +46,21 @@ class Manifest:
 class Published:
     """A version's files, each checked against its published digest when it is read."""
 
-    def __init__(self, digest: str, read: Callable[[str], bytes]) -> None:
+    def __init__(self, digest: str | None, read: Callable[[str], bytes]) -> None:
         """Read the manifest.
 
         Args:
-            digest: sha256 of the manifest, as it was published.
+            digest: sha256 of the manifest, as it was published; None for a folder of which only its files are known.
             read: returns a file's content by its name.
 
-        Raises BrokenVersion where the manifest is another one.
+        Raises BrokenVersion where the manifest is another one, or none of this format.
         """
         self._read = read
         self.manifest = read(MANIFEST)
         """its bytes, as they were published"""
-        _check_digest(MANIFEST, sha256_of(self.manifest), digest)
-        self._manifest: Mapping[str, Any] = json.loads(self.manifest)
+        if digest is not None:
+            _check_digest(MANIFEST, sha256_of(self.manifest), digest)
+        self._manifest = _parse_manifest(self.manifest)
 
     @property
     def digests(self) -> Mapping[str, str]:
@@ -94,10 +95,21 @@ class Published:
 
     def check(self, name: str, digest: str) -> None:
         """Raise BrokenVersion unless a file of this digest was published under this name."""
-        _check_digest(name, digest, self.digests[name])
+        _check_digest(name, digest, self.digests.get(name))
 
 
-def _check_digest(name: str, digest: str, published: str) -> None:
+def _parse_manifest(content: bytes) -> Mapping[str, Any]:
+    try:
+        manifest: Mapping[str, Any] = json.loads(content)
+        if manifest["format"] != FORMAT:
+            raise BrokenVersion(f"{MANIFEST} is not of the format {FORMAT}")
+        dict(manifest["sha256"])  # a mapping, or an error
+    except (KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError) as e:
+        raise BrokenVersion(f"{MANIFEST} is not a manifest of a published version ({e})") from e
+    return manifest
+
+
+def _check_digest(name: str, digest: str, published: str | None) -> None:
     if digest != published:
         raise BrokenVersion(f"{name} is not the file that was published")
 

@@ -52,13 +52,13 @@ class Services:
     health: HealthService
 
 
-def services(request: Request) -> Services:
+def get_services(request: Request) -> Services:
     """Return the services of this application."""
     services: Services = request.app.state.services
     return services
 
 
-ServicesDep = Annotated[Services, Depends(services)]
+ServicesDep = Annotated[Services, Depends(get_services)]
 
 
 bearer = HTTPBearer(auto_error=False, description="a key from `gatecast keys create NAME`; not asked for with auth off")

@@ -23,7 +23,7 @@ INLINE = 4096
 _GZIP_HEADER = 31  # zlib's number for a gzip member with a window of 32 KiB
 
 
-class Decoder(Protocol):
+class ContentDecoder(Protocol):
     """Decompresses a body that comes in parts."""
 
     @property
@@ -82,7 +82,7 @@ class _Zstd:
 _DECODERS: dict[bytes, type[_Gzip] | type[_Zstd]] = {b"gzip": _Gzip, b"x-gzip": _Gzip, b"zstd": _Zstd}
 
 
-def decoder_of(scope: Scope) -> Decoder | None:
+def decoder_of(scope: Scope) -> ContentDecoder | None:
     """Return what decompresses a request's body, and take the coding out of its headers; None for `identity`.
 
     Raises Unsupported for another coding, or several of them.
@@ -109,7 +109,7 @@ class Decoded:
     Raises BodyRefused: 413 beyond `limit` bytes, before more is made of them, and 400 for what cannot be decompressed.
     """
 
-    def __init__(self, receive: Receive, decoder: Decoder, limit: int) -> None:
+    def __init__(self, receive: Receive, decoder: ContentDecoder, limit: int) -> None:
         self._receive, self._decoder, self._limit = receive, decoder, limit
         self._taken, self._more, self._inline = 0, True, True
         self._pieces: Iterator[bytes] | None = None

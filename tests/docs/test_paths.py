@@ -34,10 +34,10 @@ def is_there(module: str) -> bool:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_path_exists(page: Path) -> None:
-    found = text(page)
-    assert [name for name in FILE.findall(found) if not (ROOT / name).exists()] == []
-    assert [name for name in MODULE.findall(found) if not (is_there(name) or (ROOT / name).exists())] == []
-    assert [link for link in LINK.findall(found) if not (page.parent / link).exists()] == []
+    content = text(page)
+    assert [name for name in FILE.findall(content) if not (ROOT / name).exists()] == []
+    assert [name for name in MODULE.findall(content) if not (is_there(name) or (ROOT / name).exists())] == []
+    assert [link for link in LINK.findall(content) if not (page.parent / link).exists()] == []
 
 
 def test_the_guide_is_short_and_lists_every_folder() -> None:

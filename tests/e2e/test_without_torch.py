@@ -31,7 +31,8 @@ print(sorted(heavy & set(sys.modules)))
 """
 DRAWING = """
 import sys
-from app.serving.charts.drawer import Chart, Forecast, Panel, Points, prepare
+from app.serving.charts.drawer import prepare
+from app.serving.charts.picture import Chart, Forecast, Panel, Points
 
 forecast = Forecast(0, [3600], [1.0], [], [])
 panel = Panel("a", None, "UTC", Points([0], [1.0]), Points([], []), forecast, None)

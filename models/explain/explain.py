@@ -70,8 +70,8 @@ class Explanation:
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
         candidates = {
-            name: {"weight": one.weight.tolist(), "forecast": one.forecast.tolist()}
-            for name, one in self.candidates.items()
+            name: {"weight": candidate.weight.tolist(), "forecast": candidate.forecast.tolist()}
+            for name, candidate in self.candidates.items()
         }
         return {
             "forecast": self.forecast.tolist(),
@@ -91,13 +91,13 @@ def explain(network: Network, batch: Mapping[str, Any], horizon: int | None = No
     device = next(network.parameters()).device
     arrays = [torch.from_numpy(values).to(device) for values in inputs_of(batch, config).values()]
     # one mask for each input but the calendar, which comes second
-    ones = tuple(torch.ones_like(one, dtype=torch.float32) for one in (arrays[0], *arrays[2:]))
+    ones = tuple(torch.ones_like(values, dtype=torch.float32) for values in (arrays[0], *arrays[2:]))
     masked = MaskedForecast(network)
     network.eval()
     # cuDNN's recurrences have no gradients outside of training
     with torch.backends.cudnn.flags(enabled=False):
         with torch.no_grad():
-            baseline = masked(*(torch.zeros_like(one) for one in ones), *arrays)[:, :steps]
+            baseline = masked(*(torch.zeros_like(mask) for mask in ones), *arrays)[:, :steps]
             forecast = masked(*ones, *arrays)[:, :steps]
             shares = masked.shares()
         moved = forecast - baseline
@@ -120,7 +120,7 @@ def _integrate(
     """
     windows, steps = (index.flatten() for index in torch.where(torch.ones_like(moved, dtype=torch.bool)))  # (B * H,)
     at_once = max(1, STEPS_AT_ONCE // ones[0].shape[1])
-    widths = [one.shape[-1] for one in ones]
+    widths = [mask.shape[-1] for mask in ones]
     shape = moved.shape
     totals = [torch.zeros(*shape, width, dtype=torch.float64, device=moved.device) for width in widths]
     points = FIRST_POINTS
@@ -130,7 +130,7 @@ def _integrate(
             contributions = _attribute(masked, ones, arrays, window, step, points, at_once)
             for total, contribution in zip(totals, contributions, strict=True):
                 total[window, step] = contribution
-            unexplained = (moved[window, step] - sum(one.sum(-1) for one in contributions)).abs()
+            unexplained = (moved[window, step] - sum(contribution.sum(-1) for contribution in contributions)).abs()
             is_left.append(unexplained > UNEXPLAINED * size[window, step])
         again = torch.cat(is_left) & (points < MOST_POINTS)
         windows = windows[again]
@@ -149,10 +149,10 @@ def _attribute(
     at_once: int,
 ) -> list[Tensor]:
     """Return the contributions to some steps (R,) of some windows (R,): (R, T), (R, C) by so many points."""
-    present = tuple(one[window] for one in ones)
+    present = tuple(mask[window] for mask in ones)
     attributions = IntegratedGradients(masked, multiply_by_inputs=True).attribute(
         present,
-        baselines=tuple(torch.zeros_like(one) for one in present),
+        baselines=tuple(torch.zeros_like(mask) for mask in present),
         target=step.tolist(),
         additional_forward_args=tuple(values[window] for values in arrays),
         n_steps=points,
@@ -160,7 +160,7 @@ def _attribute(
         internal_batch_size=at_once,
     )
     # temporal covariates (R, T + H, C) are summed over their steps
-    return [one.double().sum(1) if one.ndim == 3 else one.double() for one in attributions]
+    return [values.double().sum(1) if values.ndim == 3 else values.double() for values in attributions]
 
 
 def _explanation(
@@ -176,7 +176,7 @@ def _explanation(
     covariates: dict[str, Floats] = {}
     for name, values in zip(network.config.inputs[2:], contributions[1:], strict=True):
         names = roles.temporal if name == "covariates" else roles.static
-        covariates |= {one: _array(values[row, :, k]) for k, one in enumerate(names)}
+        covariates |= {column: _array(values[row, :, k]) for k, column in enumerate(names)}
     lags = _array(contributions[0][row])
     point = _array(forecast[row])
     level = _array(baseline[row])
@@ -191,7 +191,7 @@ def _explanation(
         covariates=covariates,
         remainder=point - level - lags.sum(-1) - sum(covariates.values()),
         candidates=candidates,
-        correction=point - sum(one.weight * one.forecast for one in candidates.values()),
+        correction=point - sum(candidate.weight * candidate.forecast for candidate in candidates.values()),
     )
 
 

@@ -40,8 +40,8 @@ class CandidateShares:
         They are the members' mean shares, and the means of the forecasts that these were given to.
         """
         for label, weights in self.weights.items():
-            shares = torch.stack([one[row, :steps] for one in weights])  # (members, steps)
-            forecasts = torch.stack([one[row, :steps] for one in self.forecasts[label]])  # (members, steps)
+            shares = torch.stack([member[row, :steps] for member in weights])  # (members, steps)
+            forecasts = torch.stack([member[row, :steps] for member in self.forecasts[label]])  # (members, steps)
             total = shares.sum(0)
             weighted = (shares * forecasts).sum(0) / total.clip(LEAST_SHARE)
             yield label, total / self.members, torch.where(total > 0, weighted, forecasts.mean(0))

@@ -55,7 +55,7 @@ class Candidates(nn.Module):
         self.labels += pooled_labels
         self.count = len(self.labels)
 
-    def forward(self, context: ScaledContext, starts: Tensor, known: Tensor | None) -> tuple[Tensor, Tensor]:
+    def forward(self, context: ScaledContext, starts: Tensor, numbers: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return the forecasts (B, H, K) in scaled units and their log errors (B, K).
 
         A log error is the logarithm of a candidate's recent error over the mean of all candidates; 0 where it is
@@ -63,16 +63,16 @@ class Candidates(nn.Module):
 
         Args:
             starts: (B, len(self.starts), C) the calendar at those steps.
-            known: (B, T + H, 3 * numeric) the covariates' numbers.
+            numbers: (B, T + H, 3 * numeric) of the covariates (`models.network.inputs.CovariateNumbers`).
         """
-        context, known = self.crop(context, known)
+        context, numbers = self.crop(context, numbers)
         z = context.z
         fixed = (z @ self.fixed_maps).reshape(-1, self.horizon, self.fixed)  # (B, H, F)
         errors = self.recent(z, context.observed)  # (B, F)
         tried = self.recent.tried  # (F,)
         linear = None
         if self.linear is not None:
-            linear, linear_error = self.linear(z, context.observed, starts, known)  # (B, H, L), (B, 1 or 0)
+            linear, linear_error = self.linear(z, context.observed, starts, numbers)  # (B, H, L), (B, 1 or 0)
             errors = torch.cat([errors, linear_error], dim=-1)  # (B, F + 1 or F)
             tried = nn.functional.pad(tried, (0, linear_error.shape[1]), value=1.0)
         relative = _compare(errors, tried)  # (B, F + 1 or F)
@@ -91,15 +91,15 @@ class Candidates(nn.Module):
             pooled = self.pooled.shape[1] // self.horizon
             forecasts.append((z @ self.pooled).reshape(-1, self.horizon, pooled))  # (B, H, pooled)
         joined = torch.cat(log_errors, dim=-1)
-        if joined.shape[1] < self.count:  # nothing is known of pooled ones, which come last
+        if joined.shape[1] < self.count:  # pooled ones are not tried, which come last
             joined = nn.functional.pad(joined, (0, self.count - joined.shape[1]))
         return torch.cat(forecasts, dim=-1), joined  # (B, H, K), (B, K)
 
-    def crop(self, context: ScaledContext, known: Tensor | None) -> tuple[ScaledContext, Tensor | None]:
-        """Return the steps that candidates read, of contexts (B, T) and of what is known (B, T + H, ...)."""
+    def crop(self, context: ScaledContext, numbers: Tensor | None) -> tuple[ScaledContext, Tensor | None]:
+        """Return the steps that candidates read, of contexts (B, T) and of the covariates' numbers (B, T + H, ...)."""
         skipped = context.z.shape[1] - self.length
         cropped = context._replace(z=context.z[:, skipped:], observed=context.observed[:, skipped:])
-        return cropped, known[:, skipped:] if known is not None else None
+        return cropped, numbers[:, skipped:] if numbers is not None else None
 
 
 class RecentErrors(nn.Module):

@@ -98,8 +98,8 @@ class LastStepDecoder(HorizonDecoder):
         super().__init__(config)
         self.horizon = model.horizon
         self.width = widths.head
-        known = model.horizon * widths.features + widths.static
-        self.output = nn.Linear(config.hidden + known, model.horizon * widths.head)
+        future_width = model.horizon * widths.features + widths.static
+        self.output = nn.Linear(config.hidden + future_width, model.horizon * widths.head)
 
     def forward(self, encoded: Encoded, future: KnownFuture) -> Tensor:
         """Return (B, H, width)."""
@@ -124,11 +124,11 @@ class ParallelDecoder(HorizonDecoder):
         self.segment = config.segment
         self.count = ceil(model.horizon / config.segment)
         self.position = nn.Parameter(torch.randn(self.count, STEP_FEATURES) * 0.1)
-        known_of_segment = widths.calendar + config.segment * widths.features + widths.static
-        self.cell = build_cell(config, STEP_FEATURES + known_of_segment)
+        segment_width = widths.calendar + config.segment * widths.features + widths.static
+        self.cell = build_cell(config, STEP_FEATURES + segment_width)
         self.steps = nn.Linear(config.hidden, config.segment * STEP_FEATURES)
-        known_of_step = widths.calendar + widths.features
-        self.known = nn.Linear(known_of_step, STEP_FEATURES, bias=False) if known_of_step else None
+        step_width = widths.calendar + widths.features
+        self.known = nn.Linear(step_width, STEP_FEATURES, bias=False) if step_width else None
         self.output = nn.Linear(STEP_FEATURES, widths.head)
 
     def forward(self, encoded: Encoded, future: KnownFuture) -> Tensor:
@@ -181,14 +181,14 @@ class RecursiveDecoder(HorizonDecoder):
         state = encoded.state
         outputs: list[Tensor] = []
         for step in range(self.horizon):
-            known = [future.select(slice(step, step + 1))]  # (B, 1, C + F)
-            known += [future.static[:, None]] if future.static is not None else []
-            parts = self.output(torch.cat([self.dropout(self.attend(last, encoded)), *known], dim=-1))  # (B, 1, width)
+            extra = [future.select(slice(step, step + 1))]  # (B, 1, C + F)
+            extra += [future.static[:, None]] if future.static is not None else []
+            parts = self.output(torch.cat([self.dropout(self.attend(last, encoded)), *extra], dim=-1))  # (B, 1, width)
             outputs.append(parts)
             if step + 1 < self.horizon:
                 point = finish(parts, step)  # (B, 1)
                 values = [part[..., None] for part in encoder.build_values(point, torch.ones_like(point))]  # (B, 1, 1)
-                last, state = encoder.cell(torch.cat([*values, *known], dim=-1), state)
+                last, state = encoder.cell(torch.cat([*values, *extra], dim=-1), state)
         return torch.cat(outputs, dim=1)  # (B, H, width)
 
 

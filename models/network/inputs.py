@@ -210,8 +210,10 @@ class CovariateFeatures(nn.Module):
         parts = [numbers] if self.numeric else []
         for (column, levels), vectors in zip(self.categorical, self.vectors, strict=True):
             code = covariates[..., column]
-            known = (code >= 0) & (code < levels)  # neither NaN nor a level that is new
-            vector = vectors(torch.where(known, code + 1, torch.zeros_like(code)).long())  # (B, L, vector's width)
+            in_vocabulary = (code >= 0) & (code < levels)  # neither NaN nor a level that is new
+            vector = vectors(
+                torch.where(in_vocabulary, code + 1, torch.zeros_like(code)).long()
+            )  # (B, L, vector's width)
             parts.append(vector if present is None else vector * present[..., column, None])
         condensed: Tensor = self.condense(torch.cat(parts, dim=-1))
         return condensed

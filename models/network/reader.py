@@ -17,7 +17,7 @@ from models.network.ridge import LinearForecast
 
 
 class Reading(NamedTuple):
-    """A stretch of the context, and what is known beside and after it."""
+    """A stretch of the context, and what is known of its steps and of the horizon."""
 
     context: ScaledContext
     past_calendar: Tensor

@@ -45,32 +45,32 @@ class LinearForecast(nn.Module):
         self.weight: Tensor
         self.register_buffer("weight", torch.zeros(self.width, model.horizon, dtype=torch.float32))  # (P, H)
 
-    def build_inputs(self, z: Tensor, start: Tensor, known: Tensor | None, back: int = 0) -> Tensor:
+    def build_inputs(self, z: Tensor, start: Tensor, numbers: Tensor | None, back: int = 0) -> Tensor:
         """Return what the forecast `back` steps before the end of the context reads: (B, P).
 
-        z (B, T), start (B, C) the calendar of its first step, known (B, T + H, 3 * numeric).
+        z (B, T), start (B, C) the calendar of its first step, numbers (B, T + H, 3 * numeric).
         """
-        return self._build_all_inputs(z, start[:, None], known, [back])[:, 0]
+        return self._build_all_inputs(z, start[:, None], numbers, [back])[:, 0]
 
-    def _build_all_inputs(self, z: Tensor, starts: Tensor, known: Tensor | None, backs: Sequence[int]) -> Tensor:
+    def _build_all_inputs(self, z: Tensor, starts: Tensor, numbers: Tensor | None, backs: Sequence[int]) -> Tensor:
         """Return what the forecasts of several `backs` read, starts (B, len(backs), C): (B, len(backs), P)."""
         ends = [z.shape[1] - back for back in backs]
         # spikes would outweigh all else
         values = dampen(z)[:, None]  # (B, 1, T)
         before = torch.cat([values[..., end - self.length : end] for end in ends], dim=1)  # (B, len(backs), length)
         parts = [before, nn.functional.pad(starts, (0, 1), value=1.0)]
-        if known is not None and self.columns:
-            columns = known[:, None, :, self.columns]  # (B, 1, T + H, future)
+        if numbers is not None and self.columns:
+            columns = numbers[:, None, :, self.columns]  # (B, 1, T + H, future)
             stretches = [columns[:, :, end - self.before : end + self.horizon].flatten(2) for end in ends]
             parts.append(torch.cat(stretches, dim=1))  # (B, len(backs), (before + H) * future)
         return torch.cat(parts, dim=-1)  # (B, len(backs), P)
 
-    def forward(self, z: Tensor, observed: Tensor, starts: Tensor, known: Tensor | None) -> tuple[Tensor, Tensor]:
+    def forward(self, z: Tensor, observed: Tensor, starts: Tensor, numbers: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return forecasts (B, H, 3 or 1) and the mean absolute error on the tried horizons, (B, 1 or 0).
 
         starts (B, R + 1, C): the calendar where each of `backs` begins.
         """
-        outputs = self._build_all_inputs(z, starts, known, self.backs) @ self.weight  # (B, R + 1, H)
+        outputs = self._build_all_inputs(z, starts, numbers, self.backs) @ self.weight  # (B, R + 1, H)
         forecast = outputs[:, self.tried]  # (B, H)
         if not self.tried:
             return forecast[..., None], z[:, :0]

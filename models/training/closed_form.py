@@ -104,8 +104,8 @@ def _draw_windows(pool: WindowPool, config: Config) -> Iterator[TensorBatch]:
 def learn_scales(network: Network, series: Sequence[Series], ends: Sequence[int]) -> None:
     """Set the covariates' means and standard deviations from the values before `ends`."""
     config = network.config.covariates
-    encoded = [encode(one, config, 0, end, seen=end) for one, end in zip(series, ends, strict=True)]  # (L, C) each
-    encoded_static = [encode_static(one, config)[None] for one in series]  # (1, S) each
+    encoded = [encode(item, config, 0, end, seen=end) for item, end in zip(series, ends, strict=True)]  # (L, C) each
+    encoded_static = [encode_static(item, config)[None] for item in series]  # (1, S) each
     temporal = _moments(encoded, config)
     static = _moments(encoded_static, config, static=True)
     for reader in network.readers:
@@ -196,9 +196,9 @@ def _build_regression(reader: Reader, config: Config, batch: TensorBatch) -> tup
             skipped = steps - reader.config.context_length
             context, target = _scale(reader, piece)
             start = reader.calendar(piece["calendar"][:, steps])  # (B, calendar features)
-            known = reader.covariates(piece["covariates"][:, skipped:]) if "covariates" in config.inputs else None
-            context, known = reader.gated.crop(context, known)
-            inputs.append(reader.linear.build_inputs(context.z, start, known))
+            numbers = reader.covariates(piece["covariates"][:, skipped:]) if "covariates" in config.inputs else None
+            context, numbers = reader.gated.crop(context, numbers)
+            inputs.append(reader.linear.build_inputs(context.z, start, numbers))
             targets.append(target.float())
     return torch.cat(inputs), torch.cat(targets)
 
@@ -215,7 +215,7 @@ def set_models(reader: Reader, groups: Sequence[Group], z: Tensor, target: Tenso
     chosen: list[Floats] = []
     for count, models in groups:
         choices = list(models) or [Smoothed(1.0)]
-        forecasts = [one.forecast(identity, candidates.horizon, reader.config.season) for one in choices]
+        forecasts = [item.forecast(identity, candidates.horizon, reader.config.season) for item in choices]
         maps = np.stack(forecasts, axis=-1)  # (T, H, models)
         chosen.append(maps[..., _choose_greedily(context, actual, maps, count)])
     reader.set_pooled(np.concatenate(chosen, axis=-1))

@@ -148,10 +148,10 @@ class TrainingRun:
         """Score the network by its quantiles (B, H, Q), and the baselines, on windows of the span of that name."""
         levels = self.config.quantiles
         season = scoring_season(self.panel)
-        names = [one for one in usual(len(windows.series), season, JUDGING_SECONDS) if one != "ets"]
+        baselines = [item for item in usual(len(windows.series), season, JUDGING_SECONDS) if item != "ets"]
         return {
             name: measures(windows, quantiles, levels),
-            **score_references(windows, season, names, levels),
+            **score_references(windows, season, baselines, levels),
         }
 
     @property
@@ -182,6 +182,6 @@ class TrainingRun:
 def _stamps(windows: Windows) -> dict[str, list[int]]:
     """Return the stamps of the windows' origins by series id."""
     stamps: dict[str, list[int]] = {}
-    for one, origin in zip(windows.series, windows.origins.tolist(), strict=True):
-        stamps.setdefault(one.id, []).append(int(one.stamps(origin, origin + 1)[0]))
+    for item, origin in zip(windows.series, windows.origins.tolist(), strict=True):
+        stamps.setdefault(item.id, []).append(int(item.stamps(origin, origin + 1)[0]))
     return stamps

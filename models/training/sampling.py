@@ -104,7 +104,7 @@ def window_pool(
     network = config.network
     covariates = config.covariates
     padding = max(network.context_length, config.horizon)
-    origins = [_find_origins(one.y[:end], config.horizon) for one, end in zip(series, ends, strict=True)]
+    origins = [_find_origins(item.y[:end], config.horizon) for item, end in zip(series, ends, strict=True)]
     kept = [row for row, positions in enumerate(origins) if len(positions)]
     if not kept:
         return None
@@ -123,7 +123,7 @@ def window_pool(
         values=tensor(packed.values),
         covariates=tensor(_pack_covariates(series, ends, padding, covariates)),
         past=tensor(np.array([name in covariates.past for name in covariates.temporal], np.bool_)),
-        static=tensor(np.stack([encode_static(one, covariates) for one in series])),
+        static=tensor(np.stack([encode_static(item, covariates) for item in series])),
         calendar=tensor(table),
         shift=tensor(rows - packed.first),
         origins=tensor(packed_origins),
@@ -166,7 +166,7 @@ def select_windows(batch: TensorBatch, rows: slice) -> TensorBatch:
 
 def _pack_covariates(series: Sequence[Series], ends: Sequence[int], padding: int, config: CovariateConfig) -> Floats:
     """Return the covariates (N, C) of the packed values' steps, known-future ones past the end as well."""
-    parts = [encode(one, config, -padding, end + padding, seen=end) for one, end in zip(series, ends, strict=True)]
+    parts = [encode(item, config, -padding, end + padding, seen=end) for item, end in zip(series, ends, strict=True)]
     return np.concatenate(parts)
 
 
@@ -189,11 +189,11 @@ def _calendar_table(
     lattices: list[Grid] = []
     starts: list[tuple[int, int]] = []  # lattice and index on it of each series' position 0
     cache: dict[Grid, tuple[int, int]] = {}
-    for one in series:
-        if one.grid not in cache:
-            cache[one.grid] = _find_lattice(one.grid, lattices)
-        lattice, index = cache[one.grid]
-        starts.append((lattice, index + one.start))
+    for item in series:
+        if item.grid not in cache:
+            cache[item.grid] = _find_lattice(item.grid, lattices)
+        lattice, index = cache[item.grid]
+        starts.append((lattice, index + item.start))
     tables: list[Ints] = []
     rows = np.empty(len(starts), np.int64)
     offset = 0

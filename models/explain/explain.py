@@ -1,4 +1,4 @@
-"""Why a forecast is what it is: what each lag, each covariate and each candidate forecast did to it.
+"""Explanations of a forecast: the contribution of each lag, each covariate and each candidate forecast.
 
 Lags and covariates are explained by integrated gradients (Sundararajan et al. 2017) of the point forecast before its
 levels are ordered and corrected. The path goes from the baseline, a context that is flat at its own level, with
@@ -27,9 +27,9 @@ FIRST_POINTS = 32
 MOST_POINTS = 512
 """points of the path at most; a sharp turn, as in the floors of smoothing models, needs 64 or 128"""
 UNEXPLAINED = 0.005
-"""of what moved a forecast, at most; MOST_POINTS ends the search"""
+"""largest share of a forecast's move that may stay unexplained; MOST_POINTS ends the search"""
 LEAST_MOVED = 0.01
-"""scales of a context, less than which is not worth more points"""
+"""scales of a context; a smaller move is not worth more points"""
 STEPS_AT_ONCE = 1 << 16
 """steps of contexts in one pass through the network"""
 

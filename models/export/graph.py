@@ -51,7 +51,7 @@ READ_OF_TRAINING = ("loss",)
 
 
 class Templates(Protocol):
-    """Where templates are kept."""
+    """A store of templates."""
 
     def get(self, key: str) -> bytes | None:
         """Return a template, or None where there is none."""

@@ -23,7 +23,7 @@ Finish = Callable[[Tensor, int], Tensor]
 
 
 class KnownFuture(NamedTuple):
-    """What is known of the horizon."""
+    """Known values of the horizon."""
 
     calendar: Tensor
     """(B, H, C)"""
@@ -40,13 +40,13 @@ class KnownFuture(NamedTuple):
 
 
 class Widths(NamedTuple):
-    """How many numbers a step has of each kind."""
+    """Numbers of each kind that a step has."""
 
     calendar: int
     features: int
     static: int
     head: int
-    """what a step of the horizon gives to the head"""
+    """of each step of the horizon, for the head"""
 
 
 class Attention(nn.Module):
@@ -77,7 +77,7 @@ class Attention(nn.Module):
 
 
 class HorizonDecoder(nn.Module):
-    """What decoders share: attention where it is wanted, dropout, and an output layer that the head initialises."""
+    """Base of the decoders: attention where it is wanted, dropout, and an output layer that the head initialises."""
 
     output: nn.Linear
 

@@ -14,7 +14,7 @@ LEAST_FREEDOM = 2.1
 GRID = 128
 """nodes of the table: straight lines between so many hold the quantiles to a thousandth of the scale"""
 LEAST_SCALE = 1e-3
-"""of the context's scale: a likelihood without a floor grows without bounds on a constant series"""
+"""least scale, as a share of the context's: a likelihood without a floor grows without bounds on a constant series"""
 
 
 class StudentT(nn.Module):

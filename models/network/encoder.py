@@ -19,7 +19,7 @@ State = Tensor | tuple[Tensor, Tensor]
 
 
 class Encoded(NamedTuple):
-    """What the encoder leaves to the decoder."""
+    """Results of the encoder, for the decoder."""
 
     states: Tensor
     """(B, N, hidden)"""

@@ -26,15 +26,15 @@ FAMILIES: dict[str, tuple[Smoothed, ...]] = {
 }
 """The grids. A finer one forecasts no better."""
 SPACES = ("additive", "multiplicative")
-"""of the values as they are, and of their logarithms, where none is near zero or below"""
+"""spaces of the models: the values as they are, and their logarithms where none is near zero or below"""
 LEAST_LOGGED = 1e-3
-"""scales that a value must be above for its logarithm to be read; float32 keeps zero to a millionth of a scale"""
+"""scales; a value must be above this for its logarithm to be read; float32 keeps zero to a millionth of a scale"""
 ANCHORS = ("theta", "trend")
 """families whose mean is the forecast without anything learned"""
 DECAY = 0.85
 """weight of a season beside that of the next one, in the seasonal profile"""
 LEAST_VARIANCE = 1e-6
-"""of the errors, as a share of the variance of the context"""
+"""least variance of the errors, as a share of the variance of the context"""
 GROWTH = 0.5
 """a logarithm is forecast this much and the context's range beyond its extremes at most"""
 LEAST_SLOPE_SUM = 1e-9

@@ -20,13 +20,13 @@ from models.network.smoothing import Smoothing
 FIRST_ERROR_POWER = 1.0
 """Power of a candidate's recent error that its gate starts from: the inverse error"""
 FIRST_LEAD = 2.0
-"""What the gates of the context's own smoothing models start with beyond the others"""
+"""Lead of the gates of the context's own smoothing models when training begins"""
 FIRST_SPREAD = 0.5
 """Scales of the context that the deviation of the levels is when training begins"""
 
 
 class Choice(NamedTuple):
-    """What the gates choose from."""
+    """Candidates that the gates choose from."""
 
     forecasts: Tensor
     """(B, H, K) of the candidates, in scaled units"""

@@ -1,4 +1,4 @@
-"""What the network makes of its raw inputs: contexts of unit scale without gaps, calendars on circles, covariates.
+"""Inputs of the network: contexts of unit scale without gaps, calendars on circles, covariates of unit scale.
 
 B batch, T context, H horizon, N seasons of the context, m steps of a season, L steps, C covariates, F features.
 """
@@ -47,7 +47,7 @@ class ScaledContext(NamedTuple):
 
 
 class InputMask(NamedTuple):
-    """How present each input is: 1 as it was observed, 0 at its baseline, which models.explain.masking describes."""
+    """Presence of each input: 1 as it was observed, 0 at the baseline of models.explain."""
 
     lags: Tensor
     """(B, T)"""

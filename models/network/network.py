@@ -25,7 +25,7 @@ from models.network.reader import Reader, Reading
 
 
 class ConformalCorrection(NamedTuple):
-    """What moves levels so that they cover as often as they say: level = median + scale * distance + offset."""
+    """Correction of levels that do not cover as often as they say: median + scale * distance from it + offset."""
 
     offset: NDArray[np.float32]
     """(H, Q) in scaled units"""

@@ -1,4 +1,6 @@
-"""What every member of an ensemble that reads the same stretch of the context shares: all that no gradient moves.
+"""Readers: scaling, calendar, covariates and candidates of one stretch of the context, which no gradient moves.
+
+Members of an ensemble that read the same stretch share a reader.
 
 Shapes: B batch, T context, N segments, H horizon, C calendar features, K candidates, S static covariates.
 """

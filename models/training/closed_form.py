@@ -1,4 +1,4 @@
-"""What a network learns in closed form before its first step: scales of covariates, pooled candidates, ridge.
+"""Closed forms, fitted before a network's first step: scales of covariates, pooled candidates, ridge regression.
 
 Everything here sees the pool's windows alone, none of which reaches past the span that is trained on.
 
@@ -53,7 +53,7 @@ def prepare(
     *,
     started: bool = False,
 ) -> list[float]:
-    """Set what a fresh network does not learn by gradients; return the ridge penalty of each reader.
+    """Fit what a network does not learn by gradients, and set it; return the ridge penalty of each reader.
 
     Args:
         ends: the positions (len(series),) that the span ends before.

@@ -1,4 +1,4 @@
-"""What a training carries from epoch to epoch and from phase to phase, and how a checkpoint stores it.
+"""The state of a training between epochs and between phases, and its form in a checkpoint.
 
 The names within a checkpoint are older than those of the fields here, and stay as they are: a training goes on from the
 checkpoint of an earlier release.
@@ -28,13 +28,13 @@ GATE = "judged/"
 
 @dataclass(frozen=True)
 class RunIdentity:
-    """What must be the same for a checkpoint to be gone on from."""
+    """Configuration, data and start of a run. A checkpoint is continued by a run of the same identity alone."""
 
     config: Config
     fingerprint: str
-    """of the data"""
+    """digest of the data"""
     start_digest: str | None
-    """of the weights that training began from; None: fresh ones"""
+    """digest of the weights that training began from; None: fresh weights"""
 
     def to_record(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -48,7 +48,7 @@ class RunIdentity:
 
 @dataclass(frozen=True, eq=False)
 class BestRound:
-    """What the select phase leaves to the refit and the report."""
+    """Results of the select phase, for the refit and the report."""
 
     phase: PhaseState
     """the select phase at its end"""
@@ -57,9 +57,9 @@ class BestRound:
     gate: Mapping[str, list[int]] | None
     """series id -> stamps of the gate's origins; None: no series is long enough for a gate"""
     weights: Arrays
-    """of the round with the least selection loss, which a refit that is stopped falls back on"""
+    """weights with the least selection loss; a refit that is stopped falls back on them"""
     correction: ConformalCorrection
-    """measured on all windows that the weights have not seen"""
+    """measured on the selection span and the gate, which the weights have not seen"""
     gate_quantiles: Floats | None
     """(B, H, Q) on the gate's windows, of the network that had not seen them"""
 
@@ -103,7 +103,7 @@ class FitState:
     best_weights: Arrays
     """the best so far of the phase; empty where nothing selects"""
     best_round: BestRound | None
-    """None: the select phase has not ended, or there is none"""
+    """results of the select phase; None: it has not ended, or there is none"""
 
     def to_checkpoint(self, identity: RunIdentity) -> Checkpoint:
         """Return the checkpoint of a run."""

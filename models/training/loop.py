@@ -30,7 +30,7 @@ BUDGET_SHARE = 0.45
 
 @dataclass(frozen=True)
 class TrainingHooks:
-    """What the loop calls on its way."""
+    """Callbacks of the loop."""
 
     on_step: Callable[[PhaseState, float], None]
     """called after each step with the running mean of the epoch's loss"""

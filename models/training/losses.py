@@ -44,7 +44,7 @@ def huber(quantiles: Tensor, target: Tensor, mask: Tensor, levels: Tensor) -> Te
 
 
 LOSSES: dict[str, Loss] = {"quantile": pinball, "mae": mae, "mse": mse, "huber": huber, "student_t": pinball}
-"""What the levels are scored by; a Student-t distribution trains on its likelihood instead (`student_t`)."""
+"""Losses that levels are scored by; a Student-t distribution trains on its likelihood instead (`student_t`)."""
 
 
 def student_t(point: Tensor, parameters: Tensor, target: Tensor, mask: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""How far a training has come, and how long it will take."""
+"""Progress of a training: the share that is done, and an estimate of the time left."""
 
 import math
 import time
@@ -17,7 +17,7 @@ REPORT_SECONDS = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """Where a run stands."""
+    """A run's position, its losses and the time left."""
 
     phase: str
     """`select` (training on the fit span) or `refit` (training on everything)"""

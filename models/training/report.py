@@ -9,7 +9,7 @@ from models.evaluation.scoring import GateSpan
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingReport:
-    """What came of a training run."""
+    """Results of a training run."""
 
     loss_curve: Mapping[str, list[float]]
     """`train` and `val`, a value an epoch of the select phase (of the refit without a selection)"""

@@ -1,4 +1,4 @@
-"""One run of a training: its two phases, and what passes between them."""
+"""One run of a training: the select phase, the refit, and the handover between them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,15 +27,15 @@ from models.training.sampling import WindowPool, fixed_batch, window_pool
 from models.training.warm_start import digest_weights
 
 JUDGING_SECONDS = 5.0
-"""that a baseline may take in the course of a training"""
+"""longest time that a baseline may take in the course of a training"""
 
 
 @dataclass(frozen=True, eq=False)
 class RunOutcome:
-    """What the phases of a run come to."""
+    """Result of both phases."""
 
     network: Network
-    """to publish"""
+    """the network to publish"""
     phase: PhaseState
     """the select phase, or the refit where nothing was selected: its curves are reported"""
     best_round: BestRound | None
@@ -46,7 +46,7 @@ class RunOutcome:
 
 
 class TrainingRun:
-    """One call of `fit`: the two phases and what passes between them."""
+    """The phases of one call of `fit`."""
 
     def __init__(
         self,
@@ -156,12 +156,15 @@ class TrainingRun:
 
     @property
     def _planned_steps(self) -> int:
+        """Optimiser steps of a phase that nothing ends early."""
         return self.config.training.epochs * self.config.training.steps_per_epoch
 
     def _pool(self, ends: list[int]) -> WindowPool | None:
+        """Return the pool of the windows before `ends`, a position a series."""
         return window_pool(self.panel.series, ends, self.config, self.device)
 
     def _windows(self, origins: list[tuple[int, ...]]) -> Windows | None:
+        """Return windows at the origins of each series, as many as the configuration wants at most."""
         return chosen_windows(self.panel, origins, self.config.horizon, self.config.training.max_windows)
 
     def _begin(self, learner: Learner, name: str, total: int, resumed: FitState | None) -> tuple[PhaseState, Arrays]:

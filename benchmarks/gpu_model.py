@@ -20,14 +20,14 @@ def write_version(folder: Path, sizes: Sizes) -> None:
     """Train a few steps of what the project chooses by default, and export it."""
     from models.export.export import export
     from models.training.fitted import Fitted
-    from models.training.report import Report
+    from models.training.report import TrainingReport
 
     panel, config, cpu = example(sizes), default_config(sizes), torch.device("cpu")
     learner = Learner(config, cpu)
     pool = pool_of(panel, config, cpu)
     learner.prepare(panel.series, [sizes.length] * sizes.series, pool, None)
     losses = [learner.step(pool, config.training.learning_rate) for _ in range(STEPS)]
-    report = Report(
+    report = TrainingReport(
         loss_curve={"train": losses},
         metrics={},
         selected_steps=STEPS,

@@ -158,5 +158,5 @@ def _train(panel: Panel, config: Config, device: torch.device, steps: int, *, mi
     batch = fixed_batch(panel.series, np.array(ends) - 1, config, device)
     learner.averaged.eval()
     with torch.no_grad():
-        _, quantiles = learner.averaged.scaled(**inputs_of(batch, config))
+        _, quantiles = learner.averaged.forecast_scaled(**inputs_of(batch, config))
     return Trained(np.array(losses), quantiles.cpu().numpy())

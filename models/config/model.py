@@ -68,6 +68,11 @@ class Config:
         require(low is None or high is None or low < high, "bounds", "min must be below max")
 
     @property
+    def median(self) -> int:
+        """The position of the level 0.5 among `quantiles`."""
+        return self.quantiles.index(0.5)
+
+    @property
     def inputs(self) -> tuple[str, ...]:
         """What the network reads: names of `models.data.windows.Batch`."""
         optional = {"covariates": self.covariates.temporal, "static": self.covariates.static}

@@ -161,6 +161,11 @@ class NetworkConfig:
         """The season lengths that fit into the context."""
         return tuple(m for m in self.season_lengths if m <= self.context_length)
 
+    @property
+    def season(self) -> int:
+        """The shortest season that fits into the context; 1 without one."""
+        return self.seasons[0] if self.seasons else 1
+
 
 def require_seasons(seasons: Sequence[int]) -> None:
     """Raise ConfigError unless the season lengths are usable."""

@@ -30,7 +30,7 @@ from models.errors import CheckpointError, TrainingDataError
 from models.experiments.selection import Selection
 from models.experiments.trials import SearchResult, Trial, read_trials
 from models.planning.search_space import Axis, accepts, axes_of, configured, default_space
-from models.training.learner import device_of
+from models.training.learner import choose_device
 
 MAX_TRIALS = 1000
 NO_MEMORY = "it does not fit into the memory of the device"
@@ -93,7 +93,7 @@ def search(
     optuna.logging.disable_default_handler()  # the application's handlers decide
     optuna.logging.enable_propagation()
     by_median = "mae" if space is not None and "loss" in space else None  # networks of every loss compare by it
-    selection = Selection(panel, config, device_of(device), by_median)
+    selection = Selection(panel, config, choose_device(device), by_median)
     given = default_space(config, max(selection.fit_ends)) if space is None else space
     if any(given.get("prophet", ())):
         require_prophet()

@@ -24,9 +24,9 @@ from models.errors import TrainingDataError
 from models.evaluation import metrics
 from models.evaluation.scoring import Windows, chosen_windows
 from models.training.learner import SCORED_AT_ONCE, Arrays, Learner
-from models.training.loop import Hooks, train
+from models.training.loop import TrainingHooks, train
 from models.training.phase import SELECT, PhaseState
-from models.training.sampling import TensorBatch, WindowPool, fixed_batch, pieces_of, window_pool
+from models.training.sampling import TensorBatch, WindowPool, fixed_batch, split_batch, window_pool
 
 LEAST_UNIT = 0.05
 """A season error below this share of the standard deviation counts as this much"""
@@ -77,7 +77,7 @@ class Selection:
             epoch_end(kept)
 
         state = PhaseState(SELECT, config.training.epochs * config.training.steps_per_epoch)
-        train(learner, pool, batch, state, {}, Hooks(stepped=lambda state, loss: stepped(), epoch_end=judge))
+        train(learner, pool, batch, state, {}, TrainingHooks(on_step=lambda state, loss: stepped(), on_epoch=judge))
 
     def _pool(self, config: Config) -> WindowPool:
         pool = window_pool(self.panel.series, self.fit_ends, config, self.device)
@@ -93,7 +93,7 @@ def measured(learner: Learner, batch: TensorBatch, windows: Windows, loss: str) 
     one is left out. Raises TrainingDataError `diverged` for forecasts that are not finite.
     """
     learner.averaged.eval()
-    parts = pieces_of(batch, SCORED_AT_ONCE)
+    parts = split_batch(batch, SCORED_AT_ONCE)
     with torch.no_grad():
         quantiles = torch.cat([learner.averaged(**inputs_of(part, learner.config)) for part in parts]).cpu().numpy()
     if not np.isfinite(quantiles).all():

@@ -1,1 +1,1 @@
-"""What each input did to a forecast. Begin with `explain`."""
+"""Explanations of a forecast by its inputs and candidates. Begin with `explain`."""

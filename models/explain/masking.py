@@ -1,141 +1,98 @@
 """The point forecast of a network as a function of how present each of its inputs is.
 
-Shapes: B windows, T context, H horizon, C temporal and S static covariates, L steps, K candidates.
+Shapes: B windows, T context, H horizon, C temporal and S static covariates, K candidates.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from models.network.head import Choice, Head
-from models.network.inputs import Context, CovariateFeatures, CovariateNumbers, Normalise
-from models.network.network import Member, Network
-from models.network.reader import Reader
+from models.network.head import Choice
+from models.network.inputs import InputMask
+from models.network.network import Network
+from models.network.reader import Reading
 
-Hook = Callable[..., Any]
+LEAST_SHARE = 1e-300
+"""floor of a sum of shares that is divided by; where it is 0 the quotient is not read"""
 
 
 @dataclass
-class Parts:
+class CandidateShares:
     """Weights (B, H, K) and forecasts (B, H, K) in original units of each member's candidates, by label."""
 
     weights: dict[str, list[Tensor]] = field(default_factory=dict)
+    """(B, H) of each member that has the candidate"""
     forecasts: dict[str, list[Tensor]] = field(default_factory=dict)
+    """(B, H) of each member that has the candidate"""
     members: int = 1
 
     def add(self, labels: Sequence[str], weights: Tensor, forecasts: Tensor) -> None:
+        """Add a member's candidates: weights and forecasts (B, H, K)."""
         for k, label in enumerate(labels):
             self.weights.setdefault(label, []).append(weights[..., k].double())
             self.forecasts.setdefault(label, []).append(forecasts[..., k])
 
-    def of_window(self, row: int, steps: int) -> Iterator[tuple[str, Tensor, Tensor]]:
-        """Return label, weight (steps,) and forecast (steps,) of each candidate of one window: the members' mean
-        shares, and the forecasts that these were given to."""
+    def average(self, row: int, steps: int) -> Iterator[tuple[str, Tensor, Tensor]]:
+        """Yield label, weight (steps,) and forecast (steps,) of each candidate of one window.
+
+        They are the members' mean shares, and the means of the forecasts that these were given to.
+        """
         for label, weights in self.weights.items():
-            shares = torch.stack([one[row, :steps] for one in weights])
-            ahead = torch.stack([one[row, :steps] for one in self.forecasts[label]])
+            shares = torch.stack([member[row, :steps] for member in weights])  # (members, steps)
+            forecasts = torch.stack([member[row, :steps] for member in self.forecasts[label]])  # (members, steps)
             total = shares.sum(0)
-            mean = torch.where(total > 0, (shares * ahead).sum(0) / total.clip(1e-300), ahead.mean(0))
-            yield label, total / self.members, mean
+            weighted = (shares * forecasts).sum(0) / total.clip(LEAST_SHARE)
+            yield label, total / self.members, torch.where(total > 0, weighted, forecasts.mean(0))
 
 
-class Presence:
-    """The point forecast as a function of how present each input is: 0 its baseline, 1 as it was observed.
+class MaskedForecast:
+    """The point forecast as a function of an `InputMask`, and what it was made of in the last call.
 
-    Hooks scale what the network makes of its inputs, so that the path is straight where it reads them.
+    The mask scales what the network makes of its inputs, so that the path is straight where it reads them.
     """
 
     def __init__(self, network: Network) -> None:
         self.network = network
-        self.presences: dict[str, Tensor] = {}
-        self.heads: dict[Head, tuple[Tensor, Choice | None]] = {}
-        self.contexts: dict[Reader, Context] = {}
+        self.readings: list[Reading] = []
+        self.decoded: list[tuple[Tensor, Choice | None]] = []
 
     def __call__(self, *given: Tensor) -> Tensor:
-        """Return the point forecast (B, H): presences of lags (B, T), temporal (B, T + H, C) and static covariates
-        (B, S), then the network's inputs."""
-        names = self.network.config.inputs
-        count = len(names) - 1
-        kinds = ["lags", *names[2:]]
-        self.presences = dict(zip(kinds, given[:count], strict=True))
-        context, quantiles = self.network.scaled(**dict(zip(names, given[count:], strict=True)))
-        return quantiles[..., self.network.median] * context.scale + context.loc
+        """Return the point forecast (B, H).
 
-    @contextmanager
-    def hooked(self) -> Iterator["Presence"]:
-        """Put the hooks into the network for as long as it is explained."""
-        with ExitStack() as stack:
-            for module, hook in self._hooks():
-                stack.callback(module.register_forward_hook(hook).remove)
-            yield self
+        Args:
+            given: masks of lags (B, T), temporal (B, T + H, C) and static covariates (B, S) as far as the network reads
+                such, then the network's inputs.
+        """
+        network = self.network
+        names = network.config.inputs
+        count = len(names) - 1  # the calendar has no mask
+        masks = dict(zip(("lags", *names[2:]), given[:count], strict=True))
+        mask = InputMask(masks["lags"], masks.get("covariates"), masks.get("static"))
+        inputs = dict(zip(names, given[count:], strict=True))
+        self.readings = network.read(**inputs, mask=mask)
+        self.decoded = [
+            member.decode(self.readings[index])
+            for member, index in zip(network.members, network.reader_indices, strict=True)
+        ]
+        pairs = zip(network.members, self.decoded, strict=True)
+        forecasts = [member.head(parts, choice).quantiles for member, (parts, choice) in pairs]
+        quantiles = network.average_members(self.readings, forecasts)  # (B, H, Q)
+        context = self.readings[0].context
+        return quantiles[..., network.median] * context.scale + context.loc
 
     def scale(self) -> Tensor:
-        """Return the scale (B, 1) of the last call's contexts."""
-        first = self.network.readers[0]
-        assert isinstance(first, Reader)
-        return self.contexts[first].scale
+        """Return the scale (B, 1) of the windows of the last call."""
+        return self.readings[0].context.scale
 
-    def parts(self) -> Parts:
+    def shares(self) -> CandidateShares:
         """Return what the candidates were in the last call."""
-        found = Parts(members=len(self.network.members))
-        for member, place in zip(self.network.members, self.network.places, strict=True):
-            assert isinstance(member, Member)
-            parts, choice = self.heads[member.head]
-            reader = self.network.readers[place]
-            assert isinstance(reader, Reader)
+        network = self.network
+        shares = CandidateShares(members=len(network.members))
+        for member, index, (parts, choice) in zip(network.members, network.reader_indices, self.decoded, strict=True):
             if choice is not None:
-                context = self.contexts[reader]
-                ahead = choice.found.double() * context.scale[..., None] + context.loc[..., None]
-                found.add(member.head.labels, member.head.weights(parts, choice), ahead)
-        return found
-
-    def _hooks(self) -> Iterator[tuple[nn.Module, Hook]]:
-        for reader in self.network.readers:
-            assert isinstance(reader, Reader)
-            yield reader.normalise, self._of_context(reader)
-            yield reader.covariates, self._of_numbers("covariates")
-            yield reader.static, self._of_numbers("static")
-        for member in self.network.members:
-            assert isinstance(member, Member)
-            yield from self._of_categories("covariates", member.covariates)
-            yield from self._of_categories("static", member.static)
-            yield member.head, self._of_head(member.head)
-
-    def _of_context(self, reader: Reader) -> Hook:
-        def hook(module: Normalise, _: object, context: Context) -> Context:
-            present = self.presences["lags"][:, -context.z.shape[1] :]
-            filled = module.filled(context.z * context.observed * present, context.observed)
-            self.contexts[reader] = context._replace(z=filled)
-            return self.contexts[reader]
-
-        return hook
-
-    def _of_numbers(self, kind: str) -> Hook:
-        def hook(module: CovariateNumbers, _: object, numbers: Tensor) -> Tensor:
-            present = self._last(kind, numbers.shape[1])[..., module.columns]
-            return numbers * torch.cat([present, present, torch.ones_like(present)], dim=-1)
-
-        return hook
-
-    def _of_categories(self, kind: str, features: CovariateFeatures) -> Iterator[tuple[nn.Module, Hook]]:
-        for (column, _), vectors in zip(features.categorical, features.vectors, strict=True):
-
-            def hook(_: nn.Module, __: object, found: Tensor, column: int = column) -> Tensor:
-                return found * self._last(kind, found.shape[1])[..., column, None]
-
-            yield vectors, hook
-
-    def _of_head(self, head: Head) -> Hook:
-        def hook(_: nn.Module, given: tuple[Tensor, Choice | None], __: object) -> None:
-            self.heads[head] = given
-
-        return hook
-
-    def _last(self, kind: str, steps: int) -> Tensor:
-        """Return the presences of the last steps: (B, L, C)."""
-        found = self.presences[kind]
-        return found[:, None] if kind == "static" else found[:, -steps:]
+                context = self.readings[index].context
+                forecasts = choice.forecasts.double() * context.scale[..., None] + context.loc[..., None]
+                shares.add(member.head.labels, member.head.compute_weights(parts, choice), forecasts)
+        return shares

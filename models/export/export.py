@@ -23,7 +23,6 @@ from models.export.graph import Templates, put_weights, template_key, trace
 from models.inference.golden import golden_batch
 from models.inference.published import FORMAT, GOLDEN, GRAPH, MANIFEST, WEIGHTS, Manifest, sha256_of
 from models.network.network import Network
-from models.network.reader import Reader
 from models.training.fitted import Fitted, runner_of
 
 TOLERANCE = 1e-4
@@ -40,7 +39,8 @@ def export(fitted: Fitted, folder: Path, templates: Templates | None = None) -> 
     `TOLERANCE`.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    network, config = fitted.network.cpu().eval(), fitted.config
+    network = fitted.network.cpu().eval()
+    config = fitted.config
     header = {"format": FORMAT, "config": json.dumps(config.to_dict())}
     save_tensors({name: t.contiguous() for name, t in network.state_dict().items()}, folder / WEIGHTS, header)
     batch = golden_batch(config)
@@ -79,10 +79,10 @@ def verify(
     session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     worst = 0.0
     for size in (len(scale), 2, 1):
-        for at in range(0, len(scale), size):
-            part = slice(at, at + size)
-            (found,) = session.run(None, {name: values[part] for name, values in inputs.items()})
-            difference = np.abs(found - expected[part]) / scale[part, None, None]
+        for first in range(0, len(scale), size):
+            rows = slice(first, first + size)
+            (quantiles,) = session.run(None, {name: values[rows] for name, values in inputs.items()})
+            difference = np.abs(quantiles - expected[rows]) / scale[rows, None, None]  # (size, H, Q)
             worst = max(worst, float(np.nan_to_num(difference, nan=np.inf).max()))
     if worst > tolerance:
         raise ExportError(f"the graph differs from the network by {worst:.2g} scales; {tolerance:g} is allowed")
@@ -90,22 +90,24 @@ def verify(
 
 
 def _expected(network: Network, batch: Batch) -> tuple[Floats, Floats]:
+    """Return the network's own quantiles (B, H, Q), and the unit (B,) that a difference of each window counts in."""
+    first = network.readers[0]
     with torch.inference_mode():
-        first = network.readers[0]
-        assert isinstance(first, Reader)
-        context = first.normalise(torch.from_numpy(batch["y"][:, -first.own.context_length :]))
+        context = first.normalise(torch.from_numpy(batch["y"][:, -first.config.context_length :]))
+    quantiles = runner_of(network)(batch)
     scale = context.scale[:, 0].numpy()
-    largest = np.abs(np.nan_to_num(batch["y"])).max(-1)  # unscaled, float32 is exact to a share of the size alone
-    return runner_of(network)(batch), np.maximum(scale, largest) if first.own.scaler == "none" else scale
+    if first.config.scaler == "none":  # float32 of unscaled values is exact to a share of their size alone
+        scale = np.maximum(scale, np.abs(np.nan_to_num(batch["y"])).max(-1))
+    return quantiles, scale
 
 
 def _graph(network: Network, batch: Batch, templates: Templates | None, check: Callable[[bytes], float]) -> bytes:
-    """Return the graph, checked; it is traced where no template is kept that gives the network's own answers."""
+    """Return the graph, checked; it is traced where no template is stored that gives the network's own answers."""
     key = template_key(network.config)
-    kept = templates.get(key) if templates is not None else None
-    if templates is not None and kept is not None:
+    stored = templates.get(key) if templates is not None else None
+    if templates is not None and stored is not None:
         try:
-            graph = put_weights(kept, network.state_dict())
+            graph = put_weights(stored, network.state_dict())
             check(graph)
         except (GraphError, ExportError):
             templates.remove(key)
@@ -120,6 +122,7 @@ def _graph(network: Network, batch: Batch, templates: Templates | None, check: C
 
 
 def _manifest(config: Config, folder: Path) -> Manifest:
+    """Return the manifest of the files that lie in the folder."""
     total = config.network.context_length + config.horizon
     shapes: dict[str, list[str | int]] = {
         "y": ["batch", config.network.context_length],

@@ -34,14 +34,16 @@ from torch import Tensor
 from models.config.model import Config
 from models.data.windows import Batch, inputs_of
 from models.errors import GraphError
-from models.export.low_rank import factors
+from models.export.low_rank import factorise
 from models.network.network import Network
 from models.quiet import quiet
 
 LARGEST_BATCH = 1 << 20
+"""windows that a graph is declared for"""
 LARGEST_FOLDED = 1 << 28
 """bytes of a constant that is folded or compared with others: all of them"""
 LOGGERS = ("torch.onnx", "torch.__trace", "onnxscript", "onnx_ir")
+"""which warn of what is no fault here"""
 PACKAGES = ("torch", "onnx", "onnx-ir", "onnxscript", "numpy")
 """whose versions decide what a traced graph looks like"""
 READ_OF_TRAINING = ("loss",)
@@ -49,7 +51,7 @@ READ_OF_TRAINING = ("loss",)
 
 
 class Templates(Protocol):
-    """Where templates are kept."""
+    """A store of templates."""
 
     def get(self, key: str) -> bytes | None:
         """Return a template, or None where there is none."""
@@ -65,12 +67,12 @@ def template_key(config: Config) -> str:
     """Return a digest of everything that a template depends on: configuration, source code and packages."""
     plain = config.to_dict()
     plain["training"] = {name: plain["training"][name] for name in READ_OF_TRAINING}
-    known = {
+    parts = {
         "config": plain,
         "sources": _source_digests(),
         "versions": {name: version(name) for name in PACKAGES},
     }
-    return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 @cache
@@ -121,6 +123,7 @@ def put_weights(template: bytes, weights: Mapping[str, Tensor]) -> bytes:
 
 
 def _to_bytes(model: ir.Model) -> bytes:
+    """Return the checked graph as an ONNX file."""
     proto = ir.to_proto(model)
     onnx.checker.check_model(proto)
     data: bytes = proto.SerializeToString()
@@ -130,7 +133,7 @@ def _to_bytes(model: ir.Model) -> bytes:
 def _export(network: Network, example: Batch) -> ir.Model:
     """Return the graph as torch's exporter leaves it.
 
-    Parameters that want no gradients keep a recurrence one operation while it is traced: it would be unrolled else.
+    Parameters that want no gradients keep a recurrence one operation while it is traced; else it would be unrolled.
     """
     free = torch.export.Dim("batch", min=1, max=LARGEST_BATCH)
     inputs = {name: torch.from_numpy(values) for name, values in inputs_of(example, network.config).items()}
@@ -161,6 +164,7 @@ def _export(network: Network, example: Batch) -> ir.Model:
 
 
 def _set_constant(graph: ir.Graph, value: ir.Value, content: NDArray[Any]) -> None:
+    """Turn an input into a constant. Raises GraphError where shape or type differ."""
     value.const_value = ir.tensor(content, name=value.name)
     if value.const_value.dtype != value.dtype or list(value.const_value.shape) != list(value.shape or ()):
         raise GraphError(f"{value.name} has another shape or type")
@@ -174,7 +178,8 @@ def _simplify(model: ir.Model) -> None:
     DeduplicateInitializersPass(size_limit=LARGEST_FOLDED)(model)
     CommonSubexpressionEliminationPass()(model)
     for node in list(model.graph):
-        weight = node.inputs[1].const_value if node.op_type == "MatMul" and node.inputs[1] is not None else None
+        second = node.inputs[1] if node.op_type == "MatMul" else None
+        weight = second.const_value if second is not None else None
         if weight is not None and weight.dtype == ir.DataType.FLOAT and len(weight.shape) == 2:
             _factorise(model.graph, node, weight.numpy())
     RemoveUnusedNodesPass()(model)
@@ -182,13 +187,14 @@ def _simplify(model: ir.Model) -> None:
 
 def _factorise(graph: ir.Graph, node: ir.Node, weight: NDArray[np.float32]) -> None:
     """Multiply by two small matrices in the place of a large one: many of the fixed candidates differ by little."""
-    found = factors(weight.astype(np.float64))
-    if found is None:
+    factors = factorise(weight.astype(np.float64))  # (M, R), (R, N)
+    if factors is None:
         return
     left, right = (ir.Value(name=f"{node.name}_factor_{n}") for n in range(2))
-    for value, factor in zip((left, right), found, strict=True):
+    for value, factor in zip((left, right), factors, strict=True):
         value.const_value = ir.tensor(factor.astype(np.float32), name=value.name)
-        value.shape, value.dtype = ir.Shape(factor.shape), ir.DataType.FLOAT
+        value.shape = ir.Shape(factor.shape)
+        value.dtype = ir.DataType.FLOAT
         graph.register_initializer(value)
     inner = ir.node("MatMul", [node.inputs[0], left], name=f"{node.name}_inner")
     inner.outputs[0].name = inner.name

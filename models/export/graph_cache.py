@@ -31,7 +31,7 @@ class GraphCache:
         return data
 
     def has(self, key: str) -> bool:
-        """Say whether a template is there."""
+        """Return whether a template is there."""
         return self._path(key).exists()
 
     def put(self, key: str, data: bytes) -> None:

@@ -1,4 +1,7 @@
-"""Prediction by any runner: torch, ONNX Runtime or a baseline. Knows no torch."""
+"""Prediction by any runner: torch, ONNX Runtime or a baseline.
+
+Shapes: B windows, H horizon, Q trained levels, R requested levels.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,6 +18,7 @@ Runner = Callable[[Batch], Floats]
 """a batch -> quantiles (B, H, Q) in original units"""
 
 BATCH = 1024
+"""windows that a runner is given at once, for the sake of memory"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,19 +48,19 @@ def predict(
         origins: positions in the series' `y`; by default each series' last observed value.
     """
     if origins is None:
-        origins = [observed_span(one.y)[1] - 1 for one in series]
+        origins = [observed_span(item.y)[1] - 1 for item in series]
     values = run_windows(series, np.array(origins, np.int64), runner, config)
-    middle = interpolate_quantiles(values, config.quantiles, (0.5,))[..., 0]
+    median = values[..., config.median]  # (B, H)
     return [
         Forecast(
-            series_id=one.id,
-            origin=int(one.stamps(origin, origin + 1)[0]),
-            stamps=one.stamps(origin + 1, origin + 1 + config.horizon),
+            series_id=item.id,
+            origin=int(item.stamps(origin, origin + 1)[0]),
+            stamps=item.stamps(origin + 1, origin + 1 + config.horizon),
             quantiles=values[row],
             levels=config.quantiles,
-            yhat=middle[row],
+            yhat=median[row],
         )
-        for row, (one, origin) in enumerate(zip(series, origins, strict=True))
+        for row, (item, origin) in enumerate(zip(series, origins, strict=True))
     ]
 
 
@@ -65,27 +69,32 @@ def run_windows(series: Sequence[Series], origins: Ints, runner: Runner, config:
 
     Raises ValueError for an infinite value in a context.
     """
-    chunks = (slice(at, at + BATCH) for at in range(0, len(series), BATCH))
-    parts = [runner(_finite(assemble(series[chunk], origins[chunk], config), series[chunk])) for chunk in chunks]
+    parts: list[Floats] = []
+    for first in range(0, len(series), BATCH):
+        rows = slice(first, first + BATCH)
+        batch = assemble(series[rows], origins[rows], config)
+        _check_finite(batch, series[rows])
+        parts.append(runner(batch))
     return np.concatenate(parts) if parts else np.empty((0, config.horizon, len(config.quantiles)))
 
 
-def _finite(batch: Batch, series: Sequence[Series]) -> Batch:
-    infinite = np.isinf(batch["y"]).any(-1)
+def _check_finite(batch: Batch, series: Sequence[Series]) -> None:
+    """Raise ValueError for an infinite value in a context."""
+    infinite = np.isinf(batch["y"]).any(-1)  # (B,)
     if infinite.any():
         raise ValueError(f"series {series[int(infinite.argmax())].id!r} holds an infinite value; correct or remove it")
-    return batch
 
 
 def interpolate_quantiles(values: Floats, trained: Sequence[float], requested: Sequence[float]) -> Floats:
-    """Interpolate between trained levels, (..., Q) -> (..., R). Raises ValueError outside of them."""
-    low, high = trained[0], trained[-1]
-    outside = [level for level in requested if not low <= level <= high]
+    """Interpolate between trained levels, (..., Q) -> (..., R). Raises ValueError outside their range."""
+    outside = [level for level in requested if not trained[0] <= level <= trained[-1]]
     if outside:
-        raise ValueError(f"quantile {outside[0]} is outside the trained range {low} to {high}")
-    right = np.searchsorted(np.asarray(trained), np.asarray(requested))
+        raise ValueError(f"quantile {outside[0]} is outside the trained range {trained[0]} to {trained[-1]}")
+    grid = np.asarray(trained)
+    levels = np.asarray(requested)
+    right = np.searchsorted(grid, levels)  # (R,)
     left = np.maximum(right - 1, 0)
-    span = np.asarray(trained)[right] - np.asarray(trained)[left]
-    weight = np.where(span > 0, (np.asarray(requested) - np.asarray(trained)[left]) / np.where(span > 0, span, 1), 1)
-    mixed: Floats = values[..., left] * (1 - weight) + values[..., right] * weight
+    span = grid[right] - grid[left]  # 0 at the lowest level alone, which is taken as it is
+    weight = np.where(span > 0, (levels - grid[left]) / np.where(span > 0, span, 1), 1)
+    mixed: Floats = values[..., left] * (1 - weight) + values[..., right] * weight  # (..., R)
     return mixed

@@ -1,1 +1,4 @@
-"""The LSTM network in torch, from raw values to quantiles. Begin with `network`."""
+"""The LSTM network in torch, from observed values to quantiles.
+
+Begin with `network`. It imports nothing of `models.training`, whose closed forms set what no gradient moves.
+"""

@@ -13,16 +13,17 @@ from torch import Tensor, nn
 
 from models.config.model import Config
 from models.config.network import NetworkConfig
-from models.network.encoder import Encoded, Encoder, each, recurrence, top
+from models.network.encoder import Encoded, Encoder, build_cell, map_state, select_top
 
 STEP_FEATURES = 16
+"""D, features that a segment's state becomes for each of its steps, and width of a segment's learned position"""
 
-Settle = Callable[[Tensor, int], Tensor]
+Finish = Callable[[Tensor, int], Tensor]
 """(parts (B, 1, width), step of the horizon) -> its point forecast (B, 1) in scaled units"""
 
 
-class Ahead(NamedTuple):
-    """What is known of the horizon."""
+class KnownFuture(NamedTuple):
+    """Known values of the horizon."""
 
     calendar: Tensor
     """(B, H, C)"""
@@ -31,153 +32,164 @@ class Ahead(NamedTuple):
     static: Tensor | None
     """(B, F)"""
 
-    def known(self, step: slice = slice(None)) -> Tensor:
+    def select(self, steps: slice = slice(None)) -> Tensor:
         """Return calendar and covariates of some steps: (B, steps, C + F)."""
-        parts = [self.calendar[:, step]]
-        parts += [self.features[:, step]] if self.features is not None else []
+        parts = [self.calendar[:, steps]]
+        parts += [self.features[:, steps]] if self.features is not None else []
         return torch.cat(parts, dim=-1)
 
 
 class Widths(NamedTuple):
-    """How many numbers stand beside the values."""
+    """Numbers of each kind that a step has."""
 
     calendar: int
     features: int
     static: int
     head: int
-    """what a step of the horizon gives to the head"""
+    """of each step of the horizon, for the head"""
 
 
 class Attention(nn.Module):
-    """Scaled dot-product attention over the encoder's states, added to what asks (Vaswani et al. 2017)."""
+    """Scaled dot-product attention over the encoder's states, added to the query (Vaswani et al. 2017)."""
 
-    def __init__(self, own: NetworkConfig) -> None:
+    def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
-        self.heads, self.dropout = own.attention, own.dropout
-        self.ask = nn.Linear(own.hidden, own.hidden)
-        self.answer = nn.Linear(own.hidden, 2 * own.hidden)
-        self.output = nn.Linear(own.hidden, own.hidden)
+        self.heads = config.attention
+        self.dropout = config.dropout
+        # weights files know queries by the name `ask`, and keys and values by the name `answer`
+        self.ask = nn.Linear(config.hidden, config.hidden)
+        self.answer = nn.Linear(config.hidden, 2 * config.hidden)
+        self.output = nn.Linear(config.hidden, config.hidden)
 
-    def forward(self, asking: Tensor, states: Tensor) -> Tensor:
-        """asking (B, M, hidden), states (B, N, hidden) -> (B, M, hidden)."""
-        query = self._split(self.ask(asking))
-        key, value = (self._split(part) for part in self.answer(states).chunk(2, dim=-1))
+    def forward(self, queries: Tensor, states: Tensor) -> Tensor:
+        """queries (B, M, hidden), states (B, N, hidden) -> (B, M, hidden)."""
+        query = self._split_heads(self.ask(queries))
+        key, value = (self._split_heads(part) for part in self.answer(states).chunk(2, dim=-1))
         dropout = self.dropout if self.training else 0.0
-        found = nn.functional.scaled_dot_product_attention(query, key, value, dropout_p=dropout)
-        joined: Tensor = asking + self.output(found.transpose(1, 2).flatten(2))
-        return joined
+        attended = nn.functional.scaled_dot_product_attention(query, key, value, dropout_p=dropout)
+        joined = attended.transpose(1, 2).flatten(2)  # (B, M, hidden)
+        output: Tensor = queries + self.output(joined)
+        return output
 
-    def _split(self, x: Tensor) -> Tensor:
-        # (B, heads, steps, hidden / heads)
+    def _split_heads(self, x: Tensor) -> Tensor:
+        """(B, steps, hidden) -> (B, heads, steps, hidden / heads)."""
         return x.reshape(-1, x.shape[1], self.heads, x.shape[2] // self.heads).transpose(1, 2)
 
 
-class Decoder(nn.Module):
-    """What decoders share: attention where it is wanted, dropout, and an output layer that the head initialises."""
+class HorizonDecoder(nn.Module):
+    """Base of the decoders: attention where it is wanted, dropout, and an output layer that the head initialises."""
 
     output: nn.Linear
 
-    def __init__(self, own: NetworkConfig) -> None:
+    def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
-        self.attention = Attention(own) if own.attention else None
-        self.dropout = nn.Dropout(own.dropout)
+        self.attention = Attention(config) if config.attention else None
+        self.dropout = nn.Dropout(config.dropout)
 
-    def attended(self, asking: Tensor, encoded: Encoded) -> Tensor:
-        """asking (B, M, hidden) -> (B, M, hidden), with what it finds among the encoder's states."""
-        return asking if self.attention is None else self.attention(asking, encoded.states)
+    def attend(self, queries: Tensor, encoded: Encoded) -> Tensor:
+        """queries (B, M, hidden) -> (B, M, hidden), with what they find among the encoder's states."""
+        return queries if self.attention is None else self.attention(queries, encoded.states)
 
 
-class LastStepDecoder(Decoder):
+class LastStepDecoder(HorizonDecoder):
     """Linear on the last state and what is known of the horizon, all steps at once: the articles' decoder."""
 
-    def __init__(self, config: Config, own: NetworkConfig, widths: Widths) -> None:
-        super().__init__(own)
-        self.horizon, self.width = config.horizon, widths.head
-        known = config.horizon * widths.features + widths.static
-        self.output = nn.Linear(own.hidden + known, config.horizon * widths.head)
+    def __init__(self, model: Config, config: NetworkConfig, widths: Widths) -> None:
+        super().__init__(config)
+        self.horizon = model.horizon
+        self.width = widths.head
+        future_width = model.horizon * widths.features + widths.static
+        self.output = nn.Linear(config.hidden + future_width, model.horizon * widths.head)
 
-    def forward(self, encoded: Encoded, ahead: Ahead, encoder: Encoder, settle: Settle) -> Tensor:
+    def forward(self, encoded: Encoded, future: KnownFuture) -> Tensor:
         """Return (B, H, width)."""
-        known = [self.dropout(self.attended(encoded.last[:, None], encoded)[:, 0])]
-        known += [ahead.features.flatten(1)] if ahead.features is not None else []
-        known += [ahead.static] if ahead.static is not None else []
-        decoded: Tensor = self.output(torch.cat(known, dim=-1))
-        return decoded.reshape(-1, self.horizon, self.width)
+        last = self.attend(encoded.last[:, None], encoded)[:, 0]  # (B, hidden)
+        parts = [self.dropout(last)]
+        parts += [future.features.flatten(1)] if future.features is not None else []  # (B, H * F)
+        parts += [future.static] if future.static is not None else []
+        decoded: Tensor = self.output(torch.cat(parts, dim=-1))
+        return decoded.reshape(-1, self.horizon, self.width)  # (B, H, width)
 
 
-class ParallelDecoder(Decoder):
+class ParallelDecoder(HorizonDecoder):
     """One more recurrent step for each horizon segment, all of them from the encoder's last state.
 
     A step reads the segment's learned position, its calendar and its covariates; a small perceptron then joins
     each segment's state with calendar and covariates of each of its steps: (B, H, width).
     """
 
-    def __init__(self, config: Config, own: NetworkConfig, widths: Widths) -> None:
-        super().__init__(own)
-        self.horizon, self.segment = config.horizon, own.segment
-        self.count = ceil(config.horizon / own.segment)
+    def __init__(self, model: Config, config: NetworkConfig, widths: Widths) -> None:
+        super().__init__(config)
+        self.horizon = model.horizon
+        self.segment = config.segment
+        self.count = ceil(model.horizon / config.segment)
         self.position = nn.Parameter(torch.randn(self.count, STEP_FEATURES) * 0.1)
-        beside = widths.calendar + own.segment * widths.features + widths.static
-        self.cell = recurrence(own, STEP_FEATURES + beside)
-        self.steps = nn.Linear(own.hidden, own.segment * STEP_FEATURES)
-        known = widths.calendar + widths.features
-        self.known = nn.Linear(known, STEP_FEATURES, bias=False) if known else None
+        segment_width = widths.calendar + config.segment * widths.features + widths.static
+        self.cell = build_cell(config, STEP_FEATURES + segment_width)
+        self.steps = nn.Linear(config.hidden, config.segment * STEP_FEATURES)
+        step_width = widths.calendar + widths.features
+        self.known = nn.Linear(step_width, STEP_FEATURES, bias=False) if step_width else None
         self.output = nn.Linear(STEP_FEATURES, widths.head)
 
-    def forward(self, encoded: Encoded, ahead: Ahead, encoder: Encoder, settle: Settle) -> Tensor:
+    def forward(self, encoded: Encoded, future: KnownFuture) -> Tensor:
         """Return (B, H, width)."""
-        inputs = self.inputs(ahead)  # (B, M, D + ...)
+        inputs = self.build_inputs(future)  # (B, M, D + ...)
         if self.count > 1:
             inputs = inputs.flatten(0, 1)[:, None]  # (B * M, 1, D + ...)
         # no sequence of M steps: every segment starts from the same state and errors do not add up
-        _, state = self.cell(inputs, each(encoded.state, lambda s: _repeated(s, self.count)))
-        decoded = top(state)  # (B * M, hidden)
+        start = map_state(encoded.state, lambda part: _repeat_windows(part, self.count))
+        _, state = self.cell(inputs, start)
+        decoded = select_top(state)  # (B * M, hidden)
         if self.attention is not None:
-            decoded = self.attended(decoded.reshape(-1, self.count, decoded.shape[-1]), encoded).flatten(0, 1)
-        # runtimes add a bias within the product of two matrices, of which products of more dimensions are none
+            queries = decoded.reshape(-1, self.count, decoded.shape[-1])  # (B, M, hidden)
+            decoded = self.attend(queries, encoded).flatten(0, 1)  # (B * M, hidden)
+        # flat, because runtimes add the bias within a product of two matrices but not of tensors of more dimensions
         steps = self.steps(self.dropout(decoded))  # (B * M, S * D)
-        found = steps.reshape(-1, self.count * self.segment, STEP_FEATURES)[:, : self.horizon]  # (B, H, D)
+        features = steps.reshape(-1, self.count * self.segment, STEP_FEATURES)[:, : self.horizon]  # (B, H, D)
         if self.known is not None:
-            found = found + self.known(ahead.known())
-        outputs: Tensor = self.output(nn.functional.silu(found).flatten(0, 1))
-        return outputs.reshape(-1, self.horizon, outputs.shape[-1])
+            features = features + self.known(future.select())
+        outputs: Tensor = self.output(nn.functional.silu(features).flatten(0, 1))  # (B * H, width)
+        return outputs.reshape(-1, self.horizon, outputs.shape[-1])  # (B, H, width)
 
-    def inputs(self, ahead: Ahead) -> Tensor:
+    def build_inputs(self, future: KnownFuture) -> Tensor:
         """Return what each segment's step reads: (B, M, D + ...)."""
-        parts = [self.position.expand(ahead.calendar.shape[0], -1, -1), ahead.calendar[:, :: self.segment]]
-        if ahead.features is not None:
+        position = self.position.expand(future.calendar.shape[0], -1, -1)  # (B, M, D)
+        parts = [position, future.calendar[:, :: self.segment]]  # the calendar (B, M, C) where a segment begins
+        if future.features is not None:
             missing = self.count * self.segment - self.horizon
-            flat = nn.functional.pad(ahead.features, (0, 0, 0, missing))
-            parts.append(flat.reshape(-1, self.count, self.segment * flat.shape[-1]))  # (B, M, S * F)
-        if ahead.static is not None:
-            parts.append(expanded(ahead.static, self.count))
+            padded = nn.functional.pad(future.features, (0, 0, 0, missing))  # (B, M * S, F)
+            parts.append(padded.reshape(-1, self.count, self.segment * padded.shape[-1]))  # (B, M, S * F)
+        if future.static is not None:
+            parts.append(repeat_steps(future.static, self.count))
         return torch.cat(parts, dim=-1)
 
 
-class RecursiveDecoder(Decoder):
+class RecursiveDecoder(HorizonDecoder):
     """One step after another: the encoder's own recurrence goes on over its point forecasts.
 
     Training runs through the same recursion, so that the network meets its own errors there already.
     """
 
-    def __init__(self, config: Config, own: NetworkConfig, widths: Widths) -> None:
-        super().__init__(own)
-        self.horizon = config.horizon
-        self.output = nn.Linear(own.hidden + widths.calendar + widths.features + widths.static, widths.head)
+    def __init__(self, model: Config, config: NetworkConfig, widths: Widths) -> None:
+        super().__init__(config)
+        self.horizon = model.horizon
+        self.output = nn.Linear(config.hidden + widths.calendar + widths.features + widths.static, widths.head)
 
-    def forward(self, encoded: Encoded, ahead: Ahead, encoder: Encoder, settle: Settle) -> Tensor:
-        """Return (B, H, width)."""
-        last, state, found = encoded.last[:, None], encoded.state, []
+    def forward(self, encoded: Encoded, future: KnownFuture, encoder: Encoder, finish: Finish) -> Tensor:
+        """Return (B, H, width); `finish` gives the point forecast that the next step reads back."""
+        last = encoded.last[:, None]  # (B, 1, hidden)
+        state = encoded.state
+        outputs: list[Tensor] = []
         for step in range(self.horizon):
-            beside = [ahead.known(slice(step, step + 1))]
-            beside += [ahead.static[:, None]] if ahead.static is not None else []
-            parts = self.output(torch.cat([self.dropout(self.attended(last, encoded)), *beside], dim=-1))
-            found.append(parts)
+            extra = [future.select(slice(step, step + 1))]  # (B, 1, C + F)
+            extra += [future.static[:, None]] if future.static is not None else []
+            parts = self.output(torch.cat([self.dropout(self.attend(last, encoded)), *extra], dim=-1))  # (B, 1, width)
+            outputs.append(parts)
             if step + 1 < self.horizon:
-                point = settle(parts, step)
-                read = [value[..., None] for value in encoder.values(point, torch.ones_like(point))]
-                last, state = encoder.cell(torch.cat([*read, *beside], dim=-1), state)
-        return torch.cat(found, dim=1)
+                point = finish(parts, step)  # (B, 1)
+                values = [part[..., None] for part in encoder.build_values(point, torch.ones_like(point))]  # (B, 1, 1)
+                last, state = encoder.cell(torch.cat([*values, *extra], dim=-1), state)
+        return torch.cat(outputs, dim=1)  # (B, H, width)
 
 
 DECODERS: dict[str, type[LastStepDecoder] | type[ParallelDecoder] | type[RecursiveDecoder]] = {
@@ -187,11 +199,11 @@ DECODERS: dict[str, type[LastStepDecoder] | type[ParallelDecoder] | type[Recursi
 }
 
 
-def _repeated(state: Tensor, count: int) -> Tensor:
+def _repeat_windows(state: Tensor, count: int) -> Tensor:
     """Repeat each window's state: (layers, B, hidden) -> (layers, B * count, hidden)."""
     return state if count == 1 else state[:, :, None].expand(-1, -1, count, -1).flatten(1, 2)
 
 
-def expanded(fixed: Tensor, steps: int) -> Tensor:
+def repeat_steps(fixed: Tensor, steps: int) -> Tensor:
     """Repeat (B, F) for each step: (B, steps, F)."""
     return fixed[:, None].expand(-1, steps, -1)

@@ -1,4 +1,4 @@
-"""Laws of the forecast error whose parameters the network gives.
+"""Distributions of the forecast error whose parameters the network gives.
 
 Shapes: B batch, H horizon, Q quantiles, G grid of a table.
 """
@@ -10,21 +10,22 @@ import torch
 from torch import Tensor, nn
 
 LEAST_FREEDOM = 2.1
-"""degrees of freedom; at two and below the law has no variance"""
+"""degrees of freedom; at two and below the distribution has no variance"""
 GRID = 128
+"""nodes of the table: straight lines between so many hold the quantiles to a thousandth of the scale"""
 LEAST_SCALE = 1e-3
-"""of the context's scale: a likelihood without a floor grows without bounds on a constant series"""
+"""least scale, as a share of the context's: a likelihood without a floor grows without bounds on a constant series"""
 
 
 class StudentT(nn.Module):
-    """Student's t law around the point forecast.
+    """Student's t distribution around the point forecast.
 
     Its quantiles have no closed form. They are smooth in the inverse of the degrees of freedom, so a table over that,
-    interpolated by straight lines, holds them to a thousandth of the scale; as matrix product it fits every graph.
+    interpolated by straight lines, holds them; as a matrix product it fits every graph.
     """
 
     def __init__(self, levels: Sequence[float]) -> None:
-        from scipy import special  # a large package, which this law alone needs
+        from scipy import special  # late: a large package, which this distribution alone needs
 
         super().__init__()
         inverse = np.linspace(0.0, 1 / LEAST_FREEDOM, GRID)
@@ -33,17 +34,17 @@ class StudentT(nn.Module):
         self.table: Tensor
         self.nodes: Tensor
         self.register_buffer("table", torch.from_numpy(np.stack(rows)).float(), persistent=False)  # (G, Q)
-        self.register_buffer("nodes", torch.arange(GRID, dtype=torch.float32), persistent=False)
+        self.register_buffer("nodes", torch.arange(GRID, dtype=torch.float32), persistent=False)  # (G,)
 
-    def of(self, raw: Tensor) -> Tensor:
-        """Return scale and inverse degrees of freedom (B, H, 2) from raw outputs (B, H, 2)."""
-        scale = nn.functional.softplus(raw[..., 0]) + LEAST_SCALE
-        inverse = torch.sigmoid(raw[..., 1]).clip(1e-3) / LEAST_FREEDOM
-        return torch.stack([scale, inverse], dim=-1)
+    def build_parameters(self, outputs: Tensor) -> Tensor:
+        """Turn raw outputs (B, H, 2) into scale and inverse degrees of freedom (B, H, 2)."""
+        scale = nn.functional.softplus(outputs[..., 0]) + LEAST_SCALE
+        inverse = torch.sigmoid(outputs[..., 1]).clip(1e-3) / LEAST_FREEDOM
+        return torch.stack([scale, inverse], dim=-1)  # (B, H, 2)
 
-    def distances(self, law: Tensor) -> Tensor:
-        """Return the levels' distances from the point, (B, H, Q)."""
-        place = law[..., 1:] * (LEAST_FREEDOM * (GRID - 1))  # (B, H, 1)
-        weight = (1 - (place - self.nodes).abs()).clip(0.0)  # (B, H, G), two of them above 0
-        found: Tensor = weight @ self.table * law[..., :1]
-        return found
+    def compute_distances(self, parameters: Tensor) -> Tensor:
+        """Return the levels' distances from the point, (B, H, Q), for parameters (B, H, 2)."""
+        position = parameters[..., 1:] * (LEAST_FREEDOM * (GRID - 1))  # (B, H, 1), among the table's nodes
+        weight = (1 - (position - self.nodes).abs()).clip(0.0)  # (B, H, G), two of them above 0
+        distances: Tensor = weight @ self.table * parameters[..., :1]  # (B, H, Q)
+        return distances

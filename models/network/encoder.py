@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from models.config.network import NetworkConfig
-from models.network.inputs import Context, dampened
+from models.network.inputs import ScaledContext, dampen
 
 CELLS: dict[str, type[nn.LSTM] | type[nn.GRU]] = {"lstm": nn.LSTM, "gru": nn.GRU}
 
@@ -19,7 +19,7 @@ State = Tensor | tuple[Tensor, Tensor]
 
 
 class Encoded(NamedTuple):
-    """What the encoder leaves to the decoder."""
+    """Results of the encoder, for the decoder."""
 
     states: Tensor
     """(B, N, hidden)"""
@@ -30,33 +30,36 @@ class Encoded(NamedTuple):
 
 
 class Encoder(nn.Module):
-    """Reads segments of values, observed mask and what stands beside."""
+    """Reads segments of values, the observed mask, and further features of each segment."""
 
-    def __init__(self, own: NetworkConfig, beside: int) -> None:
+    def __init__(self, config: NetworkConfig, extra_width: int) -> None:
         super().__init__()
-        self.segment, self.mask, self.dampen = own.segment, own.mask, own.dampen
-        self.steps = own.context_length // own.segment
-        width = own.segment * (2 if own.mask else 1) + beside
-        self.convolution = Convolution(width, own.hidden, own.convolution) if own.convolution else None
-        width = own.hidden if own.convolution else width
-        self.cell = recurrence(own, width, bidirectional=own.bidirectional)
-        self.bridge = Bridge(own) if own.bidirectional else None
+        self.segment = config.segment
+        self.mask = config.mask
+        self.dampen = config.dampen
+        self.steps = config.context_length // config.segment
+        width = config.segment * (2 if config.mask else 1) + extra_width
+        self.convolution = Convolution(width, config.hidden, config.convolution) if config.convolution else None
+        width = config.hidden if config.convolution else width
+        self.cell = build_cell(config, width, bidirectional=config.bidirectional)
+        self.bridge = Bridge(config) if config.bidirectional else None
 
-    def forward(self, context: Context, beside: list[Tensor]) -> Encoded:
-        """Read a context and what stands beside its segments, (B, N, ...) each."""
-        segments = [part.reshape(-1, self.steps, self.segment) for part in self.values(context.z, context.observed)]
-        read = torch.cat([*segments, *beside], dim=-1)  # (B, N, D)
+    def forward(self, context: ScaledContext, extra: list[Tensor]) -> Encoded:
+        """Read a context (B, T) and further features of its segments, (B, N, ...) each."""
+        values = self.build_values(context.z, context.observed)
+        segments = [part.reshape(-1, self.steps, self.segment) for part in values]  # (B, N, S) each
+        features = torch.cat([*segments, *extra], dim=-1)  # (B, N, D)
         if self.convolution is not None:
-            read = self.convolution(read)
-        states, state = self.cell(read)
+            features = self.convolution(features)  # (B, N, hidden)
+        states, state = self.cell(features)
         if self.bridge is not None:
             joined: Encoded = self.bridge(states, state)
             return joined
-        return Encoded(states, top(state), state)
+        return Encoded(states, select_top(state), state)
 
-    def values(self, z: Tensor, observed: Tensor) -> list[Tensor]:
+    def build_values(self, z: Tensor, observed: Tensor) -> list[Tensor]:
         """Return what the recurrence reads of values in scaled units, of the shape of `z` each."""
-        values = dampened(z) if self.dampen else z
+        values = dampen(z) if self.dampen else z
         return [values, observed] if self.mask else [values]
 
 
@@ -68,44 +71,46 @@ class Convolution(nn.Module):
         self.kernel = kernel
         self.filters = nn.Conv1d(width, hidden, kernel)
 
-    def forward(self, read: Tensor) -> Tensor:
-        padded = nn.functional.pad(read.transpose(1, 2), (self.kernel - 1, 0))
-        return nn.functional.silu(self.filters(padded)).transpose(1, 2)
+    def forward(self, features: Tensor) -> Tensor:
+        padded = nn.functional.pad(features.transpose(1, 2), (self.kernel - 1, 0))  # (B, D, kernel - 1 + N)
+        return nn.functional.silu(self.filters(padded)).transpose(1, 2)  # (B, N, hidden)
 
 
 class Bridge(nn.Module):
     """Joins both directions of a bidirectional recurrence into states of one width."""
 
-    def __init__(self, own: NetworkConfig) -> None:
+    def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
-        self.layers = own.layers
-        kinds = 2 if own.cell == "lstm" else 1
-        self.of_states = nn.Linear(2 * own.hidden, own.hidden)
-        self.of_last = nn.ModuleList(nn.Linear(2 * own.hidden, own.hidden) for _ in range(kinds))
+        self.layers = config.layers
+        kinds = 2 if config.cell == "lstm" else 1
+        self.of_states = nn.Linear(2 * config.hidden, config.hidden)
+        self.of_last = nn.ModuleList(nn.Linear(2 * config.hidden, config.hidden) for _ in range(kinds))
 
     def forward(self, states: Tensor, state: State) -> Encoded:
+        """Join states (B, N, 2 * hidden) and the last state of each direction, (2 * layers, B, hidden) each."""
         parts = state if isinstance(state, tuple) else (state,)
         joined = []
         for part, join in zip(parts, self.of_last, strict=True):
-            pairs = part.reshape(self.layers, 2, *part.shape[1:]).transpose(1, 2).flatten(2)  # (layers, B, 2 * hidden)
+            directions = part.reshape(self.layers, 2, *part.shape[1:])  # (layers, 2, B, hidden)
+            pairs = directions.transpose(1, 2).flatten(2)  # (layers, B, 2 * hidden)
             joined.append(join(pairs))
         last: State = (joined[0], joined[1]) if isinstance(state, tuple) else joined[0]
         return Encoded(self.of_states(states), joined[0][-1], last)
 
 
-def recurrence(own: NetworkConfig, width: int, *, bidirectional: bool = False) -> nn.LSTM | nn.GRU:
-    """Return the configured cell over inputs of a width."""
-    dropout = own.dropout if own.layers > 1 else 0.0
-    return CELLS[own.cell](
-        width, own.hidden, own.layers, batch_first=True, dropout=dropout, bidirectional=bidirectional
+def build_cell(config: NetworkConfig, width: int, *, bidirectional: bool = False) -> nn.LSTM | nn.GRU:
+    """Return the configured recurrence over inputs of a width."""
+    dropout = config.dropout if config.layers > 1 else 0.0
+    return CELLS[config.cell](
+        width, config.hidden, config.layers, batch_first=True, dropout=dropout, bidirectional=bidirectional
     )
 
 
-def top(state: State) -> Tensor:
+def select_top(state: State) -> Tensor:
     """Return the last layer's state: (B, hidden). Read instead of the last of all steps, it leaves them unread."""
     return state[0][-1] if isinstance(state, tuple) else state[-1]
 
 
-def each(state: State, change: Callable[[Tensor], Tensor]) -> State:
+def map_state(state: State, change: Callable[[Tensor], Tensor]) -> State:
     """Change every part of a state."""
     return (change(state[0]), change(state[1])) if isinstance(state, tuple) else change(state)

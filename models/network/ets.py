@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from models.classical.exponential_smoothing import Smoothed
 from models.config.model import Config
 from models.config.network import NetworkConfig
-from models.network.inputs import Context
+from models.network.inputs import ScaledContext
 
 LEVEL_RATES = (0.1, 0.3, 0.6, 1.0)
 FAMILIES: dict[str, tuple[Smoothed, ...]] = {
@@ -26,17 +26,19 @@ FAMILIES: dict[str, tuple[Smoothed, ...]] = {
 }
 """The grids. A finer one forecasts no better."""
 SPACES = ("additive", "multiplicative")
-"""of the values as they are, and of their logarithms, where none is near zero or below"""
+"""spaces of the models: the values as they are, and their logarithms where none is near zero or below"""
 LEAST_LOGGED = 1e-3
-"""scales that a value must be above for its logarithm to be read; float32 keeps zero to a millionth of a scale"""
+"""scales; a value must be above this for its logarithm to be read; float32 keeps zero to a millionth of a scale"""
 ANCHORS = ("theta", "trend")
 """families whose mean is the forecast without anything learned"""
 DECAY = 0.85
 """weight of a season beside that of the next one, in the seasonal profile"""
 LEAST_VARIANCE = 1e-6
-"""of the errors, as a share of the variance of the context"""
+"""least variance of the errors, as a share of the variance of the context"""
 GROWTH = 0.5
 """a logarithm is forecast this much and the context's range beyond its extremes at most"""
+LEAST_SLOPE_SUM = 1e-9
+"""floor of the squared steps that a slope is divided by: a single observed step has no slope"""
 TINY = 1e-12
 """variance of a constant context; clipped, because the exporter drops the addition of so little"""
 
@@ -44,80 +46,88 @@ TINY = 1e-12
 class ETS(nn.Module):
     """The families' forecasts in both spaces."""
 
-    def __init__(self, config: Config, own: NetworkConfig) -> None:
+    def __init__(self, model: Config, config: NetworkConfig) -> None:
         super().__init__()
-        length, models = own.context_length, [model for family in FAMILIES.values() for model in family]
+        length = config.context_length
+        grid = [smoothed for family in FAMILIES.values() for smoothed in family]
         identity = np.eye(length)
-        errors = np.stack([model.errors(identity, 1) for model in models], axis=-1)  # (T, T, P)
-        ahead = np.stack([model.forecast(identity, config.horizon, 1) for model in models], axis=-1)  # (T, H, P)
-        self.length, self.models, self.horizon = length, len(models), config.horizon
+        errors = np.stack([smoothed.errors(identity, 1) for smoothed in grid], axis=-1)  # (T, T, P)
+        forecasts = np.stack([smoothed.forecast(identity, model.horizon, 1) for smoothed in grid], axis=-1)  # (T, H, P)
+        self.length = length
+        self.models = len(grid)
+        self.horizon = model.horizon
         self.sizes = [len(family) for family in FAMILIES.values()]
         self.count = len(SPACES) * len(FAMILIES)
         names = [(space, family) for space in SPACES for family in FAMILIES]
         self.labels = [f"ets_{space}_{family}" for space, family in names]
         self.anchors = [k for k, (_, family) in enumerate(names) if family in ANCHORS]
-        self.season = own.seasons[0] if own.seasons else 1
+        self.season = config.season
         self.seasons = ceil(length / self.season)
         steps = np.arange(length) - (length - 1) / 2
-        self.errors: Tensor
-        self.ahead: Tensor
+        self.error_maps: Tensor
+        self.forecast_maps: Tensor
         self.steps: Tensor
-        self.weights: Tensor
+        self.season_weights: Tensor
         for name, values in {
-            "errors": errors.reshape(length, -1),
-            "ahead": ahead.reshape(length, -1),
-            "steps": steps / max(steps[-1], 1.0),
-            "weights": DECAY ** np.arange(self.seasons)[::-1, None],  # (N, 1)
+            "error_maps": errors.reshape(length, -1),  # (T, T * P)
+            "forecast_maps": forecasts.reshape(length, -1),  # (T, H * P)
+            "steps": steps / max(steps[-1], 1.0),  # (T,)
+            "season_weights": DECAY ** np.arange(self.seasons)[::-1, None],  # (N, 1)
         }.items():
             self.register_buffer(name, torch.from_numpy(np.ascontiguousarray(values)).float(), persistent=False)
 
-    def forward(self, context: Context) -> tuple[Tensor, Tensor]:
-        """Return forecasts (B, H, 2 * F) in scaled units and how each does in the context, (B, 2 * F).
+    def forward(self, context: ScaledContext) -> tuple[Tensor, Tensor]:
+        """Return forecasts (B, H, 2 * F) in scaled units and the log of each one's error over the mean, (B, 2 * F).
 
-        The latter is the log of its error over the families' mean: `models.network.candidates.Candidates.record`.
+        The multiplicative half is the additive one where a value of the context is near zero or below.
         """
         observed = context.observed
-        added, record = self.averaged(context.z, observed)
-        raw = context.z * context.scale + context.loc  # (B, T) float64
-        above = raw > LEAST_LOGGED * context.scale
-        positive = (above | (observed == 0)).all(-1)[:, None]
-        logs = torch.log(torch.where(above, raw, torch.ones_like(raw)))
+        additive, additive_errors = self.average_families(context.z, observed)  # (B, H, F), (B, F)
+        values = context.z * context.scale + context.loc  # (B, T) float64
+        above = values > LEAST_LOGGED * context.scale
+        positive = (above | (observed == 0)).all(-1)[:, None]  # (B, 1)
+        logs = torch.log(torch.where(above, values, torch.ones_like(values)))
         count = observed.sum(-1, keepdim=True).clip(1.0)
-        middle = (logs * observed).sum(-1, keepdim=True) / count
+        middle = (logs * observed).sum(-1, keepdim=True) / count  # (B, 1)
         centred = ((logs - middle) * observed).float()
-        high, low = centred.amax(-1)[:, None, None], centred.amin(-1)[:, None, None]
+        high = centred.amax(-1)[:, None, None]  # (B, 1, 1)
+        low = centred.amin(-1)[:, None, None]  # (B, 1, 1)
         unit = (high - low).clip(TINY)
-        multiplied, other = self.averaged(centred / unit[..., 0], observed)
+        logarithmic, log_space_errors = self.average_families(centred / unit[..., 0], observed)
         reach = high - low + GROWTH
-        bounded = torch.minimum(torch.maximum(multiplied * unit, low - reach), high + reach)
-        grown = torch.exp(bounded + middle[..., None])
+        bounded = torch.minimum(torch.maximum(logarithmic * unit, low - reach), high + reach)
+        grown = torch.exp(bounded + middle[..., None])  # (B, H, F) in original units
         scaled = ((grown - context.loc[..., None]) / context.scale[..., None]).float()
-        both = torch.cat([added, torch.where(positive[..., None], scaled, added)], dim=-1)
-        return both, torch.cat([record, torch.where(positive, other, record)], dim=-1)
+        multiplicative = torch.where(positive[..., None], scaled, additive)
+        multiplicative_errors = torch.where(positive, log_space_errors, additive_errors)
+        forecasts = torch.cat([additive, multiplicative], dim=-1)  # (B, H, 2 * F)
+        return forecasts, torch.cat([additive_errors, multiplicative_errors], dim=-1)
 
-    def averaged(self, x: Tensor, observed: Tensor) -> tuple[Tensor, Tensor]:
-        """Average each family over values x (B, T) of any unit: forecasts (B, H, F) and records (B, F)."""
+    def average_families(self, x: Tensor, observed: Tensor) -> tuple[Tensor, Tensor]:
+        """Average each family over values x (B, T) of any unit: forecasts (B, H, F) and log errors (B, F)."""
         count = observed.sum(-1, keepdim=True).clip(1.0)
-        past, future = self.profile(x, observed)
+        past, future = self.fit_profile(x, observed)
         rest = x - past
-        rest = torch.where(observed > 0, rest, self.line(rest, observed))  # gaps lie on the context's line
+        rest = torch.where(observed > 0, rest, self.fit_line(rest, observed))  # gaps lie on the context's line
         mean = (rest * observed).sum(-1, keepdim=True) / count
         spread = (((rest - mean) ** 2) * observed).sum(-1, keepdim=True) / count
-        errors = (rest @ self.errors).reshape(-1, self.length, self.models)
+        errors = (rest @ self.error_maps).reshape(-1, self.length, self.models)  # (B, T, P)
         variance = ((errors**2) * observed[..., None]).sum(1) / count  # (B, P)
         size = torch.log((variance + LEAST_VARIANCE * spread).clip(TINY))
-        forecasts = (rest @ self.ahead).reshape(-1, self.horizon, self.models)
-        found, records, at = [], [], 0
+        forecasts = (rest @ self.forecast_maps).reshape(-1, self.horizon, self.models)  # (B, H, P)
+        averages: list[Tensor] = []
+        log_errors: list[Tensor] = []
+        first = 0
         for width in self.sizes:
-            family = slice(at, at + width)
+            family = slice(first, first + width)
             weight = (-0.5 * count * size[:, family]).softmax(-1)  # (B, models of the family)
-            found.append((forecasts[..., family] * weight[:, None]).sum(-1) + future)
-            records.append(0.5 * (size[:, family] * weight).sum(-1))
-            at += width
-        record = torch.stack(records, dim=-1)
-        return torch.stack(found, dim=-1), record - record.mean(-1, keepdim=True)
+            averages.append((forecasts[..., family] * weight[:, None]).sum(-1) + future)
+            log_errors.append(0.5 * (size[:, family] * weight).sum(-1))
+            first += width
+        joined = torch.stack(log_errors, dim=-1)  # (B, F)
+        return torch.stack(averages, dim=-1), joined - joined.mean(-1, keepdim=True)
 
-    def profile(self, x: Tensor, observed: Tensor) -> tuple[Tensor, Tensor]:
+    def fit_profile(self, x: Tensor, observed: Tensor) -> tuple[Tensor, Tensor]:
         """Return the seasonal profile of each step of the context (B, T) and of the horizon (B, H).
 
         It is shrunk by the share of its variance that chance explains (James and Stein 1961), so that a series
@@ -125,29 +135,29 @@ class ETS(nn.Module):
         """
         if self.season == 1 or self.seasons < 2:
             return torch.zeros_like(x), torch.zeros_like(x[:, :1])
-        rest = (x - self.line(x, observed)) * observed
-        pair = nn.functional.pad(torch.stack([rest, observed], dim=1), (self.seasons * self.season - self.length, 0))
-        blocks, seen = pair.reshape(-1, 2, self.seasons, self.season).unbind(1)  # (B, N, m)
-        weight = self.weights * seen
+        rest = (x - self.fit_line(x, observed)) * observed
+        missing = self.seasons * self.season - self.length
+        pair = nn.functional.pad(torch.stack([rest, observed], dim=1), (missing, 0))  # (B, 2, N * m)
+        blocks, seen = pair.reshape(-1, 2, self.seasons, self.season).unbind(1)  # (B, N, m) each
+        weight = self.season_weights * seen
         total = weight.sum(1).clip(TINY)  # (B, m)
         profile = (weight * blocks).sum(1) / total
         profile = profile - profile.mean(-1, keepdim=True)
-        count = seen.sum((1, 2))
+        count = seen.sum((1, 2))  # (B,)
         freedom = (count - self.season - 1).clip(1.0)
         chance = (((blocks - profile[:, None]) * seen) ** 2).sum((1, 2)) / freedom
-        seasons = (total**2 / (weight**2).sum(1).clip(TINY)).mean(-1)
+        seasons = (total**2 / (weight**2).sum(1).clip(TINY)).mean(-1)  # (B,), how many count in effect
         share = 1 - chance / seasons.clip(1e-9) / ((profile**2).sum(-1) / (self.season - 1)).clip(TINY)
         kept = torch.where(count >= 2 * self.season, share.clip(0.0, 1.0), torch.zeros_like(share))
         profile = profile * kept[:, None]
-        past = profile.repeat(1, self.seasons)[:, -self.length :]
-        return past, profile.repeat(1, ceil(self.horizon / self.season))[:, : self.horizon]
+        past = profile.repeat(1, self.seasons)[:, -self.length :]  # (B, T)
+        return past, profile.repeat(1, ceil(self.horizon / self.season))[:, : self.horizon]  # (B, H)
 
-    def line(self, x: Tensor, observed: Tensor) -> Tensor:
+    def fit_line(self, x: Tensor, observed: Tensor) -> Tensor:
         """Return the least-squares line of the observed steps: (B, T)."""
         count = observed.sum(-1, keepdim=True).clip(1.0)
-        steps = self.steps - (self.steps * observed).sum(-1, keepdim=True) / count
+        steps = self.steps - (self.steps * observed).sum(-1, keepdim=True) / count  # (B, T)
         mean = (x * observed).sum(-1, keepdim=True) / count
-        slope = (steps * observed * (x - mean)).sum(-1, keepdim=True) / (steps**2 * observed).sum(
-            -1, keepdim=True
-        ).clip(1e-9)
+        square = (steps**2 * observed).sum(-1, keepdim=True).clip(LEAST_SLOPE_SUM)
+        slope = (steps * observed * (x - mean)).sum(-1, keepdim=True) / square  # (B, 1)
         return mean + slope * steps

@@ -17,107 +17,120 @@ from models.network.distributions import StudentT
 from models.network.reader import Reading
 from models.network.smoothing import Smoothing
 
-FIRST_TRUST = 1.0
+FIRST_ERROR_POWER = 1.0
 """Power of a candidate's recent error that its gate starts from: the inverse error"""
 FIRST_LEAD = 2.0
-"""What the gates of the context's own smoothing models start with beyond the others"""
+"""Lead of the gates of the context's own smoothing models when training begins"""
+FIRST_SPREAD = 0.5
+"""Scales of the context that the deviation of the levels is when training begins"""
 
 
 class Choice(NamedTuple):
-    """What the gates choose from."""
+    """Candidates that the gates choose from."""
 
-    found: Tensor
-    """(B, H, K) forecasts"""
-    record: Tensor
-    """(B, 1, K)"""
+    forecasts: Tensor
+    """(B, H, K) of the candidates, in scaled units"""
+    log_errors: Tensor
+    """(B, 1, K), how each has done in the context"""
 
 
-class Raw(NamedTuple):
-    """What a member says of the horizon, in scaled units."""
+class MemberForecast(NamedTuple):
+    """One member's forecast of the horizon, in scaled units."""
 
     quantiles: Tensor
     """(B, H, Q), not yet ordered"""
-    law: Tensor | None
-    """(B, H, 2) of a Student-t law"""
+    distribution: Tensor | None
+    """(B, H, 2) parameters of Student's t; None where levels are trained by themselves"""
 
 
 class Head(nn.Module):
-    """Turns decoder outputs into quantiles."""
+    """Turns decoder outputs into quantiles.
 
-    def __init__(self, config: Config, own: NetworkConfig, candidates: Candidates | None) -> None:
+    A step's parts (width,) are K gates, a correction of the point forecast, and then two parameters of a distribution,
+    or Q distances of the levels, or nothing.
+    """
+
+    def __init__(self, model: Config, config: NetworkConfig, candidates: Candidates | None) -> None:
         super().__init__()
-        self.levels, loss = config.quantiles, config.training.loss
-        self.smoothing = Smoothing(config, own) if own.smoothing else None
-        smoothings = [f"smoothing_{number}" for number in range(1, own.smoothing + 1)]
-        self.labels = [*candidates.labels, *smoothings] if candidates is not None else []
+        loss = model.training.loss
+        self.levels = model.quantiles
+        self.smoothing = Smoothing(model, config) if config.smoothing else None
+        smoothing_labels = [f"smoothing_{number}" for number in range(1, config.smoothing + 1)]
+        self.labels = [*candidates.labels, *smoothing_labels] if candidates is not None else []
         self.count = len(self.labels)
-        self.anchor, self.anchors = own.anchor, candidates.anchors if candidates is not None else []
-        anchored = torch.zeros(self.count)
-        anchored[self.anchors] = 1 / max(len(self.anchors), 1)
-        self.anchored: Tensor
-        self.register_buffer("anchored", anchored, persistent=False)  # (K,), what the anchor gives each
-        self.trust = nn.Parameter(torch.tensor(FIRST_TRUST)) if self.count else None
-        self.law = StudentT(self.levels) if loss == "student_t" else None
-        self.spread = self.law is None and loss not in POINT_LOSSES
-        self.width = self.count + 1 + (2 if self.law is not None else len(self.levels) * self.spread)
-        off_median = torch.tensor([float(q != 0.5) for q in self.levels])
+        self.anchor = config.anchor
+        self.anchors = candidates.anchors if candidates is not None else []
+        anchor_shares = torch.zeros(self.count)
+        anchor_shares[self.anchors] = 1 / max(len(self.anchors), 1)
+        self.anchor_shares: Tensor
+        self.register_buffer("anchor_shares", anchor_shares, persistent=False)  # (K,), what the anchor gives each
+        # the power of the recent errors in the gates; weights files know it by this name
+        self.trust = nn.Parameter(torch.tensor(FIRST_ERROR_POWER)) if self.count else None
+        self.distribution = StudentT(self.levels) if loss == "student_t" else None
+        self.trains_levels = self.distribution is None and loss not in POINT_LOSSES
+        parameters = 2 if self.distribution is not None else 0
+        distances = len(self.levels) if self.trains_levels else 0
+        self.width = self.count + 1 + parameters + distances
+        off_median = torch.tensor([float(level != 0.5) for level in self.levels])
         self.off_median: Tensor
-        self.register_buffer("off_median", off_median, persistent=False)  # the median is the point forecast itself
+        # (Q,), 0 at the median, which is the point forecast itself
+        self.register_buffer("off_median", off_median, persistent=False)
 
     def initialise(self, output: nn.Linear) -> None:
-        """Start from the mean of the candidates, levels spread like a normal law's."""
+        """Start from the mean of the candidates, levels spread like those of a normal distribution."""
         if not self.count:
             return
         nn.init.zeros_(output.weight)
         nn.init.zeros_(output.bias)
         with torch.no_grad():
-            bias = output.bias.view(-1, self.width)
+            bias = output.bias.view(-1, self.width)  # (steps of the output layer, width)
             bias[:, self.anchors] = FIRST_LEAD
-            if self.spread:
-                normal = torch.tensor([0.5 * NormalDist().inv_cdf(q) for q in self.levels])
+            if self.trains_levels:
+                normal = torch.tensor([FIRST_SPREAD * NormalDist().inv_cdf(level) for level in self.levels])
                 bias[:, self.count + 1 :] = normal
 
-    def choice(self, reading: Reading, state: Tensor) -> Choice | None:
+    def build_choice(self, reading: Reading, state: Tensor) -> Choice | None:
         """Return what there is to choose from; state (B, hidden) of the encoder's last step."""
-        if reading.candidates is None or reading.record is None:
+        if reading.candidates is None or reading.log_errors is None:
             return None
-        found, record = reading.candidates, reading.record
+        forecasts = reading.candidates
+        log_errors = reading.log_errors
         if self.smoothing is not None:
-            own = self.smoothing(reading.context.z, state)
-            found = torch.cat([found, own], dim=-1)
-            record = nn.functional.pad(record, (0, own.shape[-1]))
-        return Choice(found, record[:, None])
+            smoothed = self.smoothing(reading.context.z, state)  # (B, H, J)
+            forecasts = torch.cat([forecasts, smoothed], dim=-1)  # (B, H, K)
+            log_errors = nn.functional.pad(log_errors, (0, smoothed.shape[-1]))  # (B, K)
+        return Choice(forecasts, log_errors[:, None])
 
-    def point(self, parts: Tensor, choice: Choice | None, steps: slice = slice(None)) -> Tensor:
+    def compute_point(self, parts: Tensor, choice: Choice | None, steps: slice = slice(None)) -> Tensor:
         """Return the point forecast of some steps, from their parts (B, steps, width): (B, steps)."""
-        return self._point(parts, choice, steps)[..., 0]
+        return self._compute_point(parts, choice, steps)[..., 0]
 
-    def _point(self, parts: Tensor, choice: Choice | None, steps: slice = slice(None)) -> Tensor:
+    def _compute_point(self, parts: Tensor, choice: Choice | None, steps: slice = slice(None)) -> Tensor:
         """Return (B, steps, 1)."""
-        correction = parts[..., self.count : self.count + 1]
+        correction = parts[..., self.count : self.count + 1]  # (B, steps, 1)
         if choice is None:
             return correction
-        chosen = (self.weights(parts, choice) * choice.found[:, steps]).sum(-1, keepdim=True)
-        return chosen + correction * (1 - self.anchor) if self.anchored_now else chosen + correction
+        chosen = (self.compute_weights(parts, choice) * choice.forecasts[:, steps]).sum(-1, keepdim=True)
+        return chosen + correction * (1 - self.anchor) if self.uses_anchor else chosen + correction
 
-    def weights(self, parts: Tensor, choice: Choice) -> Tensor:
+    def compute_weights(self, parts: Tensor, choice: Choice) -> Tensor:
         """Return the share of each candidate in the point forecast, (B, steps, K), from the parts of those steps."""
         assert self.trust is not None
-        gates = (parts[..., : self.count] - self.trust * choice.record).softmax(-1)
-        return torch.lerp(gates, self.anchored.expand_as(gates), self.anchor) if self.anchored_now else gates
+        gates = (parts[..., : self.count] - self.trust * choice.log_errors).softmax(-1)  # (B, steps, K)
+        return torch.lerp(gates, self.anchor_shares.expand_as(gates), self.anchor) if self.uses_anchor else gates
 
     @property
-    def anchored_now(self) -> bool:
+    def uses_anchor(self) -> bool:
         """Whether a share of the point forecast is the anchor's: not while the gates are trained."""
         return self.anchor > 0 and not self.training
 
-    def forward(self, parts: Tensor, choice: Choice | None) -> Raw:
+    def forward(self, parts: Tensor, choice: Choice | None) -> MemberForecast:
         """parts (B, H, width)."""
-        point = self._point(parts, choice)
-        rest = parts[..., self.count + 1 :]
-        if self.law is not None:
-            law = self.law.of(rest)
-            return Raw(point + self.law.distances(law), law)
-        if not self.spread:
-            return Raw(point.expand(-1, -1, len(self.levels)), None)
-        return Raw(point + rest * self.off_median, None)
+        point = self._compute_point(parts, choice)  # (B, H, 1)
+        rest = parts[..., self.count + 1 :]  # (B, H, 2 or Q or 0)
+        if self.distribution is not None:
+            parameters = self.distribution.build_parameters(rest)  # (B, H, 2)
+            return MemberForecast(point + self.distribution.compute_distances(parameters), parameters)
+        if not self.trains_levels:
+            return MemberForecast(point.expand(-1, -1, len(self.levels)), None)
+        return MemberForecast(point + rest * self.off_median, None)

@@ -6,7 +6,8 @@ features, F covariate features. Raw values go in and quantiles in original units
 the network, and with it of the exported graph. The idea of segments is SegRNN's (Lin et al. 2023).
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,11 +16,21 @@ from torch import Tensor, nn
 
 from models.config.model import Config
 from models.config.network import NetworkConfig
-from models.network.decoders import DECODERS, Ahead, Widths, expanded
-from models.network.encoder import Encoder
-from models.network.head import Head, Raw
-from models.network.inputs import Context, CovariateFeatures
+from models.network.decoders import DECODERS, KnownFuture, RecursiveDecoder, Widths, repeat_steps
+from models.network.encoder import Encoded, Encoder
+from models.network.head import Choice, Head, MemberForecast
+from models.network.inputs import CovariateFeatures, InputMask, ScaledContext
+from models.network.modules import TypedModuleList
 from models.network.reader import Reader, Reading
+
+
+class ConformalCorrection(NamedTuple):
+    """Correction of levels that do not cover as often as they say: median + scale * distance from it + offset."""
+
+    offset: NDArray[np.float32]
+    """(H, Q) in scaled units"""
+    scale: NDArray[np.float32]
+    """(H, Q) factor of a level's distance from the median"""
 
 
 class Network(nn.Module):
@@ -29,15 +40,16 @@ class Network(nn.Module):
         super().__init__()
         self.config = config
         members = config.network.members
-        lengths = list(dict.fromkeys(own.context_length for own in members))
-        self.places = [lengths.index(own.context_length) for own in members]
-        readers = [Reader(config, members[self.places.index(place)]) for place in range(len(lengths))]
-        self.readers = nn.ModuleList(readers)
-        self.members = nn.ModuleList(
-            Member(config, own, readers[place]) for own, place in zip(members, self.places, strict=True)
+        lengths = list(dict.fromkeys(member.context_length for member in members))
+        self.reader_indices = [lengths.index(member.context_length) for member in members]
+        readers = [Reader(config, members[self.reader_indices.index(index)]) for index in range(len(lengths))]
+        self.readers: TypedModuleList[Reader] = TypedModuleList(readers)
+        self.members: TypedModuleList[Member] = TypedModuleList(
+            Member(config, member, readers[index]) for member, index in zip(members, self.reader_indices, strict=True)
         )
-        self.median = config.quantiles.index(0.5)
+        self.median = config.median
         shape = (config.horizon, len(config.quantiles))
+        # the conformal correction's offset and scale; weights files know them by these names
         self.added: Tensor
         self.widened: Tensor
         self.register_buffer("added", torch.zeros(shape, dtype=torch.float32))
@@ -50,49 +62,72 @@ class Network(nn.Module):
 
         y (B, T), calendar (B, T + H, 5), covariates (B, T + H, C), static (B, S): `models.data.windows.Batch`.
         """
-        context, quantiles = self.scaled(y, calendar, covariates, static)
-        ordered = torch.sort(quantiles, dim=-1).values
-        middle = ordered[..., self.median : self.median + 1]
-        ordered = torch.sort(middle + (ordered - middle) * self.widened + self.added, dim=-1).values
-        return self.bounded(ordered * context.scale[..., None] + context.loc[..., None], y)
+        context, quantiles = self.forecast_scaled(y, calendar, covariates, static)
+        corrected = self.apply_correction(torch.sort(quantiles, dim=-1).values)
+        ordered = torch.sort(corrected, dim=-1).values
+        return self.clip_to_bounds(ordered * context.scale[..., None] + context.loc[..., None], y)
 
-    def scaled(
+    def forecast_scaled(
         self, y: Tensor, calendar: Tensor, covariates: Tensor | None = None, static: Tensor | None = None
-    ) -> tuple[Context, Tensor]:
+    ) -> tuple[ScaledContext, Tensor]:
         """Return the first member's context and the members' mean (B, H, Q) float64 in units of its scale."""
-        readings = [reader(y, calendar, covariates, static) for reader in self.readers]
-        first, total = readings[0].context, torch.zeros((), dtype=torch.float64, device=y.device)
-        for member, place in zip(self.members, self.places, strict=True):
-            context = readings[place].context
-            own = member(readings[place]).quantiles.double()
-            if place:
-                own = own * (context.scale / first.scale)[..., None]
-                own = own + ((context.loc - first.loc) / first.scale)[..., None]
-            total = total + own
-        return first, total / len(self.places)
+        readings = self.read(y, calendar, covariates, static)
+        forecasts = [
+            member(readings[index]).quantiles for member, index in zip(self.members, self.reader_indices, strict=True)
+        ]
+        return readings[0].context, self.average_members(readings, forecasts)
 
-    def of_member(
+    def read(
+        self,
+        y: Tensor,
+        calendar: Tensor,
+        covariates: Tensor | None = None,
+        static: Tensor | None = None,
+        mask: InputMask | None = None,
+    ) -> list[Reading]:
+        """Return what each reader reads, of inputs that are as present as the mask says."""
+        return [reader(y, calendar, covariates, static, mask) for reader in self.readers]
+
+    def average_members(self, readings: Sequence[Reading], forecasts: Sequence[Tensor]) -> Tensor:
+        """Return the mean of the members' forecasts (B, H, Q), each in its context's units, in the first one's."""
+        first = readings[0].context
+        total = torch.zeros((), dtype=torch.float64, device=first.loc.device)
+        for forecast, index in zip(forecasts, self.reader_indices, strict=True):
+            quantiles = forecast.double()  # (B, H, Q)
+            if index:
+                context = readings[index].context
+                quantiles = quantiles * (context.scale / first.scale)[..., None]
+                quantiles = quantiles + ((context.loc - first.loc) / first.scale)[..., None]
+            total = total + quantiles
+        return total / len(self.reader_indices)
+
+    def forecast_member(
         self,
         number: int,
         y: Tensor,
         calendar: Tensor,
         covariates: Tensor | None = None,
         static: Tensor | None = None,
-    ) -> tuple[Context, Raw]:
-        """Return one member's context and what it says, float32 in units of that context."""
-        reading = self.readers[self.places[number]](y, calendar, covariates, static)
+    ) -> tuple[ScaledContext, MemberForecast]:
+        """Return one member's context and its forecast, float32 in units of that context."""
+        reading = self.readers[self.reader_indices[number]](y, calendar, covariates, static)
         return reading.context, self.members[number](reading)
 
-    def correct(self, corrections: Mapping[str, NDArray[np.float32]]) -> None:
-        """Set what `models.training.conformal.corrections` found."""
-        self.added.copy_(torch.from_numpy(corrections["added"]))
-        self.widened.copy_(torch.from_numpy(corrections["widened"]))
+    def set_correction(self, correction: ConformalCorrection) -> None:
+        """Set what `models.training.conformal.measure_correction` found."""
+        self.added.copy_(torch.from_numpy(correction.offset))
+        self.widened.copy_(torch.from_numpy(correction.scale))
 
-    def bounded(self, quantiles: Tensor, y: Tensor) -> Tensor:
-        """Keep quantiles (B, H, Q) within the bounds that the configuration sets."""
+    def apply_correction(self, ordered: Tensor) -> Tensor:
+        """Move ordered quantiles (B, H, Q) in scaled units by the conformal correction."""
+        middle = ordered[..., self.median : self.median + 1]  # (B, H, 1)
+        return middle + (ordered - middle) * self.widened + self.added
+
+    def clip_to_bounds(self, quantiles: Tensor, y: Tensor) -> Tensor:
+        """Keep quantiles (B, H, Q) within the bounds that the configuration sets; y (B, T) is their context."""
         low, high = self.config.bounds
         if self.config.nonnegative:
-            negative = (y < 0).any(-1)[:, None, None]  # NaN is not below zero
+            negative = (y < 0).any(-1)[:, None, None]  # (B, 1, 1); NaN is not below zero
             quantiles = torch.where(negative, quantiles, quantiles.clip(0.0))
         return quantiles if low is None and high is None else quantiles.clip(low, high)
 
@@ -100,35 +135,52 @@ class Network(nn.Module):
 class Member(nn.Module):
     """One network of the ensemble: turns what its reader read into quantiles (B, H, Q) float32 in scaled units."""
 
-    def __init__(self, config: Config, own: NetworkConfig, reader: Reader) -> None:
+    def __init__(self, model: Config, config: NetworkConfig, reader: Reader) -> None:
         super().__init__()
-        self.own = own
-        self.covariates = CovariateFeatures(config.covariates.temporal, config.covariates)
-        self.static = CovariateFeatures(config.covariates.static, config.covariates)
+        self.config = config
+        self.covariates = CovariateFeatures(model.covariates.temporal, model.covariates)
+        self.static = CovariateFeatures(model.covariates.static, model.covariates)
         calendar = reader.calendar.width
-        self.encoder = Encoder(own, own.segment * self.covariates.width + calendar + self.static.width)
-        self.head = Head(config, own, reader.candidates)
+        extra = config.segment * self.covariates.width + calendar + self.static.width
+        self.encoder = Encoder(config, extra)
+        self.head = Head(model, config, reader.candidates)
         widths = Widths(calendar, self.covariates.width, self.static.width, self.head.width)
-        self.decoder = DECODERS[own.decoder](config, own, widths)
+        self.decoder = DECODERS[config.decoder](model, config, widths)
         self.head.initialise(self.decoder.output)
 
-    def forward(self, reading: Reading) -> Raw:
-        own = self.own
-        beside = [reading.past]  # (B, N, C)
-        features = fixed = None
+    def forward(self, reading: Reading) -> MemberForecast:
+        """Return the forecast of what was read."""
+        parts, choice = self.decode(reading)
+        forecast: MemberForecast = self.head(parts, choice)
+        return forecast
+
+    def decode(self, reading: Reading) -> tuple[Tensor, Choice | None]:
+        """Return what the head reads: the parts (B, H, width) of each step, and the candidates to choose from."""
+        mask = reading.mask
+        extra = [reading.past_calendar]  # (B, N, C)
+        features = static = None
         if reading.covariates is not None and reading.numbers is not None:
-            both = self.covariates(reading.covariates, reading.numbers)
-            seen, features = both.tensor_split([own.context_length], dim=1)
-            beside.append(seen.reshape(-1, beside[0].shape[1], own.segment * seen.shape[-1]))  # (B, N, S * F)
+            present = mask.covariates if mask is not None else None
+            both = self.covariates(reading.covariates, reading.numbers, present)  # (B, T + H, F)
+            past, features = both.tensor_split([self.config.context_length], dim=1)  # (B, T, F), (B, H, F)
+            extra.append(past.reshape(-1, extra[0].shape[1], self.config.segment * past.shape[-1]))  # (B, N, S * F)
         if reading.static is not None and reading.static_numbers is not None:
-            fixed = self.static(reading.static, reading.static_numbers)[:, 0]  # (B, F)
-            beside.append(expanded(fixed, own.context_length // own.segment))
-        encoded = self.encoder(reading.context, beside)
-        choice = self.head.choice(reading, encoded.last)
+            present = mask.static if mask is not None else None
+            static = self.static(reading.static, reading.static_numbers, present)[:, 0]  # (B, F)
+            extra.append(repeat_steps(static, self.config.context_length // self.config.segment))  # (B, N, F)
+        encoded = self.encoder(reading.context, extra)
+        choice = self.head.build_choice(reading, encoded.last)
+        future = KnownFuture(reading.future_calendar, features, static)
+        return self._decode_horizon(encoded, future, choice), choice
 
-        def settle(parts: Tensor, step: int) -> Tensor:
-            return self.head.point(parts, choice, slice(step, step + 1))
+    def _decode_horizon(self, encoded: Encoded, future: KnownFuture, choice: Choice | None) -> Tensor:
+        """Return (B, H, width)."""
+        if not isinstance(self.decoder, RecursiveDecoder):
+            parts: Tensor = self.decoder(encoded, future)
+            return parts
 
-        parts = self.decoder(encoded, Ahead(reading.ahead, features, fixed), self.encoder, settle)  # (B, H, width)
-        raw: Raw = self.head(parts, choice)
-        return raw
+        def finish(parts: Tensor, step: int) -> Tensor:
+            return self.head.compute_point(parts, choice, slice(step, step + 1))
+
+        recursive: Tensor = self.decoder(encoded, future, self.encoder, finish)
+        return recursive

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from models.config.model import Config
 from models.config.network import NetworkConfig
-from models.network.inputs import dampened
+from models.network.inputs import dampen
 
 WIDEST_LINEAR = 1200
 """Most inputs beside a long context; covariates before the origin are left out first"""
@@ -23,60 +23,63 @@ class LinearForecast(nn.Module):
     lay ahead. What it missed there moves it: by the mean error of each step, and by that of all of them.
     """
 
-    def __init__(self, config: Config, own: NetworkConfig, calendar: int, tried: int) -> None:
+    def __init__(self, model: Config, config: NetworkConfig, calendar_width: int, tried: int) -> None:
         super().__init__()
-        self.horizon = config.horizon
+        covariates = model.covariates
+        self.horizon = model.horizon
         self.tried = tried
-        self.backs = [number * config.horizon for number in range(tried, -1, -1)]  # the steps tried come in order
-        self.length = own.context_length - tried * config.horizon
-        numeric = [n for n in config.covariates.temporal if n not in config.covariates.levels]
-        most = max(0, (WIDEST_LINEAR - self.length) // config.horizon)
-        future = [i for i, n in enumerate(numeric) if n in config.covariates.known_future][:most]
+        # how far before the end of the context each try begins; the forecast itself is the last, at 0
+        self.backs = [number * model.horizon for number in range(tried, -1, -1)]
+        self.length = config.context_length - tried * model.horizon
+        numeric = [name for name in covariates.temporal if name not in covariates.levels]
+        most = max(0, (WIDEST_LINEAR - self.length) // model.horizon)
+        future = [i for i, name in enumerate(numeric) if name in covariates.known_future][:most]
         # of models.network.inputs.CovariateNumbers: the z-scores in the window
         self.columns = [len(numeric) + i for i in future]
-        room = WIDEST_LINEAR - self.length - config.horizon * len(future)
-        season = own.seasons[0] if own.seasons else 1
-        self.before = max(0, min(self.length, room // max(len(future), 1))) // season * season
-        self.width = self.length + calendar + (self.before + config.horizon) * len(future) + 1
+        room = WIDEST_LINEAR - self.length - model.horizon * len(future)
+        whole_seasons = max(0, min(self.length, room // max(len(future), 1))) // config.season
+        self.before = whole_seasons * config.season  # steps of a covariate that are read before the origin
+        self.width = self.length + calendar_width + (self.before + model.horizon) * len(future) + 1
         self.labels = ["linear", "linear_moved_by_step", "linear_moved"] if tried else ["linear"]
         self.count = len(self.labels)
         self.weight: Tensor
-        self.register_buffer("weight", torch.zeros(self.width, config.horizon, dtype=torch.float32))
+        self.register_buffer("weight", torch.zeros(self.width, model.horizon, dtype=torch.float32))  # (P, H)
 
-    def inputs(self, z: Tensor, start: Tensor, known: Tensor | None, back: int = 0) -> Tensor:
+    def build_inputs(self, z: Tensor, start: Tensor, numbers: Tensor | None, back: int = 0) -> Tensor:
         """Return what the forecast `back` steps before the end of the context reads: (B, P).
 
-        z (B, T), start (B, C) the calendar of its first step, known (B, T + H, 3 * numeric).
+        z (B, T), start (B, C) the calendar of its first step, numbers (B, T + H, 3 * numeric).
         """
-        return self._inputs(z, start[:, None], known, [back])[:, 0]
+        return self._build_all_inputs(z, start[:, None], numbers, [back])[:, 0]
 
-    def _inputs(self, z: Tensor, starts: Tensor, known: Tensor | None, backs: Sequence[int]) -> Tensor:
+    def _build_all_inputs(self, z: Tensor, starts: Tensor, numbers: Tensor | None, backs: Sequence[int]) -> Tensor:
         """Return what the forecasts of several `backs` read, starts (B, len(backs), C): (B, len(backs), P)."""
         ends = [z.shape[1] - back for back in backs]
         # spikes would outweigh all else
-        values = dampened(z)[:, None]
-        before = torch.cat([values[..., end - self.length : end] for end in ends], dim=1)
+        values = dampen(z)[:, None]  # (B, 1, T)
+        before = torch.cat([values[..., end - self.length : end] for end in ends], dim=1)  # (B, len(backs), length)
         parts = [before, nn.functional.pad(starts, (0, 1), value=1.0)]
-        if known is not None and self.columns:
-            beside = known[:, None, :, self.columns]
-            stretches = [beside[:, :, end - self.before : end + self.horizon].flatten(2) for end in ends]
-            parts.append(torch.cat(stretches, dim=1))
-        return torch.cat(parts, dim=-1)
+        if numbers is not None and self.columns:
+            columns = numbers[:, None, :, self.columns]  # (B, 1, T + H, future)
+            stretches = [columns[:, :, end - self.before : end + self.horizon].flatten(2) for end in ends]
+            parts.append(torch.cat(stretches, dim=1))  # (B, len(backs), (before + H) * future)
+        return torch.cat(parts, dim=-1)  # (B, len(backs), P)
 
-    def forward(self, z: Tensor, observed: Tensor, starts: Tensor, known: Tensor | None) -> tuple[Tensor, Tensor]:
+    def forward(self, z: Tensor, observed: Tensor, starts: Tensor, numbers: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return forecasts (B, H, 3 or 1) and the mean absolute error on the tried horizons, (B, 1 or 0).
 
         starts (B, R + 1, C): the calendar where each of `backs` begins.
         """
-        told = self._inputs(z, starts, known, self.backs) @ self.weight  # (B, R + 1, H)
-        ahead = told[:, self.tried]
+        outputs = self._build_all_inputs(z, starts, numbers, self.backs) @ self.weight  # (B, R + 1, H)
+        forecast = outputs[:, self.tried]  # (B, H)
         if not self.tried:
-            return ahead[..., None], z[:, :0]
+            return forecast[..., None], z[:, :0]
         first = z.shape[1] - self.tried * self.horizon
-        target, seen = (part[:, first:].reshape(-1, self.tried, self.horizon) for part in (z, observed))
-        errors = (target - told[:, : self.tried]) * seen
+        target = z[:, first:].reshape(-1, self.tried, self.horizon)  # (B, R, H)
+        seen = observed[:, first:].reshape(-1, self.tried, self.horizon)  # (B, R, H)
+        errors = (target - outputs[:, : self.tried]) * seen
         count = seen.flatten(1).sum(-1, keepdim=True).clip(1.0)  # (B, 1)
-        by_step = errors.sum(1) / seen.sum(1).clip(1.0)
-        level = errors.flatten(1).sum(-1, keepdim=True) / count
-        found = torch.stack([ahead, ahead + by_step, ahead + level], dim=-1)
-        return found, errors.abs().flatten(1).sum(-1, keepdim=True) / count
+        by_step = errors.sum(1) / seen.sum(1).clip(1.0)  # (B, H)
+        level = errors.flatten(1).sum(-1, keepdim=True) / count  # (B, 1)
+        moved = torch.stack([forecast, forecast + by_step, forecast + level], dim=-1)  # (B, H, 3)
+        return moved, errors.abs().flatten(1).sum(-1, keepdim=True) / count

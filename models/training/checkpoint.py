@@ -30,8 +30,8 @@ class Checkpoint:
     """weights, optimiser and generator states"""
 
     @property
-    def place(self) -> dict[str, Any]:
-        """Where a training stopped: `phase`, and `epoch` counted over both phases."""
+    def position(self) -> dict[str, Any]:
+        """The position that a training stopped at: `phase`, and `epoch` counted over both phases."""
         state = self.record["state"]
         return {"phase": state["name"], "epoch": state["epochs_before"] + state["epoch"]}
 
@@ -72,6 +72,7 @@ class Checkpoint:
 
 
 def _digest(record: str, arrays: Mapping[str, NDArray[Any]]) -> str:
+    """Return a digest of the record and of each array's name, type, shape and bytes."""
     digest = hashlib.sha256(record.encode())
     for name in sorted(arrays):
         value = arrays[name]

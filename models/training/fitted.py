@@ -11,7 +11,7 @@ from models.data.series import Panel, Series
 from models.data.windows import Batch, inputs_of
 from models.inference.predict import Forecast, Runner, predict, run_windows
 from models.network.network import Network
-from models.training.report import Report
+from models.training.report import TrainingReport
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +20,7 @@ class Fitted:
 
     config: Config
     network: Network
-    report: Report
+    report: TrainingReport
     gate_quantiles: Floats | None = None
     """(B, H, Q) on the windows of the report's gate, by the network that had not seen them"""
 
@@ -44,9 +44,10 @@ def runner_of(network: Network) -> Runner:
 
     def run(batch: Batch) -> Floats:
         network.eval()
-        values = {name: torch.from_numpy(one).to(device) for name, one in inputs_of(batch, network.config).items()}
+        arrays = inputs_of(batch, network.config)
+        tensors = {name: torch.from_numpy(values).to(device) for name, values in arrays.items()}
         with torch.inference_mode():
-            found: Floats = network(**values).cpu().numpy()
-        return found
+            quantiles: Floats = network(**tensors).cpu().numpy()
+        return quantiles
 
     return run

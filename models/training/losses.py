@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 Loss = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
+"""(quantiles, target, mask, levels (Q,)) -> the loss, a scalar"""
 
 HUBER_DELTA = 1.0
 """errors above one scale count linearly (Huber 1964)"""
@@ -22,7 +23,8 @@ def pinball(quantiles: Tensor, target: Tensor, mask: Tensor, levels: Tensor) -> 
     Koenker and Bassett 1978.
     """
     error = target[..., None] - quantiles  # (B, H, Q)
-    return _mean(2 * torch.maximum(levels * error, (levels - 1) * error).mean(-1), mask)
+    loss = torch.maximum(levels * error, (levels - 1) * error)  # (B, H, Q)
+    return _mean(2 * loss.mean(-1), mask)
 
 
 def mae(quantiles: Tensor, target: Tensor, mask: Tensor, levels: Tensor) -> Tensor:
@@ -42,22 +44,27 @@ def huber(quantiles: Tensor, target: Tensor, mask: Tensor, levels: Tensor) -> Te
 
 
 LOSSES: dict[str, Loss] = {"quantile": pinball, "mae": mae, "mse": mse, "huber": huber, "student_t": pinball}
-"""What the levels are scored by; a Student-t law trains on its likelihood instead (`student_t`)."""
+"""Losses that levels are scored by; a Student-t distribution trains on its likelihood instead (`student_t`)."""
 
 
-def student_t(point: Tensor, law: Tensor, target: Tensor, mask: Tensor) -> Tensor:
-    """Negative log-likelihood of a Student-t law: point (B, H), law (B, H, 2) its scale and 1 / degrees of freedom."""
-    scale, inverse = law.unbind(-1)
+def student_t(point: Tensor, parameters: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+    """Negative log-likelihood of Student's t distribution around a point forecast (B, H).
+
+    parameters (B, H, 2): its scale and the inverse of its degrees of freedom.
+    """
+    scale, inverse = parameters.unbind(-1)  # (B, H) each
     freedom = 1 / inverse
     z = (target - point) / scale
     constant = torch.lgamma((freedom + 1) / 2) - torch.lgamma(freedom / 2) - 0.5 * (log(pi) + torch.log(freedom))
-    likely = constant - torch.log(scale) - 0.5 * (freedom + 1) * torch.log1p(z * z * inverse)
-    return _mean(-likely, mask)
+    log_likelihood = constant - torch.log(scale) - 0.5 * (freedom + 1) * torch.log1p(z * z * inverse)
+    return _mean(-log_likelihood, mask)
 
 
 def _point(quantiles: Tensor, levels: Tensor) -> Tensor:
+    """Return the level 0.5, (B, H)."""
     return quantiles[..., int((levels == 0.5).nonzero()[0, 0])]
 
 
 def _mean(values: Tensor, mask: Tensor) -> Tensor:
+    """Return the mean of values (B, H) weighed by the mask (B, H)."""
     return (values * mask).sum() / mask.sum().clip(1.0)

@@ -1,18 +1,23 @@
-"""How far a training has come, and how long it will take."""
+"""Progress of a training: the share that is done, and an estimate of the time left."""
 
 import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from models.training.phase import REFIT_SHARE, SELECT, SELECT_SHARE, PhaseState
+from models.training.phase import SELECT, PhaseState
 
-TELL_SECONDS = 0.5
+SELECT_SHARE = 0.5
+"""share of the job that is done after the select phase"""
+REFIT_SHARE = 0.95
+"""share of the job that is done after the refit; the rest is the export's"""
+REPORT_SECONDS = 0.5
+"""between two reports within an epoch"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """Where a run stands."""
+    """A run's position, its losses and the time left."""
 
     phase: str
     """`select` (training on the fit span) or `refit` (training on everything)"""
@@ -36,41 +41,46 @@ class ProgressMeter:
     def __init__(
         self, listener: Callable[[Progress], None] | None, steps_per_epoch: int, patience: int | None = None
     ) -> None:
-        self.listener, self.steps_per_epoch, self.patience = listener, steps_per_epoch, patience
-        self.started = self.told = time.monotonic()
+        self.listener = listener
+        self.steps_per_epoch = steps_per_epoch
+        self.patience = patience
+        self.started = time.monotonic()
+        self.reported = self.started
         self.first_step: float | None = None
-        self.steps, self.fraction = 0, 0.0
+        self.steps = 0
+        self.fraction = 0.0
         self.val_loss: float | None = None
 
-    def stepped(self, state: PhaseState, loss: float) -> None:
-        """Count a step, and tell of it if nothing was told for a second."""
+    def count_step(self, state: PhaseState, loss: float) -> None:
+        """Count a step, and report it where the last report was REPORT_SECONDS ago."""
         self.steps += 1
         self.first_step = self.first_step or time.monotonic()
-        if time.monotonic() - self.told >= TELL_SECONDS:
-            self.tell(state, loss)
+        if time.monotonic() - self.reported >= REPORT_SECONDS:
+            self.report(state, loss)
 
-    def tell(self, state: PhaseState, loss: float) -> None:
-        """Tell where the phase stands."""
+    def report(self, state: PhaseState, loss: float) -> None:
+        """Call the listener with where the phase stands; `loss` is the epoch's mean so far."""
         if self.listener is None:
             return
-        self.told = time.monotonic()
+        self.reported = time.monotonic()
         self.val_loss = state.val[-1] if state.val else self.val_loss
         self.fraction = max(self.fraction, _fraction(state))
         epochs = math.ceil(state.end_step / self.steps_per_epoch)
-        ahead = steps_ahead(state, self.steps_per_epoch, self.patience)
+        phases_left = 2 if state.name == SELECT else 1
+        steps_left = estimate_steps_left(state, self.steps_per_epoch, self.patience)
         self.listener(
             Progress(
                 phase=state.name,
                 epoch=state.epochs_before + state.epoch,
-                epochs=state.epochs_before + epochs * (2 if state.name == SELECT else 1),
+                epochs=state.epochs_before + epochs * phases_left,
                 fraction=self.fraction,
                 train_loss=loss,
                 val_loss=self.val_loss,
-                eta_s=self._seconds_for(ahead),
+                eta_s=self._estimate_seconds(steps_left),
             )
         )
 
-    def _seconds_for(self, steps: int) -> float | None:
+    def _estimate_seconds(self, steps: int) -> float | None:
         """Estimate from the steps after the first, which warms up and takes much longer than the others."""
         if self.first_step is None or self.steps < 2:
             return None
@@ -82,8 +92,8 @@ class ProgressMeter:
         return time.monotonic() - self.started
 
 
-def steps_ahead(state: PhaseState, steps_per_epoch: int, patience: int | None) -> int:
-    """Foresee how many steps of both phases are left.
+def estimate_steps_left(state: PhaseState, steps_per_epoch: int, patience: int | None) -> int:
+    """Estimate how many steps of both phases are left.
 
     While the selection gets better it is taken to go on to its end, and the refit to be as long. Once it does not, the
     refit is as long as the best so far, and patience ends the selection.
@@ -101,5 +111,7 @@ def steps_ahead(state: PhaseState, steps_per_epoch: int, patience: int | None) -
 def _fraction(state: PhaseState) -> float:
     """Return the share of the whole job; a refit that nothing was selected for is the whole job."""
     done = state.step / max(state.end_step, 1)
-    low = 0.0 if state.name == SELECT or state.stop_step is None else SELECT_SHARE
-    return low + ((SELECT_SHARE if state.name == SELECT else REFIT_SHARE) - low) * done
+    selected = state.name != SELECT and state.stop_step is not None
+    low = SELECT_SHARE if selected else 0.0
+    high = SELECT_SHARE if state.name == SELECT else REFIT_SHARE
+    return low + (high - low) * done

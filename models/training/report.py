@@ -1,4 +1,4 @@
-"""What a training run tells: progress while it runs, a report at its end. Knows no torch."""
+"""The report of a training run. Knows no torch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,14 +8,14 @@ from models.evaluation.scoring import GateSpan
 
 
 @dataclass(frozen=True, kw_only=True)
-class Report:
-    """What came of a run."""
+class TrainingReport:
+    """Results of a training run."""
 
     loss_curve: Mapping[str, list[float]]
     """`train` and `val`, a value an epoch of the select phase (of the refit without a selection)"""
     metrics: Mapping[str, Mapping[str, float]]
-    """`gate` beside the references (`season_naive`, `naive` …) on the gate; without a gate `selection` beside them on
-    the selection span; empty without either. They measure the network that had not seen the span."""
+    """`gate` and the baselines (`season_naive`, `naive` …) on the gate; without a gate, `selection` and the baselines
+    on the selection span; empty without either. They measure the network that had not seen the span."""
     selected_steps: int
     """optimiser steps of the published network"""
     epochs_trained: int

@@ -1,4 +1,8 @@
-"""Training windows: which origins may be drawn, how they are drawn, how batches are gathered."""
+"""Training windows: which origins may be drawn, how they are drawn, how batches are gathered.
+
+Shapes: B windows, T context, H horizon, C temporal and S static covariates, N packed values, V origins, G rows of the
+calendar.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,7 +26,8 @@ from models.errors import OffGridError
 
 BALANCE = 0.5
 """Weight of a series is its number of windows to this power: between one vote a series and one a window."""
-KNOWN_GRIDS = 8
+RECENT_LATTICES = 8
+"""lattices, the last ones, that a grid is looked up in before it becomes a new one"""
 
 
 class TensorBatch(TypedDict):
@@ -47,40 +52,42 @@ class WindowPool:
     values: Tensor
     """(N,) packed values, NaN between series and after the span"""
     covariates: Tensor
-    """(N, C) packed beside the values"""
+    """(N, C) of the same steps as the values"""
     past: Tensor
     """(C,) whether a covariate is unknown after the origin"""
     static: Tensor
-    """(S, number of static covariates)"""
+    """(series, S)"""
     calendar: Tensor
     """(G, 5) calendar integers of every step that a window may touch"""
     shift: Tensor
-    """(S,) what turns a packed position of a series into a row of `calendar`"""
+    """(series,) what turns a packed position of a series into a row of `calendar`"""
     origins: Tensor
     """(V,) packed positions that may be origins, series after series"""
     first: Tensor
-    """(S,) where each series' origins begin"""
+    """(series,) where the origins of each begin"""
     count: Tensor
-    """(S,) how many it has"""
+    """(series,) how many origins each has"""
     cumulative: Tensor
-    """(S,) cumulative weight of the series"""
+    """(series,) cumulative weight"""
     context_length: int
+    """T"""
     horizon: int
+    """H"""
 
     def draw(self, batch_size: int, generator: torch.Generator) -> TensorBatch:
         """Draw a batch; `generator` lives on the CPU, so that every device draws the same windows."""
-        uniform = torch.rand(2, batch_size, generator=generator, dtype=torch.float64).to(self.values.device)
+        uniform = torch.rand(2, batch_size, generator=generator, dtype=torch.float64).to(self.values.device)  # (2, B)
         series = torch.searchsorted(self.cumulative, uniform[0] * self.cumulative[-1], right=True)
         series = series.clamp(max=len(self.count) - 1)
-        which = (uniform[1] * self.count[series]).long().clamp(max=self.count[series] - 1)
-        return self.cut(self.origins[self.first[series] + which], series)
+        number = (uniform[1] * self.count[series]).long().clamp(max=self.count[series] - 1)  # of the series' origins
+        return self.cut(self.origins[self.first[series] + number], series)
 
     def cut(self, ends: Tensor, series: Tensor) -> TensorBatch:
         """Cut the windows that end at packed positions (B,) of series (B,)."""
         offsets = torch.arange(1 - self.context_length, self.horizon + 1, device=ends.device)
         window = cut(self.values, ends, offsets)  # (B, T + H)
         covariates = cut(self.covariates, ends, offsets)  # (B, T + H, C)
-        unknown = (offsets > 0)[:, None] & self.past
+        unknown = (offsets > 0)[:, None] & self.past  # (T + H, C)
         return TensorBatch(
             y=window[:, : self.context_length],
             calendar=cut(self.calendar, ends + self.shift[series], offsets),
@@ -94,34 +101,37 @@ def window_pool(
     series: Sequence[Series], ends: Sequence[int], config: Config, device: torch.device
 ) -> WindowPool | None:
     """Build the pool of windows that see nothing of y[end:]; None where no window has an observed target."""
-    network, horizon, beside = config.network, config.horizon, config.covariates
-    padding = max(network.context_length, horizon)
-    found = [_origins(one.y[:end], horizon) for one, end in zip(series, ends, strict=True)]
-    kept = [row for row, origins in enumerate(found) if len(origins)]
+    network = config.network
+    covariates = config.covariates
+    padding = max(network.context_length, config.horizon)
+    origins = [_find_origins(item.y[:end], config.horizon) for item, end in zip(series, ends, strict=True)]
+    kept = [row for row, positions in enumerate(origins) if len(positions)]
     if not kept:
         return None
-    series, ends, found = [series[r] for r in kept], [ends[r] for r in kept], [found[r] for r in kept]
+    series = [series[row] for row in kept]
+    ends = [ends[row] for row in kept]
+    origins = [origins[row] for row in kept]
     packed = pack(series, ends, padding)
     table, rows = _calendar_table(series, ends, padding, config.country)
-    count = np.array([len(origins) for origins in found], np.int64)
-    positions = np.concatenate([at + origins for at, origins in zip(packed.first, found, strict=True)])
+    count = np.array([len(positions) for positions in origins], np.int64)
+    packed_origins = np.concatenate([first + positions for first, positions in zip(packed.first, origins, strict=True)])
 
     def tensor(values: NDArray[np.generic]) -> Tensor:
         return torch.from_numpy(values).to(device)
 
     return WindowPool(
         values=tensor(packed.values),
-        covariates=tensor(_packed_covariates(series, ends, padding, beside)),
-        past=tensor(np.array([name in beside.past for name in beside.temporal], np.bool_)),
-        static=tensor(np.stack([encode_static(one, beside) for one in series])),
+        covariates=tensor(_pack_covariates(series, ends, padding, covariates)),
+        past=tensor(np.array([name in covariates.past for name in covariates.temporal], np.bool_)),
+        static=tensor(np.stack([encode_static(item, covariates) for item in series])),
         calendar=tensor(table),
         shift=tensor(rows - packed.first),
-        origins=tensor(positions),
+        origins=tensor(packed_origins),
         first=tensor(np.cumsum(count) - count),
         count=tensor(count),
         cumulative=tensor(np.cumsum(count.astype(np.float64) ** BALANCE)),
         context_length=network.context_length,
-        horizon=horizon,
+        horizon=config.horizon,
     )
 
 
@@ -137,13 +147,13 @@ def fixed_batch(series: Sequence[Series], origins: Ints, config: Config, device:
     )
 
 
-def pieces_of(batch: TensorBatch, size: int) -> Iterator[TensorBatch]:
+def split_batch(batch: TensorBatch, size: int) -> Iterator[TensorBatch]:
     """Return a batch in pieces of `size` windows at most: states of thousands of windows at once are gigabytes."""
-    for at in range(0, len(batch["y"]), size):
-        yield part_of(batch, slice(at, at + size))
+    for first in range(0, len(batch["y"]), size):
+        yield select_windows(batch, slice(first, first + size))
 
 
-def part_of(batch: TensorBatch, rows: slice) -> TensorBatch:
+def select_windows(batch: TensorBatch, rows: slice) -> TensorBatch:
     """Return some windows of a batch."""
     return TensorBatch(
         y=batch["y"][rows],
@@ -154,20 +164,22 @@ def part_of(batch: TensorBatch, rows: slice) -> TensorBatch:
     )
 
 
-def _packed_covariates(series: Sequence[Series], ends: Sequence[int], padding: int, config: CovariateConfig) -> Floats:
-    """Return the covariates (N, C) that lie beside the packed values, known-future ones past the end as well."""
-    parts = [encode(one, config, -padding, end + padding, seen=end) for one, end in zip(series, ends, strict=True)]
+def _pack_covariates(series: Sequence[Series], ends: Sequence[int], padding: int, config: CovariateConfig) -> Floats:
+    """Return the covariates (N, C) of the packed values' steps, known-future ones past the end as well."""
+    parts = [encode(item, config, -padding, end + padding, seen=end) for item, end in zip(series, ends, strict=True)]
     return np.concatenate(parts)
 
 
-def _origins(y: Floats, horizon: int) -> Ints:
+def _find_origins(y: Floats, horizon: int) -> Ints:
     """Return the positions with enough history before and an observed value within the horizon after."""
     first, end = observed_span(y)
     start = first + shortest_context(horizon, end - first) - 1
-    seen = np.concatenate([[0], np.cumsum(~np.isnan(y[:end]))])
-    positions = np.arange(start, end - 1)
-    ahead = seen[np.minimum(positions + 1 + horizon, end)] - seen[positions + 1] if len(positions) else positions
-    return positions[ahead > 0]
+    seen = np.concatenate([[0], np.cumsum(~np.isnan(y[:end]))])  # how many values lie before a position
+    positions: Ints = np.arange(start, end - 1)
+    if not len(positions):
+        return positions
+    observed: Ints = seen[np.minimum(positions + 1 + horizon, end)] - seen[positions + 1]  # within the horizon
+    return positions[observed > 0]
 
 
 def _calendar_table(
@@ -175,29 +187,31 @@ def _calendar_table(
 ) -> tuple[Ints, Ints]:
     """Return calendar rows (G, 5) and each series' row of position 0; grids of one lattice share rows."""
     lattices: list[Grid] = []
-    placed: list[tuple[int, int]] = []  # lattice and index on it of each series' position 0
+    starts: list[tuple[int, int]] = []  # lattice and index on it of each series' position 0
     cache: dict[Grid, tuple[int, int]] = {}
-    for one in series:
-        if one.grid not in cache:
-            cache[one.grid] = _place(one.grid, lattices)
-        lattice, index = cache[one.grid]
-        placed.append((lattice, index + one.start))
-    tables, rows, offset = [], np.empty(len(placed), np.int64), 0
+    for item in series:
+        if item.grid not in cache:
+            cache[item.grid] = _find_lattice(item.grid, lattices)
+        lattice, index = cache[item.grid]
+        starts.append((lattice, index + item.start))
+    tables: list[Ints] = []
+    rows = np.empty(len(starts), np.int64)
+    offset = 0
     for number, grid in enumerate(lattices):
-        members = [row for row, (lattice, _) in enumerate(placed) if lattice == number]
-        low = min(placed[row][1] for row in members) - padding
-        high = max(placed[row][1] + ends[row] for row in members) + padding
+        members = [row for row, (lattice, _) in enumerate(starts) if lattice == number]
+        low = min(starts[row][1] for row in members) - padding
+        high = max(starts[row][1] + ends[row] for row in members) + padding
         stamps = grid.stamps(np.arange(low, high, dtype=np.int64))
         tables.append(calendar_features(stamps, grid.timezone, country))
         for row in members:
-            rows[row] = offset + placed[row][1] - low
+            rows[row] = offset + starts[row][1] - low
         offset += high - low
     return np.concatenate(tables), rows
 
 
-def _place(grid: Grid, lattices: list[Grid]) -> tuple[int, int]:
+def _find_lattice(grid: Grid, lattices: list[Grid]) -> tuple[int, int]:
     """Return (lattice, index on it) of the grid's anchor, adding a lattice where the last ones lack it."""
-    for number in range(max(0, len(lattices) - KNOWN_GRIDS), len(lattices)):
+    for number in range(max(0, len(lattices) - RECENT_LATTICES), len(lattices)):
         if lattices[number].timezone == grid.timezone:
             try:
                 return number, int(lattices[number].index(np.array([grid.anchor], np.int64))[0])

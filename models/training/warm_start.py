@@ -1,4 +1,4 @@
-"""Taking over the weights of another trained network.
+"""Warm start: taking over the weights of another trained network.
 
 What another horizon gives another shape (candidates' gates, the linear forecast) begins afresh; the recurrences, the
 scales of covariates and all else of one shape are taken over.
@@ -13,7 +13,9 @@ from models.config.validation import require
 from models.network.network import Network
 
 ENCODER = ".encoder."
+"""part of the names of an encoder's weights"""
 POSITION = ".decoder.position"
+"""end of the name of a decoder's learned positions (M, D), a row a segment of the horizon"""
 
 
 def adopt(network: Network, source: Network) -> list[str]:
@@ -21,19 +23,22 @@ def adopt(network: Network, source: Network) -> list[str]:
 
     Raises ConfigError where not even the encoder fits: then it is another network, not a transfer.
     """
-    own, other = network.state_dict(), source.state_dict()
-    taken: dict[str, Tensor] = {}
-    for name, value in own.items():
-        found = other.get(name)
-        if found is not None and found.shape == value.shape:
-            taken[name] = found
-        elif found is not None and name.endswith(POSITION):
-            rows = torch.arange(len(value)).clip(max=len(found) - 1)  # segments further ahead begin as the last one
-            taken[name] = found[rows]
-    afresh = sorted(set(own) - set(taken))
-    lost = next((name for name in afresh if ENCODER in name), None)
-    require(lost is None, "warm_start", f"has another encoder ({lost} has another shape): network settings differ")
-    network.load_state_dict(taken, strict=False)
+    target_weights = network.state_dict()
+    source_weights = source.state_dict()
+    adopted: dict[str, Tensor] = {}
+    for name, value in target_weights.items():
+        candidate = source_weights.get(name)
+        if candidate is None:
+            continue
+        if candidate.shape == value.shape:
+            adopted[name] = candidate
+        elif name.endswith(POSITION):
+            rows = torch.arange(len(value)).clip(max=len(candidate) - 1)  # later segments begin as the last one
+            adopted[name] = candidate[rows]
+    afresh = sorted(set(target_weights) - set(adopted))
+    misfit = next((name for name in afresh if ENCODER in name), None)
+    require(misfit is None, "warm_start", f"has another encoder ({misfit} has another shape): network settings differ")
+    network.load_state_dict(adopted, strict=False)
     return afresh
 
 
@@ -43,8 +48,8 @@ def freeze(network: Network) -> None:
         parameter.requires_grad_(ENCODER not in f".{name}")
 
 
-def digest_of(network: Network) -> str:
-    """Identify a network's weights, so that a checkpoint is not continued from another start."""
+def digest_weights(network: Network) -> str:
+    """Return a digest of a network's weights, so that a checkpoint is not continued from another start."""
     digest = hashlib.sha256()
     for name, value in sorted(network.state_dict().items()):
         digest.update(name.encode())

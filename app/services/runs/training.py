@@ -172,7 +172,7 @@ class Training:
         if last is None:
             return run(None)
         try:
-            log.info("training_continued", **last.place)
+            log.info("training_continued", **last.position)
             return run(last)
         except CheckpointError as e:
             log.warning("checkpoint_refused", detail=f"{e}; training begins afresh")

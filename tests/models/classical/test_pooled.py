@@ -130,7 +130,7 @@ def test_the_models_that_serve_the_windows_together_are_kept() -> None:
     target[:20] = torch.from_numpy(models[3].forecast(z[:20].numpy(), HORIZON, 1))
     target[0, 2:] = torch.nan
     one = reader(2)
-    set_models(one, [(one.own.statistical, models)], z, target)
+    set_models(one, [(one.config.statistical, models)], z, target)
     for number, chosen in enumerate((1, 3)):
         expected = models[chosen].forecast(np.eye(24), HORIZON, 1)
         np.testing.assert_allclose(maps_of(one, 2)[..., number], expected, atol=1e-6)
@@ -140,7 +140,7 @@ def test_the_models_that_serve_the_windows_together_are_kept() -> None:
 def test_too_few_models_fill_the_room(models: list[Smoothed], alpha: float) -> None:
     one = reader(3)
     z = torch.randn(20, 24, generator=torch.Generator().manual_seed(0))
-    set_models(one, [(one.own.statistical, models)], z, z[:, :HORIZON])
+    set_models(one, [(one.config.statistical, models)], z, z[:, :HORIZON])
     expected = Smoothed(alpha).forecast(np.eye(24), HORIZON, 1)
     for number in range(3):
         np.testing.assert_allclose(maps_of(one, 3)[..., number], expected, atol=1e-6)

@@ -26,7 +26,7 @@ def raw(network: Network, batch: Batch) -> np.ndarray:
     """The point forecast before levels are ordered, corrected and bounded: (B, H)."""
     with torch.inference_mode():
         inputs = {name: torch.from_numpy(batch[name]) for name in network.config.inputs}  # type: ignore[literal-required]
-        context, quantiles = network.scaled(**inputs)
+        context, quantiles = network.forecast_scaled(**inputs)
         return (quantiles[..., network.median] * context.scale + context.loc).numpy()
 
 

@@ -27,13 +27,13 @@ from models.inference.published import GOLDEN, GRAPH, MANIFEST, WEIGHTS
 from models.network.network import Network
 from models.planning.defaults import ARTICLES_NETWORK, ARTICLES_TRAINING
 from models.training.fitted import Fitted, runner_of
-from models.training.report import Report
+from models.training.report import TrainingReport
 from tests.kept import GRAPHS
 from tests.models.examples import GATED, covariate_panel, random_network, rich, small
 
 pytestmark = pytest.mark.training
 
-REPORT = Report(
+REPORT = TrainingReport(
     loss_curve={},
     metrics={},
     selected_steps=1,
@@ -111,9 +111,9 @@ class Exported:
     def scale(self) -> NDArray[np.float64]:
         """(64, 1, 1) the scale of each window; raw float32 values are known to a share of their size alone."""
         first = self.network.readers[0]
-        y = self.windows["y"][:, -first.own.context_length :]
+        y = self.windows["y"][:, -first.config.context_length :]
         scale = first.normalise(torch.from_numpy(y)).scale.numpy()[:, None]
-        return np.nanmax(np.abs(y), -1)[:, None, None] if first.own.scaler == "none" else scale
+        return np.nanmax(np.abs(y), -1)[:, None, None] if first.config.scaler == "none" else scale
 
 
 def fitted(config: Config, seed: int = 1) -> Fitted:

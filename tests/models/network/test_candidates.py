@@ -11,8 +11,8 @@ from models.classical.linear_maps import basis_forecasts
 from models.config.covariates import CovariateConfig
 from models.config.model import Config
 from models.config.network import NetworkConfig
-from models.network.candidates import LEAST_ERROR, Candidates, Recent
-from models.network.inputs import Context
+from models.network.candidates import LEAST_ERROR, Candidates, RecentErrors
+from models.network.inputs import ScaledContext
 from models.network.ridge import WIDEST_LINEAR, LinearForecast
 from models.network.smoothing import FIRST_RATES, Smoothing
 from tests.models.examples import GATED, hourly, random_network, small
@@ -22,7 +22,7 @@ def seasonless(context: int, horizon: int, **network: object) -> Config:
     return small(horizon, context_length=context, segment=1, season_lengths=[], **network)
 
 
-def recent_of(config: Config) -> tuple[tuple[str, ...], Recent]:
+def recent_of(config: Config) -> tuple[tuple[str, ...], RecentErrors]:
     candidates = Candidates(config, config.network, 0)
     return candidates.names, candidates.recent
 
@@ -72,10 +72,10 @@ def test_a_record_is_the_log_of_an_error_over_the_mean() -> None:
     torch.testing.assert_close(record, sizes - sizes.mean())
 
 
-def unit(z: torch.Tensor) -> Context:
+def unit(z: torch.Tensor) -> ScaledContext:
     """Return contexts (B, T) without gaps that are in units of themselves."""
     zero = torch.zeros(len(z), 1, dtype=torch.float64)
-    return Context(z, torch.ones_like(z), zero, zero + 1)
+    return ScaledContext(z, torch.ones_like(z), zero, zero + 1)
 
 
 def test_candidates_without_a_record_are_neither_trusted_nor_distrusted() -> None:
@@ -135,7 +135,7 @@ def test_the_linear_forecast_reads_context_calendar_and_what_is_known_ahead(back
     linear = linear_of(2, tried=2)
     known = torch.arange(60.0)[None, :, None] + torch.arange(9.0) * 100  # (1, T + H, 3 * 3): whole, window, observed
     z, start = torch.randn(1, 48), torch.randn(1, 5)
-    inputs, end = linear.inputs(z, start, known, back)[0], 48 - back
+    inputs, end = linear.build_inputs(z, start, known, back)[0], 48 - back
     assert len(inputs) == linear.width == 24 + 5 + 1 + 2 * 36
     assert torch.equal(inputs[:24].argsort(), z[0, end - 24 : end].argsort())
     assert torch.equal(inputs[24:29], start[0])

@@ -86,8 +86,8 @@ def test_a_season_is_kept_and_noise_is_not() -> None:
     noise, season = rng.standard_normal((200, 60)), 3 * np.sin(2 * np.pi * np.arange(60) / 12)
     ets = ETS(config_of(60, 12, 12), config_of(60, 12, 12).network)
     seen = torch.ones(200, 60)
-    empty = ets.profile(torch.from_numpy(noise).float(), seen)[1].numpy()
-    whole = ets.profile(torch.from_numpy(noise + season).float(), seen)[1].numpy()
+    empty = ets.fit_profile(torch.from_numpy(noise).float(), seen)[1].numpy()
+    whole = ets.fit_profile(torch.from_numpy(noise + season).float(), seen)[1].numpy()
     unshrunk = np.sqrt(1 / 5)  # the deviation of a mean of five seasons of noise
     assert np.abs(empty).mean() < 0.5 * unshrunk
     assert np.corrcoef(whole.mean(0), season[:12])[0, 1] > 0.999

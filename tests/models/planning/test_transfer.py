@@ -15,7 +15,7 @@ from models.planning.transfer import transferred_for
 from models.training.fit import fine_tune, fit
 from models.training.fitted import Fitted
 from models.training.learner import Learner
-from models.training.warm_start import adopt, digest_of
+from models.training.warm_start import adopt, digest_weights
 from tests.models.examples import GATED, checkpoints, covariate_panel, hourly, hourly_panel, random_network, rich, small
 
 pytestmark = pytest.mark.training
@@ -94,10 +94,10 @@ def test_scales_and_candidates_come_along() -> None:
         reader.covariates.loc.fill_(3.0)
     network = Network(config)
     assert adopt(network, begun) == []
-    assert digest_of(network) == digest_of(begun)
+    assert digest_weights(network) == digest_weights(begun)
     learner = Learner(config, CPU, begun)
     assert (learner.network.readers[0].covariates.loc == 3.0).all()
-    assert digest_of(learner.averaged) == digest_of(begun)
+    assert digest_weights(learner.averaged) == digest_weights(begun)
 
 
 def test_nothing_to_gain_keeps_the_start() -> None:
@@ -122,7 +122,7 @@ def test_a_start_is_resumed_to_the_same_weights() -> None:
     start, found = random_network(config), []
     whole = fit(panel, config, start=start, save_checkpoint=found.append)
     again = fit(panel, config, start=start, resume=found[1])
-    assert digest_of(whole.network) == digest_of(again.network)
+    assert digest_weights(whole.network) == digest_weights(again.network)
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def linear_error(network: Network, batch: TensorBatch, number: int = 0) -> float
     """Return the mean absolute error of a reader's linear forecast, in units of the context's scale."""
     reader = network.readers[number]
     linear = reader.candidates.linear
-    skipped = batch["y"].shape[1] - reader.own.context_length
+    skipped = batch["y"].shape[1] - reader.config.context_length
     context = reader.normalise(batch["y"][:, skipped:])
     starts = reader.calendar(batch["calendar"][:, skipped:][:, reader.candidates.starts])
     known = reader.covariates(batch["covariates"][:, skipped:]) if reader.covariates.columns else None

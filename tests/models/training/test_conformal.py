@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from models.config.model import Config
 from models.data.series import Panel
-from models.network.network import Network
-from models.training.conformal import SHRINKAGE, WIDEST, corrections
+from models.network.network import ConformalCorrection, Network
+from models.training.conformal import SHRINKAGE, WIDEST, measure_correction
 from models.training.sampling import TensorBatch, fixed_batch
 from tests.models.examples import random_network, small
 
@@ -41,14 +41,14 @@ def covered(network: Network, batch: TensorBatch) -> float:
 def test_corrected_levels_cover_what_they_say(deviation: float, loss: str) -> None:
     network = flat_network(loss)
     batch = noise_batch(network.config, deviation)
-    network.correct(corrections(network, [batch], network.config))
+    network.set_correction(measure_correction(network, [batch], network.config))
     assert covered(network, batch) == pytest.approx(0.8, abs=0.03)
 
 
 def test_windows_of_several_spans_count_together() -> None:
     network = flat_network()
     calm, wild = noise_batch(network.config, 0.5), noise_batch(network.config, 2.0)
-    network.correct(corrections(network, [calm, wild], network.config))
+    network.set_correction(measure_correction(network, [calm, wild], network.config))
     both = np.mean([covered(network, calm), covered(network, wild)])
     assert both == pytest.approx(0.8, abs=0.03)
     assert covered(network, calm) > 0.9 > 0.7 > covered(network, wild)
@@ -57,17 +57,17 @@ def test_windows_of_several_spans_count_together() -> None:
 def test_the_median_stays() -> None:
     for loss in ("quantile", "mse"):
         network = flat_network(loss)
-        found = corrections(network, [noise_batch(network.config, 3.0)], network.config)
-        assert (found["widened"][:, 1] == 1).all()
-        assert (found["added"][:, 1] == 0).all()
+        found = measure_correction(network, [noise_batch(network.config, 3.0)], network.config)
+        assert (found.scale[:, 1] == 1).all()
+        assert (found.offset[:, 1] == 0).all()
 
 
 def test_few_windows_correct_little() -> None:
     network = flat_network()
     factors: list[NDArray[np.float32]] = []
     for windows in (1, SHRINKAGE, 400):
-        found = corrections(network, [noise_batch(network.config, 2.5, windows)], network.config)
-        factors.append(found["widened"][0])
+        found = measure_correction(network, [noise_batch(network.config, 2.5, windows)], network.config)
+        factors.append(found.scale[0])
     assert 1 < factors[0][2] < factors[2][2]
     assert 1 < factors[0][0] < factors[2][0]
 
@@ -76,21 +76,22 @@ def test_nothing_that_was_observed_corrects_nothing() -> None:
     network = flat_network()
     batch = noise_batch(network.config, 2.0, 5)
     batch["target"][:] = torch.nan
-    found = corrections(network, [batch], network.config)
-    assert (found["widened"] == 1).all()
-    assert (found["added"] == 0).all()
+    found = measure_correction(network, [batch], network.config)
+    assert (found.scale == 1).all()
+    assert (found.offset == 0).all()
 
 
 def test_a_factor_is_bounded() -> None:
     network = flat_network()
-    found = corrections(network, [noise_batch(network.config, 1e4)], network.config)
-    assert found["widened"].max() <= WIDEST
+    found = measure_correction(network, [noise_batch(network.config, 1e4)], network.config)
+    assert found.scale.max() <= WIDEST
 
 
 def test_a_widened_level_moves_from_the_median() -> None:
     network = random_network(small(HORIZON, context_length=48, segment=12))
     batch = noise_batch(network.config, 1.0, 20)
-    network.correct({name: np.full((HORIZON, 3), value, np.float32) for name, value in (("added", 0), ("widened", 1))})
+    unchanged = ConformalCorrection(np.zeros((HORIZON, 3), np.float32), np.ones((HORIZON, 3), np.float32))
+    network.set_correction(unchanged)
     with torch.no_grad():
         before = network(batch["y"], batch["calendar"])
         network.widened.fill_(2.0)

@@ -39,7 +39,7 @@ def alone(network: Network, number: int) -> Network:
     config = network.config
     own = Network(dataclasses.replace(config, network=config.network.members[number]))
     own.members[0].load_state_dict(network.members[number].state_dict())
-    own.readers[0].load_state_dict(network.readers[network.places[number]].state_dict())
+    own.readers[0].load_state_dict(network.readers[network.reader_indices[number]].state_dict())
     return own.eval()
 
 
@@ -47,7 +47,7 @@ def answer(network: Network, batch: Batch) -> NDArray[np.float64]:
     """Return raw quantiles in original units, unsorted as the members give them."""
     tensors = {name: torch.from_numpy(one) for name, one in inputs_of(batch, network.config).items()}
     with torch.no_grad():
-        context, quantiles = network.scaled(**tensors)
+        context, quantiles = network.forecast_scaled(**tensors)
     return (quantiles * context.scale[..., None] + context.loc[..., None]).numpy()
 
 
@@ -88,8 +88,8 @@ def test_a_member_sees_its_own_tail_alone(number: int) -> None:
         [torch.from_numpy(one[name]) for name in ("y", "calendar", "covariates", "static")] for one in (batch, older)
     ]
     with torch.no_grad():
-        same, changed = (network.of_member(number, *one)[1].quantiles for one in tensors)
-        longest = [network.of_member(0, *one)[1].quantiles for one in tensors]
+        same, changed = (network.forecast_member(number, *one)[1].quantiles for one in tensors)
+        longest = [network.forecast_member(0, *one)[1].quantiles for one in tensors]
     assert torch.equal(same, changed)
     assert length == 48 or not torch.equal(*longest)
 

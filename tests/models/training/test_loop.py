@@ -17,7 +17,7 @@ from models.errors import TrainingDataError
 from models.evaluation import metrics
 from models.training.fit import fit
 from models.training.learner import LEAST_ERROR, RELATIVE_SHARE, Learner
-from models.training.loop import Hooks, learning_rate, train
+from models.training.loop import TrainingHooks, learning_rate, train
 from models.training.phase import PhaseState
 from models.training.sampling import TensorBatch, fixed_batch, window_pool
 from tests.models.examples import VARIANTS, hourly, hourly_panel, small
@@ -25,7 +25,7 @@ from tests.models.examples import VARIANTS, hourly, hourly_panel, small
 pytestmark = pytest.mark.training
 
 CPU = torch.device("cpu")
-SILENT = Hooks(stepped=lambda state, loss: None, epoch_end=lambda state, arrays, best: None)
+SILENT = TrainingHooks(on_step=lambda state, loss: None, on_epoch=lambda state, arrays, best: None)
 WEIGHTINGS = TrainingConfig.__annotations__["weighting"].__args__
 
 
@@ -49,9 +49,9 @@ def test_overfits_one_batch(variant: str) -> None:
             learner.optimizer.zero_grad()
             total = torch.zeros(())
             for number in range(len(learner.network.members)):
-                context, raw = learner.network.of_member(number, **inputs_of(batch, config))
-                total = total + learner.loss(context, raw.quantiles, batch["target"], raw.law)
-            point = raw.quantiles[..., 1] * context.scale + context.loc
+                context, forecast = learner.network.forecast_member(number, **inputs_of(batch, config))
+                total = total + learner.loss(context, forecast.quantiles, batch["target"], forecast.distribution)
+            point = forecast.quantiles[..., 1] * context.scale + context.loc
             errors.append(float((point - batch["target"]).detach().abs().mean()))
             total.backward()
             learner.optimizer.step()
@@ -67,7 +67,7 @@ def windows(config: Config, *values: NDArray[np.float64]) -> tuple[Learner, Tens
 
 def loss_of(learner: Learner, batch: TensorBatch, *errors: float) -> float:
     """Return the loss of forecasts that are `errors` above what happened in each window."""
-    context, _ = learner.network.scaled(**inputs_of(batch, learner.config))
+    context, _ = learner.network.forecast_scaled(**inputs_of(batch, learner.config))
     off = torch.tensor(errors, dtype=torch.float64)[:, None]
     quantiles = ((batch["target"] + off - context.loc) / context.scale)[..., None].expand(-1, -1, 3)
     return float(learner.loss(context, quantiles, batch["target"]))
@@ -165,7 +165,7 @@ def test_divergence_goes_back_and_then_gives_up() -> None:
                 with torch.no_grad():
                     learner.network.members[0].decoder.output.weight.fill_(math.nan)
 
-        train(learner, pool, None, state, {}, Hooks(stepped=poison, epoch_end=SILENT.epoch_end))
+        train(learner, pool, None, state, {}, TrainingHooks(on_step=poison, on_epoch=SILENT.on_epoch))
         assert (state.recoveries, state.step, state.epoch) == (1, 12, 4)
         assert state.rate_factor == pytest.approx(0.3)
         assert all(torch.isfinite(p).all() for p in learner.network.parameters())

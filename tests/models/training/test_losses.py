@@ -48,12 +48,12 @@ def test_the_law_is_students(freedom: float) -> None:
 @pytest.mark.parametrize("freedom", [LEAST_FREEDOM, 2.5, 5.0, 30.0, 1e6])
 def test_its_quantiles_are_students(freedom: float) -> None:
     levels = (0.01, 0.1, 0.5, 0.9, 0.99)
-    found = StudentT(levels).distances(torch.tensor([[[2.0, 1 / freedom]]]))[0, 0].numpy()
+    found = StudentT(levels).compute_distances(torch.tensor([[[2.0, 1 / freedom]]]))[0, 0].numpy()
     np.testing.assert_allclose(found, 2.0 * stats.t.ppf(levels, freedom), atol=4e-3)
 
 
 def test_the_law_stays_proper() -> None:
-    law = StudentT((0.5,)).of(torch.tensor([[[-1e4, -1e4], [1e4, 1e4]]]))
+    law = StudentT((0.5,)).build_parameters(torch.tensor([[[-1e4, -1e4], [1e4, 1e4]]]))
     assert (law[..., 0] > 0).all()
     assert (law[..., 1] > 0).all()
     assert (law[..., 1] <= 1 / LEAST_FREEDOM + 1e-6).all()

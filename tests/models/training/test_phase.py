@@ -3,11 +3,11 @@
 import pytest
 
 from models.training.phase import REFIT, SELECT, PhaseState
-from models.training.progress import steps_ahead
+from models.training.progress import estimate_steps_left
 
 
 @pytest.mark.parametrize(
-    ("state", "patience", "ahead"),
+    ("state", "patience", "left"),
     [
         (PhaseState(SELECT, 100), None, 200),
         (PhaseState(SELECT, 100, step=40, best_step=40), None, 160),
@@ -17,5 +17,5 @@ from models.training.progress import steps_ahead
         (PhaseState(REFIT, 100, stop_step=30, step=10), 3, 20),
     ],
 )
-def test_steps_ahead(state: PhaseState, patience: int | None, ahead: int) -> None:
-    assert steps_ahead(state, 10, patience) == ahead
+def test_estimate_steps_left(state: PhaseState, patience: int | None, left: int) -> None:
+    assert estimate_steps_left(state, 10, patience) == left

@@ -45,7 +45,7 @@ def configure(log_format: Literal["json", "console"], level: Level) -> None:
     global _requests_as_json
     _requests_as_json = log_format == "json" and logging.getLevelNamesMapping()[level.upper()] <= logging.INFO
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_json(level) if log_format == "json" else _console(level))
+    handler.setFormatter(_configure_json(level) if log_format == "json" else _configure_console(level))
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
@@ -61,7 +61,7 @@ class RequestLines:
         self._due: asyncio.AbstractEventLoop | None = None
         """that writes them at its next turn"""
         self._logger = get_logger("app.access")
-        self._fields = _shared()
+        self._fields = _list_processors()
 
     def add(self, method: str, path: str, status: int, milliseconds: float) -> None:
         """Tell of a request that was answered."""
@@ -72,7 +72,7 @@ class RequestLines:
         event: Any = told | {"event": "request"}
         for add in self._fields:
             event = add(None, "info", event)
-        self._lines.append(_dumps(event, str) + b"\n")
+        self._lines.append(_dump_json(event, str) + b"\n")
         loop = asyncio.get_running_loop()
         if self._due is not loop:
             self._due = loop
@@ -81,12 +81,12 @@ class RequestLines:
     def _write(self) -> None:
         lines, self._lines, self._due = self._lines, [], None
         to = _Stderr()
-        for written in _whole(lines):
+        for written in _join_lines(lines):
             to.write(written)
             to.flush()
 
 
-def _whole(lines: list[bytes]) -> Iterator[bytes]:
+def _join_lines(lines: list[bytes]) -> Iterator[bytes]:
     """Join lines to what a pipe takes at once: more could be torn by another process that writes to it."""
     written = b""
     for line in lines:
@@ -103,47 +103,47 @@ def get_logger(name: str) -> structlog.typing.FilteringBoundLogger:
     return logger
 
 
-def _json(level: Level) -> logging.Formatter:
+def _configure_json(level: Level) -> logging.Formatter:
     """Let our loggers write JSON lines; return what formats the libraries' records."""
     exceptions = structlog.processors.format_exc_info
     structlog.configure(
-        processors=[*_shared(), exceptions, structlog.processors.JSONRenderer(serializer=_dumps)],
+        processors=[*_list_processors(), exceptions, structlog.processors.JSONRenderer(serializer=_dump_json)],
         logger_factory=structlog.BytesLoggerFactory(cast(BinaryIO, _Stderr())),
-        wrapper_class=_filtering(level),
+        wrapper_class=_filter_level(level),
         cache_logger_on_first_use=True,
     )
-    as_text = structlog.processors.JSONRenderer(serializer=lambda event, **more: _dumps(event, **more).decode())
-    return _formatter([*_shared(foreign=True), exceptions], as_text)
+    as_text = structlog.processors.JSONRenderer(serializer=lambda event, **more: _dump_json(event, **more).decode())
+    return _make_formatter([*_list_processors(foreign=True), exceptions], as_text)
 
 
-def _console(level: Level) -> logging.Formatter:
+def _configure_console(level: Level) -> logging.Formatter:
     """Let all events go through the standard library; return what formats them for a person."""
     structlog.configure(
-        processors=[*_shared(), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[*_list_processors(), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=_filtering(level),
+        wrapper_class=_filter_level(level),
         cache_logger_on_first_use=True,
     )
     # it renders tracebacks itself
     renderer = structlog.dev.ConsoleRenderer(
         colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
     )
-    return _formatter(_shared(foreign=True), renderer)
+    return _make_formatter(_list_processors(foreign=True), renderer)
 
 
-def _shared(*, foreign: bool = False) -> Processors:
+def _list_processors(*, foreign: bool = False) -> Processors:
     """Return what gives every event its fields; a record of the standard library may bring more."""
     extra: Processors = [structlog.stdlib.ExtraAdder()] if foreign else []
     return [
         structlog.contextvars.merge_contextvars,
-        _with_request,
+        _add_request_id,
         structlog.stdlib.add_log_level,
         *extra,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
 
 
-def _with_request(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+def _add_request_id(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     """Add the request's id, where one is being answered."""
     found = request_id.get()
     if found is not None:
@@ -151,16 +151,16 @@ def _with_request(_logger: Any, _method: str, event: structlog.typing.EventDict)
     return event
 
 
-def _formatter(foreign: Processors, renderer: structlog.typing.Processor) -> logging.Formatter:
+def _make_formatter(foreign: Processors, renderer: structlog.typing.Processor) -> logging.Formatter:
     meta = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     return structlog.stdlib.ProcessorFormatter(processors=[meta, renderer], foreign_pre_chain=foreign)
 
 
-def _filtering(level: Level) -> type[structlog.typing.FilteringBoundLogger]:
+def _filter_level(level: Level) -> type[structlog.typing.FilteringBoundLogger]:
     return structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()])
 
 
-def _dumps(event: Any, default: Callable[[Any], Any]) -> bytes:
+def _dump_json(event: Any, default: Callable[[Any], Any]) -> bytes:
     """Return an event as JSON, whatever it holds: a line of a log never fails what it tells of."""
     try:
         return orjson.dumps(event, default, _OPTIONS)

@@ -5,8 +5,8 @@ from app.config import Settings
 from app.jobs import forking
 from app.jobs.duties import Duty
 from app.jobs.queue import JobQueue
-from app.jobs.worker import Worker
-from app.services.jobs.garbage import collect, sweep
+from app.jobs.runner import JobRunner
+from app.services.jobs.garbage import collect_garbage, sweep_archive
 from app.services.jobs.submission import Submission
 from app.services.schedules.service import ScheduleService
 from app.storage.artifacts import ArtifactStore
@@ -27,7 +27,7 @@ def run(settings: Settings) -> None:
     schedules = ScheduleService(database, Submission(JobQueue(database), settings))
     duties = (
         Duty(schedules.start_due, settings.lease_seconds / SCHEDULES_A_LEASE),
-        Duty(lambda: collect(database, store), settings.collect_seconds),
-        Duty(lambda: sweep(database, settings.archive_days), SWEEP_SECONDS),
+        Duty(lambda: collect_garbage(database, store), settings.collect_seconds),
+        Duty(lambda: sweep_archive(database, settings.archive_days), SWEEP_SECONDS),
     )
-    Worker(database, store, settings, job_child.main, duties).run()
+    JobRunner(database, store, settings, job_child.main, duties).run()

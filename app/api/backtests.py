@@ -24,7 +24,7 @@ def backtest(body: BacktestIn, scope: WriteScope, found: ServicesDep, key: Idemp
         refit=body.refit,
         baselines=body.baselines,
     )
-    return created(found.backtests.submit(scope, request, options_of(body, body.labels), key))
+    return created(found.backtests.create(scope, request, options_of(body, body.labels), key))
 
 
 @router.get("/backtests/{backtest_id}", response_model=BacktestOut)

@@ -16,7 +16,7 @@ from app.api.http.responses import ok
 from app.api.schemas.base import PageOf
 from app.api.schemas.jobs import CancelIn, JobKind, JobOut, JobStatus, TrialsOut
 from app.api.schemas.training import ModelName
-from app.services.jobs.events import Event, Place
+from app.services.jobs.events import Event, EventCursor
 
 router = APIRouter(tags=["jobs"])
 
@@ -43,7 +43,7 @@ def list_jobs(
     """List jobs, newest first."""
     wanted = {"status": status, "kind": kind, "model": model}
     filters = {name: value for name, value in wanted.items() if value is not None}
-    return ok(found.jobs.page(scope, filters, labels_of(label or []), cursor, limit))
+    return ok(found.jobs.list(scope, filters, labels_of(label or []), cursor, limit))
 
 
 @router.get("/jobs/{job_id}", response_model=JobOut)
@@ -64,10 +64,10 @@ async def get_events(
     last_event_id: Annotated[str | None, Header(description="go on after this event")] = None,
 ) -> StreamingResponse:
     """Follow a job as server-sent events: `progress` and at last `end` are the job, `log` has `lines` of its log."""
-    place = Place.read(last_event_id)
+    place = EventCursor.parse(last_event_id)
 
-    async def after(at: Place) -> list[Event]:
-        return await to_thread.run_sync(found.events.after, scope, job_id, at, limiter=_listeners())
+    async def after(at: EventCursor) -> list[Event]:
+        return await to_thread.run_sync(found.events.list_after, scope, job_id, at, limiter=_listeners())
 
     first = await after(place)  # a job that is not there is a 404
 
@@ -75,7 +75,7 @@ async def get_events(
         events, at, quiet, pause = first, place, 0.0, POLL_SECONDS
         while True:
             for event in events:
-                at, quiet = event.place, 0.0
+                at, quiet = event.cursor, 0.0
                 yield f"id: {at}\nevent: {event.kind}\ndata: ".encode() + orjson.dumps(event.data) + b"\n\n"
             if events and events[-1].kind == "end":
                 return
@@ -102,14 +102,14 @@ async def get_events(
 )
 def get_log(job_id: str, scope: ReadScope, found: ServicesDep) -> StreamingResponse:
     """Read what a job's process has written, all attempts one after another."""
-    lines = found.events.log(scope, job_id)
+    lines = found.events.read_log(scope, job_id)
     return StreamingResponse((f"{line}\n" for line in lines), media_type="text/plain; charset=utf-8")
 
 
 @router.get("/jobs/{job_id}/trials", response_model=TrialsOut)
 def get_trials(job_id: str, scope: ReadScope, found: ServicesDep) -> Response:
     """Read the trials of a job's hyperparameter search, while it runs and afterwards."""
-    return ok(found.jobs.trials(scope, job_id))
+    return ok(found.jobs.list_trials(scope, job_id))
 
 
 @router.post("/jobs/{job_id}/cancel", response_model=JobOut)

@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from app.cli.terminal import errors, finished, follow, forecast_table, output, reporting
+from app.cli.terminal import build_forecast_table, error_console, follow, output_console, report_errors, require_version
 from gatecast_client.client import DEFAULT_URL, Client
 
 SHOWN_REJECTIONS = 10
@@ -51,9 +51,9 @@ def import_table(
         TimeElapsedColumn(),
     )
     with (
-        reporting(),
+        report_errors(),
         Client(url, key) as client,
-        Progress(*bars, console=errors(), transient=True) as bar,
+        Progress(*bars, console=error_console(), transient=True) as bar,
         bar.open(file, "rb", description="importing") as table,
     ):
         report = client.import_csv(
@@ -61,12 +61,12 @@ def import_table(
         )
     said = "would import" if dry_run else "imported"
     refused = report.get("rejected_rows", len(report["rejected"]))
-    output().print(
+    output_console().print(
         f"{said} {report['rows']:,} rows of {report['series']:,} series: "
         f"{report['inserted']:,} new, {report['updated']:,} replaced, {refused:,} refused"
     )
     for row in report["rejected"][:SHOWN_REJECTIONS]:
-        errors().print(f"  row {row['row']}: {escape(str(row['detail']))}", style="yellow")
+        error_console().print(f"  row {row['row']}: {escape(str(row['detail']))}", style="yellow")
 
 
 def train(
@@ -89,11 +89,11 @@ def train(
     key: Key = None,
 ) -> None:
     """Train a model in the service's worker and watch it."""
-    selector = _selector(series or [], label or [], all_series)
-    levels = _levels(quantiles)
+    selector = _parse_selector(series or [], label or [], all_series)
+    levels = _parse_levels(quantiles)
     budget = {"epochs": epochs, "time_budget_s": time_budget}
     training = {name: value for name, value in budget.items() if value is not None}
-    with reporting(), Client(url, key) as client:
+    with report_errors(), Client(url, key) as client:
         job = client.train(
             model,
             selector,
@@ -105,15 +105,15 @@ def train(
             promote=promote,
         )
         try:
-            job = follow(client, job, errors())
+            job = follow(client, job, error_console())
         except KeyboardInterrupt:
             path = f"{client.url}/jobs/{job['id']}"
-            errors().print(f"no longer watching; the training goes on\n→ cancel it: POST {path}/cancel")
-            errors().print(f"→ look at it: GET {path}")
+            error_console().print(f"no longer watching; the training goes on\n→ cancel it: POST {path}/cancel")
+            error_console().print(f"→ look at it: GET {path}")
             raise typer.Exit(INTERRUPTED) from None
-        version = client.version(model, finished(job))
+        version = client.version(model, require_version(job))
     live = "is live" if version["promoted"] else f"is not live: {version['reason']}"
-    output().print(f"{escape(model)}@{version['version']} {escape(live)}")
+    output_console().print(f"{escape(model)}@{version['version']} {escape(live)}")
 
 
 def forecast(
@@ -128,22 +128,22 @@ def forecast(
     """Forecast stored series."""
     if not series:
         raise typer.BadParameter("name at least one series with --series ID")
-    levels = _levels(quantiles)
-    with reporting(), Client(url, key) as client, errors().status("forecasting"):
+    levels = _parse_levels(quantiles)
+    with report_errors(), Client(url, key) as client, error_console().status("forecasting"):
         answer = client.forecast(model, series, horizon, levels)
     if as_json:
         typer.echo(json.dumps(answer, ensure_ascii=False))
     refused = [one for one in answer["forecasts"] if one["status"] != "ok"]
     for one in answer["forecasts"]:
         if one["status"] == "ok" and not as_json:
-            output().print(forecast_table(one, f"{answer['model']}@{answer['version']}"))
+            output_console().print(build_forecast_table(one, f"{answer['model']}@{answer['version']}"))
     for one in refused:
-        errors().print(f"{escape(one['series_id'])}: {escape(one['error']['detail'])}", style="red")
+        error_console().print(f"{escape(one['series_id'])}: {escape(one['error']['detail'])}", style="red")
     if refused:
         raise typer.Exit(1)
 
 
-def _selector(ids: list[str], labels: list[str], everything: bool) -> dict[str, object] | str:
+def _parse_selector(ids: list[str], labels: list[str], everything: bool) -> dict[str, object] | str:
     if sum((bool(ids), bool(labels), everything)) != 1:
         raise typer.BadParameter("say which series: --series ID (repeatable), or --label key:value, or --all")
     if everything:
@@ -156,7 +156,7 @@ def _selector(ids: list[str], labels: list[str], everything: bool) -> dict[str, 
     return {"labels": {name: value for name, _, value in pairs}}
 
 
-def _levels(text: str | None) -> list[float] | None:
+def _parse_levels(text: str | None) -> list[float] | None:
     if text is None:
         return None
     try:

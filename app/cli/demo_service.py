@@ -33,7 +33,7 @@ class DemoService:
         self.program = program
         self.folder = folder.resolve()
         self.log = self.folder / "service.log"
-        self.port = free_port()
+        self.port = find_free_port()
         self.client = Client(f"http://{HOST}:{self.port}")
 
     def __enter__(self) -> Self:
@@ -64,7 +64,7 @@ class DemoService:
         with self.log.open("ab") as log:
             return subprocess.Popen(
                 [*self.program, "up", "--host", HOST, "--port", str(self.port)],
-                env=environment(os.environ, self.folder, self.port),
+                env=build_environment(os.environ, self.folder, self.port),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -100,13 +100,13 @@ class DemoService:
         self.client.close()
 
 
-def environment(given: Mapping[str, str], folder: Path, port: int) -> dict[str, str]:
+def build_environment(given: Mapping[str, str], folder: Path, port: int) -> dict[str, str]:
     """Return the environment without the settings of a real deployment, least of all its database."""
     kept = {name: value for name, value in given.items() if not name.startswith("GATECAST_")}
     return kept | {"GATECAST_DATA_DIR": str(folder), "GATECAST_PORT": str(port), "GATECAST_HOST": HOST}
 
 
-def free_port() -> int:
+def find_free_port() -> int:
     """Return the usual port, or one that the system chooses where that is taken."""
     for port in (USUAL_PORT, 0):
         with socket.socket() as probe:

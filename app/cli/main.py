@@ -30,27 +30,27 @@ def main() -> None:
     try:
         app()
     except (ServiceError, ValueError) as e:
-        _tell(str(e))
+        _fail(str(e))
     except OperationalError as e:
-        _tell(f"the database does not answer: {str(e).splitlines()[0]}; check GATECAST_DATABASE_URL")
+        _fail(f"the database does not answer: {str(e).splitlines()[0]}; check GATECAST_DATABASE_URL")
 
 
-def _tell(message: str) -> None:
+def _fail(message: str) -> None:
     print(f"gatecast: {message}", file=sys.stderr)
     raise SystemExit(1)
 
 
-def settings(**given: Any) -> Settings:
+def load_settings(**given: Any) -> Settings:
     """Read the settings and set up the logs. Raises ValueError, in words, for a bad one."""
     try:
         found = Settings(**{k: v for k, v in given.items() if v is not None})
     except ValidationError as e:
-        raise ValueError("; ".join(_complaint(one) for one in e.errors())) from e
+        raise ValueError("; ".join(_format_complaint(one) for one in e.errors())) from e
     logs.configure(found.log_format, found.log_level)
     return found
 
 
-def _complaint(error: Any) -> str:
+def _format_complaint(error: Any) -> str:
     message = str(error["msg"]).removeprefix("Value error, ")
     return f"GATECAST_{'_'.join(map(str, error['loc'])).upper()}: {message}" if error["loc"] else message
 
@@ -60,7 +60,7 @@ def serve(host: Host = None, port: Port = None) -> None:
     """Run one API process."""
     from app import server
 
-    server.serve(settings(host=host, port=port))
+    server.serve(load_settings(host=host, port=port))
 
 
 @app.command()
@@ -68,13 +68,13 @@ def worker() -> None:
     """Run one worker: it takes jobs from GATECAST_QUEUES, one of each queue at a time."""
     from app.worker import run
 
-    run(settings())
+    run(load_settings())
 
 
 @app.command()
 def migrate() -> None:
     """Bring the database up to this release."""
-    _migrate(settings())
+    _migrate(load_settings())
     console.print("the database is up to date")
 
 
@@ -94,7 +94,7 @@ def up(host: Host = None, port: Port = None) -> None:
     """Run everything on this machine: migrations, one API process, one worker. Ctrl-C stops all."""
     from app.cli import up as supervisor
 
-    found = settings(host=host, port=port)
+    found = load_settings(host=host, port=port)
     os.environ |= {"GATECAST_HOST": found.host, "GATECAST_PORT": str(found.port)}
     _migrate(found)
     console.print(f"Gatecast on [bold]http://{found.host}:{found.port}[/bold] (docs at /docs); Ctrl-C stops it")
@@ -111,11 +111,11 @@ def demo(
     raise typer.Exit(run(exit_after))
 
 
-def _keys() -> Any:
+def _make_key_service() -> Any:
     from app.services.access.keys import KeyService
     from app.storage.engine import Database
 
-    return KeyService(Database(settings().database), auth=True)
+    return KeyService(Database(load_settings().database), auth=True)
 
 
 @keys.command("create")
@@ -124,7 +124,7 @@ def create_key(
     read_only: Annotated[bool, typer.Option("--read-only", help="may read and forecast, not write or train")] = False,
 ) -> None:
     """Make a key. It is shown once and kept as a digest only."""
-    key = _keys().create(name[:100], read_only=read_only)
+    key = _make_key_service().create(name[:100], read_only=read_only)
     print(key.secret)
     print(f"key {key.number} ({name}); it is not shown again", file=sys.stderr)
 
@@ -133,7 +133,7 @@ def create_key(
 def list_keys() -> None:
     """List keys, revoked ones too."""
     table = Table("number", "name", "begins with", "rights", "created", "revoked")
-    for key in _keys().all():
+    for key in _make_key_service().list():
         cells = (key["number"], key["name"], key["prefix"], " ".join(key["rights"]), key["created_at"])
         table.add_row(*map(str, cells), key["revoked_at"] or "")
     console.print(table)
@@ -142,5 +142,5 @@ def list_keys() -> None:
 @keys.command("revoke")
 def revoke_key(number: Annotated[int, typer.Argument(help="from 'gatecast keys list'")]) -> None:
     """Revoke a key at once."""
-    _keys().revoke(number)
+    _make_key_service().revoke(number)
     console.print(f"key {number} is revoked")

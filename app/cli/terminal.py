@@ -13,26 +13,26 @@ from rich.table import Table
 from gatecast_client.client import Client, ClientError, Job
 
 
-def output() -> Console:
+def output_console() -> Console:
     """Return the console for results."""
     return Console(highlight=False)
 
 
-def errors() -> Console:
+def error_console() -> Console:
     """Return the console for progress and complaints, so that results can be piped."""
     return Console(stderr=True, highlight=False)
 
 
 @contextmanager
-def reporting() -> Iterator[None]:
+def report_errors() -> Iterator[None]:
     """Turn a ClientError into a message that says what to do next, and exit status 1."""
     try:
         yield
     except ClientError as e:
         code = f" ({e.code})" if e.code else ""
-        errors().print(f"[red]{escape(str(e))}[/red]{escape(code)}", highlight=False)
+        error_console().print(f"[red]{escape(str(e))}[/red]{escape(code)}", highlight=False)
         if e.hint:
-            errors().print(f"→ {escape(e.hint)}", highlight=False)
+            error_console().print(f"→ {escape(e.hint)}", highlight=False)
         raise typer.Exit(1) from None
 
 
@@ -40,10 +40,10 @@ def follow(client: Client, job: Job, console: Console) -> Job:
     """Show a job's progress until it ends, and return it as it ended."""
     bars = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*bars, console=console, transient=True) as bar:
-        task = bar.add_task(progress_line(job), total=1.0)
+        task = bar.add_task(format_progress(job), total=1.0)
         shown = ""
         for now in client.watch(job["id"]):
-            job, line = now, progress_line(now)
+            job, line = now, format_progress(now)
             fraction = now["progress"]["fraction"] if now["progress"] else None
             bar.update(task, completed=fraction or 0.0, description=line)
             # a log file has no live bar: it gets one line for every change of state or epoch
@@ -53,7 +53,7 @@ def follow(client: Client, job: Job, console: Console) -> Job:
     return job
 
 
-def progress_line(job: Job) -> str:
+def format_progress(job: Job) -> str:
     """Say where a job is: `train bikes: epoch 3 of 20 · loss 0.21, validation 0.25 · 40 s left`."""
     name = f"{job['kind']} {job['model'] or ''}".strip()
     if job["status"] == "queued":
@@ -71,7 +71,7 @@ def progress_line(job: Job) -> str:
     return escape(" · ".join(parts))
 
 
-def finished(job: Job) -> int:
+def require_version(job: Job) -> int:
     """Return the version that a job made. Raises ClientError with the job's own reason where it made none."""
     if job["status"] == "succeeded" and job["version"] is not None:
         return job["version"]
@@ -80,7 +80,7 @@ def finished(job: Job) -> int:
     raise ClientError(f"The training {job['status']}", why["detail"], why["code"], hint)
 
 
-def forecast_table(one: dict[str, Any], name: str) -> Table:
+def build_forecast_table(one: dict[str, Any], name: str) -> Table:
     """Lay out one series' forecast, a row a timestamp, with its warnings below."""
     notes = [*one.get("warnings", []), *(["fallback: season-naive"] if one.get("fallback") else [])]
     table = Table(

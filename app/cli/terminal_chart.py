@@ -9,7 +9,7 @@ HEIGHT = 20
 LEGEND = "▚ forecast   ░ 80 % interval   • what happened"
 
 
-def forecast_chart(
+def draw_forecast(
     stamps: Sequence[str],
     forecast: Sequence[float],
     lower: Sequence[float],

@@ -20,7 +20,7 @@ LOOK_SECONDS = 0.25
 
 
 @dataclass
-class Part:
+class ServiceProcess:
     """One process of the service."""
 
     name: str
@@ -47,7 +47,7 @@ def run(arguments: Sequence[Sequence[str]], stop_seconds: float = STOP_SECONDS) 
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
-    parts = [Part(a[0], [sys.executable, "-m", "app", *a]) for a in arguments]
+    parts = [ServiceProcess(a[0], [sys.executable, "-m", "app", *a]) for a in arguments]
     try:
         for part in parts:
             part.start()
@@ -56,7 +56,7 @@ def run(arguments: Sequence[Sequence[str]], stop_seconds: float = STOP_SECONDS) 
         _stop(parts, stop_seconds)
 
 
-def _watch(parts: Sequence[Part], stop: threading.Event) -> int:
+def _watch(parts: Sequence[ServiceProcess], stop: threading.Event) -> int:
     while not stop.wait(LOOK_SECONDS):
         for part in parts:
             status = part.process.poll() if part.process else None
@@ -75,7 +75,7 @@ def _watch(parts: Sequence[Part], stop: threading.Event) -> int:
     return 0
 
 
-def _stop(parts: Sequence[Part], seconds: float) -> None:
+def _stop(parts: Sequence[ServiceProcess], seconds: float) -> None:
     """Ask all to stop, wait, and end what does not."""
     living = [p.process for p in parts if p.process is not None and p.process.poll() is None]
     for process in living:

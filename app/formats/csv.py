@@ -8,7 +8,7 @@ from app.errors import ErrorCode, Invalid
 from app.formats.table import Block
 from app.scope import storable
 from app.services.ingest.report import Report
-from app.services.series.checks import Problem
+from app.services.series.checks import RowProblem
 from app.services.series.ids import is_series_id
 
 REQUIRED = ("unique_id", "ds", "y")
@@ -29,11 +29,11 @@ def read_csv(lines: IO[str], report: Report) -> tuple[list[str], dict[str, Block
             report.rows = row
             if len(cells) != len(header):
                 detail = f"{len(cells)} cells where the header has {len(header)}"
-                report.reject([Problem(row, ErrorCode.csv_malformed, detail)])
+                report.reject([RowProblem(row, ErrorCode.csv_malformed, detail)])
                 continue
             if any(len(cell) > LONGEST_CELL or not storable(cell) for cell in cells):
                 detail = f"a cell has more than {LONGEST_CELL} characters, or NUL among them"
-                report.reject([Problem(row, ErrorCode.invalid_value, detail)])
+                report.reject([RowProblem(row, ErrorCode.invalid_value, detail)])
                 continue
             _take(blocks, row, cells, places)
     except (csv.Error, UnicodeDecodeError) as e:
@@ -41,7 +41,7 @@ def read_csv(lines: IO[str], report: Report) -> tuple[list[str], dict[str, Block
         raise Invalid(ErrorCode.csv_malformed, detail) from e
     for series_id in [i for i in blocks if not is_series_id(i)]:
         detail = f"{series_id[:60]!r} cannot be a series id"
-        report.reject([Problem(r, ErrorCode.invalid_series_id, detail) for r in blocks.pop(series_id).rows])
+        report.reject([RowProblem(r, ErrorCode.invalid_series_id, detail) for r in blocks.pop(series_id).rows])
     return covariates, blocks
 
 

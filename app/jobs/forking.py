@@ -47,7 +47,7 @@ def start(program: Program, fence: Fence, output: int) -> ForkServerProcess:
     return process
 
 
-async def ended(process: ForkServerProcess) -> int:
+async def wait_for_end(process: ForkServerProcess) -> int:
     """Wait for a process and return its exit status; negative is a signal."""
     over = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -62,7 +62,7 @@ async def ended(process: ForkServerProcess) -> int:
     return status
 
 
-def send(pid: int, number: signal.Signals) -> None:
+def send_signal(pid: int, number: signal.Signals) -> None:
     """Send a signal to a job's process."""
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, number)
@@ -72,10 +72,10 @@ def kill(pid: int) -> None:
     """End a job's process, and the processes that it has started."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)
-    send(pid, signal.SIGKILL)  # it may not have got its own session yet
+    send_signal(pid, signal.SIGKILL)  # it may not have got its own session yet
 
 
-def worker_is_gone(server: int, seconds: float) -> bool:
+def is_worker_gone(server: int, seconds: float) -> bool:
     """Say, within so many seconds, whether the worker of this job's process, or its fork server, has ended.
 
     Args:
@@ -93,10 +93,10 @@ class _Descriptor:
         self.number = number
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _take, (DupFd(self.number),)
+        return _receive, (DupFd(self.number),)
 
 
-def _take(handed: Any) -> int:
+def _receive(handed: Any) -> int:
     number: int = handed.detach()
     return number
 

@@ -17,7 +17,7 @@ log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
-class Running:
+class RunningJob:
     """A job that the engine believes to be run by a worker."""
 
     job_id: str
@@ -33,7 +33,7 @@ class LeaseKeeper:
         executor_id: str,
         queues: Sequence[str],
         seconds: float,
-        running: Callable[[], Iterable[Running]],
+        running: Callable[[], Iterable[RunningJob]],
         free: Callable[[str], None],
     ) -> None:
         self._database, self._executor_id, self._queues, self._seconds = database, executor_id, queues, seconds
@@ -50,7 +50,7 @@ class LeaseKeeper:
         """Free the jobs of workers without a living lease; return their ids."""
         running = list(self._running())  # before the leases: whoever runs a job has had one since before
         with self._database.read() as session:
-            living = leases.living(session)
+            living = leases.list_living(session)
         orphans = [r.job_id for r in running if r.executor_id not in living]
         for job_id in orphans:
             log.warning("job_freed", job_id=job_id, detail="its worker is silent; it goes back to the queue")

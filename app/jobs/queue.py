@@ -1,4 +1,4 @@
-"""The port to the job engine, for processes that enqueue. Workers use `app.jobs.worker`."""
+"""The port to the job engine, for processes that enqueue. Workers use `app.jobs.runner`."""
 
 import sqlite3
 import time

@@ -30,7 +30,7 @@ LONGEST_LINE = 2000
 LOG_SECONDS = 0.5
 CHUNK = 1 << 16
 
-Keep = Callable[[Sequence[str]], bool]
+StoreLines = Callable[[Sequence[str]], bool]
 """stores lines of a child's output; False: not now"""
 
 
@@ -41,21 +41,21 @@ class Children:
         self._program = program
         self._pids: set[int] = set()
 
-    async def run(self, fence: Fence, keep: Keep) -> int:
+    async def run(self, fence: Fence, keep: StoreLines) -> int:
         """Run the process of one attempt to its end and return its exit status; negative is a signal.
 
         What it writes goes to this process's stderr, and to `keep` twice a second. Where the caller is cancelled the
         process is stopped: SIGTERM, and SIGKILL after a grace. Raises OSError and EOFError where none was started.
         """
-        with Output(keep) as output:
+        with ChildOutput(keep) as output:
             started = asyncio.create_task(asyncio.to_thread(forking.start, self._program, fence, output.file.fileno()))
             cancelled = await _wait_even_if_cancelled(started)
             process = started.result()
             pid = process.pid
             assert pid is not None
             self._pids.add(pid)
-            passing = asyncio.create_task(_passing(output))
-            ended = asyncio.create_task(forking.ended(process))
+            passing = asyncio.create_task(_pass_on_regularly(output))
+            ended = asyncio.create_task(forking.wait_for_end(process))
             try:
                 if cancelled:
                     raise asyncio.CancelledError
@@ -68,10 +68,10 @@ class Children:
                 self._pids.discard(pid)
                 await asyncio.to_thread(output.pass_on, last=True)
 
-    def leave(self, seconds: float) -> None:
+    def drain(self, seconds: float) -> None:
         """Ask all processes to keep their state and end, and wait for that so long."""
         for pid in tuple(self._pids):
-            forking.send(pid, signal.SIGTERM)
+            forking.send_signal(pid, signal.SIGTERM)
         deadline = time.monotonic() + seconds
         while self._pids and time.monotonic() < deadline:
             time.sleep(LOOK_SECONDS)
@@ -82,10 +82,10 @@ class Children:
             forking.kill(pid)
 
 
-class Output:
+class ChildOutput:
     """What a child writes: a file without a name, not a pipe, so that nobody has to read for the child to go on."""
 
-    def __init__(self, keep: Keep) -> None:
+    def __init__(self, keep: StoreLines) -> None:
         self.file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by __exit__
         self._keep = keep
         self._lock = threading.Lock()
@@ -93,7 +93,7 @@ class Output:
         self._rest = b""
         self._lines: list[str] = []
 
-    def __enter__(self) -> "Output":
+    def __enter__(self) -> "ChildOutput":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -128,7 +128,7 @@ class Output:
             self._lines.append("… the rest is in the worker's log")
 
 
-async def _passing(output: Output) -> None:
+async def _pass_on_regularly(output: ChildOutput) -> None:
     while True:
         await asyncio.sleep(LOG_SECONDS)
         await asyncio.to_thread(output.pass_on)
@@ -146,7 +146,7 @@ async def _wait_even_if_cancelled(task: asyncio.Task[ForkServerProcess]) -> bool
 
 
 async def _stop(pid: int, ended: asyncio.Task[int]) -> None:
-    forking.send(pid, signal.SIGTERM)
+    forking.send_signal(pid, signal.SIGTERM)
     try:
         await asyncio.wait_for(asyncio.shield(ended), GRACE_SECONDS)
     except TimeoutError:

@@ -13,7 +13,7 @@ log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
-class Check:
+class HealthCheck:
     """One thing that serving needs."""
 
     name: str
@@ -27,24 +27,26 @@ class HealthService:
     def __init__(self, database: Database, store: ArtifactStore) -> None:
         self._database, self._store = database, store
 
-    def checks(self) -> list[Check]:
+    def check(self) -> list[HealthCheck]:
         """Look at each thing now."""
-        return [self._migrations(), self._artifacts()]
+        return [self._check_migrations(), self._check_artifacts()]
 
-    def _migrations(self) -> Check:
+    def _check_migrations(self) -> HealthCheck:
         try:
             current, head = migrate.current(self._database.engine), migrate.head()
         except SQLAlchemyError as e:
             log.warning("database_not_ready", detail=str(e).splitlines()[0])
-            return Check("database", False, "the database does not answer; this process' log says why")
+            return HealthCheck("database", False, "the database does not answer; this process' log says why")
         if current != head:
-            return Check("database", False, f"migrations are at {current}, {head} is needed; run 'gatecast migrate'")
-        return Check("database", True, f"migrations are at {head}")
+            return HealthCheck(
+                "database", False, f"migrations are at {current}, {head} is needed; run 'gatecast migrate'"
+            )
+        return HealthCheck("database", True, f"migrations are at {head}")
 
-    def _artifacts(self) -> Check:
+    def _check_artifacts(self) -> HealthCheck:
         try:
             self._store.check()
         except ArtifactError as e:
             log.warning("artifacts_not_ready", detail=str(e))
-            return Check("artifacts", False, "cannot be written and read; this process' log says why")
-        return Check("artifacts", True, "can be written and read")
+            return HealthCheck("artifacts", False, "cannot be written and read; this process' log says why")
+        return HealthCheck("artifacts", True, "can be written and read")

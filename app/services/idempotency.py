@@ -13,7 +13,7 @@ from app.storage.engine import Database
 
 
 @dataclass(frozen=True)
-class Answer:
+class ServiceResponse:
     """What a creating call is answered."""
 
     status: int
@@ -30,34 +30,34 @@ class Idempotency:
     body_digest: str
 
 
-def answer_once(
-    database: Database, scope: Scope, idempotency_key: Idempotency | None, make: Callable[[Session], Answer]
-) -> Answer:
+def respond_once(
+    database: Database, scope: Scope, idempotency_key: Idempotency | None, make: Callable[[Session], ServiceResponse]
+) -> ServiceResponse:
     """Run `make` in one transaction that also keeps its answer, or return the answer kept before.
 
     `make` may run twice, where another process made the same thing at the same moment. Raises Conflict where the key
     was used with another body.
     """
     if idempotency_key is None:
-        return database.retried(make)
+        return database.write_with_retry(make)
     key = idempotency_key
 
-    def once(session: Session) -> Answer:
+    def once(session: Session) -> ServiceResponse:
         kept = idempotency.find(session, scope, key.key, key.route)
         if kept is None:
-            return _kept(session, scope, key, make(session))
+            return _store(session, scope, key, make(session))
         if kept.body_digest != key.body_digest:
             raise Conflict(
                 ErrorCode.idempotency_key_reused,
                 "this Idempotency-Key was used with another body; use a new key for a new request",
             )
-        return Answer(kept.status, kept.body, kept.location)
+        return ServiceResponse(kept.status, kept.body, kept.location)
 
-    return database.retried(once)
+    return database.write_with_retry(once)
 
 
-def _kept(session: Session, scope: Scope, key: Idempotency, answer: Answer) -> Answer:
-    idempotency.keep(
+def _store(session: Session, scope: Scope, key: Idempotency, answer: ServiceResponse) -> ServiceResponse:
+    idempotency.store(
         session,
         scope,
         key=key.key,

@@ -8,7 +8,7 @@ from app.storage.pages import CursorError
 
 
 @contextmanager
-def readable_cursor() -> Iterator[None]:
+def convert_cursor_errors() -> Iterator[None]:
     """Within it, a cursor that cannot be read is the client's error."""
     try:
         yield

@@ -15,7 +15,7 @@ import orjson
 from numpy.typing import NDArray
 from safetensors.numpy import load, save
 
-from app.serving.helper_process import Answerer, HelperProcess, Refused, Work
+from app.serving.helper_process import Answerer, HelperProcess, HelperTask, Refused
 from app.storage.artifacts import ArtifactError, ArtifactStore
 from models.errors import CheckpointError
 from models.inference.published import read_header
@@ -47,7 +47,7 @@ class Explainer:
     """Asks the explaining process."""
 
     def __init__(self, artifacts: str, seconds: float) -> None:
-        work = Work("explaining", "explanations", prepare, (artifacts,))
+        work = HelperTask("explaining", "explanations", prepare, (artifacts,))
         self.process = HelperProcess(work, seconds, UNDER_WAY)
 
     def explain(self, question: Question) -> list[dict[str, Any]]:
@@ -76,22 +76,22 @@ def prepare(artifacts: str) -> Answerer:
 
     def answer(question: bytes) -> bytes:
         try:
-            return orjson.dumps(_answer(question, store, networks))
+            return orjson.dumps(_explain(question, store, networks))
         except (ArtifactError, CheckpointError) as e:
             raise Refused(f"the version's weights cannot be read ({e}); check the artifact store") from e
 
     return answer
 
 
-def _answer(question: bytes, store: ArtifactStore, networks: "OrderedDict[str, Network]") -> list[dict[str, Any]]:
+def _explain(question: bytes, store: ArtifactStore, networks: "OrderedDict[str, Network]") -> list[dict[str, Any]]:
     from models.explain.explain import explain
 
     header = json.loads(read_header(question)["question"])
-    network = _network(header, store, networks)
+    network = _load_network(header, store, networks)
     return [one.to_dict() for one in explain(network, load(question), header["horizon"])]
 
 
-def _network(header: dict[str, Any], store: ArtifactStore, networks: "OrderedDict[str, Network]") -> "Network":
+def _load_network(header: dict[str, Any], store: ArtifactStore, networks: "OrderedDict[str, Network]") -> "Network":
     from models.export.load import load_published
 
     digest, artifact = header["digest"], header["artifact"]

@@ -37,12 +37,12 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True)
-class Work:
+class HelperTask:
     """What a process does."""
 
     name: str
     """of the process"""
-    many: str
+    products: str
     """what it makes: `charts`"""
     prepare: Callable[..., Answerer]
     """imports what is needed, in the process, and returns what answers; found by its name, so of a module's own"""
@@ -53,29 +53,29 @@ class Work:
 class HelperProcess:
     """Asks the process."""
 
-    def __init__(self, work: Work, seconds: float, places: int, idle_seconds: float = IDLE_SECONDS) -> None:
+    def __init__(self, work: HelperTask, seconds: float, places: int, idle_seconds: float = IDLE_SECONDS) -> None:
         """`seconds`: what a question may take, and may wait for others; `places`: questions at a time, the one that is
         being answered included, since each holds a thread of the server."""
-        self._work, self._seconds, self._count, self._idle_seconds = work, seconds, places, idle_seconds
-        self.places = threading.BoundedSemaphore(places)
+        self._task, self._seconds, self._count, self._idle_seconds = work, seconds, places, idle_seconds
+        self.slots = threading.BoundedSemaphore(places)
         self._lock = threading.Lock()
         self.child: Child | None = None
         self._idle: threading.Timer | None = None
 
     def ask(self, question: bytes) -> bytes:
         """Return the answer. Raises NotAnswered, TookTooLong."""
-        many = self._work.many
-        if not self.places.acquire(blocking=False):
+        many = self._task.products
+        if not self.slots.acquire(blocking=False):
             raise NotAnswered(f"{self._count} {many} are under way already; try again in a few seconds")
         try:
             if not self._lock.acquire(timeout=self._seconds):
                 raise NotAnswered(f"other {many} take long; try again in a few seconds")
             try:
-                return self._asked(question)
+                return self._ask_locked(question)
             finally:
                 self._lock.release()
         finally:
-            self.places.release()
+            self.slots.release()
 
     def close(self) -> None:
         """End the process, whatever it does."""
@@ -86,15 +86,15 @@ class HelperProcess:
         with self._lock:
             self._stop()
 
-    def _asked(self, question: bytes) -> bytes:
+    def _ask_locked(self, question: bytes) -> bytes:
         if self._idle is not None:
             self._idle.cancel()
         try:
             answer = self._answer(question)
         except (EOFError, OSError) as e:
             self._stop()
-            raise NotAnswered(f"the {self._work.name} process ended; the server's log says why, try again") from e
-        self._idle = threading.Timer(self._idle_seconds, self._rest)
+            raise NotAnswered(f"the {self._task.name} process ended; the server's log says why, try again") from e
+        self._idle = threading.Timer(self._idle_seconds, self._stop_if_idle)
         self._idle.daemon = True
         self._idle.start()
         if answer[:1] == REFUSED:
@@ -103,24 +103,24 @@ class HelperProcess:
 
     def _answer(self, question: bytes) -> bytes:
         """Ask the process. Raises TookTooLong, EOFError and OSError."""
-        pipe = self._started()
+        pipe = self._ensure_started()
         pipe.send_bytes(question)
         if not pipe.poll(self._seconds):
             self._stop()  # there is no other way to make it stop
             raise TookTooLong(f"it took more than {self._seconds:g} seconds")
         return pipe.recv_bytes()
 
-    def _started(self) -> Connection:
+    def _ensure_started(self) -> Connection:
         """Return the pipe to a process that is ready. Raises EOFError and OSError."""
         if self.child is None or not self.child.process.is_alive():
             self._stop()
-            self.child = Child.start(self._work)
+            self.child = Child.start(self._task)
             if not self.child.pipe.poll(START_SECONDS):
                 raise OSError("it did not start")
             self.child.pipe.recv_bytes()
         return self.child.pipe
 
-    def _rest(self) -> None:
+    def _stop_if_idle(self) -> None:
         """End the process where nobody has asked for a while."""
         if self._lock.acquire(blocking=False):  # otherwise somebody is asking just now
             try:
@@ -144,7 +144,7 @@ class Child:
     pipe: Connection
 
     @staticmethod
-    def start(work: Work) -> "Child":
+    def start(work: HelperTask) -> "Child":
         """Start a process, which says something when it is ready. Raises OSError."""
         context = multiprocessing.get_context("spawn")  # a fork would copy the server's threads' locks
         ours, theirs = context.Pipe()

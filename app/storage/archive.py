@@ -7,15 +7,15 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from app.storage.clock import now_us
-from app.storage.pages import Page, decode, encode
+from app.storage.dialects import insert_for
+from app.storage.pages import Page, decode_cursor, encode_cursor
 from app.storage.tables import ArchivedForecast, ModelRow, SeriesRow
-from app.storage.upsert import insert_for
 
-TOLD = ("model_pk", "series_pk", "origin", "version", "series_version")
+UNIQUE_KEY = ("model_pk", "series_pk", "origin", "version", "series_version")
 CHUNK = 500
 MIXING, MIXED = 7919, 10_007
 """primes that pick series of a panel as if by chance, and always the same ones"""
-Told = tuple[ArchivedForecast, SeriesRow]
+ArchivedRow = tuple[ArchivedForecast, SeriesRow]
 
 
 def add(session: Session, rows: Sequence[dict[str, Any]]) -> int:
@@ -26,14 +26,14 @@ def add(session: Session, rows: Sequence[dict[str, Any]]) -> int:
     new = 0
     for at in range(0, len(rows), CHUNK):
         statement = insert_for(session, ArchivedForecast).values(list(rows[at : at + CHUNK]))
-        kept = statement.on_conflict_do_nothing(index_elements=TOLD).returning(ArchivedForecast.pk)
+        kept = statement.on_conflict_do_nothing(index_elements=UNIQUE_KEY).returning(ArchivedForecast.pk)
         new += len(session.execute(kept).scalars().all())
     return new
 
 
-def page(
+def list_page(
     session: Session, model: ModelRow, ids: Sequence[str], as_of: int | None, cursor: str | None, limit: int
-) -> Page[Told]:
+) -> Page[ArchivedRow]:
     """Return the newest forecast of each series, or of each of `ids`, as it stood at a moment; by series.
 
     Raises CursorError.
@@ -54,19 +54,19 @@ def page(
     if ids:
         query = query.where(SeriesRow.id.in_(ids))
     if cursor is not None:
-        query = query.where(SeriesRow.id > decode(cursor, str)[0])
+        query = query.where(SeriesRow.id > decode_cursor(cursor, str)[0])
     rows = [(told, series) for told, series in session.execute(query)]
-    return Page(rows[:limit], encode(rows[limit - 1][1].id) if len(rows) > limit else None)
+    return Page(rows[:limit], encode_cursor(rows[limit - 1][1].id) if len(rows) > limit else None)
 
 
-def come_true(
+def list_observed(
     session: Session,
     model: ModelRow,
     span: tuple[int | None, int | None],
     version: int | None,
     most: int,
     most_origins: int,
-) -> list[Told]:
+) -> list[ArchivedRow]:
     """Return forecasts of which something was observed since, with an origin in [start, end), of one version if given.
 
     They are those of the newest origins, with as many series of each as `most` allows, the same ones every time. Of an
@@ -101,7 +101,7 @@ def come_true(
     return [(one, row) for one, row in session.execute(query)]
 
 
-def sweep(session: Session, days: float, most: int) -> int:
+def delete_old(session: Session, days: float, most: int) -> int:
     """Delete at most so many forecasts that were told longer ago; return how many."""
     old = now_us() - int(days * 86_400_000_000)
     pks = list(session.execute(select(ArchivedForecast.pk).where(ArchivedForecast.made_at < old).limit(most)).scalars())

@@ -79,7 +79,7 @@ class Database:
         ):
             yield session
 
-    def lasting(self) -> Connection:
+    def connect_for_reads(self) -> Connection:
         """Open a connection that its owner keeps, for single statements by its driver that read, each of its own
         snapshot."""
         options: dict[str, Any] = {"gatecast_write": False}
@@ -93,7 +93,7 @@ class Database:
         with Session(self.engine, expire_on_commit=False) as session, session.begin():
             yield session
 
-    def retried(self, work: Callable[[Session], T]) -> T:
+    def write_with_retry(self, work: Callable[[Session], T]) -> T:
         """Run `work` in a write transaction, and again where another process was faster.
 
         Two processes may make the same row at once, or wait for each other: one of them fails, and when it tries again

@@ -23,7 +23,7 @@ def find(session: Session, scope: Scope, key: str, route: str) -> IdempotencyRec
     return session.execute(query).scalar_one_or_none()
 
 
-def keep(session: Session, scope: Scope, **fields: Any) -> None:
+def store(session: Session, scope: Scope, **fields: Any) -> None:
     """Store an answer, and forget those of yesterday.
 
     Raises sqlalchemy.exc.IntegrityError where another call with the key was faster.

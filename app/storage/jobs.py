@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from app.scope import Scope
 from app.storage.clock import now, now_us
-from app.storage.labels import labelled
-from app.storage.pages import Page, decode, encode
+from app.storage.dialects import filter_by_labels
+from app.storage.pages import Page, decode_cursor, encode_cursor
 from app.storage.tables import JobEvent, JobResult, JobRow
 
 ACTIVE = ("queued", "running")
@@ -45,11 +45,11 @@ def add(session: Session, scope: Scope, **fields: Any) -> JobRow:
     row = JobRow(project_id=scope.project_id, status="queued", **fields)
     session.add(row)
     session.flush()
-    event(session, row.id, "queued", {})
+    add_event(session, row.id, "queued", {})
     return row
 
 
-def page(
+def list_page(
     session: Session,
     scope: Scope,
     filters: Mapping[str, str],
@@ -64,18 +64,18 @@ def page(
     query = select(JobRow).where(JobRow.project_id == scope.project_id)
     for name, value in filters.items():
         query = query.where(getattr(JobRow, name) == value)
-    query = labelled(session, query, JobRow.labels, labels)
+    query = filter_by_labels(session, query, JobRow.labels, labels)
     if cursor is not None:
-        at, job_id = decode(cursor, int, str)
+        at, job_id = decode_cursor(cursor, int, str)
         older = or_(JobRow.created_at < at, and_(JobRow.created_at == at, JobRow.id < job_id))
         query = query.where(older)
     query = query.order_by(JobRow.created_at.desc(), JobRow.id.desc()).limit(limit + 1)
     rows = list(session.execute(query).scalars())
     last = rows[limit - 1] if len(rows) > limit else None
-    return Page(rows[:limit], encode(last.created_at, last.id) if last else None)
+    return Page(rows[:limit], encode_cursor(last.created_at, last.id) if last else None)
 
 
-def active_of_model(session: Session, model_pk: int) -> int:
+def count_active(session: Session, model_pk: int) -> int:
     """Return how many jobs of a model are queued or running."""
     query = select(func.count()).where(JobRow.model_pk == model_pk, JobRow.status.in_(ACTIVE))
     return session.execute(query).scalar_one()
@@ -87,20 +87,20 @@ def has_active(session: Session, model_pk: int, kind: str) -> bool:
     return session.execute(query.limit(1)).scalar_one_or_none() is not None
 
 
-def rested(session: Session, model_pk: int, pause_us: int) -> bool:
+def is_training_idle(session: Session, model_pk: int, pause_us: int) -> bool:
     """Return whether no training of a model is under way, and none was asked for in the last microseconds."""
     busy = or_(JobRow.status.in_(ACTIVE), JobRow.created_at > now_us() - pause_us)
     query = select(JobRow.id).where(JobRow.model_pk == model_pk, JobRow.kind == "train", busy)
     return session.execute(query.limit(1)).scalar_one_or_none() is None
 
 
-def active(session: Session, scope: Scope) -> list[JobRow]:
+def list_active(session: Session, scope: Scope) -> list[JobRow]:
     """Return the project's jobs that are queued or running."""
     query = select(JobRow).where(JobRow.project_id == scope.project_id, JobRow.status.in_(ACTIVE))
     return list(session.execute(query).scalars())
 
 
-def places(session: Session, job_ids: Collection[str]) -> dict[str, int]:
+def get_queue_positions(session: Session, job_ids: Collection[str]) -> dict[str, int]:
     """Return the place in its queue, from 1, of each of these jobs that is queued."""
     place = func.row_number().over(
         partition_by=JobRow.queue, order_by=(JobRow.priority.desc(), JobRow.created_at, JobRow.id)
@@ -110,7 +110,7 @@ def places(session: Session, job_ids: Collection[str]) -> dict[str, int]:
     return {job_id: int(place) for job_id, place in found}
 
 
-def seconds_left(session: Session, job_id: str) -> float | None:
+def get_seconds_left(session: Session, job_id: str) -> float | None:
     """Return how long a job that was started may still run; None without a limit."""
     row = session.get(JobRow, job_id)
     if row is None or row.timeout_s is None or row.started_at is None:
@@ -118,7 +118,7 @@ def seconds_left(session: Session, job_id: str) -> float | None:
     return row.timeout_s - (now(session) - row.started_at) / 1_000_000
 
 
-def statuses(session: Session, job_ids: Collection[str]) -> dict[str, str]:
+def get_statuses(session: Session, job_ids: Collection[str]) -> dict[str, str]:
     """Return the status of each of these jobs that exists."""
     found: dict[str, str] = {}
     ids = list(job_ids)
@@ -128,12 +128,12 @@ def statuses(session: Session, job_ids: Collection[str]) -> dict[str, str]:
     return found
 
 
-def keep_result(session: Session, fence: Fence, document: dict[str, Any]) -> None:
+def store_result(session: Session, fence: Fence, document: dict[str, Any]) -> None:
     """Store what the job of a held fence found out."""
     session.merge(JobResult(job_id=fence.job_id, document=document))
 
 
-def result(session: Session, job_id: str) -> dict[str, Any] | None:
+def get_result(session: Session, job_id: str) -> dict[str, Any] | None:
     """Return what a job found out, if it has."""
     row = session.get(JobResult, job_id)
     return row.document if row is not None else None
@@ -153,31 +153,31 @@ def claim(session: Session, job_id: str) -> Fence | None:
     ).scalar_one_or_none()
     if attempt is None:
         return None
-    event(session, job_id, "running", {"attempt": attempt})
+    add_event(session, job_id, "running", {"attempt": attempt})
     return Fence(job_id, attempt)
 
 
-def held(session: Session, fence: Fence, *, lock: bool = False) -> JobRow:
+def require_fenced(session: Session, fence: Fence, *, lock: bool = False) -> JobRow:
     """Return the job of a living fence. Raises FenceLost."""
-    query = select(JobRow).where(*_fenced(fence))
+    query = select(JobRow).where(*_is_fenced(fence))
     row = session.execute(query.with_for_update() if lock else query).scalar_one_or_none()
     if row is None:
         raise FenceLost
     return row
 
 
-def state(session: Session, job_id: str) -> JobRow | None:
+def get_unscoped(session: Session, job_id: str) -> JobRow | None:
     """Return a job as it stands, whoever asks; None where it was deleted."""
     return session.get(JobRow, job_id)
 
 
-def _fenced(fence: Fence) -> tuple[Any, ...]:
+def _is_fenced(fence: Fence) -> tuple[Any, ...]:
     return (JobRow.id == fence.job_id, JobRow.attempt == fence.attempt, JobRow.status == "running")
 
 
 def write(session: Session, fence: Fence, **values: Any) -> bool:
     """Change the job of a living fence; return whether its run was asked to stop. Raises FenceLost."""
-    done = session.execute(update(JobRow).where(*_fenced(fence)).values(**values).returning(JobRow.stopping))
+    done = session.execute(update(JobRow).where(*_is_fenced(fence)).values(**values).returning(JobRow.stopping))
     stopping = done.scalar_one_or_none()
     if stopping is None:
         raise FenceLost
@@ -187,10 +187,10 @@ def write(session: Session, fence: Fence, **values: Any) -> bool:
 def finish(session: Session, fence: Fence, status: str, **values: Any) -> None:
     """End the job of a living fence. Raises FenceLost."""
     write(session, fence, status=status, finished_at=now_us(), **values)
-    event(session, fence.job_id, status, {"attempt": fence.attempt})
+    add_event(session, fence.job_id, status, {"attempt": fence.attempt})
 
 
-def ask_to_stop(session: Session, scope: Scope, job_id: str) -> bool:
+def request_stop(session: Session, scope: Scope, job_id: str) -> bool:
     """Ask the run of a job to end with what it has. False where it does not run, or has nothing yet."""
     done = session.execute(
         update(JobRow)
@@ -206,7 +206,7 @@ def ask_to_stop(session: Session, scope: Scope, job_id: str) -> bool:
     )
     if done.scalar_one_or_none() is None:
         return False
-    event(session, job_id, "stopping", {})
+    add_event(session, job_id, "stopping", {})
     return True
 
 
@@ -220,11 +220,11 @@ def cancel(session: Session, scope: Scope, job_id: str) -> bool:
     )
     if done.scalar_one_or_none() is None:
         return False
-    event(session, job_id, "cancelled", {})
+    add_event(session, job_id, "cancelled", {})
     return True
 
 
-def events(
+def list_events(
     session: Session, job_id: str, kinds: Sequence[str], after: int = 0, limit: int | None = None
 ) -> list[JobEvent]:
     """Return what of some kinds happened to a job after an event, in order."""
@@ -232,18 +232,18 @@ def events(
     return list(session.execute(query.order_by(JobEvent.seq).limit(limit)).scalars())
 
 
-def log(session: Session, fence: Fence, lines: Sequence[str] | None) -> None:
+def append_log(session: Session, fence: Fence, lines: Sequence[str] | None) -> None:
     """Append lines to the log of a job, whether or not the attempt may still write; None: it has no more of them."""
     held = select(JobRow.id).where(JobRow.id == fence.job_id).with_for_update()
     if session.execute(held).scalar_one_or_none() is None:
         return
     if lines is None:
-        event(session, fence.job_id, LOG_END, {"attempt": fence.attempt})
+        add_event(session, fence.job_id, LOG_END, {"attempt": fence.attempt})
     else:
-        event(session, fence.job_id, LOG, {"lines": list(lines)})
+        add_event(session, fence.job_id, LOG, {"lines": list(lines)})
 
 
-def event(session: Session, job_id: str, kind: str, data: dict[str, Any]) -> None:
+def add_event(session: Session, job_id: str, kind: str, data: dict[str, Any]) -> None:
     """Append to what happened to a job, whose row this transaction holds."""
     last = select(func.coalesce(func.max(JobEvent.seq), 0)).where(JobEvent.job_id == job_id)
     seq = session.execute(last).scalar_one() + 1

@@ -13,13 +13,13 @@ DEFAULT_PROJECT = "default"
 ALL_RIGHTS = frozenset(Right)
 
 
-def default_scope(session: Session) -> Scope:
+def get_default_scope(session: Session) -> Scope:
     """Return full rights in the project `default`, which the first migration makes."""
     project_id = session.execute(select(Project.pk).where(Project.name == DEFAULT_PROJECT)).scalar_one()
     return Scope(project_id, ALL_RIGHTS, by="anyone")
 
 
-def scope_of_digest(session: Session, digest: bytes) -> Scope | None:
+def find_scope(session: Session, digest: bytes) -> Scope | None:
     """Return what the key of this digest may do, or None where no living key has it."""
     query = select(ApiKey).where(ApiKey.digest == digest, ApiKey.revoked_at.is_(None))
     key = session.execute(query).scalar_one_or_none()
@@ -52,7 +52,7 @@ def create(session: Session, scope: Scope, name: str, prefix: str, digest: bytes
     return key
 
 
-def all_of(session: Session, scope: Scope) -> Sequence[ApiKey]:
+def list_keys(session: Session, scope: Scope) -> Sequence[ApiKey]:
     """Return the project's keys, revoked ones too, oldest first."""
     query = select(ApiKey).where(ApiKey.project_id == scope.project_id).order_by(ApiKey.pk)
     return session.execute(query).scalars().all()

@@ -6,8 +6,8 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from app.storage.clock import now_us
+from app.storage.dialects import insert_for
 from app.storage.tables import WorkerLease
-from app.storage.upsert import insert_for
 
 _KEPT_US = 3600 * 1_000_000
 
@@ -21,12 +21,12 @@ def renew(session: Session, executor_id: str, host: str, queues: Sequence[str], 
     session.execute(delete(WorkerLease).where(WorkerLease.expires_at < now_us() - _KEPT_US))
 
 
-def living(session: Session) -> set[str]:
+def list_living(session: Session) -> set[str]:
     """Return the executors whose leases have not expired."""
     return set(session.execute(select(WorkerLease.executor_id).where(WorkerLease.expires_at > now_us())).scalars())
 
 
-def served(session: Session) -> set[str]:
+def list_served_queues(session: Session) -> set[str]:
     """Return the queues that living workers take jobs from."""
     query = select(WorkerLease.queues).where(WorkerLease.expires_at > now_us())
     return {name for queues in session.execute(query).scalars() for name in queues}

@@ -4,8 +4,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.scope import Scope
+from app.storage.dialects import insert_for
 from app.storage.tables import LinkSecret
-from app.storage.upsert import insert_for
 
 
 def get(session: Session, scope: Scope) -> bytes | None:
@@ -14,7 +14,7 @@ def get(session: Session, scope: Scope) -> bytes | None:
     return session.execute(query).scalar_one_or_none()
 
 
-def make(session: Session, scope: Scope, secret: bytes) -> bytes:
+def get_or_create(session: Session, scope: Scope, secret: bytes) -> bytes:
     """Keep a secret unless there is one already; return the one that counts. Needs a write transaction."""
     insert = insert_for(session, LinkSecret).values(project_id=scope.project_id, secret=secret)
     session.execute(insert.on_conflict_do_nothing(index_elements=["project_id"]))

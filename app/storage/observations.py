@@ -10,8 +10,8 @@ from sqlalchemy import ColumnElement, and_, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.scope import Scope
+from app.storage.dialects import insert_for
 from app.storage.tables import Covariate, CovariateValue, Observation, SeriesRow
-from app.storage.upsert import insert_for
 from models.arrays import Floats, Ints
 
 CHUNK = 10_000
@@ -35,13 +35,13 @@ class CovariatePoints:
     """(N,) float64 with NaN, or text with None, where missing"""
 
 
-def _upsert(session: Session, table: Any, keys: Sequence[str], rows: list[dict[str, Any]]) -> None:
+def _upsert_rows(session: Session, table: Any, keys: Sequence[str], rows: list[dict[str, Any]]) -> None:
     statement = insert_for(session, table)
     values = {name: statement.excluded[name] for name in rows[0] if name not in keys}
     session.execute(statement.on_conflict_do_update(index_elements=keys, set_=values), rows)
 
 
-def existing(session: Session, row: SeriesRow, ts: Ints) -> int:
+def count_existing(session: Session, row: SeriesRow, ts: Ints) -> int:
     """Return how many of the distinct timestamps `ts` have a row already."""
     found = 0
     for i in range(0, len(ts), CHUNK):
@@ -58,24 +58,24 @@ def upsert(session: Session, row: SeriesRow, points: Points) -> tuple[int, int]:
     """
     if not len(points.ts):
         return 0, 0
-    updated = existing(session, row, points.ts)
+    updated = count_existing(session, row, points.ts)
     inserted = len(points.ts) - updated
     values = (None if np.isnan(y) else float(y) for y in points.y)
     rows = [{"series_pk": row.pk, "ts": int(t), "y": y} for t, y in zip(points.ts, values, strict=True)]
-    _upsert(session, Observation, ["series_pk", "ts"], rows)
+    _upsert_rows(session, Observation, ["series_pk", "ts"], rows)
     row.count += inserted
-    _bounds(session, row)
+    _update_bounds(session, row)
     return inserted, updated
 
 
-def _bounds(session: Session, row: SeriesRow) -> None:
+def _update_bounds(session: Session, row: SeriesRow) -> None:
     observed = select(Observation.ts).where(Observation.series_pk == row.pk, Observation.y.is_not(None)).limit(1)
     row.first_ts = session.execute(observed.order_by(Observation.ts)).scalar_one_or_none()
     row.last_ts = session.execute(observed.order_by(Observation.ts.desc())).scalar_one_or_none()
     session.flush()
 
 
-def _span(table: Any, start: int | None, end: int | None) -> list[ColumnElement[bool]]:
+def _in_span(table: Any, start: int | None, end: int | None) -> list[ColumnElement[bool]]:
     return [
         *([table.ts >= start] if start is not None else []),
         *([table.ts < end] if end is not None else []),
@@ -84,43 +84,43 @@ def _span(table: Any, start: int | None, end: int | None) -> list[ColumnElement[
 
 def remove(session: Session, row: SeriesRow, start: int | None, end: int | None) -> int:
     """Delete the observations and covariate values of [start, end) of a locked series; return how many rows went."""
-    in_values = [CovariateValue.series_pk == row.pk, *_span(CovariateValue, start, end)]
+    in_values = [CovariateValue.series_pk == row.pk, *_in_span(CovariateValue, start, end)]
     session.execute(delete(CovariateValue).where(*in_values))
-    mine = [Observation.series_pk == row.pk, *_span(Observation, start, end)]
+    mine = [Observation.series_pk == row.pk, *_in_span(Observation, start, end)]
     gone = session.execute(select(func.count()).select_from(Observation).where(*mine)).scalar_one()
     session.execute(delete(Observation).where(*mine))
     row.count -= gone
     if row.count == 0:
         row.anchor = None  # an empty series may begin on another phase
-    _bounds(session, row)
+    _update_bounds(session, row)
     return gone
 
 
-def page(session: Session, row: SeriesRow, start: int | None, end: int | None, limit: int) -> Points:
+def list_page(session: Session, row: SeriesRow, start: int | None, end: int | None, limit: int) -> Points:
     """Return at most `limit` points of [start, end), missing values as NaN."""
     query = (
         select(Observation.ts, Observation.y)
-        .where(Observation.series_pk == row.pk, *_span(Observation, start, end))
+        .where(Observation.series_pk == row.pk, *_in_span(Observation, start, end))
         .order_by(Observation.ts)
         .limit(limit)
     )
-    return _points([(ts, y) for ts, y in session.execute(query)])
+    return _build_points([(ts, y) for ts, y in session.execute(query)])
 
 
-def _points(rows: list[tuple[int, float | None]]) -> Points:
+def _build_points(rows: list[tuple[int, float | None]]) -> Points:
     ts = np.fromiter((r[0] for r in rows), np.int64, len(rows))
     y = np.fromiter((np.nan if r[1] is None else r[1] for r in rows), np.float64, len(rows))
     return Points(ts, y)
 
 
-def between(session: Session, spans: Mapping[int, tuple[int, int]]) -> dict[int, Points]:
+def load_between(session: Session, spans: Mapping[int, tuple[int, int]]) -> dict[int, Points]:
     """Return the points of many series: {series_pk: (first, last) stamp} → {series_pk: Points}."""
     rows: dict[int, list[tuple[int, float | None]]] = {pk: [] for pk in spans}
     for wanted in _in_spans(Observation, spans):
         query = select(Observation.series_pk, Observation.ts, Observation.y).where(wanted)
         for pk, ts, y in session.execute(query.order_by(Observation.series_pk, Observation.ts)):
             rows[pk].append((ts, y))
-    return {pk: _points(found) for pk, found in rows.items()}
+    return {pk: _build_points(found) for pk, found in rows.items()}
 
 
 def _in_spans(
@@ -140,7 +140,7 @@ def _in_spans(
         yield or_(*(and_(table.series_pk.in_(p), *also, table.ts.between(*span)) for span, p in parts))
 
 
-def last_observed(session: Session, rows: Sequence[SeriesRow], at: int) -> dict[int, int]:
+def find_last_observed(session: Session, rows: Sequence[SeriesRow], at: int) -> dict[int, int]:
     """Return {series_pk: stamp of the newest value at or before `at`}, without the series that begin later."""
     newest = (
         select(Observation.ts)
@@ -156,7 +156,7 @@ def last_observed(session: Session, rows: Sequence[SeriesRow], at: int) -> dict[
     return found
 
 
-def covariates(session: Session, scope: Scope, names: Sequence[str]) -> dict[str, Covariate]:
+def get_covariates(session: Session, scope: Scope, names: Sequence[str]) -> dict[str, Covariate]:
     """Return the project's covariates of these names."""
     query = select(Covariate).where(Covariate.project_id == scope.project_id, Covariate.name.in_(names))
     return {c.name: c for c in session.execute(query).scalars()}
@@ -166,7 +166,7 @@ def add_covariate(session: Session, scope: Scope, name: str, kind: str) -> Covar
     """Make a covariate; where another transaction made it first, that one is returned."""
     insert = insert_for(session, Covariate).values(project_id=scope.project_id, name=name, kind=kind)
     session.execute(insert.on_conflict_do_nothing(index_elements=["project_id", "name"]))
-    return covariates(session, scope, [name])[name]
+    return get_covariates(session, scope, [name])[name]
 
 
 def upsert_covariate(
@@ -189,10 +189,10 @@ def upsert_covariate(
         for t, v in zip(ts, values, strict=True)
     ]
     if rows:
-        _upsert(session, CovariateValue, ["series_pk", "covariate_pk", "ts"], rows)
+        _upsert_rows(session, CovariateValue, ["series_pk", "covariate_pk", "ts"], rows)
 
 
-def covariate_columns(session: Session, row: SeriesRow, ts: Ints) -> dict[str, list[float | str | None]]:
+def load_covariate_columns(session: Session, row: SeriesRow, ts: Ints) -> dict[str, list[float | str | None]]:
     """Return {name: values at each of `ts`} of the covariates that have any value there; `ts` ascends."""
     if not len(ts):
         return {}
@@ -210,7 +210,7 @@ def covariate_columns(session: Session, row: SeriesRow, ts: Ints) -> dict[str, l
     return columns
 
 
-def covariate_points(
+def load_covariate_points(
     session: Session, spans: Mapping[int, tuple[int, int]], known: Collection[Covariate]
 ) -> dict[int, dict[str, CovariatePoints]]:
     """Return the values of covariates of many series: {series_pk: (first, last) stamp} → {series_pk: {name: …}}."""
@@ -223,18 +223,18 @@ def covariate_points(
             rows.setdefault((pk, covariate), []).append((ts, value, level))
     found: dict[int, dict[str, CovariatePoints]] = {pk: {} for pk in spans}
     for (pk, covariate), points in rows.items():
-        found[pk][by_pk[covariate].name] = _covariate_points(points, numeric=by_pk[covariate].kind == "numeric")
+        found[pk][by_pk[covariate].name] = _build_covariate_points(points, numeric=by_pk[covariate].kind == "numeric")
     return found
 
 
-def _covariate_points(rows: list[tuple[int, float | None, str | None]], *, numeric: bool) -> CovariatePoints:
+def _build_covariate_points(rows: list[tuple[int, float | None, str | None]], *, numeric: bool) -> CovariatePoints:
     ts = np.fromiter((r[0] for r in rows), np.int64, len(rows))
     if numeric:
         return CovariatePoints(ts, np.array([r[1] for r in rows], np.float64))  # None becomes NaN
     return CovariatePoints(ts, np.array([r[2] for r in rows], object))
 
 
-def observed(session: Session, rows: Sequence[SeriesRow]) -> dict[int, int]:
+def count_observed(session: Session, rows: Sequence[SeriesRow]) -> dict[int, int]:
     """Return {series_pk: number of values that are not missing}."""
     counts = {row.pk: 0 for row in rows}
     pks = list(counts)

@@ -25,12 +25,12 @@ class Page(Generic[T]):
     next_cursor: str | None
 
 
-def encode(*key: int | str) -> str:
+def encode_cursor(*key: int | str) -> str:
     """Return the cursor of a sort key."""
     return base64.urlsafe_b64encode(json.dumps(key, separators=(",", ":")).encode()).decode().rstrip("=")
 
 
-def decode(cursor: str, *kinds: type) -> list[int | str]:
+def decode_cursor(cursor: str, *kinds: type) -> list[int | str]:
     """Return the sort key of `cursor`, whose parts must be of `kinds`. Raises CursorError."""
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)

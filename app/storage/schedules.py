@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from app.storage.clock import now_us
 from app.storage.tables import ModelRow, Schedule
 
-Part = Literal["train", "forecast"]
+SchedulePart = Literal["train", "forecast"]
 
 
 def get(session: Session, model_pk: int) -> Schedule | None:
@@ -17,7 +17,7 @@ def get(session: Session, model_pk: int) -> Schedule | None:
     return session.get(Schedule, model_pk)
 
 
-def of(session: Session, models: Sequence[ModelRow]) -> dict[int, Schedule]:
+def get_many(session: Session, models: Sequence[ModelRow]) -> dict[int, Schedule]:
     """Return {model_pk: schedule} of those that have one."""
     query = select(Schedule).where(Schedule.model_pk.in_([m.pk for m in models]))
     return {row.model_pk: row for row in session.execute(query).scalars()}
@@ -37,7 +37,7 @@ def remove(session: Session, model_pk: int) -> None:
         session.delete(row)
 
 
-def due(session: Session) -> list[tuple[Schedule, ModelRow]]:
+def list_due(session: Session) -> list[tuple[Schedule, ModelRow]]:
     """Return the schedules of which a part is due by the database's clock, with their models."""
     query = (
         select(Schedule, ModelRow)
@@ -47,7 +47,7 @@ def due(session: Session) -> list[tuple[Schedule, ModelRow]]:
     return [(schedule, model) for schedule, model in session.execute(query)]
 
 
-def move(session: Session, model_pk: int, part: Part, old: int, new: int) -> bool:
+def reschedule(session: Session, model_pk: int, part: SchedulePart, old: int, new: int) -> bool:
     """Move a due time on; False where somebody else has done so, or changed the schedule."""
     column = getattr(Schedule, f"{part}_at")
     done = session.execute(

@@ -7,8 +7,8 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from app.scope import Scope
-from app.storage.labels import labelled
-from app.storage.pages import Page, decode, encode
+from app.storage.dialects import filter_by_labels
+from app.storage.pages import Page, decode_cursor, encode_cursor
 from app.storage.tables import SeriesRow
 
 CHUNK = 10_000  # bound parameters in one statement; both databases take over 30 000
@@ -38,10 +38,10 @@ def get_many(session: Session, scope: Scope, ids: Iterable[str], *, lock: bool =
 def select_ids(session: Session, scope: Scope, labels: Sequence[tuple[str, str]]) -> list[str]:
     """Return the ids of all series that carry every one of `labels`, in order."""
     query = select(SeriesRow.id).where(SeriesRow.project_id == scope.project_id).order_by(SeriesRow.id)
-    return list(session.execute(labelled(session, query, SeriesRow.labels, labels)).scalars())
+    return list(session.execute(filter_by_labels(session, query, SeriesRow.labels, labels)).scalars())
 
 
-def page(
+def list_page(
     session: Session, scope: Scope, prefix: str, labels: Sequence[tuple[str, str]], cursor: str | None, limit: int
 ) -> Page[SeriesRow]:
     """Return series in the order of their ids. Raises CursorError."""
@@ -49,9 +49,9 @@ def page(
     if prefix:
         query = query.where(SeriesRow.id >= prefix, func.substr(SeriesRow.id, 1, len(prefix)) == prefix)
     if cursor is not None:
-        query = query.where(SeriesRow.id > decode(cursor, str)[0])
-    rows = list(session.execute(labelled(session, query, SeriesRow.labels, labels)).scalars())
-    return Page(rows[:limit], encode(rows[limit - 1].id) if len(rows) > limit else None)
+        query = query.where(SeriesRow.id > decode_cursor(cursor, str)[0])
+    rows = list(session.execute(filter_by_labels(session, query, SeriesRow.labels, labels)).scalars())
+    return Page(rows[:limit], encode_cursor(rows[limit - 1].id) if len(rows) > limit else None)
 
 
 def add(session: Session, scope: Scope, rows: Sequence[dict[str, Any]]) -> list[SeriesRow]:
@@ -62,7 +62,7 @@ def add(session: Session, scope: Scope, rows: Sequence[dict[str, Any]]) -> list[
     return made
 
 
-def touch(session: Session, row: SeriesRow) -> int:
+def bump_version(session: Session, row: SeriesRow) -> int:
     """Count up the version of a series that changed, and return it."""
     version = session.execute(
         update(SeriesRow)
@@ -84,7 +84,7 @@ def remove(session: Session, scope: Scope, series_id: str) -> bool:
     return done.scalar_one_or_none() is not None
 
 
-def present(session: Session, pks: Sequence[int]) -> set[int]:
+def find_present(session: Session, pks: Sequence[int]) -> set[int]:
     """Return which of these series exist."""
     found = set[int]()
     for at in range(0, len(pks), 500):

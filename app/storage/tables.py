@@ -24,7 +24,7 @@ from app.storage.clock import now_us
 
 Key = BigInteger().with_variant(Integer, "sqlite")
 Document = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
-Words = Text().with_variant(Text(collation="C"), "postgresql")  # pages are ordered by code point on both
+OrderedText = Text().with_variant(Text(collation="C"), "postgresql")  # pages are ordered by code point on both
 
 
 class Table(DeclarativeBase):
@@ -84,7 +84,7 @@ class SeriesRow(Table):
 
     pk: Mapped[int] = mapped_column(Key, primary_key=True)
     project_id: Mapped[int] = mapped_column(ForeignKey("projects.pk", ondelete="CASCADE"))
-    id: Mapped[str] = mapped_column(Words)
+    id: Mapped[str] = mapped_column(OrderedText)
     freq: Mapped[str] = mapped_column(String(40))
     timezone: Mapped[str] = mapped_column(String(64))
     anchor: Mapped[int | None] = mapped_column(BigInteger)
@@ -118,7 +118,7 @@ class Covariate(Table):
 
     pk: Mapped[int] = mapped_column(Key, primary_key=True)
     project_id: Mapped[int] = mapped_column(ForeignKey("projects.pk", ondelete="CASCADE"))
-    name: Mapped[str] = mapped_column(Words)
+    name: Mapped[str] = mapped_column(OrderedText)
     kind: Mapped[str] = mapped_column(String(16))
 
 
@@ -145,7 +145,7 @@ class ModelRow(Table):
 
     pk: Mapped[int] = mapped_column(Key, primary_key=True)
     project_id: Mapped[int] = mapped_column(ForeignKey("projects.pk", ondelete="CASCADE"))
-    name: Mapped[str] = mapped_column(Words)
+    name: Mapped[str] = mapped_column(OrderedText)
     freq: Mapped[str] = mapped_column(String(40))
     horizon: Mapped[int]
     quantiles: Mapped[list[Any]]

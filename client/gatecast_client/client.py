@@ -37,7 +37,7 @@ class ClientError(Exception):
         self.hint = hint
 
 
-class Progress(TypedDict):
+class JobProgress(TypedDict):
     """How far a job is; None where it is not known yet."""
 
     fraction: float | None
@@ -50,7 +50,7 @@ class Progress(TypedDict):
     trials: int | None
 
 
-class JobError(TypedDict):
+class JobFailure(TypedDict):
     """Why a job failed."""
 
     code: str
@@ -63,10 +63,10 @@ class Job(TypedDict):
     id: str
     kind: str
     status: Literal["queued", "running", "succeeded", "failed", "cancelled"]
-    progress: Progress | None
+    progress: JobProgress | None
     model: str | None
     version: int | None
-    error: JobError | None
+    error: JobFailure | None
 
 
 class Client:
@@ -104,8 +104,8 @@ class Client:
 
         `options` are the query of POST /series/import: freq, ds_start, on_error, on_duplicate, dry_run.
         """
-        content = table if isinstance(table, bytes) else _chunks(table)
-        request = {"params": _given(options), "content": content, "headers": {"content-type": "text/csv"}}
+        content = table if isinstance(table, bytes) else _read_chunks(table)
+        request = {"params": _drop_unset(options), "content": content, "headers": {"content-type": "text/csv"}}
         return self._call("POST", "/series/import", **request, timeout=None)
 
     def observe(self, series_id: str, ds: Sequence[str], y: Sequence[float | None]) -> dict[str, Any]:
@@ -116,7 +116,7 @@ class Client:
     def train(self, model: str, series: Mapping[str, object] | str, horizon: int, **more: object) -> Job:
         """Queue a training; `series` is `{"ids": […]}`, `{"labels": {…}}` or `"all"`. Returns its job."""
         body = {"model": model, "series": series, "horizon": horizon, **more}
-        return cast(Job, self._call("POST", "/train", json=_given(body)))
+        return cast(Job, self._call("POST", "/train", json=_drop_unset(body)))
 
     def job(self, job_id: str) -> Job:
         """Return a job as it is now."""
@@ -140,7 +140,7 @@ class Client:
     ) -> dict[str, Any]:
         """Return the forecasts of stored series; each carries its own status."""
         body = {"model": model, "series": list(series), "horizon": horizon, "quantiles": quantiles}
-        return self._call("POST", "/forecast", json=_given(body))
+        return self._call("POST", "/forecast", json=_drop_unset(body))
 
     def model(self, name: str) -> dict[str, Any]:
         """Return a model: frequency, horizon, quantiles, champion and versions."""
@@ -170,18 +170,18 @@ class Client:
         except httpx2.TransportError as e:
             hint = "see the service's log and try again"
             raise ClientError("The connection broke", str(e), "unreachable", hint) from e
-        document = _document(answer)
+        document = _parse_document(answer)
         if answer.is_success and document is not None:
             return document
-        raise _error(answer, document)
+        raise _build_error(answer, document)
 
 
-def _given(options: Mapping[str, object]) -> dict[str, object]:
+def _drop_unset(options: Mapping[str, object]) -> dict[str, object]:
     """Leave out what was not chosen, so that the service chooses it."""
     return {name: value for name, value in options.items() if value is not None}
 
 
-def _chunks(file: IO[bytes]) -> Iterator[bytes]:
+def _read_chunks(file: IO[bytes]) -> Iterator[bytes]:
     packed = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
     file.seek(0)
     plain = cast(IO[bytes], gzip.GzipFile(fileobj=file)) if packed else file
@@ -192,7 +192,7 @@ def _chunks(file: IO[bytes]) -> Iterator[bytes]:
         raise ClientError("The file is damaged", str(e), "damaged_file", "make or fetch it again") from e
 
 
-def _document(answer: httpx2.Response) -> dict[str, Any] | None:
+def _parse_document(answer: httpx2.Response) -> dict[str, Any] | None:
     try:
         document = answer.json()
     except ValueError:
@@ -200,7 +200,7 @@ def _document(answer: httpx2.Response) -> dict[str, Any] | None:
     return document if isinstance(document, dict) else None
 
 
-def _error(answer: httpx2.Response, document: Mapping[str, Any] | None) -> ClientError:
+def _build_error(answer: httpx2.Response, document: Mapping[str, Any] | None) -> ClientError:
     """Read a problem document; anything else is not from this service, or from a proxy before it."""
     if document is None or "detail" not in document:
         hint = "check that --url names a Gatecast service"

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from app.serving.helper_process import Answerer, HelperProcess, NotAnswered, Refused, TookTooLong, Work
+from app.serving.helper_process import Answerer, HelperProcess, HelperTask, NotAnswered, Refused, TookTooLong
 
 pytestmark = pytest.mark.process
 
@@ -46,7 +46,7 @@ def until(held: Callable[[], bool]) -> None:
 
 
 def helper(seconds: float = DEADLINE, places: int = 2, idle_seconds: float = 300.0) -> HelperProcess:
-    return HelperProcess(Work("echoing", "echoes", prepare, ("> ",)), seconds, places, idle_seconds)
+    return HelperProcess(HelperTask("echoing", "echoes", prepare, ("> ",)), seconds, places, idle_seconds)
 
 
 @pytest.fixture

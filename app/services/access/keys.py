@@ -20,9 +20,9 @@ from app.storage.engine import OUTAGE, Database
 from models.calendar.timestamps import format_stamp
 
 PREFIX = "gk_"
-AWAY_SECONDS = 1.0
+OUTAGE_PAUSE_SECONDS = 1.0
 """after an outage no caller with a known key waits for the database for so long"""
-REMEMBERED = 1000
+MOST_CACHED = 1000
 """keys that are known while the database is away"""
 SHORTEST_BOOTSTRAP = 20
 NO_KEY = "send a key: Authorization: Bearer gk_…; 'gatecast keys create NAME' makes one"
@@ -41,12 +41,12 @@ class Caller:
     """Who asks, as far as a process knows."""
 
     scope: Scope
-    checked: float = field(default_factory=time.monotonic)
+    verified_at: float = field(default_factory=time.monotonic)
     """when the key was last found good"""
 
-    def reader(self, seconds: float) -> Scope | None:
+    def offline_scope(self, seconds: float) -> Scope | None:
         """Return what the caller may do while the database is away: read, if the key was good so many seconds ago."""
-        if time.monotonic() - self.checked > seconds:
+        if time.monotonic() - self.verified_at > seconds:
             return None
         return replace(self.scope, rights=self.scope.rights & {Right.read})
 
@@ -63,7 +63,7 @@ class KeyService:
         self._database, self._auth, self._stale_seconds = database, auth, stale_seconds
         self._default: Scope | None = None
         self._lock = threading.Lock()
-        self._good: OrderedDict[bytes, Caller] = OrderedDict()
+        self._cached: OrderedDict[bytes, Caller] = OrderedDict()
         """those whose key this process found good, by its digest, the latest last"""
         self._away_until = 0.0
 
@@ -73,44 +73,44 @@ class KeyService:
             return self._default_scope()
         if not secret:
             raise _unauthorized(NO_KEY)
-        scope = self._scope_of(_digest(secret.strip()))
+        scope = self._find_scope(_digest(secret.strip()))
         if scope is None:
             raise unknown_key()
         return scope
 
-    def _scope_of(self, digest: bytes) -> Scope | None:
+    def _find_scope(self, digest: bytes) -> Scope | None:
         """Return what a key may do. Raises OUTAGE where the database is away and the key was not good lately."""
-        known = self._good.get(digest)
-        reader = known.reader(self._stale_seconds) if known is not None else None
+        known = self._cached.get(digest)
+        reader = known.offline_scope(self._stale_seconds) if known is not None else None
         if reader is not None and time.monotonic() < self._away_until:
             return reader
         try:
             with self._database.read() as session:
-                scope = keys.scope_of_digest(session, digest)
+                scope = keys.find_scope(session, digest)
         except OUTAGE as e:
             if isinstance(e, PoolTimeout) or reader is None:  # busy is not away
                 raise
-            self._away_until = time.monotonic() + AWAY_SECONDS
+            self._away_until = time.monotonic() + OUTAGE_PAUSE_SECONDS
             return reader
-        self._remember(digest, scope)
+        self._cache(digest, scope)
         return scope
 
-    def remembered(self, secret: str | None) -> "Caller | None":
+    def find_cached(self, secret: str | None) -> "Caller | None":
         """Return what was known last of the bearer of a key, for one who asks the database whether it is still true;
         None where `authenticate` has to be asked. Raises Unauthorized where no key was sent."""
         if not self._auth:
             return Caller(self._default) if self._default is not None else None
         if not secret:
             raise _unauthorized(NO_KEY)
-        return self._good.get(_digest(secret.strip()))
+        return self._cached.get(_digest(secret.strip()))
 
-    def _remember(self, digest: bytes, scope: Scope | None) -> None:
+    def _cache(self, digest: bytes, scope: Scope | None) -> None:
         with self._lock:
-            self._good.pop(digest, None)
+            self._cached.pop(digest, None)
             if scope is not None:
-                self._good[digest] = Caller(scope)
-                while len(self._good) > REMEMBERED:
-                    self._good.popitem(last=False)
+                self._cached[digest] = Caller(scope)
+                while len(self._cached) > MOST_CACHED:
+                    self._cached.popitem(last=False)
 
     def create(self, name: str, *, read_only: bool = False) -> NewKey:
         """Make a key of the project `default`."""
@@ -119,7 +119,7 @@ class KeyService:
 
     def _store(self, name: str, secret: str, rights: list[Right]) -> int:
         with self._database.write() as session:
-            scope = keys.default_scope(session)
+            scope = keys.get_default_scope(session)
             return keys.create(session, scope, name, secret[: len(PREFIX) + 6], _digest(secret), rights).pk
 
     def bootstrap(self, file: Path) -> bool:
@@ -137,7 +137,7 @@ class KeyService:
                 self._store("bootstrap", secret, list(Right))
         return not known
 
-    def all(self) -> list[dict[str, Any]]:
+    def list(self) -> list[dict[str, Any]]:
         """Return the keys of the project `default`, without their secrets."""
         with self._database.read() as session:
             return [
@@ -149,19 +149,19 @@ class KeyService:
                     "created_at": format_stamp(row.created_at, "UTC"),
                     "revoked_at": format_stamp(row.revoked_at, "UTC"),
                 }
-                for row in keys.all_of(session, keys.default_scope(session))
+                for row in keys.list_keys(session, keys.get_default_scope(session))
             ]
 
     def revoke(self, number: int) -> None:
         """Revoke a key at once. Raises NotFound."""
         with self._database.write() as session:
-            if not keys.revoke(session, keys.default_scope(session), number):
+            if not keys.revoke(session, keys.get_default_scope(session), number):
                 raise NotFound(ErrorCode.not_found, f"there is no living key {number}; 'gatecast keys list' shows them")
 
     def _default_scope(self) -> Scope:
         if self._default is None:
             with self._database.read() as session:
-                self._default = keys.default_scope(session)
+                self._default = keys.get_default_scope(session)
         return self._default
 
 

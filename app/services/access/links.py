@@ -48,18 +48,18 @@ class LinkService:
     def __init__(self, database: Database, auth: bool) -> None:
         self._database, self._auth = database, auth
 
-    def make(self, scope: Scope, path: str, query: Pairs, expires_in: int) -> Link:
+    def create(self, scope: Scope, path: str, query: Pairs, expires_in: int) -> Link:
         """Return a link to `path` with `query`, for `expires_in` seconds."""
         with self._database.read() as session:
             secret, now = link_secrets.get(session, scope), clock.now(session)
         if secret is None:
             fresh = secrets.token_bytes(SECRET_BYTES)
-            secret = self._database.retried(lambda session: link_secrets.make(session, scope, fresh))
+            secret = self._database.write_with_retry(lambda session: link_secrets.get_or_create(session, scope, fresh))
         expires = now // SECOND + expires_in
         number = NO_KEY if scope.key is None else scope.key
         pairs = [*query, (EXPIRES, str(expires)), (KEY, str(number))]
-        signed = [*pairs, (SIGNATURE, _signature(secret, path, pairs))]
-        return Link(f"{path}?{_encoded(signed)}", format_stamp(expires * SECOND, "UTC"))
+        signed = [*pairs, (SIGNATURE, _sign(secret, path, pairs))]
+        return Link(f"{path}?{_encode_query(signed)}", format_stamp(expires * SECOND, "UTC"))
 
     def open(self, path: str, query: Pairs) -> Scope:
         """Return what a link may read. Raises Forbidden `link_invalid` or `link_expired`."""
@@ -70,9 +70,9 @@ class LinkService:
             raise _invalid()
         unsigned = [pair for pair in query if pair[0] != SIGNATURE]
         with self._database.read() as session:
-            scope, alive = self._maker(session, int(numbers[0]))
+            scope, alive = self._find_creator(session, int(numbers[0]))
             secret, now = link_secrets.get(session, scope), clock.now(session)
-        if secret is None or not hmac.compare_digest(_signature(secret, path, unsigned).encode(), _bytes(told[0])):
+        if secret is None or not hmac.compare_digest(_sign(secret, path, unsigned).encode(), _encode_text(told[0])):
             raise _invalid()
         if not alive:
             detail = "the key that made this link is revoked; make a new link with another key"
@@ -81,13 +81,13 @@ class LinkService:
             raise Forbidden(ErrorCode.link_expired, "this link has expired; make a new one")
         return scope
 
-    def _maker(self, session: Session, number: int) -> tuple[Scope, bool]:
+    def _find_creator(self, session: Session, number: int) -> tuple[Scope, bool]:
         """Return whose link it is, and whether they may still read. Raises Forbidden."""
         reading = frozenset({Right.read})
         if number == NO_KEY:
             if self._auth:
                 raise _invalid()
-            return Scope(keys.default_scope(session).project_id, reading, by="link"), True
+            return Scope(keys.get_default_scope(session).project_id, reading, by="link"), True
         row = keys.get(session, number)
         if row is None:
             raise _invalid()
@@ -104,16 +104,16 @@ def _is_number(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER
 
 
-def _bytes(text: str) -> bytes:
+def _encode_text(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def _encoded(pairs: Pairs) -> str:
+def _encode_query(pairs: Pairs) -> str:
     return urlencode(pairs, quote_via=quote, safe="", errors="surrogatepass")
 
 
-def _signature(secret: bytes, path: str, pairs: Pairs) -> str:
+def _sign(secret: bytes, path: str, pairs: Pairs) -> str:
     """Return the signature of a path with its parameters, in URL-safe base64."""
     ordered = sorted(pairs, key=lambda pair: pair[0])  # stable: values of one name keep their order
-    digest = hmac.digest(secret, f"{path}?{_encoded(ordered)}".encode(), hashlib.sha256)
+    digest = hmac.digest(secret, f"{path}?{_encode_query(ordered)}".encode(), hashlib.sha256)
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()

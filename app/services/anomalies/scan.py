@@ -13,7 +13,7 @@ from app.scope import Scope
 from app.services.forecasting.inputs.covariates import static_conflict
 from app.services.refusals import Refusal, refusal
 from app.services.series import panels
-from app.services.series.checks import grid_of
+from app.services.series.checks import build_grid
 from app.services.series.ids import MAX_ID, is_series_id
 from app.serving.runtime import LoadedVersion
 from app.storage import series
@@ -44,7 +44,7 @@ class Scan:
     """{series id: (start, end) of each labelled window, both included}"""
 
     def document(self) -> dict[str, Any]:
-        """Return plain JSON, which `scan_of` reads."""
+        """Return plain JSON, which `parse_scan` reads."""
         labels = {name: [list(window) for window in windows] for name, windows in self.labels.items()}
         return {
             "series": {"ids": list(self.series)},
@@ -56,7 +56,7 @@ class Scan:
         }
 
 
-def scan_of(document: Mapping[str, Any]) -> Scan:
+def parse_scan(document: Mapping[str, Any]) -> Scan:
     """Return the scan of a stored request."""
     labels = {name: [(first, last) for first, last in windows] for name, windows in document["labels"].items()}
     asked = tuple(document["series"]["ids"])
@@ -89,16 +89,16 @@ class Task:
 class Tasks:
     """What can be scanned, and why the rest cannot."""
 
-    found: list[Task]
+    tasks: list[Task]
     errors: dict[str, Refusal]
 
     @property
     def cost(self) -> int:
         """Number of steps of all series that are forecast."""
-        return sum(task.cost for task in self.found)
+        return sum(task.cost for task in self.tasks)
 
 
-def tasks_of(session: Session, scope: Scope, model: ModelRow, scan: Scan) -> Tasks:
+def plan_tasks(session: Session, scope: Scope, model: ModelRow, scan: Scan) -> Tasks:
     """Find the steps to scan. Raises Invalid for times that cannot be read, and labels of series not asked for."""
     strange = set(scan.labels) - set(scan.series)
     if strange:
@@ -110,16 +110,16 @@ def tasks_of(session: Session, scope: Scope, model: ModelRow, scan: Scan) -> Tas
     found, errors = [], {}
     for series_id in wanted:
         row = known.get(series_id)
-        error = _refusal(row, series_id, model)
+        error = _check_row(row, series_id, model)
         if row is not None and error is None:
-            found.append(_task(row, scan))
+            found.append(_plan_task(row, scan))
         else:
             errors[series_id] = error or refusal(ErrorCode.series_not_found, "")
     return Tasks(found, errors)
 
 
 @dataclass(frozen=True)
-class Scanned:
+class SeriesScan:
     """What is told of one series, and how it compares with its labels."""
 
     view: dict[str, Any]
@@ -127,28 +127,32 @@ class Scanned:
     scored: Scored | None
 
 
-def histories(session: Session, scope: Scope, tasks: Sequence[Task], config: Config, scan: Scan) -> dict[str, Series]:
+def load_histories(
+    session: Session, scope: Scope, tasks: Sequence[Task], config: Config, scan: Scan
+) -> dict[str, Series]:
     """Read what the tasks are judged by: {series id: its steps before and in the span}."""
     before = HISTORY + config.network.context_length + scan.ahead
-    spans = {task.row.pk: _reach(task, before) for task in tasks if task.points}
+    spans = {task.row.pk: _read_span(task, before) for task in tasks if task.points}
     rows = [task.row for task in tasks if task.points]
-    found = panels.between(session, scope, rows, spans, config.covariates, config.horizon)
+    found = panels.load_between(session, scope, rows, spans, config.covariates, config.horizon)
     return {one.id: one for one in found}
 
 
-def scanned(tasks: Sequence[Task], read: Mapping[str, Series], version: LoadedVersion, scan: Scan) -> list[Scanned]:
+def scan_tasks(
+    tasks: Sequence[Task], read: Mapping[str, Series], version: LoadedVersion, scan: Scan
+) -> list[SeriesScan]:
     """Judge the steps of some series, as they were `read`."""
-    return [_scanned(task, read.get(task.row.id), version, scan) for task in tasks]
+    return [_scan_task(task, read.get(task.row.id), version, scan) for task in tasks]
 
 
-def compared(found: Sequence[Scanned], level: float) -> dict[str, Any] | None:
+def compare_with_labels(found: Sequence[SeriesScan], level: float) -> dict[str, Any] | None:
     """Return precision, recall and F1 over all labelled series, and the benchmark's score; None without labels."""
     judgements = [one.judgement for one in found if one.judgement is not None]
     scored = [one.scored for one in found if one.scored is not None]
-    return None if not judgements else {**total(judgements).to_dict(), "nab": _nab(scored, level)}
+    return None if not judgements else {**total(judgements).to_dict(), "nab": _compute_nab(scored, level)}
 
 
-def _nab(scored: Sequence[Scored], level: float) -> dict[str, float] | None:
+def _compute_nab(scored: Sequence[Scored], level: float) -> dict[str, float] | None:
     threshold = NormalDist().inv_cdf((1 + level) / 2)  # of a score in standard deviations of a normal law
     try:
         return {name: nab_score(scored, threshold, profile) for name, profile in PROFILES.items()}
@@ -156,7 +160,7 @@ def _nab(scored: Sequence[Scored], level: float) -> dict[str, float] | None:
         return None
 
 
-def _refusal(row: SeriesRow | None, series_id: str, model: ModelRow) -> Refusal | None:
+def _check_row(row: SeriesRow | None, series_id: str, model: ModelRow) -> Refusal | None:
     if row is None:
         return refusal(ErrorCode.series_not_found, f"there is no series {series_id[:MAX_ID]!r}; POST /series makes one")
     if row.freq != model.freq:
@@ -167,32 +171,32 @@ def _refusal(row: SeriesRow | None, series_id: str, model: ModelRow) -> Refusal 
     return None
 
 
-def _task(row: SeriesRow, scan: Scan) -> Task:
+def _plan_task(row: SeriesRow, scan: Scan) -> Task:
     assert row.first_ts is not None
     assert row.last_ts is not None
-    grid = grid_of(row)
+    grid = build_grid(row)
     low, high = row.first_ts, row.last_ts + 1  # what lies far from them cannot be located on every grid
-    start = low if scan.start is None else min(high, max(low, _stamp(scan.start, row, "start")))
-    end = high if scan.end is None else min(high, max(low, _stamp(scan.end, row, "end")))
+    start = low if scan.start is None else min(high, max(low, _parse_stamp(scan.start, row, "start")))
+    end = high if scan.end is None else min(high, max(low, _parse_stamp(scan.end, row, "end")))
     windows = []
     for number, (first, last) in enumerate(scan.labels.get(row.id, ())):
         where = f"labels.{row.id}.{number}"
-        window = (_stamp(first, row, f"{where}.start"), _stamp(last, row, f"{where}.end"))
+        window = (_parse_stamp(first, row, f"{where}.start"), _parse_stamp(last, row, f"{where}.end"))
         if window[0] > window[1]:
             raise invalid(f"body.{where}", ErrorCode.invalid_input, f"the label of {row.id!r} ends before it starts")
         windows.append(window)
-    steps = [_first_at(grid, stamp) for stamp in (row.first_ts, start, end)]
+    steps = [_find_first_step(grid, stamp) for stamp in (row.first_ts, start, end)]
     return Task(row, steps[0], steps[1], steps[2], tuple(sorted(windows)))
 
 
-def _stamp(text: str, row: SeriesRow, field: str) -> int:
+def _parse_stamp(text: str, row: SeriesRow, field: str) -> int:
     try:
         return int(parse_stamps([text], row.timezone)[0])
     except TimestampError as e:
         raise invalid(f"body.{field}", ErrorCode(e.code), f"{field}: {e.detail}") from e
 
 
-def _first_at(grid: Grid, stamp: int) -> int:
+def _find_first_step(grid: Grid, stamp: int) -> int:
     """Return the first step of a grid that is not before a stamp."""
     index = int(grid.locate(np.array([stamp], np.int64))[0][0])
     while int(grid.stamps(np.array([index], np.int64))[0]) < stamp:
@@ -200,48 +204,50 @@ def _first_at(grid: Grid, stamp: int) -> int:
     return index
 
 
-def _reach(task: Task, before: int) -> tuple[int, int]:
+def _read_span(task: Task, before: int) -> tuple[int, int]:
     """Return the first and last stamp of what is read for a task."""
-    grid = grid_of(task.row)
+    grid = build_grid(task.row)
     begin = max(task.origin, task.first - before)
     first, last = grid.stamps(np.array([begin, task.end - 1], np.int64)).tolist()
     return first, last
 
 
-def _scanned(task: Task, one: Series | None, version: LoadedVersion, scan: Scan) -> Scanned:
+def _scan_task(task: Task, one: Series | None, version: LoadedVersion, scan: Scan) -> SeriesScan:
     view: dict[str, Any] = {"series_id": task.row.id, "status": "ok"}
     if one is None:
         columns = ("ds", "y", "expected", "lower", "upper", "score", "anomaly", "alarm")
-        return Scanned(view | {name: [] for name in columns}, None, None)
+        return SeriesScan(view | {name: [] for name in columns}, None, None)
     conflict = static_conflict(one, version.config.covariates)
     if conflict is not None:
         error = refusal(ErrorCode.covariate_kind_conflict, f"{conflict}; PUT /series/{{id}} mends it")
-        return Scanned({**view, "status": "error", "error": error}, None, None)
+        return SeriesScan({**view, "status": "error", "error": error}, None, None)
     start = max(0, task.first - one.start)
     end = max(start, min(len(one.y), task.end - one.start))
     try:
         (told,) = detect([one], [(start, end)], version.run, version.config, scan.level, scan.ahead)
     except ConfigError as e:  # a covariate is text in the series and a number in the model
         error = refusal(ErrorCode.covariate_kind_conflict, str(e))
-        return Scanned({**view, "status": "error", "error": error}, None, None)
+        return SeriesScan({**view, "status": "error", "error": error}, None, None)
     stamps = one.stamps(start, end)
     view |= {
         "ds": format_stamps(stamps, one.grid.timezone),
-        "y": _numbers(one.y[start:end]),
-        "expected": _numbers(told.expected),
-        "lower": _numbers(told.lower),
-        "upper": _numbers(told.upper),
-        "score": _numbers(told.score),
+        "y": _convert_to_json(one.y[start:end]),
+        "expected": _convert_to_json(told.expected),
+        "lower": _convert_to_json(told.lower),
+        "upper": _convert_to_json(told.upper),
+        "score": _convert_to_json(told.score),
         "anomaly": told.anomaly.tolist(),
         "alarm": told.alarm.tolist(),
     }
     if not task.windows:
-        return Scanned(view, None, None)
-    judgement = _judged(told, stamps, task.windows)
-    return Scanned(view | {"metrics": judgement.to_dict()}, judgement, Scored(told.score, stamps, _apart(task.windows)))
+        return SeriesScan(view, None, None)
+    judgement = _judge(told, stamps, task.windows)
+    return SeriesScan(
+        view | {"metrics": judgement.to_dict()}, judgement, Scored(told.score, stamps, _merge_windows(task.windows))
+    )
 
 
-def _apart(windows: Sequence[Window]) -> tuple[Window, ...]:
+def _merge_windows(windows: Sequence[Window]) -> tuple[Window, ...]:
     """Return ascending windows with those that overlap made one, as the benchmark's score wants them."""
     found: list[Window] = []
     for first, last in windows:
@@ -252,10 +258,10 @@ def _apart(windows: Sequence[Window]) -> tuple[Window, ...]:
     return tuple(found)
 
 
-def _judged(told: Anomalies, stamps: Stamps, windows: Sequence[Window]) -> Judgement:
+def _judge(told: Anomalies, stamps: Stamps, windows: Sequence[Window]) -> Judgement:
     known = np.isfinite(told.score)
     return judge(told.anomaly[known], stamps[known], windows)
 
 
-def _numbers(values: Floats) -> list[float | None]:
+def _convert_to_json(values: Floats) -> list[float | None]:
     return [value if np.isfinite(value) else None for value in values.tolist()]

@@ -11,12 +11,20 @@ from sqlalchemy.orm import Session
 from app.config import Settings
 from app.errors import ErrorCode, Forbidden, Unavailable, invalid
 from app.scope import Right, Scope
-from app.services.anomalies.scan import Scan, Scanned, Tasks, compared, histories, scanned, tasks_of
-from app.services.idempotency import Answer, Idempotency, answer_once
+from app.services.anomalies.scan import (
+    Scan,
+    SeriesScan,
+    Tasks,
+    compare_with_labels,
+    load_histories,
+    plan_tasks,
+    scan_tasks,
+)
+from app.services.idempotency import Idempotency, ServiceResponse, respond_once
 from app.services.jobs import views as job_views
-from app.services.jobs.submission import JobOptions, Submission, accepted
+from app.services.jobs.submission import JobOptions, Submission, respond_accepted
 from app.services.registry.loader import VersionLoader
-from app.services.registry.lookup import reference, resolved
+from app.services.registry.lookup import parse_reference, resolve_version
 from app.storage import jobs
 from app.storage.engine import Database
 
@@ -42,7 +50,9 @@ class AnomalyService:
         self._versions, self._settings = versions, settings
         self._turns = threading.BoundedSemaphore(SCANS_AT_ONCE)
 
-    def scan(self, scope: Scope, request: AnomalyRequest, options: JobOptions, key: Idempotency | None) -> Answer:
+    def scan(
+        self, scope: Scope, request: AnomalyRequest, options: JobOptions, key: Idempotency | None
+    ) -> ServiceResponse:
         """Score the values of series; a long span, or one that need not be waited for, becomes a job.
 
         Raises NotFound for model or version, Conflict `no_champion`, Unavailable for files that cannot be read and
@@ -50,32 +60,32 @@ class AnomalyService:
         labels and sizes that cannot be.
         """
         self._check_series(len(request.scan.series))
-        name, number = reference(request.model)
+        name, number = parse_reference(request.model)
         with self._database.read() as session:
-            model, row = resolved(session, scope, name, number)
+            model, row = resolve_version(session, scope, name, number)
             self._check_ahead(request.scan.ahead, model.horizon)
-            tasks = tasks_of(session, scope, model, request.scan)
+            tasks = plan_tasks(session, scope, model, request.scan)
             self._check_cost(tasks.cost)
             at_once = not request.in_background and tasks.cost <= self._settings.max_anomaly_points
             if at_once:
                 version = self._versions.get(scope, row)
-                read = histories(session, scope, tasks.found, version.config, request.scan)
+                read = load_histories(session, scope, tasks.tasks, version.config, request.scan)
         if at_once:
             with self._turn():
-                found = scanned(tasks.found, read, version, request.scan)
-            return Answer(200, view(model.name, row.number, request.scan, tasks, found))
+                found = scan_tasks(tasks.tasks, read, version, request.scan)
+            return ServiceResponse(200, describe_scan(model.name, row.number, request.scan, tasks, found))
         if Right.write not in scope.rights:
             detail = "this scan is made by a job, which this key has no right to start; ask for a shorter span"
             raise Forbidden(ErrorCode.forbidden, detail)
 
-        def make(session: Session) -> Answer:
-            model, row = resolved(session, scope, name, number)
+        def make(session: Session) -> ServiceResponse:
+            model, row = resolve_version(session, scope, name, number)
             document = {"version": row.number, **request.scan.document()}
             estimate = {"rows": tasks.cost}
             job = self._submission.add(session, scope, "anomaly_scan", model, document, options, estimate)
-            return accepted(session, job)
+            return respond_accepted(session, job)
 
-        return answer_once(self._database, scope, key, make)
+        return respond_once(self._database, scope, key, make)
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
@@ -91,8 +101,10 @@ class AnomalyService:
     def get(self, scope: Scope, job_id: str) -> dict[str, Any]:
         """Return what a job has found, null until it has succeeded. Raises NotFound."""
         with self._database.read() as session:
-            row = job_views.found_of(session, scope, job_id, "anomaly_scan", ErrorCode.scan_not_found, "scan")
-            job, result = job_views.view(row), jobs.result(session, row.id) or {}
+            row = job_views.require_job_of_kind(
+                session, scope, job_id, "anomaly_scan", ErrorCode.scan_not_found, "scan"
+            )
+            job, result = job_views.describe_job(row), jobs.get_result(session, row.id) or {}
         told = {name: job[name] for name in ("id", "status", "progress", "model", "error")}
         asked = {name: row.request[name] for name in ("version", "level", "ahead")}
         return told | asked | {name: result.get(name) for name in ("series", "metrics")}
@@ -116,7 +128,7 @@ class AnomalyService:
             raise invalid("body.ahead", ErrorCode.horizon_too_long, detail)
 
 
-def view(model: str, version: int, scan: Scan, tasks: Tasks, found: Sequence[Scanned]) -> dict[str, Any]:
+def describe_scan(model: str, version: int, scan: Scan, tasks: Tasks, found: Sequence[SeriesScan]) -> dict[str, Any]:
     """Return a scan as clients see it, its series in the order that they were asked for in."""
     told = {one.view["series_id"]: one.view for one in found}
     told |= {i: {"series_id": i, "status": "error", "error": error} for i, error in tasks.errors.items()}
@@ -126,5 +138,5 @@ def view(model: str, version: int, scan: Scan, tasks: Tasks, found: Sequence[Sca
         "level": scan.level,
         "ahead": scan.ahead,
         "series": [told[i] for i in dict.fromkeys(scan.series)],
-        "metrics": compared(found, scan.level),
+        "metrics": compare_with_labels(found, scan.level),
     }

@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session
 
 from app.scope import Scope
 from app.services.series import panels
-from app.services.series.checks import grid_of
+from app.services.series.checks import build_grid
 from app.services.series.ids import is_series_id
-from app.serving.charts.picture import Points
+from app.serving.charts.picture import ChartPoints
 from app.storage import series
 from app.storage.tables import SeriesRow
 from models.arrays import Floats, Ints
@@ -25,24 +25,24 @@ HORIZONS, SEASONS = 3, 2
 LEAST, MOST = 20, 1000
 """steps of that"""
 
-NOTHING = Points([], [])
+NOTHING = ChartPoints([], [])
 
 
 @dataclass(frozen=True)
-class Observed:
+class ObservedSeries:
     """A series' metadata and values, missing ones included."""
 
     unit: str | None
     timezone: str
-    history: Points
+    history: ChartPoints
     """up to the origin"""
-    later: Points
+    later: ChartPoints
     """from there to the end of the forecast: an `origin` in the past has them"""
 
 
-def observed(
+def load_observed(
     session: Session, scope: Scope, results: Sequence[Mapping[str, Any]], steps: int | None, origin: str | None
-) -> dict[str, Observed]:
+) -> dict[str, ObservedSeries]:
     """Return what is stored of the series of a forecast's results, `steps` before the origin, by id.
 
     A series without a forecast has its newest values, and none where an `origin` was asked for.
@@ -52,22 +52,22 @@ def observed(
     horizon = max(len(one["ds"]) for one in results if one["status"] == "ok")
     ends: dict[str, tuple[int, int]] = {}
     for series_id, row in known.items():
-        end = _end(told[series_id], row, shown=origin is None)
+        end = _find_end(told[series_id], row, shown=origin is None)
         if end is not None and row.anchor is not None and row.first_ts is not None:
             ends[series_id] = end
-    spans = {known[i].pk: (_first(known[i], at, steps, horizon), last) for i, (at, last) in ends.items()}
+    spans = {known[i].pk: (_find_first(known[i], at, steps, horizon), last) for i, (at, last) in ends.items()}
     rows = [known[i] for i in ends]
-    found = {one.id: one for one in panels.between(session, scope, rows, spans, CovariateConfig(), 0)}
-    return {i: _observed(row, found.get(i), ends[i][0] if i in ends else 0) for i, row in known.items()}
+    found = {one.id: one for one in panels.load_between(session, scope, rows, spans, CovariateConfig(), 0)}
+    return {i: _build_observed(row, found.get(i), ends[i][0] if i in ends else 0) for i, row in known.items()}
 
 
-def default_steps(frequency: Frequency, horizon: int) -> int:
+def choose_steps(frequency: Frequency, horizon: int) -> int:
     """Return how many steps before the origin are shown where nothing is said."""
     season = min(season_lengths(frequency), default=0)
     return min(max(HORIZONS * horizon, SEASONS * season, LEAST), MOST)
 
 
-def _end(result: Mapping[str, Any], row: SeriesRow, *, shown: bool) -> tuple[int, int] | None:
+def _find_end(result: Mapping[str, Any], row: SeriesRow, *, shown: bool) -> tuple[int, int] | None:
     """Return the stamps of a series' origin and of the last step to show; None where nothing is."""
     if result["status"] == "ok":
         at, last = parse_stamps([result["origin"], result["ds"][-1]], "UTC").tolist()
@@ -75,23 +75,23 @@ def _end(result: Mapping[str, Any], row: SeriesRow, *, shown: bool) -> tuple[int
     return None if row.last_ts is None or not shown else (row.last_ts, row.last_ts)
 
 
-def _first(row: SeriesRow, at: int, steps: int | None, horizon: int) -> int:
+def _find_first(row: SeriesRow, at: int, steps: int | None, horizon: int) -> int:
     """Return the stamp of the first step to show, the series' first value at the earliest."""
     assert row.first_ts is not None
-    grid = grid_of(row)
+    grid = build_grid(row)
     first, last = grid.locate(np.array([row.first_ts, at], np.int64))[0]
-    wanted = default_steps(parse_frequency(row.freq), horizon) if steps is None else steps
+    wanted = choose_steps(parse_frequency(row.freq), horizon) if steps is None else steps
     return int(grid.stamps(np.array([max(first, last - wanted + 1)], np.int64))[0])
 
 
-def _observed(row: SeriesRow, one: Series | None, origin: int) -> Observed:
+def _build_observed(row: SeriesRow, one: Series | None, origin: int) -> ObservedSeries:
     if one is None:
-        return Observed(row.unit, row.timezone, NOTHING, NOTHING)
+        return ObservedSeries(row.unit, row.timezone, NOTHING, NOTHING)
     ts = one.stamps(0, len(one.y))
     before = ts <= origin
-    later = NOTHING if np.isnan(one.y[~before]).all() else _points(ts[~before], one.y[~before])
-    return Observed(row.unit, row.timezone, _points(ts[before], one.y[before]), later)
+    later = NOTHING if np.isnan(one.y[~before]).all() else _build_points(ts[~before], one.y[~before])
+    return ObservedSeries(row.unit, row.timezone, _build_points(ts[before], one.y[before]), later)
 
 
-def _points(ts: Ints, y: Floats) -> Points:
-    return Points(ts.tolist(), [None if np.isnan(v) else v for v in y.tolist()])
+def _build_points(ts: Ints, y: Floats) -> ChartPoints:
+    return ChartPoints(ts.tolist(), [None if np.isnan(v) else v for v in y.tolist()])

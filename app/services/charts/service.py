@@ -14,11 +14,21 @@ from app.errors import ErrorCode, FieldError, Invalid, NotFound, ServiceError, U
 from app.etags import unchanged
 from app.scope import Scope
 from app.services.access.keys import Caller
-from app.services.charts.history import Observed, observed
+from app.services.charts.history import ObservedSeries, load_observed
 from app.services.forecasting.inputs.request import ForecastRequest
 from app.services.forecasting.service import ForecastService
 from app.serving.charts.drawer import ChartDrawer
-from app.serving.charts.picture import Chart, Forecast, Format, Interval, Level, Panel, Points, Theme, Values
+from app.serving.charts.picture import (
+    Chart,
+    ChartForecast,
+    ChartPanel,
+    ChartPoints,
+    Format,
+    Interval,
+    Level,
+    Theme,
+    Values,
+)
 from app.serving.helper_process import NotAnswered
 from app.storage.engine import Database
 from models.calendar.timestamps import parse_stamps
@@ -62,7 +72,7 @@ class ChartService:
     def __init__(self, database: Database, forecasts: ForecastService, drawer: ChartDrawer) -> None:
         self._database, self._forecasts, self._drawer = database, forecasts, drawer
 
-    def chart(self, scope: Scope, request: ChartRequest, match: str | None = None) -> Picture:
+    def draw(self, scope: Scope, request: ChartRequest, match: str | None = None) -> Picture:
         """Draw the forecasts of some series, unless `match` says that the caller has the picture.
 
         Raises what a forecast raises; NotFound or Invalid where no series has one; Invalid for too much on one chart;
@@ -78,9 +88,9 @@ class ChartService:
         _check(told["forecasts"])
         started = time.perf_counter()
         with self._database.read() as session:
-            found = observed(session, scope, told["forecasts"], request.history, request.forecast.origin)
-        question = _chart(request, told, found).question()
-        etag = _etag(question)
+            found = load_observed(session, scope, told["forecasts"], request.history, request.forecast.origin)
+        question = _build_chart(request, told, found).question()
+        etag = _compute_etag(question)
         read = time.perf_counter()
         timing = answer.timing | {"history": read - started}
         if unchanged(match, etag):
@@ -93,13 +103,13 @@ class ChartService:
         return Picture(content, etag, timing | {"draw": time.perf_counter() - read})
 
 
-def _etag(question: bytes) -> str:
+def _compute_etag(question: bytes) -> str:
     """Return the tag of what determines the picture. It is weak: another machine's fonts may draw it otherwise."""
-    return f'W/"{hashlib.sha256(_release() + question).hexdigest()[:32]}"'
+    return f'W/"{hashlib.sha256(_get_release() + question).hexdigest()[:32]}"'
 
 
 @lru_cache(maxsize=1)
-def _release() -> bytes:
+def _get_release() -> bytes:
     return importlib.metadata.version("gatecast").encode()
 
 
@@ -107,14 +117,14 @@ def _check(results: list[Result]) -> None:
     """Raise ServiceError where no series has a forecast, or all of them are too much."""
     failed = [one for one in results if one["status"] == "error"]
     if len(failed) == len(results):
-        raise _problem(failed)
+        raise _build_error(failed)
     values = sum(len(one["ds"]) * (len(one["quantiles"]) + 1) for one in results if one["status"] == "ok")
     if values > MOST_VALUES:
         detail = f"this would be {values} values, a chart shows {MOST_VALUES}; ask for fewer series, steps or quantiles"
         raise invalid("series", ErrorCode.too_many_values, detail)
 
 
-def _problem(failed: list[Result]) -> ServiceError:
+def _build_error(failed: list[Result]) -> ServiceError:
     code, detail = ErrorCode(failed[0]["error"]["code"]), failed[0]["error"]["detail"]
     if len(failed) > 1:
         detail = f"no series can be forecast; the first: {detail}"
@@ -123,7 +133,7 @@ def _problem(failed: list[Result]) -> ServiceError:
     return kind(code, detail, errors=errors)
 
 
-def _chart(request: ChartRequest, told: dict[str, Any], found: Mapping[str, Observed]) -> Chart:
+def _build_chart(request: ChartRequest, told: dict[str, Any], found: Mapping[str, ObservedSeries]) -> Chart:
     results: list[Result] = told["forecasts"]
     steps = max(len(one["ds"]) for one in results if one["status"] == "ok")
     model = f"{told['model']}@{told['version']}"
@@ -131,32 +141,32 @@ def _chart(request: ChartRequest, told: dict[str, Any], found: Mapping[str, Obse
     return Chart(
         format=request.format,
         theme=request.theme,
-        title=printable(title),
+        title=strip_unprintable(title),
         subtitle=f"{model} · {steps} step" + "s" * (steps > 1),
         width=request.width,
         height=request.height,
-        panels=[_panel(one, found.get(one["series_id"])) for one in results],
+        panels=[_build_panel(one, found.get(one["series_id"])) for one in results],
     )
 
 
-def _panel(result: Result, seen: Observed | None) -> Panel:
-    told = _forecast(result) if result["status"] == "ok" else None
-    nothing = Points([], [])
-    return Panel(
-        title=printable(result["series_id"]),
-        unit=printable(seen.unit) if seen is not None and seen.unit else None,
+def _build_panel(result: Result, seen: ObservedSeries | None) -> ChartPanel:
+    told = _build_forecast(result) if result["status"] == "ok" else None
+    nothing = ChartPoints([], [])
+    return ChartPanel(
+        title=strip_unprintable(result["series_id"]),
+        unit=strip_unprintable(seen.unit) if seen is not None and seen.unit else None,
         timezone="UTC" if seen is None else seen.timezone,
         history=nothing if seen is None else seen.history,
         later=nothing if seen is None else seen.later,
         forecast=told,
-        note=_note(result),
+        note=_describe_problems(result),
     )
 
 
-def _note(result: Result) -> str | None:
+def _describe_problems(result: Result) -> str | None:
     """Return what a reader must know of a series' forecast."""
     if result["status"] == "error":
-        return printable(result["error"]["detail"])
+        return strip_unprintable(result["error"]["detail"])
     said = []
     if result["fallback"]:
         said.append("season-naive, because the network could not answer: " + ", ".join(result["warnings"]))
@@ -165,7 +175,7 @@ def _note(result: Result) -> str | None:
     return "; ".join(said) or None
 
 
-def _forecast(result: Result) -> Forecast:
+def _build_forecast(result: Result) -> ChartForecast:
     """Return a forecast with its quantiles in pairs around the median, the widest first."""
     columns: dict[str, Values] = result["quantiles"]
     levels = sorted((float(text), y) for text, y in columns.items())
@@ -179,9 +189,9 @@ def _forecast(result: Result) -> Forecast:
         elif level < MEDIAN:
             intervals.append(Interval(round(100 * (1 - 2 * level), 6), y, other))
     ts = [int(t) for t in parse_stamps([result["origin"], *result["ds"]], "UTC")]
-    return Forecast(ts[0], ts[1:], result["yhat"], intervals, alone)
+    return ChartForecast(ts[0], ts[1:], result["yhat"], intervals, alone)
 
 
-def printable(text: str) -> str:
+def strip_unprintable(text: str) -> str:
     """Return text on one line that XML can hold: what cannot be printed is a space."""
     return "".join(c if c.isprintable() else " " for c in text)

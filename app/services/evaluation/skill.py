@@ -8,11 +8,11 @@ from sqlalchemy.orm import Session
 
 from app.errors import ErrorCode, invalid
 from app.scope import Scope
-from app.services.paging import readable_cursor
-from app.services.registry.lookup import found
+from app.services.paging import convert_cursor_errors
+from app.services.registry.lookup import require_model
 from app.services.series.ids import is_series_id
 from app.storage import archive, observations, registry
-from app.storage.archive import Told as Row
+from app.storage.archive import ArchivedRow as Row
 from app.storage.engine import Database
 from app.storage.pages import Page
 from app.storage.tables import ModelRow, VersionRow
@@ -36,33 +36,35 @@ class SkillService:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def archive(
+    def list_archived(
         self, scope: Scope, name: str, ids: Sequence[str], as_of: str | None, cursor: str | None, limit: int
     ) -> Page[dict[str, Any]]:
         """Return the newest archived forecast of each series, as it stood at a moment.
 
         Raises NotFound, and Invalid for a bad time or cursor.
         """
-        moment = _moment(as_of, "as_of")
-        with self._database.read() as session, readable_cursor():
-            model = found(session, scope, name)
+        moment = _parse_moment(as_of, "as_of")
+        with self._database.read() as session, convert_cursor_errors():
+            model = require_model(session, scope, name)
             known = [i for i in ids if is_series_id(i)]
             if ids and not known:
                 return Page([], None)
-            rows = archive.page(session, model, known, moment, cursor, limit)
-            views = [_view(row, model) for row in rows.items]
+            rows = archive.list_page(session, model, known, moment, cursor, limit)
+            views = [_describe_forecast(row, model) for row in rows.items]
             return Page([view for view in views if view is not None], rows.next_cursor)
 
-    def skill(self, scope: Scope, name: str, start: str | None, end: str | None, version: int | None) -> dict[str, Any]:
+    def get_skill(
+        self, scope: Scope, name: str, start: str | None, end: str | None, version: int | None
+    ) -> dict[str, Any]:
         """Return how forecasts with an origin in [start, end) have come true. Raises NotFound, and Invalid."""
-        first, last = _moment(start, "start"), _moment(end, "end")
+        first, last = _parse_moment(start, "start"), _parse_moment(end, "end")
         with self._database.read() as session:
-            model = found(session, scope, name)
-            most = min(MOST_FORECASTS, _most(model))
-            rows = archive.come_true(session, model, (first, last), version, most, MOST_ORIGINS)
-            told = told_of(session, rows, model)
-            champion = registry.version(session, model, model.champion) if model.champion is not None else None
-            drifts = drift_of(session, model, champion) if champion is not None else None
+            model = require_model(session, scope, name)
+            most = min(MOST_FORECASTS, _forecasts_in_memory(model))
+            rows = archive.list_observed(session, model, (first, last), version, most, MOST_ORIGINS)
+            told = load_outcomes(session, rows, model)
+            champion = registry.get_version(session, model, model.champion) if model.champion is not None else None
+            drifts = measure_drift(session, model, champion) if champion is not None else None
         return {
             "model": model.name,
             "forecasts": len(told.origins),
@@ -76,21 +78,21 @@ class SkillService:
         }
 
 
-def _most(model: ModelRow) -> int:
+def _forecasts_in_memory(model: ModelRow) -> int:
     """Return how many forecasts of a model are read at once: their numbers must fit into memory."""
     return max(1, MOST_VALUES // (model.horizon * (len(model.quantiles) + 1)))
 
 
-def drift_of(session: Session, model: ModelRow, version: VersionRow) -> dict[str, Any]:
+def measure_drift(session: Session, model: ModelRow, version: VersionRow) -> dict[str, Any]:
     """Return whether a version does worse on what it has forecast live than on its gate."""
     span = (None, None)
-    most = min(DRIFT_FORECASTS, _most(model))
-    rows = archive.come_true(session, model, span, version.number, most, DRIFT_ORIGINS)
-    signal = drift(told_of(session, rows, model), version.metrics.get("gate"))
+    most = min(DRIFT_FORECASTS, _forecasts_in_memory(model))
+    rows = archive.list_observed(session, model, span, version.number, most, DRIFT_ORIGINS)
+    signal = drift(load_outcomes(session, rows, model), version.metrics.get("gate"))
     return {"version": version.number, "status": signal.status, "detail": signal.detail, **signal.measures}
 
 
-def told_of(session: Session, rows: Sequence[Row], model: ModelRow) -> Told:
+def load_outcomes(session: Session, rows: Sequence[Row], model: ModelRow) -> Told:
     """Return archived forecasts beside what was observed since."""
     levels, horizon = tuple(model.quantiles), model.horizon
     placed = [
@@ -98,14 +100,14 @@ def told_of(session: Session, rows: Sequence[Row], model: ModelRow) -> Told:
         for row in rows
         if row[1].freq == model.freq
         and row[0].forecast["levels"] == list(levels)
-        and (ahead := _ahead(row, model, horizon)) is not None
+        and (ahead := _horizon_stamps(row, model, horizon)) is not None
     ]
     rows, stamps = [row for row, _ in placed], [ahead for _, ahead in placed]
     spans: dict[int, tuple[int, int]] = {}
     for (_, one), ahead in zip(rows, stamps, strict=True):
         low, high = spans.get(one.pk, (int(ahead[0]), int(ahead[-1])))
         spans[one.pk] = (min(low, int(ahead[0])), max(high, int(ahead[-1])))
-    points = observations.between(session, spans) if spans else {}
+    points = observations.load_between(session, spans) if spans else {}
     actual = np.full((len(rows), horizon), np.nan)
     for number, ((_, one), ahead) in enumerate(zip(rows, stamps, strict=True)):
         known = points[one.pk]
@@ -127,7 +129,7 @@ def told_of(session: Session, rows: Sequence[Row], model: ModelRow) -> Told:
     )
 
 
-def _ahead(row: Row, model: ModelRow, horizon: int) -> Stamps | None:
+def _horizon_stamps(row: Row, model: ModelRow, horizon: int) -> Stamps | None:
     """Return the stamps (H,) that a forecast is of, on the grid of its origin, whatever grid the series has by now.
 
     None where its timezone was changed so that the origin is no date of the frequency any more.
@@ -140,10 +142,10 @@ def _ahead(row: Row, model: ModelRow, horizon: int) -> Stamps | None:
     return grid.stamps(np.arange(1, horizon + 1, dtype=np.int64))
 
 
-def _view(row: Row, model: ModelRow) -> dict[str, Any] | None:
+def _describe_forecast(row: Row, model: ModelRow) -> dict[str, Any] | None:
     told, one = row
     levels, quantiles = told.forecast["levels"], np.array(told.forecast["quantiles"])
-    stamps = _ahead(row, model, len(quantiles))
+    stamps = _horizon_stamps(row, model, len(quantiles))
     if stamps is None:
         return None
     return {
@@ -157,7 +159,7 @@ def _view(row: Row, model: ModelRow) -> dict[str, Any] | None:
     }
 
 
-def _moment(text: str | None, field: str) -> int | None:
+def _parse_moment(text: str | None, field: str) -> int | None:
     if text is None:
         return None
     try:

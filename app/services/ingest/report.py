@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from app.errors import ErrorCode, FieldError, Invalid
-from app.services.series.checks import Problem
+from app.services.series.checks import RowProblem
 
 SHOWN = 1000
 """Rejected rows that are listed; the rest are counted."""
@@ -34,9 +34,9 @@ class Report:
     rows: int = 0
     inserted: int = 0
     updated: int = 0
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[RowProblem] = field(default_factory=list)
 
-    def reject(self, problems: Iterable[Problem]) -> None:
+    def reject(self, problems: Iterable[RowProblem]) -> None:
         """Note bad rows, counted from 1 below the header. Raises Invalid where the import is to be whole."""
         self.problems.extend(problems)
         if not self.abort or not self.problems:

@@ -10,10 +10,10 @@ from app.errors import ErrorCode, Invalid
 from app.formats.csv import read_csv
 from app.formats.table import Block, is_numeric, number, typed
 from app.scope import Scope
-from app.services.idempotency import Answer, Idempotency, answer_once
+from app.services.idempotency import Idempotency, ServiceResponse, respond_once
 from app.services.ingest.report import ImportOptions, Report
-from app.services.series.checks import Problem, check_stamps, repeated, write_covariates, write_points
-from app.services.series.ids import checked_frequency, checked_timezone
+from app.services.series.checks import RowProblem, check_stamps, find_repeated, write_covariates, write_points
+from app.services.series.ids import check_frequency, check_timezone
 from app.storage import observations, series
 from app.storage.engine import Database
 from app.storage.tables import SeriesRow
@@ -35,18 +35,18 @@ class ImportService:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def run(self, scope: Scope, lines: IO[str], options: ImportOptions, key: Idempotency | None) -> Answer:
+    def run(self, scope: Scope, lines: IO[str], options: ImportOptions, key: Idempotency | None) -> ServiceResponse:
         """Import a CSV in one transaction: whole, or with `on_error="skip"` less the rows that it names.
 
         Raises Invalid, which names the first bad rows; then nothing was changed.
         """
         if options.freq is not None:
-            checked_frequency(options.freq)
-        checked_timezone(options.timezone)
+            check_frequency(options.freq)
+        check_timezone(options.timezone)
         report = table = Report(abort=options.on_error == "abort")
         covariates, blocks = read_csv(lines, table)  # before the transaction: reading holds no lock
 
-        def make(session: Session) -> Answer:
+        def make(session: Session) -> ServiceResponse:
             nonlocal report
             report = replace(table, problems=list(table.problems))
             numeric = _kinds(session, scope, covariates, blocks)
@@ -54,12 +54,12 @@ class ImportService:
                 _import_series(session, scope, series_id, blocks[series_id], numeric, options, report)
             if options.dry_run:
                 raise DryRun
-            return Answer(200, report.body())
+            return ServiceResponse(200, report.body())
 
         try:
-            return answer_once(self._database, scope, None if options.dry_run else key, make)
+            return respond_once(self._database, scope, None if options.dry_run else key, make)
         except DryRun:
-            return Answer(200, report.body())
+            return ServiceResponse(200, report.body())
 
 
 def _import_series(
@@ -92,7 +92,7 @@ def _import_series(
     values = {name: typed([c[i] for i in places], numeric=kind) for (name, kind), c in columns}
     write_covariates(session, scope, row, stamps[places], values)
     if len(places):
-        series.touch(session, row)
+        series.bump_version(session, row)
         report.series += 1
     report.inserted += inserted
     report.updated += updated
@@ -100,7 +100,7 @@ def _import_series(
 
 def _kinds(session: Session, scope: Scope, names: list[str], blocks: dict[str, Block]) -> dict[str, bool]:
     """Return {covariate: whether it is numeric}: as the project knows it, and by all of its cells where it is new."""
-    known = observations.covariates(session, scope, names)
+    known = observations.get_covariates(session, scope, names)
     numeric = {}
     for i, name in enumerate(names):
         cells_are = all(is_numeric(block.covariates[i]) for block in blocks.values())
@@ -108,14 +108,14 @@ def _kinds(session: Session, scope: Scope, names: list[str], blocks: dict[str, B
     return numeric
 
 
-def _not_numbers(block: Block, numeric: dict[str, bool]) -> list[Problem]:
+def _not_numbers(block: Block, numeric: dict[str, bool]) -> list[RowProblem]:
     """Return the rows with text in the column of a numeric covariate."""
     problems = []
     for (name, is_number), column in zip(numeric.items(), block.covariates, strict=True):
         for i, cell in enumerate(column if is_number else []):
             if number(cell) is None:
                 detail = f"the covariate {name!r} is numeric, and {cell[:60]!r} is no number"
-                problems.append(Problem(block.rows[i], ErrorCode.covariate_kind_conflict, detail))
+                problems.append(RowProblem(block.rows[i], ErrorCode.covariate_kind_conflict, detail))
     return problems
 
 
@@ -131,9 +131,9 @@ def _made(
 ) -> SeriesRow | None:
     """Make a series that the table brings; None, and its rows rejected, where it shows no frequency."""
     try:
-        freq = checked_frequency(options.freq or infer_frequency(np.unique(stamps), timezone).alias)
+        freq = check_frequency(options.freq or infer_frequency(np.unique(stamps), timezone).alias)
     except FrequencyError as e:
-        report.reject(Problem(r, ErrorCode.invalid_frequency, str(e)) for r in rows.tolist())
+        report.reject(RowProblem(r, ErrorCode.invalid_frequency, str(e)) for r in rows.tolist())
         return None
     fields = {"id": series_id, "freq": freq, "timezone": timezone, "labels": {}, "static": {}}
     return series.add(session, scope, [fields])[0]
@@ -144,20 +144,20 @@ def _same_frequency(row: SeriesRow, rows: Ints, options: ImportOptions, report: 
     if options.freq is None or parse_frequency(options.freq).alias == row.freq:
         return True
     detail = f"the series {row.id!r} exists with frequency {row.freq!r}"
-    report.reject(Problem(r, ErrorCode.frequency_mismatch, detail) for r in rows.tolist())
+    report.reject(RowProblem(r, ErrorCode.frequency_mismatch, detail) for r in rows.tolist())
     return False
 
 
-def _parse(block: Block, timezone: str, options: ImportOptions) -> tuple[Ints, Floats, list[Problem]]:
+def _parse(block: Block, timezone: str, options: ImportOptions) -> tuple[Ints, Floats, list[RowProblem]]:
     """Return stamps (N,), values (N,) and the rows of which one cannot be read."""
     stamps, unread = _read_ds(block.ds, timezone, options)
-    problems = [Problem(block.rows[p.row], p.code, p.detail) for p in unread]
+    problems = [RowProblem(block.rows[p.row], p.code, p.detail) for p in unread]
     y = np.full(len(block.y), np.nan)
     for i, text in enumerate(block.y):
         value = number(text)
         if value is None:
             detail = f"{text[:60]!r} is not a finite number; leave the cell empty where a value is missing"
-            problems.append(Problem(block.rows[i], ErrorCode.invalid_value, detail))
+            problems.append(RowProblem(block.rows[i], ErrorCode.invalid_value, detail))
         else:
             y[i] = value
     return stamps, y, problems
@@ -198,12 +198,12 @@ def _without_duplicates(
     report: Report,
 ) -> Ints:
     """Return the places to write, one a timestamp; `y` takes the mean in place where that is asked for."""
-    again = repeated(stamps[places], rows[places])
+    again = find_repeated(stamps[places], rows[places])
     if not len(again):
         return places
     if options.on_duplicate == "error":
         detail = "this timestamp stands in an earlier row"
-        report.reject(Problem(r, ErrorCode.duplicate_timestamp, detail) for r in rows[places[again]].tolist())
+        report.reject(RowProblem(r, ErrorCode.duplicate_timestamp, detail) for r in rows[places[again]].tolist())
         return np.delete(places, again)
     _, last = np.unique(stamps[places][::-1], return_index=True)
     kept = np.sort(places[::-1][last])

@@ -11,7 +11,7 @@ Bounds = tuple[float | None, float | None]
 Document = Mapping[str, Any]
 
 
-def selector_of(document: Document) -> Selector:
+def parse_selector(document: Document) -> Selector:
     """Return the selector of a job's stored request."""
     asked = document["series"]
     if asked == "all":
@@ -19,26 +19,26 @@ def selector_of(document: Document) -> Selector:
     return Selector(tuple(asked["ids"]) if "ids" in asked else None, asked.get("labels"))
 
 
-def roles_of(document: Document) -> CovariateConfig:
+def parse_roles(document: Document) -> CovariateConfig:
     """Return the covariates of a stored request, without vocabularies. Raises ConfigError for a name with two roles."""
     asked = document.get("covariates", {})
     known_future, past, static = (tuple(asked.get(role, ())) for role in ("known_future", "past", "static"))
     return CovariateConfig(known_future=known_future, past=past, static=static)
 
 
-def start_of(document: Document) -> tuple[str, int] | None:
+def parse_warm_start(document: Document) -> tuple[str, int] | None:
     """Return model and version that a stored request begins from."""
     start = document.get("warm_start")
     return (start[0], start[1]) if start is not None else None
 
 
-def search_of(document: Document) -> Mapping[str, Any] | None:
+def parse_search(document: Document) -> Mapping[str, Any] | None:
     """Return what a stored request searches."""
     found: Mapping[str, Any] | None = document.get("search")
     return found
 
 
-def bounds_of(document: Document) -> Bounds:
+def parse_bounds(document: Document) -> Bounds:
     """Return the least and greatest value of a stored request."""
     low, high = document.get("bounds", (None, None))
     return low, high

@@ -7,40 +7,40 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.scope import Scope
-from app.services.jobs.views import found, view
+from app.services.jobs.views import describe_job, require_job
 from app.storage import jobs
 from app.storage.clock import now
 from app.storage.engine import Database
 from app.storage.tables import JobRow
 
-SETTLED_US = 3_000_000
+END_WAIT_US = 3_000_000
 """after which a job's end is told even where nobody has said that its log is whole: its worker may have died"""
 MOST_EVENTS = 200
 """read at a time"""
 
 
 @dataclass(frozen=True)
-class Place:
+class EventCursor:
     """Where a listener is: after which stored event, and which progress was told last."""
 
     seq: int = 0
-    told: str = ""
+    tick: str = ""
 
     @staticmethod
-    def read(text: str | None) -> "Place":
+    def parse(text: str | None) -> "EventCursor":
         """Read a `Last-Event-ID`; one of another making begins from the start."""
         seq, _, told = (text or "").partition("-")
-        return Place(int(seq), told) if seq.isascii() and seq.isdigit() and len(seq) < 10 else Place()
+        return EventCursor(int(seq), told) if seq.isascii() and seq.isdigit() and len(seq) < 10 else EventCursor()
 
     def __str__(self) -> str:
-        return f"{self.seq}-{self.told}" if self.told else str(self.seq)
+        return f"{self.seq}-{self.tick}" if self.tick else str(self.seq)
 
 
 @dataclass(frozen=True)
 class Event:
     """Something that a listener is told."""
 
-    place: Place
+    cursor: EventCursor
     kind: str
     """`progress`, `log` or `end`"""
     data: dict[str, Any]
@@ -52,35 +52,35 @@ class EventService:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def after(self, scope: Scope, job_id: str, place: Place) -> list[Event]:
+    def list_after(self, scope: Scope, job_id: str, place: EventCursor) -> list[Event]:
         """Return what has happened since; the last of an ended job is its `end`. Raises NotFound."""
         with self._database.read() as session:
-            row = found(session, scope, job_id)
-            lines = jobs.events(session, row.id, (jobs.LOG,), after=place.seq, limit=MOST_EVENTS)
-            job, tick, over = view(row), _tick(row), _is_over(session, row)
+            row = require_job(session, scope, job_id)
+            lines = jobs.list_events(session, row.id, (jobs.LOG,), after=place.seq, limit=MOST_EVENTS)
+            job, tick, over = describe_job(row), _tick(row), _is_over(session, row)
         told = []
         for one in lines:
-            place = Place(one.seq, place.told)
+            place = EventCursor(one.seq, place.tick)
             told.append(Event(place, jobs.LOG, {"lines": one.data["lines"]}))
         if len(lines) == MOST_EVENTS:
             return told  # there is more, and the progress is to come after it
         if over:
-            told.append(Event(Place(place.seq, tick), "end", job))
-        elif row.status in jobs.ACTIVE and tick != place.told:
-            told.append(Event(Place(place.seq, tick), "progress", job))
+            told.append(Event(EventCursor(place.seq, tick), "end", job))
+        elif row.status in jobs.ACTIVE and tick != place.tick:
+            told.append(Event(EventCursor(place.seq, tick), "progress", job))
         return told
 
-    def log(self, scope: Scope, job_id: str) -> Iterator[str]:
+    def read_log(self, scope: Scope, job_id: str) -> Iterator[str]:
         """Return the lines of a job's log, all attempts one after another. Raises NotFound."""
         with self._database.read() as session:
-            row = found(session, scope, job_id)
+            row = require_job(session, scope, job_id)
         return self._lines(row.id)
 
     def _lines(self, job_id: str) -> Iterator[str]:
         seq = 0
         while True:
             with self._database.read() as session:
-                events = jobs.events(session, job_id, (jobs.LOG,), after=seq, limit=MOST_EVENTS)
+                events = jobs.list_events(session, job_id, (jobs.LOG,), after=seq, limit=MOST_EVENTS)
             for event in events:
                 seq = event.seq
                 yield from event.data["lines"]
@@ -92,8 +92,8 @@ def _is_over(session: Session, row: JobRow) -> bool:
     """Return whether a job has ended, and nothing will be added to its log."""
     if row.status in jobs.ACTIVE or row.finished_at is None:
         return False
-    told = any(event.data["attempt"] == row.attempt for event in jobs.events(session, row.id, (jobs.LOG_END,)))
-    return told or row.attempt == 0 or now(session) - row.finished_at > SETTLED_US
+    told = any(event.data["attempt"] == row.attempt for event in jobs.list_events(session, row.id, (jobs.LOG_END,)))
+    return told or row.attempt == 0 or now(session) - row.finished_at > END_WAIT_US
 
 
 def _tick(row: JobRow) -> str:

@@ -10,17 +10,17 @@ log = get_logger(__name__)
 SWEPT_AT_ONCE = 5000
 
 
-def collect(database: Database, store: ArtifactStore) -> list[str]:
+def collect_garbage(database: Database, store: ArtifactStore) -> list[str]:
     """Remove the files of ended jobs, and of versions that were deleted or never published; return their folders.
 
     A job's row is older than its files, and a version is published in the transaction that ends its job. So what
     belongs to an ended job and no version points to is needed by nobody. Files of jobs that this database does not
     know stay: a store may be shared with another one.
     """
-    left = _folders(store)
+    left = _list_folders(store)
     with database.read() as session:
-        known = jobs.statuses(session, {job_id for job_id, _ in left.values()})
-        wanted = registry.referenced(session, [folder for folder, (_, version) in left.items() if version])
+        known = jobs.get_statuses(session, {job_id for job_id, _ in left.values()})
+        wanted = registry.find_referenced(session, [folder for folder, (_, version) in left.items() if version])
     gone = [
         folder
         for folder, (job_id, _) in left.items()
@@ -33,12 +33,12 @@ def collect(database: Database, store: ArtifactStore) -> list[str]:
     return gone
 
 
-def sweep(database: Database, days: float) -> None:
+def sweep_archive(database: Database, days: float) -> None:
     """Delete archived forecasts that are older."""
     swept = 0
     while True:  # a transaction each, so that others can write in between
         with database.write() as session:
-            gone = archive.sweep(session, days, SWEPT_AT_ONCE)
+            gone = archive.delete_old(session, days, SWEPT_AT_ONCE)
         swept += gone
         if gone < SWEPT_AT_ONCE:
             break
@@ -46,7 +46,7 @@ def sweep(database: Database, days: float) -> None:
         log.info("archive_swept", forecasts=swept)
 
 
-def _folders(store: ArtifactStore) -> dict[str, tuple[str, bool]]:
+def _list_folders(store: ArtifactStore) -> dict[str, tuple[str, bool]]:
     """Return {folder: (its job, whether it is of a version)} of everything that jobs have written."""
     found: dict[str, tuple[str, bool]] = {}
     for project in store.entries(""):

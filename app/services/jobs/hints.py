@@ -24,6 +24,6 @@ HINTS: Mapping[str, str] = {
 }
 
 
-def hint(code: str) -> str:
+def get_hint(code: str) -> str:
     """Return what to do about an error of a job."""
     return HINTS.get(code, HINTS[ErrorCode.job_failed])

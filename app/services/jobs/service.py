@@ -10,8 +10,8 @@ from app.jobs.queue import JobQueue
 from app.logs import get_logger
 from app.scope import Scope
 from app.services.jobs import trials
-from app.services.jobs.views import found, seen, view
-from app.services.paging import readable_cursor
+from app.services.jobs.views import describe_job, describe_job_in_full, require_job
+from app.services.paging import convert_cursor_errors
 from app.storage import jobs, leases
 from app.storage.artifacts import ArtifactStore, job_folder
 from app.storage.engine import Database
@@ -29,17 +29,17 @@ class JobService:
     def get(self, scope: Scope, job_id: str) -> dict[str, Any]:
         """Return one job. Raises NotFound."""
         with self._database.read() as session:
-            row = found(session, scope, job_id)
-            return seen(session, row)
+            row = require_job(session, scope, job_id)
+            return describe_job_in_full(session, row)
 
-    def trials(self, scope: Scope, job_id: str) -> dict[str, Any]:
+    def list_trials(self, scope: Scope, job_id: str) -> dict[str, Any]:
         """Return the trials of a job's search, the running one included. Raises NotFound."""
         with self._database.read() as session:
-            row = found(session, scope, job_id)
+            row = require_job(session, scope, job_id)
             running = (row.progress or {}).get("running") if row.status == "running" else None
-            return trials.view(trials.told(session, row.id) or [], running)
+            return trials.describe_trials(trials.load_trials(session, row.id) or [], running)
 
-    def page(
+    def list(
         self,
         scope: Scope,
         filters: Mapping[str, str],
@@ -48,11 +48,15 @@ class JobService:
         limit: int,
     ) -> Page[dict[str, Any]]:
         """Return jobs, newest first. Raises Invalid for a cursor of another making."""
-        with self._database.read() as session, readable_cursor():
-            rows = jobs.page(session, scope, filters, labels, cursor, limit)
+        with self._database.read() as session, convert_cursor_errors():
+            rows = jobs.list_page(session, scope, filters, labels, cursor, limit)
             queued = [row.id for row in rows.items if row.status == "queued"]
-            places, served = (jobs.places(session, queued), leases.served(session)) if queued else ({}, None)
-            return Page([view(row, places.get(row.id), served) for row in rows.items], rows.next_cursor)
+            places, served = (
+                (jobs.get_queue_positions(session, queued), leases.list_served_queues(session))
+                if queued
+                else ({}, None)
+            )
+            return Page([describe_job(row, places.get(row.id), served) for row in rows.items], rows.next_cursor)
 
     def cancel(self, scope: Scope, job_id: str, *, keep_best: bool = False) -> dict[str, Any]:
         """Cancel a job that has not ended. Its run loses the right to write at once and stops within two seconds.
@@ -64,8 +68,8 @@ class JobService:
         """
         job = self.get(scope, job_id)
         with self._database.write() as session:
-            if keep_best and jobs.ask_to_stop(session, scope, job["id"]):
-                return view(found(session, scope, job["id"]))
+            if keep_best and jobs.request_stop(session, scope, job["id"]):
+                return describe_job(require_job(session, scope, job["id"]))
             done = jobs.cancel(session, scope, job["id"])
         if done:
             try:

@@ -11,13 +11,13 @@ from app.config import Settings
 from app.errors import ErrorCode, Invalid
 from app.jobs.queue import JobQueue
 from app.scope import Scope
-from app.services.idempotency import Answer
-from app.services.jobs.views import seen
+from app.services.idempotency import ServiceResponse
+from app.services.jobs.views import describe_job_in_full
 from app.storage import jobs
 from app.storage.tables import JobRow, ModelRow
 
 JobKind = Literal["train", "backtest", "anomaly_scan", "forecast"]
-USUAL_PRIORITY = 5
+DEFAULT_PRIORITY = 5
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class JobOptions:
 
     labels: Mapping[str, str] = field(default_factory=dict)
     """to find it by"""
-    priority: int = USUAL_PRIORITY
+    priority: int = DEFAULT_PRIORITY
     """0 to 9, the highest first"""
     timeout_s: float | None = None
     """seconds from its first start, after which it fails"""
@@ -82,6 +82,6 @@ class Submission:
             raise Invalid(ErrorCode.job_too_large, detail)
 
 
-def accepted(session: Session, job: JobRow) -> Answer:
+def respond_accepted(session: Session, job: JobRow) -> ServiceResponse:
     """Return the answer to a call that has queued a job."""
-    return Answer(202, seen(session, job), f"/jobs/{job.id}")
+    return ServiceResponse(202, describe_job_in_full(session, job), f"/jobs/{job.id}")

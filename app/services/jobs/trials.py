@@ -12,21 +12,21 @@ FIELDS = ("number", "state", "params", "reason", "loss", "epochs", "curve", "sec
 """of a trial that clients see"""
 
 
-def told(session: Session, job_id: str) -> list[dict[str, Any]] | None:
+def load_trials(session: Session, job_id: str) -> list[dict[str, Any]] | None:
     """Return the ended trials of the job's search, the last record of each number; None where none has begun."""
-    events = jobs.events(session, job_id, (STARTED, TRIAL))
+    events = jobs.list_events(session, job_id, (STARTED, TRIAL))
     starts = [at for at, event in enumerate(events) if event.kind == STARTED]
     if not starts:
         return None
     return list({event.data["number"]: event.data for event in events[starts[-1] + 1 :]}.values())
 
 
-def is_over(session: Session, job_id: str) -> bool:
+def is_search_over(session: Session, job_id: str) -> bool:
     """Return whether the job's search has chosen its best."""
-    return bool(jobs.events(session, job_id, (ENDED,)))
+    return bool(jobs.list_events(session, job_id, (ENDED,)))
 
 
-def view(ended: list[dict[str, Any]], running: dict[str, Any] | None) -> dict[str, Any]:
+def describe_trials(ended: list[dict[str, Any]], running: dict[str, Any] | None) -> dict[str, Any]:
     """Return trials as clients see them, by number."""
     last = {one["number"]: one for one in [*ended, *([running] if running else [])]}
     trials = [{name: one[name] for name in FIELDS} for _, one in sorted(last.items())]

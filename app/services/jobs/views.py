@@ -7,15 +7,15 @@ from sqlalchemy.orm import Session
 
 from app.errors import ErrorCode, NotFound
 from app.scope import Scope
-from app.services.jobs.hints import hint
+from app.services.jobs.hints import get_hint
 from app.storage import jobs, leases
 from app.storage.tables import JobRow
 from models.calendar.timestamps import format_stamp
 
-TOLD_HERE = ("forecast",)
+KINDS_WITH_INLINE_RESULT = ("forecast",)
 """kinds whose result is told with the job; those of others are large, and have routes of their own"""
 
-NO_PROGRESS = {
+EMPTY_PROGRESS = {
     "phase": None,
     "fraction": 0.0,
     "epoch": None,
@@ -29,7 +29,7 @@ NO_PROGRESS = {
 """what clients are told of progress"""
 
 
-def found(session: Session, scope: Scope, job_id: str) -> JobRow:
+def require_job(session: Session, scope: Scope, job_id: str) -> JobRow:
     """Return a job that must exist. Raises NotFound."""
     row = jobs.get(session, scope, job_id) if job_id.isalnum() else None
     if row is None:
@@ -37,7 +37,7 @@ def found(session: Session, scope: Scope, job_id: str) -> JobRow:
     return row
 
 
-def found_of(session: Session, scope: Scope, job_id: str, kind: str, code: ErrorCode, name: str) -> JobRow:
+def require_job_of_kind(session: Session, scope: Scope, job_id: str, kind: str, code: ErrorCode, name: str) -> JobRow:
     """Return a job of a kind that must exist; `code` and `name` say what it is to its users. Raises NotFound."""
     row = jobs.get(session, scope, job_id) if job_id.isalnum() else None
     if row is None or row.kind != kind:
@@ -45,7 +45,7 @@ def found_of(session: Session, scope: Scope, job_id: str, kind: str, code: Error
     return row
 
 
-def view(row: JobRow, position: int | None = None, served: Collection[str] | None = None) -> dict[str, Any]:
+def describe_job(row: JobRow, position: int | None = None, served: Collection[str] | None = None) -> dict[str, Any]:
     """Return a job as clients see it; `position` is its place in the queue while it waits, and `served` are the queues
     that living workers take jobs from."""
     stuck = row.status == "queued" and served is not None and row.queue not in served
@@ -53,12 +53,12 @@ def view(row: JobRow, position: int | None = None, served: Collection[str] | Non
         "id": row.id,
         "kind": row.kind,
         "status": row.status,
-        "progress": {name: (row.progress or {}).get(name, value) for name, value in NO_PROGRESS.items()},
+        "progress": {name: (row.progress or {}).get(name, value) for name, value in EMPTY_PROGRESS.items()},
         "attempt": row.attempt,
         "model": row.model,
         "version": row.version,
         "result": None,
-        "error": {**row.error, "hint": hint(row.error["code"])} if row.error is not None else None,
+        "error": {**row.error, "hint": get_hint(row.error["code"])} if row.error is not None else None,
         "labels": row.labels,
         "priority": row.priority,
         "queue": row.queue,
@@ -74,8 +74,12 @@ def view(row: JobRow, position: int | None = None, served: Collection[str] | Non
     }
 
 
-def seen(session: Session, row: JobRow) -> dict[str, Any]:
+def describe_job_in_full(session: Session, row: JobRow) -> dict[str, Any]:
     """Return one job as clients see it: with what it waits for, and the result of kinds that have no other place."""
     if row.status != "queued":
-        return view(row) | {"result": jobs.result(session, row.id) if row.kind in TOLD_HERE else None}
-    return view(row, jobs.places(session, [row.id]).get(row.id), leases.served(session))
+        return describe_job(row) | {
+            "result": jobs.get_result(session, row.id) if row.kind in KINDS_WITH_INLINE_RESULT else None
+        }
+    return describe_job(
+        row, jobs.get_queue_positions(session, [row.id]).get(row.id), leases.list_served_queues(session)
+    )

@@ -10,7 +10,7 @@ from typing import IO
 
 from app.scope import Scope
 from app.services.registry.loader import unavailable
-from app.services.registry.lookup import found, found_version
+from app.services.registry.lookup import require_model, require_version
 from app.serving.runtime import MANIFEST
 from app.storage.artifacts import BLOCK, ArtifactError, ArtifactStore
 from app.storage.engine import Database
@@ -95,7 +95,7 @@ class BundleService:
     def get(self, scope: Scope, name: str, number: int) -> Bundle:
         """Return a version's bundle, which is not packed yet. Raises NotFound."""
         with self._database.read() as session:
-            return Bundle(name, found_version(session, found(session, scope, name), number), self._store)
+            return Bundle(name, require_version(session, require_model(session, scope, name), number), self._store)
 
 
 def _entry(name: str) -> zipfile.ZipInfo:

@@ -25,7 +25,7 @@ class VersionLoader:
         """Whether another version would push one out."""
         return self._cache.full
 
-    def held(self, scope: Scope, row: VersionRow) -> LoadedVersion | None:
+    def find_loaded(self, scope: Scope, row: VersionRow) -> LoadedVersion | None:
         """Return a version that is in memory."""
         return self._cache.held(_key(scope, row))
 

@@ -16,7 +16,7 @@ _NAME = re.compile(MODEL_NAME)
 _REFERENCE = re.compile(rf"(?P<name>{MODEL_NAME})(@(?P<version>[0-9]{{1,9}}))?")
 
 
-def found(session: Session, scope: Scope, name: str, *, lock: bool = False) -> ModelRow:
+def require_model(session: Session, scope: Scope, name: str, *, lock: bool = False) -> ModelRow:
     """Return a model that must exist; `lock` keeps other writers of it out. Raises NotFound."""
     row = registry.get(session, scope, name, lock=lock) if _NAME.fullmatch(name) else None
     if row is None:
@@ -27,16 +27,16 @@ def found(session: Session, scope: Scope, name: str, *, lock: bool = False) -> M
     return row
 
 
-def found_version(session: Session, model: ModelRow, number: int) -> VersionRow:
+def require_version(session: Session, model: ModelRow, number: int) -> VersionRow:
     """Return a version that must exist. Raises NotFound."""
-    row = registry.version(session, model, number) if 0 < number < 2**31 else None
+    row = registry.get_version(session, model, number) if 0 < number < 2**31 else None
     if row is None:
         detail = f"the model {model.name!r} has no version {number}; GET /models/{model.name}/versions lists them"
         raise NotFound(ErrorCode.version_not_found, detail)
     return row
 
 
-def reference(text: str) -> tuple[str, int | None]:
+def parse_reference(text: str) -> tuple[str, int | None]:
     """Return name and version of `name` or `name@version`. Raises Invalid."""
     match = _REFERENCE.fullmatch(text)
     if match is None:
@@ -47,11 +47,11 @@ def reference(text: str) -> tuple[str, int | None]:
     return match["name"], int(match["version"]) if match["version"] else None
 
 
-def resolved(session: Session, scope: Scope, name: str, number: int | None) -> tuple[ModelRow, VersionRow]:
+def resolve_version(session: Session, scope: Scope, name: str, number: int | None) -> tuple[ModelRow, VersionRow]:
     """Return the model and the version that serves. Raises NotFound, and Conflict `no_champion`."""
-    model = found(session, scope, name)
+    model = require_model(session, scope, name)
     if number is not None:
-        return model, found_version(session, model, number)
+        return model, require_version(session, model, number)
     if model.champion is None:
         hint = (
             f"name one of its versions, such as {name}@{model.last_version}"
@@ -59,4 +59,4 @@ def resolved(session: Session, scope: Scope, name: str, number: int | None) -> t
             else "its first training has not ended yet; GET /jobs tells"
         )
         raise Conflict(ErrorCode.no_champion, f"no version of the model {name!r} is live: {hint}")
-    return model, found_version(session, model, model.champion)
+    return model, require_version(session, model, model.champion)

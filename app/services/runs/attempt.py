@@ -52,7 +52,7 @@ class Attempt:
     def job(self) -> JobRow:
         """The job's row as this attempt began. Raises FenceLost."""
         with self.database.read() as session:
-            return jobs.held(session, self.fence)
+            return jobs.require_fenced(session, self.fence)
 
     @cached_property
     def journal(self) -> Journal:
@@ -72,7 +72,7 @@ class Attempt:
     def model(self) -> ModelRow:
         """Return the job's model. Raises BadJob where it was deleted."""
         with self.database.read() as session:
-            found = registry.by_pk(session, self.scope, self.job.model_pk)
+            found = registry.get_by_pk(session, self.scope, self.job.model_pk)
         if found is None:
             raise BadJob(ErrorCode.model_not_found, f"the model {self.job.model!r} was deleted")
         return found
@@ -98,8 +98,11 @@ class Attempt:
     def succeed(self, result: dict[str, Any], **values: Any) -> None:
         """End the job with what it found out. Raises FenceLost."""
         with self.database.write() as session:
-            progress = dict(jobs.held(session, self.fence, lock=True).progress or {}) | {"fraction": 1.0, "eta_s": 0.0}
-            jobs.keep_result(session, self.fence, result)
+            progress = dict(jobs.require_fenced(session, self.fence, lock=True).progress or {}) | {
+                "fraction": 1.0,
+                "eta_s": 0.0,
+            }
+            jobs.store_result(session, self.fence, result)
             jobs.finish(session, self.fence, "succeeded", progress=progress, checkpoint=None, **values)
         self.store.remove(self.folder)
 

@@ -7,7 +7,7 @@ from safetensors.numpy import load, save
 
 from app.errors import ErrorCode
 from app.logs import get_logger
-from app.services.jobs.documents import selector_of
+from app.services.jobs.documents import parse_selector
 from app.services.runs.attempt import Attempt, BadJob
 from app.services.runs.checkpoints import Checkpoints, panel_of
 from app.services.runs.snapshots import Snapshot
@@ -58,7 +58,7 @@ class BacktestRun:
         config = self._config()
         roles = config.covariates
         snapshot = Snapshot(
-            panel_of(self.attempt, self.attempt.model(), selector_of(self.attempt.job.request), roles), config
+            panel_of(self.attempt, self.attempt.model(), parse_selector(self.attempt.job.request), roles), config
         )
         path = self.attempt.keep("snapshot", snapshot.to_bytes())
         self.attempt.journal.write(snapshot=path, progress={"fraction": 0.0})
@@ -67,7 +67,7 @@ class BacktestRun:
     def _config(self) -> Config:
         model, number = self.attempt.model(), self.attempt.job.request["version"]
         with self.attempt.database.read() as session:
-            row = registry.version(session, model, number)
+            row = registry.get_version(session, model, number)
         if row is None:
             raise BadJob(ErrorCode.version_not_found, f"{model.name}@{number}, which was to be judged, was deleted")
         return Config.from_dict(row.config)
@@ -76,7 +76,7 @@ class BacktestRun:
         """Return what earlier attempts have left."""
         checkpoints, done = Checkpoints(self.attempt), {}
         with self.attempt.database.read() as session:
-            events = jobs.events(session, self.attempt.job.id, (FITTED,))
+            events = jobs.list_events(session, self.attempt.job.id, (FITTED,))
         for event in events:
             try:
                 done[int(event.data["number"])] = load(self.attempt.store.get(event.data["path"]))["quantiles"]

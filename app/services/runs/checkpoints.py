@@ -7,7 +7,7 @@ from app.errors import ErrorCode
 from app.logs import get_logger
 from app.services.runs.attempt import Attempt, BadJob
 from app.services.series import panels
-from app.services.series.selection import Selector, selected
+from app.services.series.selection import Selector, select_series
 from app.storage.artifacts import ArtifactError, ArtifactMissing
 from app.storage.engine import OUTAGE
 from app.storage.tables import ModelRow
@@ -23,12 +23,12 @@ log = get_logger(__name__)
 def panel_of(attempt: Attempt, model: ModelRow, selector: Selector, roles: CovariateConfig) -> Panel:
     """Return the series that a job is about as they are stored now. Raises BadJob where there are none."""
     with attempt.database.read() as session:
-        found = selected(session, attempt.scope, selector)
+        found = select_series(session, attempt.scope, selector)
         rows = [row for row in found if row.last_ts is not None and row.freq == model.freq]
         if not rows:
             detail = f"none of the series has observations of the model's frequency {model.freq!r}"
             raise BadJob(ErrorCode.not_enough_data, detail)
-        series = panels.histories(session, attempt.scope, rows, roles, model.horizon)
+        series = panels.load_histories(session, attempt.scope, rows, roles, model.horizon)
     return Panel(parse_frequency(model.freq), tuple(series))
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from app.logs import get_logger
-from app.services.jobs.documents import start_of
+from app.services.jobs.documents import parse_warm_start
 from app.services.runs.attempt import Attempt, BadJob
 from app.services.series import panels
 from app.serving.runtime import LoadedVersion
@@ -54,9 +54,9 @@ def judge(attempt: Attempt, model_pk: int, panel: Panel, fitted: Fitted) -> Verd
     """
     promote = attempt.job.request["promote"]
     with attempt.database.read() as session:
-        model = registry.by_pk(session, attempt.scope, model_pk)
+        model = registry.get_by_pk(session, attempt.scope, model_pk)
         champion = model.champion if model else None
-        row = registry.version(session, model, champion) if model and champion else None
+        row = registry.get_version(session, model, champion) if model and champion else None
         start = _start(session, attempt)
     report = fitted.report
     if "stopped" in report.warnings:
@@ -74,9 +74,9 @@ def judge(attempt: Attempt, model_pk: int, panel: Panel, fitted: Fitted) -> Verd
 
 def _start(session: Session, attempt: Attempt) -> VersionRow | None:
     """Return the version that the training began from."""
-    asked = start_of(attempt.job.request)
+    asked = parse_warm_start(attempt.job.request)
     source = registry.get(session, attempt.scope, asked[0]) if asked is not None else None
-    return registry.version(session, source, asked[1]) if asked is not None and source is not None else None
+    return registry.get_version(session, source, asked[1]) if asked is not None and source is not None else None
 
 
 def _ungated(why: str, champion: int | None) -> Verdict:
@@ -169,7 +169,7 @@ def _panel_for(attempt: Attempt, panel: Panel, fitted: Fitted, version: LoadedVe
         rows = series.get_many(session, attempt.scope, [one.id for one in panel.series])
         loaded = [(rows[one.id], one) for one in panel.series if one.id in rows]
         found = {
-            one.id: one for one in panels.with_covariates(session, attempt.scope, loaded, wanted, fitted.config.horizon)
+            one.id: one for one in panels.add_covariates(session, attempt.scope, loaded, wanted, fitted.config.horizon)
         }
     return replace(panel, series=tuple(found.get(one.id, one) for one in panel.series))
 

@@ -6,7 +6,7 @@ from importlib import metadata
 from typing import Any
 
 from app.errors import ErrorCode
-from app.services.jobs.documents import selector_of
+from app.services.jobs.documents import parse_selector
 from app.services.runs.attempt import Attempt, BadJob
 from app.services.runs.promotion import Verdict
 from app.services.series.selection import Selector
@@ -28,12 +28,14 @@ def publish(attempt: Attempt, panel: Panel, fitted: Fitted, verdict: Verdict, fi
     gone; then nothing was published.
     """
     job, fence = attempt.job, attempt.fence
-    fields = _fields(panel, fitted, verdict, selector_of(job.request)) | {"provenance": _provenance(job, panel, fitted)}
+    fields = _fields(panel, fitted, verdict, parse_selector(job.request)) | {
+        "provenance": _provenance(job, panel, fitted)
+    }
     with attempt.database.write() as session:
-        model = registry.by_pk(session, attempt.scope, job.model_pk, lock=True)
+        model = registry.get_by_pk(session, attempt.scope, job.model_pk, lock=True)
         if model is None:
             raise BadJob(ErrorCode.model_not_found, "the model was deleted while it was trained")
-        held = jobs.held(session, fence, lock=True)
+        held = jobs.require_fenced(session, fence, lock=True)
         outdated = job.request["promote"] == "if_better" and verdict.champion != model.champion
         if outdated:
             reason = f"version {model.champion} became champion while this one was judged; train again"

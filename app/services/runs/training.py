@@ -10,14 +10,14 @@ from pathlib import Path
 from app.errors import ErrorCode
 from app.logs import get_logger
 from app.services.jobs import trials
-from app.services.jobs.documents import bounds_of, roles_of, search_of, selector_of, start_of
+from app.services.jobs.documents import parse_bounds, parse_roles, parse_search, parse_selector, parse_warm_start
 from app.services.runs.attempt import Attempt, BadJob
 from app.services.runs.checkpoints import Checkpoints, panel_of
 from app.services.runs.promotion import judge
 from app.services.runs.publication import publish
 from app.services.runs.search import SearchRun
 from app.services.runs.snapshots import Snapshot
-from app.services.training.warm_start import weights_of
+from app.services.training.warm_start import load_network
 from app.storage import registry
 from app.storage.artifacts import ArtifactMissing, version_folder
 from app.storage.jobs import FenceLost
@@ -82,18 +82,18 @@ class Training:
 
     def _start(self) -> Network | None:
         """Return the network that the training begins from."""
-        asked = start_of(self.attempt.job.request)
+        asked = parse_warm_start(self.attempt.job.request)
         if asked is None:
             return None
         name, number = asked
         with self.attempt.database.read() as session:
             source = registry.get(session, self.attempt.scope, name)
-            row = registry.version(session, source, number) if source is not None else None
+            row = registry.get_version(session, source, number) if source is not None else None
         if row is None:
             detail = f"{name}@{number}, which the training was to begin from, was deleted"
             raise BadJob(ErrorCode.version_not_found, detail)
         try:
-            return weights_of(self.attempt.store, row)
+            return load_network(self.attempt.store, row)
         except (ArtifactMissing, CheckpointError) as e:
             raise BadJob(ErrorCode.version_not_found, f"{name}@{number} cannot be read ({e}); begin afresh") from e
 
@@ -108,13 +108,13 @@ class Training:
 
     def _search(self, snapshot: Snapshot) -> Snapshot:
         """Return the snapshot with the best configuration of the search that was asked for, kept for every attempt."""
-        options = search_of(self.attempt.job.request)
+        options = parse_search(self.attempt.job.request)
         if options is None:
             return snapshot
         run = SearchRun(self.attempt.journal, options, self.attempt.settings.device)
         self._searched = run.share
         with self.attempt.database.read() as session:
-            if trials.is_over(session, self.attempt.job.id):
+            if trials.is_search_over(session, self.attempt.job.id):
                 return snapshot
         found = replace(snapshot, config=run(snapshot.panel, snapshot.config))
         path = self.attempt.keep("snapshot-searched", found.to_bytes())
@@ -123,10 +123,10 @@ class Training:
 
     def _new_snapshot(self, model: ModelRow, start: Network | None) -> Snapshot:
         asked = self.attempt.job.request
-        roles = roles_of(asked)
-        panel = panel_of(self.attempt, model, selector_of(asked), roles)
+        roles = parse_roles(asked)
+        panel = panel_of(self.attempt, model, parse_selector(asked), roles)
         if start is not None:
-            bounds, training = bounds_of(asked), asked["training"]
+            bounds, training = parse_bounds(asked), asked["training"]
             return Snapshot(
                 panel, transferred_for(start.config, panel, model.horizon, bounds=bounds, training=training)
             )
@@ -138,7 +138,7 @@ class Training:
             past=roles.past,
             static=roles.static,
             country=asked.get("country"),
-            bounds=bounds_of(asked),
+            bounds=parse_bounds(asked),
             network=asked["network"],
             training=asked["training"],
         )

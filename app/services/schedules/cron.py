@@ -14,7 +14,7 @@ RANDOM = re.compile(r"(?<![a-z])r", re.IGNORECASE)
 """what croniter reads as a time of its own choice, another one whenever it is asked"""
 
 
-def next_after(expression: str, timezone: str, moment: int, field: str) -> int:
+def find_next_due(expression: str, timezone: str, moment: int, field: str) -> int:
     """Return when an expression is due next after a moment, both in microseconds UTC.
 
     A time that the clocks skip is due when they have been put forward, one that they show twice is due twice. Raises

@@ -18,7 +18,7 @@ from models.calendar.grid import Grid
 from models.calendar.timestamps import DAY, read_stamps, to_local
 from models.errors import OffGridError
 
-EXPLAINED = 100
+MOST_EXPLAINED = 100
 """rows whose problem is told in full"""
 
 
@@ -37,7 +37,7 @@ class Upload:
 
 
 @dataclass(frozen=True)
-class Problem:
+class RowProblem:
     """What is wrong with a row; `row` counts from 0 in the columns that were checked."""
 
     row: int
@@ -56,13 +56,13 @@ def check_lengths(upload: Upload, where: str = "body") -> None:
         raise Invalid(code, detail, errors=[FieldError(f"{where}.{n}", code, f"{k} values") for n, k in wrong.items()])
 
 
-def grid_of(row: SeriesRow) -> Grid:
+def build_grid(row: SeriesRow) -> Grid:
     """Return the grid of a series that has observations."""
     assert row.anchor is not None, "an empty series has no grid"
     return Grid(parse_frequency(row.freq), row.timezone, row.anchor)
 
 
-def check_stamps(row: SeriesRow, stamps: Ints, rows: Ints) -> list[Problem]:
+def check_stamps(row: SeriesRow, stamps: Ints, rows: Ints) -> list[RowProblem]:
     """Return which of the stamps (N,), sent as `rows` (N,), do not lie on the series' grid.
 
     A series without observations takes the phase that most of them share, and its earliest stamp as its anchor.
@@ -70,17 +70,17 @@ def check_stamps(row: SeriesRow, stamps: Ints, rows: Ints) -> list[Problem]:
     if not len(stamps):
         return []
     try:
-        grid = grid_of(row) if row.anchor is not None else _first_grid(row, stamps)
+        grid = build_grid(row) if row.anchor is not None else _choose_grid(row, stamps)
         off = np.flatnonzero(~grid.locate(stamps)[1])
     except OffGridError as e:
-        return [Problem(r, ErrorCode.off_grid, e.detail) for r in rows.tolist()]
+        return [RowProblem(r, ErrorCode.off_grid, e.detail) for r in rows.tolist()]
     row.anchor = grid.anchor
-    shown = [grid.explain(int(stamps[i])) for i in off[:EXPLAINED]]
+    shown = [grid.explain(int(stamps[i])) for i in off[:MOST_EXPLAINED]]
     details = shown + ["not on the series' grid"] * (len(off) - len(shown))
-    return [Problem(int(rows[i]), ErrorCode.off_grid, d) for i, d in zip(off, details, strict=True)]
+    return [RowProblem(int(rows[i]), ErrorCode.off_grid, d) for i, d in zip(off, details, strict=True)]
 
 
-def _first_grid(row: SeriesRow, stamps: Ints) -> Grid:
+def _choose_grid(row: SeriesRow, stamps: Ints) -> Grid:
     """Return the grid of new observations (N,): on the commonest phase. Raises OffGridError where it has no date."""
     frequency = parse_frequency(row.freq)
     phases = stamps % frequency.step if frequency.kind == "tick" else to_local(stamps, row.timezone) % DAY
@@ -88,7 +88,7 @@ def _first_grid(row: SeriesRow, stamps: Ints) -> Grid:
     earliest = phases[np.argmin(stamps)]
     common = earliest if counts[values == earliest] == counts.max() else values[np.argmax(counts)]
     ordered = np.sort(stamps[phases == common])
-    for stamp in ordered[:EXPLAINED].tolist():
+    for stamp in ordered[:MOST_EXPLAINED].tolist():
         try:
             return Grid(frequency, row.timezone, stamp)
         except OffGridError:
@@ -96,26 +96,27 @@ def _first_grid(row: SeriesRow, stamps: Ints) -> Grid:
     return Grid(frequency, row.timezone, int(ordered[0]))
 
 
-def repeated(stamps: Ints, rows: Ints) -> Ints:
+def find_repeated(stamps: Ints, rows: Ints) -> Ints:
     """Return the places (M,) in `stamps` (N,) whose timestamp stood in an earlier row."""
     order = np.lexsort((rows, stamps))
     again = np.flatnonzero(np.diff(stamps[order]) == 0) + 1
     return np.sort(order[again])
 
 
-def read_rows(row: SeriesRow, ds: Sequence[str]) -> tuple[Ints, list[Problem]]:
+def read_rows(row: SeriesRow, ds: Sequence[str]) -> tuple[Ints, list[RowProblem]]:
     """Return the UTC microseconds of `ds` (N,), and every problem: unreadable, off the grid, or sent twice."""
     stamps, unreadable = read_stamps(ds, row.timezone)
-    problems = [Problem(p.row, p.code, p.detail) for p in unreadable]
+    problems = [RowProblem(p.row, p.code, p.detail) for p in unreadable]
     if not problems:
         rows = np.arange(len(ds))
         problems = check_stamps(row, stamps, rows) + [
-            Problem(int(i), ErrorCode.duplicate_timestamp, f"{ds[i]!r} is sent twice") for i in repeated(stamps, rows)
+            RowProblem(int(i), ErrorCode.duplicate_timestamp, f"{ds[i]!r} is sent twice")
+            for i in find_repeated(stamps, rows)
         ]
     return stamps, sorted(problems, key=lambda p: p.row)
 
 
-def refuse(problems: Sequence[Problem], where: str = "body") -> None:
+def raise_problems(problems: Sequence[RowProblem], where: str = "body") -> None:
     """Raise Invalid, which names the rows of the upload at `where` in the request, where there are problems."""
     if problems:
         first = problems[0]
@@ -135,7 +136,7 @@ def write_points(session: Session, row: SeriesRow, stamps: Ints, y: Floats) -> t
     return observations.upsert(session, row, Points(stamps[order], y[order]))
 
 
-def kind_of(values: Column) -> str | None:
+def infer_kind(values: Column) -> str | None:
     """Return what a covariate column holds: `numeric`, `categorical`, or None where all is missing.
 
     Raises TypeError for a mixture.
@@ -151,28 +152,32 @@ def write_covariates(
 ) -> None:
     """Upsert covariate columns, each as long as `stamps` (N,). Raises Invalid where a column's kind is not the
     covariate's."""
-    known = observations.covariates(session, scope, list(columns))
+    known = observations.get_covariates(session, scope, list(columns))
     for name, values in sorted(columns.items()):
-        covariate = _covariate(session, scope, known.get(name), name, values)
+        covariate = _get_or_create_covariate(session, scope, known.get(name), name, values)
         if covariate is not None:
             observations.upsert_covariate(session, row, covariate, stamps, values)
 
 
-def _covariate(session: Session, scope: Scope, known: Covariate | None, name: str, values: Column) -> Covariate | None:
+def _get_or_create_covariate(
+    session: Session, scope: Scope, known: Covariate | None, name: str, values: Column
+) -> Covariate | None:
     try:
-        kind = kind_of(values)
+        kind = infer_kind(values)
     except TypeError as e:
-        raise _conflict(name, f"the covariate {name!r} mixes numbers and text; send one or the other") from e
+        raise _kind_conflict(name, f"the covariate {name!r} mixes numbers and text; send one or the other") from e
     if known is None and kind is None:
         return None
     if known is None and kind is not None:
         known = observations.add_covariate(session, scope, name, kind)
     assert known is not None
     if kind not in (None, known.kind):
-        raise _conflict(name, f"the covariate {name!r} is {known.kind} in this project, and {kind} values were sent")
+        raise _kind_conflict(
+            name, f"the covariate {name!r} is {known.kind} in this project, and {kind} values were sent"
+        )
     return known
 
 
-def _conflict(name: str, detail: str) -> Invalid:
+def _kind_conflict(name: str, detail: str) -> Invalid:
     code = ErrorCode.covariate_kind_conflict
     return Invalid(code, detail, errors=[FieldError(f"covariates.{name}", code, detail)])

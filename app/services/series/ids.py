@@ -28,7 +28,7 @@ def check_id(series_id: str) -> None:
         )
 
 
-def checked_frequency(alias: str) -> str:
+def check_frequency(alias: str) -> str:
     """Return the canonical alias. Raises Invalid."""
     try:
         return parse_frequency(alias).alias
@@ -37,7 +37,7 @@ def checked_frequency(alias: str) -> str:
         raise Invalid(ErrorCode.invalid_frequency, str(e), errors=[error]) from e
 
 
-def checked_timezone(name: str, field: str = "timezone") -> str:
+def check_timezone(name: str, field: str = "timezone") -> str:
     """Return the timezone's name. Raises Invalid, which names the field of the request."""
     try:
         zone(name)

@@ -20,13 +20,13 @@ class Selector:
     labels: Mapping[str, str] | None = None
 
     def document(self) -> Any:
-        """Return plain JSON, which `selector_of` reads."""
+        """Return plain JSON, which `parse_selector` reads."""
         if self.ids is not None:
             return {"ids": list(self.ids)}
         return {"labels": dict(self.labels)} if self.labels else "all"
 
 
-def selected(session: Session, scope: Scope, selector: Selector) -> list[SeriesRow]:
+def select_series(session: Session, scope: Scope, selector: Selector) -> list[SeriesRow]:
     """Return the series that a selector names now, in the order of their ids; ids that are gone are left out."""
     ids: Sequence[str]
     if selector.ids is not None:

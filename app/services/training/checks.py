@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import ErrorCode, FieldError, Invalid, NotFound
 from app.scope import Scope
-from app.services.series.selection import Selector, selected
+from app.services.series.selection import Selector, select_series
 from app.storage import observations
 from app.storage.tables import SeriesRow
 from models.calendar.frequency import parse_frequency
@@ -15,18 +15,18 @@ LEAST_OBSERVED = 3
 """observed values that a series must have to be trained on"""
 
 
-def trainable(
+def require_trainable(
     session: Session, scope: Scope, selector: Selector, covariates: Mapping[str, Sequence[str]], most_steps: int
 ) -> list[SeriesRow]:
     """Return the series that are asked for. Raises NotFound, and Invalid where they cannot be trained on with these
     covariates by role."""
-    rows = selected(session, scope, selector)
-    _check_found(selector, rows)
+    rows = select_series(session, scope, selector)
+    _check_present(selector, rows)
     freqs = sorted({row.freq for row in rows})
     if len(freqs) > 1:
         detail = f"the series have the frequencies {', '.join(freqs)}; a model has one: select series of one"
         raise Invalid(ErrorCode.frequency_mismatch, detail)
-    total = sum(map(steps, rows))
+    total = sum(map(count_steps, rows))
     if total > most_steps:
         detail = f"the series span {total} steps from first to last value, the limit is {most_steps}; select fewer"
         raise Invalid(ErrorCode.too_many_values, detail)
@@ -35,14 +35,14 @@ def trainable(
     return rows
 
 
-def steps(row: SeriesRow) -> int:
+def count_steps(row: SeriesRow) -> int:
     """Return about how many steps lie between a series' first and last value, the missing ones too."""
     if row.first_ts is None or row.last_ts is None:
         return 0
     return (row.last_ts - row.first_ts) // parse_frequency(row.freq).approximate_us + 1
 
 
-def _check_found(selector: Selector, rows: Sequence[SeriesRow]) -> None:
+def _check_present(selector: Selector, rows: Sequence[SeriesRow]) -> None:
     present = {row.id for row in rows}
     missing = [i for i in selector.ids or () if i not in present]
     if missing:
@@ -60,7 +60,7 @@ def _check_history(session: Session, rows: Sequence[SeriesRow]) -> None:
     short = [row for row in rows if row.count < 1000 or row.last_ts is None]
     if len(short) < len(rows):
         return
-    counts = observations.observed(session, short)
+    counts = observations.count_observed(session, short)
     if max(counts.values(), default=0) >= LEAST_OBSERVED:
         return
     errors = [
@@ -79,7 +79,7 @@ def _check_covariates(
 ) -> None:
     """Raise Invalid for names that the project does not know, or that none of the series has as static."""
     temporal = [*asked.get("known_future", ()), *asked.get("past", ())]
-    known = set(observations.covariates(session, scope, temporal)) if temporal else set()
+    known = set(observations.get_covariates(session, scope, temporal)) if temporal else set()
     given = {name for row in rows for name, value in row.static.items() if value is not None}
     code, errors = ErrorCode.covariate_not_found, []
     for role, names in asked.items():

@@ -8,12 +8,12 @@ from sqlalchemy.orm import Session
 from app.config import Settings
 from app.errors import Conflict, ErrorCode, FieldError, Invalid
 from app.scope import Scope
-from app.services.idempotency import Answer, Idempotency, answer_once
-from app.services.jobs.documents import roles_of
-from app.services.jobs.submission import JobOptions, Submission, accepted
-from app.services.training.checks import steps, trainable
+from app.services.idempotency import Idempotency, ServiceResponse, respond_once
+from app.services.jobs.documents import parse_roles
+from app.services.jobs.submission import JobOptions, Submission, respond_accepted
+from app.services.training.checks import count_steps, require_trainable
 from app.services.training.request import TrainingRequest
-from app.services.training.warm_start import started
+from app.services.training.warm_start import resolve_warm_start
 from app.storage import jobs, registry
 from app.storage.engine import Database
 from app.storage.tables import ModelRow, SeriesRow
@@ -32,7 +32,9 @@ class TrainingService:
     def __init__(self, database: Database, submission: Submission, settings: Settings) -> None:
         self._database, self._submission, self._settings = database, submission, settings
 
-    def submit(self, scope: Scope, request: TrainingRequest, options: JobOptions, key: Idempotency | None) -> Answer:
+    def create(
+        self, scope: Scope, request: TrainingRequest, options: JobOptions, key: Idempotency | None
+    ) -> ServiceResponse:
         """Queue a training. The job and its place in the queue commit together.
 
         Raises NotFound for series that do not exist, Conflict `model_spec_conflict`, and Invalid for options that
@@ -42,19 +44,23 @@ class TrainingService:
             detail = f"the horizon must be at most {self._settings.max_horizon} steps"
             raise Invalid(ErrorCode.horizon_too_long, detail, errors=[FieldError("body.horizon", "too_long", detail)])
 
-        def make(session: Session) -> Answer:
-            asked, source = started(session, scope, request)
-            rows = trainable(session, scope, asked.series, asked.covariates, self._settings.max_train_steps)
-            model = _model(session, scope, asked, rows)
-            config = _configured(asked, model, rows, source)
-            cost = _cost(asked, config, rows)
+        def make(session: Session) -> ServiceResponse:
+            asked, source = resolve_warm_start(session, scope, request)
+            rows = require_trainable(session, scope, asked.series, asked.covariates, self._settings.max_train_steps)
+            model = _get_or_create_model(session, scope, asked, rows)
+            config = _choose_config(asked, model, rows, source)
+            cost = _estimate_cost(asked, config, rows)
             document = asked.document()
-            return accepted(session, self._submission.add(session, scope, "train", model, document, options, cost))
+            return respond_accepted(
+                session, self._submission.add(session, scope, "train", model, document, options, cost)
+            )
 
-        return answer_once(self._database, scope, key, make)
+        return respond_once(self._database, scope, key, make)
 
 
-def _model(session: Session, scope: Scope, request: TrainingRequest, rows: Sequence[SeriesRow]) -> ModelRow:
+def _get_or_create_model(
+    session: Session, scope: Scope, request: TrainingRequest, rows: Sequence[SeriesRow]
+) -> ModelRow:
     """Return the model to train, made where it is new. Raises Conflict where it is fixed to something else.
 
     Until a model has a version or a job under way, its specification may still change.
@@ -71,7 +77,7 @@ def _model(session: Session, scope: Scope, request: TrainingRequest, rows: Seque
         "quantiles": (levels, model.quantiles),
     }
     differ = {name: pair for name, pair in asked.items() if pair[0] != pair[1]}
-    if differ and (model.last_version or jobs.active_of_model(session, model.pk)):
+    if differ and (model.last_version or jobs.count_active(session, model.pk)):
         name, (new, old) = next(iter(differ.items()))
         raise Conflict(
             ErrorCode.model_spec_conflict,
@@ -83,16 +89,18 @@ def _model(session: Session, scope: Scope, request: TrainingRequest, rows: Seque
     return model
 
 
-def _cost(request: TrainingRequest, config: Config, rows: Sequence[SeriesRow]) -> dict[str, int]:
+def _estimate_cost(request: TrainingRequest, config: Config, rows: Sequence[SeriesRow]) -> dict[str, int]:
     """Return what the training will take."""
     temporal = sum(len(request.covariates.get(role, ())) for role in ("known_future", "past"))
     trials = request.search["trials"] if request.search is not None else 0
-    return cost_of(config, [steps(row) for row in rows], temporal, trainings=1 + trials).to_dict()
+    return cost_of(config, [count_steps(row) for row in rows], temporal, trainings=1 + trials).to_dict()
 
 
-def _configured(request: TrainingRequest, model: ModelRow, rows: Sequence[SeriesRow], source: Config | None) -> Config:
+def _choose_config(
+    request: TrainingRequest, model: ModelRow, rows: Sequence[SeriesRow], source: Config | None
+) -> Config:
     """Return about the configuration of the training; the job chooses it anew. Raises Invalid where there is none."""
-    frequency, lengths = parse_frequency(model.freq), [steps(row) for row in rows]
+    frequency, lengths = parse_frequency(model.freq), [count_steps(row) for row in rows]
     try:
         if source is not None:
             return transferred(
@@ -110,7 +118,7 @@ def _configured(request: TrainingRequest, model: ModelRow, rows: Sequence[Series
         if request.search is not None:
             space = request.search["space"]
             axes_of(config, default_space(config, max(lengths)) if space is None else space)
-        return replace(config, covariates=roles_of(request.document()), bounds=request.bounds)
+        return replace(config, covariates=parse_roles(request.document()), bounds=request.bounds)
     except ConfigError as e:
         raise Invalid(
             ErrorCode.invalid_input,

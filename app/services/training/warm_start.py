@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import ErrorCode, FieldError, Invalid
 from app.scope import Scope
-from app.services.registry.lookup import found, found_version
+from app.services.registry.lookup import require_model, require_version
 from app.services.training.request import TrainingRequest
 from app.storage.artifacts import ArtifactStore
 from app.storage.tables import VersionRow
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 ROLES = ("known_future", "past", "static")
 
 
-def started(session: Session, scope: Scope, request: TrainingRequest) -> tuple[TrainingRequest, Config | None]:
+def resolve_warm_start(
+    session: Session, scope: Scope, request: TrainingRequest
+) -> tuple[TrainingRequest, Config | None]:
     """Return the request with what its version decides filled in, and that version's configuration.
 
     Raises NotFound for a version that does not exist, and Invalid for what contradicts it.
@@ -29,7 +31,7 @@ def started(session: Session, scope: Scope, request: TrainingRequest) -> tuple[T
             _refuse("training.freeze_encoder", "needs warm_start: a fresh encoder that never learns is of no use")
         return request, None
     name, number = request.warm_start
-    source = Config.from_dict(found_version(session, found(session, scope, name), number).config)
+    source = Config.from_dict(require_version(session, require_model(session, scope, name), number).config)
     whose = f"{name}@{number}"
     if request.search is not None:
         _refuse("search", f"must be left out: the network is that of {whose}")
@@ -47,7 +49,7 @@ def started(session: Session, scope: Scope, request: TrainingRequest) -> tuple[T
     return replace(request, quantiles=source.quantiles, covariates=roles, country=source.country), source
 
 
-def weights_of(store: ArtifactStore, row: VersionRow) -> "Network":
+def load_network(store: ArtifactStore, row: VersionRow) -> "Network":
     """Read a version's network. Raises ArtifactError where the store is away, CheckpointError for broken weights."""
     from models.export.load import load_published  # the API process, which checks requests, imports no torch
 

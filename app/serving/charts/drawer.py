@@ -4,7 +4,7 @@ What is to be drawn goes to it as JSON, the picture comes back as bytes. Times a
 """
 
 from app.serving.charts.picture import Chart
-from app.serving.helper_process import Answerer, HelperProcess, Work
+from app.serving.helper_process import Answerer, HelperProcess, HelperTask
 
 UNDER_WAY = 16
 """questions at a time: a page shows many charts, and asks for them all at once"""
@@ -15,7 +15,7 @@ class ChartDrawer:
 
     def __init__(self, seconds: float) -> None:
         """`seconds` that a chart may take, and may wait for others."""
-        self.process = HelperProcess(Work("drawing", "charts", prepare), seconds, UNDER_WAY)
+        self.process = HelperProcess(HelperTask("drawing", "charts", prepare), seconds, UNDER_WAY)
 
     def draw(self, question: bytes) -> bytes:
         """Return the picture of a `Chart.question`: equal ones have equal bytes. Raises NotAnswered."""

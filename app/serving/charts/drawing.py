@@ -19,7 +19,7 @@ from matplotlib.patches import Patch
 
 from app.serving.charts.panel import draw_panel
 from app.serving.charts.picture import Chart
-from app.serving.charts.theme import COLOURS, DPI, Colours, install, shade
+from app.serving.charts.theme import COLOURS, DPI, Colours, blend, configure_matplotlib
 
 EDGE = 16
 """pixels around everything"""
@@ -39,45 +39,45 @@ Entry = tuple[Any, str]
 
 def prepare() -> None:
     """Do what is needed once."""
-    install()
+    configure_matplotlib()
 
 
 def draw(chart: Chart) -> bytes:
     """Return the picture."""
     with warnings.catch_warnings():  # of glyphs that no font has, and of panels that are too small for their labels
         warnings.simplefilter("ignore")
-        return _saved(_drawn(chart), chart)
+        return _save(_draw_figure(chart), chart)
 
 
-def _drawn(chart: Chart) -> Figure:
+def _draw_figure(chart: Chart) -> Figure:
     colours = COLOURS[chart.theme]
-    columns = _columns(len(chart.panels), chart.width)
+    columns = _count_columns(len(chart.panels), chart.width)
     rows = math.ceil(len(chart.panels) / columns)
-    entries = _entries(chart, colours) if (chart.height or SMALL) >= SMALL else []
-    legend_columns = _legend_columns([text for _, text in entries], chart.width)
+    entries = _list_entries(chart, colours) if (chart.height or SMALL) >= SMALL else []
+    legend_columns = _count_legend_columns([text for _, text in entries], chart.width)
     top = HEADER + LEGEND_ROW * math.ceil(len(entries) / legend_columns)
     height = chart.height or top + EDGE + (ONE_PANEL_HEIGHT if rows == 1 else PANEL_HEIGHT * rows)
-    figure = _figure(chart, height, top, colours)
-    _header(figure, chart, height, colours)
+    figure = _make_figure(chart, height, top, colours)
+    _draw_header(figure, chart, height, colours)
     if entries:
-        _legend(figure, entries, legend_columns, chart.width, height, colours)
-    places = _axes(figure, rows, columns)
+        _draw_legend(figure, entries, legend_columns, chart.width, height, colours)
+    places = _make_axes(figure, rows, columns)
     for axes in places[len(chart.panels) :]:
         axes.set_axis_off()
     for at, (panel, axes) in enumerate(zip(chart.panels, places, strict=False)):
         draw_panel(axes, panel, at, colours, 0.9 * chart.width / columns - 60)
         if len(chart.panels) > 1:
-            title = fitted(panel.title, 0.92 * chart.width / columns - 60, 9, "bold")
+            title = shorten(panel.title, 0.92 * chart.width / columns - 60, 9, "bold")
             axes.set_title(title, loc="left", color=colours.text, fontsize=9, fontweight="bold", gid=f"title-{at}")
     return figure
 
 
-def _columns(panels: int, width: int) -> int:
+def _count_columns(panels: int, width: int) -> int:
     wanted = 1 if panels <= 3 else 2 if panels <= 6 else 3
     return max(1, min(wanted, width // NARROWEST))
 
 
-def _figure(chart: Chart, height: int, top: int, colours: Colours) -> Figure:
+def _make_figure(chart: Chart, height: int, top: int, colours: Colours) -> Figure:
     # a hundredth of a pixel, so that no rounding loses a whole one
     figure = Figure(((chart.width + 0.01) / DPI, (height + 0.01) / DPI), DPI, facecolor=colours.background)
     engine = ConstrainedLayoutEngine(h_pad=0.04, w_pad=0.04, hspace=0.06, wspace=0.04)
@@ -87,19 +87,19 @@ def _figure(chart: Chart, height: int, top: int, colours: Colours) -> Figure:
     return figure
 
 
-def _axes(figure: Figure, rows: int, columns: int) -> list[Any]:
+def _make_axes(figure: Figure, rows: int, columns: int) -> list[Any]:
     return list(figure.subplots(rows, columns, squeeze=False).flat)
 
 
-def _header(figure: Figure, chart: Chart, height: int, colours: Colours) -> None:
+def _draw_header(figure: Figure, chart: Chart, height: int, colours: Colours) -> None:
     left, room = EDGE / chart.width, chart.width - 2 * EDGE
-    title = fitted(chart.title, room, 12, "bold")
+    title = shorten(chart.title, room, 12, "bold")
     figure.text(left, 1 - 24 / height, title, color=colours.text, fontsize=12, fontweight="bold", gid="title")
-    subtitle = fitted(chart.subtitle, room, 8.5)
+    subtitle = shorten(chart.subtitle, room, 8.5)
     figure.text(left, 1 - 42 / height, subtitle, color=colours.muted, fontsize=8.5, gid="subtitle")
 
 
-def _entries(chart: Chart, colours: Colours) -> list[Entry]:
+def _list_entries(chart: Chart, colours: Colours) -> list[Entry]:
     """Return what the legend explains: what any panel shows, once."""
     told = [panel.forecast for panel in chart.panels if panel.forecast is not None]
     if not told:
@@ -112,7 +112,7 @@ def _entries(chart: Chart, colours: Colours) -> list[Entry]:
     widths = [one.percent for one in told[0].intervals]
     named = range(0, len(widths), max(1, math.ceil(len(widths) / NAMED_INTERVALS)))
     entries += [
-        (Patch(color=shade(colours, len(widths), i + 1), linewidth=0), f"{widths[i]:g} % interval") for i in named
+        (Patch(color=blend(colours, len(widths), i + 1), linewidth=0), f"{widths[i]:g} % interval") for i in named
     ]
     if told[0].levels:
         text = "quantile" + "s" * (len(told[0].levels) > 1)
@@ -123,16 +123,16 @@ def _entries(chart: Chart, colours: Colours) -> list[Entry]:
     return [*entries, (origin, "Origin")]
 
 
-def _legend_columns(texts: list[str], width: int) -> int:
+def _count_legend_columns(texts: list[str], width: int) -> int:
     """Return how many entries fit beside each other."""
-    widest = max((text_width(text, 8.5) + 48 for text in texts), default=1)
-    total = sum(text_width(text, 8.5) + 48 for text in texts)
+    widest = max((measure_text(text, 8.5) + 48 for text in texts), default=1)
+    total = sum(measure_text(text, 8.5) + 48 for text in texts)
     if total <= width - 2 * EDGE:
         return max(1, len(texts))
     return max(1, int((width - 2 * EDGE) // widest))
 
 
-def _legend(figure: Figure, entries: list[Entry], columns: int, width: int, height: int, colours: Colours) -> None:
+def _draw_legend(figure: Figure, entries: list[Entry], columns: int, width: int, height: int, colours: Colours) -> None:
     legend = figure.legend(
         [handle for handle, _ in entries],
         [text for _, text in entries],
@@ -152,27 +152,27 @@ def _legend(figure: Figure, entries: list[Entry], columns: int, width: int, heig
     legend.set_gid("legend")
 
 
-def text_width(text: str, size: float, weight: str = "normal") -> float:
+def measure_text(text: str, size: float, weight: str = "normal") -> float:
     """Return the width of a line in pixels."""
     renderer: RendererBase = FigureCanvasAgg(Figure(dpi=DPI)).get_renderer()
     return float(renderer.get_text_width_height_descent(text, FontProperties(size=size, weight=weight), False)[0])
 
 
-def fitted(text: str, room: float, size: float, weight: str = "normal") -> str:
+def shorten(text: str, room: float, size: float, weight: str = "normal") -> str:
     """Return a line that fits into `room` pixels: the middle of a longer one is left out."""
-    if not text or text_width(text, size, weight) <= room:
+    if not text or measure_text(text, size, weight) <= room:
         return text
     kept = len(text) - 1
     while kept > 2:
         head, tail = text[: math.ceil(kept / 2)], text[len(text) - kept // 2 :]
-        wide = text_width(f"{head}…{tail}", size, weight)
+        wide = measure_text(f"{head}…{tail}", size, weight)
         if wide <= room:
             return f"{head.rstrip()}…{tail.lstrip()}"
         kept = min(kept - 1, int(kept * room / wide))
     return "…"
 
 
-def _saved(figure: Figure, chart: Chart) -> bytes:
+def _save(figure: Figure, chart: Chart) -> bytes:
     picture = io.BytesIO()
     if chart.format == "svg":
         FigureCanvasSVG(figure).print_svg(picture, metadata={"Date": None, "Creator": "Gatecast", "Title": chart.title})

@@ -14,7 +14,7 @@ Values = list[float | None]
 
 
 @dataclass(frozen=True)
-class Points:
+class ChartPoints:
     """Values over time: ts (N,) ascending, y (N,)."""
 
     ts: list[int]
@@ -39,7 +39,7 @@ class Level:
 
 
 @dataclass(frozen=True)
-class Forecast:
+class ChartForecast:
     """What is forecast of one series."""
 
     origin: int
@@ -53,16 +53,16 @@ class Forecast:
 
 
 @dataclass(frozen=True)
-class Panel:
+class ChartPanel:
     """One series: a forecast, or why there is none."""
 
     title: str
     unit: str | None
     timezone: str
-    history: Points
-    later: Points
+    history: ChartPoints
+    later: ChartPoints
     """what was observed after the origin"""
-    forecast: Forecast | None
+    forecast: ChartForecast | None
     note: str | None
 
 
@@ -77,7 +77,7 @@ class Chart:
     width: int
     height: int | None
     """None: as much as the panels need"""
-    panels: list[Panel]
+    panels: list[ChartPanel]
 
     def question(self) -> bytes:
         """Return what determines every byte of the picture."""

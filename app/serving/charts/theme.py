@@ -44,22 +44,22 @@ COLOURS = {
 }
 
 
-def install() -> None:
+def configure_matplotlib() -> None:
     """Make every picture look the same, whatever the machine's own settings are."""
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     mpl.rcdefaults()
     mpl.rcParams.update(SETTINGS)
 
 
-def opacity(count: int) -> float:
+def compute_opacity(count: int) -> float:
     """Return the opacity of each of `count` nested intervals, so that all together are not too strong."""
     together = min(STRONGEST, 0.24 + 0.13 * (count - 1))
     return 1 - float((1 - together) ** (1 / count))
 
 
-def shade(colours: Colours, count: int, depth: int) -> str:
+def blend(colours: Colours, count: int, depth: int) -> str:
     """Return the colour where `depth` of `count` intervals lie on top of each other."""
-    visible = (1 - opacity(count)) ** depth
+    visible = (1 - compute_opacity(count)) ** depth
     pairs = zip(to_rgb(colours.background), to_rgb(colours.forecast), strict=True)
     red, green, blue = (below * visible + above * (1 - visible) for below, above in pairs)
     return to_hex((red, green, blue))

@@ -1,4 +1,4 @@
-"""The worker: claims jobs from the queue and runs each as a child process, until it is told to stop."""
+"""A worker's main loop: claim jobs from the queue and run each as a child process, until asked to stop."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ from app.config import Settings
 from app.errors import ErrorCode
 from app.jobs.duties import Duties, Duty
 from app.jobs.forking import SERVER_LOST, Program
-from app.jobs.lease import LeaseKeeper, Running
+from app.jobs.lease import LeaseKeeper, RunningJob
 from app.jobs.queue import APPLICATION, APPLICATION_VERSION, QUEUES, WORKFLOW, engine_options, engine_url
 from app.jobs.supervisor import FENCE_LOST, HANDED_OVER, TRY_AGAIN, Children
 from app.logs import get_logger
@@ -40,7 +40,7 @@ PAUSES = (1.0, 5.0, 15.0, 60.0, None)
 """seconds after each attempt that met an outage; None: the last one"""
 
 
-class Worker:
+class JobRunner:
     """One process that runs one job of each of its queues at a time."""
 
     def __init__(
@@ -63,7 +63,7 @@ class Worker:
             self.executor_id,
             settings.queues,
             settings.lease_seconds,
-            self._running,
+            self._list_running,
             self._free,
         )
         # what may take long, or wait for the engine, holds up neither the lease nor each other
@@ -85,7 +85,7 @@ class Worker:
         log.info("worker_draining", executor_id=self.executor_id)
         self._reaping.stop()
         self._duties.stop()
-        self._children.leave(self._settings.drain_seconds)
+        self._children.drain(self._settings.drain_seconds)
         self._children.kill()
         with contextlib.suppress(*AWAY):  # then the lease runs out by itself
             self._lease.stop()
@@ -107,7 +107,7 @@ class Worker:
             log_level="WARNING",
             run_migrations=False,
         )
-        logging.getLogger("dbos").addFilter(_unexpected)
+        logging.getLogger("dbos").addFilter(_is_unexpected)
         DBOS(config=config)
 
         @DBOS.step(name="supervise", preemptible=True)
@@ -128,13 +128,13 @@ class Worker:
         pause = SHORTEST_PAUSE
         while True:
             try:
-                return await self._attempts(job_id)
+                return await self._run_attempts(job_id)
             except AWAY as e:
                 log.warning("database_away", job_id=job_id, detail=str(e).splitlines()[0], retry_s=pause)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
 
-    async def _attempts(self, job_id: str) -> None:
+    async def _run_attempts(self, job_id: str) -> None:
         """Run attempts at a job until it has ended, or is somebody else's. Whatever goes wrong ends in its row."""
         for pause in PAUSES:
             if self._draining.is_set():
@@ -142,15 +142,15 @@ class Worker:
             fence = await asyncio.to_thread(self._claim, job_id)
             if fence is None:
                 return
-            if not await self._attempt(fence, last=pause is None):
+            if not await self._run_attempt(fence, last=pause is None):
                 return
             log.warning("job_postponed", job_id=job_id, attempt=fence.attempt, retry_s=pause)
             await asyncio.sleep(pause or 0)
 
-    async def _attempt(self, fence: Fence, last: bool) -> bool:
+    async def _run_attempt(self, fence: Fence, last: bool) -> bool:
         """Run one attempt; return whether another may succeed where this one met an outage."""
         log.info("job_started", job_id=fence.job_id, attempt=fence.attempt)
-        left = await asyncio.to_thread(self._seconds_left, fence)
+        left = await asyncio.to_thread(self._get_seconds_left, fence)
         try:
             status = await asyncio.wait_for(
                 self._children.run(fence, lambda lines: self._log(fence, lines)),
@@ -159,7 +159,7 @@ class Worker:
         except TimeoutError:
             status = TIMED_OUT
         except asyncio.CancelledError:
-            await asyncio.to_thread(self._sweep, fence.job_id)
+            await asyncio.to_thread(self._remove_files, fence.job_id)
             await asyncio.to_thread(self._log, fence, None)
             raise
         except (OSError, EOFError) as e:  # no process could be started
@@ -170,12 +170,12 @@ class Worker:
         await asyncio.to_thread(self._log, fence, None)
         if status in (TRY_AGAIN, HANDED_OVER, SERVER_LOST) and not last:
             return True
-        await asyncio.to_thread(self._settle, fence, status)
+        await asyncio.to_thread(self._finish, fence, status)
         return False
 
-    def _seconds_left(self, fence: Fence) -> float | None:
+    def _get_seconds_left(self, fence: Fence) -> float | None:
         with self._database.read() as session:
-            return jobs.seconds_left(session, fence.job_id)
+            return jobs.get_seconds_left(session, fence.job_id)
 
     def _log(self, fence: Fence, lines: Sequence[str] | None) -> bool:
         """Keep lines that a child has written, where its job's readers find them; None: there are no more.
@@ -184,7 +184,7 @@ class Worker:
         """
         try:
             with self._database.write() as session:
-                jobs.log(session, fence, lines)
+                jobs.append_log(session, fence, lines)
         except SQLAlchemyError as e:
             log.warning("log_not_kept", job_id=fence.job_id, detail=str(e).splitlines()[0])
             return False
@@ -198,53 +198,53 @@ class Worker:
             detail = f"{MOST_ATTEMPTS} attempts have ended without a result; the workers' logs say how"
             reason = {"code": ErrorCode.trainer_crashed, "detail": detail}
             jobs.finish(session, fence, "failed", error=reason)
-        self._sweep(job_id)
+        self._remove_files(job_id)
         return None
 
-    def _settle(self, fence: Fence, status: int) -> None:
+    def _finish(self, fence: Fence, status: int) -> None:
         """Note the end of a child that could not do so itself, and remove what an ended job leaves."""
         log.info("job_ended", job_id=fence.job_id, attempt=fence.attempt, exit_status=status)
         if status not in (0, FENCE_LOST):
             try:
                 with self._database.write() as session:
-                    jobs.finish(session, fence, "failed", error=_reason(status))
+                    jobs.finish(session, fence, "failed", error=_describe_error(status))
             except FenceLost:
                 pass  # cancelled or taken over in the meantime: whoever did that has the last word
-        self._sweep(fence.job_id)
+        self._remove_files(fence.job_id)
 
-    def _sweep(self, job_id: str) -> None:
+    def _remove_files(self, job_id: str) -> None:
         """Remove what an ended job has left for a next attempt."""
         with self._database.read() as session:
-            job = jobs.state(session, job_id)
+            job = jobs.get_unscoped(session, job_id)
         if job is not None and job.status not in jobs.ACTIVE:
             self._store.remove(job_folder(job.project_id, job_id))
 
-    def _running(self) -> list[Running]:
+    def _list_running(self) -> list[RunningJob]:
         queues = list(QUEUES.values())  # also those that only others take from: whoever lives reaps
         pending = DBOS.list_workflows(status="PENDING", queue_name=queues, load_input=False, load_output=False)
         self._waiting_in = {w.workflow_id: str(w.queue_name) for w in pending}
-        return [Running(w.workflow_id, w.executor_id) for w in pending]
+        return [RunningJob(w.workflow_id, w.executor_id) for w in pending]
 
     def _free(self, job_id: str) -> None:
         DBOS.resume_workflow(job_id, queue_name=self._waiting_in[job_id])
 
 
-def _unexpected(record: logging.LogRecord) -> bool:
+def _is_unexpected(record: logging.LogRecord) -> bool:
     """Keep the engine from logging a traceback for each job that a user has cancelled."""
     return not (record.exc_info and isinstance(record.exc_info[1], CANCELLED))
 
 
-def _reason(status: int) -> dict[str, str]:
+def _describe_error(status: int) -> dict[str, str]:
     """Return the error of a job whose child could not tell it."""
     if status == TRY_AGAIN:
         detail = "the database or the artifact store could not be reached, again and again; the job's log says which"
         return {"code": ErrorCode.artifact_unavailable, "detail": detail}
     if status == TIMED_OUT:
         return {"code": ErrorCode.job_timed_out, "detail": "the job ran for longer than its timeout_s and was stopped"}
-    return {"code": ErrorCode.trainer_crashed, "detail": f"the job's process {_end(status)}"}
+    return {"code": ErrorCode.trainer_crashed, "detail": f"the job's process {_describe_end(status)}"}
 
 
-def _end(status: int) -> str:
+def _describe_end(status: int) -> str:
     """Say how a child ended that did not end well."""
     if status > 0:
         return f"exited with status {status}; the worker's log of this job says why"

@@ -89,7 +89,7 @@ class Settings(BaseSettings):
     @field_validator("queues", mode="before")
     @classmethod
     def _names(cls, value: object) -> object:
-        names = [one.strip() for one in value.split(",")] if isinstance(value, str) else value
+        names = [name.strip() for name in value.split(",")] if isinstance(value, str) else value
         if not names:
             raise ValueError("name at least one of cpu and gpu")
         return names

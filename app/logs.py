@@ -65,13 +65,13 @@ class RequestLines:
 
     def add(self, method: str, path: str, status: int, milliseconds: float) -> None:
         """Tell of a request that was answered."""
-        told = {"method": method, "path": path, "status": status, "milliseconds": milliseconds}
+        fields = {"method": method, "path": path, "status": status, "milliseconds": milliseconds}
         if not _requests_as_json:
-            self._logger.info("request", **told)
+            self._logger.info("request", **fields)
             return
-        event: Any = told | {"event": "request"}
-        for add in self._fields:
-            event = add(None, "info", event)
+        event: Any = fields | {"event": "request"}
+        for processor in self._fields:
+            event = processor(None, "info", event)
         self._lines.append(_dump_json(event, str) + b"\n")
         loop = asyncio.get_running_loop()
         if self._due is not loop:
@@ -79,7 +79,9 @@ class RequestLines:
             loop.call_soon(self._write)
 
     def _write(self) -> None:
-        lines, self._lines, self._due = self._lines, [], None
+        lines = self._lines
+        self._lines = []
+        self._due = None
         to = _Stderr()
         for written in _join_lines(lines):
             to.write(written)
@@ -145,9 +147,9 @@ def _list_processors(*, foreign: bool = False) -> Processors:
 
 def _add_request_id(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     """Add the request's id, where one is being answered."""
-    found = request_id.get()
-    if found is not None:
-        event.setdefault("request_id", found)
+    request = request_id.get()
+    if request is not None:
+        event.setdefault("request_id", request)
     return event
 
 

@@ -23,7 +23,8 @@ SWEEP_SECONDS = 3600.0
 def run(settings: Settings) -> None:
     """Take jobs, start what schedules say, and collect what nobody needs, until SIGTERM or SIGINT."""
     forking.prepare([*PRELOADED, *(FOR_TRAININGS if settings.preload else ())])
-    database, store = Database(settings.database), ArtifactStore(settings.artifacts)
+    database = Database(settings.database)
+    store = ArtifactStore(settings.artifacts)
     schedules = ScheduleService(database, Submission(JobQueue(database), settings))
     duties = (
         Duty(schedules.start_due, settings.lease_seconds / SCHEDULES_A_LEASE),

@@ -59,10 +59,10 @@ def import_table(
         report = client.import_csv(
             table, freq=freq, ds_start=ds_start, on_error=on_error, on_duplicate=on_duplicate, dry_run=dry_run
         )
-    said = "would import" if dry_run else "imported"
+    verb = "would import" if dry_run else "imported"
     refused = report.get("rejected_rows", len(report["rejected"]))
     output_console().print(
-        f"{said} {report['rows']:,} rows of {report['series']:,} series: "
+        f"{verb} {report['rows']:,} rows of {report['series']:,} series: "
         f"{report['inserted']:,} new, {report['updated']:,} replaced, {refused:,} refused"
     )
     for row in report["rejected"][:SHOWN_REJECTIONS]:
@@ -133,12 +133,12 @@ def forecast(
         answer = client.forecast(model, series, horizon, levels)
     if as_json:
         typer.echo(json.dumps(answer, ensure_ascii=False))
-    refused = [one for one in answer["forecasts"] if one["status"] != "ok"]
-    for one in answer["forecasts"]:
-        if one["status"] == "ok" and not as_json:
-            output_console().print(build_forecast_table(one, f"{answer['model']}@{answer['version']}"))
-    for one in refused:
-        error_console().print(f"{escape(one['series_id'])}: {escape(one['error']['detail'])}", style="red")
+    refused = [result for result in answer["forecasts"] if result["status"] != "ok"]
+    for result in answer["forecasts"]:
+        if result["status"] == "ok" and not as_json:
+            output_console().print(build_forecast_table(result, f"{answer['model']}@{answer['version']}"))
+    for result in refused:
+        error_console().print(f"{escape(result['series_id'])}: {escape(result['error']['detail'])}", style="red")
     if refused:
         raise typer.Exit(1)
 

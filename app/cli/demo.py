@@ -95,7 +95,8 @@ class Scores:
 
 def demo(exit_after: bool) -> int:
     """Run the demo and return its exit status: 0 where the forecast beat season-naive."""
-    console, service = output_console(), None
+    console = output_console()
+    service = None
     try:
         service = DemoService(FOLDER)
         with error_console().status("starting the service") as status, service:
@@ -156,26 +157,28 @@ def live_through(client: Client, data: DataSet, model: str, console: Console) ->
     """Forecast each hidden day from the hours before it, then let it happen. Raises ClientError."""
     days = []
     for day in data.days:
-        stamps, truth = [ds for ds, _ in day], [y for _, y in day]
+        stamps = [ds for ds, _ in day]
+        truth = [y for _, y in day]
         days.append(forecast_day(client, model))
         client.observe(SERIES, stamps, truth)
-        name, error = format_day(stamps[0]), compute_mae(days[-1]["yhat"], truth)
+        name = format_day(stamps[0])
+        error = compute_mae(days[-1]["yhat"], truth)
         console.print(f"{name}: forecast, then its {len(day)} hours arrive; off by {error:.1f} on average")
     lower, upper = map(str, LEVELS)
     return DemoForecast(
-        ds=[ds for one in days for ds in one["ds"]],
-        yhat=[y for one in days for y in one["yhat"]],
-        lower=[y for one in days for y in one["quantiles"][lower]],
-        upper=[y for one in days for y in one["quantiles"][upper]],
+        ds=[ds for forecast in days for ds in forecast["ds"]],
+        yhat=[y for forecast in days for y in forecast["yhat"]],
+        lower=[y for forecast in days for y in forecast["quantiles"][lower]],
+        upper=[y for forecast in days for y in forecast["quantiles"][upper]],
     )
 
 
 def forecast_day(client: Client, model: str) -> dict[str, Any]:
     """Return the service's forecast of the day after the newest hour that it knows. Raises ClientError."""
-    (one,) = client.forecast(model, [SERIES], quantiles=LEVELS)["forecasts"]
-    if one["status"] != "ok":
-        raise ClientError("The forecast failed", one["error"]["detail"], one["error"]["code"])
-    return cast(dict[str, Any], one)
+    (forecast,) = client.forecast(model, [SERIES], quantiles=LEVELS)["forecasts"]
+    if forecast["status"] != "ok":
+        raise ClientError("The forecast failed", forecast["error"]["detail"], forecast["error"]["code"])
+    return cast(dict[str, Any], forecast)
 
 
 def format_day(stamp: str) -> str:
@@ -232,9 +235,9 @@ def describe_winner(scores: Scores) -> str:
     naive = {"the day before": scores.naive_day, "the week before": scores.naive_week}
     won = [name for name, error in naive.items() if scores.forecast < error]
     lost = [name for name in naive if name not in won]
-    told = [f"beat {' and '.join(won)}"] if won else []
-    told += [f"did not beat {' or '.join(lost)}"] if lost else []
-    return f"Gatecast {', but '.join(told)}"
+    clauses = [f"beat {' and '.join(won)}"] if won else []
+    clauses += [f"did not beat {' or '.join(lost)}"] if lost else []
+    return f"Gatecast {', but '.join(clauses)}"
 
 
 def _serve(service: DemoService, console: Console) -> int:

@@ -48,7 +48,9 @@ class DemoService:
             raise
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         self.stop()
 
     def wait(self) -> int:
@@ -100,10 +102,10 @@ class DemoService:
         self.client.close()
 
 
-def build_environment(given: Mapping[str, str], folder: Path, port: int) -> dict[str, str]:
+def build_environment(variables: Mapping[str, str], folder: Path, port: int) -> dict[str, str]:
     """Return the environment without the settings of a real deployment, least of all its database."""
-    kept = {name: value for name, value in given.items() if not name.startswith("GATECAST_")}
-    return kept | {"GATECAST_DATA_DIR": str(folder), "GATECAST_PORT": str(port), "GATECAST_HOST": HOST}
+    environment = {name: value for name, value in variables.items() if not name.startswith("GATECAST_")}
+    return environment | {"GATECAST_DATA_DIR": str(folder), "GATECAST_PORT": str(port), "GATECAST_HOST": HOST}
 
 
 def find_free_port() -> int:

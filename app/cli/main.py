@@ -40,14 +40,14 @@ def _fail(message: str) -> None:
     raise SystemExit(1)
 
 
-def load_settings(**given: Any) -> Settings:
+def load_settings(**options: Any) -> Settings:
     """Read the settings and set up the logs. Raises ValueError, in words, for a bad one."""
     try:
-        found = Settings(**{k: v for k, v in given.items() if v is not None})
+        settings = Settings(**{k: v for k, v in options.items() if v is not None})
     except ValidationError as e:
-        raise ValueError("; ".join(_format_complaint(one) for one in e.errors())) from e
-    logs.configure(found.log_format, found.log_level)
-    return found
+        raise ValueError("; ".join(_format_complaint(complaint) for complaint in e.errors())) from e
+    logs.configure(settings.log_format, settings.log_level)
+    return settings
 
 
 def _format_complaint(error: Any) -> str:
@@ -78,15 +78,15 @@ def migrate() -> None:
     console.print("the database is up to date")
 
 
-def _migrate(found: Settings) -> None:
+def _migrate(settings: Settings) -> None:
     from app.jobs import queue
     from app.storage import migrate as migrations
     from app.storage.engine import Database
 
-    database = Database(found.database)
+    database = Database(settings.database)
     migrations.upgrade(database.engine)
     database.dispose()
-    queue.migrate(found.database)
+    queue.migrate(settings.database)
 
 
 @app.command()
@@ -94,11 +94,11 @@ def up(host: Host = None, port: Port = None) -> None:
     """Run everything on this machine: migrations, one API process, one worker. Ctrl-C stops all."""
     from app.cli import up as supervisor
 
-    found = load_settings(host=host, port=port)
-    os.environ |= {"GATECAST_HOST": found.host, "GATECAST_PORT": str(found.port)}
-    _migrate(found)
-    console.print(f"Gatecast on [bold]http://{found.host}:{found.port}[/bold] (docs at /docs); Ctrl-C stops it")
-    raise typer.Exit(supervisor.run([["serve"], ["worker"]], supervisor.STOP_SECONDS + found.drain_seconds))
+    settings = load_settings(host=host, port=port)
+    os.environ |= {"GATECAST_HOST": settings.host, "GATECAST_PORT": str(settings.port)}
+    _migrate(settings)
+    console.print(f"Gatecast on [bold]http://{settings.host}:{settings.port}[/bold] (docs at /docs); Ctrl-C stops it")
+    raise typer.Exit(supervisor.run([["serve"], ["worker"]], supervisor.STOP_SECONDS + settings.drain_seconds))
 
 
 @app.command()

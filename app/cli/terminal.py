@@ -41,15 +41,16 @@ def follow(client: Client, job: Job, console: Console) -> Job:
     bars = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*bars, console=console, transient=True) as bar:
         task = bar.add_task(format_progress(job), total=1.0)
-        shown = ""
-        for now in client.watch(job["id"]):
-            job, line = now, format_progress(now)
-            fraction = now["progress"]["fraction"] if now["progress"] else None
+        printed = ""
+        for state in client.watch(job["id"]):
+            job = state
+            line = format_progress(state)
+            fraction = state["progress"]["fraction"] if state["progress"] else None
             bar.update(task, completed=fraction or 0.0, description=line)
             # a log file has no live bar: it gets one line for every change of state or epoch
-            if not console.is_terminal and (state := line.partition(" · ")[0]) != shown:
+            if not console.is_terminal and (stage := line.partition(" · ")[0]) != printed:
                 console.print(line)
-                shown = state
+                printed = stage
     return job
 
 
@@ -64,8 +65,8 @@ def format_progress(job: Job) -> str:
     trial = f"trial {progress['trial']} of {progress['trials']}, " if progress.get("trial") else ""
     parts = [f"{name}: {trial}epoch {progress['epoch']} of {progress['epochs']}"]
     losses = {"loss": progress["train_loss"], "validation": progress["val_loss"]}
-    if told := ", ".join(f"{word} {value:.4g}" for word, value in losses.items() if value is not None):
-        parts.append(told)
+    if text := ", ".join(f"{word} {value:.4g}" for word, value in losses.items() if value is not None):
+        parts.append(text)
     if progress["eta_s"] is not None:
         parts.append(f"{progress['eta_s']:.0f} s left")
     return escape(" · ".join(parts))
@@ -80,16 +81,16 @@ def require_version(job: Job) -> int:
     raise ClientError(f"The training {job['status']}", why["detail"], why["code"], hint)
 
 
-def build_forecast_table(one: dict[str, Any], name: str) -> Table:
+def build_forecast_table(forecast: dict[str, Any], name: str) -> Table:
     """Lay out one series' forecast, a row a timestamp, with its warnings below."""
-    notes = [*one.get("warnings", []), *(["fallback: season-naive"] if one.get("fallback") else [])]
+    notes = [*forecast.get("warnings", []), *(["fallback: season-naive"] if forecast.get("fallback") else [])]
     table = Table(
-        title=escape(f"{one['series_id']} by {name}, from {one['origin']}"),
+        title=escape(f"{forecast['series_id']} by {name}, from {forecast['origin']}"),
         caption=escape("; ".join(map(str, notes))),
     )
     table.add_column("ds")
-    for heading in ("yhat", *one["quantiles"]):
+    for heading in ("yhat", *forecast["quantiles"]):
         table.add_column(heading, justify="right")
-    for ds, *values in zip(one["ds"], one["yhat"], *one["quantiles"].values(), strict=True):
+    for ds, *values in zip(forecast["ds"], forecast["yhat"], *forecast["quantiles"].values(), strict=True):
         table.add_row(ds, *(f"{value:.6g}" for value in values))
     return table

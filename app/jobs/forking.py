@@ -49,11 +49,11 @@ def start(program: Program, fence: Fence, output: int) -> ForkServerProcess:
 
 async def wait_for_end(process: ForkServerProcess) -> int:
     """Wait for a process and return its exit status; negative is a signal."""
-    over = asyncio.Event()
+    ended = asyncio.Event()
     loop = asyncio.get_running_loop()
-    loop.add_reader(process.sentinel, over.set)
+    loop.add_reader(process.sentinel, ended.set)
     try:
-        await over.wait()
+        await ended.wait()
     finally:
         loop.remove_reader(process.sentinel)
     status = process.exitcode

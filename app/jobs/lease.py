@@ -36,8 +36,12 @@ class LeaseKeeper:
         running: Callable[[], Iterable[RunningJob]],
         free: Callable[[str], None],
     ) -> None:
-        self._database, self._executor_id, self._queues, self._seconds = database, executor_id, queues, seconds
-        self._running, self._free = running, free
+        self._database = database
+        self._executor_id = executor_id
+        self._queues = queues
+        self._seconds = seconds
+        self._running = running
+        self._free = free
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="lease", daemon=True)
 

@@ -52,7 +52,9 @@ class JobRunner:
         duties: Sequence[Duty] = (),
     ) -> None:
         self.executor_id = uuid.uuid4().hex
-        self._database, self._store, self._settings = database, store, settings
+        self._database = database
+        self._store = store
+        self._settings = settings
         self._children = Children(program)
         self._draining = threading.Event()
         self._waiting_in: dict[str, str] = {}
@@ -150,11 +152,11 @@ class JobRunner:
     async def _run_attempt(self, fence: Fence, last: bool) -> bool:
         """Run one attempt; return whether another may succeed where this one met an outage."""
         log.info("job_started", job_id=fence.job_id, attempt=fence.attempt)
-        left = await asyncio.to_thread(self._get_seconds_left, fence)
+        seconds_left = await asyncio.to_thread(self._get_seconds_left, fence)
         try:
             status = await asyncio.wait_for(
                 self._children.run(fence, lambda lines: self._log(fence, lines)),
-                left if left is None else max(left, 0.0),
+                seconds_left if seconds_left is None else max(seconds_left, 0.0),
             )
         except TimeoutError:
             status = TIMED_OUT

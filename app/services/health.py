@@ -25,7 +25,8 @@ class HealthService:
     """What GET /readyz means."""
 
     def __init__(self, database: Database, store: ArtifactStore) -> None:
-        self._database, self._store = database, store
+        self._database = database
+        self._store = store
 
     def check(self) -> list[HealthCheck]:
         """Look at each thing now."""
@@ -33,7 +34,8 @@ class HealthService:
 
     def _check_migrations(self) -> HealthCheck:
         try:
-            current, head = migrate.current(self._database.engine), migrate.head()
+            current = migrate.current(self._database.engine)
+            head = migrate.head()
         except SQLAlchemyError as e:
             log.warning("database_not_ready", detail=str(e).splitlines()[0])
             return HealthCheck("database", False, "the database does not answer; this process' log says why")

@@ -43,15 +43,15 @@ def respond_once(
     key = idempotency_key
 
     def once(session: Session) -> ServiceResponse:
-        kept = idempotency.find(session, scope, key.key, key.route)
-        if kept is None:
+        record = idempotency.find(session, scope, key.key, key.route)
+        if record is None:
             return _store(session, scope, key, make(session))
-        if kept.body_digest != key.body_digest:
+        if record.body_digest != key.body_digest:
             raise Conflict(
                 ErrorCode.idempotency_key_reused,
                 "this Idempotency-Key was used with another body; use a new key for a new request",
             )
-        return ServiceResponse(kept.status, kept.body, kept.location)
+        return ServiceResponse(record.status, record.body, record.location)
 
     return database.write_with_retry(once)
 

@@ -54,10 +54,10 @@ class Explainer:
         """Return `models.explain.explain.Explanation.to_dict` of each window. Raises NotAnswered, TookTooLong."""
         header = {"artifact": question.artifact, "digest": question.digest, "horizon": question.horizon}
         arrays = {name: np.ascontiguousarray(values) for name, values in question.inputs.items()}
-        found: list[dict[str, Any]] = orjson.loads(
+        explanations: list[dict[str, Any]] = orjson.loads(
             self.process.ask(save(arrays, metadata={"question": json.dumps(header)}))
         )
-        return found
+        return explanations
 
     def close(self) -> None:
         """End the process, whatever it does."""
@@ -72,7 +72,8 @@ def prepare(artifacts: str) -> Answerer:
     import models.export.load  # noqa: F401
 
     torch.set_num_threads(1)
-    store, networks = ArtifactStore(artifacts), OrderedDict[str, "Network"]()
+    store = ArtifactStore(artifacts)
+    networks = OrderedDict[str, "Network"]()
 
     def answer(question: bytes) -> bytes:
         try:
@@ -88,13 +89,14 @@ def _explain(question: bytes, store: ArtifactStore, networks: "OrderedDict[str, 
 
     header = json.loads(read_header(question)["question"])
     network = _load_network(header, store, networks)
-    return [one.to_dict() for one in explain(network, load(question), header["horizon"])]
+    return [explanation.to_dict() for explanation in explain(network, load(question), header["horizon"])]
 
 
 def _load_network(header: dict[str, Any], store: ArtifactStore, networks: "OrderedDict[str, Network]") -> "Network":
     from models.export.load import load_published
 
-    digest, artifact = header["digest"], header["artifact"]
+    digest = header["digest"]
+    artifact = header["artifact"]
     if digest not in networks:
         networks[digest] = load_published(digest, lambda name: store.get(f"{artifact}/{name}"))
         while len(networks) > NETWORKS:

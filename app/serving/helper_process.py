@@ -53,11 +53,14 @@ class HelperTask:
 class HelperProcess:
     """Asks the process."""
 
-    def __init__(self, work: HelperTask, seconds: float, places: int, idle_seconds: float = IDLE_SECONDS) -> None:
+    def __init__(self, task: HelperTask, seconds: float, slots: int, idle_seconds: float = IDLE_SECONDS) -> None:
         """`seconds`: what a question may take, and may wait for others; `places`: questions at a time, the one that is
         being answered included, since each holds a thread of the server."""
-        self._task, self._seconds, self._count, self._idle_seconds = work, seconds, places, idle_seconds
-        self.slots = threading.BoundedSemaphore(places)
+        self._task = task
+        self._seconds = seconds
+        self._count = slots
+        self._idle_seconds = idle_seconds
+        self.slots = threading.BoundedSemaphore(slots)
         self._lock = threading.Lock()
         self.child: Child | None = None
         self._idle: threading.Timer | None = None
@@ -144,13 +147,13 @@ class Child:
     pipe: Connection
 
     @staticmethod
-    def start(work: HelperTask) -> "Child":
+    def start(task: HelperTask) -> "Child":
         """Start a process, which says something when it is ready. Raises OSError."""
         context = multiprocessing.get_context("spawn")  # a fork would copy the server's threads' locks
         ours, theirs = context.Pipe()
         try:
             process = context.Process(
-                target=serve, args=(theirs, work.prepare, work.arguments), daemon=True, name=work.name
+                target=serve, args=(theirs, task.prepare, task.arguments), daemon=True, name=task.name
             )
             process.start()
         except OSError:
@@ -181,10 +184,10 @@ def serve(pipe: Connection, prepare: Callable[..., Answerer], arguments: tuple[A
         except EOFError:
             return
         try:
-            found = ANSWERED + answer(question)
+            reply = ANSWERED + answer(question)
         except Refused as e:
-            found = REFUSED + str(e).encode()
-        pipe.send_bytes(found)
+            reply = REFUSED + str(e).encode()
+        pipe.send_bytes(reply)
 
 
 def _end_with_parent() -> None:

@@ -66,8 +66,8 @@ def list_page(
         query = query.where(getattr(JobRow, name) == value)
     query = filter_by_labels(session, query, JobRow.labels, labels)
     if cursor is not None:
-        at, job_id = decode_cursor(cursor, int, str)
-        older = or_(JobRow.created_at < at, and_(JobRow.created_at == at, JobRow.id < job_id))
+        created_at, job_id = decode_cursor(cursor, int, str)
+        older = or_(JobRow.created_at < created_at, and_(JobRow.created_at == created_at, JobRow.id < job_id))
         query = query.where(older)
     query = query.order_by(JobRow.created_at.desc(), JobRow.id.desc()).limit(limit + 1)
     rows = list(session.execute(query).scalars())
@@ -102,12 +102,12 @@ def list_active(session: Session, scope: Scope) -> list[JobRow]:
 
 def get_queue_positions(session: Session, job_ids: Collection[str]) -> dict[str, int]:
     """Return the place in its queue, from 1, of each of these jobs that is queued."""
-    place = func.row_number().over(
+    position = func.row_number().over(
         partition_by=JobRow.queue, order_by=(JobRow.priority.desc(), JobRow.created_at, JobRow.id)
     )
-    queued = select(JobRow.id, place.label("place")).where(JobRow.status == "queued").subquery()
-    found = session.execute(select(queued.c.id, queued.c.place).where(queued.c.id.in_(job_ids)))
-    return {job_id: int(place) for job_id, place in found}
+    queued = select(JobRow.id, position.label("place")).where(JobRow.status == "queued").subquery()
+    rows = session.execute(select(queued.c.id, queued.c.place).where(queued.c.id.in_(job_ids)))
+    return {job_id: int(position) for job_id, position in rows}
 
 
 def get_seconds_left(session: Session, job_id: str) -> float | None:
@@ -120,12 +120,12 @@ def get_seconds_left(session: Session, job_id: str) -> float | None:
 
 def get_statuses(session: Session, job_ids: Collection[str]) -> dict[str, str]:
     """Return the status of each of these jobs that exists."""
-    found: dict[str, str] = {}
+    statuses: dict[str, str] = {}
     ids = list(job_ids)
-    for at in range(0, len(ids), CHUNK):
-        query = select(JobRow.id, JobRow.status).where(JobRow.id.in_(ids[at : at + CHUNK]))
-        found.update((row.id, row.status) for row in session.execute(query))
-    return found
+    for start in range(0, len(ids), CHUNK):
+        query = select(JobRow.id, JobRow.status).where(JobRow.id.in_(ids[start : start + CHUNK]))
+        statuses.update((row.id, row.status) for row in session.execute(query))
+    return statuses
 
 
 def store_result(session: Session, fence: Fence, document: dict[str, Any]) -> None:
@@ -177,8 +177,8 @@ def _is_fenced(fence: Fence) -> tuple[Any, ...]:
 
 def write(session: Session, fence: Fence, **values: Any) -> bool:
     """Change the job of a living fence; return whether its run was asked to stop. Raises FenceLost."""
-    done = session.execute(update(JobRow).where(*_is_fenced(fence)).values(**values).returning(JobRow.stopping))
-    stopping = done.scalar_one_or_none()
+    updated = session.execute(update(JobRow).where(*_is_fenced(fence)).values(**values).returning(JobRow.stopping))
+    stopping = updated.scalar_one_or_none()
     if stopping is None:
         raise FenceLost
     return stopping
@@ -192,7 +192,7 @@ def finish(session: Session, fence: Fence, status: str, **values: Any) -> None:
 
 def request_stop(session: Session, scope: Scope, job_id: str) -> bool:
     """Ask the run of a job to end with what it has. False where it does not run, or has nothing yet."""
-    done = session.execute(
+    updated = session.execute(
         update(JobRow)
         .where(
             JobRow.project_id == scope.project_id,
@@ -204,7 +204,7 @@ def request_stop(session: Session, scope: Scope, job_id: str) -> bool:
         .values(stopping=True)
         .returning(JobRow.id)
     )
-    if done.scalar_one_or_none() is None:
+    if updated.scalar_one_or_none() is None:
         return False
     add_event(session, job_id, "stopping", {})
     return True
@@ -212,13 +212,13 @@ def request_stop(session: Session, scope: Scope, job_id: str) -> bool:
 
 def cancel(session: Session, scope: Scope, job_id: str) -> bool:
     """Cancel a job that has not ended; its run loses its fence. False where it has ended."""
-    done = session.execute(
+    updated = session.execute(
         update(JobRow)
         .where(JobRow.project_id == scope.project_id, JobRow.id == job_id, JobRow.status.in_(ACTIVE))
         .values(status="cancelled", finished_at=now_us())
         .returning(JobRow.id)
     )
-    if done.scalar_one_or_none() is None:
+    if updated.scalar_one_or_none() is None:
         return False
     add_event(session, job_id, "cancelled", {})
     return True

@@ -60,10 +60,10 @@ def list_keys(session: Session, scope: Scope) -> Sequence[ApiKey]:
 
 def revoke(session: Session, scope: Scope, pk: int) -> bool:
     """Revoke a living key; False where there is none of this number."""
-    done = session.execute(
+    updated = session.execute(
         update(ApiKey)
         .where(ApiKey.project_id == scope.project_id, ApiKey.pk == pk, ApiKey.revoked_at.is_(None))
         .values(revoked_at=now_us())
         .returning(ApiKey.pk)
     )
-    return done.scalar_one_or_none() is not None
+    return updated.scalar_one_or_none() is not None

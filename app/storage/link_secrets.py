@@ -18,6 +18,6 @@ def get_or_create(session: Session, scope: Scope, secret: bytes) -> bytes:
     """Keep a secret unless there is one already; return the one that counts. Needs a write transaction."""
     insert = insert_for(session, LinkSecret).values(project_id=scope.project_id, secret=secret)
     session.execute(insert.on_conflict_do_nothing(index_elements=["project_id"]))
-    kept = get(session, scope)
-    assert kept is not None
-    return kept
+    stored = get(session, scope)
+    assert stored is not None
+    return stored

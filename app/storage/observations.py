@@ -43,12 +43,12 @@ def _upsert_rows(session: Session, table: Any, keys: Sequence[str], rows: list[d
 
 def count_existing(session: Session, row: SeriesRow, ts: Ints) -> int:
     """Return how many of the distinct timestamps `ts` have a row already."""
-    found = 0
+    count = 0
     for i in range(0, len(ts), CHUNK):
         part = [int(t) for t in ts[i : i + CHUNK]]
         query = select(func.count()).where(Observation.series_pk == row.pk, Observation.ts.in_(part))
-        found += session.execute(query).scalar_one()
-    return found
+        count += session.execute(query).scalar_one()
+    return count
 
 
 def upsert(session: Session, row: SeriesRow, points: Points) -> tuple[int, int]:
@@ -84,16 +84,16 @@ def _in_span(table: Any, start: int | None, end: int | None) -> list[ColumnEleme
 
 def remove(session: Session, row: SeriesRow, start: int | None, end: int | None) -> int:
     """Delete the observations and covariate values of [start, end) of a locked series; return how many rows went."""
-    in_values = [CovariateValue.series_pk == row.pk, *_in_span(CovariateValue, start, end)]
-    session.execute(delete(CovariateValue).where(*in_values))
-    mine = [Observation.series_pk == row.pk, *_in_span(Observation, start, end)]
-    gone = session.execute(select(func.count()).select_from(Observation).where(*mine)).scalar_one()
-    session.execute(delete(Observation).where(*mine))
-    row.count -= gone
+    in_covariates = [CovariateValue.series_pk == row.pk, *_in_span(CovariateValue, start, end)]
+    session.execute(delete(CovariateValue).where(*in_covariates))
+    in_observations = [Observation.series_pk == row.pk, *_in_span(Observation, start, end)]
+    count = session.execute(select(func.count()).select_from(Observation).where(*in_observations)).scalar_one()
+    session.execute(delete(Observation).where(*in_observations))
+    row.count -= count
     if row.count == 0:
         row.anchor = None  # an empty series may begin on another phase
     _update_bounds(session, row)
-    return gone
+    return count
 
 
 def list_page(session: Session, row: SeriesRow, start: int | None, end: int | None, limit: int) -> Points:
@@ -116,11 +116,11 @@ def _build_points(rows: list[tuple[int, float | None]]) -> Points:
 def load_between(session: Session, spans: Mapping[int, tuple[int, int]]) -> dict[int, Points]:
     """Return the points of many series: {series_pk: (first, last) stamp} → {series_pk: Points}."""
     rows: dict[int, list[tuple[int, float | None]]] = {pk: [] for pk in spans}
-    for wanted in _in_spans(Observation, spans):
-        query = select(Observation.series_pk, Observation.ts, Observation.y).where(wanted)
+    for condition in _in_spans(Observation, spans):
+        query = select(Observation.series_pk, Observation.ts, Observation.y).where(condition)
         for pk, ts, y in session.execute(query.order_by(Observation.series_pk, Observation.ts)):
             rows[pk].append((ts, y))
-    return {pk: _build_points(found) for pk, found in rows.items()}
+    return {pk: _build_points(points) for pk, points in rows.items()}
 
 
 def _in_spans(
@@ -140,20 +140,20 @@ def _in_spans(
         yield or_(*(and_(table.series_pk.in_(p), *also, table.ts.between(*span)) for span, p in parts))
 
 
-def find_last_observed(session: Session, rows: Sequence[SeriesRow], at: int) -> dict[int, int]:
+def find_last_observed(session: Session, rows: Sequence[SeriesRow], moment: int) -> dict[int, int]:
     """Return {series_pk: stamp of the newest value at or before `at`}, without the series that begin later."""
     newest = (
         select(Observation.ts)
-        .where(Observation.series_pk == SeriesRow.pk, Observation.y.is_not(None), Observation.ts <= at)
+        .where(Observation.series_pk == SeriesRow.pk, Observation.y.is_not(None), Observation.ts <= moment)
         .order_by(Observation.ts.desc())
         .limit(1)
         .scalar_subquery()
     )
-    found: dict[int, int] = {}
+    stamps: dict[int, int] = {}
     for i in range(0, len(rows), CHUNK):
         query = select(SeriesRow.pk, newest).where(SeriesRow.pk.in_([row.pk for row in rows[i : i + CHUNK]]))
-        found.update((pk, ts) for pk, ts in session.execute(query) if ts is not None)
-    return found
+        stamps.update((pk, ts) for pk, ts in session.execute(query) if ts is not None)
+    return stamps
 
 
 def get_covariates(session: Session, scope: Scope, names: Sequence[str]) -> dict[str, Covariate]:
@@ -202,29 +202,29 @@ def load_covariate_columns(session: Session, row: SeriesRow, ts: Ints) -> dict[s
         .where(CovariateValue.series_pk == row.pk, CovariateValue.ts.between(int(ts[0]), int(ts[-1])))
         .order_by(Covariate.name)
     )
-    place = {int(t): i for i, t in enumerate(ts)}
+    index = {int(t): i for i, t in enumerate(ts)}
     columns: dict[str, list[float | str | None]] = {}
-    for name, at, value, level in session.execute(query):
-        if at in place:
-            columns.setdefault(name, [None] * len(ts))[place[at]] = value if level is None else level
+    for name, stamp, value, level in session.execute(query):
+        if stamp in index:
+            columns.setdefault(name, [None] * len(ts))[index[stamp]] = value if level is None else level
     return columns
 
 
 def load_covariate_points(
-    session: Session, spans: Mapping[int, tuple[int, int]], known: Collection[Covariate]
+    session: Session, spans: Mapping[int, tuple[int, int]], covariates: Collection[Covariate]
 ) -> dict[int, dict[str, CovariatePoints]]:
     """Return the values of covariates of many series: {series_pk: (first, last) stamp} → {series_pk: {name: …}}."""
-    by_pk = {c.pk: c for c in known}
+    by_pk = {c.pk: c for c in covariates}
     rows: dict[tuple[int, int], list[tuple[int, float | None, str | None]]] = {}
     table = CovariateValue
     query = select(table.series_pk, table.covariate_pk, table.ts, table.value, table.level)
-    for wanted in _in_spans(table, spans if by_pk else {}, table.covariate_pk.in_(list(by_pk))):
-        for pk, covariate, ts, value, level in session.execute(query.where(wanted)):
+    for condition in _in_spans(table, spans if by_pk else {}, table.covariate_pk.in_(list(by_pk))):
+        for pk, covariate, ts, value, level in session.execute(query.where(condition)):
             rows.setdefault((pk, covariate), []).append((ts, value, level))
-    found: dict[int, dict[str, CovariatePoints]] = {pk: {} for pk in spans}
+    result: dict[int, dict[str, CovariatePoints]] = {pk: {} for pk in spans}
     for (pk, covariate), points in rows.items():
-        found[pk][by_pk[covariate].name] = _build_covariate_points(points, numeric=by_pk[covariate].kind == "numeric")
-    return found
+        result[pk][by_pk[covariate].name] = _build_covariate_points(points, numeric=by_pk[covariate].kind == "numeric")
+    return result
 
 
 def _build_covariate_points(rows: list[tuple[int, float | None, str | None]], *, numeric: bool) -> CovariatePoints:

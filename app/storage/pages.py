@@ -33,8 +33,8 @@ def encode_cursor(*key: int | str) -> str:
 def decode_cursor(cursor: str, *kinds: type) -> list[int | str]:
     """Return the sort key of `cursor`, whose parts must be of `kinds`. Raises CursorError."""
     try:
-        raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        key = json.loads(raw)
+        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        key = json.loads(text)
     except (ValueError, binascii.Error, RecursionError):
         raise CursorError from None
     if not isinstance(key, list) or [type(part) for part in key] != list(kinds):

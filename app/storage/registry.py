@@ -96,11 +96,12 @@ def list_artifacts(session: Session, model: ModelRow) -> list[str]:
 
 def find_referenced(session: Session, folders: Collection[str]) -> set[str]:
     """Return which of these folders a version points to."""
-    names, found = list(folders), set[str]()
-    for at in range(0, len(names), CHUNK):
-        query = select(VersionRow.artifact).where(VersionRow.artifact.in_(names[at : at + CHUNK]))
-        found.update(session.execute(query).scalars())
-    return found
+    names = list(folders)
+    referenced = set[str]()
+    for start in range(0, len(names), CHUNK):
+        query = select(VersionRow.artifact).where(VersionRow.artifact.in_(names[start : start + CHUNK]))
+        referenced.update(session.execute(query).scalars())
+    return referenced
 
 
 def publish(session: Session, model: ModelRow, fields: dict[str, Any]) -> VersionRow:

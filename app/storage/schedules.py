@@ -50,10 +50,10 @@ def list_due(session: Session) -> list[tuple[Schedule, ModelRow]]:
 def reschedule(session: Session, model_pk: int, part: SchedulePart, old: int, new: int) -> bool:
     """Move a due time on; False where somebody else has done so, or changed the schedule."""
     column = getattr(Schedule, f"{part}_at")
-    done = session.execute(
+    updated = session.execute(
         update(Schedule)
         .where(Schedule.model_pk == model_pk, column == old)
         .values({f"{part}_at": new})
         .returning(Schedule.model_pk)
     )
-    return done.scalar_one_or_none() is not None
+    return updated.scalar_one_or_none() is not None

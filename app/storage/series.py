@@ -22,17 +22,17 @@ def get(session: Session, scope: Scope, series_id: str, *, lock: bool = False) -
 
 def get_many(session: Session, scope: Scope, ids: Iterable[str], *, lock: bool = False) -> dict[str, SeriesRow]:
     """Return those of `ids` that exist. Rows are locked in the order of their keys, so writers cannot deadlock."""
-    wanted = sorted(set(ids))
-    found: dict[str, SeriesRow] = {}
-    for i in range(0, len(wanted), CHUNK):
+    ordered = sorted(set(ids))
+    rows_by_id: dict[str, SeriesRow] = {}
+    for i in range(0, len(ordered), CHUNK):
         query = (
             select(SeriesRow)
-            .where(SeriesRow.project_id == scope.project_id, SeriesRow.id.in_(wanted[i : i + CHUNK]))
+            .where(SeriesRow.project_id == scope.project_id, SeriesRow.id.in_(ordered[i : i + CHUNK]))
             .order_by(SeriesRow.id)
         )
         rows = session.execute(query.with_for_update() if lock else query).scalars()
-        found.update((row.id, row) for row in rows)
-    return found
+        rows_by_id.update((row.id, row) for row in rows)
+    return rows_by_id
 
 
 def select_ids(session: Session, scope: Scope, labels: Sequence[tuple[str, str]]) -> list[str]:
@@ -56,10 +56,10 @@ def list_page(
 
 def add(session: Session, scope: Scope, rows: Sequence[dict[str, Any]]) -> list[SeriesRow]:
     """Insert series. Raises sqlalchemy.exc.IntegrityError where one exists."""
-    made = [SeriesRow(project_id=scope.project_id, **row) for row in rows]
-    session.add_all(made)
+    added = [SeriesRow(project_id=scope.project_id, **row) for row in rows]
+    session.add_all(added)
     session.flush()
-    return made
+    return added
 
 
 def bump_version(session: Session, row: SeriesRow) -> int:
@@ -76,17 +76,19 @@ def bump_version(session: Session, row: SeriesRow) -> int:
 
 def remove(session: Session, scope: Scope, series_id: str) -> bool:
     """Delete a series with all that belongs to it; False where there is none."""
-    done = session.execute(
+    deleted = session.execute(
         delete(SeriesRow)
         .where(SeriesRow.project_id == scope.project_id, SeriesRow.id == series_id)
         .returning(SeriesRow.pk)
     )
-    return done.scalar_one_or_none() is not None
+    return deleted.scalar_one_or_none() is not None
 
 
 def find_present(session: Session, pks: Sequence[int]) -> set[int]:
     """Return which of these series exist."""
-    found = set[int]()
-    for at in range(0, len(pks), 500):
-        found.update(session.execute(select(SeriesRow.pk).where(SeriesRow.pk.in_(pks[at : at + 500]))).scalars())
-    return found
+    present = set[int]()
+    for start in range(0, len(pks), 500):
+        present.update(
+            session.execute(select(SeriesRow.pk).where(SeriesRow.pk.in_(pks[start : start + 500]))).scalars()
+        )
+    return present

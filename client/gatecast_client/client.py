@@ -92,7 +92,9 @@ class Client:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -204,10 +206,11 @@ def _build_error(answer: httpx2.Response, document: Mapping[str, Any] | None) ->
     """Read a problem document; anything else is not from this service, or from a proxy before it."""
     if document is None or "detail" not in document:
         hint = "check that --url names a Gatecast service"
-        shown = f"{answer.status_code} from {answer.url}: {answer.text[:200]}"
-        return ClientError("Not an answer of this service", shown, "unexpected_answer", hint)
+        excerpt = f"{answer.status_code} from {answer.url}: {answer.text[:200]}"
+        return ClientError("Not an answer of this service", excerpt, "unexpected_answer", hint)
     fields = [f"{e.get('field', '')}: {e.get('detail', '')}" for e in document.get("errors") or []]
     detail = "\n  ".join([str(document["detail"]), *fields])
     hint = NEXT_STEP.get(answer.status_code, "")
-    title, code = str(document.get("title", answer.status_code)), str(document.get("code", ""))
+    title = str(document.get("title", answer.status_code))
+    code = str(document.get("code", ""))
     return ClientError(title, detail, code, hint)

@@ -90,11 +90,11 @@ def test_progress_is_told_once_a_state(client: TestClient, database: Database, j
     assert (queued.kind, queued.data["status"]) == ("progress", "queued")
     assert service.list_after(scope, job, queued.cursor) == []
     fence = claimed(database, job)
-    (running,) = service.list_after(scope, job, queued.place)
+    (running,) = service.list_after(scope, job, queued.cursor)
     assert running.data["status"] == "running"
     with database.write() as session:
         jobs.write(session, fence, progress={"fraction": 0.5, "tick": 1})
-    (half,) = service.list_after(scope, job, running.place)
+    (half,) = service.list_after(scope, job, running.cursor)
     assert (half.kind, half.data["progress"]["fraction"]) == ("progress", 0.5)
     assert "tick" not in half.data["progress"]
     assert service.list_after(scope, job, half.cursor) == []

@@ -113,10 +113,10 @@ def test_a_crowd_is_turned_away_and_closing_tells_who_waits(echo: HelperProcess,
     waiting = threading.Thread(target=asks)
     waiting.start()
     until(lambda: echo._lock.locked())
-    assert echo.places.acquire(blocking=False)
+    assert echo.slots.acquire(blocking=False)
     with pytest.raises(NotAnswered, match="2 echoes are under way already; try again"):
         echo.ask(b"third")
-    echo.places.release()
+    echo.slots.release()
     echo.close()
     waiting.join(DEADLINE)
     assert errors == ["the echoing process ended; the server's log says why, try again"]

@@ -60,7 +60,9 @@ class KeyService:
 
     def __init__(self, database: Database, auth: bool, stale_seconds: float = 0.0) -> None:
         """`stale_seconds`: while the database is away, a key that was good within them may still read."""
-        self._database, self._auth, self._stale_seconds = database, auth, stale_seconds
+        self._database = database
+        self._auth = auth
+        self._stale_seconds = stale_seconds
         self._default: Scope | None = None
         self._lock = threading.Lock()
         self._cached: OrderedDict[bytes, Caller] = OrderedDict()
@@ -80,18 +82,18 @@ class KeyService:
 
     def _find_scope(self, digest: bytes) -> Scope | None:
         """Return what a key may do. Raises OUTAGE where the database is away and the key was not good lately."""
-        known = self._cached.get(digest)
-        reader = known.offline_scope(self._stale_seconds) if known is not None else None
-        if reader is not None and time.monotonic() < self._away_until:
-            return reader
+        cached = self._cached.get(digest)
+        offline_scope = cached.offline_scope(self._stale_seconds) if cached is not None else None
+        if offline_scope is not None and time.monotonic() < self._away_until:
+            return offline_scope
         try:
             with self._database.read() as session:
                 scope = keys.find_scope(session, digest)
         except OUTAGE as e:
-            if isinstance(e, PoolTimeout) or reader is None:  # busy is not away
+            if isinstance(e, PoolTimeout) or offline_scope is None:  # busy is not away
                 raise
             self._away_until = time.monotonic() + OUTAGE_PAUSE_SECONDS
-            return reader
+            return offline_scope
         self._cache(digest, scope)
         return scope
 
@@ -131,11 +133,11 @@ class KeyService:
         if len(secret) < SHORTEST_BOOTSTRAP:
             raise ValueError(f"the key in {file} must have at least {SHORTEST_BOOTSTRAP} characters")
         with self._database.read() as session:
-            known = keys.is_known(session, _digest(secret))
-        if not known:
+            exists = keys.is_known(session, _digest(secret))
+        if not exists:
             with contextlib.suppress(IntegrityError):  # another process has just stored it
                 self._store("bootstrap", secret, list(Right))
-        return not known
+        return not exists
 
     def list(self) -> list[dict[str, Any]]:
         """Return the keys of the project `default`, without their secrets."""

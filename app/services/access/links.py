@@ -46,12 +46,14 @@ class LinkService:
     """Makes links, and says what one may read."""
 
     def __init__(self, database: Database, auth: bool) -> None:
-        self._database, self._auth = database, auth
+        self._database = database
+        self._auth = auth
 
     def create(self, scope: Scope, path: str, query: Pairs, expires_in: int) -> Link:
         """Return a link to `path` with `query`, for `expires_in` seconds."""
         with self._database.read() as session:
-            secret, now = link_secrets.get(session, scope), clock.now(session)
+            secret = link_secrets.get(session, scope)
+            now = clock.now(session)
         if secret is None:
             fresh = secrets.token_bytes(SECRET_BYTES)
             secret = self._database.write_with_retry(lambda session: link_secrets.get_or_create(session, scope, fresh))
@@ -65,16 +67,19 @@ class LinkService:
         """Return what a link may read. Raises Forbidden `link_invalid` or `link_expired`."""
         numbers = [value for name, value in query if name == KEY]
         ends = [value for name, value in query if name == EXPIRES]
-        told = [value for name, value in query if name == SIGNATURE]
-        if not (len(numbers) == len(ends) == len(told) == 1 and _is_number(numbers[0]) and _is_number(ends[0])):
+        signatures = [value for name, value in query if name == SIGNATURE]
+        if not (len(numbers) == len(ends) == len(signatures) == 1 and _is_number(numbers[0]) and _is_number(ends[0])):
             raise _invalid()
         unsigned = [pair for pair in query if pair[0] != SIGNATURE]
         with self._database.read() as session:
-            scope, alive = self._find_creator(session, int(numbers[0]))
-            secret, now = link_secrets.get(session, scope), clock.now(session)
-        if secret is None or not hmac.compare_digest(_sign(secret, path, unsigned).encode(), _encode_text(told[0])):
+            scope, is_key_valid = self._find_creator(session, int(numbers[0]))
+            secret = link_secrets.get(session, scope)
+            now = clock.now(session)
+        if secret is None or not hmac.compare_digest(
+            _sign(secret, path, unsigned).encode(), _encode_text(signatures[0])
+        ):
             raise _invalid()
-        if not alive:
+        if not is_key_valid:
             detail = "the key that made this link is revoked; make a new link with another key"
             raise Forbidden(ErrorCode.link_invalid, detail)
         if int(ends[0]) * SECOND <= now:
@@ -91,8 +96,8 @@ class LinkService:
         row = keys.get(session, number)
         if row is None:
             raise _invalid()
-        alive = row.revoked_at is None and Right.read in row.rights
-        return Scope(row.project_id, reading, by=f"link of key {row.name}", key=row.pk), alive
+        is_valid = row.revoked_at is None and Right.read in row.rights
+        return Scope(row.project_id, reading, by=f"link of key {row.name}", key=row.pk), is_valid
 
 
 def _invalid() -> Forbidden:

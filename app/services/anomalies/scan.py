@@ -59,8 +59,8 @@ class Scan:
 def parse_scan(document: Mapping[str, Any]) -> Scan:
     """Return the scan of a stored request."""
     labels = {name: [(first, last) for first, last in windows] for name, windows in document["labels"].items()}
-    asked = tuple(document["series"]["ids"])
-    return Scan(asked, document["start"], document["end"], document["level"], document["ahead"], labels)
+    ids = tuple(document["series"]["ids"])
+    return Scan(ids, document["start"], document["end"], document["level"], document["ahead"], labels)
 
 
 @dataclass(frozen=True)
@@ -100,22 +100,23 @@ class Tasks:
 
 def plan_tasks(session: Session, scope: Scope, model: ModelRow, scan: Scan) -> Tasks:
     """Find the steps to scan. Raises Invalid for times that cannot be read, and labels of series not asked for."""
-    strange = set(scan.labels) - set(scan.series)
-    if strange:
-        name = sorted(strange)[0]
+    unrequested = set(scan.labels) - set(scan.series)
+    if unrequested:
+        name = sorted(unrequested)[0]
         detail = f"labels of {name[:MAX_ID]!r}, which is not among the series"
         raise invalid(f"body.labels.{name[:MAX_ID]}", ErrorCode.invalid_input, detail)
-    wanted = list(dict.fromkeys(scan.series))
-    known = series.get_many(session, scope, [i for i in wanted if is_series_id(i)])
-    found, errors = [], {}
-    for series_id in wanted:
-        row = known.get(series_id)
+    ids = list(dict.fromkeys(scan.series))
+    rows = series.get_many(session, scope, [i for i in ids if is_series_id(i)])
+    tasks = []
+    errors = {}
+    for series_id in ids:
+        row = rows.get(series_id)
         error = _check_row(row, series_id, model)
         if row is not None and error is None:
-            found.append(_plan_task(row, scan))
+            tasks.append(_plan_task(row, scan))
         else:
             errors[series_id] = error or refusal(ErrorCode.series_not_found, "")
-    return Tasks(found, errors)
+    return Tasks(tasks, errors)
 
 
 @dataclass(frozen=True)
@@ -134,21 +135,21 @@ def load_histories(
     before = HISTORY + config.network.context_length + scan.ahead
     spans = {task.row.pk: _read_span(task, before) for task in tasks if task.points}
     rows = [task.row for task in tasks if task.points]
-    found = panels.load_between(session, scope, rows, spans, config.covariates, config.horizon)
-    return {one.id: one for one in found}
+    histories = panels.load_between(session, scope, rows, spans, config.covariates, config.horizon)
+    return {history.id: history for history in histories}
 
 
 def scan_tasks(
-    tasks: Sequence[Task], read: Mapping[str, Series], version: LoadedVersion, scan: Scan
+    tasks: Sequence[Task], histories: Mapping[str, Series], version: LoadedVersion, scan: Scan
 ) -> list[SeriesScan]:
     """Judge the steps of some series, as they were `read`."""
-    return [_scan_task(task, read.get(task.row.id), version, scan) for task in tasks]
+    return [_scan_task(task, histories.get(task.row.id), version, scan) for task in tasks]
 
 
-def compare_with_labels(found: Sequence[SeriesScan], level: float) -> dict[str, Any] | None:
+def compare_with_labels(scans: Sequence[SeriesScan], level: float) -> dict[str, Any] | None:
     """Return precision, recall and F1 over all labelled series, and the benchmark's score; None without labels."""
-    judgements = [one.judgement for one in found if one.judgement is not None]
-    scored = [one.scored for one in found if one.scored is not None]
+    judgements = [scan.judgement for scan in scans if scan.judgement is not None]
+    scored = [scan.scored for scan in scans if scan.scored is not None]
     return None if not judgements else {**total(judgements).to_dict(), "nab": _compute_nab(scored, level)}
 
 
@@ -175,7 +176,8 @@ def _plan_task(row: SeriesRow, scan: Scan) -> Task:
     assert row.first_ts is not None
     assert row.last_ts is not None
     grid = build_grid(row)
-    low, high = row.first_ts, row.last_ts + 1  # what lies far from them cannot be located on every grid
+    low = row.first_ts
+    high = row.last_ts + 1  # what lies far from them cannot be located on every grid
     start = low if scan.start is None else min(high, max(low, _parse_stamp(scan.start, row, "start")))
     end = high if scan.end is None else min(high, max(low, _parse_stamp(scan.end, row, "end")))
     windows = []
@@ -212,55 +214,57 @@ def _read_span(task: Task, before: int) -> tuple[int, int]:
     return first, last
 
 
-def _scan_task(task: Task, one: Series | None, version: LoadedVersion, scan: Scan) -> SeriesScan:
+def _scan_task(task: Task, history: Series | None, version: LoadedVersion, scan: Scan) -> SeriesScan:
     view: dict[str, Any] = {"series_id": task.row.id, "status": "ok"}
-    if one is None:
+    if history is None:
         columns = ("ds", "y", "expected", "lower", "upper", "score", "anomaly", "alarm")
         return SeriesScan(view | {name: [] for name in columns}, None, None)
-    conflict = static_conflict(one, version.config.covariates)
+    conflict = static_conflict(history, version.config.covariates)
     if conflict is not None:
         error = refusal(ErrorCode.covariate_kind_conflict, f"{conflict}; PUT /series/{{id}} mends it")
         return SeriesScan({**view, "status": "error", "error": error}, None, None)
-    start = max(0, task.first - one.start)
-    end = max(start, min(len(one.y), task.end - one.start))
+    start = max(0, task.first - history.start)
+    end = max(start, min(len(history.y), task.end - history.start))
     try:
-        (told,) = detect([one], [(start, end)], version.run, version.config, scan.level, scan.ahead)
+        (anomalies,) = detect([history], [(start, end)], version.run, version.config, scan.level, scan.ahead)
     except ConfigError as e:  # a covariate is text in the series and a number in the model
         error = refusal(ErrorCode.covariate_kind_conflict, str(e))
         return SeriesScan({**view, "status": "error", "error": error}, None, None)
-    stamps = one.stamps(start, end)
+    stamps = history.stamps(start, end)
     view |= {
-        "ds": format_stamps(stamps, one.grid.timezone),
-        "y": _convert_to_json(one.y[start:end]),
-        "expected": _convert_to_json(told.expected),
-        "lower": _convert_to_json(told.lower),
-        "upper": _convert_to_json(told.upper),
-        "score": _convert_to_json(told.score),
-        "anomaly": told.anomaly.tolist(),
-        "alarm": told.alarm.tolist(),
+        "ds": format_stamps(stamps, history.grid.timezone),
+        "y": _convert_to_json(history.y[start:end]),
+        "expected": _convert_to_json(anomalies.expected),
+        "lower": _convert_to_json(anomalies.lower),
+        "upper": _convert_to_json(anomalies.upper),
+        "score": _convert_to_json(anomalies.score),
+        "anomaly": anomalies.anomaly.tolist(),
+        "alarm": anomalies.alarm.tolist(),
     }
     if not task.windows:
         return SeriesScan(view, None, None)
-    judgement = _judge(told, stamps, task.windows)
+    judgement = _judge(anomalies, stamps, task.windows)
     return SeriesScan(
-        view | {"metrics": judgement.to_dict()}, judgement, Scored(told.score, stamps, _merge_windows(task.windows))
+        view | {"metrics": judgement.to_dict()},
+        judgement,
+        Scored(anomalies.score, stamps, _merge_windows(task.windows)),
     )
 
 
 def _merge_windows(windows: Sequence[Window]) -> tuple[Window, ...]:
     """Return ascending windows with those that overlap made one, as the benchmark's score wants them."""
-    found: list[Window] = []
+    merged: list[Window] = []
     for first, last in windows:
-        if found and first <= found[-1][1]:
-            found[-1] = (found[-1][0], max(found[-1][1], last))
+        if merged and first <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], last))
         else:
-            found.append((first, last))
-    return tuple(found)
+            merged.append((first, last))
+    return tuple(merged)
 
 
-def _judge(told: Anomalies, stamps: Stamps, windows: Sequence[Window]) -> Judgement:
-    known = np.isfinite(told.score)
-    return judge(told.anomaly[known], stamps[known], windows)
+def _judge(anomalies: Anomalies, stamps: Stamps, windows: Sequence[Window]) -> Judgement:
+    finite = np.isfinite(anomalies.score)
+    return judge(anomalies.anomaly[finite], stamps[finite], windows)
 
 
 def _convert_to_json(values: Floats) -> list[float | None]:

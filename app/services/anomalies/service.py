@@ -46,8 +46,10 @@ class AnomalyService:
     """What POST /anomalies and GET /anomalies/{id} mean."""
 
     def __init__(self, database: Database, submission: Submission, versions: VersionLoader, settings: Settings) -> None:
-        self._database, self._submission = database, submission
-        self._versions, self._settings = versions, settings
+        self._database = database
+        self._submission = submission
+        self._versions = versions
+        self._settings = settings
         self._turns = threading.BoundedSemaphore(SCANS_AT_ONCE)
 
     def scan(
@@ -69,11 +71,11 @@ class AnomalyService:
             at_once = not request.in_background and tasks.cost <= self._settings.max_anomaly_points
             if at_once:
                 version = self._versions.get(scope, row)
-                read = load_histories(session, scope, tasks.tasks, version.config, request.scan)
+                histories = load_histories(session, scope, tasks.tasks, version.config, request.scan)
         if at_once:
             with self._turn():
-                found = scan_tasks(tasks.tasks, read, version, request.scan)
-            return ServiceResponse(200, describe_scan(model.name, row.number, request.scan, tasks, found))
+                scans = scan_tasks(tasks.tasks, histories, version, request.scan)
+            return ServiceResponse(200, describe_scan(model.name, row.number, request.scan, tasks, scans))
         if Right.write not in scope.rights:
             detail = "this scan is made by a job, which this key has no right to start; ask for a shorter span"
             raise Forbidden(ErrorCode.forbidden, detail)
@@ -104,10 +106,11 @@ class AnomalyService:
             row = job_views.require_job_of_kind(
                 session, scope, job_id, "anomaly_scan", ErrorCode.scan_not_found, "scan"
             )
-            job, result = job_views.describe_job(row), jobs.get_result(session, row.id) or {}
-        told = {name: job[name] for name in ("id", "status", "progress", "model", "error")}
-        asked = {name: row.request[name] for name in ("version", "level", "ahead")}
-        return told | asked | {name: result.get(name) for name in ("series", "metrics")}
+            job = job_views.describe_job(row)
+            result = jobs.get_result(session, row.id) or {}
+        summary = {name: job[name] for name in ("id", "status", "progress", "model", "error")}
+        request = {name: row.request[name] for name in ("version", "level", "ahead")}
+        return summary | request | {name: result.get(name) for name in ("series", "metrics")}
 
     def _check_series(self, count: int) -> None:
         limit = self._settings.max_forecast_series
@@ -128,15 +131,15 @@ class AnomalyService:
             raise invalid("body.ahead", ErrorCode.horizon_too_long, detail)
 
 
-def describe_scan(model: str, version: int, scan: Scan, tasks: Tasks, found: Sequence[SeriesScan]) -> dict[str, Any]:
+def describe_scan(model: str, version: int, scan: Scan, tasks: Tasks, scans: Sequence[SeriesScan]) -> dict[str, Any]:
     """Return a scan as clients see it, its series in the order that they were asked for in."""
-    told = {one.view["series_id"]: one.view for one in found}
-    told |= {i: {"series_id": i, "status": "error", "error": error} for i, error in tasks.errors.items()}
+    views = {series_scan.view["series_id"]: series_scan.view for series_scan in scans}
+    views |= {i: {"series_id": i, "status": "error", "error": error} for i, error in tasks.errors.items()}
     return {
         "model": model,
         "version": version,
         "level": scan.level,
         "ahead": scan.ahead,
-        "series": [told[i] for i in dict.fromkeys(scan.series)],
-        "metrics": compare_with_labels(found, scan.level),
+        "series": [views[i] for i in dict.fromkeys(scan.series)],
+        "metrics": compare_with_labels(scans, scan.level),
     }

@@ -47,18 +47,23 @@ def load_observed(
 
     A series without a forecast has its newest values, and none where an `origin` was asked for.
     """
-    known = series.get_many(session, scope, {one["series_id"] for one in results if is_series_id(one["series_id"])})
-    told = {one["series_id"]: one for one in results}
-    horizon = max(len(one["ds"]) for one in results if one["status"] == "ok")
+    rows_by_id = series.get_many(
+        session, scope, {result["series_id"] for result in results if is_series_id(result["series_id"])}
+    )
+    results_by_id = {result["series_id"]: result for result in results}
+    horizon = max(len(result["ds"]) for result in results if result["status"] == "ok")
     ends: dict[str, tuple[int, int]] = {}
-    for series_id, row in known.items():
-        end = _find_end(told[series_id], row, shown=origin is None)
+    for series_id, row in rows_by_id.items():
+        end = _find_end(results_by_id[series_id], row, show_newest=origin is None)
         if end is not None and row.anchor is not None and row.first_ts is not None:
             ends[series_id] = end
-    spans = {known[i].pk: (_find_first(known[i], at, steps, horizon), last) for i, (at, last) in ends.items()}
-    rows = [known[i] for i in ends]
-    found = {one.id: one for one in panels.load_between(session, scope, rows, spans, CovariateConfig(), 0)}
-    return {i: _build_observed(row, found.get(i), ends[i][0] if i in ends else 0) for i, row in known.items()}
+    spans = {
+        rows_by_id[i].pk: (_find_first(rows_by_id[i], origin_stamp, steps, horizon), last)
+        for i, (origin_stamp, last) in ends.items()
+    }
+    rows = [rows_by_id[i] for i in ends]
+    histories = {result.id: result for result in panels.load_between(session, scope, rows, spans, CovariateConfig(), 0)}
+    return {i: _build_observed(row, histories.get(i), ends[i][0] if i in ends else 0) for i, row in rows_by_id.items()}
 
 
 def choose_steps(frequency: Frequency, horizon: int) -> int:
@@ -67,30 +72,30 @@ def choose_steps(frequency: Frequency, horizon: int) -> int:
     return min(max(HORIZONS * horizon, SEASONS * season, LEAST), MOST)
 
 
-def _find_end(result: Mapping[str, Any], row: SeriesRow, *, shown: bool) -> tuple[int, int] | None:
+def _find_end(result: Mapping[str, Any], row: SeriesRow, *, show_newest: bool) -> tuple[int, int] | None:
     """Return the stamps of a series' origin and of the last step to show; None where nothing is."""
     if result["status"] == "ok":
-        at, last = parse_stamps([result["origin"], result["ds"][-1]], "UTC").tolist()
-        return at, last
-    return None if row.last_ts is None or not shown else (row.last_ts, row.last_ts)
+        first, last = parse_stamps([result["origin"], result["ds"][-1]], "UTC").tolist()
+        return first, last
+    return None if row.last_ts is None or not show_newest else (row.last_ts, row.last_ts)
 
 
-def _find_first(row: SeriesRow, at: int, steps: int | None, horizon: int) -> int:
+def _find_first(row: SeriesRow, origin: int, steps: int | None, horizon: int) -> int:
     """Return the stamp of the first step to show, the series' first value at the earliest."""
     assert row.first_ts is not None
     grid = build_grid(row)
-    first, last = grid.locate(np.array([row.first_ts, at], np.int64))[0]
-    wanted = choose_steps(parse_frequency(row.freq), horizon) if steps is None else steps
-    return int(grid.stamps(np.array([max(first, last - wanted + 1)], np.int64))[0])
+    first, last = grid.locate(np.array([row.first_ts, origin], np.int64))[0]
+    count = choose_steps(parse_frequency(row.freq), horizon) if steps is None else steps
+    return int(grid.stamps(np.array([max(first, last - count + 1)], np.int64))[0])
 
 
-def _build_observed(row: SeriesRow, one: Series | None, origin: int) -> ObservedSeries:
-    if one is None:
+def _build_observed(row: SeriesRow, history: Series | None, origin: int) -> ObservedSeries:
+    if history is None:
         return ObservedSeries(row.unit, row.timezone, NOTHING, NOTHING)
-    ts = one.stamps(0, len(one.y))
+    ts = history.stamps(0, len(history.y))
     before = ts <= origin
-    later = NOTHING if np.isnan(one.y[~before]).all() else _build_points(ts[~before], one.y[~before])
-    return ObservedSeries(row.unit, row.timezone, _build_points(ts[before], one.y[before]), later)
+    later = NOTHING if np.isnan(history.y[~before]).all() else _build_points(ts[~before], history.y[~before])
+    return ObservedSeries(row.unit, row.timezone, _build_points(ts[before], history.y[before]), later)
 
 
 def _build_points(ts: Ints, y: Floats) -> ChartPoints:

@@ -70,7 +70,9 @@ class ChartService:
     """What GET /forecast/chart means."""
 
     def __init__(self, database: Database, forecasts: ForecastService, drawer: ChartDrawer) -> None:
-        self._database, self._forecasts, self._drawer = database, forecasts, drawer
+        self._database = database
+        self._forecasts = forecasts
+        self._drawer = drawer
 
     def draw(self, scope: Scope, request: ChartRequest, match: str | None = None) -> Picture:
         """Draw the forecasts of some series, unless `match` says that the caller has the picture.
@@ -84,12 +86,14 @@ class ChartService:
             )
         answer = self._forecasts.forecast(Caller(scope), request.forecast)
         assert isinstance(answer.content, bytes), "so few series are answered whole"
-        told = orjson.loads(answer.content)
-        _check(told["forecasts"])
+        document = orjson.loads(answer.content)
+        _check(document["forecasts"])
         started = time.perf_counter()
         with self._database.read() as session:
-            found = load_observed(session, scope, told["forecasts"], request.history, request.forecast.origin)
-        question = _build_chart(request, told, found).question()
+            observations = load_observed(
+                session, scope, document["forecasts"], request.history, request.forecast.origin
+            )
+        question = _build_chart(request, document, observations).question()
         etag = _compute_etag(question)
         read = time.perf_counter()
         timing = answer.timing | {"history": read - started}
@@ -115,29 +119,30 @@ def _get_release() -> bytes:
 
 def _check(results: list[Result]) -> None:
     """Raise ServiceError where no series has a forecast, or all of them are too much."""
-    failed = [one for one in results if one["status"] == "error"]
+    failed = [result for result in results if result["status"] == "error"]
     if len(failed) == len(results):
         raise _build_error(failed)
-    values = sum(len(one["ds"]) * (len(one["quantiles"]) + 1) for one in results if one["status"] == "ok")
+    values = sum(len(result["ds"]) * (len(result["quantiles"]) + 1) for result in results if result["status"] == "ok")
     if values > MOST_VALUES:
         detail = f"this would be {values} values, a chart shows {MOST_VALUES}; ask for fewer series, steps or quantiles"
         raise invalid("series", ErrorCode.too_many_values, detail)
 
 
 def _build_error(failed: list[Result]) -> ServiceError:
-    code, detail = ErrorCode(failed[0]["error"]["code"]), failed[0]["error"]["detail"]
+    code = ErrorCode(failed[0]["error"]["code"])
+    detail = failed[0]["error"]["detail"]
     if len(failed) > 1:
         detail = f"no series can be forecast; the first: {detail}"
     kind = NotFound if code is ErrorCode.series_not_found else Invalid
-    errors = [FieldError(f"query.series.{i}", **one["error"]) for i, one in enumerate(failed)]
+    errors = [FieldError(f"query.series.{i}", **result["error"]) for i, result in enumerate(failed)]
     return kind(code, detail, errors=errors)
 
 
-def _build_chart(request: ChartRequest, told: dict[str, Any], found: Mapping[str, ObservedSeries]) -> Chart:
-    results: list[Result] = told["forecasts"]
-    steps = max(len(one["ds"]) for one in results if one["status"] == "ok")
-    model = f"{told['model']}@{told['version']}"
-    title = request.title or (results[0]["series_id"] if len(results) == 1 else told["model"])
+def _build_chart(request: ChartRequest, document: dict[str, Any], observations: Mapping[str, ObservedSeries]) -> Chart:
+    results: list[Result] = document["forecasts"]
+    steps = max(len(result["ds"]) for result in results if result["status"] == "ok")
+    model = f"{document['model']}@{document['version']}"
+    title = request.title or (results[0]["series_id"] if len(results) == 1 else document["model"])
     return Chart(
         format=request.format,
         theme=request.theme,
@@ -145,20 +150,20 @@ def _build_chart(request: ChartRequest, told: dict[str, Any], found: Mapping[str
         subtitle=f"{model} · {steps} step" + "s" * (steps > 1),
         width=request.width,
         height=request.height,
-        panels=[_build_panel(one, found.get(one["series_id"])) for one in results],
+        panels=[_build_panel(result, observations.get(result["series_id"])) for result in results],
     )
 
 
-def _build_panel(result: Result, seen: ObservedSeries | None) -> ChartPanel:
-    told = _build_forecast(result) if result["status"] == "ok" else None
+def _build_panel(result: Result, observed: ObservedSeries | None) -> ChartPanel:
+    forecast = _build_forecast(result) if result["status"] == "ok" else None
     nothing = ChartPoints([], [])
     return ChartPanel(
         title=strip_unprintable(result["series_id"]),
-        unit=strip_unprintable(seen.unit) if seen is not None and seen.unit else None,
-        timezone="UTC" if seen is None else seen.timezone,
-        history=nothing if seen is None else seen.history,
-        later=nothing if seen is None else seen.later,
-        forecast=told,
+        unit=strip_unprintable(observed.unit) if observed is not None and observed.unit else None,
+        timezone="UTC" if observed is None else observed.timezone,
+        history=nothing if observed is None else observed.history,
+        later=nothing if observed is None else observed.later,
+        forecast=forecast,
         note=_describe_problems(result),
     )
 
@@ -167,29 +172,30 @@ def _describe_problems(result: Result) -> str | None:
     """Return what a reader must know of a series' forecast."""
     if result["status"] == "error":
         return strip_unprintable(result["error"]["detail"])
-    said = []
+    notes = []
     if result["fallback"]:
-        said.append("season-naive, because the network could not answer: " + ", ".join(result["warnings"]))
+        notes.append("season-naive, because the network could not answer: " + ", ".join(result["warnings"]))
     if result["stale"]:
-        said.append("made of what was known before the database went away")
-    return "; ".join(said) or None
+        notes.append("made of what was known before the database went away")
+    return "; ".join(notes) or None
 
 
 def _build_forecast(result: Result) -> ChartForecast:
     """Return a forecast with its quantiles in pairs around the median, the widest first."""
     columns: dict[str, Values] = result["quantiles"]
     levels = sorted((float(text), y) for text, y in columns.items())
-    intervals, alone = [], []
+    intervals = []
+    unpaired = []
     for level, y in levels:
         other = next((z for q, z in levels if abs(level + q - 1) < CLOSE), None)
         if abs(level - MEDIAN) < CLOSE:
             continue
         if other is None:
-            alone.append(Level(level, y))
+            unpaired.append(Level(level, y))
         elif level < MEDIAN:
             intervals.append(Interval(round(100 * (1 - 2 * level), 6), y, other))
     ts = [int(t) for t in parse_stamps([result["origin"], *result["ds"]], "UTC")]
-    return ChartForecast(ts[0], ts[1:], result["yhat"], intervals, alone)
+    return ChartForecast(ts[0], ts[1:], result["yhat"], intervals, unpaired)
 
 
 def strip_unprintable(text: str) -> str:

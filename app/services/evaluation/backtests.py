@@ -49,7 +49,9 @@ class BacktestService:
     """What POST /backtest and GET /backtests/{id} mean."""
 
     def __init__(self, database: Database, submission: Submission, settings: Settings) -> None:
-        self._database, self._submission, self._settings = database, submission, settings
+        self._database = database
+        self._submission = submission
+        self._settings = settings
 
     def create(
         self, scope: Scope, request: BacktestRequest, options: JobOptions, key: Idempotency | None
@@ -140,11 +142,11 @@ def _estimate_cost(config: Config, rows: Sequence[SeriesRow], request: BacktestR
 
 def _describe_backtest(row: JobRow, result: dict[str, Any]) -> dict[str, Any]:
     job = job_views.describe_job(row)
-    asked = {name: row.request[name] for name in REQUEST_FIELDS}
-    told = {name: job[name] for name in ("id", "status", "progress", "model", "error", "created_at", "finished_at")}
+    request = {name: row.request[name] for name in REQUEST_FIELDS}
+    summary = {name: job[name] for name in ("id", "status", "progress", "model", "error", "created_at", "finished_at")}
     return (
-        told
-        | asked
-        | {"baselines": result.get("baselines", asked["baselines"])}
+        summary
+        | request
+        | {"baselines": result.get("baselines", request["baselines"])}
         | {name: result.get(name) for name in RESULT_FIELDS}
     )

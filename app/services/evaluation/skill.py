@@ -46,10 +46,10 @@ class SkillService:
         moment = _parse_moment(as_of, "as_of")
         with self._database.read() as session, convert_cursor_errors():
             model = require_model(session, scope, name)
-            known = [i for i in ids if is_series_id(i)]
-            if ids and not known:
+            series_ids = [i for i in ids if is_series_id(i)]
+            if ids and not series_ids:
                 return Page([], None)
-            rows = archive.list_page(session, model, known, moment, cursor, limit)
+            rows = archive.list_page(session, model, series_ids, moment, cursor, limit)
             views = [_describe_forecast(row, model) for row in rows.items]
             return Page([view for view in views if view is not None], rows.next_cursor)
 
@@ -57,22 +57,23 @@ class SkillService:
         self, scope: Scope, name: str, start: str | None, end: str | None, version: int | None
     ) -> dict[str, Any]:
         """Return how forecasts with an origin in [start, end) have come true. Raises NotFound, and Invalid."""
-        first, last = _parse_moment(start, "start"), _parse_moment(end, "end")
+        first = _parse_moment(start, "start")
+        last = _parse_moment(end, "end")
         with self._database.read() as session:
             model = require_model(session, scope, name)
             most = min(MOST_FORECASTS, _forecasts_in_memory(model))
             rows = archive.list_observed(session, model, (first, last), version, most, MOST_ORIGINS)
-            told = load_outcomes(session, rows, model)
+            outcomes = load_outcomes(session, rows, model)
             champion = registry.get_version(session, model, model.champion) if model.champion is not None else None
             drifts = measure_drift(session, model, champion) if champion is not None else None
         return {
             "model": model.name,
-            "forecasts": len(told.origins),
-            "overall": told.measured(),
-            "by_step": told.by_step(),
+            "forecasts": len(outcomes.origins),
+            "overall": outcomes.measured(),
+            "by_step": outcomes.by_step(),
             "rolling": [
-                {**one, **{key: format_stamp(one[key], "UTC") for key in ("first_origin", "last_origin")}}
-                for one in told.rolling(PERIODS)
+                {**period, **{key: format_stamp(period[key], "UTC") for key in ("first_origin", "last_origin")}}
+                for period in outcomes.rolling(PERIODS)
             ],
             "drift": drifts,
         }
@@ -94,7 +95,8 @@ def measure_drift(session: Session, model: ModelRow, version: VersionRow) -> dic
 
 def load_outcomes(session: Session, rows: Sequence[Row], model: ModelRow) -> Told:
     """Return archived forecasts beside what was observed since."""
-    levels, horizon = tuple(model.quantiles), model.horizon
+    levels = tuple(model.quantiles)
+    horizon = model.horizon
     placed = [
         (row, ahead)
         for row in rows
@@ -102,7 +104,8 @@ def load_outcomes(session: Session, rows: Sequence[Row], model: ModelRow) -> Tol
         and row[0].forecast["levels"] == list(levels)
         and (ahead := _horizon_stamps(row, model, horizon)) is not None
     ]
-    rows, stamps = [row for row, _ in placed], [ahead for _, ahead in placed]
+    rows = [row for row, _ in placed]
+    stamps = [ahead for _, ahead in placed]
     spans: dict[int, tuple[int, int]] = {}
     for (_, one), ahead in zip(rows, stamps, strict=True):
         low, high = spans.get(one.pk, (int(ahead[0]), int(ahead[-1])))
@@ -144,7 +147,8 @@ def _horizon_stamps(row: Row, model: ModelRow, horizon: int) -> Stamps | None:
 
 def _describe_forecast(row: Row, model: ModelRow) -> dict[str, Any] | None:
     told, one = row
-    levels, quantiles = told.forecast["levels"], np.array(told.forecast["quantiles"])
+    levels = told.forecast["levels"]
+    quantiles = np.array(told.forecast["quantiles"])
     stamps = _horizon_stamps(row, model, len(quantiles))
     if stamps is None:
         return None

@@ -13,16 +13,16 @@ Document = Mapping[str, Any]
 
 def parse_selector(document: Document) -> Selector:
     """Return the selector of a job's stored request."""
-    asked = document["series"]
-    if asked == "all":
+    series = document["series"]
+    if series == "all":
         return Selector()
-    return Selector(tuple(asked["ids"]) if "ids" in asked else None, asked.get("labels"))
+    return Selector(tuple(series["ids"]) if "ids" in series else None, series.get("labels"))
 
 
 def parse_roles(document: Document) -> CovariateConfig:
     """Return the covariates of a stored request, without vocabularies. Raises ConfigError for a name with two roles."""
-    asked = document.get("covariates", {})
-    known_future, past, static = (tuple(asked.get(role, ())) for role in ("known_future", "past", "static"))
+    covariates = document.get("covariates", {})
+    known_future, past, static = (tuple(covariates.get(role, ())) for role in ("known_future", "past", "static"))
     return CovariateConfig(known_future=known_future, past=past, static=static)
 
 
@@ -34,8 +34,8 @@ def parse_warm_start(document: Document) -> tuple[str, int] | None:
 
 def parse_search(document: Document) -> Mapping[str, Any] | None:
     """Return what a stored request searches."""
-    found: Mapping[str, Any] | None = document.get("search")
-    return found
+    search: Mapping[str, Any] | None = document.get("search")
+    return search
 
 
 def parse_bounds(document: Document) -> Bounds:

@@ -29,8 +29,8 @@ class EventCursor:
     @staticmethod
     def parse(text: str | None) -> "EventCursor":
         """Read a `Last-Event-ID`; one of another making begins from the start."""
-        seq, _, told = (text or "").partition("-")
-        return EventCursor(int(seq), told) if seq.isascii() and seq.isdigit() and len(seq) < 10 else EventCursor()
+        seq, _, tick = (text or "").partition("-")
+        return EventCursor(int(seq), tick) if seq.isascii() and seq.isdigit() and len(seq) < 10 else EventCursor()
 
     def __str__(self) -> str:
         return f"{self.seq}-{self.tick}" if self.tick else str(self.seq)
@@ -52,23 +52,25 @@ class EventService:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def list_after(self, scope: Scope, job_id: str, place: EventCursor) -> list[Event]:
+    def list_after(self, scope: Scope, job_id: str, cursor: EventCursor) -> list[Event]:
         """Return what has happened since; the last of an ended job is its `end`. Raises NotFound."""
         with self._database.read() as session:
             row = require_job(session, scope, job_id)
-            lines = jobs.list_events(session, row.id, (jobs.LOG,), after=place.seq, limit=MOST_EVENTS)
-            job, tick, over = describe_job(row), _tick(row), _is_over(session, row)
-        told = []
-        for one in lines:
-            place = EventCursor(one.seq, place.tick)
-            told.append(Event(place, jobs.LOG, {"lines": one.data["lines"]}))
+            lines = jobs.list_events(session, row.id, (jobs.LOG,), after=cursor.seq, limit=MOST_EVENTS)
+            job = describe_job(row)
+            tick = _tick(row)
+            is_over = _is_over(session, row)
+        events = []
+        for line in lines:
+            cursor = EventCursor(line.seq, cursor.tick)
+            events.append(Event(cursor, jobs.LOG, {"lines": line.data["lines"]}))
         if len(lines) == MOST_EVENTS:
-            return told  # there is more, and the progress is to come after it
-        if over:
-            told.append(Event(EventCursor(place.seq, tick), "end", job))
-        elif row.status in jobs.ACTIVE and tick != place.tick:
-            told.append(Event(EventCursor(place.seq, tick), "progress", job))
-        return told
+            return events  # there is more, and the progress is to come after it
+        if is_over:
+            events.append(Event(EventCursor(cursor.seq, tick), "end", job))
+        elif row.status in jobs.ACTIVE and tick != cursor.tick:
+            events.append(Event(EventCursor(cursor.seq, tick), "progress", job))
+        return events
 
     def read_log(self, scope: Scope, job_id: str) -> Iterator[str]:
         """Return the lines of a job's log, all attempts one after another. Raises NotFound."""
@@ -92,8 +94,10 @@ def _is_over(session: Session, row: JobRow) -> bool:
     """Return whether a job has ended, and nothing will be added to its log."""
     if row.status in jobs.ACTIVE or row.finished_at is None:
         return False
-    told = any(event.data["attempt"] == row.attempt for event in jobs.list_events(session, row.id, (jobs.LOG_END,)))
-    return told or row.attempt == 0 or now(session) - row.finished_at > END_WAIT_US
+    is_log_whole = any(
+        event.data["attempt"] == row.attempt for event in jobs.list_events(session, row.id, (jobs.LOG_END,))
+    )
+    return is_log_whole or row.attempt == 0 or now(session) - row.finished_at > END_WAIT_US
 
 
 def _tick(row: JobRow) -> str:

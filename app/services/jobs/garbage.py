@@ -17,42 +17,42 @@ def collect_garbage(database: Database, store: ArtifactStore) -> list[str]:
     belongs to an ended job and no version points to is needed by nobody. Files of jobs that this database does not
     know stay: a store may be shared with another one.
     """
-    left = _list_folders(store)
+    folders = _list_folders(store)
     with database.read() as session:
-        known = jobs.get_statuses(session, {job_id for job_id, _ in left.values()})
-        wanted = registry.find_referenced(session, [folder for folder, (_, version) in left.items() if version])
-    gone = [
+        statuses = jobs.get_statuses(session, {job_id for job_id, _ in folders.values()})
+        referenced = registry.find_referenced(session, [folder for folder, (_, version) in folders.items() if version])
+    removable = [
         folder
-        for folder, (job_id, _) in left.items()
-        if known.get(job_id, "unknown") in jobs.ENDED and folder not in wanted
+        for folder, (job_id, _) in folders.items()
+        if statuses.get(job_id, "unknown") in jobs.ENDED and folder not in referenced
     ]
-    for folder in gone:
+    for folder in removable:
         store.remove(folder)
-    if gone:
-        log.info("files_collected", folders=len(gone))
-    return gone
+    if removable:
+        log.info("files_collected", folders=len(removable))
+    return removable
 
 
 def sweep_archive(database: Database, days: float) -> None:
     """Delete archived forecasts that are older."""
-    swept = 0
+    total = 0
     while True:  # a transaction each, so that others can write in between
         with database.write() as session:
-            gone = archive.delete_old(session, days, SWEPT_AT_ONCE)
-        swept += gone
-        if gone < SWEPT_AT_ONCE:
+            deleted = archive.delete_old(session, days, SWEPT_AT_ONCE)
+        total += deleted
+        if deleted < SWEPT_AT_ONCE:
             break
-    if swept:
-        log.info("archive_swept", forecasts=swept)
+    if total:
+        log.info("archive_swept", forecasts=total)
 
 
 def _list_folders(store: ArtifactStore) -> dict[str, tuple[str, bool]]:
     """Return {folder: (its job, whether it is of a version)} of everything that jobs have written."""
-    found: dict[str, tuple[str, bool]] = {}
-    for project in store.entries(""):
-        for job_id in store.entries(f"{project}/jobs"):
-            found[f"{project}/jobs/{job_id}"] = (job_id, False)
-        for model in store.entries(f"{project}/models"):
-            for name in store.entries(f"{project}/models/{model}"):
-                found[f"{project}/models/{model}/{name}"] = (name.rpartition("-")[0], True)
-    return found
+    folders: dict[str, tuple[str, bool]] = {}
+    for project in store.list_names(""):
+        for job_id in store.list_names(f"{project}/jobs"):
+            folders[f"{project}/jobs/{job_id}"] = (job_id, False)
+        for model in store.list_names(f"{project}/models"):
+            for name in store.list_names(f"{project}/models/{model}"):
+                folders[f"{project}/models/{model}/{name}"] = (name.rpartition("-")[0], True)
+    return folders

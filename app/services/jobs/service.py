@@ -24,7 +24,9 @@ class JobService:
     """What the job routes mean."""
 
     def __init__(self, database: Database, queue: JobQueue, store: ArtifactStore) -> None:
-        self._database, self._queue, self._store = database, queue, store
+        self._database = database
+        self._queue = queue
+        self._store = store
 
     def get(self, scope: Scope, job_id: str) -> dict[str, Any]:
         """Return one job. Raises NotFound."""
@@ -51,12 +53,12 @@ class JobService:
         with self._database.read() as session, convert_cursor_errors():
             rows = jobs.list_page(session, scope, filters, labels, cursor, limit)
             queued = [row.id for row in rows.items if row.status == "queued"]
-            places, served = (
+            positions, served = (
                 (jobs.get_queue_positions(session, queued), leases.list_served_queues(session))
                 if queued
                 else ({}, None)
             )
-            return Page([describe_job(row, places.get(row.id), served) for row in rows.items], rows.next_cursor)
+            return Page([describe_job(row, positions.get(row.id), served) for row in rows.items], rows.next_cursor)
 
     def cancel(self, scope: Scope, job_id: str, *, keep_best: bool = False) -> dict[str, Any]:
         """Cancel a job that has not ended. Its run loses the right to write at once and stops within two seconds.
@@ -70,8 +72,8 @@ class JobService:
         with self._database.write() as session:
             if keep_best and jobs.request_stop(session, scope, job["id"]):
                 return describe_job(require_job(session, scope, job["id"]))
-            done = jobs.cancel(session, scope, job["id"])
-        if done:
+            cancelled = jobs.cancel(session, scope, job["id"])
+        if cancelled:
             try:
                 self._queue.cancel(job["id"])
             except SQLAlchemyError as e:  # the run stops by its fence all the same

@@ -38,7 +38,8 @@ class Submission:
     """Adds jobs, each together with its place in the queue."""
 
     def __init__(self, queue: JobQueue, settings: Settings) -> None:
-        self._queue, self._settings = queue, settings
+        self._queue = queue
+        self._settings = settings
 
     def add(
         self,
@@ -73,7 +74,8 @@ class Submission:
         return job
 
     def _check(self, estimate: Mapping[str, int]) -> None:
-        needed, limit = estimate.get("memory_bytes", 0), self._settings.max_job_memory_bytes
+        needed = estimate.get("memory_bytes", 0)
+        limit = self._settings.max_job_memory_bytes
         if needed > limit:
             detail = (
                 f"the job would take about {needed / 1e9:.1f} GB of memory, the limit is {limit / 1e9:.1f} GB "

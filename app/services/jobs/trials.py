@@ -15,7 +15,7 @@ FIELDS = ("number", "state", "params", "reason", "loss", "epochs", "curve", "sec
 def load_trials(session: Session, job_id: str) -> list[dict[str, Any]] | None:
     """Return the ended trials of the job's search, the last record of each number; None where none has begun."""
     events = jobs.list_events(session, job_id, (STARTED, TRIAL))
-    starts = [at for at, event in enumerate(events) if event.kind == STARTED]
+    starts = [index for index, event in enumerate(events) if event.kind == STARTED]
     if not starts:
         return None
     return list({event.data["number"]: event.data for event in events[starts[-1] + 1 :]}.values())
@@ -28,8 +28,8 @@ def is_search_over(session: Session, job_id: str) -> bool:
 
 def describe_trials(ended: list[dict[str, Any]], running: dict[str, Any] | None) -> dict[str, Any]:
     """Return trials as clients see them, by number."""
-    last = {one["number"]: one for one in [*ended, *([running] if running else [])]}
-    trials = [{name: one[name] for name in FIELDS} for _, one in sorted(last.items())]
-    complete = [one for one in trials if one["state"] == "complete"]
+    last = {trial["number"]: trial for trial in [*ended, *([running] if running else [])]}
+    trials = [{name: trial[name] for name in FIELDS} for _, trial in sorted(last.items())]
+    complete = [trial for trial in trials if trial["state"] == "complete"]
     best = min(complete, key=lambda one: float(one["loss"]))["number"] if complete else None
     return {"trials": trials, "best": best}

@@ -18,7 +18,9 @@ class VersionLoader:
     """Loads versions from the artifact store, each once for many waiters."""
 
     def __init__(self, store: ArtifactStore, cache: ModelCache, device: Device = "cpu") -> None:
-        self._store, self._cache, self._device = store, cache, device
+        self._store = store
+        self._cache = cache
+        self._device = device
 
     @property
     def full(self) -> bool:

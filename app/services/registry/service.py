@@ -77,16 +77,16 @@ class ModelService:
     """What the model routes mean."""
 
     def __init__(self, database: Database, store: ArtifactStore, versions: VersionLoader) -> None:
-        self._database, self._store, self._versions = database, store, versions
+        self._database = database
+        self._store = store
+        self._versions = versions
 
     def list(self, scope: Scope, cursor: str | None, limit: int) -> Page[dict[str, Any]]:
         """Return models by name. Raises Invalid for a cursor of another making."""
         with self._database.read() as session, convert_cursor_errors():
             rows = registry.list_page(session, scope, cursor, limit)
-            numbers, planned = (
-                registry.list_version_numbers(session, rows.items),
-                schedules.get_many(session, rows.items),
-            )
+            numbers = registry.list_version_numbers(session, rows.items)
+            planned = schedules.get_many(session, rows.items)
             views = [describe_model(row, numbers[row.pk], planned.get(row.pk)) for row in rows.items]
             return Page(views, rows.next_cursor)
 

@@ -42,7 +42,8 @@ class ScheduleService:
     """What the schedule routes mean, and starting what is due."""
 
     def __init__(self, database: Database, submission: Submission) -> None:
-        self._database, self._submission = database, submission
+        self._database = database
+        self._submission = submission
 
     def put(self, scope: Scope, name: str, request: ScheduleRequest) -> dict[str, Any]:
         """Set a model's schedule. Raises NotFound, and Invalid for cron or a timezone that cannot be read."""
@@ -60,14 +61,15 @@ class ScheduleService:
                 "needs forecast: drift is told from archived forecasts",
             )
         with self._database.write() as session:
-            model, moment = require_model(session, scope, name, lock=True), now(session)
-            asked = {"train": request.train, "forecast": request.forecast}
+            model = require_model(session, scope, name, lock=True)
+            moment = now(session)
+            crons = {"train": request.train, "forecast": request.forecast}
             due = {
                 f"{part}_at": find_next_due(cron, timezone, moment, part) if cron is not None else None
-                for part, cron in asked.items()
+                for part, cron in crons.items()
             }
             row = schedules.put(
-                session, model.pk, **asked, **due, timezone=timezone, train_on_drift=request.train_on_drift
+                session, model.pk, **crons, **due, timezone=timezone, train_on_drift=request.train_on_drift
             )
             view = describe_schedule(row)
         assert view is not None
@@ -81,7 +83,8 @@ class ScheduleService:
     def start_due(self) -> None:
         """Start what is due, each once whoever asks; what was due while nobody looked is started once."""
         with self._database.read() as session:
-            due, moment = schedules.list_due(session), now(session)
+            due = schedules.list_due(session)
+            moment = now(session)
         for row, model in due:
             try:
                 self._start_parts(row, model, moment)
@@ -93,20 +96,20 @@ class ScheduleService:
             ("train", row.train, row.train_at),
             ("forecast", row.forecast, row.forecast_at),
         )
-        for part, cron, at in parts:
-            if cron is not None and at is not None and at <= moment:
+        for part, cron, due in parts:
+            if cron is not None and due is not None and due <= moment:
                 following = find_next_due(cron, row.timezone, moment, part)
-                found = self._database.write_with_retry(partial(self._start, row, model, part, at, following))
-                if found is not None:
-                    log.info("schedule_started", model=model.name, part=part, job_id=found)
+                job_id = self._database.write_with_retry(partial(self._start, row, model, part, due, following))
+                if job_id is not None:
+                    log.info("schedule_started", model=model.name, part=part, job_id=job_id)
 
     def _start(
-        self, row: Schedule, model: ModelRow, part: SchedulePart, at: int, following: int, session: Session
+        self, row: Schedule, model: ModelRow, part: SchedulePart, due: int, following: int, session: Session
     ) -> str | None:
         """Move a due time on and queue its job, in one transaction; return the job's id, None where there is none."""
         scope = Scope(model.project_id, ALL_RIGHTS, by=BY_SCHEDULE)
         registry.get_by_pk(session, scope, model.pk, lock=True)  # before the schedule, as those do who change it
-        if not schedules.reschedule(session, row.model_pk, part, at, following):
+        if not schedules.reschedule(session, row.model_pk, part, due, following):
             return None  # another worker was faster, or the schedule was changed
         if jobs.has_active(session, model.pk, part):
             log.warning("schedule_skipped", model=model.name, part=part, detail="the one before has not ended")
@@ -126,13 +129,13 @@ def retrain(session: Session, submission: Submission, scope: Scope, model_pk: in
     """Queue the training that made the champion, or the newest version, again. None without a version."""
     model = registry.get_by_pk(session, scope, model_pk)
     row = registry.get_serving_version(session, model) if model is not None else None
-    made_by = jobs.get_unscoped(session, row.job_id) if row is not None else None
-    if model is None or row is None or made_by is None:
+    origin_job = jobs.get_unscoped(session, row.job_id) if row is not None else None
+    if model is None or row is None or origin_job is None:
         return None
-    queue: Literal["cpu", "gpu"] = "gpu" if made_by.queue == "gpu" else "cpu"
-    options = JobOptions(made_by.labels, made_by.priority, made_by.timeout_s, queue)
-    request = _repeat_request(made_by.request, model, row)
-    return submission.add(session, scope, "train", model, request, options, made_by.estimate)
+    queue: Literal["cpu", "gpu"] = "gpu" if origin_job.queue == "gpu" else "cpu"
+    options = JobOptions(origin_job.labels, origin_job.priority, origin_job.timeout_s, queue)
+    request = _repeat_request(origin_job.request, model, row)
+    return submission.add(session, scope, "train", model, request, options, origin_job.estimate)
 
 
 def _repeat_request(request: Mapping[str, Any], model: ModelRow, row: VersionRow) -> dict[str, Any]:
@@ -141,13 +144,13 @@ def _repeat_request(request: Mapping[str, Any], model: ModelRow, row: VersionRow
     What a search has found is kept without another search; what was begun from a version is begun from the one that it
     became, so that a model which was fine-tuned goes on being fine-tuned.
     """
-    again = {**request, "promote": "if_better"}
+    repeated = {**request, "promote": "if_better"}
     if parse_search(request) is not None:
-        found = {"network": row.config["network"], "training": row.config["training"], "search": None}
-        return again | found
+        result = {"network": row.config["network"], "training": row.config["training"], "search": None}
+        return repeated | result
     if parse_warm_start(request) is not None:
-        return again | {"warm_start": [model.name, row.number]}
-    return again
+        return repeated | {"warm_start": [model.name, row.number]}
+    return repeated
 
 
 def archive_forecasts(session: Session, submission: Submission, scope: Scope, model_pk: int) -> JobRow | None:

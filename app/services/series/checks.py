@@ -75,8 +75,8 @@ def check_stamps(row: SeriesRow, stamps: Ints, rows: Ints) -> list[RowProblem]:
     except OffGridError as e:
         return [RowProblem(r, ErrorCode.off_grid, e.detail) for r in rows.tolist()]
     row.anchor = grid.anchor
-    shown = [grid.explain(int(stamps[i])) for i in off[:MOST_EXPLAINED]]
-    details = shown + ["not on the series' grid"] * (len(off) - len(shown))
+    explained = [grid.explain(int(stamps[i])) for i in off[:MOST_EXPLAINED]]
+    details = explained + ["not on the series' grid"] * (len(off) - len(explained))
     return [RowProblem(int(rows[i]), ErrorCode.off_grid, d) for i, d in zip(off, details, strict=True)]
 
 
@@ -152,30 +152,30 @@ def write_covariates(
 ) -> None:
     """Upsert covariate columns, each as long as `stamps` (N,). Raises Invalid where a column's kind is not the
     covariate's."""
-    known = observations.get_covariates(session, scope, list(columns))
+    existing = observations.get_covariates(session, scope, list(columns))
     for name, values in sorted(columns.items()):
-        covariate = _get_or_create_covariate(session, scope, known.get(name), name, values)
+        covariate = _get_or_create_covariate(session, scope, existing.get(name), name, values)
         if covariate is not None:
             observations.upsert_covariate(session, row, covariate, stamps, values)
 
 
 def _get_or_create_covariate(
-    session: Session, scope: Scope, known: Covariate | None, name: str, values: Column
+    session: Session, scope: Scope, covariate: Covariate | None, name: str, values: Column
 ) -> Covariate | None:
     try:
         kind = infer_kind(values)
     except TypeError as e:
         raise _kind_conflict(name, f"the covariate {name!r} mixes numbers and text; send one or the other") from e
-    if known is None and kind is None:
+    if covariate is None and kind is None:
         return None
-    if known is None and kind is not None:
-        known = observations.add_covariate(session, scope, name, kind)
-    assert known is not None
-    if kind not in (None, known.kind):
+    if covariate is None and kind is not None:
+        covariate = observations.add_covariate(session, scope, name, kind)
+    assert covariate is not None
+    if kind not in (None, covariate.kind):
         raise _kind_conflict(
-            name, f"the covariate {name!r} is {known.kind} in this project, and {kind} values were sent"
+            name, f"the covariate {name!r} is {covariate.kind} in this project, and {kind} values were sent"
         )
-    return known
+    return covariate
 
 
 def _kind_conflict(name: str, detail: str) -> Invalid:

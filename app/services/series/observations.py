@@ -41,13 +41,15 @@ class ObservationService:
         """Return the rows of [start, end) in columns. Raises NotFound, and Invalid for a bad time or cursor."""
         with self._database.read() as session:
             row = require_series(session, scope, series_id)
-            first, last = _parse_bound(row, start, "start"), _parse_bound(row, end, "end")
+            first = _parse_bound(row, start, "start")
+            last = _parse_bound(row, end, "end")
             if cursor is not None:
                 with convert_cursor_errors():
                     after = int(decode_cursor(cursor, int)[0])
                 first = after + 1 if first is None else max(first, after + 1)
             points = observations.list_page(session, row, first, last, limit + 1)
-            ts, y = points.ts[:limit], points.y[:limit]
+            ts = points.ts[:limit]
+            y = points.y[:limit]
             return {
                 "ds": format_stamps(ts, row.timezone),
                 "y": [None if np.isnan(v) else v for v in y.tolist()],

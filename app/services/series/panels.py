@@ -61,19 +61,19 @@ def add_covariates(
     session: Session, scope: Scope, loaded: Loaded, roles: CovariateConfig, horizon: int
 ) -> list[Series]:
     """Return the series with their stored covariates: past ones as long as `y`, known-future ones `horizon` longer."""
-    known = observations.get_covariates(session, scope, roles.temporal) if roles.temporal else {}
-    spans = {row.pk: _covariate_span(one, horizon) for row, one in loaded} if known else {}
-    found = observations.load_covariate_points(session, spans, list(known.values()))
+    covariates = observations.get_covariates(session, scope, roles.temporal) if roles.temporal else {}
+    spans = {row.pk: _covariate_span(series, horizon) for row, series in loaded} if covariates else {}
+    points_by_series = observations.load_covariate_points(session, spans, list(covariates.values()))
     return [
         replace(
-            one,
+            series,
             covariates={
-                name: _build_column(one, points, len(one.y) + (0 if name in roles.past else horizon))
-                for name, points in found.get(row.pk, {}).items()
+                name: _build_column(series, points, len(series.y) + (0 if name in roles.past else horizon))
+                for name, points in points_by_series.get(row.pk, {}).items()
             },
             static={name: row.static[name] for name in roles.static if row.static.get(name) is not None},
         )
-        for row, one in loaded
+        for row, series in loaded
     ]
 
 
@@ -92,9 +92,9 @@ def _context_span(row: SeriesRow, origin: int, steps: int) -> tuple[int, int]:
     return int(grid.stamps(last - steps + 1)[0]), origin
 
 
-def _covariate_span(one: Series, horizon: int) -> tuple[int, int]:
+def _covariate_span(series: Series, horizon: int) -> tuple[int, int]:
     """Return the first stamp of a series, and the last of the horizon after it."""
-    first, last = one.grid.stamps(one.start + np.array([0, len(one.y) - 1 + horizon], np.int64)).tolist()
+    first, last = series.grid.stamps(series.start + np.array([0, len(series.y) - 1 + horizon], np.int64)).tolist()
     return first, last
 
 
@@ -105,7 +105,7 @@ def _build_series(row: SeriesRow, points: Points) -> Series:
     return Series(row.id, spread(index - first, points.y, int(index[-1]) - first + 1), grid, first)
 
 
-def _build_column(one: Series, points: CovariatePoints, length: int) -> NDArray[Any]:
+def _build_column(series: Series, points: CovariatePoints, length: int) -> NDArray[Any]:
     # the series may have begun anew on another grid since `one` was read
-    index, on_grid = one.grid.locate(points.ts)
-    return spread(index[on_grid] - one.start, points.values[on_grid], length)
+    index, on_grid = series.grid.locate(points.ts)
+    return spread(index[on_grid] - series.start, points.values[on_grid], length)

@@ -33,5 +33,5 @@ def select_series(session: Session, scope: Scope, selector: Selector) -> list[Se
         ids = [i for i in selector.ids if is_series_id(i)]
     else:
         ids = series.select_ids(session, scope, list((selector.labels or {}).items()))
-    found = series.get_many(session, scope, ids)
-    return [found[i] for i in sorted(found)]
+    rows = series.get_many(session, scope, ids)
+    return [rows[i] for i in sorted(rows)]

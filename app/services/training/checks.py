@@ -75,16 +75,17 @@ def _check_history(session: Session, rows: Sequence[SeriesRow]) -> None:
 
 
 def _check_covariates(
-    session: Session, scope: Scope, asked: Mapping[str, Sequence[str]], rows: Sequence[SeriesRow]
+    session: Session, scope: Scope, names_by_role: Mapping[str, Sequence[str]], rows: Sequence[SeriesRow]
 ) -> None:
     """Raise Invalid for names that the project does not know, or that none of the series has as static."""
-    temporal = [*asked.get("known_future", ()), *asked.get("past", ())]
-    known = set(observations.get_covariates(session, scope, temporal)) if temporal else set()
-    given = {name for row in rows for name, value in row.static.items() if value is not None}
-    code, errors = ErrorCode.covariate_not_found, []
-    for role, names in asked.items():
+    temporal = [*names_by_role.get("known_future", ()), *names_by_role.get("past", ())]
+    stored = set(observations.get_covariates(session, scope, temporal)) if temporal else set()
+    static = {name for row in rows for name, value in row.static.items() if value is not None}
+    code = ErrorCode.covariate_not_found
+    errors = []
+    for role, names in names_by_role.items():
         for i, name in enumerate(names):
-            if name not in (given if role == "static" else known):
+            if name not in (static if role == "static" else stored):
                 where = "none of the series has the static" if role == "static" else "the project has no"
                 errors.append(FieldError(f"body.covariates.{role}.{i}", code, f"{where} covariate {name!r}"))
     if errors:

@@ -30,7 +30,9 @@ class TrainingService:
     """What POST /train means."""
 
     def __init__(self, database: Database, submission: Submission, settings: Settings) -> None:
-        self._database, self._submission, self._settings = database, submission, settings
+        self._database = database
+        self._submission = submission
+        self._settings = settings
 
     def create(
         self, scope: Scope, request: TrainingRequest, options: JobOptions, key: Idempotency | None
@@ -45,12 +47,14 @@ class TrainingService:
             raise Invalid(ErrorCode.horizon_too_long, detail, errors=[FieldError("body.horizon", "too_long", detail)])
 
         def make(session: Session) -> ServiceResponse:
-            asked, source = resolve_warm_start(session, scope, request)
-            rows = require_trainable(session, scope, asked.series, asked.covariates, self._settings.max_train_steps)
-            model = _get_or_create_model(session, scope, asked, rows)
-            config = _choose_config(asked, model, rows, source)
-            cost = _estimate_cost(asked, config, rows)
-            document = asked.document()
+            resolved, source = resolve_warm_start(session, scope, request)
+            rows = require_trainable(
+                session, scope, resolved.series, resolved.covariates, self._settings.max_train_steps
+            )
+            model = _get_or_create_model(session, scope, resolved, rows)
+            config = _choose_config(resolved, model, rows, source)
+            cost = _estimate_cost(resolved, config, rows)
+            document = resolved.document()
             return respond_accepted(
                 session, self._submission.add(session, scope, "train", model, document, options, cost)
             )
@@ -71,12 +75,12 @@ def _get_or_create_model(
         levels = sorted({*(request.quantiles or DEFAULT_QUANTILES), 0.5})
         return registry.add(session, scope, request.model, freq, request.horizon, levels)
     levels = sorted({*(request.quantiles or model.quantiles), 0.5})
-    asked: dict[str, tuple[object, object]] = {
+    specification: dict[str, tuple[object, object]] = {
         "frequency": (freq, model.freq),
         "horizon": (request.horizon, model.horizon),
         "quantiles": (levels, model.quantiles),
     }
-    differ = {name: pair for name, pair in asked.items() if pair[0] != pair[1]}
+    differ = {name: pair for name, pair in specification.items() if pair[0] != pair[1]}
     if differ and (model.last_version or jobs.count_active(session, model.pk)):
         name, (new, old) = next(iter(differ.items()))
         raise Conflict(
@@ -85,7 +89,9 @@ def _get_or_create_model(
             "train it under another name",
             errors=[FieldError(f"body.{n}", ErrorCode.model_spec_conflict, f"is {o}") for n, (_, o) in differ.items()],
         )
-    model.freq, model.horizon, model.quantiles = freq, request.horizon, levels
+    model.freq = freq
+    model.horizon = request.horizon
+    model.quantiles = levels
     return model
 
 
@@ -100,7 +106,8 @@ def _choose_config(
     request: TrainingRequest, model: ModelRow, rows: Sequence[SeriesRow], source: Config | None
 ) -> Config:
     """Return about the configuration of the training; the job chooses it anew. Raises Invalid where there is none."""
-    frequency, lengths = parse_frequency(model.freq), [count_steps(row) for row in rows]
+    frequency = parse_frequency(model.freq)
+    lengths = [count_steps(row) for row in rows]
     try:
         if source is not None:
             return transferred(

@@ -32,20 +32,20 @@ def resolve_warm_start(
         return request, None
     name, number = request.warm_start
     source = Config.from_dict(require_version(session, require_model(session, scope, name), number).config)
-    whose = f"{name}@{number}"
+    version = f"{name}@{number}"
     if request.search is not None:
-        _refuse("search", f"must be left out: the network is that of {whose}")
+        _refuse("search", f"must be left out: the network is that of {version}")
     if request.network:
-        _refuse("network", f"must be left out: the network is that of {whose}")
+        _refuse("network", f"must be left out: the network is that of {version}")
     levels = request.quantiles
     if levels is not None and {*levels, 0.5} != set(source.quantiles):
-        _refuse("quantiles", f"must be left out, or those of {whose}: {', '.join(map(str, source.quantiles))}")
+        _refuse("quantiles", f"must be left out, or those of {version}: {', '.join(map(str, source.quantiles))}")
     if request.country not in (None, source.country):
-        _refuse("country", f"must be left out, or that of {whose}: {source.country}")
+        _refuse("country", f"must be left out, or that of {version}: {source.country}")
     roles = {role: getattr(source.covariates, role) for role in ROLES}
-    asked = {role: tuple(request.covariates.get(role, ())) for role in ROLES}
-    if any(asked.values()) and any(set(asked[role]) != set(roles[role]) for role in ROLES):
-        _refuse("covariates", f"must be left out, or those of {whose}")
+    requested = {role: tuple(request.covariates.get(role, ())) for role in ROLES}
+    if any(requested.values()) and any(set(requested[role]) != set(roles[role]) for role in ROLES):
+        _refuse("covariates", f"must be left out, or those of {version}")
     return replace(request, quantiles=source.quantiles, covariates=roles, country=source.country), source
 
 

@@ -61,27 +61,28 @@ def _draw_figure(chart: Chart) -> Figure:
     _draw_header(figure, chart, height, colours)
     if entries:
         _draw_legend(figure, entries, legend_columns, chart.width, height, colours)
-    places = _make_axes(figure, rows, columns)
-    for axes in places[len(chart.panels) :]:
+    axes_list = _make_axes(figure, rows, columns)
+    for axes in axes_list[len(chart.panels) :]:
         axes.set_axis_off()
-    for at, (panel, axes) in enumerate(zip(chart.panels, places, strict=False)):
-        draw_panel(axes, panel, at, colours, 0.9 * chart.width / columns - 60)
+    for number, (panel, axes) in enumerate(zip(chart.panels, axes_list, strict=False)):
+        draw_panel(axes, panel, number, colours, 0.9 * chart.width / columns - 60)
         if len(chart.panels) > 1:
             title = shorten(panel.title, 0.92 * chart.width / columns - 60, 9, "bold")
-            axes.set_title(title, loc="left", color=colours.text, fontsize=9, fontweight="bold", gid=f"title-{at}")
+            axes.set_title(title, loc="left", color=colours.text, fontsize=9, fontweight="bold", gid=f"title-{number}")
     return figure
 
 
 def _count_columns(panels: int, width: int) -> int:
-    wanted = 1 if panels <= 3 else 2 if panels <= 6 else 3
-    return max(1, min(wanted, width // NARROWEST))
+    columns = 1 if panels <= 3 else 2 if panels <= 6 else 3
+    return max(1, min(columns, width // NARROWEST))
 
 
 def _make_figure(chart: Chart, height: int, top: int, colours: Colours) -> Figure:
     # a hundredth of a pixel, so that no rounding loses a whole one
     figure = Figure(((chart.width + 0.01) / DPI, (height + 0.01) / DPI), DPI, facecolor=colours.background)
     engine = ConstrainedLayoutEngine(h_pad=0.04, w_pad=0.04, hspace=0.06, wspace=0.04)
-    side, bottom = EDGE / 2 / chart.width, EDGE / 2 / height
+    side = EDGE / 2 / chart.width
+    bottom = EDGE / 2 / height
     engine.set(rect=(side, bottom, 1 - 2 * side, max(0.1, 1 - top / height - bottom)))
     figure.set_layout_engine(engine)
     return figure
@@ -92,33 +93,34 @@ def _make_axes(figure: Figure, rows: int, columns: int) -> list[Any]:
 
 
 def _draw_header(figure: Figure, chart: Chart, height: int, colours: Colours) -> None:
-    left, room = EDGE / chart.width, chart.width - 2 * EDGE
+    x = EDGE / chart.width
+    room = chart.width - 2 * EDGE
     title = shorten(chart.title, room, 12, "bold")
-    figure.text(left, 1 - 24 / height, title, color=colours.text, fontsize=12, fontweight="bold", gid="title")
+    figure.text(x, 1 - 24 / height, title, color=colours.text, fontsize=12, fontweight="bold", gid="title")
     subtitle = shorten(chart.subtitle, room, 8.5)
-    figure.text(left, 1 - 42 / height, subtitle, color=colours.muted, fontsize=8.5, gid="subtitle")
+    figure.text(x, 1 - 42 / height, subtitle, color=colours.muted, fontsize=8.5, gid="subtitle")
 
 
 def _list_entries(chart: Chart, colours: Colours) -> list[Entry]:
     """Return what the legend explains: what any panel shows, once."""
-    told = [panel.forecast for panel in chart.panels if panel.forecast is not None]
-    if not told:
+    forecasts = [panel.forecast for panel in chart.panels if panel.forecast is not None]
+    if not forecasts:
         return []
     entries: list[Entry] = [(Line2D([], [], color=colours.history, linewidth=1.4), "Observed")]
     if any(panel.later.ts for panel in chart.panels):
         later = Line2D([], [], color=colours.later, linewidth=0.9, marker="o", markersize=4)
         entries.append((later, "Observed after the origin"))
     entries.append((Line2D([], [], color=colours.forecast, linewidth=1.9), "Median"))
-    widths = [one.percent for one in told[0].intervals]
+    widths = [interval.percent for interval in forecasts[0].intervals]
     named = range(0, len(widths), max(1, math.ceil(len(widths) / NAMED_INTERVALS)))
     entries += [
         (Patch(color=blend(colours, len(widths), i + 1), linewidth=0), f"{widths[i]:g} % interval") for i in named
     ]
-    if told[0].levels:
-        text = "quantile" + "s" * (len(told[0].levels) > 1)
-        shown = ", ".join(f"{one.level:g}" for one in told[0].levels[:NAMED_INTERVALS])
-        more = " …" if len(told[0].levels) > NAMED_INTERVALS else ""
-        entries.append((Line2D([], [], color=colours.forecast, linewidth=0.9, linestyle=":"), f"{text} {shown}{more}"))
+    if forecasts[0].levels:
+        text = "quantile" + "s" * (len(forecasts[0].levels) > 1)
+        levels = ", ".join(f"{interval.level:g}" for interval in forecasts[0].levels[:NAMED_INTERVALS])
+        more = " …" if len(forecasts[0].levels) > NAMED_INTERVALS else ""
+        entries.append((Line2D([], [], color=colours.forecast, linewidth=0.9, linestyle=":"), f"{text} {levels}{more}"))
     origin = Line2D([], [], color=colours.muted, linewidth=0.9, linestyle=(0, (4, 3)))
     return [*entries, (origin, "Origin")]
 
@@ -162,13 +164,14 @@ def shorten(text: str, room: float, size: float, weight: str = "normal") -> str:
     """Return a line that fits into `room` pixels: the middle of a longer one is left out."""
     if not text or measure_text(text, size, weight) <= room:
         return text
-    kept = len(text) - 1
-    while kept > 2:
-        head, tail = text[: math.ceil(kept / 2)], text[len(text) - kept // 2 :]
+    length = len(text) - 1
+    while length > 2:
+        head = text[: math.ceil(length / 2)]
+        tail = text[len(text) - length // 2 :]
         wide = measure_text(f"{head}…{tail}", size, weight)
         if wide <= room:
             return f"{head.rstrip()}…{tail.lstrip()}"
-        kept = min(kept - 1, int(kept * room / wide))
+        length = min(length - 1, int(length * room / wide))
     return "…"
 
 

@@ -28,19 +28,19 @@ LONGEST_UNIT = 24
 """letters"""
 
 
-def draw_panel(axes: Axes, panel: ChartPanel, at: int, colours: Colours, width: float) -> None:
+def draw_panel(axes: Axes, panel: ChartPanel, number: int, colours: Colours, width: float) -> None:
     """Draw one series on about `width` pixels; groups of the SVG are named by what they are and `at`, the place of the
     panel."""
-    _style_axes(axes, panel, at, colours)
+    _style_axes(axes, panel, number, colours)
     note = panel.note
     if not _is_drawable(panel):
         note = "the values are too large to be drawn"
     elif panel.forecast is not None or panel.history.ts:
-        _draw_line(axes, panel.history, f"history-{at}", colours.history, colours)
+        _draw_line(axes, panel.history, f"history-{number}", colours.history, colours)
         if panel.forecast is not None:
-            _draw_forecast(axes, panel.forecast, panel.history, at, colours)
+            _draw_forecast(axes, panel.forecast, panel.history, number, colours)
         if panel.later.ts:
-            _draw_marks(axes, panel.later, f"later-{at}", colours)
+            _draw_marks(axes, panel.later, f"later-{number}", colours)
         axes.margins(x=0.01, y=0.08)
         if note:
             low, high = axes.get_ylim()
@@ -48,10 +48,10 @@ def draw_panel(axes: Axes, panel: ChartPanel, at: int, colours: Colours, width: 
     else:
         axes.set_axis_off()
     if note:
-        _draw_note(axes, note, at, colours, width, alone=not axes.has_data())
+        _draw_note(axes, note, number, colours, width, centred=not axes.has_data())
 
 
-def _style_axes(axes: Axes, panel: ChartPanel, at: int, colours: Colours) -> None:
+def _style_axes(axes: Axes, panel: ChartPanel, number: int, colours: Colours) -> None:
     axes.set_facecolor(colours.background)
     axes.grid(True, color=colours.grid, linewidth=0.7)
     axes.set_axisbelow(True)
@@ -65,12 +65,12 @@ def _style_axes(axes: Axes, panel: ChartPanel, at: int, colours: Colours) -> Non
     axes.yaxis.get_offset_text().set_color(colours.muted)
     if panel.unit:
         unit = panel.unit if len(panel.unit) <= LONGEST_UNIT else f"{panel.unit[: LONGEST_UNIT - 1]}…"
-        axes.set_ylabel(unit, color=colours.muted, fontsize=8.5, gid=f"unit-{at}")
+        axes.set_ylabel(unit, color=colours.muted, fontsize=8.5, gid=f"unit-{number}")
     zone = ZoneInfo(panel.timezone)
     locator = AutoDateLocator(tz=zone, minticks=3, maxticks=8)
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(_DateLabels(locator, zone, panel.timezone))
-    axes.xaxis.get_offset_text().set(color=colours.muted, fontsize=7.5, gid=f"timezone-{at}")
+    axes.xaxis.get_offset_text().set(color=colours.muted, fontsize=7.5, gid=f"timezone-{number}")
 
 
 class _DateLabels(ConciseDateFormatter):
@@ -102,55 +102,69 @@ def _convert_values(y: Values) -> Floats:
 
 def _draw_line(axes: Axes, points: ChartPoints, name: str, colour: str, colours: Colours) -> None:
     """Draw values that have gaps. One between two gaps is no line, and gets a mark; so do few of them."""
-    x, y = _convert_to_days(points.ts), _convert_values(points.y)
+    x = _convert_to_days(points.ts)
+    y = _convert_values(points.y)
     axes.plot(x, y, color=colour, linewidth=1.4, gid=name, zorder=3, solid_joinstyle="round")
-    seen = np.concatenate([[False], ~np.isnan(y), [False]])
-    alone = seen[1:-1] & ~seen[:-2] & ~seen[2:] if seen.sum() > FEW else seen[1:-1]
-    if alone.any():
+    present = np.concatenate([[False], ~np.isnan(y), [False]])
+    marked = present[1:-1] & ~present[:-2] & ~present[2:] if present.sum() > FEW else present[1:-1]
+    if marked.any():
         axes.plot(
-            x[alone], y[alone], color=colour, linestyle="none", marker="o", markersize=3, gid=f"marks-{name}", zorder=3
+            x[marked],
+            y[marked],
+            color=colour,
+            linestyle="none",
+            marker="o",
+            markersize=3,
+            gid=f"marks-{name}",
+            zorder=3,
         )
 
 
 def _draw_marks(axes: Axes, points: ChartPoints, name: str, colours: Colours) -> None:
     """Draw what was observed after the origin."""
-    x, y = _convert_to_days(points.ts), _convert_values(points.y)
+    x = _convert_to_days(points.ts)
+    y = _convert_values(points.y)
     size = 4.0 if len(x) <= 60 else 2.0
     axes.plot(x, y, color=colours.later, linewidth=0.9, marker="o", markersize=size, gid=name, zorder=5)
 
 
-def _draw_forecast(axes: Axes, told: ChartForecast, history: ChartPoints, at: int, colours: Colours) -> None:
+def _draw_forecast(axes: Axes, forecast: ChartForecast, history: ChartPoints, number: int, colours: Colours) -> None:
     """Draw intervals and median. They begin in the value at the origin, which is known, where it is shown."""
-    known = history.y[-1] if history.ts and history.ts[-1] == told.origin else None
-    first = [] if known is None else [known]
-    x = _convert_to_days([told.origin, *told.ts] if first else told.ts)
-    strength = compute_opacity(len(told.intervals)) if told.intervals else 0.0
-    for one in told.intervals:
+    origin_value = history.y[-1] if history.ts and history.ts[-1] == forecast.origin else None
+    first = [] if origin_value is None else [origin_value]
+    x = _convert_to_days([forecast.origin, *forecast.ts] if first else forecast.ts)
+    strength = compute_opacity(len(forecast.intervals)) if forecast.intervals else 0.0
+    for interval in forecast.intervals:
         axes.fill_between(
             x,
-            _convert_values([*first, *one.low]),
-            _convert_values([*first, *one.high]),
+            _convert_values([*first, *interval.low]),
+            _convert_values([*first, *interval.high]),
             color=colours.forecast,
             alpha=strength,
             linewidth=0,
-            gid=f"interval-{one.percent:g}-{at}",
+            gid=f"interval-{interval.percent:g}-{number}",
             zorder=2,
         )
-    for level in told.levels:
+    for level in forecast.levels:
         y = _convert_values([*first, *level.y])
-        axes.plot(x, y, color=colours.forecast, linewidth=0.9, linestyle=":", gid=f"quantile-{level.level:g}-{at}")
-    mark: dict[str, Any] = {"marker": "o", "markersize": 3} if len(told.ts) <= FEW else {}
+        axes.plot(x, y, color=colours.forecast, linewidth=0.9, linestyle=":", gid=f"quantile-{level.level:g}-{number}")
+    mark: dict[str, Any] = {"marker": "o", "markersize": 3} if len(forecast.ts) <= FEW else {}
     axes.plot(
         x,
-        _convert_values([*first, *told.median]),
+        _convert_values([*first, *forecast.median]),
         color=colours.forecast,
         linewidth=1.9,
-        gid=f"median-{at}",
+        gid=f"median-{number}",
         zorder=4,
         **mark,
     )
     axes.axvline(
-        told.origin / DAY_US, color=colours.muted, linewidth=0.9, linestyle=(0, (4, 3)), gid=f"origin-{at}", zorder=2.5
+        forecast.origin / DAY_US,
+        color=colours.muted,
+        linewidth=0.9,
+        linestyle=(0, (4, 3)),
+        gid=f"origin-{number}",
+        zorder=2.5,
     )
 
 
@@ -159,24 +173,24 @@ def _is_drawable(panel: ChartPanel) -> bool:
     values = [*panel.history.y, *panel.later.y]
     if panel.forecast is not None:
         values += panel.forecast.median
-        values += [v for one in panel.forecast.intervals for v in (*one.low, *one.high)]
-        values += [v for one in panel.forecast.levels for v in one.y]
+        values += [v for part in panel.forecast.intervals for v in (*part.low, *part.high)]
+        values += [v for part in panel.forecast.levels for v in part.y]
     return all(abs(v) < LARGEST for v in values if v is not None)
 
 
-def _draw_note(axes: Axes, note: str, at: int, colours: Colours, width: float, *, alone: bool) -> None:
+def _draw_note(axes: Axes, note: str, number: int, colours: Colours, width: float, *, centred: bool) -> None:
     lines = textwrap.wrap(note, max(20, int(width / NOTE_LETTER)), max_lines=NOTE_LINES, placeholder=" …")
-    x, y, place = (0.5, 0.5, "center") if alone else (0.01, 0.97, "left")
+    x, y, alignment = (0.5, 0.5, "center") if centred else (0.01, 0.97, "left")
     axes.text(
         x,
         y,
         "\n".join(lines),
         transform=axes.transAxes,
-        ha=place,
-        va="center" if alone else "top",
+        ha=alignment,
+        va="center" if centred else "top",
         color=colours.later,
         fontsize=8,
         bbox={"facecolor": colours.background, "edgecolor": "none", "alpha": 0.85, "pad": 2},
-        gid=f"note-{at}",
+        gid=f"note-{number}",
         zorder=6,
     )

@@ -48,7 +48,7 @@ def left(store: ArtifactStore, scope: Scope, name: str) -> list[str]:
 
 
 def there(store: ArtifactStore, folder: str) -> bool:
-    return store.entries(folder) == ["graph.onnx"]
+    return store.list_names(folder) == ["graph.onnx"]
 
 
 @pytest.mark.parametrize("status", ["succeeded", "failed", "cancelled"])

@@ -13,15 +13,17 @@ from app.storage.artifacts import ArtifactStore
 from app.storage.engine import Database
 
 PRELOADED = ("app.preload", "app.cli.main", "app.job_child")
-"""imported once for all jobs"""
+"""modules that are imported once for all jobs"""
 FOR_TRAININGS = ("app.services.runs.training", "models.export.preload")
-"""imported once for all trainings, where memory may be spent on it"""
+"""modules that are imported once for all trainings, if the setting `preload` allows the memory"""
 SCHEDULES_A_LEASE = 3
+"""looks for due schedules within the length of a lease"""
 SWEEP_SECONDS = 3600.0
+"""between two removals of old archived forecasts"""
 
 
 def run(settings: Settings) -> None:
-    """Take jobs, start what schedules say, and collect what nobody needs, until SIGTERM or SIGINT."""
+    """Run jobs, start what schedules say, and remove files that nobody needs, until SIGTERM or SIGINT."""
     forking.prepare([*PRELOADED, *(FOR_TRAININGS if settings.preload else ())])
     database = Database(settings.database)
     store = ArtifactStore(settings.artifacts)

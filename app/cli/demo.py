@@ -1,4 +1,4 @@
-"""The demo: a real data set goes into a real service, less its last three days, which then happen one by one."""
+"""The demo: a real service learns a real data set, forecasts its hidden last three days, and gets them one by one."""
 
 import gzip
 from collections.abc import Sequence
@@ -21,11 +21,15 @@ from gatecast_client.client import Client, ClientError
 FOLDER = Path(".demo")
 DATA = "bike_sharing.csv.gz"
 SERIES = MODEL = "bikes"
-DAY, WEEK = 24, 168
+DAY = 24
+"""hours"""
+WEEK = 168
+"""hours"""
 HIDDEN_HOURS = 3 * DAY
 """the end of the file, the days before New Year"""
 LEVELS = (0.1, 0.9)
 CHART_WIDTH = 100
+"""characters, at most"""
 TABLE_STEP = 6
 """hours between the rows of the table"""
 
@@ -37,7 +41,7 @@ class DataSet:
     known: list[tuple[str, float]]
     """(timestamp, value) of every hour that the service is given"""
     hidden: list[tuple[str, float]]
-    """the hours that it has to forecast, a day at a time, and is given when their day is over"""
+    """(timestamp, value) of the hours that it has to forecast; it is given those of a day when the day is over"""
 
     def csv(self) -> bytes:
         """Return the known hours as the long table that the service imports."""
@@ -46,7 +50,7 @@ class DataSet:
 
     @property
     def truth(self) -> list[float]:
-        """The hidden values."""
+        """Values of the hidden hours."""
         return [y for _, y in self.hidden]
 
     @property
@@ -65,7 +69,7 @@ class DataSet:
 
 @dataclass(frozen=True)
 class DemoForecast:
-    """The forecasts of the hidden days, one after another: a value an hour in every field."""
+    """The forecasts of the hidden days, one after another: every field has one value for each hour."""
 
     ds: list[str]
     yhat: list[float]
@@ -88,7 +92,7 @@ class Scores:
     def beaten(self) -> bool:
         """Whether the forecast is better than season-naive of the day before.
 
-        A day is the season that the service itself takes for `season_naive` in a version's metrics.
+        The service also takes a day as the season of `season_naive` in a version's metrics.
         """
         return self.forecast < self.naive_day
 
@@ -123,7 +127,7 @@ def load() -> DataSet:
 
 
 def show(client: Client, data: DataSet, console: Console) -> Scores:
-    """Import, train, live the hidden days and print forecast beside truth. Raises ClientError."""
+    """Import, train, forecast the hidden days and compare with what happened. Raises ClientError."""
     console.print(f"[bold]Gatecast[/bold] runs at {client.url}")
     with error_console().status("importing"):
         report = client.import_csv(data.csv(), freq="h")
@@ -154,7 +158,7 @@ def train(client: Client, console: Console) -> int:
 
 
 def live_through(client: Client, data: DataSet, model: str, console: Console) -> DemoForecast:
-    """Forecast each hidden day from the hours before it, then let it happen. Raises ClientError."""
+    """Forecast each hidden day from the hours before it, then send its hours. Raises ClientError."""
     days = []
     for day in data.days:
         stamps = [ds for ds, _ in day]
@@ -182,13 +186,13 @@ def forecast_day(client: Client, model: str) -> dict[str, Any]:
 
 
 def format_day(stamp: str) -> str:
-    """Name the day of a timestamp: `Saturday 29 December`."""
+    """Return the day of a timestamp: `Saturday 29 December`."""
     day = date.fromisoformat(stamp[:10])
     return f"{day:%A} {day.day} {day:%B}"
 
 
 def score(data: DataSet, forecast: DemoForecast) -> Scores:
-    """Compare the forecasts of the hidden days, and both season-naive forecasts, with what happened."""
+    """Measure the forecasts of the hidden days, and both season-naive forecasts, against what happened."""
     bounds = zip(forecast.lower, data.truth, forecast.upper, strict=True)
     return Scores(
         forecast=compute_mae(forecast.yhat, data.truth),
@@ -204,7 +208,7 @@ def compute_mae(forecast: Sequence[float], truth: Sequence[float]) -> float:
 
 
 def build_comparison(forecast: DemoForecast, truth: Sequence[float]) -> Table:
-    """Lay the forecasts beside what happened, a row every six hours."""
+    """Return a table of the forecasts and of what happened, a row every six hours."""
     table = Table(title=f"{SERIES}, forecast a day ahead", caption="each day was forecast from the hours before it")
     for heading in ("hour", "forecast", "80 % interval", "what happened"):
         table.add_column(heading, justify="left" if heading == "hour" else "right")
@@ -216,7 +220,7 @@ def build_comparison(forecast: DemoForecast, truth: Sequence[float]) -> Table:
 
 
 def build_verdict(scores: Scores) -> Table:
-    """Lay out the mean absolute errors, the best one first."""
+    """Return a table of the mean absolute errors, the smallest first."""
     table = Table(title=f"mean absolute error over the {HIDDEN_HOURS} hidden hours", box=None)
     named = {
         f"{MODEL} by Gatecast": scores.forecast,
@@ -231,7 +235,7 @@ def build_verdict(scores: Scores) -> Table:
 
 
 def describe_winner(scores: Scores) -> str:
-    """Say which of the season-naive forecasts were beaten, and which not."""
+    """Say which of the season-naive forecasts Gatecast beat, and which it did not."""
     naive = {"the day before": scores.naive_day, "the week before": scores.naive_week}
     won = [name for name, error in naive.items() if scores.forecast < error]
     lost = [name for name in naive if name not in won]

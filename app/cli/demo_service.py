@@ -1,4 +1,4 @@
-"""A service of the demo's own: `gatecast up` as a child process, in a data directory that begins empty."""
+"""The demo's service: `gatecast up` as a child process, in a data directory that begins empty."""
 
 import contextlib
 import os
@@ -21,10 +21,11 @@ USUAL_PORT = 8000
 START_SECONDS = 60
 STOP_SECONDS = 20
 SHOWN_LINES = 20
+"""of the log, where the demo fails"""
 
 
 class DemoService:
-    """Runs from `with` to its end; whatever happens in between, the processes are gone afterwards.
+    """A service that runs from `with` to its end; whatever happens in between, its processes are gone afterwards.
 
     Raises ClientError where it does not become ready.
     """
@@ -84,7 +85,7 @@ class DemoService:
             time.sleep(0.2)
 
     def stop(self) -> None:
-        """End every process of the service; once they have ended this does nothing."""
+        """End every process of the service, once."""
         if self._stopped:
             return
         self._stopped = True
@@ -93,7 +94,7 @@ class DemoService:
         self._process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(STOP_SECONDS)
-        # it stops its own children; had it died before it could, they are still in its session
+        # it stops its children; if it died before it could, they are still in its session
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
@@ -103,7 +104,7 @@ class DemoService:
 
 
 def build_environment(variables: Mapping[str, str], folder: Path, port: int) -> dict[str, str]:
-    """Return the environment without the settings of a real deployment, least of all its database."""
+    """Return the environment with the demo's settings and without those of a real deployment, such as its database."""
     environment = {name: value for name, value in variables.items() if not name.startswith("GATECAST_")}
     return environment | {"GATECAST_DATA_DIR": str(folder), "GATECAST_PORT": str(port), "GATECAST_HOST": HOST}
 

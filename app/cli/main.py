@@ -26,7 +26,7 @@ Port = Annotated[int | None, typer.Option(help="port to listen on [GATECAST_PORT
 
 
 def main() -> None:
-    """Run the command; what the user can mend is told in one line."""
+    """Run the command; an error that the user can fix is printed in one line."""
     try:
         app()
     except (ServiceError, ValueError) as e:
@@ -41,7 +41,7 @@ def _fail(message: str) -> None:
 
 
 def load_settings(**options: Any) -> Settings:
-    """Read the settings and set up the logs. Raises ValueError, in words, for a bad one."""
+    """Read the settings and set up the logs. Raises ValueError, with text for a user, for a bad one."""
     try:
         settings = Settings(**{k: v for k, v in options.items() if v is not None})
     except ValidationError as e:
@@ -65,7 +65,7 @@ def serve(host: Host = None, port: Port = None) -> None:
 
 @app.command()
 def worker() -> None:
-    """Run one worker: it takes jobs from GATECAST_QUEUES, one of each queue at a time."""
+    """Run one worker: it runs the jobs of GATECAST_QUEUES, one of each queue at a time."""
     from app.worker import run
 
     run(load_settings())
@@ -73,7 +73,7 @@ def worker() -> None:
 
 @app.command()
 def migrate() -> None:
-    """Bring the database up to this release."""
+    """Upgrade the database to this release."""
     _migrate(load_settings())
     console.print("the database is up to date")
 
@@ -91,7 +91,7 @@ def _migrate(settings: Settings) -> None:
 
 @app.command()
 def up(host: Host = None, port: Port = None) -> None:
-    """Run everything on this machine: migrations, one API process, one worker. Ctrl-C stops all."""
+    """Run everything on this machine: migrations, one API process, one worker. Ctrl-C stops them all."""
     from app.cli import up as supervisor
 
     settings = load_settings(host=host, port=port)
@@ -105,7 +105,7 @@ def up(host: Host = None, port: Port = None) -> None:
 def demo(
     exit_after: Annotated[bool, typer.Option("--exit", help="stop after the forecast; status 0 if it won")] = False,
 ) -> None:
-    """Train on a real data set that comes along, and show the forecast beside the truth."""
+    """Train on a real data set that comes with Gatecast, and compare the forecast with what happened."""
     from app.cli.demo import demo as run
 
     raise typer.Exit(run(exit_after))
@@ -123,7 +123,7 @@ def create_key(
     name: Annotated[str, typer.Argument(help="what the key is for")],
     read_only: Annotated[bool, typer.Option("--read-only", help="may read and forecast, not write or train")] = False,
 ) -> None:
-    """Make a key. It is shown once and kept as a digest only."""
+    """Make a key. It is shown once and stored as a digest only."""
     key = _make_key_service().create(name[:100], read_only=read_only)
     print(key.secret)
     print(f"key {key.number} ({name}); it is not shown again", file=sys.stderr)
@@ -131,7 +131,7 @@ def create_key(
 
 @keys.command("list")
 def list_keys() -> None:
-    """List keys, revoked ones too."""
+    """List keys, including revoked ones."""
     table = Table("number", "name", "begins with", "rights", "created", "revoked")
     for key in _make_key_service().list():
         cells = (key["number"], key["name"], key["prefix"], " ".join(key["rights"]), key["created_at"])

@@ -1,4 +1,4 @@
-"""What the commands show: results on stdout, progress and complaints on stderr."""
+"""Terminal output of the commands: results on stdout, progress and errors on stderr."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ def output_console() -> Console:
 
 
 def error_console() -> Console:
-    """Return the console for progress and complaints, so that results can be piped."""
+    """Return the console for progress and errors, so that results can be piped."""
     return Console(stderr=True, highlight=False)
 
 
@@ -47,7 +47,7 @@ def follow(client: Client, job: Job, console: Console) -> Job:
             line = format_progress(state)
             fraction = state["progress"]["fraction"] if state["progress"] else None
             bar.update(task, completed=fraction or 0.0, description=line)
-            # a log file has no live bar: it gets one line for every change of state or epoch
+            # a log file has no live bar: it gets one line for each state or epoch
             if not console.is_terminal and (stage := line.partition(" · ")[0]) != printed:
                 console.print(line)
                 printed = stage
@@ -55,7 +55,7 @@ def follow(client: Client, job: Job, console: Console) -> Job:
 
 
 def format_progress(job: Job) -> str:
-    """Say where a job is: `train bikes: epoch 3 of 20 · loss 0.21, validation 0.25 · 40 s left`."""
+    """Return a job's state: `train bikes: epoch 3 of 20 · loss 0.21, validation 0.25 · 40 s left`."""
     name = f"{job['kind']} {job['model'] or ''}".strip()
     if job["status"] == "queued":
         return escape(f"{name}: waiting for a worker")
@@ -73,16 +73,16 @@ def format_progress(job: Job) -> str:
 
 
 def require_version(job: Job) -> int:
-    """Return the version that a job made. Raises ClientError with the job's own reason where it made none."""
+    """Return the version that a job made. Raises ClientError with the job's error where it made none."""
     if job["status"] == "succeeded" and job["version"] is not None:
         return job["version"]
     why = job["error"] or {"code": job["status"], "detail": "it made no version"}
-    hint = f"GET /jobs/{job['id']} tells more; mend what it names and train again"
+    hint = f"GET /jobs/{job['id']} tells more; fix what it names and train again"
     raise ClientError(f"The training {job['status']}", why["detail"], why["code"], hint)
 
 
 def build_forecast_table(forecast: dict[str, Any], name: str) -> Table:
-    """Lay out one series' forecast, a row a timestamp, with its warnings below."""
+    """Return a table of one series' forecast, a row for each timestamp, with its warnings below."""
     notes = [*forecast.get("warnings", []), *(["fallback: season-naive"] if forecast.get("fallback") else [])]
     table = Table(
         title=escape(f"{forecast['series_id']} by {name}, from {forecast['origin']}"),

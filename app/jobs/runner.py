@@ -29,19 +29,23 @@ log = get_logger(__name__)
 
 CANCELLED = (error.DBOSWorkflowCancelledError, error.DBOSAwaitedWorkflowCancelledError)
 POLL_SECONDS = 0.5
+"""between two looks at a queue"""
 MOST_ATTEMPTS = 25
+"""attempts at one job, on all workers together"""
 TIMED_OUT = 1 << 16
-"""beyond every exit status"""
+"""stands for an exit status, larger than any of them"""
 AWAY = (*OUTAGE, InternalError)
-"""what is raised while the database is away, or one that was written to has become a replica"""
-SHORTEST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
-"""seconds between two looks at a database that is away"""
+"""errors while the database is away, or where it has become a read-only replica"""
+SHORTEST_PAUSE = 1.0
+"""seconds before the first retry at a database that is away; every further pause is twice as long"""
+LONGEST_PAUSE = 30.0
+"""seconds between two retries at most"""
 PAUSES = (1.0, 5.0, 15.0, 60.0, None)
-"""seconds after each attempt that met an outage; None: the last one"""
+"""seconds after each attempt that met an outage; None: the last attempt"""
 
 
 class JobRunner:
-    """One process that runs one job of each of its queues at a time."""
+    """Runs one job of each of its queues at a time, and the worker's duties."""
 
     def __init__(
         self,
@@ -58,7 +62,7 @@ class JobRunner:
         self._children = Children(program)
         self._draining = threading.Event()
         self._waiting_in: dict[str, str] = {}
-        """the queue of each job that runs, by its id"""
+        """queue by job id, of the running jobs of all workers"""
         self._queues = [QUEUES[name] for name in settings.queues]
         self._lease = LeaseKeeper(
             database,
@@ -68,12 +72,12 @@ class JobRunner:
             self._list_running,
             self._free,
         )
-        # what may take long, or wait for the engine, holds up neither the lease nor each other
+        # reaping and duties may take long or wait for the engine: they hold up neither the lease nor each other
         self._reaping = Duties([Duty(self._lease.reap, settings.lease_seconds / 3)])
         self._duties = Duties(duties)
 
     def run(self) -> None:
-        """Work until SIGTERM or SIGINT. Jobs under way keep their state, and the next worker continues them."""
+        """Work until SIGTERM or SIGINT. Running jobs save their state, and another worker continues them."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._draining.set())
         self._lease.renew()  # before the first job: a worker without a lease would be reaped
@@ -95,7 +99,7 @@ class JobRunner:
         self._database.dispose()
         log.info("worker_stopped", executor_id=self.executor_id)
         logging.shutdown()
-        # not through the engine's own shutdown: it would wait for the steps that `_supervise` keeps unfinished
+        # not through the engine's shutdown: it would wait for the steps that `_supervise` leaves unfinished
         os._exit(0)
 
     def _launch(self) -> None:
@@ -126,7 +130,7 @@ class JobRunner:
             DBOS.register_queue(name, worker_concurrency=1, polling_interval_sec=POLL_SECONDS)
 
     async def _supervise(self, job_id: str) -> None:
-        """Run a job until it has ended, or is somebody else's, however long the database is away meanwhile."""
+        """Run a job until it has ended or another worker has it, however long the database is away meanwhile."""
         pause = SHORTEST_PAUSE
         while True:
             try:
@@ -137,7 +141,7 @@ class JobRunner:
                 pause = min(2 * pause, LONGEST_PAUSE)
 
     async def _run_attempts(self, job_id: str) -> None:
-        """Run attempts at a job until it has ended, or is somebody else's. Whatever goes wrong ends in its row."""
+        """Run attempts at a job until it has ended or another worker has it. Every failure ends in its row."""
         for pause in PAUSES:
             if self._draining.is_set():
                 await asyncio.Event().wait()  # never: the job must stay unfinished for the next worker
@@ -180,9 +184,9 @@ class JobRunner:
             return jobs.get_seconds_left(session, fence.job_id)
 
     def _log(self, fence: Fence, lines: Sequence[str] | None) -> bool:
-        """Keep lines that a child has written, where its job's readers find them; None: there are no more.
+        """Store lines that a child has written in its job's log; None closes the attempt's log.
 
-        False: they could not be kept now.
+        Returns False where they could not be stored now.
         """
         try:
             with self._database.write() as session:
@@ -197,32 +201,32 @@ class JobRunner:
             fence = jobs.claim(session, job_id)
             if fence is None or fence.attempt <= MOST_ATTEMPTS:
                 return fence
-            detail = f"{MOST_ATTEMPTS} attempts have ended without a result; the workers' logs say how"
+            detail = f"{MOST_ATTEMPTS} attempts have ended without a result; the workers' logs say why"
             reason = {"code": ErrorCode.trainer_crashed, "detail": detail}
             jobs.finish(session, fence, "failed", error=reason)
         self._remove_files(job_id)
         return None
 
     def _finish(self, fence: Fence, status: int) -> None:
-        """Note the end of a child that could not do so itself, and remove what an ended job leaves."""
+        """End the job of a child that could not do so itself, and remove its files."""
         log.info("job_ended", job_id=fence.job_id, attempt=fence.attempt, exit_status=status)
         if status not in (0, FENCE_LOST):
             try:
                 with self._database.write() as session:
                     jobs.finish(session, fence, "failed", error=_describe_error(status))
             except FenceLost:
-                pass  # cancelled or taken over in the meantime: whoever did that has the last word
+                pass  # cancelled or taken over in the meantime
         self._remove_files(fence.job_id)
 
     def _remove_files(self, job_id: str) -> None:
-        """Remove what an ended job has left for a next attempt."""
+        """Remove the files that an ended job has left for a next attempt."""
         with self._database.read() as session:
             job = jobs.get_unscoped(session, job_id)
         if job is not None and job.status not in jobs.ACTIVE:
             self._store.remove(job_folder(job.project_id, job_id))
 
     def _list_running(self) -> list[RunningJob]:
-        queues = list(QUEUES.values())  # also those that only others take from: whoever lives reaps
+        queues = list(QUEUES.values())  # including queues that only other workers serve: every worker reaps
         pending = DBOS.list_workflows(status="PENDING", queue_name=queues, load_input=False, load_output=False)
         self._waiting_in = {w.workflow_id: str(w.queue_name) for w in pending}
         return [RunningJob(w.workflow_id, w.executor_id) for w in pending]
@@ -232,14 +236,14 @@ class JobRunner:
 
 
 def _is_unexpected(record: logging.LogRecord) -> bool:
-    """Keep the engine from logging a traceback for each job that a user has cancelled."""
+    """Say whether a record of the engine is more than the traceback of a job that a user has cancelled."""
     return not (record.exc_info and isinstance(record.exc_info[1], CANCELLED))
 
 
 def _describe_error(status: int) -> dict[str, str]:
-    """Return the error of a job whose child could not tell it."""
+    """Return the error of a job whose child could not report it."""
     if status == TRY_AGAIN:
-        detail = "the database or the artifact store could not be reached, again and again; the job's log says which"
+        detail = "every attempt failed to reach the database or the artifact store; the job's log says which"
         return {"code": ErrorCode.artifact_unavailable, "detail": detail}
     if status == TIMED_OUT:
         return {"code": ErrorCode.job_timed_out, "detail": "the job ran for longer than its timeout_s and was stopped"}
@@ -247,8 +251,10 @@ def _describe_error(status: int) -> dict[str, str]:
 
 
 def _describe_end(status: int) -> str:
-    """Say how a child ended that did not end well."""
+    """Describe how a child failed: its exit status, or the signal that killed it."""
     if status > 0:
         return f"exited with status {status}; the worker's log of this job says why"
-    hint = "; it may have run out of memory: train on fewer series or a shorter context"
-    return f"was killed by signal {signal.Signals(-status).name}{hint if status == -signal.SIGKILL else ''}"
+    text = f"was killed by signal {signal.Signals(-status).name}"
+    if status == -signal.SIGKILL:
+        text += "; it may have run out of memory: train on fewer series or a shorter context"
+    return text

@@ -1,4 +1,4 @@
-"""One process a job: its own GPU context, killable, at a lower CPU priority than serving."""
+"""Child processes, one for each running job: killable, each with its GPU context, at a lower priority than serving."""
 
 import asyncio
 import contextlib
@@ -18,20 +18,24 @@ from app.storage.jobs import Fence
 FENCE_LOST = 75
 """the child's exit status where its job was cancelled or taken over (EX_TEMPFAIL)"""
 HANDED_OVER = 76
-"""the child's exit status where it has kept its state because the worker is to stop"""
+"""the child's exit status where it has saved its state because the worker is to stop"""
 TRY_AGAIN = 69
 """the child's exit status where database or store were away (EX_UNAVAILABLE)"""
 GRACE_SECONDS = 10.0
+"""from SIGTERM to SIGKILL"""
 LOOK_SECONDS = 0.05
 
 LINES_KEPT = 5000
-"""of one attempt's output; what is beyond is in the worker's log alone"""
+"""lines of one attempt's output that are stored; the rest is in the worker's log alone"""
 LONGEST_LINE = 2000
+"""bytes"""
 LOG_SECONDS = 0.5
+"""between two looks at a child's output"""
 CHUNK = 1 << 16
+"""bytes of a child's output that are read at once"""
 
 StoreLines = Callable[[Sequence[str]], bool]
-"""stores lines of a child's output; False: not now"""
+"""stores lines of a child's output; returns False where that is impossible now"""
 
 
 class Children:
@@ -44,8 +48,8 @@ class Children:
     async def run(self, fence: Fence, keep: StoreLines) -> int:
         """Run the process of one attempt to its end and return its exit status; negative is a signal.
 
-        What it writes goes to this process's stderr, and to `keep` twice a second. Where the caller is cancelled the
-        process is stopped: SIGTERM, and SIGKILL after a grace. Raises OSError and EOFError where none was started.
+        Its output goes to this process's stderr, and to `keep` twice a second. If the caller is cancelled, the process
+        is stopped: SIGTERM, and SIGKILL after GRACE_SECONDS. Raises OSError and EOFError where none was started.
         """
         with ChildOutput(keep) as output:
             started = asyncio.create_task(asyncio.to_thread(forking.start, self._program, fence, output.file.fileno()))
@@ -69,7 +73,7 @@ class Children:
                 await asyncio.to_thread(output.pass_on, last=True)
 
     def drain(self, seconds: float) -> None:
-        """Ask all processes to keep their state and end, and wait for that so long."""
+        """Ask all processes to save their state and end, and wait for that at most so many seconds."""
         for pid in tuple(self._pids):
             forking.send_signal(pid, signal.SIGTERM)
         deadline = time.monotonic() + seconds
@@ -77,13 +81,13 @@ class Children:
             time.sleep(LOOK_SECONDS)
 
     def kill(self) -> None:
-        """End all processes at once; their jobs go on elsewhere from their last checkpoints."""
+        """Kill all processes; their jobs continue elsewhere from their last checkpoints."""
         for pid in tuple(self._pids):
             forking.kill(pid)
 
 
 class ChildOutput:
-    """What a child writes: a file without a name, not a pipe, so that nobody has to read for the child to go on."""
+    """A child's output, in a nameless file: unlike with a pipe, the child never waits for a reader."""
 
     def __init__(self, keep: StoreLines) -> None:
         self.file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by __exit__
@@ -100,14 +104,14 @@ class ChildOutput:
         self.file.close()
 
     def pass_on(self, *, last: bool = False) -> None:
-        """Pass on what was written since; lines that cannot be kept now are kept the next time.
+        """Pass on the output since the last call; lines that cannot be stored now are stored the next time.
 
-        `last`: the child has ended, so that what it wrote last is a line too.
+        `last`: the child has ended, so its last bytes are a line even without a newline.
         """
         with self._lock:
             while chunk := os.pread(self.file.fileno(), CHUNK, self._at):
                 self._at += len(chunk)
-                with contextlib.suppress(OSError, ValueError):  # this process's own stderr may be gone or full
+                with contextlib.suppress(OSError, ValueError):  # this process's stderr may be closed or full
                     sys.stderr.buffer.write(chunk)
                     sys.stderr.buffer.flush()
                 *whole, rest = (self._rest + chunk).split(b"\n")
@@ -135,7 +139,7 @@ async def _pass_on_regularly(output: ChildOutput) -> None:
 
 
 async def _wait_even_if_cancelled(task: asyncio.Task[ForkServerProcess]) -> bool:
-    """Wait for a task that cannot be stopped, and say whether the caller was cancelled meanwhile."""
+    """Wait for a task that cannot be stopped; return whether the caller was cancelled meanwhile."""
     cancelled = False
     while not task.done():
         try:

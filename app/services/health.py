@@ -1,4 +1,4 @@
-"""Whether this process can serve: database, migrations, artifact store."""
+"""Readiness of this process: database, migrations, artifact store."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True)
 class HealthCheck:
-    """One thing that serving needs."""
+    """The state of one thing that serving needs."""
 
     name: str
     ok: bool
@@ -22,14 +22,14 @@ class HealthCheck:
 
 
 class HealthService:
-    """What GET /readyz means."""
+    """Checks behind GET /readyz."""
 
     def __init__(self, database: Database, store: ArtifactStore) -> None:
         self._database = database
         self._store = store
 
     def check(self) -> list[HealthCheck]:
-        """Look at each thing now."""
+        """Check each thing now."""
         return [self._check_migrations(), self._check_artifacts()]
 
     def _check_migrations(self) -> HealthCheck:
@@ -38,7 +38,7 @@ class HealthService:
             head = migrate.head()
         except SQLAlchemyError as e:
             log.warning("database_not_ready", detail=str(e).splitlines()[0])
-            return HealthCheck("database", False, "the database does not answer; this process' log says why")
+            return HealthCheck("database", False, "the database does not answer; this process's log says why")
         if current != head:
             return HealthCheck(
                 "database", False, f"migrations are at {current}, {head} is needed; run 'gatecast migrate'"
@@ -50,5 +50,5 @@ class HealthService:
             self._store.check()
         except ArtifactError as e:
             log.warning("artifacts_not_ready", detail=str(e))
-            return HealthCheck("artifacts", False, "cannot be written and read; this process' log says why")
+            return HealthCheck("artifacts", False, "cannot be written and read; this process's log says why")
         return HealthCheck("artifacts", True, "can be written and read")

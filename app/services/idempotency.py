@@ -1,4 +1,4 @@
-"""Idempotent creation: a repeated call with the same Idempotency-Key is given the first call's answer."""
+"""Idempotent creation: a repeated call with the same Idempotency-Key gets the first call's response."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from app.storage.engine import Database
 
 @dataclass(frozen=True)
 class ServiceResponse:
-    """What a creating call is answered."""
+    """Status, body and `Location` of the response to a creating call."""
 
     status: int
     body: dict[str, Any]
@@ -23,7 +23,7 @@ class ServiceResponse:
 
 @dataclass(frozen=True)
 class Idempotency:
-    """The key that a client sent, on which route, with which body."""
+    """An Idempotency-Key, the route that it was sent to, and the digest of the body that came with it."""
 
     key: str
     route: str
@@ -33,9 +33,9 @@ class Idempotency:
 def respond_once(
     database: Database, scope: Scope, idempotency_key: Idempotency | None, make: Callable[[Session], ServiceResponse]
 ) -> ServiceResponse:
-    """Run `make` in one transaction that also keeps its answer, or return the answer kept before.
+    """Run `make` in one transaction that also stores its response, or return the response stored before.
 
-    `make` may run twice, where another process made the same thing at the same moment. Raises Conflict where the key
+    `make` may run twice, if another process makes the same thing at the same moment. Raises Conflict where the key
     was used with another body.
     """
     if idempotency_key is None:

@@ -1,4 +1,4 @@
-"""Pages of rows: what a client is told of a cursor that is not ours."""
+"""Cursors of pages: the error for one that this service did not issue."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,12 +9,12 @@ from app.storage.pages import CursorError
 
 @contextmanager
 def convert_cursor_errors() -> Iterator[None]:
-    """Within it, a cursor that cannot be read is the client's error."""
+    """Turn a CursorError inside the block into Invalid: the client sent the cursor."""
     try:
         yield
     except CursorError as e:
         raise Invalid(
             ErrorCode.invalid_cursor,
-            "this cursor was not given out by this call; leave it away to begin at the first page",
+            "this cursor does not come from this call; leave it out to begin at the first page",
             errors=[FieldError("query.cursor", ErrorCode.invalid_cursor, "unknown cursor")],
         ) from e

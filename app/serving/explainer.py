@@ -1,5 +1,4 @@
-"""Explanations of forecasts, made in a process of their own: they need torch and seconds, and serving has neither to
-spare.
+"""The process that explains forecasts: explanations need torch and take seconds, and serving can spare neither.
 
 Questions go to it as safetensors, answers come back as JSON.
 """
@@ -24,27 +23,27 @@ if TYPE_CHECKING:
     from models.network.network import Network
 
 UNDER_WAY = 4
-"""questions at a time"""
+"""questions at a time, waiting ones included"""
 NETWORKS = 4
-"""that the process keeps"""
+"""networks that the process keeps in memory, those used last"""
 
 
 @dataclass(frozen=True)
 class Question:
-    """What a version's forecasts of some windows came from."""
+    """A version and the inputs of the forecasts to explain."""
 
     artifact: str
     """folder of the version"""
     digest: str
-    """of its manifest"""
+    """digest of the version's manifest"""
     horizon: int
-    """steps that are explained"""
+    """steps to explain"""
     inputs: Mapping[str, NDArray[Any]] = field(repr=False)
-    """what the network reads, by name, (B, ...) each"""
+    """inputs of the network by name, (B, ...) each"""
 
 
 class Explainer:
-    """Asks the explaining process."""
+    """Sends questions to the explaining process."""
 
     def __init__(self, artifacts: str, seconds: float) -> None:
         work = HelperTask("explaining", "explanations", prepare, (artifacts,))
@@ -60,12 +59,12 @@ class Explainer:
         return explanations
 
     def close(self) -> None:
-        """End the process, whatever it does."""
+        """Kill the process, even while it works on a question."""
         self.process.close()
 
 
 def prepare(artifacts: str) -> Answerer:
-    """Return what explains. Runs in the process."""
+    """Return the function that explains. Runs in the explaining process."""
     import torch
 
     import models.explain.explain

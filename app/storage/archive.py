@@ -12,17 +12,18 @@ from app.storage.pages import Page, decode_cursor, encode_cursor
 from app.storage.tables import ArchivedForecast, ModelRow, SeriesRow
 
 UNIQUE_KEY = ("model_pk", "series_pk", "origin", "version", "series_version")
+"""columns that make an archived forecast unique"""
 CHUNK = 500
-SHUFFLE_FACTOR, SHUFFLE_MODULUS = 7919, 10_007
-"""primes that pick series of a panel as if by chance, and always the same ones"""
+"""rows of one statement"""
+SHUFFLE_FACTOR = 7919
+"""prime; `series_pk` times it, modulo SHUFFLE_MODULUS, orders series as if by chance, always in the same way"""
+SHUFFLE_MODULUS = 10_007
+"""prime"""
 ArchivedRow = tuple[ArchivedForecast, SeriesRow]
 
 
 def add(session: Session, rows: Sequence[dict[str, Any]]) -> int:
-    """Keep forecasts; one that was kept before, of the same series as it was then, is not kept again.
-
-    Return how many are new.
-    """
+    """Store forecasts, except those that are stored for the same state of their series; return how many are new."""
     new = 0
     for start in range(0, len(rows), CHUNK):
         statement = insert_for(session, ArchivedForecast).values(list(rows[start : start + CHUNK]))
@@ -34,7 +35,7 @@ def add(session: Session, rows: Sequence[dict[str, Any]]) -> int:
 def list_page(
     session: Session, model: ModelRow, ids: Sequence[str], as_of: int | None, cursor: str | None, limit: int
 ) -> Page[ArchivedRow]:
-    """Return the newest forecast of each series, or of each of `ids`, as it stood at a moment; by series.
+    """Return the newest forecast of each series, or of each of `ids`, as of a moment, in the order of series' ids.
 
     Raises CursorError.
     """
@@ -70,10 +71,17 @@ def list_observed(
     most: int,
     most_origins: int,
 ) -> list[ArchivedRow]:
-    """Return forecasts of which something was observed since, with an origin in [start, end), of one version if given.
+    """Return forecasts whose series has a value after their origin, with the series, the newest origins first.
 
-    They are those of the newest origins, with as many series of each as `most` allows, the same ones every time. Of an
-    origin and a series it is what was told first.
+    Where there are several forecasts of one series and origin, the first of them is returned.
+
+    Args:
+        session: a read transaction
+        model: whose forecasts
+        span: [start, end) of the origins
+        version: None: all of them
+        most: limit of forecasts; of each origin it allows the same number of series, the same ones every time
+        most_origins: limit of origins
     """
     table = ArchivedForecast
     conditions = [table.model_pk == model.pk, SeriesRow.last_ts > table.origin]
@@ -107,7 +115,7 @@ def list_observed(
 
 
 def delete_old(session: Session, days: float, most: int) -> int:
-    """Delete at most so many forecasts that were told longer ago; return how many."""
+    """Delete at most `most` forecasts that are older than so many days; return how many."""
     old = now_us() - int(days * 86_400_000_000)
     pks = list(session.execute(select(ArchivedForecast.pk).where(ArchivedForecast.made_at < old).limit(most)).scalars())
     for start in range(0, len(pks), CHUNK):

@@ -1,4 +1,4 @@
-"""Queries of jobs. What a run writes carries its fence, and changes nothing once the run was replaced."""
+"""Queries of jobs. Every write of an attempt carries its fence, and changes nothing once the attempt is replaced."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,19 +16,22 @@ from app.storage.tables import JobEvent, JobResult, JobRow
 ACTIVE = ("queued", "running")
 ENDED = ("succeeded", "failed", "cancelled")
 TRAINED = ("select", "refit")
-"""phases of the progress in which there is a network to keep"""
+"""phases of the progress in which there is a network to publish"""
 CHUNK = 500
-LOG, LOG_END = "log", "log_end"
-"""kinds of the events that hold lines of a job's log, and say that an attempt writes no more of them"""
+"""ids of one statement"""
+LOG = "log"
+"""kind of the events that hold lines of a job's log"""
+LOG_END = "log_end"
+"""kind of the event after which an attempt adds no lines to the log"""
 
 
 class FenceLost(Exception):
-    """The job was cancelled, has ended, or is run by a newer attempt: this run must stop and write nothing."""
+    """The job was cancelled, has ended, or has a newer attempt: this attempt must stop and write nothing."""
 
 
 @dataclass(frozen=True)
 class Fence:
-    """One attempt at one job: the right to write about it."""
+    """The right of one attempt to write about its job."""
 
     job_id: str
     attempt: int
@@ -88,7 +91,7 @@ def has_active(session: Session, model_pk: int, kind: str) -> bool:
 
 
 def is_training_idle(session: Session, model_pk: int, pause_us: int) -> bool:
-    """Return whether no training of a model is under way, and none was asked for in the last microseconds."""
+    """Say whether a model has no active training, and none was requested within the last `pause_us` microseconds."""
     busy = or_(JobRow.status.in_(ACTIVE), JobRow.created_at > now_us() - pause_us)
     query = select(JobRow.id).where(JobRow.model_pk == model_pk, JobRow.kind == "train", busy)
     return session.execute(query.limit(1)).scalar_one_or_none() is None
@@ -101,7 +104,7 @@ def list_active(session: Session, scope: Scope) -> list[JobRow]:
 
 
 def get_queue_positions(session: Session, job_ids: Collection[str]) -> dict[str, int]:
-    """Return the place in its queue, from 1, of each of these jobs that is queued."""
+    """Return the position in its queue, from 1, of each of these jobs that is queued."""
     position = func.row_number().over(
         partition_by=JobRow.queue, order_by=(JobRow.priority.desc(), JobRow.created_at, JobRow.id)
     )
@@ -111,7 +114,7 @@ def get_queue_positions(session: Session, job_ids: Collection[str]) -> dict[str,
 
 
 def get_seconds_left(session: Session, job_id: str) -> float | None:
-    """Return how long a job that was started may still run; None without a limit."""
+    """Return how many seconds a started job may still run; None without a limit."""
     row = session.get(JobRow, job_id)
     if row is None or row.timeout_s is None or row.started_at is None:
         return None
@@ -129,18 +132,18 @@ def get_statuses(session: Session, job_ids: Collection[str]) -> dict[str, str]:
 
 
 def store_result(session: Session, fence: Fence, document: dict[str, Any]) -> None:
-    """Store what the job of a held fence found out."""
+    """Store the result of the job of a valid fence."""
     session.merge(JobResult(job_id=fence.job_id, document=document))
 
 
 def get_result(session: Session, job_id: str) -> dict[str, Any] | None:
-    """Return what a job found out, if it has."""
+    """Return the result of a job; None where it has none."""
     row = session.get(JobResult, job_id)
     return row.document if row is not None else None
 
 
 def claim(session: Session, job_id: str) -> Fence | None:
-    """Begin the next attempt at a job, which ends every earlier one; None where it has ended."""
+    """Begin the next attempt at a job, which invalidates every earlier one; None where the job has ended."""
     attempt = session.execute(
         update(JobRow)
         .where(JobRow.id == job_id, JobRow.status.in_(ACTIVE))
@@ -158,7 +161,7 @@ def claim(session: Session, job_id: str) -> Fence | None:
 
 
 def require_fenced(session: Session, fence: Fence, *, lock: bool = False) -> JobRow:
-    """Return the job of a living fence. Raises FenceLost."""
+    """Return the job of a valid fence. Raises FenceLost."""
     query = select(JobRow).where(*_is_fenced(fence))
     row = session.execute(query.with_for_update() if lock else query).scalar_one_or_none()
     if row is None:
@@ -167,7 +170,7 @@ def require_fenced(session: Session, fence: Fence, *, lock: bool = False) -> Job
 
 
 def get_unscoped(session: Session, job_id: str) -> JobRow | None:
-    """Return a job as it stands, whoever asks; None where it was deleted."""
+    """Return a job of any project; None where it was deleted."""
     return session.get(JobRow, job_id)
 
 
@@ -176,7 +179,7 @@ def _is_fenced(fence: Fence) -> tuple[Any, ...]:
 
 
 def write(session: Session, fence: Fence, **values: Any) -> bool:
-    """Change the job of a living fence; return whether its run was asked to stop. Raises FenceLost."""
+    """Change the job of a valid fence; return whether its attempt was asked to stop. Raises FenceLost."""
     updated = session.execute(update(JobRow).where(*_is_fenced(fence)).values(**values).returning(JobRow.stopping))
     stopping = updated.scalar_one_or_none()
     if stopping is None:
@@ -185,13 +188,13 @@ def write(session: Session, fence: Fence, **values: Any) -> bool:
 
 
 def finish(session: Session, fence: Fence, status: str, **values: Any) -> None:
-    """End the job of a living fence. Raises FenceLost."""
+    """End the job of a valid fence. Raises FenceLost."""
     write(session, fence, status=status, finished_at=now_us(), **values)
     add_event(session, fence.job_id, status, {"attempt": fence.attempt})
 
 
 def request_stop(session: Session, scope: Scope, job_id: str) -> bool:
-    """Ask the run of a job to end with what it has. False where it does not run, or has nothing yet."""
+    """Ask a running training to end with its best network. False where the job is no such, or has no network yet."""
     updated = session.execute(
         update(JobRow)
         .where(
@@ -211,7 +214,7 @@ def request_stop(session: Session, scope: Scope, job_id: str) -> bool:
 
 
 def cancel(session: Session, scope: Scope, job_id: str) -> bool:
-    """Cancel a job that has not ended; its run loses its fence. False where it has ended."""
+    """Cancel a job that has not ended; its attempt loses its fence. False where the job has ended."""
     updated = session.execute(
         update(JobRow)
         .where(JobRow.project_id == scope.project_id, JobRow.id == job_id, JobRow.status.in_(ACTIVE))
@@ -227,13 +230,13 @@ def cancel(session: Session, scope: Scope, job_id: str) -> bool:
 def list_events(
     session: Session, job_id: str, kinds: Sequence[str], after: int = 0, limit: int | None = None
 ) -> list[JobEvent]:
-    """Return what of some kinds happened to a job after an event, in order."""
+    """Return a job's events of some kinds after the event number `after`, in order."""
     query = select(JobEvent).where(JobEvent.job_id == job_id, JobEvent.kind.in_(kinds), JobEvent.seq > after)
     return list(session.execute(query.order_by(JobEvent.seq).limit(limit)).scalars())
 
 
 def append_log(session: Session, fence: Fence, lines: Sequence[str] | None) -> None:
-    """Append lines to the log of a job, whether or not the attempt may still write; None: it has no more of them."""
+    """Append lines to the log of a job, whether or not the fence is still valid; None closes the attempt's log."""
     held = select(JobRow.id).where(JobRow.id == fence.job_id).with_for_update()
     if session.execute(held).scalar_one_or_none() is None:
         return
@@ -244,7 +247,7 @@ def append_log(session: Session, fence: Fence, lines: Sequence[str] | None) -> N
 
 
 def add_event(session: Session, job_id: str, kind: str, data: dict[str, Any]) -> None:
-    """Append to what happened to a job, whose row this transaction holds."""
+    """Append an event to a job, whose row this transaction has locked."""
     last = select(func.coalesce(func.max(JobEvent.seq), 0)).where(JobEvent.job_id == job_id)
     seq = session.execute(last).scalar_one() + 1
     session.add(JobEvent(job_id=job_id, seq=seq, kind=kind, data=data))

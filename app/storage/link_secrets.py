@@ -1,4 +1,4 @@
-"""The secret that signs a project's links: shared by all processes, and never shown."""
+"""Queries of the secret that signs a project's links. All processes share it, and it is never shown."""
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -15,7 +15,7 @@ def get(session: Session, scope: Scope) -> bytes | None:
 
 
 def get_or_create(session: Session, scope: Scope, secret: bytes) -> bytes:
-    """Keep a secret unless there is one already; return the one that counts. Needs a write transaction."""
+    """Store a secret unless the project has one, and return the project's secret. Needs a write transaction."""
     insert = insert_for(session, LinkSecret).values(project_id=scope.project_id, secret=secret)
     session.execute(insert.on_conflict_do_nothing(index_elements=["project_id"]))
     stored = get(session, scope)

@@ -15,11 +15,12 @@ from app.storage.tables import Covariate, CovariateValue, Observation, SeriesRow
 from models.arrays import Floats, Ints
 
 CHUNK = 10_000
+"""bound parameters of one statement; both databases take over 30 000"""
 
 
 @dataclass(frozen=True)
 class Points:
-    """Timestamps and values of one series, ascending: ts (N,) int64 microseconds, y (N,) float64, NaN missing."""
+    """Timestamps and values of one series, ascending: ts (N,) int64 microseconds UTC, y (N,) float64, NaN missing."""
 
     ts: Ints
     y: Floats
@@ -30,7 +31,7 @@ class CovariatePoints:
     """Timestamps and values of one covariate of one series, in any order."""
 
     ts: Ints
-    """(N,) microseconds"""
+    """(N,) microseconds UTC"""
     values: NDArray[Any]
     """(N,) float64 with NaN, or text with None, where missing"""
 
@@ -42,7 +43,7 @@ def _upsert_rows(session: Session, table: Any, keys: Sequence[str], rows: list[d
 
 
 def count_existing(session: Session, row: SeriesRow, ts: Ints) -> int:
-    """Return how many of the distinct timestamps `ts` have a row already."""
+    """Return how many of the distinct timestamps `ts` (N,) have a row already."""
     count = 0
     for i in range(0, len(ts), CHUNK):
         part = [int(t) for t in ts[i : i + CHUNK]]
@@ -52,9 +53,9 @@ def count_existing(session: Session, row: SeriesRow, ts: Ints) -> int:
 
 
 def upsert(session: Session, row: SeriesRow, points: Points) -> tuple[int, int]:
-    """Write the points of a locked series; return how many rows are new and how many were there.
+    """Write the points of a locked series; return how many rows were inserted and how many updated.
 
-    The series' `count`, `first_ts` and `last_ts` are kept in step, exactly.
+    The series' `count`, `first_ts` and `last_ts` are updated with them.
     """
     if not len(points.ts):
         return 0, 0
@@ -83,7 +84,10 @@ def _in_span(table: Any, start: int | None, end: int | None) -> list[ColumnEleme
 
 
 def remove(session: Session, row: SeriesRow, start: int | None, end: int | None) -> int:
-    """Delete the observations and covariate values of [start, end) of a locked series; return how many rows went."""
+    """Delete the observations and covariate values of [start, end) of a locked series.
+
+    Returns the number of observations.
+    """
     in_covariates = [CovariateValue.series_pk == row.pk, *_in_span(CovariateValue, start, end)]
     session.execute(delete(CovariateValue).where(*in_covariates))
     in_observations = [Observation.series_pk == row.pk, *_in_span(Observation, start, end)]
@@ -126,10 +130,10 @@ def load_between(session: Session, spans: Mapping[int, tuple[int, int]]) -> dict
 def _in_spans(
     table: Any, spans: Mapping[int, tuple[int, int]], *also: ColumnElement[bool]
 ) -> Iterator[ColumnElement[bool]]:
-    """Yield conditions, one a statement, that together hold for each series between its stamps where `also` holds.
+    """Yield a condition for each statement; together they select each series' rows in its span where `also` holds.
 
-    Series with the same span, as those of one panel have, share a part of a condition. Each part names the whole
-    key, so that SQLite searches it for every one of them.
+    Series with the same span, such as those of one panel, share a part of a condition. Every part names the whole key,
+    so that SQLite searches the key for each of them.
     """
     by_span: dict[tuple[int, int], list[int]] = {}
     for pk, span in spans.items():
@@ -141,7 +145,7 @@ def _in_spans(
 
 
 def find_last_observed(session: Session, rows: Sequence[SeriesRow], moment: int) -> dict[int, int]:
-    """Return {series_pk: stamp of the newest value at or before `at`}, without the series that begin later."""
+    """Return {series_pk: stamp of the newest value at or before a moment}, without the series that begin later."""
     newest = (
         select(Observation.ts)
         .where(Observation.series_pk == SeriesRow.pk, Observation.y.is_not(None), Observation.ts <= moment)
@@ -163,7 +167,7 @@ def get_covariates(session: Session, scope: Scope, names: Sequence[str]) -> dict
 
 
 def add_covariate(session: Session, scope: Scope, name: str, kind: str) -> Covariate:
-    """Make a covariate; where another transaction made it first, that one is returned."""
+    """Insert a covariate and return it; where another transaction was faster, return that one."""
     insert = insert_for(session, Covariate).values(project_id=scope.project_id, name=name, kind=kind)
     session.execute(insert.on_conflict_do_nothing(index_elements=["project_id", "name"]))
     return get_covariates(session, scope, [name])[name]

@@ -1,4 +1,4 @@
-"""Keyset pages: an opaque cursor holds the sort key of the last row that was given out."""
+"""Keyset pages: an opaque cursor holds the sort key of the last row of a page."""
 
 import base64
 import binascii
@@ -10,16 +10,16 @@ from app.scope import storable
 
 T = TypeVar("T")
 LARGEST = 2**62
-"""beyond any key that a page ends with"""
+"""larger than any number in a sort key"""
 
 
 class CursorError(ValueError):
-    """The cursor was not made by this service."""
+    """The cursor does not come from this service."""
 
 
 @dataclass(frozen=True)
 class Page(Generic[T]):
-    """Some rows, and the cursor of the next ones; None at the end."""
+    """Rows of a page, and the cursor of the next page; None at the end."""
 
     items: list[T]
     next_cursor: str | None

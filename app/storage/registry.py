@@ -11,6 +11,7 @@ from app.storage.pages import Page, decode_cursor, encode_cursor
 from app.storage.tables import ModelRow, VersionRow
 
 CHUNK = 500
+"""folders of one statement"""
 
 
 def get(session: Session, scope: Scope, name: str, *, lock: bool = False) -> ModelRow | None:
@@ -105,7 +106,7 @@ def find_referenced(session: Session, folders: Collection[str]) -> set[str]:
 
 
 def publish(session: Session, model: ModelRow, fields: dict[str, Any]) -> VersionRow:
-    """Insert the next version of a locked model, and make it champion where it is promoted."""
+    """Insert the next version of a locked model, and make it the champion if it is promoted."""
     model.last_version += 1
     row = VersionRow(model_pk=model.pk, number=model.last_version, **fields)
     session.add(row)

@@ -36,7 +36,7 @@ def get_many(session: Session, scope: Scope, ids: Iterable[str], *, lock: bool =
 
 
 def select_ids(session: Session, scope: Scope, labels: Sequence[tuple[str, str]]) -> list[str]:
-    """Return the ids of all series that carry every one of `labels`, in order."""
+    """Return the ids of all series that have every one of `labels`, in order."""
     query = select(SeriesRow.id).where(SeriesRow.project_id == scope.project_id).order_by(SeriesRow.id)
     return list(session.execute(filter_by_labels(session, query, SeriesRow.labels, labels)).scalars())
 
@@ -63,7 +63,7 @@ def add(session: Session, scope: Scope, rows: Sequence[dict[str, Any]]) -> list[
 
 
 def bump_version(session: Session, row: SeriesRow) -> int:
-    """Count up the version of a series that changed, and return it."""
+    """Increment the version of a series that has changed, and return it."""
     version = session.execute(
         update(SeriesRow)
         .where(SeriesRow.pk == row.pk)
@@ -75,7 +75,7 @@ def bump_version(session: Session, row: SeriesRow) -> int:
 
 
 def remove(session: Session, scope: Scope, series_id: str) -> bool:
-    """Delete a series with all that belongs to it; False where there is none."""
+    """Delete a series with its observations, covariate values and forecasts; False where there is none."""
     deleted = session.execute(
         delete(SeriesRow)
         .where(SeriesRow.project_id == scope.project_id, SeriesRow.id == series_id)

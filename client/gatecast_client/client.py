@@ -1,4 +1,4 @@
-"""A small HTTP client of a running service, for the commands: it knows the contract alone."""
+"""A small HTTP client of a running service. It depends on the HTTP contract alone."""
 
 import gzip
 import time
@@ -22,11 +22,11 @@ NEXT_STEP = {
     413: "send less at once, or raise the service's limit",
     503: "the service is not ready; see its log, and try again",
 }
-"""What to do next where the service's own answer may not say it."""
+"""next step by HTTP status, where the service's response may not say it"""
 
 
 class ClientError(Exception):
-    """The service did not do what was asked: what it said, and what to do next."""
+    """A call that failed: what the service said, and what to do next."""
 
     def __init__(self, title: str, detail: str, code: str = "", hint: str = "") -> None:
         super().__init__(f"{title}: {detail}" if detail else title)
@@ -38,7 +38,7 @@ class ClientError(Exception):
 
 
 class JobProgress(TypedDict):
-    """How far a job is; None where it is not known yet."""
+    """The progress of a job; None where a value is not known yet."""
 
     fraction: float | None
     epoch: int | None
@@ -51,14 +51,14 @@ class JobProgress(TypedDict):
 
 
 class JobFailure(TypedDict):
-    """Why a job failed."""
+    """The reason why a job failed."""
 
     code: str
     detail: str
 
 
 class Job(TypedDict):
-    """A background job as the service tells it."""
+    """A background job as the service describes it."""
 
     id: str
     kind: str
@@ -70,7 +70,7 @@ class Job(TypedDict):
 
 
 class Client:
-    """Calls one service. Every method raises ClientError."""
+    """A client of one service. Every method that calls it raises ClientError."""
 
     def __init__(self, url: str = DEFAULT_URL, key: str | None = None) -> None:
         self.url = url.rstrip("/")
@@ -83,7 +83,7 @@ class Client:
                 base_url=address,
                 headers=headers,
                 timeout=httpx2.Timeout(60, connect=5),
-                # a proxy named in the environment is not asked for an address on this machine
+                # a proxy that the environment names is not used for an address on this machine
                 trust_env=address.host not in LOOPBACK,
             )
         except (httpx2.InvalidURL, ValueError) as e:
@@ -116,7 +116,7 @@ class Client:
         return self._call("POST", f"/series/{quote(series_id, safe='')}/observations", json=body)
 
     def train(self, model: str, series: Mapping[str, object] | str, horizon: int, **more: object) -> Job:
-        """Queue a training; `series` is `{"ids": […]}`, `{"labels": {…}}` or `"all"`. Returns its job."""
+        """Queue a training and return its job; `series` is `{"ids": […]}`, `{"labels": {…}}` or `"all"`."""
         body = {"model": model, "series": series, "horizon": horizon, **more}
         return cast(Job, self._call("POST", "/train", json=_drop_unset(body)))
 
@@ -153,7 +153,7 @@ class Client:
         return self._call("GET", f"/models/{quote(name, safe='')}/versions/{number}")
 
     def ready(self) -> bool:
-        """Say whether the service answers and has everything that it needs."""
+        """Say whether the service answers and is ready."""
         try:
             return self._http.get("/readyz", timeout=5).status_code == 200
         except httpx2.TransportError:
@@ -167,7 +167,7 @@ class Client:
             hint = "start it with 'gatecast up', or name another address with --url or GATECAST_URL"
             raise ClientError("The service cannot be reached", detail, "unreachable", hint) from e
         except httpx2.TimeoutException as e:
-            hint = "see the service's log; ask again, or for less at once"
+            hint = "see the service's log; try again, or request less at once"
             raise ClientError("No answer in time", f"{method} {self.url}{path}", "timeout", hint) from e
         except httpx2.TransportError as e:
             hint = "see the service's log and try again"
@@ -179,7 +179,7 @@ class Client:
 
 
 def _drop_unset(options: Mapping[str, object]) -> dict[str, object]:
-    """Leave out what was not chosen, so that the service chooses it."""
+    """Return the options that are not None; the service chooses the others."""
     return {name: value for name, value in options.items() if value is not None}
 
 
@@ -191,7 +191,7 @@ def _read_chunks(file: IO[bytes]) -> Iterator[bytes]:
         while chunk := plain.read(CHUNK_BYTES):
             yield chunk
     except (EOFError, gzip.BadGzipFile, zlib.error) as e:
-        raise ClientError("The file is damaged", str(e), "damaged_file", "make or fetch it again") from e
+        raise ClientError("The file is damaged", str(e), "damaged_file", "create or download it again") from e
 
 
 def _parse_document(answer: httpx2.Response) -> dict[str, Any] | None:
@@ -203,11 +203,11 @@ def _parse_document(answer: httpx2.Response) -> dict[str, Any] | None:
 
 
 def _build_error(answer: httpx2.Response, document: Mapping[str, Any] | None) -> ClientError:
-    """Read a problem document; anything else is not from this service, or from a proxy before it."""
+    """Build an error from a problem document; anything else comes from another service, or from a proxy."""
     if document is None or "detail" not in document:
         hint = "check that --url names a Gatecast service"
         excerpt = f"{answer.status_code} from {answer.url}: {answer.text[:200]}"
-        return ClientError("Not an answer of this service", excerpt, "unexpected_answer", hint)
+        return ClientError("Not a Gatecast response", excerpt, "unexpected_answer", hint)
     fields = [f"{e.get('field', '')}: {e.get('detail', '')}" for e in document.get("errors") or []]
     detail = "\n  ".join([str(document["detail"]), *fields])
     hint = NEXT_STEP.get(answer.status_code, "")

@@ -1,4 +1,4 @@
-"""Bearer keys: 256 random bits, shown once, kept as a digest."""
+"""Bearer keys: 256 random bits, shown once, stored as a digest."""
 
 import contextlib
 import hashlib
@@ -21,16 +21,17 @@ from models.calendar.timestamps import format_stamp
 
 PREFIX = "gk_"
 OUTAGE_PAUSE_SECONDS = 1.0
-"""after an outage no caller with a known key waits for the database for so long"""
+"""time after a failed read in which callers with a cached key do not wait for the database again"""
 MOST_CACHED = 1000
-"""keys that are known while the database is away"""
+"""keys that this process remembers for an outage of the database"""
 SHORTEST_BOOTSTRAP = 20
+"""characters"""
 NO_KEY = "send a key: Authorization: Bearer gk_…; 'gatecast keys create NAME' makes one"
 
 
 @dataclass(frozen=True)
 class NewKey:
-    """A key that was just made; `secret` is nowhere else."""
+    """A key that was just created; `secret` is stored nowhere."""
 
     number: int
     secret: str
@@ -38,14 +39,14 @@ class NewKey:
 
 @dataclass(eq=False)
 class Caller:
-    """Who asks, as far as a process knows."""
+    """The bearer of a key, as this process last knew it."""
 
     scope: Scope
     verified_at: float = field(default_factory=time.monotonic)
-    """when the key was last found good"""
+    """monotonic seconds of the last time that the database confirmed the key"""
 
     def offline_scope(self, seconds: float) -> Scope | None:
-        """Return what the caller may do while the database is away: read, if the key was good so many seconds ago."""
+        """Return the scope while the database is away: to read, if the key was confirmed within so many seconds."""
         if time.monotonic() - self.verified_at > seconds:
             return None
         return replace(self.scope, rights=self.scope.rights & {Right.read})
@@ -56,21 +57,28 @@ def _digest(secret: str) -> bytes:
 
 
 class KeyService:
-    """Makes, lists and revokes keys, and says whose a request is."""
+    """Creates, lists and revokes keys, and authenticates requests."""
 
     def __init__(self, database: Database, auth: bool, stale_seconds: float = 0.0) -> None:
-        """`stale_seconds`: while the database is away, a key that was good within them may still read."""
+        """Set up the service.
+
+        Args:
+            database: where the keys are
+            auth: whether requests need a key; without it, all of them have the scope of the project `default`
+            stale_seconds: while the database is away, a key that was confirmed within them may still read
+        """
         self._database = database
         self._auth = auth
         self._stale_seconds = stale_seconds
         self._default: Scope | None = None
         self._lock = threading.Lock()
         self._cached: OrderedDict[bytes, Caller] = OrderedDict()
-        """those whose key this process found good, by its digest, the latest last"""
-        self._away_until = 0.0
+        """callers whose key was confirmed, by its digest, the latest last"""
+        self._retry_at = 0.0
+        """monotonic seconds before which a cached key does not wait for the database"""
 
     def authenticate(self, secret: str | None) -> Scope:
-        """Return what the bearer of a key may do. Raises Unauthorized."""
+        """Return the scope of a key's bearer. Raises Unauthorized."""
         if not self._auth:
             return self._default_scope()
         if not secret:
@@ -81,10 +89,10 @@ class KeyService:
         return scope
 
     def _find_scope(self, digest: bytes) -> Scope | None:
-        """Return what a key may do. Raises OUTAGE where the database is away and the key was not good lately."""
+        """Return the scope of a key. Raises OUTAGE where the database is away and the key was not confirmed lately."""
         cached = self._cached.get(digest)
         offline_scope = cached.offline_scope(self._stale_seconds) if cached is not None else None
-        if offline_scope is not None and time.monotonic() < self._away_until:
+        if offline_scope is not None and time.monotonic() < self._retry_at:
             return offline_scope
         try:
             with self._database.read() as session:
@@ -92,14 +100,16 @@ class KeyService:
         except OUTAGE as e:
             if isinstance(e, PoolTimeout) or offline_scope is None:  # busy is not away
                 raise
-            self._away_until = time.monotonic() + OUTAGE_PAUSE_SECONDS
+            self._retry_at = time.monotonic() + OUTAGE_PAUSE_SECONDS
             return offline_scope
         self._cache(digest, scope)
         return scope
 
     def find_cached(self, secret: str | None) -> "Caller | None":
-        """Return what was known last of the bearer of a key, for one who asks the database whether it is still true;
-        None where `authenticate` has to be asked. Raises Unauthorized where no key was sent."""
+        """Return the cached bearer of a key, which the caller has to confirm with the database.
+
+        None where only `authenticate` can tell. Raises Unauthorized where no key was sent.
+        """
         if not self._auth:
             return Caller(self._default) if self._default is not None else None
         if not secret:
@@ -115,7 +125,7 @@ class KeyService:
                     self._cached.popitem(last=False)
 
     def create(self, name: str, *, read_only: bool = False) -> NewKey:
-        """Make a key of the project `default`."""
+        """Create a key of the project `default`."""
         secret = PREFIX + secrets.token_urlsafe(32)
         return NewKey(self._store(name, secret, [Right.read] if read_only else list(Right)), secret)
 
@@ -125,7 +135,9 @@ class KeyService:
             return keys.create(session, scope, name, secret[: len(PREFIX) + 6], _digest(secret), rights).pk
 
     def bootstrap(self, file: Path) -> bool:
-        """Accept the content of a file as a key, unless it was one before: a revoked key stays revoked.
+        """Store the content of a file as a key, unless it was stored before: a revoked key stays revoked.
+
+        Returns whether the key is new.
 
         Raises ValueError for a weak one.
         """
@@ -158,7 +170,7 @@ class KeyService:
         """Revoke a key at once. Raises NotFound."""
         with self._database.write() as session:
             if not keys.revoke(session, keys.get_default_scope(session), number):
-                raise NotFound(ErrorCode.not_found, f"there is no living key {number}; 'gatecast keys list' shows them")
+                raise NotFound(ErrorCode.not_found, f"there is no valid key {number}; 'gatecast keys list' shows them")
 
     def _default_scope(self) -> Scope:
         if self._default is None:
@@ -168,7 +180,7 @@ class KeyService:
 
 
 def unknown_key() -> Unauthorized:
-    """Return the error of a key that does not live."""
+    """Return the error for a key that is unknown or revoked."""
     return _unauthorized("this key is unknown or revoked; 'gatecast keys create NAME' makes a new one")
 
 

@@ -1,7 +1,7 @@
 """Signed links: addresses that read one thing, without a key, until they expire or the key that made them is revoked.
 
-A link names the key's number and its end, and carries an HMAC-SHA256 of everything else that it says. Parameters may
-be put into another order by what passes them on, values of one name may not.
+A link names the number of its key and the time of its end, and carries an HMAC-SHA256 of its path and parameters.
+Software on the way may put the parameters into another order, but not the values of one name.
 """
 
 import base64
@@ -20,30 +20,33 @@ from app.storage import clock, keys, link_secrets
 from app.storage.engine import Database
 from models.calendar.timestamps import format_stamp
 
-EXPIRES, KEY, SIGNATURE = "expires", "key", "signature"
+EXPIRES = "expires"
+KEY = "key"
+SIGNATURE = "signature"
 SIGNED = frozenset({EXPIRES, KEY, SIGNATURE})
-"""parameters of which a link has one each"""
+"""parameters that a link has exactly once each"""
 NO_KEY = 0
-"""number of the key that made a link with auth off"""
+"""number of the key in a link that was made with auth off"""
 SECOND = 1_000_000
+"""microseconds"""
 SECRET_BYTES = 32
 LONGEST_NUMBER = 15
-"""digits"""
+"""digits of a key's number or an expiry time"""
 
 Pairs = Sequence[tuple[str, str]]
-"""parameters of a query, decoded"""
+"""decoded parameters of a query"""
 
 
 @dataclass(frozen=True)
 class Link:
-    """An address: path and query."""
+    """A signed address: path and query."""
 
     url: str
     expires_at: str
 
 
 class LinkService:
-    """Makes links, and says what one may read."""
+    """Creates links, and checks them."""
 
     def __init__(self, database: Database, auth: bool) -> None:
         self._database = database
@@ -64,7 +67,7 @@ class LinkService:
         return Link(f"{path}?{_encode_query(signed)}", format_stamp(expires * SECOND, "UTC"))
 
     def open(self, path: str, query: Pairs) -> Scope:
-        """Return what a link may read. Raises Forbidden `link_invalid` or `link_expired`."""
+        """Return the scope of a link's reader. Raises Forbidden `link_invalid` or `link_expired`."""
         numbers = [value for name, value in query if name == KEY]
         ends = [value for name, value in query if name == EXPIRES]
         signatures = [value for name, value in query if name == SIGNATURE]
@@ -87,7 +90,7 @@ class LinkService:
         return scope
 
     def _find_creator(self, session: Session, number: int) -> tuple[Scope, bool]:
-        """Return whose link it is, and whether they may still read. Raises Forbidden."""
+        """Return the scope of a link by its key's number, and whether the key may still read. Raises Forbidden."""
         reading = frozenset({Right.read})
         if number == NO_KEY:
             if self._auth:
@@ -101,7 +104,7 @@ class LinkService:
 
 
 def _invalid() -> Forbidden:
-    detail = "this is not a link that was made here: not a character of it may change; make a new one"
+    detail = "this link was not made by this service, or was changed afterwards; make a new one"
     return Forbidden(ErrorCode.link_invalid, detail)
 
 

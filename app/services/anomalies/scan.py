@@ -1,4 +1,4 @@
-"""Scanning stored series for anomalies: which steps, what is told of them, and how that compares with labels."""
+"""Scans of stored series for anomalies: the steps to scan, the result of a series, and its comparison with labels."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,18 +28,19 @@ from models.data.series import Series
 from models.errors import ConfigError, TimestampError
 
 Window = tuple[int, int]
+"""first and last stamp of a labelled anomaly"""
 
 
 @dataclass(frozen=True)
 class Scan:
-    """What is asked for; times are as they were sent, read in each series' timezone where they are naive."""
+    """The request of a scan. Times are as the client wrote them; naive ones are in each series' timezone."""
 
     series: tuple[str, ...]
     start: str | None
     end: str | None
     level: float
     ahead: int = 1
-    """how many steps before a value its forecast is made"""
+    """number of steps between a forecast's origin and the value that it is compared with"""
     labels: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
     """{series id: (start, end) of each labelled window, both included}"""
 
@@ -81,13 +82,13 @@ class Task:
 
     @property
     def cost(self) -> int:
-        """Number of steps that are forecast: those before the span, too, by which it is judged."""
+        """Number of steps that are forecast, including the steps before the span by which it is judged."""
         return self.points + min(HISTORY, max(0, self.first - self.origin)) if self.points else 0
 
 
 @dataclass(frozen=True)
 class Tasks:
-    """What can be scanned, and why the rest cannot."""
+    """The series that can be scanned, and the reasons why others cannot."""
 
     tasks: list[Task]
     errors: dict[str, Refusal]
@@ -99,11 +100,11 @@ class Tasks:
 
 
 def plan_tasks(session: Session, scope: Scope, model: ModelRow, scan: Scan) -> Tasks:
-    """Find the steps to scan. Raises Invalid for times that cannot be read, and labels of series not asked for."""
+    """Find the steps to scan. Raises Invalid for bad times, and for labels of series that are not requested."""
     unrequested = set(scan.labels) - set(scan.series)
     if unrequested:
         name = sorted(unrequested)[0]
-        detail = f"labels of {name[:MAX_ID]!r}, which is not among the series"
+        detail = f"labels has {name[:MAX_ID]!r}, which is not among the series"
         raise invalid(f"body.labels.{name[:MAX_ID]}", ErrorCode.invalid_input, detail)
     ids = list(dict.fromkeys(scan.series))
     rows = series.get_many(session, scope, [i for i in ids if is_series_id(i)])
@@ -121,7 +122,7 @@ def plan_tasks(session: Session, scope: Scope, model: ModelRow, scan: Scan) -> T
 
 @dataclass(frozen=True)
 class SeriesScan:
-    """What is told of one series, and how it compares with its labels."""
+    """The result of one series as clients see it, and its comparison with the labels."""
 
     view: dict[str, Any]
     judgement: Judgement | None
@@ -131,7 +132,7 @@ class SeriesScan:
 def load_histories(
     session: Session, scope: Scope, tasks: Sequence[Task], config: Config, scan: Scan
 ) -> dict[str, Series]:
-    """Read what the tasks are judged by: {series id: its steps before and in the span}."""
+    """Load the series of the tasks: {series id: its steps before and in the span}."""
     before = HISTORY + config.network.context_length + scan.ahead
     spans = {task.row.pk: _read_span(task, before) for task in tasks if task.points}
     rows = [task.row for task in tasks if task.points]
@@ -142,7 +143,7 @@ def load_histories(
 def scan_tasks(
     tasks: Sequence[Task], histories: Mapping[str, Series], version: LoadedVersion, scan: Scan
 ) -> list[SeriesScan]:
-    """Judge the steps of some series, as they were `read`."""
+    """Score the steps of each task's series, which `load_histories` has loaded."""
     return [_scan_task(task, histories.get(task.row.id), version, scan) for task in tasks]
 
 
@@ -154,10 +155,10 @@ def compare_with_labels(scans: Sequence[SeriesScan], level: float) -> dict[str, 
 
 
 def _compute_nab(scored: Sequence[Scored], level: float) -> dict[str, float] | None:
-    threshold = NormalDist().inv_cdf((1 + level) / 2)  # of a score in standard deviations of a normal law
+    threshold = NormalDist().inv_cdf((1 + level) / 2)  # scores are standard deviations of a normal distribution
     try:
         return {name: nab_score(scored, threshold, profile) for name, profile in PROFILES.items()}
-    except ValueError:  # no window holds a point that the benchmark judges
+    except ValueError:  # no labelled window holds a point that the benchmark scores
         return None
 
 
@@ -207,7 +208,7 @@ def _find_first_step(grid: Grid, stamp: int) -> int:
 
 
 def _read_span(task: Task, before: int) -> tuple[int, int]:
-    """Return the first and last stamp of what is read for a task."""
+    """Return the first and last stamp that are read for a task."""
     grid = build_grid(task.row)
     begin = max(task.origin, task.first - before)
     first, last = grid.stamps(np.array([begin, task.end - 1], np.int64)).tolist()
@@ -221,7 +222,7 @@ def _scan_task(task: Task, history: Series | None, version: LoadedVersion, scan:
         return SeriesScan(view | {name: [] for name in columns}, None, None)
     conflict = static_conflict(history, version.config.covariates)
     if conflict is not None:
-        error = refusal(ErrorCode.covariate_kind_conflict, f"{conflict}; PUT /series/{{id}} mends it")
+        error = refusal(ErrorCode.covariate_kind_conflict, f"{conflict}; PUT /series/{{id}} corrects it")
         return SeriesScan({**view, "status": "error", "error": error}, None, None)
     start = max(0, task.first - history.start)
     end = max(start, min(len(history.y), task.end - history.start))
@@ -252,7 +253,7 @@ def _scan_task(task: Task, history: Series | None, version: LoadedVersion, scan:
 
 
 def _merge_windows(windows: Sequence[Window]) -> tuple[Window, ...]:
-    """Return ascending windows with those that overlap made one, as the benchmark's score wants them."""
+    """Return ascending windows with overlapping ones merged, as the benchmark's score expects them."""
     merged: list[Window] = []
     for first, last in windows:
         if merged and first <= merged[-1][1]:

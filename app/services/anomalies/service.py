@@ -1,4 +1,4 @@
-"""Anomalies of stored series: told at once, or by a job where that would take long."""
+"""Anomalies of stored series, found while the caller waits, or by a job where that would take long."""
 
 import threading
 from collections.abc import Iterator, Sequence
@@ -29,21 +29,22 @@ from app.storage import jobs
 from app.storage.engine import Database
 
 SCANS_AT_ONCE = 4
+"""callers whose series are scored at the same time; forecasts need the other threads"""
 
 
 @dataclass(frozen=True)
 class AnomalyRequest:
-    """A scan by a model."""
+    """A scan and the model that makes it."""
 
     model: str
     """`name`, or `name@version`"""
     scan: Scan
     in_background: bool
-    """make it a job, however small it is"""
+    """queue a job, however small the scan is"""
 
 
 class AnomalyService:
-    """What POST /anomalies and GET /anomalies/{id} mean."""
+    """The operations behind POST /anomalies and GET /anomalies/{id}."""
 
     def __init__(self, database: Database, submission: Submission, versions: VersionLoader, settings: Settings) -> None:
         self._database = database
@@ -55,11 +56,11 @@ class AnomalyService:
     def scan(
         self, scope: Scope, request: AnomalyRequest, options: JobOptions, key: Idempotency | None
     ) -> ServiceResponse:
-        """Score the values of series; a long span, or one that need not be waited for, becomes a job.
+        """Score the values of series; a long scan, or one that the caller does not wait for, becomes a job.
 
         Raises NotFound for model or version, Conflict `no_champion`, Unavailable for files that cannot be read and
-        while too many others wait, Forbidden where a job is needed and may not be started, and Invalid for times,
-        labels and sizes that cannot be.
+        while too many others wait, Forbidden where a job is needed and the key may not start one, and Invalid for
+        impossible times, labels and sizes.
         """
         self._check_series(len(request.scan.series))
         name, number = parse_reference(request.model)
@@ -77,7 +78,7 @@ class AnomalyService:
                 scans = scan_tasks(tasks.tasks, histories, version, request.scan)
             return ServiceResponse(200, describe_scan(model.name, row.number, request.scan, tasks, scans))
         if Right.write not in scope.rights:
-            detail = "this scan is made by a job, which this key has no right to start; ask for a shorter span"
+            detail = "this scan needs a job, which this key has no right to start; request a shorter span"
             raise Forbidden(ErrorCode.forbidden, detail)
 
         def make(session: Session) -> ServiceResponse:
@@ -91,7 +92,7 @@ class AnomalyService:
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        """Let only so many callers score at once: forecasts need the other threads. Raises Unavailable."""
+        """Let only SCANS_AT_ONCE callers score at the same time. Raises Unavailable."""
         if not self._turns.acquire(blocking=False):
             detail = "other scans are under way; try again, or send Prefer: respond-async to make it a job"
             raise Unavailable(ErrorCode.scans_busy, detail, headers={"Retry-After": "2"})
@@ -101,7 +102,7 @@ class AnomalyService:
             self._turns.release()
 
     def get(self, scope: Scope, job_id: str) -> dict[str, Any]:
-        """Return what a job has found, null until it has succeeded. Raises NotFound."""
+        """Return the result of a scan's job, null until it has succeeded. Raises NotFound."""
         with self._database.read() as session:
             row = job_views.require_job_of_kind(
                 session, scope, job_id, "anomaly_scan", ErrorCode.scan_not_found, "scan"
@@ -121,18 +122,18 @@ class AnomalyService:
         limit = self._settings.max_scanned_points
         if points > limit:
             detail = (
-                f"this would forecast {points} values, the limit is {limit}; ask for fewer series or a shorter span"
+                f"this would forecast {points} values, and the limit is {limit}; request fewer series or a shorter span"
             )
             raise invalid("body.series", ErrorCode.too_many_values, detail)
 
     def _check_ahead(self, ahead: int, horizon: int) -> None:
         if ahead > horizon:
-            detail = f"the model forecasts {horizon} steps, {ahead} ahead were asked for"
+            detail = f"the model forecasts {horizon} steps, and ahead is {ahead}"
             raise invalid("body.ahead", ErrorCode.horizon_too_long, detail)
 
 
 def describe_scan(model: str, version: int, scan: Scan, tasks: Tasks, scans: Sequence[SeriesScan]) -> dict[str, Any]:
-    """Return a scan as clients see it, its series in the order that they were asked for in."""
+    """Return a scan as clients see it, with the series in the order of the request."""
     views = {series_scan.view["series_id"]: series_scan.view for series_scan in scans}
     views |= {i: {"series_id": i, "status": "error", "error": error} for i, error in tasks.errors.items()}
     return {

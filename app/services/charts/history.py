@@ -1,4 +1,4 @@
-"""What was observed around the forecasts of a chart."""
+"""Observations around the forecasts of a chart."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,32 +20,36 @@ from models.calendar.timestamps import parse_stamps
 from models.config.covariates import CovariateConfig
 from models.data.series import Series
 
-HORIZONS, SEASONS = 3, 2
-"""that are shown before the origin where nothing is said, whichever is longer"""
-LEAST, MOST = 20, 1000
-"""steps of that"""
+HORIZONS = 3
+"""horizons that are shown before the origin by default, if they are longer than SEASONS"""
+SEASONS = 2
+"""seasons that are shown before the origin by default, if they are longer than HORIZONS"""
+LEAST = 20
+"""steps that are shown by default, at least"""
+MOST = 1000
+"""steps that are shown by default, at most"""
 
 NOTHING = ChartPoints([], [])
 
 
 @dataclass(frozen=True)
 class ObservedSeries:
-    """A series' metadata and values, missing ones included."""
+    """A series' metadata and values, including missing ones."""
 
     unit: str | None
     timezone: str
     history: ChartPoints
     """up to the origin"""
     later: ChartPoints
-    """from there to the end of the forecast: an `origin` in the past has them"""
+    """from there to the end of the forecast, where the `origin` lies in the past"""
 
 
 def load_observed(
     session: Session, scope: Scope, results: Sequence[Mapping[str, Any]], steps: int | None, origin: str | None
 ) -> dict[str, ObservedSeries]:
-    """Return what is stored of the series of a forecast's results, `steps` before the origin, by id.
+    """Load the stored values of the series of a forecast's results, from `steps` before the origin, by id.
 
-    A series without a forecast has its newest values, and none where an `origin` was asked for.
+    A series without a forecast gets its newest values, and none where an `origin` was requested.
     """
     rows_by_id = series.get_many(
         session, scope, {result["series_id"] for result in results if is_series_id(result["series_id"])}
@@ -67,13 +71,13 @@ def load_observed(
 
 
 def choose_steps(frequency: Frequency, horizon: int) -> int:
-    """Return how many steps before the origin are shown where nothing is said."""
+    """Return the number of steps before the origin that are shown by default."""
     season = min(season_lengths(frequency), default=0)
     return min(max(HORIZONS * horizon, SEASONS * season, LEAST), MOST)
 
 
 def _find_end(result: Mapping[str, Any], row: SeriesRow, *, show_newest: bool) -> tuple[int, int] | None:
-    """Return the stamps of a series' origin and of the last step to show; None where nothing is."""
+    """Return the stamps of a series' origin and of the last step to show; None where no step is shown."""
     if result["status"] == "ok":
         first, last = parse_stamps([result["origin"], result["ds"][-1]], "UTC").tolist()
         return first, last

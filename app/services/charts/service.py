@@ -1,4 +1,4 @@
-"""Charts of forecasts: what is forecast, beside what was observed before."""
+"""Charts of forecasts, with the observations before them."""
 
 import hashlib
 import importlib.metadata
@@ -14,7 +14,7 @@ from app.errors import ErrorCode, FieldError, Invalid, NotFound, ServiceError, U
 from app.etags import unchanged
 from app.scope import Scope
 from app.services.access.keys import Caller
-from app.services.charts.history import ObservedSeries, load_observed
+from app.services.charts.history import NOTHING, ObservedSeries, load_observed
 from app.services.forecasting.inputs.request import ForecastRequest
 from app.services.forecasting.service import ForecastService
 from app.serving.charts.drawer import ChartDrawer
@@ -22,7 +22,6 @@ from app.serving.charts.picture import (
     Chart,
     ChartForecast,
     ChartPanel,
-    ChartPoints,
     Format,
     Interval,
     Level,
@@ -35,16 +34,17 @@ from models.calendar.timestamps import parse_stamps
 
 MOST_SERIES = 12
 MOST_VALUES = 200_000
-"""numbers of a chart: more are no picture any more, and take long to draw"""
+"""numbers on one chart: more cannot be told apart, and take long to draw"""
 MEDIAN = 0.5
 CLOSE = 1e-9
+"""difference of levels that counts as none"""
 
 Result = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class ChartRequest:
-    """What is asked for."""
+    """The options of a chart."""
 
     forecast: ForecastRequest
     format: Format
@@ -52,14 +52,14 @@ class ChartRequest:
     title: str | None
     width: int
     height: int | None
-    """pixels; None: as high as it has to be"""
+    """pixels; None: as high as the panels need"""
     history: int | None
     """steps before the origin"""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A chart, and where its time went in seconds. `content` is None where the caller has it already."""
+    """A drawn chart, and the seconds of each step. `content` is None where the caller has it already."""
 
     content: bytes | None
     etag: str
@@ -67,7 +67,7 @@ class Picture:
 
 
 class ChartService:
-    """What GET /forecast/chart means."""
+    """The operation behind GET /forecast/chart."""
 
     def __init__(self, database: Database, forecasts: ForecastService, drawer: ChartDrawer) -> None:
         self._database = database
@@ -75,14 +75,14 @@ class ChartService:
         self._drawer = drawer
 
     def draw(self, scope: Scope, request: ChartRequest, match: str | None = None) -> Picture:
-        """Draw the forecasts of some series, unless `match` says that the caller has the picture.
+        """Draw the forecasts of some series, unless the caller has the picture of the tag `match`.
 
-        Raises what a forecast raises; NotFound or Invalid where no series has one; Invalid for too much on one chart;
-        Unavailable where it cannot be drawn now, OUTAGE.
+        Raises the errors of a forecast; NotFound or Invalid where no series has a forecast; Invalid for too much on
+        one chart; Unavailable where it cannot be drawn now; OUTAGE.
         """
         if len(request.forecast.series) > MOST_SERIES:
             raise invalid(
-                "series", ErrorCode.too_many_series, f"a chart shows 1 to {MOST_SERIES} series; ask for fewer"
+                "series", ErrorCode.too_many_series, f"a chart shows 1 to {MOST_SERIES} series; request fewer"
             )
         answer = self._forecasts.forecast(Caller(scope), request.forecast)
         assert isinstance(answer.content, bytes), "so few series are answered whole"
@@ -108,7 +108,7 @@ class ChartService:
 
 
 def _compute_etag(question: bytes) -> str:
-    """Return the tag of what determines the picture. It is weak: another machine's fonts may draw it otherwise."""
+    """Return the tag of a question and this release. It is weak: another machine's fonts may draw differently."""
     return f'W/"{hashlib.sha256(_get_release() + question).hexdigest()[:32]}"'
 
 
@@ -118,13 +118,16 @@ def _get_release() -> bytes:
 
 
 def _check(results: list[Result]) -> None:
-    """Raise ServiceError where no series has a forecast, or all of them are too much."""
+    """Raise ServiceError where no series has a forecast, or together they are too large for a chart."""
     failed = [result for result in results if result["status"] == "error"]
     if len(failed) == len(results):
         raise _build_error(failed)
     values = sum(len(result["ds"]) * (len(result["quantiles"]) + 1) for result in results if result["status"] == "ok")
     if values > MOST_VALUES:
-        detail = f"this would be {values} values, a chart shows {MOST_VALUES}; ask for fewer series, steps or quantiles"
+        detail = (
+            f"this would be {values} values, and a chart shows {MOST_VALUES} at most; "
+            "request fewer series, steps or quantiles"
+        )
         raise invalid("series", ErrorCode.too_many_values, detail)
 
 
@@ -155,28 +158,28 @@ def _build_chart(request: ChartRequest, document: dict[str, Any], observations: 
 
 
 def _build_panel(result: Result, observed: ObservedSeries | None) -> ChartPanel:
-    forecast = _build_forecast(result) if result["status"] == "ok" else None
-    nothing = ChartPoints([], [])
+    if observed is None:
+        observed = ObservedSeries(None, "UTC", NOTHING, NOTHING)
     return ChartPanel(
         title=strip_unprintable(result["series_id"]),
-        unit=strip_unprintable(observed.unit) if observed is not None and observed.unit else None,
-        timezone="UTC" if observed is None else observed.timezone,
-        history=nothing if observed is None else observed.history,
-        later=nothing if observed is None else observed.later,
-        forecast=forecast,
+        unit=strip_unprintable(observed.unit) if observed.unit else None,
+        timezone=observed.timezone,
+        history=observed.history,
+        later=observed.later,
+        forecast=_build_forecast(result) if result["status"] == "ok" else None,
         note=_describe_problems(result),
     )
 
 
 def _describe_problems(result: Result) -> str | None:
-    """Return what a reader must know of a series' forecast."""
+    """Return the note that a reader of a series' forecast needs, if any."""
     if result["status"] == "error":
         return strip_unprintable(result["error"]["detail"])
     notes = []
     if result["fallback"]:
-        notes.append("season-naive, because the network could not answer: " + ", ".join(result["warnings"]))
+        notes.append("season-naive, because the network could not forecast: " + ", ".join(result["warnings"]))
     if result["stale"]:
-        notes.append("made of what was known before the database went away")
+        notes.append("made from data read before the database became unavailable")
     return "; ".join(notes) or None
 
 
@@ -199,5 +202,5 @@ def _build_forecast(result: Result) -> ChartForecast:
 
 
 def strip_unprintable(text: str) -> str:
-    """Return text on one line that XML can hold: what cannot be printed is a space."""
+    """Return text on one line that XML can hold: each unprintable character becomes a space."""
     return "".join(c if c.isprintable() else " " for c in text)

@@ -1,4 +1,4 @@
-"""Asking for backtests, and reading what came of them."""
+"""Backtests: requesting them, and reading their results."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,16 +24,17 @@ from models.data.splits import shortest_context
 from models.planning.cost import Cost, cost_of
 
 MOST_REFITS = 1000
+"""trainings of one backtest"""
 REQUEST_FIELDS = ("version", "horizon", "n_windows", "step_size", "refit", "baselines")
 RESULT_FIELDS = ("windows", "series", "overall", "by_step", "by_series", "by_window")
 
 
 @dataclass(frozen=True)
 class BacktestRequest:
-    """A backtest."""
+    """The options of a backtest."""
 
     model: str
-    """`name`, or `name@version`: whose configuration is judged"""
+    """`name`, or `name@version`: the configuration to test"""
     series: Selector
     n_windows: int
     horizon: int | None = None
@@ -42,11 +43,11 @@ class BacktestRequest:
     """None: the horizon"""
     refit: bool = False
     baselines: Sequence[str] | None = None
-    """None: those that are worth their time"""
+    """None: the default ones"""
 
 
 class BacktestService:
-    """What POST /backtest and GET /backtests/{id} mean."""
+    """The operations behind POST /backtest and GET /backtests/{id}."""
 
     def __init__(self, database: Database, submission: Submission, settings: Settings) -> None:
         self._database = database
@@ -58,7 +59,7 @@ class BacktestService:
     ) -> ServiceResponse:
         """Queue a backtest.
 
-        Raises NotFound for model, version or series, Conflict `no_champion`, and Invalid for numbers that cannot be,
+        Raises NotFound for model, version or series, Conflict `no_champion`, and Invalid for impossible numbers,
         series of another frequency and backtests that are too large.
         """
         name, number = parse_reference(request.model)
@@ -98,20 +99,23 @@ class BacktestService:
 
     def _check_horizon(self, request: BacktestRequest, model: ModelRow) -> int:
         if request.horizon is not None and request.horizon > model.horizon:
-            detail = f"the model forecasts {model.horizon} steps, {request.horizon} were asked for"
+            detail = f"the model forecasts {model.horizon} steps, and {request.horizon} were requested"
             raise invalid("body.horizon", ErrorCode.horizon_too_long, detail)
         return request.horizon or model.horizon
 
     def _check_windows(self, windows: int) -> None:
         limit = self._settings.max_backtest_windows
         if windows > limit:
-            detail = f"this would be {windows} windows (series times n_windows), the limit is {limit}; ask for fewer"
+            detail = (
+                f"this would be {windows} windows (series times n_windows), and the limit is {limit}; "
+                "request fewer windows or series"
+            )
             raise invalid("body.n_windows", ErrorCode.too_many_values, detail)
 
 
 def _check_refits(request: BacktestRequest) -> None:
     if request.refit and request.n_windows > MOST_REFITS:
-        detail = f"refit trains {request.n_windows} times, the limit is {MOST_REFITS}; ask for fewer windows"
+        detail = f"refit trains {request.n_windows} times, and the limit is {MOST_REFITS}; request fewer windows"
         raise invalid("body.n_windows", ErrorCode.too_many_values, detail)
 
 
@@ -121,16 +125,20 @@ def _check_history(n_windows: int, step: int, horizon: int, rows: Sequence[Serie
     room = longest - 2 * horizon - shortest_context(horizon, longest)
     if room < (n_windows - 1) * step:
         most = max(0, room // step + 1)
+        advice = f"{most} are possible" if most else "0 are possible: upload more observations"
         detail = (
             f"the longest series has {longest} steps, which leaves too little to train on before {n_windows} windows; "
-            f"{most} are possible" + ("" if most else ": upload more observations")
+            f"{advice}"
         )
         raise invalid("body.n_windows", ErrorCode.not_enough_data, detail)
 
 
 def _check_frequency(rows: Sequence[SeriesRow], model: ModelRow) -> None:
     if rows[0].freq != model.freq:
-        detail = f"the series have the frequency {rows[0].freq!r}, the model {model.freq!r}; select series of that"
+        detail = (
+            f"the series have the frequency {rows[0].freq!r}, the model has {model.freq!r}; "
+            "select series of the model's frequency"
+        )
         raise invalid("body.series", ErrorCode.frequency_mismatch, detail)
 
 

@@ -1,4 +1,4 @@
-"""What a job was asked for, as it is kept with the job."""
+"""The request of a job, as it is stored with the job."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,8 +7,10 @@ from app.services.series.selection import Selector
 from models.config.covariates import CovariateConfig
 
 Bounds = tuple[float | None, float | None]
+"""least and greatest value that a forecast may have; None: no bound"""
 
 Document = Mapping[str, Any]
+"""plain JSON"""
 
 
 def parse_selector(document: Document) -> Selector:
@@ -27,13 +29,13 @@ def parse_roles(document: Document) -> CovariateConfig:
 
 
 def parse_warm_start(document: Document) -> tuple[str, int] | None:
-    """Return model and version that a stored request begins from."""
+    """Return the model and version that a stored request starts from."""
     start = document.get("warm_start")
     return (start[0], start[1]) if start is not None else None
 
 
 def parse_search(document: Document) -> Mapping[str, Any] | None:
-    """Return what a stored request searches."""
+    """Return the hyperparameter search of a stored request."""
     search: Mapping[str, Any] | None = document.get("search")
     return search
 

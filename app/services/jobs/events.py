@@ -1,4 +1,4 @@
-"""What happens to a job, as it happens: its progress, its log and its end."""
+"""Events of a job for listeners: its progress, its log and its end."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,23 +14,27 @@ from app.storage.engine import Database
 from app.storage.tables import JobRow
 
 END_WAIT_US = 3_000_000
-"""after which a job's end is told even where nobody has said that its log is whole: its worker may have died"""
+"""microseconds after which a job's end is sent although its log was never closed: its worker may have died"""
 MOST_EVENTS = 200
-"""read at a time"""
+"""events that are read at a time"""
 
 
 @dataclass(frozen=True)
 class EventCursor:
-    """Where a listener is: after which stored event, and which progress was told last."""
+    """A listener's position: the last stored event and the last progress that it was sent."""
 
     seq: int = 0
+    """number of the event"""
     tick: str = ""
+    """name of the progress, as `_tick` makes it"""
 
     @staticmethod
     def parse(text: str | None) -> "EventCursor":
-        """Read a `Last-Event-ID`; one of another making begins from the start."""
+        """Parse a `Last-Event-ID`; one that this service did not send starts from the beginning."""
         seq, _, tick = (text or "").partition("-")
-        return EventCursor(int(seq), tick) if seq.isascii() and seq.isdigit() and len(seq) < 10 else EventCursor()
+        if not (seq.isascii() and seq.isdigit() and len(seq) < 10):
+            return EventCursor()
+        return EventCursor(int(seq), tick)
 
     def __str__(self) -> str:
         return f"{self.seq}-{self.tick}" if self.tick else str(self.seq)
@@ -38,7 +42,7 @@ class EventCursor:
 
 @dataclass(frozen=True)
 class Event:
-    """Something that a listener is told."""
+    """An event that a listener is sent."""
 
     cursor: EventCursor
     kind: str
@@ -47,13 +51,13 @@ class Event:
 
 
 class EventService:
-    """What GET /jobs/{id}/events and /jobs/{id}/log mean."""
+    """The operations behind GET /jobs/{id}/events and /jobs/{id}/log."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def list_after(self, scope: Scope, job_id: str, cursor: EventCursor) -> list[Event]:
-        """Return what has happened since; the last of an ended job is its `end`. Raises NotFound."""
+        """Return the events after a cursor; the last one of an ended job is its `end`. Raises NotFound."""
         with self._database.read() as session:
             row = require_job(session, scope, job_id)
             lines = jobs.list_events(session, row.id, (jobs.LOG,), after=cursor.seq, limit=MOST_EVENTS)
@@ -65,7 +69,7 @@ class EventService:
             cursor = EventCursor(line.seq, cursor.tick)
             events.append(Event(cursor, jobs.LOG, {"lines": line.data["lines"]}))
         if len(lines) == MOST_EVENTS:
-            return events  # there is more, and the progress is to come after it
+            return events  # there are more, and the progress comes after them
         if is_over:
             events.append(Event(EventCursor(cursor.seq, tick), "end", job))
         elif row.status in jobs.ACTIVE and tick != cursor.tick:
@@ -73,7 +77,7 @@ class EventService:
         return events
 
     def read_log(self, scope: Scope, job_id: str) -> Iterator[str]:
-        """Return the lines of a job's log, all attempts one after another. Raises NotFound."""
+        """Yield the lines of a job's log, all attempts one after another. Raises NotFound at once."""
         with self._database.read() as session:
             row = require_job(session, scope, job_id)
         return self._lines(row.id)
@@ -91,7 +95,7 @@ class EventService:
 
 
 def _is_over(session: Session, row: JobRow) -> bool:
-    """Return whether a job has ended, and nothing will be added to its log."""
+    """Say whether a job has ended and nothing will be added to its log."""
     if row.status in jobs.ACTIVE or row.finished_at is None:
         return False
     is_log_whole = any(
@@ -101,5 +105,5 @@ def _is_over(session: Session, row: JobRow) -> bool:
 
 
 def _tick(row: JobRow) -> str:
-    """Return what differs between two states of a job that a listener is told of."""
+    """Return a name for the state of a job, which differs whenever a listener has to be sent the state again."""
     return f"{row.status}.{row.attempt}.{(row.progress or {}).get('tick', 0)}"

@@ -1,4 +1,4 @@
-"""Files that no job and no version needs any more."""
+"""Removal of what no job and no version needs any more: files, and old archived forecasts."""
 
 from app.logs import get_logger
 from app.storage import archive, jobs, registry
@@ -8,14 +8,15 @@ from app.storage.engine import Database
 log = get_logger(__name__)
 
 SWEPT_AT_ONCE = 5000
+"""archived forecasts that one transaction deletes"""
 
 
 def collect_garbage(database: Database, store: ArtifactStore) -> list[str]:
     """Remove the files of ended jobs, and of versions that were deleted or never published; return their folders.
 
-    A job's row is older than its files, and a version is published in the transaction that ends its job. So what
-    belongs to an ended job and no version points to is needed by nobody. Files of jobs that this database does not
-    know stay: a store may be shared with another one.
+    A job's row is older than its files, and a version is published in the transaction that ends its job. So a folder
+    that belongs to an ended job is needed by nobody unless a version points to it. Files of jobs that this database
+    does not know stay: another database may share the store.
     """
     folders = _list_folders(store)
     with database.read() as session:
@@ -34,7 +35,7 @@ def collect_garbage(database: Database, store: ArtifactStore) -> list[str]:
 
 
 def sweep_archive(database: Database, days: float) -> None:
-    """Delete archived forecasts that are older."""
+    """Delete archived forecasts that are older than so many days."""
     total = 0
     while True:  # a transaction each, so that others can write in between
         with database.write() as session:
@@ -47,7 +48,7 @@ def sweep_archive(database: Database, days: float) -> None:
 
 
 def _list_folders(store: ArtifactStore) -> dict[str, tuple[str, bool]]:
-    """Return {folder: (its job, whether it is of a version)} of everything that jobs have written."""
+    """Return {folder: (its job, whether it is a version's)} of everything that jobs have written."""
     folders: dict[str, tuple[str, bool]] = {}
     for project in store.list_names(""):
         for job_id in store.list_names(f"{project}/jobs"):

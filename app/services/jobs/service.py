@@ -21,7 +21,7 @@ log = get_logger(__name__)
 
 
 class JobService:
-    """What the job routes mean."""
+    """The operations behind the job routes."""
 
     def __init__(self, database: Database, queue: JobQueue, store: ArtifactStore) -> None:
         self._database = database
@@ -35,7 +35,7 @@ class JobService:
             return describe_job_in_full(session, row)
 
     def list_trials(self, scope: Scope, job_id: str) -> dict[str, Any]:
-        """Return the trials of a job's search, the running one included. Raises NotFound."""
+        """Return the trials of a job's search, including the running one. Raises NotFound."""
         with self._database.read() as session:
             row = require_job(session, scope, job_id)
             running = (row.progress or {}).get("running") if row.status == "running" else None
@@ -49,24 +49,21 @@ class JobService:
         cursor: str | None,
         limit: int,
     ) -> Page[dict[str, Any]]:
-        """Return jobs, newest first. Raises Invalid for a cursor of another making."""
+        """Return a page of jobs, newest first. Raises Invalid for an unknown cursor."""
         with self._database.read() as session, convert_cursor_errors():
             rows = jobs.list_page(session, scope, filters, labels, cursor, limit)
             queued = [row.id for row in rows.items if row.status == "queued"]
-            positions, served = (
-                (jobs.get_queue_positions(session, queued), leases.list_served_queues(session))
-                if queued
-                else ({}, None)
-            )
+            positions = jobs.get_queue_positions(session, queued) if queued else {}
+            served = leases.list_served_queues(session) if queued else None
             return Page([describe_job(row, positions.get(row.id), served) for row in rows.items], rows.next_cursor)
 
     def cancel(self, scope: Scope, job_id: str, *, keep_best: bool = False) -> dict[str, Any]:
         """Cancel a job that has not ended. Its run loses the right to write at once and stops within two seconds.
 
-        With `keep_best` a training that runs publishes its best network so far, which is not promoted, and ends as
-        cancelled with that version; one that has none yet is cancelled at once.
+        With `keep_best` a running training publishes its best network so far, without promoting it, and ends as
+        cancelled with that version; a training that has no network yet is cancelled at once.
 
-        Raises NotFound, and Conflict where it has ended already in another way.
+        Raises NotFound, and Conflict where the job has already ended in another way.
         """
         job = self.get(scope, job_id)
         with self._database.write() as session:
@@ -76,10 +73,10 @@ class JobService:
         if cancelled:
             try:
                 self._queue.cancel(job["id"])
-            except SQLAlchemyError as e:  # the run stops by its fence all the same
+            except SQLAlchemyError as e:  # the fence stops the run all the same
                 log.warning("queue_cancel_failed", job_id=job["id"], detail=str(e).splitlines()[0])
-            self._store.remove(job_folder(scope.project_id, job["id"]))  # a running one's worker removes the rest
+            self._store.remove(job_folder(scope.project_id, job["id"]))  # a worker that runs it removes the rest
         job = self.get(scope, job_id)
         if job["status"] != "cancelled":
-            raise Conflict(ErrorCode.job_finished, f"the job has {job['status']} already and cannot be cancelled")
+            raise Conflict(ErrorCode.job_finished, f"the job has already {job['status']} and cannot be cancelled")
         return job

@@ -1,4 +1,4 @@
-"""The trials of a job's hyperparameter search, kept as events of the job."""
+"""The trials of a job's hyperparameter search, stored as events of the job."""
 
 from typing import Any
 
@@ -6,14 +6,18 @@ from sqlalchemy.orm import Session
 
 from app.storage import jobs
 
-STARTED, TRIAL, ENDED = "search", "trial", "search_ended"
-"""kinds of events: a search began (afresh), one of its trials ended, and the best was chosen"""
+STARTED = "search"
+"""kind of event: a search began, or began afresh"""
+TRIAL = "trial"
+"""kind of event: a trial of the search ended"""
+ENDED = "search_ended"
+"""kind of event: the best trial was chosen"""
 FIELDS = ("number", "state", "params", "reason", "loss", "epochs", "curve", "seconds")
-"""of a trial that clients see"""
+"""of a trial, as clients see it"""
 
 
 def load_trials(session: Session, job_id: str) -> list[dict[str, Any]] | None:
-    """Return the ended trials of the job's search, the last record of each number; None where none has begun."""
+    """Return the ended trials of the job's search, the last record of each number; None before a search."""
     events = jobs.list_events(session, job_id, (STARTED, TRIAL))
     starts = [index for index, event in enumerate(events) if event.kind == STARTED]
     if not starts:
@@ -22,7 +26,7 @@ def load_trials(session: Session, job_id: str) -> list[dict[str, Any]] | None:
 
 
 def is_search_over(session: Session, job_id: str) -> bool:
-    """Return whether the job's search has chosen its best."""
+    """Say whether the job's search has chosen its best trial."""
     return bool(jobs.list_events(session, job_id, (ENDED,)))
 
 

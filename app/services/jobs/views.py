@@ -1,4 +1,4 @@
-"""Jobs as clients see them."""
+"""Jobs as clients see them: look-up and description."""
 
 from collections.abc import Collection
 from typing import Any
@@ -13,7 +13,7 @@ from app.storage.tables import JobRow
 from models.calendar.timestamps import format_stamp
 
 KINDS_WITH_INLINE_RESULT = ("forecast",)
-"""kinds whose result is told with the job; those of others are large, and have routes of their own"""
+"""kinds whose result is part of the job's description; other results are large and have their own routes"""
 
 EMPTY_PROGRESS = {
     "phase": None,
@@ -26,7 +26,7 @@ EMPTY_PROGRESS = {
     "trial": None,
     "trials": None,
 }
-"""what clients are told of progress"""
+"""the fields of a job's progress that clients see, as they are before it starts"""
 
 
 def require_job(session: Session, scope: Scope, job_id: str) -> JobRow:
@@ -38,7 +38,7 @@ def require_job(session: Session, scope: Scope, job_id: str) -> JobRow:
 
 
 def require_job_of_kind(session: Session, scope: Scope, job_id: str, kind: str, code: ErrorCode, name: str) -> JobRow:
-    """Return a job of a kind that must exist; `code` and `name` say what it is to its users. Raises NotFound."""
+    """Return a job of a kind that must exist. Raises NotFound with `code`; its text calls the job `name`."""
     row = jobs.get(session, scope, job_id) if job_id.isalnum() else None
     if row is None or row.kind != kind:
         raise NotFound(code, f"there is no such {name}; GET /jobs?kind={kind} lists them")
@@ -46,8 +46,12 @@ def require_job_of_kind(session: Session, scope: Scope, job_id: str, kind: str, 
 
 
 def describe_job(row: JobRow, position: int | None = None, served: Collection[str] | None = None) -> dict[str, Any]:
-    """Return a job as clients see it; `position` is its place in the queue while it waits, and `served` are the queues
-    that living workers take jobs from."""
+    """Return a job as clients see it, without its result.
+
+    Args:
+        position: position in the queue while the job waits, from 1
+        served: queues that living workers take jobs from; None: not looked up
+    """
     stuck = row.status == "queued" and served is not None and row.queue not in served
     return {
         "id": row.id,
@@ -75,11 +79,10 @@ def describe_job(row: JobRow, position: int | None = None, served: Collection[st
 
 
 def describe_job_in_full(session: Session, row: JobRow) -> dict[str, Any]:
-    """Return one job as clients see it: with what it waits for, and the result of kinds that have no other place."""
+    """Return a job as clients see it, with its position in the queue or its result."""
     if row.status != "queued":
-        return describe_job(row) | {
-            "result": jobs.get_result(session, row.id) if row.kind in KINDS_WITH_INLINE_RESULT else None
-        }
+        result = jobs.get_result(session, row.id) if row.kind in KINDS_WITH_INLINE_RESULT else None
+        return describe_job(row) | {"result": result}
     return describe_job(
         row, jobs.get_queue_positions(session, [row.id]).get(row.id), leases.list_served_queues(session)
     )

@@ -1,4 +1,4 @@
-"""Models and their versions as clients see them."""
+"""Models and their versions: listing, promoting and deleting them."""
 
 from typing import Any
 
@@ -65,16 +65,16 @@ def describe_version(model: ModelRow, row: VersionRow) -> dict[str, Any]:
 
 
 def _check_unused(session: Session, scope: Scope, name: str, number: int | None = None) -> None:
-    """Raise Conflict where a training that has not ended begins from the version, or from any of the model's."""
+    """Raise Conflict where an active training starts from the version, or from any version of the model."""
     for job in jobs.list_active(session, scope):
         start = parse_warm_start(job.request)
         if start is not None and start[0] == name and number in (None, start[1]):
-            detail = f"the job {job.id} begins from {name}@{start[1]}; wait, or POST /jobs/{job.id}/cancel"
+            detail = f"the job {job.id} starts from {name}@{start[1]}; wait for it, or POST /jobs/{job.id}/cancel"
             raise Conflict(ErrorCode.model_in_use, detail)
 
 
 class ModelService:
-    """What the model routes mean."""
+    """The operations behind the model routes."""
 
     def __init__(self, database: Database, store: ArtifactStore, versions: VersionLoader) -> None:
         self._database = database
@@ -82,13 +82,13 @@ class ModelService:
         self._versions = versions
 
     def list(self, scope: Scope, cursor: str | None, limit: int) -> Page[dict[str, Any]]:
-        """Return models by name. Raises Invalid for a cursor of another making."""
+        """Return a page of models in the order of their names. Raises Invalid for an unknown cursor."""
         with self._database.read() as session, convert_cursor_errors():
             rows = registry.list_page(session, scope, cursor, limit)
             numbers = registry.list_version_numbers(session, rows.items)
-            planned = schedules.get_many(session, rows.items)
-            views = [describe_model(row, numbers[row.pk], planned.get(row.pk)) for row in rows.items]
-            return Page(views, rows.next_cursor)
+            schedule_of = schedules.get_many(session, rows.items)
+            models = [describe_model(row, numbers[row.pk], schedule_of.get(row.pk)) for row in rows.items]
+            return Page(models, rows.next_cursor)
 
     def get(self, scope: Scope, name: str) -> dict[str, Any]:
         """Return one model. Raises NotFound."""
@@ -99,7 +99,7 @@ class ModelService:
             )
 
     def list_versions(self, scope: Scope, name: str, cursor: str | None, limit: int) -> Page[dict[str, Any]]:
-        """Return a model's versions, newest first. Raises NotFound, and Invalid for a cursor of another making."""
+        """Return a page of a model's versions, newest first. Raises NotFound, and Invalid for an unknown cursor."""
         with self._database.read() as session, convert_cursor_errors():
             model = require_model(session, scope, name)
             rows = registry.list_versions(session, model, cursor, limit)
@@ -112,8 +112,11 @@ class ModelService:
             return describe_version(model, require_version(session, model, number))
 
     def promote(self, scope: Scope, name: str, number: int) -> dict[str, Any]:
-        """Make a version the champion, and return the model. It is loaded first, so that the switch costs no forecast
-        any time. Raises NotFound, and Unavailable for a version that cannot be loaded."""
+        """Make a version the champion, and return the model.
+
+        The version is loaded first, so no forecast waits for the switch. Raises NotFound, and Unavailable for a
+        version that cannot be loaded.
+        """
         with self._database.read() as session:
             row = require_version(session, require_model(session, scope, name), number)
         self._versions.get(scope, row)
@@ -123,12 +126,12 @@ class ModelService:
         return self.get(scope, name)
 
     def delete_version(self, scope: Scope, name: str, number: int) -> None:
-        """Delete a version and then its files. Raises NotFound, and Conflict for one that is needed."""
+        """Delete a version, then its files. Raises NotFound, and Conflict for one that is in use."""
         with self._database.write() as session:
             model = require_model(session, scope, name, lock=True)
             row = require_version(session, model, number)
             if model.champion == number:
-                detail = f"version {number} serves; PUT /models/{name}/champion with another one first"
+                detail = f"version {number} is live; PUT /models/{name}/champion with another one first"
                 raise Conflict(ErrorCode.version_is_champion, detail)
             _check_unused(session, scope, name, number)
             artifact = row.artifact
@@ -136,15 +139,15 @@ class ModelService:
         self._store.remove(artifact)
 
     def delete(self, scope: Scope, name: str) -> None:
-        """Delete a model with its versions and then their files. Raises NotFound, and Conflict while it is needed."""
+        """Delete a model with its versions, then their files. Raises NotFound, and Conflict while it is in use."""
         with self._database.write() as session:
             model = require_model(session, scope, name, lock=True)
             active = jobs.count_active(session, model.pk)
             if active:
-                detail = f"{active} of its jobs are queued or running; wait, or POST /jobs/{{id}}/cancel"
+                detail = f"{active} of its jobs are queued or running; wait for them, or POST /jobs/{{id}}/cancel"
                 raise Conflict(ErrorCode.model_in_use, detail)
             _check_unused(session, scope, name)
             artifacts = registry.list_artifacts(session, model)
             session.delete(model)
-        for artifact in artifacts:  # not their common folder: another model may be given the same key
+        for artifact in artifacts:  # not their common folder: another model may get the same key
             self._store.remove(artifact)

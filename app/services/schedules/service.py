@@ -25,12 +25,13 @@ from app.storage.tables import JobRow, ModelRow, Schedule, VersionRow
 
 log = get_logger(__name__)
 
-BY_SCHEDULE, BY_DRIFT = "schedule", "drift"
+BY_SCHEDULE = "schedule"
+BY_DRIFT = "drift"
 
 
 @dataclass(frozen=True)
 class ScheduleRequest:
-    """When what is done, cron in a timezone."""
+    """When a model is trained and when it forecasts for the archive: cron expressions in a timezone."""
 
     train: str | None
     forecast: str | None
@@ -39,14 +40,14 @@ class ScheduleRequest:
 
 
 class ScheduleService:
-    """What the schedule routes mean, and starting what is due."""
+    """The operations behind the schedule routes, and the start of jobs that are due."""
 
     def __init__(self, database: Database, submission: Submission) -> None:
         self._database = database
         self._submission = submission
 
     def put(self, scope: Scope, name: str, request: ScheduleRequest) -> dict[str, Any]:
-        """Set a model's schedule. Raises NotFound, and Invalid for cron or a timezone that cannot be read."""
+        """Set a model's schedule. Raises NotFound, and Invalid for a bad cron expression or timezone."""
         timezone = check_timezone(request.timezone, "body.timezone")
         if request.train is None and request.forecast is None:
             raise invalid(
@@ -58,7 +59,7 @@ class ScheduleService:
             raise invalid(
                 "body.train_on_drift",
                 ErrorCode.invalid_schedule,
-                "needs forecast: drift is told from archived forecasts",
+                "needs forecast: drift is measured on archived forecasts",
             )
         with self._database.write() as session:
             model = require_model(session, scope, name, lock=True)
@@ -76,19 +77,22 @@ class ScheduleService:
         return view
 
     def delete(self, scope: Scope, name: str) -> None:
-        """End a model's schedule; one that has none is no error. Raises NotFound."""
+        """Delete a model's schedule, if it has one. Raises NotFound for the model."""
         with self._database.write() as session:
             schedules.remove(session, require_model(session, scope, name, lock=True).pk)
 
     def start_due(self) -> None:
-        """Start what is due, each once whoever asks; what was due while nobody looked is started once."""
+        """Start the jobs that are due, each once however many workers call this.
+
+        A schedule that was due several times while no worker ran is started once.
+        """
         with self._database.read() as session:
             due = schedules.list_due(session)
             moment = now(session)
         for row, model in due:
             try:
                 self._start_parts(row, model, moment)
-            except Exception as e:  # one that cannot be started must not keep the others from it
+            except Exception as e:  # a schedule that cannot be started must not hold up the others
                 log.warning("schedule_failed", model=model.name, detail=str(e)[:200])
 
     def _start_parts(self, row: Schedule, model: ModelRow, moment: int) -> None:
@@ -106,13 +110,13 @@ class ScheduleService:
     def _start(
         self, row: Schedule, model: ModelRow, part: SchedulePart, due: int, following: int, session: Session
     ) -> str | None:
-        """Move a due time on and queue its job, in one transaction; return the job's id, None where there is none."""
+        """Move a due time on and queue its job, in one transaction; return the job's id, None where none was queued."""
         scope = Scope(model.project_id, ALL_RIGHTS, by=BY_SCHEDULE)
-        registry.get_by_pk(session, scope, model.pk, lock=True)  # before the schedule, as those do who change it
+        registry.get_by_pk(session, scope, model.pk, lock=True)  # before the schedule's row, as `put` locks them
         if not schedules.reschedule(session, row.model_pk, part, due, following):
             return None  # another worker was faster, or the schedule was changed
         if jobs.has_active(session, model.pk, part):
-            log.warning("schedule_skipped", model=model.name, part=part, detail="the one before has not ended")
+            log.warning("schedule_skipped", model=model.name, part=part, detail="the previous job has not ended")
             return None
         try:
             job = (retrain if part == "train" else archive_forecasts)(session, self._submission, scope, model.pk)
@@ -120,13 +124,13 @@ class ScheduleService:
             log.warning("schedule_refused", model=model.name, part=part, detail=e.detail)
             return None
         if job is None:
-            log.warning("schedule_idle", model=model.name, part=part, detail="the model has no version to begin from")
+            log.warning("schedule_idle", model=model.name, part=part, detail="the model has no version to start from")
             return None
         return job.id
 
 
 def retrain(session: Session, submission: Submission, scope: Scope, model_pk: int) -> JobRow | None:
-    """Queue the training that made the champion, or the newest version, again. None without a version."""
+    """Queue the training that made the champion, or else the newest version, again. None without a version."""
     model = registry.get_by_pk(session, scope, model_pk)
     row = registry.get_serving_version(session, model) if model is not None else None
     origin_job = jobs.get_unscoped(session, row.job_id) if row is not None else None
@@ -139,10 +143,10 @@ def retrain(session: Session, submission: Submission, scope: Scope, model_pk: in
 
 
 def _repeat_request(request: Mapping[str, Any], model: ModelRow, row: VersionRow) -> dict[str, Any]:
-    """Return the request that repeats a training on what is stored by now.
+    """Return the request that repeats a training on the data of today.
 
-    What a search has found is kept without another search; what was begun from a version is begun from the one that it
-    became, so that a model which was fine-tuned goes on being fine-tuned.
+    The result of a search is used without another search. A training that started from a version now starts from the
+    version that it made, so a fine-tuned model goes on being fine-tuned.
     """
     repeated = {**request, "promote": "if_better"}
     if parse_search(request) is not None:
@@ -154,7 +158,7 @@ def _repeat_request(request: Mapping[str, Any], model: ModelRow, row: VersionRow
 
 
 def archive_forecasts(session: Session, submission: Submission, scope: Scope, model_pk: int) -> JobRow | None:
-    """Queue the forecast that is archived. None where no version is live."""
+    """Queue the job that archives forecasts of the champion. None where no version is live."""
     model = registry.get_by_pk(session, scope, model_pk)
     if model is None or model.champion is None:
         return None

@@ -1,4 +1,4 @@
-"""Checking what a client sends as observations of one series, row by row."""
+"""Checks of the observations that a client sends for one series, row by row."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from models.calendar.timestamps import DAY, read_stamps, to_local
 from models.errors import OffGridError
 
 MOST_EXPLAINED = 100
-"""rows whose problem is told in full"""
+"""rows off the grid that get a full explanation, and stamps that are tried as the anchor; the rest get a short one"""
 
 
 @dataclass(frozen=True)
@@ -38,20 +38,24 @@ class Upload:
 
 @dataclass(frozen=True)
 class RowProblem:
-    """What is wrong with a row; `row` counts from 0 in the columns that were checked."""
+    """What is wrong with one row of an upload or an import."""
 
     row: int
+    """counts from 0 in the columns of an upload, and from 1 below the header in an import"""
     code: str
     detail: str
 
 
 def check_lengths(upload: Upload, where: str = "body") -> None:
-    """Raise Invalid where a column is not as long as `ds`; `where` is the upload's place in the request."""
+    """Raise Invalid where a column is not as long as `ds`; `where` is the upload's path in the request."""
     columns = {"y": upload.y, **{f"covariates.{name}": values for name, values in upload.covariates.items()}}
     wrong = {name: len(values) for name, values in columns.items() if len(values) != len(upload.ds)}
     if wrong:
         name, length = next(iter(wrong.items()))
-        detail = f"ds has {len(upload.ds)} rows and {name} has {length}; send one value a timestamp, null if missing"
+        detail = (
+            f"ds has {len(upload.ds)} rows and {name} has {length}; "
+            "send one value for each timestamp, null where it is missing"
+        )
         code = ErrorCode.length_mismatch
         raise Invalid(code, detail, errors=[FieldError(f"{where}.{n}", code, f"{k} values") for n, k in wrong.items()])
 
@@ -63,9 +67,9 @@ def build_grid(row: SeriesRow) -> Grid:
 
 
 def check_stamps(row: SeriesRow, stamps: Ints, rows: Ints) -> list[RowProblem]:
-    """Return which of the stamps (N,), sent as `rows` (N,), do not lie on the series' grid.
+    """Return a problem for each of the stamps (N,), numbered by `rows` (N,), that is not on the series' grid.
 
-    A series without observations takes the phase that most of them share, and its earliest stamp as its anchor.
+    A series without observations gets its anchor here: the earliest stamp of the phase that most of them share.
     """
     if not len(stamps):
         return []
@@ -81,7 +85,7 @@ def check_stamps(row: SeriesRow, stamps: Ints, rows: Ints) -> list[RowProblem]:
 
 
 def _choose_grid(row: SeriesRow, stamps: Ints) -> Grid:
-    """Return the grid of new observations (N,): on the commonest phase. Raises OffGridError where it has no date."""
+    """Return the grid of new observations (N,), on their commonest phase. Raises OffGridError where it has no date."""
     frequency = parse_frequency(row.freq)
     phases = stamps % frequency.step if frequency.kind == "tick" else to_local(stamps, row.timezone) % DAY
     values, counts = np.unique(phases, return_counts=True)
@@ -97,10 +101,10 @@ def _choose_grid(row: SeriesRow, stamps: Ints) -> Grid:
 
 
 def find_repeated(stamps: Ints, rows: Ints) -> Ints:
-    """Return the places (M,) in `stamps` (N,) whose timestamp stood in an earlier row."""
+    """Return the indices (M,) into `stamps` (N,) whose timestamp an earlier row has too."""
     order = np.lexsort((rows, stamps))
-    again = np.flatnonzero(np.diff(stamps[order]) == 0) + 1
-    return np.sort(order[again])
+    duplicates = np.flatnonzero(np.diff(stamps[order]) == 0) + 1
+    return np.sort(order[duplicates])
 
 
 def read_rows(row: SeriesRow, ds: Sequence[str]) -> tuple[Ints, list[RowProblem]]:
@@ -117,15 +121,15 @@ def read_rows(row: SeriesRow, ds: Sequence[str]) -> tuple[Ints, list[RowProblem]
 
 
 def raise_problems(problems: Sequence[RowProblem], where: str = "body") -> None:
-    """Raise Invalid, which names the rows of the upload at `where` in the request, where there are problems."""
-    if problems:
-        first = problems[0]
-        raise Invalid(
-            ErrorCode(first.code),
-            f"row {first.row} (counted from 0): {first.detail}"
-            + (f"; {len(problems) - 1} more rows are wrong" if len(problems) > 1 else ""),
-            errors=[FieldError(f"{where}.ds.{p.row}", p.code, p.detail) for p in problems[:100]],
-        )
+    """Raise Invalid where there are problems; it names the rows of the upload at `where` in the request."""
+    if not problems:
+        return
+    first = problems[0]
+    detail = f"row {first.row} (counted from 0): {first.detail}"
+    if len(problems) > 1:
+        detail += f"; {len(problems) - 1} more rows are wrong"
+    errors = [FieldError(f"{where}.ds.{p.row}", p.code, p.detail) for p in problems[:100]]
+    raise Invalid(ErrorCode(first.code), detail, errors=errors)
 
 
 def write_points(session: Session, row: SeriesRow, stamps: Ints, y: Floats) -> tuple[int, int]:
@@ -137,21 +141,23 @@ def write_points(session: Session, row: SeriesRow, stamps: Ints, y: Floats) -> t
 
 
 def infer_kind(values: Column) -> str | None:
-    """Return what a covariate column holds: `numeric`, `categorical`, or None where all is missing.
+    """Return the kind of a covariate column: `numeric`, `categorical`, or None where all values are missing.
 
     Raises TypeError for a mixture.
     """
-    kinds = {isinstance(v, str) for v in values if v is not None}
+    kinds = {"categorical" if isinstance(v, str) else "numeric" for v in values if v is not None}
     if len(kinds) > 1:
         raise TypeError("numbers and text in one column")
-    return {True: "categorical", False: "numeric"}[kinds.pop()] if kinds else None
+    return kinds.pop() if kinds else None
 
 
 def write_covariates(
     session: Session, scope: Scope, row: SeriesRow, stamps: Ints, columns: Mapping[str, Column]
 ) -> None:
-    """Upsert covariate columns, each as long as `stamps` (N,). Raises Invalid where a column's kind is not the
-    covariate's."""
+    """Upsert covariate columns, each as long as `stamps` (N,).
+
+    Raises Invalid where a column's kind is not the covariate's.
+    """
     existing = observations.get_covariates(session, scope, list(columns))
     for name, values in sorted(columns.items()):
         covariate = _get_or_create_covariate(session, scope, existing.get(name), name, values)

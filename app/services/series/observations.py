@@ -20,13 +20,13 @@ from models.errors import TimestampError
 
 
 class ObservationService:
-    """What the observation routes mean."""
+    """The operations behind the observation routes."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def upsert(self, scope: Scope, series_id: str, upload: Upload, key: Idempotency | None) -> ServiceResponse:
-        """Write rows; those that are there already are replaced. All or nothing.
+        """Write rows, all or none; rows of the same timestamps are replaced.
 
         Raises NotFound, and Invalid, which names every bad row.
         """

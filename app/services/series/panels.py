@@ -1,4 +1,4 @@
-"""Stored series as the engine's series: values and covariates on every step of the grid, NaN where there is none."""
+"""Stored series as the engine's series: values and covariates on every step of the grid, NaN where one is missing."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -19,15 +19,19 @@ from models.config.model import Config
 from models.data.series import Series
 
 EARLIEST = -(2**63)
+"""the first stamp that the database can hold"""
 
 Loaded = list[tuple[SeriesRow, Series]]
+"""rows of the database with the series that were made of them"""
 
 
 def load_histories(
     session: Session, scope: Scope, rows: Sequence[SeriesRow], roles: CovariateConfig, horizon: int
 ) -> list[Series]:
-    """Return the whole observed part of each series, with the covariates that have a role, as far as they are known
-    up to `horizon` steps after it; every row must have a value."""
+    """Return the whole observed part of each series, and its covariates up to `horizon` steps after it.
+
+    Every row must have a value.
+    """
     spans = {row.pk: (EARLIEST, row.last_ts) for row in rows if row.last_ts is not None}
     return load_between(session, scope, rows, spans, roles, horizon)
 
@@ -35,8 +39,11 @@ def load_histories(
 def load_contexts(
     session: Session, scope: Scope, rows: Sequence[SeriesRow], origins: Mapping[int, int], config: Config
 ) -> list[Series]:
-    """Return what a model reads of each series: its last steps up to the origin, and its covariates there and over
-    the horizon. `origins` is {series_pk: stamp of an observed value}."""
+    """Return what a model reads of each series: its last steps up to the origin, with covariates over the horizon too.
+
+    Args:
+        origins: {series_pk: stamp of an observed value}
+    """
     steps = config.network.context_length
     spans = {row.pk: _context_span(row, origins[row.pk], steps) for row in rows}
     return load_between(session, scope, rows, spans, config.covariates, config.horizon)
@@ -50,8 +57,8 @@ def load_between(
     roles: CovariateConfig,
     horizon: int,
 ) -> list[Series]:
-    """Return the part of each series between two stamps, {series_pk: (first, last)}; none of a series without rows
-    there."""
+    """Return the part of each series between two stamps, {series_pk: (first, last)}; series without rows there are
+    left out."""
     points = observations.load_between(session, stamps)
     loaded = [(row, _build_series(row, points[row.pk])) for row in rows if len(points[row.pk].ts)]
     return add_covariates(session, scope, loaded, roles, horizon)
@@ -60,7 +67,7 @@ def load_between(
 def add_covariates(
     session: Session, scope: Scope, loaded: Loaded, roles: CovariateConfig, horizon: int
 ) -> list[Series]:
-    """Return the series with their stored covariates: past ones as long as `y`, known-future ones `horizon` longer."""
+    """Return the series with their stored covariates: past ones (T,) as long as `y`, known-future ones (T + H,)."""
     covariates = observations.get_covariates(session, scope, roles.temporal) if roles.temporal else {}
     spans = {row.pk: _covariate_span(series, horizon) for row, series in loaded} if covariates else {}
     points_by_series = observations.load_covariate_points(session, spans, list(covariates.values()))
@@ -78,7 +85,7 @@ def add_covariates(
 
 
 def spread(index: Ints, values: NDArray[Any], length: int) -> NDArray[Any]:
-    """Return (length,) with `values` (N,), numbers or text, at the positions `index` (N,), those outside left out."""
+    """Return (length,) with `values` (N,), numbers or text, at the positions `index` (N,); others are left out."""
     full = np.full(length, np.nan) if values.dtype == np.float64 else np.full(length, None, object)
     inside = (index >= 0) & (index < length)
     full[index[inside]] = values[inside]

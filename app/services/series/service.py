@@ -1,4 +1,4 @@
-"""Series: their ids, their metadata, and what a client sees of them."""
+"""Series: creating, listing and describing them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from models.calendar.timestamps import format_stamp
 
 @dataclass(frozen=True)
 class SeriesFields:
-    """What a client says of a series, besides its id."""
+    """Metadata of a series that a client sets, without the id."""
 
     freq: str
     timezone: str
@@ -59,13 +59,13 @@ def require_series(session: Session, scope: Scope, series_id: str, *, lock: bool
 
 
 class SeriesService:
-    """What the series routes mean."""
+    """The operations behind the series routes."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def create(self, scope: Scope, series_id: str, fields: SeriesFields, key: Idempotency | None) -> ServiceResponse:
-        """Make a series. Raises Conflict where it exists, Invalid for a bad id, frequency or timezone."""
+        """Create a series. Raises Conflict where it exists, Invalid for a bad id, frequency or timezone."""
         check_id(series_id)
         values = _check_fields(fields)
 
@@ -78,8 +78,10 @@ class SeriesService:
         return respond_once(self._database, scope, key, make)
 
     def put(self, scope: Scope, series_id: str, fields: SeriesFields) -> tuple[bool, dict[str, Any]]:
-        """Make a series or replace its metadata; return whether it is new. Raises as `create`, and Conflict where
-        the frequency or timezone of a series with observations would change."""
+        """Create a series or replace its metadata; return whether it is new, and its description.
+
+        Raises as `create`, and Conflict where the frequency or timezone of a series with observations would change.
+        """
         check_id(series_id)
         values = _check_fields(fields)
 
@@ -109,7 +111,7 @@ class SeriesService:
     def list(
         self, scope: Scope, prefix: str, labels: Sequence[tuple[str, str]], cursor: str | None, limit: int
     ) -> Page[dict[str, Any]]:
-        """Return series by id. Raises Invalid for a cursor of another making."""
+        """Return a page of series in the order of their ids. Raises Invalid for an unknown cursor."""
         with self._database.read() as session, convert_cursor_errors():
             rows = series.list_page(session, scope, prefix, labels, cursor, limit)
             return Page([describe_series(row) for row in rows.items], rows.next_cursor)

@@ -1,4 +1,4 @@
-"""Asking for a training: what is asked is checked, fixed and queued in one transaction."""
+"""Training: a request is checked, completed and queued in one transaction."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -27,7 +27,7 @@ from models.planning.transfer import transferred
 
 
 class TrainingService:
-    """What POST /train means."""
+    """The operation behind POST /train."""
 
     def __init__(self, database: Database, submission: Submission, settings: Settings) -> None:
         self._database = database
@@ -37,7 +37,7 @@ class TrainingService:
     def create(
         self, scope: Scope, request: TrainingRequest, options: JobOptions, key: Idempotency | None
     ) -> ServiceResponse:
-        """Queue a training. The job and its place in the queue commit together.
+        """Queue a training. The job and its entry in the queue commit together.
 
         Raises NotFound for series that do not exist, Conflict `model_spec_conflict`, and Invalid for options that
         cannot be, or series that cannot be trained on.
@@ -65,9 +65,9 @@ class TrainingService:
 def _get_or_create_model(
     session: Session, scope: Scope, request: TrainingRequest, rows: Sequence[SeriesRow]
 ) -> ModelRow:
-    """Return the model to train, made where it is new. Raises Conflict where it is fixed to something else.
+    """Return the model to train; a new one is added. Raises Conflict where its specification differs and is fixed.
 
-    Until a model has a version or a job under way, its specification may still change.
+    Until a model has a version or an active job, its specification may still change.
     """
     freq = rows[0].freq
     model = registry.get(session, scope, request.model, lock=True)
@@ -85,7 +85,7 @@ def _get_or_create_model(
         name, (new, old) = next(iter(differ.items()))
         raise Conflict(
             ErrorCode.model_spec_conflict,
-            f"the model {model.name!r} was first trained with {name} {old}, and {new} was asked for; "
+            f"the model {model.name!r} was first trained with {name} {old}, and {new} was requested; "
             "train it under another name",
             errors=[FieldError(f"body.{n}", ErrorCode.model_spec_conflict, f"is {o}") for n, (_, o) in differ.items()],
         )
@@ -96,7 +96,7 @@ def _get_or_create_model(
 
 
 def _estimate_cost(request: TrainingRequest, config: Config, rows: Sequence[SeriesRow]) -> dict[str, int]:
-    """Return what the training will take."""
+    """Estimate the size of the training: rows, windows, steps and bytes of memory."""
     temporal = sum(len(request.covariates.get(role, ())) for role in ("known_future", "past"))
     trials = request.search["trials"] if request.search is not None else 0
     return cost_of(config, [count_steps(row) for row in rows], temporal, trainings=1 + trials).to_dict()
@@ -105,7 +105,7 @@ def _estimate_cost(request: TrainingRequest, config: Config, rows: Sequence[Seri
 def _choose_config(
     request: TrainingRequest, model: ModelRow, rows: Sequence[SeriesRow], source: Config | None
 ) -> Config:
-    """Return about the configuration of the training; the job chooses it anew. Raises Invalid where there is none."""
+    """Choose a configuration like that of the training; the job chooses its own. Raises Invalid where none is valid."""
     frequency = parse_frequency(model.freq)
     lengths = [count_steps(row) for row in rows]
     try:

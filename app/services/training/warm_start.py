@@ -1,4 +1,4 @@
-"""Beginning a training from a published version: what the request leaves to it, and its weights."""
+"""Warm start: the options that a training inherits from a published version, and the version's weights."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -22,13 +22,13 @@ ROLES = ("known_future", "past", "static")
 def resolve_warm_start(
     session: Session, scope: Scope, request: TrainingRequest
 ) -> tuple[TrainingRequest, Config | None]:
-    """Return the request with what its version decides filled in, and that version's configuration.
+    """Return the request completed by the version that it starts from, and that version's configuration.
 
-    Raises NotFound for a version that does not exist, and Invalid for what contradicts it.
+    Raises NotFound for a version that does not exist, and Invalid for options that contradict it.
     """
     if request.warm_start is None:
         if request.training.get("freeze_encoder"):
-            _refuse("training.freeze_encoder", "needs warm_start: a fresh encoder that never learns is of no use")
+            _refuse("training.freeze_encoder", "needs warm_start: a new encoder that never learns is useless")
         return request, None
     name, number = request.warm_start
     source = Config.from_dict(require_version(session, require_model(session, scope, name), number).config)
@@ -39,18 +39,18 @@ def resolve_warm_start(
         _refuse("network", f"must be left out: the network is that of {version}")
     levels = request.quantiles
     if levels is not None and {*levels, 0.5} != set(source.quantiles):
-        _refuse("quantiles", f"must be left out, or those of {version}: {', '.join(map(str, source.quantiles))}")
+        _refuse("quantiles", f"must be left out, or be those of {version}: {', '.join(map(str, source.quantiles))}")
     if request.country not in (None, source.country):
-        _refuse("country", f"must be left out, or that of {version}: {source.country}")
+        _refuse("country", f"must be left out, or be that of {version}: {source.country}")
     roles = {role: getattr(source.covariates, role) for role in ROLES}
     requested = {role: tuple(request.covariates.get(role, ())) for role in ROLES}
     if any(requested.values()) and any(set(requested[role]) != set(roles[role]) for role in ROLES):
-        _refuse("covariates", f"must be left out, or those of {version}")
+        _refuse("covariates", f"must be left out, or be those of {version}")
     return replace(request, quantiles=source.quantiles, covariates=roles, country=source.country), source
 
 
 def load_network(store: ArtifactStore, row: VersionRow) -> "Network":
-    """Read a version's network. Raises ArtifactError where the store is away, CheckpointError for broken weights."""
+    """Load a version's network. Raises ArtifactError where the store is away, CheckpointError for broken weights."""
     from models.export.load import load_published  # the API process, which checks requests, imports no torch
 
     return load_published(row.digest, lambda name: store.get(f"{row.artifact}/{name}"))

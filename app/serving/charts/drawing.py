@@ -1,4 +1,4 @@
-"""Drawing charts with matplotlib: the whole picture. Runs in the drawing process alone, and imports no torch.
+"""The whole picture of a chart, drawn with matplotlib. Runs only in the drawing process, and imports no torch.
 
 Equal charts give equal bytes: no dates, no random names.
 """
@@ -22,7 +22,7 @@ from app.serving.charts.picture import Chart
 from app.serving.charts.theme import COLOURS, DPI, Colours, blend, configure_matplotlib
 
 EDGE = 16
-"""pixels around everything"""
+"""pixels between the content and the edges of the picture"""
 HEADER = 58
 """pixels that title and subtitle need"""
 LEGEND_ROW = 18
@@ -31,20 +31,21 @@ ONE_PANEL_HEIGHT = 310
 NARROWEST = 300
 """pixels of a panel, where there is a choice"""
 NAMED_INTERVALS = 4
+"""intervals that the legend names, at most about"""
 SMALL = 260
-"""pixels: a lower picture has no place for a legend"""
+"""pixels: a picture of less height has no room for a legend"""
 
 Entry = tuple[Any, str]
 
 
 def prepare() -> None:
-    """Do what is needed once."""
+    """Set up matplotlib, once a process."""
     configure_matplotlib()
 
 
 def draw(chart: Chart) -> bytes:
-    """Return the picture."""
-    with warnings.catch_warnings():  # of glyphs that no font has, and of panels that are too small for their labels
+    """Return the picture of a chart, as SVG or PNG."""
+    with warnings.catch_warnings():  # about glyphs that no font has, and panels that are too small for their labels
         warnings.simplefilter("ignore")
         return _save(_draw_figure(chart), chart)
 
@@ -73,7 +74,11 @@ def _draw_figure(chart: Chart) -> Figure:
 
 
 def _count_columns(panels: int, width: int) -> int:
-    columns = 1 if panels <= 3 else 2 if panels <= 6 else 3
+    columns = 3
+    if panels <= 3:
+        columns = 1
+    elif panels <= 6:
+        columns = 2
     return max(1, min(columns, width // NARROWEST))
 
 
@@ -102,7 +107,7 @@ def _draw_header(figure: Figure, chart: Chart, height: int, colours: Colours) ->
 
 
 def _list_entries(chart: Chart, colours: Colours) -> list[Entry]:
-    """Return what the legend explains: what any panel shows, once."""
+    """Return the entries of the legend: each kind of line or area that any panel shows, once."""
     forecasts = [panel.forecast for panel in chart.panels if panel.forecast is not None]
     if not forecasts:
         return []
@@ -126,7 +131,7 @@ def _list_entries(chart: Chart, colours: Colours) -> list[Entry]:
 
 
 def _count_legend_columns(texts: list[str], width: int) -> int:
-    """Return how many entries fit beside each other."""
+    """Return how many entries fit on one row."""
     widest = max((measure_text(text, 8.5) + 48 for text in texts), default=1)
     total = sum(measure_text(text, 8.5) + 48 for text in texts)
     if total <= width - 2 * EDGE:
@@ -161,7 +166,7 @@ def measure_text(text: str, size: float, weight: str = "normal") -> float:
 
 
 def shorten(text: str, room: float, size: float, weight: str = "normal") -> str:
-    """Return a line that fits into `room` pixels: the middle of a longer one is left out."""
+    """Return a line that fits into `room` pixels; a longer one loses its middle."""
     if not text or measure_text(text, size, weight) <= room:
         return text
     length = len(text) - 1

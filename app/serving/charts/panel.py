@@ -1,4 +1,4 @@
-"""One panel of a chart: a series' history and its forecast, or why there is none. Runs in the drawing process."""
+"""One panel of a chart: a series' history and forecast, or why it has none. Runs in the drawing process."""
 
 import textwrap
 from collections.abc import Sequence
@@ -16,25 +16,24 @@ from models.arrays import Floats
 
 DAY_US = 86_400_000_000
 LARGEST = 1e300
-"""beyond it matplotlib has no axis"""
+"""magnitude beyond which matplotlib cannot draw an axis"""
 FEW = 3
-"""values that need a mark each, since a line of them is hardly seen"""
+"""number of values up to which each gets a mark, since their line is hardly visible"""
 NOTE_LETTER = 6.5
-"""pixels of a letter, about"""
+"""approximate pixels of a letter"""
 NOTE_LINES = 4
 NOTE_ROOM = 0.3
-"""of the panel's height, above what is drawn"""
+"""share of the panel's height that is left free for a note"""
 LONGEST_UNIT = 24
-"""letters"""
+"""characters"""
 
 
 def draw_panel(axes: Axes, panel: ChartPanel, number: int, colours: Colours, width: float) -> None:
-    """Draw one series on about `width` pixels; groups of the SVG are named by what they are and `at`, the place of the
-    panel."""
+    """Draw one series on about `width` pixels. The ids of groups in the SVG end with the panel's `number`."""
     _style_axes(axes, panel, number, colours)
     note = panel.note
     if not _is_drawable(panel):
-        note = "the values are too large to be drawn"
+        note = "the values are too large to draw"
     elif panel.forecast is not None or panel.history.ts:
         _draw_line(axes, panel.history, f"history-{number}", colours.history, colours)
         if panel.forecast is not None:
@@ -74,7 +73,7 @@ def _style_axes(axes: Axes, panel: ChartPanel, number: int, colours: Colours) ->
 
 
 class _DateLabels(ConciseDateFormatter):
-    """Dates, with the timezone beside what they have in common."""
+    """Labels of dates; the text that they have in common is followed by the timezone."""
 
     FORMATS = ("%Y", "%b", "%d %b", "%H:%M", "%H:%M", "%S.%f")
     ZERO_FORMATS = ("", "%Y", "%b", "%d %b", "%H:%M", "%H:%M")
@@ -101,7 +100,7 @@ def _convert_values(y: Values) -> Floats:
 
 
 def _draw_line(axes: Axes, points: ChartPoints, name: str, colour: str, colours: Colours) -> None:
-    """Draw values that have gaps. One between two gaps is no line, and gets a mark; so do few of them."""
+    """Draw values with gaps. A value between two gaps makes no line and gets a mark; so do all of a few values."""
     x = _convert_to_days(points.ts)
     y = _convert_values(points.y)
     axes.plot(x, y, color=colour, linewidth=1.4, gid=name, zorder=3, solid_joinstyle="round")
@@ -121,7 +120,7 @@ def _draw_line(axes: Axes, points: ChartPoints, name: str, colour: str, colours:
 
 
 def _draw_marks(axes: Axes, points: ChartPoints, name: str, colours: Colours) -> None:
-    """Draw what was observed after the origin."""
+    """Draw the values observed after the origin."""
     x = _convert_to_days(points.ts)
     y = _convert_values(points.y)
     size = 4.0 if len(x) <= 60 else 2.0
@@ -129,7 +128,7 @@ def _draw_marks(axes: Axes, points: ChartPoints, name: str, colours: Colours) ->
 
 
 def _draw_forecast(axes: Axes, forecast: ChartForecast, history: ChartPoints, number: int, colours: Colours) -> None:
-    """Draw intervals and median. They begin in the value at the origin, which is known, where it is shown."""
+    """Draw intervals and median. They begin at the observed value of the origin, if the history shows it."""
     origin_value = history.y[-1] if history.ts and history.ts[-1] == forecast.origin else None
     first = [] if origin_value is None else [origin_value]
     x = _convert_to_days([forecast.origin, *forecast.ts] if first else forecast.ts)
@@ -169,7 +168,7 @@ def _draw_forecast(axes: Axes, forecast: ChartForecast, history: ChartPoints, nu
 
 
 def _is_drawable(panel: ChartPanel) -> bool:
-    """Say whether an axis can show all values."""
+    """Say whether matplotlib can draw all values."""
     values = [*panel.history.y, *panel.later.y]
     if panel.forecast is not None:
         values += panel.forecast.median

@@ -1,4 +1,4 @@
-"""What is on a chart, as it is handed to the process that draws."""
+"""The content of a chart, as the drawing process receives it. Stamps are int64 microseconds UTC."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -40,7 +40,7 @@ class Level:
 
 @dataclass(frozen=True)
 class ChartForecast:
-    """What is forecast of one series."""
+    """The forecast of one series."""
 
     origin: int
     ts: list[int]
@@ -54,21 +54,21 @@ class ChartForecast:
 
 @dataclass(frozen=True)
 class ChartPanel:
-    """One series: a forecast, or why there is none."""
+    """One series of a chart: its history and its forecast, or the reason why it has none."""
 
     title: str
     unit: str | None
     timezone: str
     history: ChartPoints
     later: ChartPoints
-    """what was observed after the origin"""
+    """values observed after the origin"""
     forecast: ChartForecast | None
     note: str | None
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A picture, in CSS pixels."""
+    """The content and size of a picture, in CSS pixels."""
 
     format: Format
     theme: Theme
@@ -80,5 +80,5 @@ class Chart:
     panels: list[ChartPanel]
 
     def question(self) -> bytes:
-        """Return what determines every byte of the picture."""
+        """Return the chart as JSON, which determines every byte of the picture."""
         return orjson.dumps(self)

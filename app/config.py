@@ -1,4 +1,4 @@
-"""Settings, read from GATECAST_* environment variables once and handed on."""
+"""Settings, read once from GATECAST_* environment variables."""
 
 import ipaddress
 from pathlib import Path
@@ -12,48 +12,48 @@ MEGABYTE = 1_000_000
 
 
 class Settings(BaseSettings):
-    """Everything that a deployment may choose. Sizes are bytes, durations seconds."""
+    """The settings of a deployment. Sizes are in bytes, durations in seconds."""
 
     model_config = SettingsConfigDict(env_prefix="GATECAST_", frozen=True, extra="ignore")
 
     data_dir: Path = Field(default_factory=lambda: Path.home() / ".gatecast")
-    """holds the SQLite file and the artifacts where nothing else is named"""
+    """folder of the SQLite file and of the artifacts, unless their URLs are set"""
     database_url: str | None = None
     """`sqlite:///path` or `postgresql://…`; default: SQLite in the data directory"""
     database_password_file: Path | None = None
-    """its content becomes the password of `database_url`"""
+    """file whose content becomes the password of `database_url`"""
     artifacts_url: str | None = None
-    """any fsspec URL that every process reaches; default: a folder in the data directory"""
+    """fsspec URL that every process can reach; default: a folder in the data directory"""
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65_535)
     auth: Literal["on", "off"] = "off"
     """`off` serves the project `default` to everybody, and only on loopback"""
     bootstrap_key_file: Path | None = None
-    """its content is accepted as a key of the project `default`"""
+    """file whose content is accepted as a key of the project `default`"""
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """where training runs"""
+    """device of trainings"""
     serving_device: Literal["cpu", "cuda"] = "cpu"
-    """where forecasts are made: ONNX Runtime on the CPU, torch on CUDA"""
+    """device of forecasts: ONNX Runtime on the CPU, torch on CUDA"""
     queues: Annotated[tuple[Literal["cpu", "gpu"], ...], NoDecode] = ("cpu", "gpu")
-    """that a worker takes jobs from, comma-separated; it runs one job of each at a time"""
+    """queues that a worker takes jobs from, comma-separated; it runs one job of each at a time"""
     training_queue: Literal["cpu", "gpu"] = "cpu"
-    """that trainings wait in where their request names none; other jobs wait in `cpu`"""
+    """queue of trainings whose request names none; other jobs go to `cpu`"""
     preload: bool = True
-    """a worker keeps torch imported in a process that jobs are forked from: half a gigabyte saves seconds"""
+    """whether a worker keeps torch imported in the process that jobs are forked from: half a gigabyte saves seconds"""
     cache_dir: Path | None = None
-    """holds what can be made again, such as the graphs of networks; default: a folder in the data directory"""
+    """folder of files that can be made again, such as graphs of networks; default: a folder in the data directory"""
     lease_seconds: float = Field(15.0, gt=0)
-    """a worker silent for this long has lost its jobs"""
+    """time after which a silent worker loses its jobs"""
     checkpoint_seconds: float = Field(10.0, ge=0)
-    """training saves its state this often; 0 is after every epoch"""
+    """time between two checkpoints of a training; 0: one after every epoch"""
     drain_seconds: float = Field(20.0, ge=0)
-    """that a worker which is told to stop gives its jobs to reach their next checkpoint"""
+    """time that a stopping worker gives its jobs to reach their next checkpoint"""
     collect_seconds: float = Field(600.0, gt=0)
-    """a worker looks this often for files that no job and no version needs"""
+    """time between two removals of files that no job and no version needs"""
     archive_days: float = Field(730.0, gt=0)
-    """archived forecasts are kept for so long"""
+    """days for which archived forecasts are kept"""
     stale_seconds: float = Field(3600.0, ge=0)
-    """while the database is away, forecasts from what is remembered may be so old; 0 answers 503 instead"""
+    """greatest age of cached data that is forecast from while the database is away; 0 answers 503 instead"""
     log_format: Literal["json", "console"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -63,33 +63,34 @@ class Settings(BaseSettings):
     max_forecast_values: int = Field(5_000_000, gt=0)
     max_explained_values: int = Field(1_000_000, gt=0)
     explain_seconds: float = Field(60.0, gt=0)
-    """an explanation that takes longer is given up"""
+    """longest time that an explanation may take"""
     chart_seconds: float = Field(10.0, gt=0)
-    """that a chart may take, and may wait for others"""
+    """longest time that a chart may take, and may wait for others"""
     max_horizon: int = Field(10_000, gt=0)
     max_train_steps: int = Field(50_000_000, gt=0)
     max_job_memory_bytes: int = Field(32_000 * MEGABYTE, gt=0)
-    """a job that is estimated to need more is refused"""
+    """estimated memory above which a job is refused"""
     max_backtest_windows: int = Field(100_000, gt=0)
-    """forecasts that a backtest judges"""
+    """forecasts of one backtest"""
     max_anomaly_points: int = Field(20_000, gt=0)
-    """observations that are scored while the caller waits; more become a job"""
+    """observations that are scored while the caller waits; a larger scan becomes a job"""
     max_scanned_points: int = Field(1_000_000, gt=0)
-    """observations that a job scores"""
+    """observations that one job scores"""
     graph_cache_bytes: int = Field(256 * MEGABYTE, ge=0)
     """graphs of networks that are kept on disk; 0 traces each network again"""
     model_cache_bytes: int = Field(512 * MEGABYTE, gt=0)
+    """versions in memory"""
     context_cache_bytes: int = Field(256 * MEGABYTE, ge=0)
-    """the newest observations of series that were forecast lately"""
+    """newest observations in memory, of series that were forecast lately"""
     rendered_cache_bytes: int = Field(64 * MEGABYTE, ge=0)
-    """answers that were made lately; 0 forecasts each time"""
+    """recent responses in memory; 0 forecasts each time"""
     max_waiting_requests: int = Field(1000, gt=0)
-    """forecasts under way in one process; more are told to come again"""
+    """forecasts under way in one process; further ones are answered 503"""
 
     @field_validator("queues", mode="before")
     @classmethod
     def _names(cls, value: object) -> object:
-        names = [one.strip() for one in value.split(",")] if isinstance(value, str) else value
+        names = [name.strip() for name in value.split(",")] if isinstance(value, str) else value
         if not names:
             raise ValueError("name at least one of cpu and gpu")
         return names

@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app import logs
 from app.config import Settings
-from app.jobs.forking import worker_is_gone
+from app.jobs.forking import is_worker_gone
 from app.jobs.supervisor import FENCE_LOST, HANDED_OVER, TRY_AGAIN
 from app.storage import jobs
 from app.storage.artifacts import ArtifactError, ArtifactStore
@@ -51,10 +51,10 @@ def main(fence: Fence) -> int:
 
 def _watch(database: Database, fence: Fence, server: int) -> None:
     """End this process when its worker is gone or its job is no longer its own."""
-    while not worker_is_gone(server, WATCH_SECONDS):
+    while not is_worker_gone(server, WATCH_SECONDS):
         try:
             with database.read() as session:
-                job = jobs.state(session, fence.job_id)
+                job = jobs.get_unscoped(session, fence.job_id)
             if job is None or job.attempt != fence.attempt or (job.status == "cancelled" and job.version is None):
                 os._exit(FENCE_LOST)
             if job.status != "running":

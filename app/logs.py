@@ -1,8 +1,8 @@
-"""Structured logs on stderr: one line an event, with the request's or the job's id on each.
+"""Structured logs on stderr: one line for each event, with the id of its request or job.
 
-As JSON, our own loggers render and write their lines themselves: the way through the standard library costs several
-times as much. Libraries' loggers come through the standard library, in the same shape. Lines of requests that are
-answered in one turn of the event loop are written together.
+As JSON, our loggers render and write their lines themselves: the way through the standard library costs several times
+as much. Libraries' loggers go through the standard library, in the same format. Lines of requests that end in one turn
+of the event loop are written together.
 """
 
 import asyncio
@@ -21,17 +21,17 @@ Level = Literal["debug", "info", "warning", "error"]
 Processors = list[structlog.typing.Processor]
 
 _requests_as_json = False
-"""whether the lines of requests are written, and as JSON"""
+"""whether lines of requests are written as JSON"""
 _OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY
 _NOISY = ("httpx", "httpcore", "fsspec", "alembic", "dbos", "uvicorn.access", "uvicorn.error")
 
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
-"""of the request that is being answered; on each of its events"""
+"""id of the request that is being handled; each of its events carries it"""
 
 
 class _Stderr:
-    """The bytes of whatever stderr is at the time: loggers are kept for good, and a stream may be replaced."""
+    """The current stderr as a stream of bytes: loggers are cached for good, and stderr may be replaced."""
 
     def write(self, line: bytes) -> int:
         return sys.stderr.buffer.write(line)
@@ -41,11 +41,11 @@ class _Stderr:
 
 
 def configure(log_format: Literal["json", "console"], level: Level) -> None:
-    """Route this process' logs, the libraries' included, to stderr."""
+    """Send this process's logs to stderr, including those of libraries."""
     global _requests_as_json
     _requests_as_json = log_format == "json" and logging.getLevelNamesMapping()[level.upper()] <= logging.INFO
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_json(level) if log_format == "json" else _console(level))
+    handler.setFormatter(_configure_json(level) if log_format == "json" else _configure_console(level))
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
@@ -54,40 +54,42 @@ def configure(log_format: Literal["json", "console"], level: Level) -> None:
 
 
 class RequestLines:
-    """Writes a line a request. To be used on one event loop at a time."""
+    """Writes a line for each request. Use it on one event loop at a time."""
 
     def __init__(self) -> None:
         self._lines: list[bytes] = []
         self._due: asyncio.AbstractEventLoop | None = None
-        """that writes them at its next turn"""
+        """event loop that writes the lines at its next turn"""
         self._logger = get_logger("app.access")
-        self._fields = _shared()
+        self._fields = _list_processors()
 
     def add(self, method: str, path: str, status: int, milliseconds: float) -> None:
-        """Tell of a request that was answered."""
-        told = {"method": method, "path": path, "status": status, "milliseconds": milliseconds}
+        """Log a request that has its response."""
+        fields = {"method": method, "path": path, "status": status, "milliseconds": milliseconds}
         if not _requests_as_json:
-            self._logger.info("request", **told)
+            self._logger.info("request", **fields)
             return
-        event: Any = told | {"event": "request"}
-        for add in self._fields:
-            event = add(None, "info", event)
-        self._lines.append(_dumps(event, str) + b"\n")
+        event: Any = fields | {"event": "request"}
+        for processor in self._fields:
+            event = processor(None, "info", event)
+        self._lines.append(_dump_json(event, str) + b"\n")
         loop = asyncio.get_running_loop()
         if self._due is not loop:
             self._due = loop
             loop.call_soon(self._write)
 
     def _write(self) -> None:
-        lines, self._lines, self._due = self._lines, [], None
+        lines = self._lines
+        self._lines = []
+        self._due = None
         to = _Stderr()
-        for written in _whole(lines):
+        for written in _join_lines(lines):
             to.write(written)
             to.flush()
 
 
-def _whole(lines: list[bytes]) -> Iterator[bytes]:
-    """Join lines to what a pipe takes at once: more could be torn by another process that writes to it."""
+def _join_lines(lines: list[bytes]) -> Iterator[bytes]:
+    """Yield joined lines in blocks that a pipe takes at once: other processes' lines could split a longer block."""
     written = b""
     for line in lines:
         if written and len(written) + len(line) > select.PIPE_BUF:
@@ -98,70 +100,70 @@ def _whole(lines: list[bytes]) -> Iterator[bytes]:
 
 
 def get_logger(name: str) -> structlog.typing.FilteringBoundLogger:
-    """Return a logger whose events carry the bound context."""
+    """Return a logger whose events carry the bound context, such as the job's id."""
     logger: structlog.typing.FilteringBoundLogger = structlog.get_logger(name)
     return logger
 
 
-def _json(level: Level) -> logging.Formatter:
-    """Let our loggers write JSON lines; return what formats the libraries' records."""
+def _configure_json(level: Level) -> logging.Formatter:
+    """Let our loggers write JSON lines; return the formatter of the libraries' records."""
     exceptions = structlog.processors.format_exc_info
     structlog.configure(
-        processors=[*_shared(), exceptions, structlog.processors.JSONRenderer(serializer=_dumps)],
+        processors=[*_list_processors(), exceptions, structlog.processors.JSONRenderer(serializer=_dump_json)],
         logger_factory=structlog.BytesLoggerFactory(cast(BinaryIO, _Stderr())),
-        wrapper_class=_filtering(level),
+        wrapper_class=_filter_level(level),
         cache_logger_on_first_use=True,
     )
-    as_text = structlog.processors.JSONRenderer(serializer=lambda event, **more: _dumps(event, **more).decode())
-    return _formatter([*_shared(foreign=True), exceptions], as_text)
+    as_text = structlog.processors.JSONRenderer(serializer=lambda event, **more: _dump_json(event, **more).decode())
+    return _make_formatter([*_list_processors(foreign=True), exceptions], as_text)
 
 
-def _console(level: Level) -> logging.Formatter:
-    """Let all events go through the standard library; return what formats them for a person."""
+def _configure_console(level: Level) -> logging.Formatter:
+    """Let all events go through the standard library; return their formatter, for people."""
     structlog.configure(
-        processors=[*_shared(), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[*_list_processors(), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=_filtering(level),
+        wrapper_class=_filter_level(level),
         cache_logger_on_first_use=True,
     )
     # it renders tracebacks itself
     renderer = structlog.dev.ConsoleRenderer(
         colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
     )
-    return _formatter(_shared(foreign=True), renderer)
+    return _make_formatter(_list_processors(foreign=True), renderer)
 
 
-def _shared(*, foreign: bool = False) -> Processors:
-    """Return what gives every event its fields; a record of the standard library may bring more."""
+def _list_processors(*, foreign: bool = False) -> Processors:
+    """Return the processors that add fields to every event; records of the standard library may have extra ones."""
     extra: Processors = [structlog.stdlib.ExtraAdder()] if foreign else []
     return [
         structlog.contextvars.merge_contextvars,
-        _with_request,
+        _add_request_id,
         structlog.stdlib.add_log_level,
         *extra,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
 
 
-def _with_request(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """Add the request's id, where one is being answered."""
-    found = request_id.get()
-    if found is not None:
-        event.setdefault("request_id", found)
+def _add_request_id(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Add the id of the request that is being handled, if any."""
+    request = request_id.get()
+    if request is not None:
+        event.setdefault("request_id", request)
     return event
 
 
-def _formatter(foreign: Processors, renderer: structlog.typing.Processor) -> logging.Formatter:
+def _make_formatter(foreign: Processors, renderer: structlog.typing.Processor) -> logging.Formatter:
     meta = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     return structlog.stdlib.ProcessorFormatter(processors=[meta, renderer], foreign_pre_chain=foreign)
 
 
-def _filtering(level: Level) -> type[structlog.typing.FilteringBoundLogger]:
+def _filter_level(level: Level) -> type[structlog.typing.FilteringBoundLogger]:
     return structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()])
 
 
-def _dumps(event: Any, default: Callable[[Any], Any]) -> bytes:
-    """Return an event as JSON, whatever it holds: a line of a log never fails what it tells of."""
+def _dump_json(event: Any, default: Callable[[Any], Any]) -> bytes:
+    """Return an event as JSON, whatever it holds: logging must never fail the work that it reports."""
     try:
         return orjson.dumps(event, default, _OPTIONS)
     except TypeError:  # numbers beyond 64 bits, text that is no UTF-8

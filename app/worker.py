@@ -5,29 +5,32 @@ from app.config import Settings
 from app.jobs import forking
 from app.jobs.duties import Duty
 from app.jobs.queue import JobQueue
-from app.jobs.worker import Worker
-from app.services.jobs.garbage import collect, sweep
+from app.jobs.runner import JobRunner
+from app.services.jobs.garbage import collect_garbage, sweep_archive
 from app.services.jobs.submission import Submission
 from app.services.schedules.service import ScheduleService
 from app.storage.artifacts import ArtifactStore
 from app.storage.engine import Database
 
 PRELOADED = ("app.preload", "app.cli.main", "app.job_child")
-"""imported once for all jobs"""
+"""modules that are imported once for all jobs"""
 FOR_TRAININGS = ("app.services.runs.training", "models.export.preload")
-"""imported once for all trainings, where memory may be spent on it"""
+"""modules that are imported once for all trainings, if the setting `preload` allows the memory"""
 SCHEDULES_A_LEASE = 3
+"""looks for due schedules within the length of a lease"""
 SWEEP_SECONDS = 3600.0
+"""between two removals of old archived forecasts"""
 
 
 def run(settings: Settings) -> None:
-    """Take jobs, start what schedules say, and collect what nobody needs, until SIGTERM or SIGINT."""
+    """Run jobs, start what schedules say, and remove files that nobody needs, until SIGTERM or SIGINT."""
     forking.prepare([*PRELOADED, *(FOR_TRAININGS if settings.preload else ())])
-    database, store = Database(settings.database), ArtifactStore(settings.artifacts)
+    database = Database(settings.database)
+    store = ArtifactStore(settings.artifacts)
     schedules = ScheduleService(database, Submission(JobQueue(database), settings))
     duties = (
         Duty(schedules.start_due, settings.lease_seconds / SCHEDULES_A_LEASE),
-        Duty(lambda: collect(database, store), settings.collect_seconds),
-        Duty(lambda: sweep(database, settings.archive_days), SWEEP_SECONDS),
+        Duty(lambda: collect_garbage(database, store), settings.collect_seconds),
+        Duty(lambda: sweep_archive(database, settings.archive_days), SWEEP_SECONDS),
     )
-    Worker(database, store, settings, job_child.main, duties).run()
+    JobRunner(database, store, settings, job_child.main, duties).run()

@@ -138,8 +138,8 @@ def original(place: Place, name: str = MODEL) -> tuple[VersionRow, dict[str, byt
     settings = Settings(data_dir=place.folder)
     database, artifacts = Database(settings.database), ArtifactStore(settings.artifacts)
     with database.read() as session:
-        model = registry.get(session, keys.default_scope(session), name)
-        row = registry.version(session, model, 1) if model is not None else None
+        model = registry.get(session, keys.get_default_scope(session), name)
+        row = registry.get_version(session, model, 1) if model is not None else None
     database.dispose()
     if row is None:
         raise NotMeasured(f"the folder holds no trained model {name!r}")
@@ -169,7 +169,7 @@ def _marked(graph: onnx.ModelProto, manifest: bytes) -> dict[str, bytes]:
 
 def _publish(database: Database, artifacts: ArtifactStore, row: VersionRow, found: dict[str, bytes], name: str) -> None:
     with database.write() as session:
-        scope = keys.default_scope(session)
+        scope = keys.get_default_scope(session)
         model = registry.get(session, scope, name) or registry.add(session, scope, name, "h", HORIZON, list(LEVELS))
         job_id = uuid.uuid4().hex
         jobs.add(session, scope, id=job_id, kind="train", model_pk=model.pk, model=name, request={})
@@ -186,7 +186,7 @@ def has(place: Place, name: str) -> bool:
     """Say whether the registry holds a model."""
     database = Database(Settings(data_dir=place.folder).database)
     with database.read() as session:
-        found: ModelRow | None = registry.get(session, keys.default_scope(session), name)
+        found: ModelRow | None = registry.get(session, keys.get_default_scope(session), name)
     database.dispose()
     return found is not None
 

@@ -138,7 +138,7 @@ def publish(
     """Publish a version as a training job would; return its number. A job that has ended lets the model be deleted."""
     store = ArtifactStore(settings.artifacts)
     with database.write() as session:
-        scope = keys.default_scope(session)
+        scope = keys.get_default_scope(session)
         model = registry.get(session, scope, name) or registry.add(session, scope, name, "h", HORIZON, list(LEVELS))
         job_id = uuid.uuid4().hex if ended else f"{name}{model.last_version}"
         job = jobs.add(session, scope, id=job_id, kind="train", model_pk=model.pk, model=name, request={})

@@ -64,7 +64,7 @@ async def get_events(
     last_event_id: Annotated[str | None, Header(description="go on after this event")] = None,
 ) -> StreamingResponse:
     """Follow a job as server-sent events: `progress` and at last `end` are the job, `log` has `lines` of its log."""
-    place = Place.read(last_event_id)
+    place = EventCursor.parse(last_event_id)
 
     async def after(at: Place) -> list[Event]:
         return await to_thread.run_sync(services.events.after, scope, job_id, at, limiter=_listeners())

@@ -1,1 +1,1 @@
-"""The `gatecast` command. Commands that talk to a service know it by HTTP alone. Begin with `main`."""
+"""The `gatecast` command. Commands that call a service use HTTP alone. Begin with `main`."""

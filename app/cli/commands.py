@@ -1,24 +1,37 @@
-"""Commands that speak to a running service: import, train, forecast."""
+"""Commands that call a running service: import, train, forecast."""
 
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from app.cli.terminal import errors, finished, follow, forecast_table, output, reporting
-from gatecast_client.client import DEFAULT_URL, Client
+from app.cli.terminal import build_forecast_table, error_console, follow, output_console, report_errors, require_version
+from gatecast_client.client import DEFAULT_URL, Client, Job
 
 SHOWN_REJECTIONS = 10
+"""rejected rows that are printed"""
 INTERRUPTED = 130
 """exit status after Ctrl-C"""
 
 Url = Annotated[str, typer.Option("--url", envvar="GATECAST_URL", help="Address of the service.")]
-Key = Annotated[str | None, typer.Option("--key", envvar="GATECAST_KEY", help="Key, where the service wants one.")]
+Key = Annotated[str | None, typer.Option("--key", envvar="GATECAST_KEY", help="Key, if the service needs one.")]
 SeriesIds = Annotated[list[str] | None, typer.Option("--series", help="A series' id; repeat it for more.")]
+Labels = Annotated[list[str] | None, typer.Option(help="Series with this label, key:value; all must hold.")]
+AllSeries = Annotated[bool, typer.Option("--all", help="Every series.")]
 Quantiles = Annotated[str | None, typer.Option(help="Levels between 0 and 1, such as 0.1,0.5,0.9.")]
+Epochs = Annotated[int | None, typer.Option(min=1, help="Passes over the data; chosen if absent.")]
+TimeBudget = Annotated[float | None, typer.Option(min=1, help="Seconds that training may take.")]
+Trials = Annotated[int | None, typer.Option(min=1, help="Try this many other networks first, and train the best.")]
+WarmStart = Annotated[str | None, typer.Option(help="Start from a version, name@version.")]
+Promote = Annotated[
+    Literal["if_better", "always", "never"] | None, typer.Option(help="When the new version goes live.")
+]
+CsvFile = Annotated[
+    Path, typer.Argument(exists=True, dir_okay=False, help="CSV with unique_id, ds, y; may be gzipped.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -29,9 +42,7 @@ def register(app: typer.Typer) -> None:
 
 
 def import_table(
-    file: Annotated[
-        Path, typer.Argument(exists=True, dir_okay=False, help="CSV with unique_id, ds, y; may be gzipped.")
-    ],
+    file: CsvFile,
     freq: Annotated[str | None, typer.Option(help="Step of new series, such as h or D; inferred if absent.")] = None,
     ds_start: Annotated[str | None, typer.Option(help="Timestamp of step 0 where ds holds whole numbers.")] = None,
     on_error: Annotated[Literal["abort", "skip"], typer.Option(help="What a bad row does.")] = "abort",
@@ -43,77 +54,76 @@ def import_table(
     key: Key = None,
 ) -> None:
     """Import series from a file, all or nothing."""
-    bars = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TimeElapsedColumn(),
-    )
+    bars = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
     with (
-        reporting(),
+        report_errors(),
         Client(url, key) as client,
-        Progress(*bars, console=errors(), transient=True) as bar,
+        Progress(*bars, console=error_console(), transient=True) as bar,
         bar.open(file, "rb", description="importing") as table,
     ):
         report = client.import_csv(
             table, freq=freq, ds_start=ds_start, on_error=on_error, on_duplicate=on_duplicate, dry_run=dry_run
         )
-    said = "would import" if dry_run else "imported"
-    refused = report.get("rejected_rows", len(report["rejected"]))
-    output().print(
-        f"{said} {report['rows']:,} rows of {report['series']:,} series: "
-        f"{report['inserted']:,} new, {report['updated']:,} replaced, {refused:,} refused"
+    _print_report(report, dry_run)
+
+
+def _print_report(report: dict[str, Any], dry_run: bool) -> None:
+    verb = "would import" if dry_run else "imported"
+    rejected = report.get("rejected_rows", len(report["rejected"]))
+    output_console().print(
+        f"{verb} {report['rows']:,} rows of {report['series']:,} series: "
+        f"{report['inserted']:,} new, {report['updated']:,} replaced, {rejected:,} rejected"
     )
     for row in report["rejected"][:SHOWN_REJECTIONS]:
-        errors().print(f"  row {row['row']}: {escape(str(row['detail']))}", style="yellow")
+        error_console().print(f"  row {row['row']}: {escape(str(row['detail']))}", style="yellow")
 
 
 def train(
     model: Annotated[str, typer.Argument(help="Name of the model; a new version of it is made.")],
     horizon: Annotated[int, typer.Option(min=1, help="Steps to predict.")],
     series: SeriesIds = None,
-    label: Annotated[list[str] | None, typer.Option(help="Series with this label, key:value; all must hold.")] = None,
-    all_series: Annotated[bool, typer.Option("--all", help="Every series.")] = False,
+    label: Labels = None,
+    all_series: AllSeries = False,
     quantiles: Quantiles = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the data; chosen if absent.")] = None,
-    time_budget: Annotated[float | None, typer.Option(min=1, help="Seconds that training may take.")] = None,
-    search: Annotated[
-        int | None, typer.Option(min=1, help="Try so many other networks first, and train the best of them.")
-    ] = None,
-    warm_start: Annotated[str | None, typer.Option(help="Begin from a version, name@version.")] = None,
-    promote: Annotated[
-        Literal["if_better", "always", "never"] | None, typer.Option(help="When the version goes live.")
-    ] = None,
+    epochs: Epochs = None,
+    time_budget: TimeBudget = None,
+    search: Trials = None,
+    warm_start: WarmStart = None,
+    promote: Promote = None,
     url: Url = DEFAULT_URL,
     key: Key = None,
 ) -> None:
     """Train a model in the service's worker and watch it."""
-    selector = _selector(series or [], label or [], all_series)
-    levels = _levels(quantiles)
-    budget = {"epochs": epochs, "time_budget_s": time_budget}
-    training = {name: value for name, value in budget.items() if value is not None}
-    with reporting(), Client(url, key) as client:
-        job = client.train(
-            model,
-            selector,
-            horizon,
-            quantiles=levels,
-            training=training or None,
-            search={"trials": search} if search is not None else None,
-            warm_start=warm_start,
-            promote=promote,
-        )
-        try:
-            job = follow(client, job, errors())
-        except KeyboardInterrupt:
-            path = f"{client.url}/jobs/{job['id']}"
-            errors().print(f"no longer watching; the training goes on\n→ cancel it: POST {path}/cancel")
-            errors().print(f"→ look at it: GET {path}")
-            raise typer.Exit(INTERRUPTED) from None
-        version = client.version(model, finished(job))
+    selector = _parse_selector(series or [], label or [], all_series)
+    options = {
+        "quantiles": _parse_levels(quantiles),
+        "training": _build_training(epochs, time_budget),
+        "search": {"trials": search} if search is not None else None,
+        "warm_start": warm_start,
+        "promote": promote,
+    }
+    with report_errors(), Client(url, key) as client:
+        job = _watch(client, client.train(model, selector, horizon, **options))
+        version = client.version(model, require_version(job))
     live = "is live" if version["promoted"] else f"is not live: {version['reason']}"
-    output().print(f"{escape(model)}@{version['version']} {escape(live)}")
+    output_console().print(f"{escape(model)}@{version['version']} {escape(live)}")
+
+
+def _build_training(epochs: int | None, time_budget: float | None) -> dict[str, float] | None:
+    """Return the `training` options of POST /train; None where the service chooses them all."""
+    budget = {"epochs": epochs, "time_budget_s": time_budget}
+    return {name: value for name, value in budget.items() if value is not None} or None
+
+
+def _watch(client: Client, job: Job) -> Job:
+    """Show a job's progress until it ends, and return it as it ended. Ctrl-C ends the watching alone."""
+    try:
+        return follow(client, job, error_console())
+    except KeyboardInterrupt:
+        path = f"{client.url}/jobs/{job['id']}"
+        error_console().print(f"no longer watching; the training goes on\n→ cancel it: POST {path}/cancel")
+        error_console().print(f"→ look at it: GET {path}")
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def forecast(
@@ -128,22 +138,28 @@ def forecast(
     """Forecast stored series."""
     if not series:
         raise typer.BadParameter("name at least one series with --series ID")
-    levels = _levels(quantiles)
-    with reporting(), Client(url, key) as client, errors().status("forecasting"):
-        answer = client.forecast(model, series, horizon, levels)
+    levels = _parse_levels(quantiles)
+    with report_errors(), Client(url, key) as client, error_console().status("forecasting"):
+        response = client.forecast(model, series, horizon, levels)
     if as_json:
-        typer.echo(json.dumps(answer, ensure_ascii=False))
-    refused = [one for one in answer["forecasts"] if one["status"] != "ok"]
-    for one in answer["forecasts"]:
-        if one["status"] == "ok" and not as_json:
-            output().print(forecast_table(one, f"{answer['model']}@{answer['version']}"))
-    for one in refused:
-        errors().print(f"{escape(one['series_id'])}: {escape(one['error']['detail'])}", style="red")
-    if refused:
+        typer.echo(json.dumps(response, ensure_ascii=False))
+    else:
+        _print_forecasts(response)
+    failed = [result for result in response["forecasts"] if result["status"] != "ok"]
+    for result in failed:
+        error_console().print(f"{escape(result['series_id'])}: {escape(result['error']['detail'])}", style="red")
+    if failed:
         raise typer.Exit(1)
 
 
-def _selector(ids: list[str], labels: list[str], everything: bool) -> dict[str, object] | str:
+def _print_forecasts(response: dict[str, Any]) -> None:
+    version = f"{response['model']}@{response['version']}"
+    for result in response["forecasts"]:
+        if result["status"] == "ok":
+            output_console().print(build_forecast_table(result, version))
+
+
+def _parse_selector(ids: list[str], labels: list[str], everything: bool) -> dict[str, object] | str:
     if sum((bool(ids), bool(labels), everything)) != 1:
         raise typer.BadParameter("say which series: --series ID (repeatable), or --label key:value, or --all")
     if everything:
@@ -156,7 +172,7 @@ def _selector(ids: list[str], labels: list[str], everything: bool) -> dict[str, 
     return {"labels": {name: value for name, _, value in pairs}}
 
 
-def _levels(text: str | None) -> list[float] | None:
+def _parse_levels(text: str | None) -> list[float] | None:
     if text is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""The demo: a real data set goes into a real service, less its last three days, which then happen one by one."""
+"""The demo: a real service learns a real data set, forecasts its hidden last three days, and gets them one by one."""
 
 import gzip
 from collections.abc import Sequence
@@ -14,18 +14,22 @@ from rich.markup import escape
 from rich.table import Table
 
 from app.cli.demo_service import DemoService
-from app.cli.terminal import errors, finished, follow, output
-from app.cli.terminal_chart import forecast_chart
+from app.cli.terminal import error_console, follow, output_console, require_version
+from app.cli.terminal_chart import draw_forecast
 from gatecast_client.client import Client, ClientError
 
 FOLDER = Path(".demo")
 DATA = "bike_sharing.csv.gz"
 SERIES = MODEL = "bikes"
-DAY, WEEK = 24, 168
+DAY = 24
+"""hours"""
+WEEK = 168
+"""hours"""
 HIDDEN_HOURS = 3 * DAY
 """the end of the file, the days before New Year"""
 LEVELS = (0.1, 0.9)
 CHART_WIDTH = 100
+"""characters, at most"""
 TABLE_STEP = 6
 """hours between the rows of the table"""
 
@@ -37,7 +41,7 @@ class DataSet:
     known: list[tuple[str, float]]
     """(timestamp, value) of every hour that the service is given"""
     hidden: list[tuple[str, float]]
-    """the hours that it has to forecast, a day at a time, and is given when their day is over"""
+    """(timestamp, value) of the hours that it has to forecast; it is given those of a day when the day is over"""
 
     def csv(self) -> bytes:
         """Return the known hours as the long table that the service imports."""
@@ -46,7 +50,7 @@ class DataSet:
 
     @property
     def truth(self) -> list[float]:
-        """The hidden values."""
+        """Values of the hidden hours."""
         return [y for _, y in self.hidden]
 
     @property
@@ -64,8 +68,8 @@ class DataSet:
 
 
 @dataclass(frozen=True)
-class Forecast:
-    """The forecasts of the hidden days, one after another: a value an hour in every field."""
+class DemoForecast:
+    """The forecasts of the hidden days, one after another: every field has one value for each hour."""
 
     ds: list[str]
     yhat: list[float]
@@ -88,29 +92,30 @@ class Scores:
     def beaten(self) -> bool:
         """Whether the forecast is better than season-naive of the day before.
 
-        A day is the season that the service itself takes for `season_naive` in a version's metrics.
+        The service also takes a day as the season of `season_naive` in a version's metrics.
         """
         return self.forecast < self.naive_day
 
 
 def demo(exit_after: bool) -> int:
     """Run the demo and return its exit status: 0 where the forecast beat season-naive."""
-    console, service = output(), None
+    console = output_console()
+    service = None
     try:
         service = DemoService(FOLDER)
-        with errors().status("starting the service") as status, service:
+        with error_console().status("starting the service") as status, service:
             status.stop()
             scores = show(service.client, load(), console)
             if exit_after:
                 return 0 if scores.beaten else 1
             return _serve(service, console)
     except ClientError as e:
-        errors().print(f"[red]{escape(str(e))}[/red]\n→ {escape(e.hint or 'run the demo again')}")
+        error_console().print(f"[red]{escape(str(e))}[/red]\n→ {escape(e.hint or 'run the demo again')}")
         if service is not None and (tail := service.log_tail()):
-            errors().print(f"the end of {service.log}:\n{escape(tail)}", style="dim")
+            error_console().print(f"the end of {service.log}:\n{escape(tail)}", style="dim")
         return 1
     except KeyboardInterrupt:
-        errors().print("interrupted; the service is stopped")
+        error_console().print("interrupted; the service is stopped")
         return 130
 
 
@@ -122,27 +127,27 @@ def load() -> DataSet:
 
 
 def show(client: Client, data: DataSet, console: Console) -> Scores:
-    """Import, train, live the hidden days and print forecast beside truth. Raises ClientError."""
+    """Import, train, forecast the hidden days and compare with what happened. Raises ClientError."""
     console.print(f"[bold]Gatecast[/bold] runs at {client.url}")
-    with errors().status("importing"):
+    with error_console().status("importing"):
         report = client.import_csv(data.csv(), freq="h")
     console.print(
         f"imported {report['rows']:,} hours of bike rentals up to {data.known[-1][0]}; "
         f"the file's last {HIDDEN_HOURS} hours stay hidden"
     )
-    forecast = live(client, data, f"{MODEL}@{train(client, console)}", console)
+    forecast = live_through(client, data, f"{MODEL}@{train(client, console)}", console)
     scores = score(data, forecast)
-    console.print(comparison(forecast, data.truth))
+    console.print(build_comparison(forecast, data.truth))
     width = min(console.width, CHART_WIDTH)
-    console.print(forecast_chart(forecast.ds, forecast.yhat, forecast.lower, forecast.upper, data.truth, width))
-    console.print(verdict(scores))
+    console.print(draw_forecast(forecast.ds, forecast.yhat, forecast.lower, forecast.upper, data.truth, width))
+    console.print(build_verdict(scores))
     return scores
 
 
 def train(client: Client, console: Console) -> int:
     """Train on the known hours and return the version. Raises ClientError."""
     job = client.train(MODEL, {"ids": [SERIES]}, DAY)
-    version = finished(follow(client, job, errors()))
+    version = require_version(follow(client, job, error_console()))
     metrics = client.version(MODEL, version)["metrics"]
     if metrics["gate"]:
         console.print(
@@ -152,56 +157,58 @@ def train(client: Client, console: Console) -> int:
     return version
 
 
-def live(client: Client, data: DataSet, model: str, console: Console) -> Forecast:
-    """Forecast each hidden day from the hours before it, then let it happen. Raises ClientError."""
+def live_through(client: Client, data: DataSet, model: str, console: Console) -> DemoForecast:
+    """Forecast each hidden day from the hours before it, then send its hours. Raises ClientError."""
     days = []
     for day in data.days:
-        stamps, truth = [ds for ds, _ in day], [y for _, y in day]
+        stamps = [ds for ds, _ in day]
+        truth = [y for _, y in day]
         days.append(forecast_day(client, model))
         client.observe(SERIES, stamps, truth)
-        name, error = day_name(stamps[0]), mae(days[-1]["yhat"], truth)
+        name = format_day(stamps[0])
+        error = compute_mae(days[-1]["yhat"], truth)
         console.print(f"{name}: forecast, then its {len(day)} hours arrive; off by {error:.1f} on average")
     lower, upper = map(str, LEVELS)
-    return Forecast(
-        ds=[ds for one in days for ds in one["ds"]],
-        yhat=[y for one in days for y in one["yhat"]],
-        lower=[y for one in days for y in one["quantiles"][lower]],
-        upper=[y for one in days for y in one["quantiles"][upper]],
+    return DemoForecast(
+        ds=[ds for forecast in days for ds in forecast["ds"]],
+        yhat=[y for forecast in days for y in forecast["yhat"]],
+        lower=[y for forecast in days for y in forecast["quantiles"][lower]],
+        upper=[y for forecast in days for y in forecast["quantiles"][upper]],
     )
 
 
 def forecast_day(client: Client, model: str) -> dict[str, Any]:
     """Return the service's forecast of the day after the newest hour that it knows. Raises ClientError."""
-    (one,) = client.forecast(model, [SERIES], quantiles=LEVELS)["forecasts"]
-    if one["status"] != "ok":
-        raise ClientError("The forecast failed", one["error"]["detail"], one["error"]["code"])
-    return cast(dict[str, Any], one)
+    (forecast,) = client.forecast(model, [SERIES], quantiles=LEVELS)["forecasts"]
+    if forecast["status"] != "ok":
+        raise ClientError("The forecast failed", forecast["error"]["detail"], forecast["error"]["code"])
+    return cast(dict[str, Any], forecast)
 
 
-def day_name(stamp: str) -> str:
-    """Name the day of a timestamp: `Saturday 29 December`."""
+def format_day(stamp: str) -> str:
+    """Return the day of a timestamp: `Saturday 29 December`."""
     day = date.fromisoformat(stamp[:10])
     return f"{day:%A} {day.day} {day:%B}"
 
 
-def score(data: DataSet, forecast: Forecast) -> Scores:
-    """Compare the forecasts of the hidden days, and both season-naive forecasts, with what happened."""
+def score(data: DataSet, forecast: DemoForecast) -> Scores:
+    """Measure the forecasts of the hidden days, and both season-naive forecasts, against what happened."""
     bounds = zip(forecast.lower, data.truth, forecast.upper, strict=True)
     return Scores(
-        forecast=mae(forecast.yhat, data.truth),
-        naive_day=mae(data.naive(DAY), data.truth),
-        naive_week=mae(data.naive(WEEK), data.truth),
+        forecast=compute_mae(forecast.yhat, data.truth),
+        naive_day=compute_mae(data.naive(DAY), data.truth),
+        naive_week=compute_mae(data.naive(WEEK), data.truth),
         inside=fmean(low <= y <= high for low, y, high in bounds),
     )
 
 
-def mae(forecast: Sequence[float], truth: Sequence[float]) -> float:
+def compute_mae(forecast: Sequence[float], truth: Sequence[float]) -> float:
     """Return the mean absolute error of two sequences of one length."""
     return fmean(abs(a - b) for a, b in zip(forecast, truth, strict=True))
 
 
-def comparison(forecast: Forecast, truth: Sequence[float]) -> Table:
-    """Lay the forecasts beside what happened, a row every six hours."""
+def build_comparison(forecast: DemoForecast, truth: Sequence[float]) -> Table:
+    """Return a table of the forecasts and of what happened, a row every six hours."""
     table = Table(title=f"{SERIES}, forecast a day ahead", caption="each day was forecast from the hours before it")
     for heading in ("hour", "forecast", "80 % interval", "what happened"):
         table.add_column(heading, justify="left" if heading == "hour" else "right")
@@ -212,8 +219,8 @@ def comparison(forecast: Forecast, truth: Sequence[float]) -> Table:
     return table
 
 
-def verdict(scores: Scores) -> Table:
-    """Lay out the mean absolute errors, the best one first."""
+def build_verdict(scores: Scores) -> Table:
+    """Return a table of the mean absolute errors, the smallest first."""
     table = Table(title=f"mean absolute error over the {HIDDEN_HOURS} hidden hours", box=None)
     named = {
         f"{MODEL} by Gatecast": scores.forecast,
@@ -223,18 +230,18 @@ def verdict(scores: Scores) -> Table:
     for name, error in sorted(named.items(), key=lambda item: item[1]):
         table.add_row(name, f"{error:.1f}")
     table.add_row("hours inside the 80 % interval", f"{scores.inside:.0%}")
-    table.caption = winner(scores)
+    table.caption = describe_winner(scores)
     return table
 
 
-def winner(scores: Scores) -> str:
-    """Say which of the season-naive forecasts were beaten, and which not."""
+def describe_winner(scores: Scores) -> str:
+    """Say which of the season-naive forecasts Gatecast beat, and which it did not."""
     naive = {"the day before": scores.naive_day, "the week before": scores.naive_week}
     won = [name for name, error in naive.items() if scores.forecast < error]
     lost = [name for name in naive if name not in won]
-    told = [f"beat {' and '.join(won)}"] if won else []
-    told += [f"did not beat {' or '.join(lost)}"] if lost else []
-    return f"Gatecast {', but '.join(told)}"
+    clauses = [f"beat {' and '.join(won)}"] if won else []
+    clauses += [f"did not beat {' or '.join(lost)}"] if lost else []
+    return f"Gatecast {', but '.join(clauses)}"
 
 
 def _serve(service: DemoService, console: Console) -> int:
@@ -243,7 +250,7 @@ def _serve(service: DemoService, console: Console) -> int:
     try:
         status = service.wait()
     except KeyboardInterrupt:
-        with errors().status("stopping the service"):
+        with error_console().status("stopping the service"):
             service.stop()
         console.print("stopped")
         return 0

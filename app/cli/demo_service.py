@@ -1,4 +1,4 @@
-"""A service of the demo's own: `gatecast up` as a child process, in a data directory that begins empty."""
+"""The demo's service: `gatecast up` as a child process, in a data directory that begins empty."""
 
 import contextlib
 import os
@@ -21,10 +21,11 @@ USUAL_PORT = 8000
 START_SECONDS = 60
 STOP_SECONDS = 20
 SHOWN_LINES = 20
+"""of the log, where the demo fails"""
 
 
 class DemoService:
-    """Runs from `with` to its end; whatever happens in between, the processes are gone afterwards.
+    """A service that runs from `with` to its end; whatever happens in between, its processes are gone afterwards.
 
     Raises ClientError where it does not become ready.
     """
@@ -33,7 +34,7 @@ class DemoService:
         self.program = program
         self.folder = folder.resolve()
         self.log = self.folder / "service.log"
-        self.port = free_port()
+        self.port = find_free_port()
         self.client = Client(f"http://{HOST}:{self.port}")
 
     def __enter__(self) -> Self:
@@ -48,7 +49,9 @@ class DemoService:
             raise
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         self.stop()
 
     def wait(self) -> int:
@@ -64,7 +67,7 @@ class DemoService:
         with self.log.open("ab") as log:
             return subprocess.Popen(
                 [*self.program, "up", "--host", HOST, "--port", str(self.port)],
-                env=environment(os.environ, self.folder, self.port),
+                env=build_environment(os.environ, self.folder, self.port),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -82,7 +85,7 @@ class DemoService:
             time.sleep(0.2)
 
     def stop(self) -> None:
-        """End every process of the service; once they have ended this does nothing."""
+        """End every process of the service, once."""
         if self._stopped:
             return
         self._stopped = True
@@ -91,7 +94,7 @@ class DemoService:
         self._process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(STOP_SECONDS)
-        # it stops its own children; had it died before it could, they are still in its session
+        # it stops its children; if it died before it could, they are still in its session
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
@@ -100,13 +103,13 @@ class DemoService:
         self.client.close()
 
 
-def environment(given: Mapping[str, str], folder: Path, port: int) -> dict[str, str]:
-    """Return the environment without the settings of a real deployment, least of all its database."""
-    kept = {name: value for name, value in given.items() if not name.startswith("GATECAST_")}
-    return kept | {"GATECAST_DATA_DIR": str(folder), "GATECAST_PORT": str(port), "GATECAST_HOST": HOST}
+def build_environment(variables: Mapping[str, str], folder: Path, port: int) -> dict[str, str]:
+    """Return the environment with the demo's settings and without those of a real deployment, such as its database."""
+    environment = {name: value for name, value in variables.items() if not name.startswith("GATECAST_")}
+    return environment | {"GATECAST_DATA_DIR": str(folder), "GATECAST_PORT": str(port), "GATECAST_HOST": HOST}
 
 
-def free_port() -> int:
+def find_free_port() -> int:
     """Return the usual port, or one that the system chooses where that is taken."""
     for port in (USUAL_PORT, 0):
         with socket.socket() as probe:

@@ -26,31 +26,31 @@ Port = Annotated[int | None, typer.Option(help="port to listen on [GATECAST_PORT
 
 
 def main() -> None:
-    """Run the command; what the user can mend is told in one line."""
+    """Run the command; an error that the user can fix is printed in one line."""
     try:
         app()
     except (ServiceError, ValueError) as e:
-        _tell(str(e))
+        _fail(str(e))
     except OperationalError as e:
-        _tell(f"the database does not answer: {str(e).splitlines()[0]}; check GATECAST_DATABASE_URL")
+        _fail(f"the database does not answer: {str(e).splitlines()[0]}; check GATECAST_DATABASE_URL")
 
 
-def _tell(message: str) -> None:
+def _fail(message: str) -> None:
     print(f"gatecast: {message}", file=sys.stderr)
     raise SystemExit(1)
 
 
-def settings(**given: Any) -> Settings:
-    """Read the settings and set up the logs. Raises ValueError, in words, for a bad one."""
+def load_settings(**options: Any) -> Settings:
+    """Read the settings and set up the logs. Raises ValueError, with text for a user, for a bad one."""
     try:
-        found = Settings(**{k: v for k, v in given.items() if v is not None})
+        settings = Settings(**{k: v for k, v in options.items() if v is not None})
     except ValidationError as e:
-        raise ValueError("; ".join(_complaint(one) for one in e.errors())) from e
-    logs.configure(found.log_format, found.log_level)
-    return found
+        raise ValueError("; ".join(_format_complaint(complaint) for complaint in e.errors())) from e
+    logs.configure(settings.log_format, settings.log_level)
+    return settings
 
 
-def _complaint(error: Any) -> str:
+def _format_complaint(error: Any) -> str:
     message = str(error["msg"]).removeprefix("Value error, ")
     return f"GATECAST_{'_'.join(map(str, error['loc'])).upper()}: {message}" if error["loc"] else message
 
@@ -60,62 +60,62 @@ def serve(host: Host = None, port: Port = None) -> None:
     """Run one API process."""
     from app import server
 
-    server.serve(settings(host=host, port=port))
+    server.serve(load_settings(host=host, port=port))
 
 
 @app.command()
 def worker() -> None:
-    """Run one worker: it takes jobs from GATECAST_QUEUES, one of each queue at a time."""
+    """Run one worker: it runs the jobs of GATECAST_QUEUES, one of each queue at a time."""
     from app.worker import run
 
-    run(settings())
+    run(load_settings())
 
 
 @app.command()
 def migrate() -> None:
-    """Bring the database up to this release."""
-    _migrate(settings())
+    """Upgrade the database to this release."""
+    _migrate(load_settings())
     console.print("the database is up to date")
 
 
-def _migrate(found: Settings) -> None:
+def _migrate(settings: Settings) -> None:
     from app.jobs import queue
     from app.storage import migrate as migrations
     from app.storage.engine import Database
 
-    database = Database(found.database)
+    database = Database(settings.database)
     migrations.upgrade(database.engine)
     database.dispose()
-    queue.migrate(found.database)
+    queue.migrate(settings.database)
 
 
 @app.command()
 def up(host: Host = None, port: Port = None) -> None:
-    """Run everything on this machine: migrations, one API process, one worker. Ctrl-C stops all."""
+    """Run everything on this machine: migrations, one API process, one worker. Ctrl-C stops them all."""
     from app.cli import up as supervisor
 
-    found = settings(host=host, port=port)
-    os.environ |= {"GATECAST_HOST": found.host, "GATECAST_PORT": str(found.port)}
-    _migrate(found)
-    console.print(f"Gatecast on [bold]http://{found.host}:{found.port}[/bold] (docs at /docs); Ctrl-C stops it")
-    raise typer.Exit(supervisor.run([["serve"], ["worker"]], supervisor.STOP_SECONDS + found.drain_seconds))
+    settings = load_settings(host=host, port=port)
+    os.environ |= {"GATECAST_HOST": settings.host, "GATECAST_PORT": str(settings.port)}
+    _migrate(settings)
+    console.print(f"Gatecast on [bold]http://{settings.host}:{settings.port}[/bold] (docs at /docs); Ctrl-C stops it")
+    raise typer.Exit(supervisor.run([["serve"], ["worker"]], supervisor.STOP_SECONDS + settings.drain_seconds))
 
 
 @app.command()
 def demo(
     exit_after: Annotated[bool, typer.Option("--exit", help="stop after the forecast; status 0 if it won")] = False,
 ) -> None:
-    """Train on a real data set that comes along, and show the forecast beside the truth."""
+    """Train on a real data set that comes with Gatecast, and compare the forecast with what happened."""
     from app.cli.demo import demo as run
 
     raise typer.Exit(run(exit_after))
 
 
-def _keys() -> Any:
+def _make_key_service() -> Any:
     from app.services.access.keys import KeyService
     from app.storage.engine import Database
 
-    return KeyService(Database(settings().database), auth=True)
+    return KeyService(Database(load_settings().database), auth=True)
 
 
 @keys.command("create")
@@ -123,17 +123,17 @@ def create_key(
     name: Annotated[str, typer.Argument(help="what the key is for")],
     read_only: Annotated[bool, typer.Option("--read-only", help="may read and forecast, not write or train")] = False,
 ) -> None:
-    """Make a key. It is shown once and kept as a digest only."""
-    key = _keys().create(name[:100], read_only=read_only)
+    """Make a key. It is shown once and stored as a digest only."""
+    key = _make_key_service().create(name[:100], read_only=read_only)
     print(key.secret)
     print(f"key {key.number} ({name}); it is not shown again", file=sys.stderr)
 
 
 @keys.command("list")
 def list_keys() -> None:
-    """List keys, revoked ones too."""
+    """List keys, including revoked ones."""
     table = Table("number", "name", "begins with", "rights", "created", "revoked")
-    for key in _keys().all():
+    for key in _make_key_service().list():
         cells = (key["number"], key["name"], key["prefix"], " ".join(key["rights"]), key["created_at"])
         table.add_row(*map(str, cells), key["revoked_at"] or "")
     console.print(table)
@@ -142,5 +142,5 @@ def list_keys() -> None:
 @keys.command("revoke")
 def revoke_key(number: Annotated[int, typer.Argument(help="from 'gatecast keys list'")]) -> None:
     """Revoke a key at once."""
-    _keys().revoke(number)
+    _make_key_service().revoke(number)
     console.print(f"key {number} is revoked")

@@ -1,4 +1,4 @@
-"""What the commands show: results on stdout, progress and complaints on stderr."""
+"""Terminal output of the commands: results on stdout, progress and errors on stderr."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,26 +13,26 @@ from rich.table import Table
 from gatecast_client.client import Client, ClientError, Job
 
 
-def output() -> Console:
+def output_console() -> Console:
     """Return the console for results."""
     return Console(highlight=False)
 
 
-def errors() -> Console:
-    """Return the console for progress and complaints, so that results can be piped."""
+def error_console() -> Console:
+    """Return the console for progress and errors, so that results can be piped."""
     return Console(stderr=True, highlight=False)
 
 
 @contextmanager
-def reporting() -> Iterator[None]:
+def report_errors() -> Iterator[None]:
     """Turn a ClientError into a message that says what to do next, and exit status 1."""
     try:
         yield
     except ClientError as e:
         code = f" ({e.code})" if e.code else ""
-        errors().print(f"[red]{escape(str(e))}[/red]{escape(code)}", highlight=False)
+        error_console().print(f"[red]{escape(str(e))}[/red]{escape(code)}", highlight=False)
         if e.hint:
-            errors().print(f"→ {escape(e.hint)}", highlight=False)
+            error_console().print(f"→ {escape(e.hint)}", highlight=False)
         raise typer.Exit(1) from None
 
 
@@ -40,21 +40,22 @@ def follow(client: Client, job: Job, console: Console) -> Job:
     """Show a job's progress until it ends, and return it as it ended."""
     bars = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*bars, console=console, transient=True) as bar:
-        task = bar.add_task(progress_line(job), total=1.0)
-        shown = ""
-        for now in client.watch(job["id"]):
-            job, line = now, progress_line(now)
-            fraction = now["progress"]["fraction"] if now["progress"] else None
+        task = bar.add_task(format_progress(job), total=1.0)
+        printed = ""
+        for state in client.watch(job["id"]):
+            job = state
+            line = format_progress(state)
+            fraction = state["progress"]["fraction"] if state["progress"] else None
             bar.update(task, completed=fraction or 0.0, description=line)
-            # a log file has no live bar: it gets one line for every change of state or epoch
-            if not console.is_terminal and (state := line.partition(" · ")[0]) != shown:
+            # a log file has no live bar: it gets one line for each state or epoch
+            if not console.is_terminal and (stage := line.partition(" · ")[0]) != printed:
                 console.print(line)
-                shown = state
+                printed = stage
     return job
 
 
-def progress_line(job: Job) -> str:
-    """Say where a job is: `train bikes: epoch 3 of 20 · loss 0.21, validation 0.25 · 40 s left`."""
+def format_progress(job: Job) -> str:
+    """Return a job's state: `train bikes: epoch 3 of 20 · loss 0.21, validation 0.25 · 40 s left`."""
     name = f"{job['kind']} {job['model'] or ''}".strip()
     if job["status"] == "queued":
         return escape(f"{name}: waiting for a worker")
@@ -64,32 +65,32 @@ def progress_line(job: Job) -> str:
     trial = f"trial {progress['trial']} of {progress['trials']}, " if progress.get("trial") else ""
     parts = [f"{name}: {trial}epoch {progress['epoch']} of {progress['epochs']}"]
     losses = {"loss": progress["train_loss"], "validation": progress["val_loss"]}
-    if told := ", ".join(f"{word} {value:.4g}" for word, value in losses.items() if value is not None):
-        parts.append(told)
+    if text := ", ".join(f"{word} {value:.4g}" for word, value in losses.items() if value is not None):
+        parts.append(text)
     if progress["eta_s"] is not None:
         parts.append(f"{progress['eta_s']:.0f} s left")
     return escape(" · ".join(parts))
 
 
-def finished(job: Job) -> int:
-    """Return the version that a job made. Raises ClientError with the job's own reason where it made none."""
+def require_version(job: Job) -> int:
+    """Return the version that a job made. Raises ClientError with the job's error where it made none."""
     if job["status"] == "succeeded" and job["version"] is not None:
         return job["version"]
     why = job["error"] or {"code": job["status"], "detail": "it made no version"}
-    hint = f"GET /jobs/{job['id']} tells more; mend what it names and train again"
+    hint = f"GET /jobs/{job['id']} tells more; fix what it names and train again"
     raise ClientError(f"The training {job['status']}", why["detail"], why["code"], hint)
 
 
-def forecast_table(one: dict[str, Any], name: str) -> Table:
-    """Lay out one series' forecast, a row a timestamp, with its warnings below."""
-    notes = [*one.get("warnings", []), *(["fallback: season-naive"] if one.get("fallback") else [])]
+def build_forecast_table(forecast: dict[str, Any], name: str) -> Table:
+    """Return a table of one series' forecast, a row for each timestamp, with its warnings below."""
+    notes = [*forecast.get("warnings", []), *(["fallback: season-naive"] if forecast.get("fallback") else [])]
     table = Table(
-        title=escape(f"{one['series_id']} by {name}, from {one['origin']}"),
+        title=escape(f"{forecast['series_id']} by {name}, from {forecast['origin']}"),
         caption=escape("; ".join(map(str, notes))),
     )
     table.add_column("ds")
-    for heading in ("yhat", *one["quantiles"]):
+    for heading in ("yhat", *forecast["quantiles"]):
         table.add_column(heading, justify="right")
-    for ds, *values in zip(one["ds"], one["yhat"], *one["quantiles"].values(), strict=True):
+    for ds, *values in zip(forecast["ds"], forecast["yhat"], *forecast["quantiles"].values(), strict=True):
         table.add_row(ds, *(f"{value:.6g}" for value in values))
     return table

@@ -6,10 +6,11 @@ import plotext
 from rich.text import Text
 
 HEIGHT = 20
+"""lines"""
 LEGEND = "▚ forecast   ░ 80 % interval   • what happened"
 
 
-def forecast_chart(
+def draw_forecast(
     stamps: Sequence[str],
     forecast: Sequence[float],
     lower: Sequence[float],
@@ -17,10 +18,10 @@ def forecast_chart(
     truth: Sequence[float],
     width: int,
 ) -> Text:
-    """Draw hourly values; every argument holds one value an hour, and `stamps` begin at midnight."""
+    """Draw hourly values. Every sequence has one value for each hour, and `stamps` begin at midnight."""
     figure = plotext.figure
     figure.clear.all()
-    figure.theme("colorless")  # the terminal's own colours, dark or light; only the signals have theirs
+    figure.theme("colorless")  # the terminal's colours, dark or light; only the signals have others
     figure.canvas("default")
     figure.plot_size(width, HEIGHT)
     figure.title(LEGEND)

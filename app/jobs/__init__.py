@@ -1,1 +1,1 @@
-"""The job engine behind a small port: nothing else imports dbos."""
+"""The job engine behind a small port, and the processes that run jobs. Nothing else imports dbos."""

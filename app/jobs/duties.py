@@ -1,4 +1,4 @@
-"""What every worker does beside its jobs, in a thread of its own, so that it never holds up the lease."""
+"""Duties: periodic work of every worker, in a separate thread so that it never holds up the lease."""
 
 import threading
 import time
@@ -12,15 +12,15 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True)
 class Duty:
-    """Something to be done again and again. Workers may do it at the same moment: it has to bear that."""
+    """Periodic work. Several workers may do it at the same moment, so it must tolerate that."""
 
     do: Callable[[], object]
     seconds: float
-    """between two times"""
+    """from the end of one run to the start of the next"""
 
 
 class Duties:
-    """Does duties one after another until it is stopped."""
+    """A thread that does duties one after another until it is stopped."""
 
     def __init__(self, duties: Sequence[Duty]) -> None:
         self._duties = duties
@@ -28,11 +28,11 @@ class Duties:
         self._thread = threading.Thread(target=self._loop, name="duties", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread; every duty is due at once."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Begin nothing more."""
+        """Start no further duty."""
         self._stop.set()
 
     def _loop(self) -> None:

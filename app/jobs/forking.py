@@ -1,8 +1,7 @@
-"""Job processes, forked from a process of the worker that has imported already what jobs need.
+"""Job processes, forked from a process of the worker that has already imported what jobs need.
 
-Importing torch and what belongs to it takes seconds, a fork takes milliseconds and shares the memory. The process that
-is forked from is the standard library's fork server: it runs one thread, opens no database, touches no GPU, and ends
-when its worker has ended.
+Importing torch and its dependencies takes seconds; a fork takes milliseconds and shares the memory. The parent is the
+standard library's fork server: it runs one thread, opens no database, touches no GPU, and ends with its worker.
 """
 
 import asyncio
@@ -23,14 +22,14 @@ from typing import Any
 from app.storage.jobs import Fence
 
 SERVER_LOST = 255
-"""exit status of a process whose fork server was killed, so that nobody knows how it ended"""
+"""exit status of a process whose fork server was killed, so that its own status is unknown"""
 
 Program = Callable[[Fence], int]
-"""a function of a module, which runs one attempt and returns the exit status"""
+"""a module-level function that runs one attempt and returns the exit status"""
 
 
 def prepare(modules: Sequence[str]) -> None:
-    """Start the process that jobs are forked from, which imports these modules while this process goes on."""
+    """Start the fork server, which imports these modules while this process goes on."""
     multiprocessing.set_forkserver_preload(list(modules))
     forkserver.ensure_running()
 
@@ -38,8 +37,8 @@ def prepare(modules: Sequence[str]) -> None:
 def start(program: Program, fence: Fence, output: int) -> ForkServerProcess:
     """Fork a process that runs an attempt and writes to the file descriptor `output`.
 
-    It is the leader of a session of its own: Ctrl-C in a terminal reaches the worker, which decides. Waits while the
-    fork server still imports. Raises OSError and EOFError where no process could be started.
+    The process leads a new session, so that Ctrl-C in a terminal reaches only the worker, which decides. Waits until
+    the fork server has imported its modules. Raises OSError and EOFError where no process could be started.
     """
     context: ForkServerContext = multiprocessing.get_context("forkserver")
     process = context.Process(target=_run, args=(program, fence, _Descriptor(output)))
@@ -47,13 +46,13 @@ def start(program: Program, fence: Fence, output: int) -> ForkServerProcess:
     return process
 
 
-async def ended(process: ForkServerProcess) -> int:
+async def wait_for_end(process: ForkServerProcess) -> int:
     """Wait for a process and return its exit status; negative is a signal."""
-    over = asyncio.Event()
+    ended = asyncio.Event()
     loop = asyncio.get_running_loop()
-    loop.add_reader(process.sentinel, over.set)
+    loop.add_reader(process.sentinel, ended.set)
     try:
-        await over.wait()
+        await ended.wait()
     finally:
         loop.remove_reader(process.sentinel)
     status = process.exitcode
@@ -62,24 +61,25 @@ async def ended(process: ForkServerProcess) -> int:
     return status
 
 
-def send(pid: int, number: signal.Signals) -> None:
+def send_signal(pid: int, number: signal.Signals) -> None:
     """Send a signal to a job's process."""
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, number)
 
 
 def kill(pid: int) -> None:
-    """End a job's process, and the processes that it has started."""
+    """Kill a job's process and the processes that it has started."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)
-    send(pid, signal.SIGKILL)  # it may not have got its own session yet
+    send_signal(pid, signal.SIGKILL)  # it may not lead its session yet
 
 
-def worker_is_gone(server: int, seconds: float) -> bool:
-    """Say, within so many seconds, whether the worker of this job's process, or its fork server, has ended.
+def is_worker_gone(server: int, seconds: float) -> bool:
+    """Wait at most so many seconds for the end of this process's worker or fork server; say whether one has ended.
 
     Args:
-        server: what `os.getppid()` was when the process began.
+        server: process id of the fork server: `os.getppid()` when this process began
+        seconds: longest wait
     """
     worker = multiprocessing.parent_process()
     assert worker is not None
@@ -87,24 +87,24 @@ def worker_is_gone(server: int, seconds: float) -> bool:
 
 
 class _Descriptor:
-    """A file descriptor that is handed over to the process that is started."""
+    """A file descriptor that the new process receives."""
 
     def __init__(self, number: int) -> None:
         self.number = number
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _take, (DupFd(self.number),)
+        return _receive, (DupFd(self.number),)
 
 
-def _take(handed: Any) -> int:
+def _receive(handed: Any) -> int:
     number: int = handed.detach()
     return number
 
 
 def _run(program: Program, fence: Fence, output: int) -> None:
-    """What the forked process runs."""
+    """Run the program in the forked process, and exit with its status."""
     os.setsid()
-    gc.freeze()  # so that collections leave alone what is shared with the fork server
+    gc.freeze()  # so that collections do not copy memory that is shared with the fork server
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     for number in (sys.stdout.fileno(), sys.stderr.fileno()):
         os.dup2(output, number)

@@ -1,4 +1,4 @@
-"""The port to the job engine, for processes that enqueue. Workers use `app.jobs.worker`."""
+"""The port to the job engine, for processes that enqueue. Workers use `app.jobs.runner`."""
 
 import sqlite3
 import time
@@ -21,15 +21,14 @@ QUEUES = {"cpu": "training", "gpu": "training-gpu"}
 HIGHEST_PRIORITY = 9
 WORKFLOW = "gatecast.run_job"
 
-
 SUBSECONDS = (3, 42)
-"""the release of SQLite that knows `unixepoch('subsec')`"""
+"""the first release of SQLite that has `unixepoch('subsec')`"""
 
 
 def _now(*modifiers: str) -> float:
     """Return the seconds since 1970, as SQLite's `unixepoch` does from `SUBSECONDS` on."""
     if not {*modifiers} <= {"now", "subsec"}:
-        raise ValueError(f"unixepoch knows 'now' and 'subsec' here, not {modifiers}")
+        raise ValueError(f"unixepoch accepts 'now' and 'subsec' here, not {modifiers}")
     return time.time()
 
 
@@ -38,7 +37,7 @@ def _teach_subseconds(connection: DBAPIConnection, _: ConnectionPoolEntry) -> No
         connection.create_function("unixepoch", -1, _now)
 
 
-# from Python 3.12 on the engine's tables get their times from it, however old SQLite is, and an older one has no answer
+# from Python 3.12 on, the engine's tables get their times from this function, which an older SQLite does not have
 if sqlite3.sqlite_version_info < SUBSECONDS:
     event.listen(Pool, "connect", _teach_subseconds)
 
@@ -49,12 +48,12 @@ def engine_url(url: URL) -> str:
 
 
 def engine_options(url: URL) -> dict[str, Any]:
-    """Return how the job engine connects to the database: as impatiently as everybody else."""
+    """Return the job engine's connection options: the same short timeouts as everywhere else."""
     return {} if url.get_backend_name() == "sqlite" else {"connect_args": PATIENCE}
 
 
 def migrate(url: URL) -> None:
-    """Make or upgrade the job engine's own tables: schema `dbos` on PostgreSQL, the same file on SQLite."""
+    """Create or upgrade the job engine's tables: schema `dbos` on PostgreSQL, the same file on SQLite."""
     run_dbos_database_migrations(engine_url(url))
 
 
@@ -85,9 +84,9 @@ class JobQueue:
         self._client.enqueue_in_transaction(session, options, job_id)
 
     def cancel(self, job_id: str) -> None:
-        """Take a job from the queue, or have its worker stop the child."""
+        """Take a job from the queue, or make its worker stop the child."""
         self._client.cancel_workflow(job_id)
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self._client.destroy()

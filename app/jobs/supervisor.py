@@ -1,4 +1,4 @@
-"""One process a job: its own GPU context, killable, at a lower CPU priority than serving."""
+"""Child processes, one for each running job: killable, each with its GPU context, at a lower priority than serving."""
 
 import asyncio
 import contextlib
@@ -18,20 +18,24 @@ from app.storage.jobs import Fence
 FENCE_LOST = 75
 """the child's exit status where its job was cancelled or taken over (EX_TEMPFAIL)"""
 HANDED_OVER = 76
-"""the child's exit status where it has kept its state because the worker is to stop"""
+"""the child's exit status where it has saved its state because the worker is to stop"""
 TRY_AGAIN = 69
 """the child's exit status where database or store were away (EX_UNAVAILABLE)"""
 GRACE_SECONDS = 10.0
+"""from SIGTERM to SIGKILL"""
 LOOK_SECONDS = 0.05
 
 LINES_KEPT = 5000
-"""of one attempt's output; what is beyond is in the worker's log alone"""
+"""lines of one attempt's output that are stored; the rest is in the worker's log alone"""
 LONGEST_LINE = 2000
+"""bytes"""
 LOG_SECONDS = 0.5
+"""between two looks at a child's output"""
 CHUNK = 1 << 16
+"""bytes of a child's output that are read at once"""
 
-Keep = Callable[[Sequence[str]], bool]
-"""stores lines of a child's output; False: not now"""
+StoreLines = Callable[[Sequence[str]], bool]
+"""stores lines of a child's output; returns False where that is impossible now"""
 
 
 class Children:
@@ -41,21 +45,21 @@ class Children:
         self._program = program
         self._pids: set[int] = set()
 
-    async def run(self, fence: Fence, keep: Keep) -> int:
+    async def run(self, fence: Fence, keep: StoreLines) -> int:
         """Run the process of one attempt to its end and return its exit status; negative is a signal.
 
-        What it writes goes to this process's stderr, and to `keep` twice a second. Where the caller is cancelled the
-        process is stopped: SIGTERM, and SIGKILL after a grace. Raises OSError and EOFError where none was started.
+        Its output goes to this process's stderr, and to `keep` twice a second. If the caller is cancelled, the process
+        is stopped: SIGTERM, and SIGKILL after GRACE_SECONDS. Raises OSError and EOFError where none was started.
         """
-        with Output(keep) as output:
+        with ChildOutput(keep) as output:
             started = asyncio.create_task(asyncio.to_thread(forking.start, self._program, fence, output.file.fileno()))
             cancelled = await _wait_even_if_cancelled(started)
             process = started.result()
             pid = process.pid
             assert pid is not None
             self._pids.add(pid)
-            passing = asyncio.create_task(_passing(output))
-            ended = asyncio.create_task(forking.ended(process))
+            passing = asyncio.create_task(_pass_on_regularly(output))
+            ended = asyncio.create_task(forking.wait_for_end(process))
             try:
                 if cancelled:
                     raise asyncio.CancelledError
@@ -68,24 +72,24 @@ class Children:
                 self._pids.discard(pid)
                 await asyncio.to_thread(output.pass_on, last=True)
 
-    def leave(self, seconds: float) -> None:
-        """Ask all processes to keep their state and end, and wait for that so long."""
+    def drain(self, seconds: float) -> None:
+        """Ask all processes to save their state and end, and wait for that at most so many seconds."""
         for pid in tuple(self._pids):
-            forking.send(pid, signal.SIGTERM)
+            forking.send_signal(pid, signal.SIGTERM)
         deadline = time.monotonic() + seconds
         while self._pids and time.monotonic() < deadline:
             time.sleep(LOOK_SECONDS)
 
     def kill(self) -> None:
-        """End all processes at once; their jobs go on elsewhere from their last checkpoints."""
+        """Kill all processes; their jobs continue elsewhere from their last checkpoints."""
         for pid in tuple(self._pids):
             forking.kill(pid)
 
 
-class Output:
-    """What a child writes: a file without a name, not a pipe, so that nobody has to read for the child to go on."""
+class ChildOutput:
+    """A child's output, in a nameless file: unlike with a pipe, the child never waits for a reader."""
 
-    def __init__(self, keep: Keep) -> None:
+    def __init__(self, keep: StoreLines) -> None:
         self.file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by __exit__
         self._keep = keep
         self._lock = threading.Lock()
@@ -93,21 +97,21 @@ class Output:
         self._rest = b""
         self._lines: list[str] = []
 
-    def __enter__(self) -> "Output":
+    def __enter__(self) -> "ChildOutput":
         return self
 
     def __exit__(self, *_: object) -> None:
         self.file.close()
 
     def pass_on(self, *, last: bool = False) -> None:
-        """Pass on what was written since; lines that cannot be kept now are kept the next time.
+        """Pass on the output since the last call; lines that cannot be stored now are stored the next time.
 
-        `last`: the child has ended, so that what it wrote last is a line too.
+        `last`: the child has ended, so its last bytes are a line even without a newline.
         """
         with self._lock:
             while chunk := os.pread(self.file.fileno(), CHUNK, self._at):
                 self._at += len(chunk)
-                with contextlib.suppress(OSError, ValueError):  # this process's own stderr may be gone or full
+                with contextlib.suppress(OSError, ValueError):  # this process's stderr may be closed or full
                     sys.stderr.buffer.write(chunk)
                     sys.stderr.buffer.flush()
                 *whole, rest = (self._rest + chunk).split(b"\n")
@@ -128,14 +132,14 @@ class Output:
             self._lines.append("… the rest is in the worker's log")
 
 
-async def _passing(output: Output) -> None:
+async def _pass_on_regularly(output: ChildOutput) -> None:
     while True:
         await asyncio.sleep(LOG_SECONDS)
         await asyncio.to_thread(output.pass_on)
 
 
 async def _wait_even_if_cancelled(task: asyncio.Task[ForkServerProcess]) -> bool:
-    """Wait for a task that cannot be stopped, and say whether the caller was cancelled meanwhile."""
+    """Wait for a task that cannot be stopped; return whether the caller was cancelled meanwhile."""
     cancelled = False
     while not task.done():
         try:
@@ -146,7 +150,7 @@ async def _wait_even_if_cancelled(task: asyncio.Task[ForkServerProcess]) -> bool
 
 
 async def _stop(pid: int, ended: asyncio.Task[int]) -> None:
-    forking.send(pid, signal.SIGTERM)
+    forking.send_signal(pid, signal.SIGTERM)
     try:
         await asyncio.wait_for(asyncio.shield(ended), GRACE_SECONDS)
     except TimeoutError:

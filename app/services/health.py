@@ -1,4 +1,4 @@
-"""Whether this process can serve: database, migrations, artifact store."""
+"""Readiness of this process: database, migrations, artifact store."""
 
 from dataclasses import dataclass
 
@@ -13,8 +13,8 @@ log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
-class Check:
-    """One thing that serving needs."""
+class HealthCheck:
+    """The state of one thing that serving needs."""
 
     name: str
     ok: bool
@@ -22,29 +22,33 @@ class Check:
 
 
 class HealthService:
-    """What GET /readyz means."""
+    """Checks behind GET /readyz."""
 
     def __init__(self, database: Database, store: ArtifactStore) -> None:
-        self._database, self._store = database, store
+        self._database = database
+        self._store = store
 
-    def checks(self) -> list[Check]:
-        """Look at each thing now."""
-        return [self._migrations(), self._artifacts()]
+    def check(self) -> list[HealthCheck]:
+        """Check each thing now."""
+        return [self._check_migrations(), self._check_artifacts()]
 
-    def _migrations(self) -> Check:
+    def _check_migrations(self) -> HealthCheck:
         try:
-            current, head = migrate.current(self._database.engine), migrate.head()
+            current = migrate.current(self._database.engine)
+            head = migrate.head()
         except SQLAlchemyError as e:
             log.warning("database_not_ready", detail=str(e).splitlines()[0])
-            return Check("database", False, "the database does not answer; this process' log says why")
+            return HealthCheck("database", False, "the database does not answer; this process's log says why")
         if current != head:
-            return Check("database", False, f"migrations are at {current}, {head} is needed; run 'gatecast migrate'")
-        return Check("database", True, f"migrations are at {head}")
+            return HealthCheck(
+                "database", False, f"migrations are at {current}, {head} is needed; run 'gatecast migrate'"
+            )
+        return HealthCheck("database", True, f"migrations are at {head}")
 
-    def _artifacts(self) -> Check:
+    def _check_artifacts(self) -> HealthCheck:
         try:
             self._store.check()
         except ArtifactError as e:
             log.warning("artifacts_not_ready", detail=str(e))
-            return Check("artifacts", False, "cannot be written and read; this process' log says why")
-        return Check("artifacts", True, "can be written and read")
+            return HealthCheck("artifacts", False, "cannot be written and read; this process's log says why")
+        return HealthCheck("artifacts", True, "can be written and read")

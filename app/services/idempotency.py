@@ -1,4 +1,4 @@
-"""Idempotent creation: a repeated call with the same Idempotency-Key is given the first call's answer."""
+"""Idempotent creation: a repeated call with the same Idempotency-Key gets the first call's response."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from app.storage.engine import Database
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a creating call is answered."""
+class ServiceResponse:
+    """Status, body and `Location` of the response to a creating call."""
 
     status: int
     body: dict[str, Any]
@@ -23,41 +23,41 @@ class Answer:
 
 @dataclass(frozen=True)
 class Idempotency:
-    """The key that a client sent, on which route, with which body."""
+    """An Idempotency-Key, the route that it was sent to, and the digest of the body that came with it."""
 
     key: str
     route: str
     body_digest: str
 
 
-def answer_once(
-    database: Database, scope: Scope, idempotency_key: Idempotency | None, make: Callable[[Session], Answer]
-) -> Answer:
-    """Run `make` in one transaction that also keeps its answer, or return the answer kept before.
+def respond_once(
+    database: Database, scope: Scope, idempotency_key: Idempotency | None, make: Callable[[Session], ServiceResponse]
+) -> ServiceResponse:
+    """Run `make` in one transaction that also stores its response, or return the response stored before.
 
-    `make` may run twice, where another process made the same thing at the same moment. Raises Conflict where the key
+    `make` may run twice, if another process makes the same thing at the same moment. Raises Conflict where the key
     was used with another body.
     """
     if idempotency_key is None:
-        return database.retried(make)
+        return database.write_with_retry(make)
     key = idempotency_key
 
-    def once(session: Session) -> Answer:
-        kept = idempotency.find(session, scope, key.key, key.route)
-        if kept is None:
-            return _kept(session, scope, key, make(session))
-        if kept.body_digest != key.body_digest:
+    def once(session: Session) -> ServiceResponse:
+        record = idempotency.find(session, scope, key.key, key.route)
+        if record is None:
+            return _store(session, scope, key, make(session))
+        if record.body_digest != key.body_digest:
             raise Conflict(
                 ErrorCode.idempotency_key_reused,
                 "this Idempotency-Key was used with another body; use a new key for a new request",
             )
-        return Answer(kept.status, kept.body, kept.location)
+        return ServiceResponse(record.status, record.body, record.location)
 
-    return database.retried(once)
+    return database.write_with_retry(once)
 
 
-def _kept(session: Session, scope: Scope, key: Idempotency, answer: Answer) -> Answer:
-    idempotency.keep(
+def _store(session: Session, scope: Scope, key: Idempotency, answer: ServiceResponse) -> ServiceResponse:
+    idempotency.store(
         session,
         scope,
         key=key.key,

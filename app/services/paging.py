@@ -1,4 +1,4 @@
-"""Pages of rows: what a client is told of a cursor that is not ours."""
+"""Cursors of pages: the error for one that this service did not issue."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,8 +8,8 @@ from app.storage.pages import CursorError
 
 
 @contextmanager
-def readable_cursor() -> Iterator[None]:
-    """Within it, a cursor that cannot be read is the client's error."""
+def convert_cursor_errors() -> Iterator[None]:
+    """Turn a CursorError inside the block into Invalid: the client sent the cursor."""
     try:
         yield
     except CursorError as e:

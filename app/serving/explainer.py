@@ -1,5 +1,4 @@
-"""Explanations of forecasts, made in a process of their own: they need torch and seconds, and serving has neither to
-spare.
+"""The process that explains forecasts: explanations need torch and take seconds, and serving can spare neither.
 
 Questions go to it as safetensors, answers come back as JSON.
 """
@@ -15,7 +14,7 @@ import orjson
 from numpy.typing import NDArray
 from safetensors.numpy import load, save
 
-from app.serving.helper_process import Answerer, HelperProcess, Refused, Work
+from app.serving.helper_process import Answerer, HelperProcess, HelperTask, Refused
 from app.storage.artifacts import ArtifactError, ArtifactStore
 from models.errors import BrokenVersion
 from models.inference.published import read_header
@@ -24,55 +23,56 @@ if TYPE_CHECKING:
     from models.network.network import Network
 
 UNDER_WAY = 4
-"""questions at a time"""
+"""questions at a time, waiting ones included"""
 NETWORKS = 4
-"""that the process keeps"""
+"""networks that the process keeps in memory, those used last"""
 
 
 @dataclass(frozen=True)
 class Question:
-    """What a version's forecasts of some windows came from."""
+    """A version and the inputs of the forecasts to explain."""
 
     artifact: str
     """folder of the version"""
     digest: str
-    """of its manifest"""
+    """digest of the version's manifest"""
     horizon: int
-    """steps that are explained"""
+    """steps to explain"""
     inputs: Mapping[str, NDArray[Any]] = field(repr=False)
-    """what the network reads, by name, (B, ...) each"""
+    """inputs of the network by name, (B, ...) each"""
 
 
 class Explainer:
-    """Asks the explaining process."""
+    """Sends questions to the explaining process."""
 
     def __init__(self, artifacts: str, seconds: float) -> None:
-        work = Work("explaining", "explanations", prepare, (artifacts,))
+        work = HelperTask("explaining", "explanations", prepare, (artifacts,))
         self.process = HelperProcess(work, seconds, UNDER_WAY)
 
     def explain(self, question: Question) -> list[dict[str, Any]]:
         """Return `models.explain.explain.Explanation.to_dict` of each window. Raises NotAnswered, TookTooLong."""
         header = {"artifact": question.artifact, "digest": question.digest, "horizon": question.horizon}
         arrays = {name: np.ascontiguousarray(values) for name, values in question.inputs.items()}
-        found: list[dict[str, Any]] = orjson.loads(
+        explanations: list[dict[str, Any]] = orjson.loads(
             self.process.ask(save(arrays, metadata={"question": json.dumps(header)}))
         )
-        return found
+        return explanations
 
     def close(self) -> None:
-        """End the process, whatever it does."""
+        """Kill the process, even while it works on a question."""
         self.process.close()
 
 
 def prepare(artifacts: str) -> Answerer:
-    """Return what explains. Runs in the process."""
+    """Return the function that explains. Runs in the explaining process."""
     import torch
 
     import models.explain.explain
     import models.export.load  # noqa: F401
 
     torch.set_num_threads(1)
-    store, networks = ArtifactStore(artifacts), OrderedDict[str, "Network"]()
+    store = ArtifactStore(artifacts)
+    networks = OrderedDict[str, "Network"]()
 
     def answer(question: bytes) -> bytes:
         try:
@@ -83,18 +83,19 @@ def prepare(artifacts: str) -> Answerer:
     return answer
 
 
-def _answer(question: bytes, store: ArtifactStore, networks: "OrderedDict[str, Network]") -> list[dict[str, Any]]:
+def _explain(question: bytes, store: ArtifactStore, networks: "OrderedDict[str, Network]") -> list[dict[str, Any]]:
     from models.explain.explain import explain
 
     header = json.loads(read_header(question)["question"])
-    network = _network(header, store, networks)
-    return [one.to_dict() for one in explain(network, load(question), header["horizon"])]
+    network = _load_network(header, store, networks)
+    return [explanation.to_dict() for explanation in explain(network, load(question), header["horizon"])]
 
 
-def _network(header: dict[str, Any], store: ArtifactStore, networks: "OrderedDict[str, Network]") -> "Network":
+def _load_network(header: dict[str, Any], store: ArtifactStore, networks: "OrderedDict[str, Network]") -> "Network":
     from models.export.load import load_published
 
-    digest, artifact = header["digest"], header["artifact"]
+    digest = header["digest"]
+    artifact = header["artifact"]
     if digest not in networks:
         networks[digest] = load_published(digest, lambda name: store.get(f"{artifact}/{name}"))
         while len(networks) > NETWORKS:

@@ -1,7 +1,7 @@
-"""Work that the API process must not do itself: it needs heavy packages, or holds the interpreter for long.
+"""A helper process for work that the API process must not do: it needs heavy packages, or holds the interpreter long.
 
-A process of its own does it. It starts with the first question, answers one after another at low priority, and ends
-after a while without any, or with the server. Questions and answers are bytes: nothing is unpickled.
+The process starts with the first question, answers one after another at low priority, and ends after a while without
+questions, or with the server. Questions and answers are bytes: nothing is unpickled.
 """
 
 import contextlib
@@ -16,12 +16,17 @@ from multiprocessing.context import SpawnProcess
 from typing import Any, TypeAlias
 
 START_SECONDS = 60.0
+"""longest time that a process may take to become ready"""
 IDLE_SECONDS = 300.0
+"""time without questions after which the process ends"""
 NICENESS = 10
-ANSWERED, REFUSED = b"+", b"-"
-"""what an answer begins with"""
+ANSWERED = b"+"
+"""first byte of an answer"""
+REFUSED = b"-"
+"""first byte of the reason why there is no answer"""
 
 Answerer: TypeAlias = Callable[[bytes], bytes]
+"""answers a question, or raises Refused"""
 
 
 class NotAnswered(Exception):
@@ -29,72 +34,75 @@ class NotAnswered(Exception):
 
 
 class TookTooLong(NotAnswered):
-    """The question takes longer than is allowed, and may the next time."""
+    """The question took longer than is allowed, and may do so again."""
 
 
 class Refused(Exception):
-    """Raised in the process where a question has no answer; the message is what NotAnswered says."""
+    """A question has no answer; raised in the helper process. NotAnswered carries the same message."""
 
 
 @dataclass(frozen=True)
-class Work:
-    """What a process does."""
+class HelperTask:
+    """The task of a helper process."""
 
     name: str
-    """of the process"""
-    many: str
-    """what it makes: `charts`"""
+    """name of the process"""
+    products: str
+    """plural of the things that it makes: `charts`"""
     prepare: Callable[..., Answerer]
-    """imports what is needed, in the process, and returns what answers; found by its name, so of a module's own"""
+    """module-level function that imports what is needed, in the process, and returns the answerer"""
     arguments: tuple[Any, ...] = ()
-    """of `prepare`"""
+    """arguments of `prepare`"""
 
 
 class HelperProcess:
-    """Asks the process."""
+    """Starts the process, sends it questions, and ends it."""
 
-    def __init__(self, work: Work, seconds: float, places: int, idle_seconds: float = IDLE_SECONDS) -> None:
+    def __init__(self, task: HelperTask, seconds: float, slots: int, idle_seconds: float = IDLE_SECONDS) -> None:
         """`seconds`: what a question may take, and may wait for others; `places`: questions at a time, the one that is
         being answered included, since each holds a thread of the server."""
-        self._work, self._seconds, self._count, self._idle_seconds = work, seconds, places, idle_seconds
-        self.places = threading.BoundedSemaphore(places)
+        self._task = task
+        self._seconds = seconds
+        self._count = slots
+        self._idle_seconds = idle_seconds
+        self.slots = threading.BoundedSemaphore(slots)
         self._lock = threading.Lock()
         self.child: Child | None = None
         self._idle: threading.Timer | None = None
 
     def ask(self, question: bytes) -> bytes:
         """Return the answer. Raises NotAnswered, TookTooLong."""
-        many = self._work.many
-        if not self.places.acquire(blocking=False):
+        many = self._task.products
+        if not self.slots.acquire(blocking=False):
             raise NotAnswered(f"{self._count} {many} are under way already; try again in a few seconds")
         try:
             if not self._lock.acquire(timeout=self._seconds):
                 raise NotAnswered(f"other {many} take long; try again in a few seconds")
             try:
-                return self._asked(question)
+                return self._ask_locked(question)
             finally:
                 self._lock.release()
         finally:
-            self.places.release()
+            self.slots.release()
 
     def close(self) -> None:
-        """End the process, whatever it does."""
+        """Kill the process, even while it works on a question."""
         child = self.child
         if child is not None:
             with contextlib.suppress(ValueError):  # another thread has just stopped it
-                child.process.kill()  # whoever waits for it is told at once, and lets go of the lock
+                child.process.kill()  # a thread that waits for an answer fails at once, and releases the lock
         with self._lock:
             self._stop()
 
-    def _asked(self, question: bytes) -> bytes:
+    def _ask_locked(self, question: bytes) -> bytes:
         if self._idle is not None:
             self._idle.cancel()
         try:
             answer = self._answer(question)
         except (EOFError, OSError) as e:
             self._stop()
-            raise NotAnswered(f"the {self._work.name} process ended; the server's log says why, try again") from e
-        self._idle = threading.Timer(self._idle_seconds, self._rest)
+            raise NotAnswered(f"the {self._task.name} process ended; the server's log says why, try again") from e
+        self._idle = threading.Timer(self._idle_seconds, self._stop_if_idle)
         self._idle.daemon = True
         self._idle.start()
         if answer[:1] == REFUSED:
@@ -103,26 +111,26 @@ class HelperProcess:
 
     def _answer(self, question: bytes) -> bytes:
         """Ask the process. Raises TookTooLong, EOFError and OSError."""
-        pipe = self._started()
+        pipe = self._ensure_started()
         pipe.send_bytes(question)
         if not pipe.poll(self._seconds):
-            self._stop()  # there is no other way to make it stop
+            self._stop()  # there is no other way to interrupt it
             raise TookTooLong(f"it took more than {self._seconds:g} seconds")
         return pipe.recv_bytes()
 
-    def _started(self) -> Connection:
+    def _ensure_started(self) -> Connection:
         """Return the pipe to a process that is ready. Raises EOFError and OSError."""
         if self.child is None or not self.child.process.is_alive():
             self._stop()
-            self.child = Child.start(self._work)
+            self.child = Child.start(self._task)
             if not self.child.pipe.poll(START_SECONDS):
                 raise OSError("it did not start")
             self.child.pipe.recv_bytes()
         return self.child.pipe
 
-    def _rest(self) -> None:
-        """End the process where nobody has asked for a while."""
-        if self._lock.acquire(blocking=False):  # otherwise somebody is asking just now
+    def _stop_if_idle(self) -> None:
+        """End the process, unless a question is under way."""
+        if self._lock.acquire(blocking=False):
             try:
                 self._stop()
             finally:
@@ -138,19 +146,19 @@ class HelperProcess:
 
 @dataclass(frozen=True)
 class Child:
-    """The process, and this end of the pipe to it."""
+    """The helper process, and this end of the pipe to it."""
 
     process: SpawnProcess
     pipe: Connection
 
     @staticmethod
-    def start(work: Work) -> "Child":
-        """Start a process, which says something when it is ready. Raises OSError."""
-        context = multiprocessing.get_context("spawn")  # a fork would copy the server's threads' locks
+    def start(task: HelperTask) -> "Child":
+        """Start a process, which sends one message when it is ready. Raises OSError."""
+        context = multiprocessing.get_context("spawn")  # a fork would copy locks that the server's threads hold
         ours, theirs = context.Pipe()
         try:
             process = context.Process(
-                target=serve, args=(theirs, work.prepare, work.arguments), daemon=True, name=work.name
+                target=serve, args=(theirs, task.prepare, task.arguments), daemon=True, name=task.name
             )
             process.start()
         except OSError:
@@ -169,7 +177,7 @@ class Child:
 
 
 def serve(pipe: Connection, prepare: Callable[..., Answerer], arguments: tuple[Any, ...]) -> None:
-    """Answer questions until the other end is closed. Runs in the process."""
+    """Answer questions until the other end is closed. Runs in the helper process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the server's, which then closes the pipe
     threading.Thread(target=_end_with_parent, daemon=True).start()
     os.nice(NICENESS)
@@ -181,14 +189,14 @@ def serve(pipe: Connection, prepare: Callable[..., Answerer], arguments: tuple[A
         except EOFError:
             return
         try:
-            found = ANSWERED + answer(question)
+            reply = ANSWERED + answer(question)
         except Refused as e:
-            found = REFUSED + str(e).encode()
-        pipe.send_bytes(found)
+            reply = REFUSED + str(e).encode()
+        pipe.send_bytes(reply)
 
 
 def _end_with_parent() -> None:
-    """End this process when the server has died, even in mid-question."""
+    """End this process when the server has died, even while it works on a question."""
     server = multiprocessing.parent_process()
     if server is not None:
         server.join()

@@ -1,1 +1,1 @@
-"""Every SQL statement and every artifact path of the project."""
+"""Every SQL statement and every artifact path of the project. Begin with `tables` and `engine`."""

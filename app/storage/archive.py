@@ -7,42 +7,46 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from app.storage.clock import now_us
-from app.storage.pages import Page, decode, encode
+from app.storage.dialects import insert_for
+from app.storage.pages import Page, decode_cursor, encode_cursor
 from app.storage.tables import ArchivedForecast, ModelRow, SeriesRow
-from app.storage.upsert import insert_for
 
-TOLD = ("model_pk", "series_pk", "origin", "version", "series_version")
+UNIQUE_KEY = ("model_pk", "series_pk", "origin", "version", "series_version")
+"""columns that make an archived forecast unique"""
 CHUNK = 500
-MIXING, MIXED = 7919, 10_007
-"""primes that pick series of a panel as if by chance, and always the same ones"""
-Told = tuple[ArchivedForecast, SeriesRow]
+"""rows of one statement"""
+SHUFFLE_FACTOR = 7919
+"""prime; `series_pk` times it, modulo SHUFFLE_MODULUS, orders series as if by chance, always in the same way"""
+SHUFFLE_MODULUS = 10_007
+"""prime"""
+ArchivedRow = tuple[ArchivedForecast, SeriesRow]
 
 
 def add(session: Session, rows: Sequence[dict[str, Any]]) -> int:
-    """Keep forecasts; one that was kept before, of the same series as it was then, is not kept again.
-
-    Return how many are new.
-    """
+    """Store forecasts, except those that are stored for the same state of their series; return how many are new."""
     new = 0
-    for at in range(0, len(rows), CHUNK):
-        statement = insert_for(session, ArchivedForecast).values(list(rows[at : at + CHUNK]))
-        kept = statement.on_conflict_do_nothing(index_elements=TOLD).returning(ArchivedForecast.pk)
-        new += len(session.execute(kept).scalars().all())
+    for start in range(0, len(rows), CHUNK):
+        statement = insert_for(session, ArchivedForecast).values(list(rows[start : start + CHUNK]))
+        insert = statement.on_conflict_do_nothing(index_elements=UNIQUE_KEY).returning(ArchivedForecast.pk)
+        new += len(session.execute(insert).scalars().all())
     return new
 
 
-def page(
+def list_page(
     session: Session, model: ModelRow, ids: Sequence[str], as_of: int | None, cursor: str | None, limit: int
-) -> Page[Told]:
-    """Return the newest forecast of each series, or of each of `ids`, as it stood at a moment; by series.
+) -> Page[ArchivedRow]:
+    """Return the newest forecast of each series, or of each of `ids`, as of a moment, in the order of series' ids.
 
     Raises CursorError.
     """
-    mine = [ArchivedForecast.model_pk == model.pk]
+    conditions = [ArchivedForecast.model_pk == model.pk]
     if as_of is not None:
-        mine.append(ArchivedForecast.made_at <= as_of)
+        conditions.append(ArchivedForecast.made_at <= as_of)
     newest = (
-        select(func.max(ArchivedForecast.pk).label("pk")).where(*mine).group_by(ArchivedForecast.series_pk).subquery()
+        select(func.max(ArchivedForecast.pk).label("pk"))
+        .where(*conditions)
+        .group_by(ArchivedForecast.series_pk)
+        .subquery()
     )
     query = (
         select(ArchivedForecast, SeriesRow)
@@ -54,57 +58,66 @@ def page(
     if ids:
         query = query.where(SeriesRow.id.in_(ids))
     if cursor is not None:
-        query = query.where(SeriesRow.id > decode(cursor, str)[0])
-    rows = [(told, series) for told, series in session.execute(query)]
-    return Page(rows[:limit], encode(rows[limit - 1][1].id) if len(rows) > limit else None)
+        query = query.where(SeriesRow.id > decode_cursor(cursor, str)[0])
+    rows = [(forecast, series) for forecast, series in session.execute(query)]
+    return Page(rows[:limit], encode_cursor(rows[limit - 1][1].id) if len(rows) > limit else None)
 
 
-def come_true(
+def list_observed(
     session: Session,
     model: ModelRow,
     span: tuple[int | None, int | None],
     version: int | None,
     most: int,
     most_origins: int,
-) -> list[Told]:
-    """Return forecasts of which something was observed since, with an origin in [start, end), of one version if given.
+) -> list[ArchivedRow]:
+    """Return forecasts whose series has a value after their origin, with the series, the newest origins first.
 
-    They are those of the newest origins, with as many series of each as `most` allows, the same ones every time. Of an
-    origin and a series it is what was told first.
+    Where there are several forecasts of one series and origin, the first of them is returned.
+
+    Args:
+        session: a read transaction
+        model: whose forecasts
+        span: [start, end) of the origins
+        version: None: all of them
+        most: limit of forecasts; of each origin it allows the same number of series, the same ones every time
+        most_origins: limit of origins
     """
-    told = ArchivedForecast
-    mine = [told.model_pk == model.pk, SeriesRow.last_ts > told.origin]
-    mine += [told.origin >= span[0]] if span[0] is not None else []
-    mine += [told.origin < span[1]] if span[1] is not None else []
-    mine += [told.version == version] if version is not None else []
-    series = (SeriesRow, SeriesRow.pk == told.series_pk)
-    newest = select(told.origin).join(*series).where(*mine).distinct().order_by(told.origin.desc()).limit(most_origins)
+    table = ArchivedForecast
+    conditions = [table.model_pk == model.pk, SeriesRow.last_ts > table.origin]
+    conditions += [table.origin >= span[0]] if span[0] is not None else []
+    conditions += [table.origin < span[1]] if span[1] is not None else []
+    conditions += [table.version == version] if version is not None else []
+    join = (SeriesRow, SeriesRow.pk == table.series_pk)
+    newest = (
+        select(table.origin).join(*join).where(*conditions).distinct().order_by(table.origin.desc()).limit(most_origins)
+    )
     origins = list(session.execute(newest).scalars())
     if not origins:
         return []
-    mixed = (told.series_pk * MIXING) % MIXED
-    place = func.row_number().over(partition_by=told.origin, order_by=(mixed, told.series_pk))
+    shuffled = (table.series_pk * SHUFFLE_FACTOR) % SHUFFLE_MODULUS
+    rank = func.row_number().over(partition_by=table.origin, order_by=(shuffled, table.series_pk))
     chosen = (
-        select(func.min(told.pk).label("pk"), place.label("place"))
-        .join(*series)
-        .where(*mine, told.origin >= origins[-1])
-        .group_by(told.series_pk, told.origin)
+        select(func.min(table.pk).label("pk"), rank.label("place"))
+        .join(*join)
+        .where(*conditions, table.origin >= origins[-1])
+        .group_by(table.series_pk, table.origin)
         .subquery()
     )
     query = (
-        select(told, SeriesRow)
-        .join(chosen, chosen.c.pk == told.pk)
-        .join(*series)
+        select(table, SeriesRow)
+        .join(chosen, chosen.c.pk == table.pk)
+        .join(*join)
         .where(chosen.c.place <= max(1, most // len(origins)))
-        .order_by(told.origin.desc(), SeriesRow.id)
+        .order_by(table.origin.desc(), SeriesRow.id)
     )
-    return [(one, row) for one, row in session.execute(query)]
+    return [(forecast, row) for forecast, row in session.execute(query)]
 
 
-def sweep(session: Session, days: float, most: int) -> int:
-    """Delete at most so many forecasts that were told longer ago; return how many."""
+def delete_old(session: Session, days: float, most: int) -> int:
+    """Delete at most `most` forecasts that are older than so many days; return how many."""
     old = now_us() - int(days * 86_400_000_000)
     pks = list(session.execute(select(ArchivedForecast.pk).where(ArchivedForecast.made_at < old).limit(most)).scalars())
-    for at in range(0, len(pks), CHUNK):
-        session.execute(delete(ArchivedForecast).where(ArchivedForecast.pk.in_(pks[at : at + CHUNK])))
+    for start in range(0, len(pks), CHUNK):
+        session.execute(delete(ArchivedForecast).where(ArchivedForecast.pk.in_(pks[start : start + CHUNK])))
     return len(pks)

@@ -11,7 +11,7 @@ from typing import Any
 import fsspec
 
 BLOCK = 1024 * 1024
-"""bytes of an artifact that are read at once"""
+"""bytes that `blocks` reads at once"""
 
 
 class ArtifactError(Exception):
@@ -19,7 +19,7 @@ class ArtifactError(Exception):
 
 
 class ArtifactMissing(ArtifactError):
-    """There is no such artifact; asking again does not help."""
+    """There is no such artifact; trying again does not help."""
 
 
 class ArtifactStore:
@@ -34,32 +34,32 @@ class ArtifactStore:
         # clients of object stores raise what their own libraries do
         self._failures: tuple[type[Exception], ...] = (OSError,) if self._local else (Exception,)
 
-    def _full(self, path: str) -> str:
+    def _resolve(self, path: str) -> str:
         return f"{self._root}/{path}"
 
     def put(self, path: str, data: bytes) -> None:
-        """Store `data` whole or not at all. Raises ArtifactError."""
-        full = self._full(path)
+        """Store all of `data`, or nothing. Raises ArtifactError."""
+        target = self._resolve(path)
         try:
-            self._fs.makedirs(full.rsplit("/", 1)[0], exist_ok=True)
+            self._fs.makedirs(target.rsplit("/", 1)[0], exist_ok=True)
             if not self._local:  # object stores write whole objects
-                self._fs.pipe_file(full, data)
+                self._fs.pipe_file(target, data)
                 return
-            aside = Path(f"{full}.{uuid.uuid4().hex}.tmp")
-            aside.write_bytes(data)
-            aside.replace(full)
+            temporary = Path(f"{target}.{uuid.uuid4().hex}.tmp")
+            temporary.write_bytes(data)
+            temporary.replace(target)
         except self._failures as e:
             raise ArtifactError(f"cannot write {path}: {e}") from e
 
     def get(self, path: str) -> bytes:
         """Return the bytes at `path`. Raises ArtifactMissing where there is nothing, ArtifactError for an outage."""
         with self._reading(path):
-            data: bytes = self._fs.cat_file(self._full(path))
+            data: bytes = self._fs.cat_file(self._resolve(path))
         return data
 
     def blocks(self, path: str) -> Iterator[bytes]:
-        """Yield the bytes at `path` without holding them all. Raises ArtifactMissing, ArtifactError."""
-        with self._reading(path), self._fs.open(self._full(path), "rb") as file:
+        """Yield the bytes at `path` in blocks. Raises ArtifactMissing, ArtifactError."""
+        with self._reading(path), self._fs.open(self._resolve(path), "rb") as file:
             while block := file.read(BLOCK):
                 yield block
 
@@ -72,21 +72,21 @@ class ArtifactStore:
         except self._failures as e:
             raise ArtifactError(f"cannot read {path}: {e}") from e
 
-    def entries(self, path: str) -> list[str]:
-        """Return the names of what lies in a folder; one that does not exist has nothing. Raises ArtifactError."""
-        self._fs.invalidate_cache()  # others write too
+    def list_names(self, path: str) -> list[str]:
+        """Return the names in a folder; there are none in a folder that does not exist. Raises ArtifactError."""
+        self._fs.invalidate_cache()  # other processes write too
         try:
-            found = self._fs.ls(self._full(path), detail=False)
+            paths = self._fs.ls(self._resolve(path), detail=False)
         except (FileNotFoundError, NotADirectoryError):
             return []
         except self._failures as e:
             raise ArtifactError(f"cannot list {path}: {e}") from e
-        return sorted(str(name).rstrip("/").rsplit("/", 1)[-1] for name in found)
+        return sorted(str(name).rstrip("/").rsplit("/", 1)[-1] for name in paths)
 
     def remove(self, path: str) -> None:
-        """Delete what is at `path`, a folder whole; nothing there is no error."""
+        """Delete the file or the whole folder at `path`, if it exists."""
         with contextlib.suppress(*self._failures):
-            self._fs.rm(self._full(path), recursive=True)
+            self._fs.rm(self._resolve(path), recursive=True)
 
     def check(self) -> None:
         """Write, read and delete a probe. Raises ArtifactError."""
@@ -98,10 +98,10 @@ class ArtifactStore:
 
 
 def job_folder(project_id: int, job_id: str) -> str:
-    """Return the folder of what a job leaves behind for its next attempt."""
+    """Return the folder of the files that a job's attempts leave for the next attempt."""
     return f"{project_id}/jobs/{job_id}"
 
 
 def version_folder(project_id: int, model_pk: int, job_id: str, attempt: int) -> str:
-    """Return the folder of a version's files: each attempt writes its own, so a replaced run spoils nothing."""
+    """Return the folder of a version's files. Every attempt has its own, so a replaced attempt overwrites nothing."""
     return f"{project_id}/models/{model_pk}/{job_id}-{attempt}"

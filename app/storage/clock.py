@@ -1,4 +1,4 @@
-"""The database's own clock, in microseconds UTC: the one clock that all processes share."""
+"""The database's clock, in microseconds UTC: the only clock that all processes share."""
 
 from typing import Any
 
@@ -9,14 +9,14 @@ from sqlalchemy.sql.functions import FunctionElement
 
 
 class now_us(FunctionElement[int]):
-    """The moment at which the statement runs."""
+    """SQL function: the time at which the statement runs."""
 
     type = BigInteger()
     inherit_cache = True
 
 
 def now(session: Session) -> int:
-    """Return the present moment."""
+    """Return the present time in microseconds UTC."""
     return session.execute(select(now_us())).scalar_one()
 
 

@@ -1,8 +1,8 @@
 """The database: an engine, and read and write transactions on it.
 
-SQLite runs in WAL mode. A write begins with BEGIN IMMEDIATE, so that it waits for its turn instead of failing
-with "database is locked" when a read would have to become a write; a read begins with a plain BEGIN and never
-waits. On PostgreSQL a read is one REPEATABLE READ snapshot, as it is on SQLite.
+SQLite runs in WAL mode. A write begins with BEGIN IMMEDIATE: it waits for its turn instead of failing with "database
+is locked" when a read has to become a write. A read begins with a plain BEGIN and never waits. On PostgreSQL a read is
+a REPEATABLE READ snapshot, as it is on SQLite.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,20 +17,23 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 BUSY_SECONDS = 30
+"""longest wait for SQLite's write lock"""
 POOL_SECONDS = 5
+"""longest wait for a connection to PostgreSQL from the pool"""
 PATIENCE = {"connect_timeout": 3, "tcp_user_timeout": 10_000, "keepalives_idle": 5, "keepalives_interval": 2}
-"""of PostgreSQL's client library: a host that is gone is noticed in seconds, not in the system's quarter of an hour"""
+"""options of PostgreSQL's client library: a lost host is noticed in seconds, not in the system's quarter of an hour"""
 ATTEMPTS = 3
+"""at a transaction that loses a race"""
 _RACES = frozenset({"40001", "40P01"})  # PostgreSQL: serialization failure, deadlock
 
 OUTAGE = (OperationalError, InterfaceError, PoolTimeout)
-"""what is raised where the database is away; the same call may succeed later"""
+"""errors while the database is away; the same call may succeed later"""
 
 T = TypeVar("T")
 
 
 def make_engine(url: URL) -> Engine:
-    """Create the engine for `url`; the folder of a SQLite file is made."""
+    """Create the engine for `url`, and the folder of a SQLite file."""
     if url.get_backend_name() != "sqlite":
         return create_engine(
             url, pool_size=10, max_overflow=10, pool_timeout=POOL_SECONDS, pool_pre_ping=True, connect_args=PATIENCE
@@ -61,7 +64,7 @@ def _is_race(error: DBAPIError) -> bool:
 
 
 class Database:
-    """Hands out transactions. Services own them: one request or one job step is one transaction."""
+    """Transactions of one database. Services open them: one request or one job step is one transaction."""
 
     def __init__(self, url: URL) -> None:
         self.engine = make_engine(url)
@@ -79,9 +82,8 @@ class Database:
         ):
             yield session
 
-    def lasting(self) -> Connection:
-        """Open a connection that its owner keeps, for single statements by its driver that read, each of its own
-        snapshot."""
+    def connect_for_reads(self) -> Connection:
+        """Open a connection for its caller to keep: its driver's single statements read, each its own snapshot."""
         options: dict[str, Any] = {"gatecast_write": False}
         if self.dialect == "postgresql":  # SQLite's driver begins nothing by itself
             options["isolation_level"] = "AUTOCOMMIT"
@@ -93,11 +95,11 @@ class Database:
         with Session(self.engine, expire_on_commit=False) as session, session.begin():
             yield session
 
-    def retried(self, work: Callable[[Session], T]) -> T:
-        """Run `work` in a write transaction, and again where another process was faster.
+    def write_with_retry(self, work: Callable[[Session], T]) -> T:
+        """Run `work` in a write transaction, and again where it lost a race with another process.
 
-        Two processes may make the same row at once, or wait for each other: one of them fails, and when it tries again
-        it finds what the other has made.
+        Two processes may insert the same row at once, or wait for each other. One of them fails, tries again, and
+        finds the row that the other has inserted.
         """
         for _ in range(ATTEMPTS - 1):
             try:

@@ -104,7 +104,7 @@ class Freshness:
 
     def _rows(self, given: Any) -> list[Any]:
         if self._connection is None:
-            self._connection = self._database.lasting()
+            self._connection = self._database.connect_for_reads()
         driver: Any = self._connection.connection.driver_connection
         try:
             return list(driver.execute(self._sql, given))

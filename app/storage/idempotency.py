@@ -10,11 +10,11 @@ from app.storage.clock import now_us
 from app.storage.tables import IdempotencyRecord
 
 KEPT_US = 24 * 3600 * 1_000_000
-"""how long an answer is kept"""
+"""microseconds for which a response is kept"""
 
 
 def find(session: Session, scope: Scope, key: str, route: str) -> IdempotencyRecord | None:
-    """Return what this key was answered on this route."""
+    """Return the stored response to this key on this route."""
     query = select(IdempotencyRecord).where(
         IdempotencyRecord.project_id == scope.project_id,
         IdempotencyRecord.key == key,
@@ -23,8 +23,8 @@ def find(session: Session, scope: Scope, key: str, route: str) -> IdempotencyRec
     return session.execute(query).scalar_one_or_none()
 
 
-def keep(session: Session, scope: Scope, **fields: Any) -> None:
-    """Store an answer, and forget those of yesterday.
+def store(session: Session, scope: Scope, **fields: Any) -> None:
+    """Store a response, and delete those older than a day.
 
     Raises sqlalchemy.exc.IntegrityError where another call with the key was faster.
     """

@@ -13,14 +13,14 @@ DEFAULT_PROJECT = "default"
 ALL_RIGHTS = frozenset(Right)
 
 
-def default_scope(session: Session) -> Scope:
-    """Return full rights in the project `default`, which the first migration makes."""
+def get_default_scope(session: Session) -> Scope:
+    """Return full rights in the project `default`, which the first migration creates."""
     project_id = session.execute(select(Project.pk).where(Project.name == DEFAULT_PROJECT)).scalar_one()
     return Scope(project_id, ALL_RIGHTS, by="anyone")
 
 
-def scope_of_digest(session: Session, digest: bytes) -> Scope | None:
-    """Return what the key of this digest may do, or None where no living key has it."""
+def find_scope(session: Session, digest: bytes) -> Scope | None:
+    """Return the scope of the key with this digest, or None where no valid key has it."""
     query = select(ApiKey).where(ApiKey.digest == digest, ApiKey.revoked_at.is_(None))
     key = session.execute(query).scalar_one_or_none()
     if key is None:
@@ -35,12 +35,12 @@ def is_living(session: Session, pk: int) -> bool:
 
 
 def get(session: Session, pk: int) -> ApiKey | None:
-    """Return the key of this number, whoever's it is and whether it lives or is revoked: to check what names it."""
+    """Return the key of this number, of any project and revoked or not."""
     return session.get(ApiKey, pk)
 
 
 def is_known(session: Session, digest: bytes) -> bool:
-    """Say whether a key of this digest was ever made, revoked ones included."""
+    """Say whether a key with this digest exists, revoked or not."""
     return session.execute(select(ApiKey.pk).where(ApiKey.digest == digest)).scalar_one_or_none() is not None
 
 
@@ -52,18 +52,18 @@ def create(session: Session, scope: Scope, name: str, prefix: str, digest: bytes
     return key
 
 
-def all_of(session: Session, scope: Scope) -> Sequence[ApiKey]:
-    """Return the project's keys, revoked ones too, oldest first."""
+def list_keys(session: Session, scope: Scope) -> Sequence[ApiKey]:
+    """Return the project's keys, including revoked ones, oldest first."""
     query = select(ApiKey).where(ApiKey.project_id == scope.project_id).order_by(ApiKey.pk)
     return session.execute(query).scalars().all()
 
 
 def revoke(session: Session, scope: Scope, pk: int) -> bool:
-    """Revoke a living key; False where there is none of this number."""
-    done = session.execute(
+    """Revoke a key; False where there is no valid key of this number."""
+    updated = session.execute(
         update(ApiKey)
         .where(ApiKey.project_id == scope.project_id, ApiKey.pk == pk, ApiKey.revoked_at.is_(None))
         .values(revoked_at=now_us())
         .returning(ApiKey.pk)
     )
-    return done.scalar_one_or_none() is not None
+    return updated.scalar_one_or_none() is not None

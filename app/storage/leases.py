@@ -6,14 +6,15 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from app.storage.clock import now_us
+from app.storage.dialects import insert_for
 from app.storage.tables import WorkerLease
-from app.storage.upsert import insert_for
 
 _KEPT_US = 3600 * 1_000_000
+"""microseconds for which expired leases stay"""
 
 
 def renew(session: Session, executor_id: str, host: str, queues: Sequence[str], seconds: float) -> None:
-    """Say that a worker lives for `seconds` more; long expired leases are swept away."""
+    """Extend a worker's lease to `seconds` from now, and delete leases that expired long ago."""
     expires = now_us() + int(seconds * 1_000_000)
     insert = insert_for(session, WorkerLease)
     statement = insert.values(executor_id=executor_id, host=host, queues=list(queues), expires_at=expires)
@@ -21,17 +22,17 @@ def renew(session: Session, executor_id: str, host: str, queues: Sequence[str], 
     session.execute(delete(WorkerLease).where(WorkerLease.expires_at < now_us() - _KEPT_US))
 
 
-def living(session: Session) -> set[str]:
-    """Return the executors whose leases have not expired."""
+def list_living(session: Session) -> set[str]:
+    """Return the executor ids of the workers whose leases have not expired."""
     return set(session.execute(select(WorkerLease.executor_id).where(WorkerLease.expires_at > now_us())).scalars())
 
 
-def served(session: Session) -> set[str]:
-    """Return the queues that living workers take jobs from."""
+def list_served_queues(session: Session) -> set[str]:
+    """Return the queues that workers with a valid lease take jobs from."""
     query = select(WorkerLease.queues).where(WorkerLease.expires_at > now_us())
     return {name for queues in session.execute(query).scalars() for name in queues}
 
 
 def release(session: Session, executor_id: str) -> None:
-    """Give a lease up, so that the worker's jobs are taken over at once."""
+    """Delete a worker's lease, so that its jobs are taken over at once."""
     session.execute(delete(WorkerLease).where(WorkerLease.executor_id == executor_id))

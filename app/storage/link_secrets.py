@@ -1,11 +1,11 @@
-"""The secret that signs a project's links: shared by all processes, and never shown."""
+"""Queries of the secret that signs a project's links. All processes share it, and it is never shown."""
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.scope import Scope
+from app.storage.dialects import insert_for
 from app.storage.tables import LinkSecret
-from app.storage.upsert import insert_for
 
 
 def get(session: Session, scope: Scope) -> bytes | None:
@@ -14,10 +14,10 @@ def get(session: Session, scope: Scope) -> bytes | None:
     return session.execute(query).scalar_one_or_none()
 
 
-def make(session: Session, scope: Scope, secret: bytes) -> bytes:
-    """Keep a secret unless there is one already; return the one that counts. Needs a write transaction."""
+def get_or_create(session: Session, scope: Scope, secret: bytes) -> bytes:
+    """Store a secret unless the project has one, and return the project's secret. Needs a write transaction."""
     insert = insert_for(session, LinkSecret).values(project_id=scope.project_id, secret=secret)
     session.execute(insert.on_conflict_do_nothing(index_elements=["project_id"]))
-    kept = get(session, scope)
-    assert kept is not None
-    return kept
+    stored = get(session, scope)
+    assert stored is not None
+    return stored

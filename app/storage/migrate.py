@@ -1,4 +1,4 @@
-"""Running the migrations, and asking whether they have been run."""
+"""Migrations of the schema: running them, and checking whether they have been run."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def upgrade(engine: Engine, revision: str = "head") -> None:
 
 
 def downgrade(engine: Engine, revision: str) -> None:
-    """Bring the schema down to `revision`; `base` leaves nothing."""
+    """Bring the schema down to `revision`; `base` leaves no table."""
     command.downgrade(_config(engine), revision)
 
 
@@ -38,18 +38,18 @@ def head() -> str | None:
 
 
 def current(engine: Engine) -> str | None:
-    """Return the revision that the database is at."""
+    """Return the revision of the database's schema."""
     with engine.connect() as connection:
         return MigrationContext.configure(connection).get_current_revision()
 
 
 def is_ours(name: str | None, kind: str, _parents: object = None) -> bool:
-    """Say whether a table in the database is this project's; the job engine keeps its own beside them."""
+    """Say whether a table in the database is this project's and not the job engine's."""
     return kind != "table" or name in Table.metadata.tables
 
 
 def differences(engine: Engine) -> list[object]:
-    """Return what the tables in code and in the database differ in; empty where they agree."""
+    """Return the differences between the tables in code and in the database."""
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "include_name": is_ours})
         return list(compare_metadata(context, Table.metadata))

@@ -10,16 +10,17 @@ from sqlalchemy import ColumnElement, and_, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.scope import Scope
+from app.storage.dialects import insert_for
 from app.storage.tables import Covariate, CovariateValue, Observation, SeriesRow
-from app.storage.upsert import insert_for
 from models.arrays import Floats, Ints
 
 CHUNK = 10_000
+"""bound parameters of one statement; both databases take over 30 000"""
 
 
 @dataclass(frozen=True)
 class Points:
-    """Timestamps and values of one series, ascending: ts (N,) int64 microseconds, y (N,) float64, NaN missing."""
+    """Timestamps and values of one series, ascending: ts (N,) int64 microseconds UTC, y (N,) float64, NaN missing."""
 
     ts: Ints
     y: Floats
@@ -30,52 +31,52 @@ class CovariatePoints:
     """Timestamps and values of one covariate of one series, in any order."""
 
     ts: Ints
-    """(N,) microseconds"""
+    """(N,) microseconds UTC"""
     values: NDArray[Any]
     """(N,) float64 with NaN, or text with None, where missing"""
 
 
-def _upsert(session: Session, table: Any, keys: Sequence[str], rows: list[dict[str, Any]]) -> None:
+def _upsert_rows(session: Session, table: Any, keys: Sequence[str], rows: list[dict[str, Any]]) -> None:
     statement = insert_for(session, table)
     values = {name: statement.excluded[name] for name in rows[0] if name not in keys}
     session.execute(statement.on_conflict_do_update(index_elements=keys, set_=values), rows)
 
 
-def existing(session: Session, row: SeriesRow, ts: Ints) -> int:
-    """Return how many of the distinct timestamps `ts` have a row already."""
-    found = 0
+def count_existing(session: Session, row: SeriesRow, ts: Ints) -> int:
+    """Return how many of the distinct timestamps `ts` (N,) have a row already."""
+    count = 0
     for i in range(0, len(ts), CHUNK):
         part = [int(t) for t in ts[i : i + CHUNK]]
         query = select(func.count()).where(Observation.series_pk == row.pk, Observation.ts.in_(part))
-        found += session.execute(query).scalar_one()
-    return found
+        count += session.execute(query).scalar_one()
+    return count
 
 
 def upsert(session: Session, row: SeriesRow, points: Points) -> tuple[int, int]:
-    """Write the points of a locked series; return how many rows are new and how many were there.
+    """Write the points of a locked series; return how many rows were inserted and how many updated.
 
-    The series' `count`, `first_ts` and `last_ts` are kept in step, exactly.
+    The series' `count`, `first_ts` and `last_ts` are updated with them.
     """
     if not len(points.ts):
         return 0, 0
-    updated = existing(session, row, points.ts)
+    updated = count_existing(session, row, points.ts)
     inserted = len(points.ts) - updated
     values = (None if np.isnan(y) else float(y) for y in points.y)
     rows = [{"series_pk": row.pk, "ts": int(t), "y": y} for t, y in zip(points.ts, values, strict=True)]
-    _upsert(session, Observation, ["series_pk", "ts"], rows)
+    _upsert_rows(session, Observation, ["series_pk", "ts"], rows)
     row.count += inserted
-    _bounds(session, row)
+    _update_bounds(session, row)
     return inserted, updated
 
 
-def _bounds(session: Session, row: SeriesRow) -> None:
+def _update_bounds(session: Session, row: SeriesRow) -> None:
     observed = select(Observation.ts).where(Observation.series_pk == row.pk, Observation.y.is_not(None)).limit(1)
     row.first_ts = session.execute(observed.order_by(Observation.ts)).scalar_one_or_none()
     row.last_ts = session.execute(observed.order_by(Observation.ts.desc())).scalar_one_or_none()
     session.flush()
 
 
-def _span(table: Any, start: int | None, end: int | None) -> list[ColumnElement[bool]]:
+def _in_span(table: Any, start: int | None, end: int | None) -> list[ColumnElement[bool]]:
     return [
         *([table.ts >= start] if start is not None else []),
         *([table.ts < end] if end is not None else []),
@@ -83,53 +84,56 @@ def _span(table: Any, start: int | None, end: int | None) -> list[ColumnElement[
 
 
 def remove(session: Session, row: SeriesRow, start: int | None, end: int | None) -> int:
-    """Delete the observations and covariate values of [start, end) of a locked series; return how many rows went."""
-    in_values = [CovariateValue.series_pk == row.pk, *_span(CovariateValue, start, end)]
-    session.execute(delete(CovariateValue).where(*in_values))
-    mine = [Observation.series_pk == row.pk, *_span(Observation, start, end)]
-    gone = session.execute(select(func.count()).select_from(Observation).where(*mine)).scalar_one()
-    session.execute(delete(Observation).where(*mine))
-    row.count -= gone
+    """Delete the observations and covariate values of [start, end) of a locked series.
+
+    Returns the number of observations.
+    """
+    in_covariates = [CovariateValue.series_pk == row.pk, *_in_span(CovariateValue, start, end)]
+    session.execute(delete(CovariateValue).where(*in_covariates))
+    in_observations = [Observation.series_pk == row.pk, *_in_span(Observation, start, end)]
+    count = session.execute(select(func.count()).select_from(Observation).where(*in_observations)).scalar_one()
+    session.execute(delete(Observation).where(*in_observations))
+    row.count -= count
     if row.count == 0:
         row.anchor = None  # an empty series may begin on another phase
-    _bounds(session, row)
-    return gone
+    _update_bounds(session, row)
+    return count
 
 
-def page(session: Session, row: SeriesRow, start: int | None, end: int | None, limit: int) -> Points:
+def list_page(session: Session, row: SeriesRow, start: int | None, end: int | None, limit: int) -> Points:
     """Return at most `limit` points of [start, end), missing values as NaN."""
     query = (
         select(Observation.ts, Observation.y)
-        .where(Observation.series_pk == row.pk, *_span(Observation, start, end))
+        .where(Observation.series_pk == row.pk, *_in_span(Observation, start, end))
         .order_by(Observation.ts)
         .limit(limit)
     )
-    return _points([(ts, y) for ts, y in session.execute(query)])
+    return _build_points([(ts, y) for ts, y in session.execute(query)])
 
 
-def _points(rows: list[tuple[int, float | None]]) -> Points:
+def _build_points(rows: list[tuple[int, float | None]]) -> Points:
     ts = np.fromiter((r[0] for r in rows), np.int64, len(rows))
     y = np.fromiter((np.nan if r[1] is None else r[1] for r in rows), np.float64, len(rows))
     return Points(ts, y)
 
 
-def between(session: Session, spans: Mapping[int, tuple[int, int]]) -> dict[int, Points]:
+def load_between(session: Session, spans: Mapping[int, tuple[int, int]]) -> dict[int, Points]:
     """Return the points of many series: {series_pk: (first, last) stamp} → {series_pk: Points}."""
     rows: dict[int, list[tuple[int, float | None]]] = {pk: [] for pk in spans}
-    for wanted in _in_spans(Observation, spans):
-        query = select(Observation.series_pk, Observation.ts, Observation.y).where(wanted)
+    for condition in _in_spans(Observation, spans):
+        query = select(Observation.series_pk, Observation.ts, Observation.y).where(condition)
         for pk, ts, y in session.execute(query.order_by(Observation.series_pk, Observation.ts)):
             rows[pk].append((ts, y))
-    return {pk: _points(found) for pk, found in rows.items()}
+    return {pk: _build_points(points) for pk, points in rows.items()}
 
 
 def _in_spans(
     table: Any, spans: Mapping[int, tuple[int, int]], *also: ColumnElement[bool]
 ) -> Iterator[ColumnElement[bool]]:
-    """Yield conditions, one a statement, that together hold for each series between its stamps where `also` holds.
+    """Yield a condition for each statement; together they select each series' rows in its span where `also` holds.
 
-    Series with the same span, as those of one panel have, share a part of a condition. Each part names the whole
-    key, so that SQLite searches it for every one of them.
+    Series with the same span, such as those of one panel, share a part of a condition. Every part names the whole key,
+    so that SQLite searches the key for each of them.
     """
     by_span: dict[tuple[int, int], list[int]] = {}
     for pk, span in spans.items():
@@ -140,33 +144,33 @@ def _in_spans(
         yield or_(*(and_(table.series_pk.in_(p), *also, table.ts.between(*span)) for span, p in parts))
 
 
-def last_observed(session: Session, rows: Sequence[SeriesRow], at: int) -> dict[int, int]:
-    """Return {series_pk: stamp of the newest value at or before `at`}, without the series that begin later."""
+def find_last_observed(session: Session, rows: Sequence[SeriesRow], moment: int) -> dict[int, int]:
+    """Return {series_pk: stamp of the newest value at or before a moment}, without the series that begin later."""
     newest = (
         select(Observation.ts)
-        .where(Observation.series_pk == SeriesRow.pk, Observation.y.is_not(None), Observation.ts <= at)
+        .where(Observation.series_pk == SeriesRow.pk, Observation.y.is_not(None), Observation.ts <= moment)
         .order_by(Observation.ts.desc())
         .limit(1)
         .scalar_subquery()
     )
-    found: dict[int, int] = {}
+    stamps: dict[int, int] = {}
     for i in range(0, len(rows), CHUNK):
         query = select(SeriesRow.pk, newest).where(SeriesRow.pk.in_([row.pk for row in rows[i : i + CHUNK]]))
-        found.update((pk, ts) for pk, ts in session.execute(query) if ts is not None)
-    return found
+        stamps.update((pk, ts) for pk, ts in session.execute(query) if ts is not None)
+    return stamps
 
 
-def covariates(session: Session, scope: Scope, names: Sequence[str]) -> dict[str, Covariate]:
+def get_covariates(session: Session, scope: Scope, names: Sequence[str]) -> dict[str, Covariate]:
     """Return the project's covariates of these names."""
     query = select(Covariate).where(Covariate.project_id == scope.project_id, Covariate.name.in_(names))
     return {c.name: c for c in session.execute(query).scalars()}
 
 
 def add_covariate(session: Session, scope: Scope, name: str, kind: str) -> Covariate:
-    """Make a covariate; where another transaction made it first, that one is returned."""
+    """Insert a covariate and return it; where another transaction was faster, return that one."""
     insert = insert_for(session, Covariate).values(project_id=scope.project_id, name=name, kind=kind)
     session.execute(insert.on_conflict_do_nothing(index_elements=["project_id", "name"]))
-    return covariates(session, scope, [name])[name]
+    return get_covariates(session, scope, [name])[name]
 
 
 def upsert_covariate(
@@ -189,10 +193,10 @@ def upsert_covariate(
         for t, v in zip(ts, values, strict=True)
     ]
     if rows:
-        _upsert(session, CovariateValue, ["series_pk", "covariate_pk", "ts"], rows)
+        _upsert_rows(session, CovariateValue, ["series_pk", "covariate_pk", "ts"], rows)
 
 
-def covariate_columns(session: Session, row: SeriesRow, ts: Ints) -> dict[str, list[float | str | None]]:
+def load_covariate_columns(session: Session, row: SeriesRow, ts: Ints) -> dict[str, list[float | str | None]]:
     """Return {name: values at each of `ts`} of the covariates that have any value there; `ts` ascends."""
     if not len(ts):
         return {}
@@ -202,39 +206,39 @@ def covariate_columns(session: Session, row: SeriesRow, ts: Ints) -> dict[str, l
         .where(CovariateValue.series_pk == row.pk, CovariateValue.ts.between(int(ts[0]), int(ts[-1])))
         .order_by(Covariate.name)
     )
-    place = {int(t): i for i, t in enumerate(ts)}
+    index = {int(t): i for i, t in enumerate(ts)}
     columns: dict[str, list[float | str | None]] = {}
-    for name, at, value, level in session.execute(query):
-        if at in place:
-            columns.setdefault(name, [None] * len(ts))[place[at]] = value if level is None else level
+    for name, stamp, value, level in session.execute(query):
+        if stamp in index:
+            columns.setdefault(name, [None] * len(ts))[index[stamp]] = value if level is None else level
     return columns
 
 
-def covariate_points(
-    session: Session, spans: Mapping[int, tuple[int, int]], known: Collection[Covariate]
+def load_covariate_points(
+    session: Session, spans: Mapping[int, tuple[int, int]], covariates: Collection[Covariate]
 ) -> dict[int, dict[str, CovariatePoints]]:
     """Return the values of covariates of many series: {series_pk: (first, last) stamp} → {series_pk: {name: …}}."""
-    by_pk = {c.pk: c for c in known}
+    by_pk = {c.pk: c for c in covariates}
     rows: dict[tuple[int, int], list[tuple[int, float | None, str | None]]] = {}
     table = CovariateValue
     query = select(table.series_pk, table.covariate_pk, table.ts, table.value, table.level)
-    for wanted in _in_spans(table, spans if by_pk else {}, table.covariate_pk.in_(list(by_pk))):
-        for pk, covariate, ts, value, level in session.execute(query.where(wanted)):
+    for condition in _in_spans(table, spans if by_pk else {}, table.covariate_pk.in_(list(by_pk))):
+        for pk, covariate, ts, value, level in session.execute(query.where(condition)):
             rows.setdefault((pk, covariate), []).append((ts, value, level))
-    found: dict[int, dict[str, CovariatePoints]] = {pk: {} for pk in spans}
+    result: dict[int, dict[str, CovariatePoints]] = {pk: {} for pk in spans}
     for (pk, covariate), points in rows.items():
-        found[pk][by_pk[covariate].name] = _covariate_points(points, numeric=by_pk[covariate].kind == "numeric")
-    return found
+        result[pk][by_pk[covariate].name] = _build_covariate_points(points, numeric=by_pk[covariate].kind == "numeric")
+    return result
 
 
-def _covariate_points(rows: list[tuple[int, float | None, str | None]], *, numeric: bool) -> CovariatePoints:
+def _build_covariate_points(rows: list[tuple[int, float | None, str | None]], *, numeric: bool) -> CovariatePoints:
     ts = np.fromiter((r[0] for r in rows), np.int64, len(rows))
     if numeric:
         return CovariatePoints(ts, np.array([r[1] for r in rows], np.float64))  # None becomes NaN
     return CovariatePoints(ts, np.array([r[2] for r in rows], object))
 
 
-def observed(session: Session, rows: Sequence[SeriesRow]) -> dict[int, int]:
+def count_observed(session: Session, rows: Sequence[SeriesRow]) -> dict[int, int]:
     """Return {series_pk: number of values that are not missing}."""
     counts = {row.pk: 0 for row in rows}
     pks = list(counts)

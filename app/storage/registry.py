@@ -7,10 +7,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.scope import Scope
-from app.storage.pages import Page, decode, encode
+from app.storage.pages import Page, decode_cursor, encode_cursor
 from app.storage.tables import ModelRow, VersionRow
 
 CHUNK = 500
+"""folders of one statement"""
 
 
 def get(session: Session, scope: Scope, name: str, *, lock: bool = False) -> ModelRow | None:
@@ -19,7 +20,7 @@ def get(session: Session, scope: Scope, name: str, *, lock: bool = False) -> Mod
     return session.execute(query.with_for_update() if lock else query).scalar_one_or_none()
 
 
-def by_pk(session: Session, scope: Scope, pk: int | None, *, lock: bool = False) -> ModelRow | None:
+def get_by_pk(session: Session, scope: Scope, pk: int | None, *, lock: bool = False) -> ModelRow | None:
     """Return the project's model of this key."""
     query = select(ModelRow).where(ModelRow.project_id == scope.project_id, ModelRow.pk == pk)
     return session.execute(query.with_for_update() if lock else query).scalar_one_or_none()
@@ -33,30 +34,30 @@ def add(session: Session, scope: Scope, name: str, freq: str, horizon: int, quan
     return row
 
 
-def page(session: Session, scope: Scope, cursor: str | None, limit: int) -> Page[ModelRow]:
+def list_page(session: Session, scope: Scope, cursor: str | None, limit: int) -> Page[ModelRow]:
     """Return models in the order of their names. Raises CursorError."""
     query = select(ModelRow).where(ModelRow.project_id == scope.project_id).order_by(ModelRow.name).limit(limit + 1)
     if cursor is not None:
-        query = query.where(ModelRow.name > decode(cursor, str)[0])
+        query = query.where(ModelRow.name > decode_cursor(cursor, str)[0])
     rows = list(session.execute(query).scalars())
-    return Page(rows[:limit], encode(rows[limit - 1].name) if len(rows) > limit else None)
+    return Page(rows[:limit], encode_cursor(rows[limit - 1].name) if len(rows) > limit else None)
 
 
-def version(session: Session, model: ModelRow, number: int) -> VersionRow | None:
+def get_version(session: Session, model: ModelRow, number: int) -> VersionRow | None:
     """Return one version of a model."""
     query = select(VersionRow).where(VersionRow.model_pk == model.pk, VersionRow.number == number)
     return session.execute(query).scalar_one_or_none()
 
 
-def serving(session: Session, model: ModelRow) -> VersionRow | None:
+def get_serving_version(session: Session, model: ModelRow) -> VersionRow | None:
     """Return the champion, or the newest version where there is none."""
     if model.champion is not None:
-        return version(session, model, model.champion)
+        return get_version(session, model, model.champion)
     query = select(VersionRow).where(VersionRow.model_pk == model.pk).order_by(VersionRow.number.desc()).limit(1)
     return session.execute(query).scalar_one_or_none()
 
 
-def champions(session: Session, limit: int) -> list[tuple[int, ModelRow, VersionRow]]:
+def list_champions(session: Session, limit: int) -> list[tuple[int, ModelRow, VersionRow]]:
     """Return (project, model, champion) of every project's models, the newest champions first."""
     query = (
         select(ModelRow.project_id, ModelRow, VersionRow)
@@ -67,7 +68,7 @@ def champions(session: Session, limit: int) -> list[tuple[int, ModelRow, Version
     return [(project_id, model, row) for project_id, model, row in session.execute(query)]
 
 
-def version_numbers(session: Session, models: list[ModelRow]) -> dict[int, list[int]]:
+def list_version_numbers(session: Session, models: list[ModelRow]) -> dict[int, list[int]]:
     """Return {model_pk: numbers of its versions, ascending}."""
     query = (
         select(VersionRow.model_pk, VersionRow.number)
@@ -80,31 +81,32 @@ def version_numbers(session: Session, models: list[ModelRow]) -> dict[int, list[
     return numbers
 
 
-def versions_page(session: Session, model: ModelRow, cursor: str | None, limit: int) -> Page[VersionRow]:
+def list_versions(session: Session, model: ModelRow, cursor: str | None, limit: int) -> Page[VersionRow]:
     """Return a model's versions, newest first. Raises CursorError."""
     query = select(VersionRow).where(VersionRow.model_pk == model.pk).order_by(VersionRow.number.desc())
     if cursor is not None:
-        query = query.where(VersionRow.number < decode(cursor, int)[0])
+        query = query.where(VersionRow.number < decode_cursor(cursor, int)[0])
     rows = list(session.execute(query.limit(limit + 1)).scalars())
-    return Page(rows[:limit], encode(rows[limit - 1].number) if len(rows) > limit else None)
+    return Page(rows[:limit], encode_cursor(rows[limit - 1].number) if len(rows) > limit else None)
 
 
-def artifacts(session: Session, model: ModelRow) -> list[str]:
+def list_artifacts(session: Session, model: ModelRow) -> list[str]:
     """Return the folders of all of a model's versions."""
     return list(session.execute(select(VersionRow.artifact).where(VersionRow.model_pk == model.pk)).scalars())
 
 
-def referenced(session: Session, folders: Collection[str]) -> set[str]:
+def find_referenced(session: Session, folders: Collection[str]) -> set[str]:
     """Return which of these folders a version points to."""
-    names, found = list(folders), set[str]()
-    for at in range(0, len(names), CHUNK):
-        query = select(VersionRow.artifact).where(VersionRow.artifact.in_(names[at : at + CHUNK]))
-        found.update(session.execute(query).scalars())
-    return found
+    names = list(folders)
+    referenced = set[str]()
+    for start in range(0, len(names), CHUNK):
+        query = select(VersionRow.artifact).where(VersionRow.artifact.in_(names[start : start + CHUNK]))
+        referenced.update(session.execute(query).scalars())
+    return referenced
 
 
 def publish(session: Session, model: ModelRow, fields: dict[str, Any]) -> VersionRow:
-    """Insert the next version of a locked model, and make it champion where it is promoted."""
+    """Insert the next version of a locked model, and make it the champion if it is promoted."""
     model.last_version += 1
     row = VersionRow(model_pk=model.pk, number=model.last_version, **fields)
     session.add(row)

@@ -1,4 +1,4 @@
-"""Queries of schedules. Who moves a due time on has the right, and the duty, to start the job in that transaction."""
+"""Queries of schedules. Whoever moves a due time on must queue the job in the same transaction."""
 
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from app.storage.clock import now_us
 from app.storage.tables import ModelRow, Schedule
 
-Part = Literal["train", "forecast"]
+SchedulePart = Literal["train", "forecast"]
 
 
 def get(session: Session, model_pk: int) -> Schedule | None:
@@ -17,28 +17,28 @@ def get(session: Session, model_pk: int) -> Schedule | None:
     return session.get(Schedule, model_pk)
 
 
-def of(session: Session, models: Sequence[ModelRow]) -> dict[int, Schedule]:
-    """Return {model_pk: schedule} of those that have one."""
+def get_many(session: Session, models: Sequence[ModelRow]) -> dict[int, Schedule]:
+    """Return {model_pk: schedule} of the models that have one."""
     query = select(Schedule).where(Schedule.model_pk.in_([m.pk for m in models]))
     return {row.model_pk: row for row in session.execute(query).scalars()}
 
 
 def put(session: Session, model_pk: int, **fields: Any) -> Schedule:
-    """Set a model's schedule, whatever it was."""
+    """Set or replace a model's schedule."""
     row = session.merge(Schedule(model_pk=model_pk, **fields))
     session.flush()
     return row
 
 
 def remove(session: Session, model_pk: int) -> None:
-    """Delete a model's schedule; none is no error."""
+    """Delete a model's schedule, if it has one."""
     row = get(session, model_pk)
     if row is not None:
         session.delete(row)
 
 
-def due(session: Session) -> list[tuple[Schedule, ModelRow]]:
-    """Return the schedules of which a part is due by the database's clock, with their models."""
+def list_due(session: Session) -> list[tuple[Schedule, ModelRow]]:
+    """Return the schedules that have a due part by the database's clock, with their models."""
     query = (
         select(Schedule, ModelRow)
         .join(ModelRow, ModelRow.pk == Schedule.model_pk)
@@ -47,13 +47,13 @@ def due(session: Session) -> list[tuple[Schedule, ModelRow]]:
     return [(schedule, model) for schedule, model in session.execute(query)]
 
 
-def move(session: Session, model_pk: int, part: Part, old: int, new: int) -> bool:
-    """Move a due time on; False where somebody else has done so, or changed the schedule."""
+def reschedule(session: Session, model_pk: int, part: SchedulePart, old: int, new: int) -> bool:
+    """Move a due time on; False where another worker has done so, or the schedule has changed."""
     column = getattr(Schedule, f"{part}_at")
-    done = session.execute(
+    updated = session.execute(
         update(Schedule)
         .where(Schedule.model_pk == model_pk, column == old)
         .values({f"{part}_at": new})
         .returning(Schedule.model_pk)
     )
-    return done.scalar_one_or_none() is not None
+    return updated.scalar_one_or_none() is not None

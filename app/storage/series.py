@@ -7,8 +7,8 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from app.scope import Scope
-from app.storage.labels import labelled
-from app.storage.pages import Page, decode, encode
+from app.storage.dialects import filter_by_labels
+from app.storage.pages import Page, decode_cursor, encode_cursor
 from app.storage.tables import SeriesRow
 
 CHUNK = 10_000  # bound parameters in one statement; both databases take over 30 000
@@ -22,26 +22,26 @@ def get(session: Session, scope: Scope, series_id: str, *, lock: bool = False) -
 
 def get_many(session: Session, scope: Scope, ids: Iterable[str], *, lock: bool = False) -> dict[str, SeriesRow]:
     """Return those of `ids` that exist. Rows are locked in the order of their keys, so writers cannot deadlock."""
-    wanted = sorted(set(ids))
-    found: dict[str, SeriesRow] = {}
-    for i in range(0, len(wanted), CHUNK):
+    ordered = sorted(set(ids))
+    rows_by_id: dict[str, SeriesRow] = {}
+    for i in range(0, len(ordered), CHUNK):
         query = (
             select(SeriesRow)
-            .where(SeriesRow.project_id == scope.project_id, SeriesRow.id.in_(wanted[i : i + CHUNK]))
+            .where(SeriesRow.project_id == scope.project_id, SeriesRow.id.in_(ordered[i : i + CHUNK]))
             .order_by(SeriesRow.id)
         )
         rows = session.execute(query.with_for_update() if lock else query).scalars()
-        found.update((row.id, row) for row in rows)
-    return found
+        rows_by_id.update((row.id, row) for row in rows)
+    return rows_by_id
 
 
 def select_ids(session: Session, scope: Scope, labels: Sequence[tuple[str, str]]) -> list[str]:
-    """Return the ids of all series that carry every one of `labels`, in order."""
+    """Return the ids of all series that have every one of `labels`, in order."""
     query = select(SeriesRow.id).where(SeriesRow.project_id == scope.project_id).order_by(SeriesRow.id)
-    return list(session.execute(labelled(session, query, SeriesRow.labels, labels)).scalars())
+    return list(session.execute(filter_by_labels(session, query, SeriesRow.labels, labels)).scalars())
 
 
-def page(
+def list_page(
     session: Session, scope: Scope, prefix: str, labels: Sequence[tuple[str, str]], cursor: str | None, limit: int
 ) -> Page[SeriesRow]:
     """Return series in the order of their ids. Raises CursorError."""
@@ -49,21 +49,21 @@ def page(
     if prefix:
         query = query.where(SeriesRow.id >= prefix, func.substr(SeriesRow.id, 1, len(prefix)) == prefix)
     if cursor is not None:
-        query = query.where(SeriesRow.id > decode(cursor, str)[0])
-    rows = list(session.execute(labelled(session, query, SeriesRow.labels, labels)).scalars())
-    return Page(rows[:limit], encode(rows[limit - 1].id) if len(rows) > limit else None)
+        query = query.where(SeriesRow.id > decode_cursor(cursor, str)[0])
+    rows = list(session.execute(filter_by_labels(session, query, SeriesRow.labels, labels)).scalars())
+    return Page(rows[:limit], encode_cursor(rows[limit - 1].id) if len(rows) > limit else None)
 
 
 def add(session: Session, scope: Scope, rows: Sequence[dict[str, Any]]) -> list[SeriesRow]:
     """Insert series. Raises sqlalchemy.exc.IntegrityError where one exists."""
-    made = [SeriesRow(project_id=scope.project_id, **row) for row in rows]
-    session.add_all(made)
+    added = [SeriesRow(project_id=scope.project_id, **row) for row in rows]
+    session.add_all(added)
     session.flush()
-    return made
+    return added
 
 
-def touch(session: Session, row: SeriesRow) -> int:
-    """Count up the version of a series that changed, and return it."""
+def bump_version(session: Session, row: SeriesRow) -> int:
+    """Increment the version of a series that has changed, and return it."""
     version = session.execute(
         update(SeriesRow)
         .where(SeriesRow.pk == row.pk)
@@ -75,18 +75,20 @@ def touch(session: Session, row: SeriesRow) -> int:
 
 
 def remove(session: Session, scope: Scope, series_id: str) -> bool:
-    """Delete a series with all that belongs to it; False where there is none."""
-    done = session.execute(
+    """Delete a series with its observations, covariate values and forecasts; False where there is none."""
+    deleted = session.execute(
         delete(SeriesRow)
         .where(SeriesRow.project_id == scope.project_id, SeriesRow.id == series_id)
         .returning(SeriesRow.pk)
     )
-    return done.scalar_one_or_none() is not None
+    return deleted.scalar_one_or_none() is not None
 
 
-def present(session: Session, pks: Sequence[int]) -> set[int]:
+def find_present(session: Session, pks: Sequence[int]) -> set[int]:
     """Return which of these series exist."""
-    found = set[int]()
-    for at in range(0, len(pks), 500):
-        found.update(session.execute(select(SeriesRow.pk).where(SeriesRow.pk.in_(pks[at : at + 500]))).scalars())
-    return found
+    present = set[int]()
+    for start in range(0, len(pks), 500):
+        present.update(
+            session.execute(select(SeriesRow.pk).where(SeriesRow.pk.in_(pks[start : start + 500]))).scalars()
+        )
+    return present

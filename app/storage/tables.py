@@ -24,11 +24,11 @@ from app.storage.clock import now_us
 
 Key = BigInteger().with_variant(Integer, "sqlite")
 Document = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
-Words = Text().with_variant(Text(collation="C"), "postgresql")  # pages are ordered by code point on both
+OrderedText = Text().with_variant(Text(collation="C"), "postgresql")  # pages are ordered by code point on both
 
 
 class Table(DeclarativeBase):
-    """The base of all tables, with names for every constraint so that migrations can speak of them."""
+    """Base of all tables. It names every constraint, so that migrations can refer to it."""
 
     metadata = MetaData(
         naming_convention={
@@ -67,7 +67,7 @@ class ApiKey(Table):
 
 
 class LinkSecret(Table):
-    """What signs a project's links. It is made with the first one, and never leaves the service."""
+    """The secret that signs a project's links. It is made with the first link, and never leaves the service."""
 
     __tablename__ = "link_secrets"
 
@@ -77,14 +77,14 @@ class LinkSecret(Table):
 
 
 class SeriesRow(Table):
-    """One target over time. `first_ts` and `last_ts` are those of observed values, `count` is of rows."""
+    """One target over time. `first_ts` and `last_ts` are stamps of observed values; `count` is the number of rows."""
 
     __tablename__ = "series"
     __table_args__ = (UniqueConstraint("project_id", "id"),)
 
     pk: Mapped[int] = mapped_column(Key, primary_key=True)
     project_id: Mapped[int] = mapped_column(ForeignKey("projects.pk", ondelete="CASCADE"))
-    id: Mapped[str] = mapped_column(Words)
+    id: Mapped[str] = mapped_column(OrderedText)
     freq: Mapped[str] = mapped_column(String(40))
     timezone: Mapped[str] = mapped_column(String(64))
     anchor: Mapped[int | None] = mapped_column(BigInteger)
@@ -111,14 +111,14 @@ class Observation(Table):
 
 
 class Covariate(Table):
-    """A named input beside the target, numeric or categorical."""
+    """A named column beside the target, numeric or categorical."""
 
     __tablename__ = "covariates"
     __table_args__ = (UniqueConstraint("project_id", "name"),)
 
     pk: Mapped[int] = mapped_column(Key, primary_key=True)
     project_id: Mapped[int] = mapped_column(ForeignKey("projects.pk", ondelete="CASCADE"))
-    name: Mapped[str] = mapped_column(Words)
+    name: Mapped[str] = mapped_column(OrderedText)
     kind: Mapped[str] = mapped_column(String(16))
 
 
@@ -138,14 +138,14 @@ class CovariateValue(Table):
 
 
 class ModelRow(Table):
-    """A named training specification; what is fixed here is fixed by its first training."""
+    """A named training specification, which the first training fixes."""
 
     __tablename__ = "models"
     __table_args__ = (UniqueConstraint("project_id", "name"),)
 
     pk: Mapped[int] = mapped_column(Key, primary_key=True)
     project_id: Mapped[int] = mapped_column(ForeignKey("projects.pk", ondelete="CASCADE"))
-    name: Mapped[str] = mapped_column(Words)
+    name: Mapped[str] = mapped_column(OrderedText)
     freq: Mapped[str] = mapped_column(String(40))
     horizon: Mapped[int]
     quantiles: Mapped[list[Any]]
@@ -174,9 +174,9 @@ class VersionRow(Table):
     artifact: Mapped[str] = mapped_column(Text)
     """folder in the artifact store"""
     digest: Mapped[str] = mapped_column(String(64))
-    """sha256 of its manifest, which holds those of the other files"""
+    """SHA-256 of its manifest, which holds the digests of the other files"""
     provenance: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
-    """what made it: packages, seed, digest of the data, who or what asked"""
+    """its origin: packages, seed, digest of the data, who or what requested it"""
     created_at: Mapped[int] = mapped_column(BigInteger, default=now_us())
 
 
@@ -191,13 +191,13 @@ class Schedule(Table):
     timezone: Mapped[str] = mapped_column(String(64))
     train_on_drift: Mapped[bool] = mapped_column(Boolean)
     train_at: Mapped[int | None] = mapped_column(BigInteger)
-    """when it is due next; whoever moves it on starts the job"""
+    """when it is next due; whoever moves it on queues the job"""
     forecast_at: Mapped[int | None] = mapped_column(BigInteger)
     created_at: Mapped[int] = mapped_column(BigInteger, default=now_us())
 
 
 class ArchivedForecast(Table):
-    """What a champion forecast of a series at an origin, kept to be read and scored later."""
+    """A champion's forecast of a series at an origin, stored to be read and scored later."""
 
     __tablename__ = "archived_forecasts"
     __table_args__ = (
@@ -214,17 +214,17 @@ class ArchivedForecast(Table):
     version: Mapped[int]
     series_pk: Mapped[int] = mapped_column(ForeignKey("series.pk", ondelete="CASCADE"))
     series_version: Mapped[int] = mapped_column(BigInteger)
-    """the series as it was forecast from"""
+    """the version of the series that the forecast was made from"""
     origin: Mapped[int] = mapped_column(BigInteger)
     scale: Mapped[float | None] = mapped_column(Double)
-    """season error of the steps that the model read: the denominator of MASE"""
+    """season-naive error over the steps that the model read: the denominator of MASE"""
     forecast: Mapped[dict[str, Any]]
     """`levels` (Q,), `quantiles` (H, Q), `season_naive` (H,)"""
     made_at: Mapped[int] = mapped_column(BigInteger, default=now_us())
 
 
 class JobRow(Table):
-    """A unit of background work. `attempt` is its fence: a run writes only while it is the newest."""
+    """A unit of background work. `attempt` is its fence: an attempt writes only while it is the newest."""
 
     __tablename__ = "jobs"
     __table_args__ = (
@@ -245,9 +245,9 @@ class JobRow(Table):
     version: Mapped[int | None]
     error: Mapped[dict[str, Any] | None]
     snapshot: Mapped[str | None] = mapped_column(Text)
-    """path in the artifact store of the data and configuration that every attempt trains on"""
+    """artifact path of the data and configuration that every attempt trains on"""
     checkpoint: Mapped[str | None] = mapped_column(Text)
-    """path in the artifact store of the state that the next attempt continues from"""
+    """artifact path of the state that the next attempt continues from"""
     labels: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
     queue: Mapped[str] = mapped_column(String(20), default="cpu", server_default="cpu")
     priority: Mapped[int] = mapped_column(default=5, server_default="5")
@@ -256,7 +256,7 @@ class JobRow(Table):
     """seconds from the first start, after which the job fails"""
     estimate: Mapped[dict[str, Any] | None]
     stopping: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
-    """cancelled by a user who wants to keep what is best so far"""
+    """whether a user has cancelled the job but wants to keep its best network"""
     started_by: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[int] = mapped_column(BigInteger, default=now_us())
     started_at: Mapped[int | None] = mapped_column(BigInteger)
@@ -264,7 +264,7 @@ class JobRow(Table):
 
 
 class JobEvent(Table):
-    """What happened to a job, in order."""
+    """An event of a job, numbered in order."""
 
     __tablename__ = "job_events"
 
@@ -276,7 +276,7 @@ class JobEvent(Table):
 
 
 class JobResult(Table):
-    """What a job found out, apart from the job since it may be large."""
+    """The result of a job, apart from the job because it may be large."""
 
     __tablename__ = "job_results"
 
@@ -285,7 +285,7 @@ class JobResult(Table):
 
 
 class WorkerLease(Table):
-    """A worker is alive until `expires_at` by the database's clock."""
+    """A worker's sign of life, valid until `expires_at` by the database's clock."""
 
     __tablename__ = "worker_leases"
 
@@ -294,11 +294,11 @@ class WorkerLease(Table):
     started_at: Mapped[int] = mapped_column(BigInteger, default=now_us())
     expires_at: Mapped[int] = mapped_column(BigInteger)
     queues: Mapped[list[Any]] = mapped_column(default=list, server_default='["cpu"]')
-    """that it takes jobs from"""
+    """queues that the worker takes jobs from"""
 
 
 class IdempotencyRecord(Table):
-    """The answer that a repeated call with the same Idempotency-Key is given."""
+    """The response that a repeated call with the same Idempotency-Key gets."""
 
     __tablename__ = "idempotency_records"
 

@@ -1,4 +1,4 @@
-"""A small HTTP client of a running service, for the commands: it knows the contract alone."""
+"""A small HTTP client of a running service. It depends on the HTTP contract alone."""
 
 import gzip
 import time
@@ -22,11 +22,11 @@ NEXT_STEP = {
     413: "send less at once, or raise the service's limit",
     503: "the service is not ready; see its log, and try again",
 }
-"""What to do next where the service's own answer may not say it."""
+"""next step by HTTP status, where the service's response may not say it"""
 
 
 class ClientError(Exception):
-    """The service did not do what was asked: what it said, and what to do next."""
+    """A call that failed: what the service said, and what to do next."""
 
     def __init__(self, title: str, detail: str, code: str = "", hint: str = "") -> None:
         super().__init__(f"{title}: {detail}" if detail else title)
@@ -37,8 +37,8 @@ class ClientError(Exception):
         self.hint = hint
 
 
-class Progress(TypedDict):
-    """How far a job is; None where it is not known yet."""
+class JobProgress(TypedDict):
+    """The progress of a job; None where a value is not known yet."""
 
     fraction: float | None
     epoch: int | None
@@ -50,27 +50,27 @@ class Progress(TypedDict):
     trials: int | None
 
 
-class JobError(TypedDict):
-    """Why a job failed."""
+class JobFailure(TypedDict):
+    """The reason why a job failed."""
 
     code: str
     detail: str
 
 
 class Job(TypedDict):
-    """A background job as the service tells it."""
+    """A background job as the service describes it."""
 
     id: str
     kind: str
     status: Literal["queued", "running", "succeeded", "failed", "cancelled"]
-    progress: Progress | None
+    progress: JobProgress | None
     model: str | None
     version: int | None
-    error: JobError | None
+    error: JobFailure | None
 
 
 class Client:
-    """Calls one service. Every method raises ClientError."""
+    """A client of one service. Every method that calls it raises ClientError."""
 
     def __init__(self, url: str = DEFAULT_URL, key: str | None = None) -> None:
         self.url = url.rstrip("/")
@@ -83,7 +83,7 @@ class Client:
                 base_url=address,
                 headers=headers,
                 timeout=httpx2.Timeout(60, connect=5),
-                # a proxy named in the environment is not asked for an address on this machine
+                # a proxy that the environment names is not used for an address on this machine
                 trust_env=address.host not in LOOPBACK,
             )
         except (httpx2.InvalidURL, ValueError) as e:
@@ -92,7 +92,9 @@ class Client:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -104,8 +106,8 @@ class Client:
 
         `options` are the query of POST /series/import: freq, ds_start, on_error, on_duplicate, dry_run.
         """
-        content = table if isinstance(table, bytes) else _chunks(table)
-        request = {"params": _given(options), "content": content, "headers": {"content-type": "text/csv"}}
+        content = table if isinstance(table, bytes) else _read_chunks(table)
+        request = {"params": _drop_unset(options), "content": content, "headers": {"content-type": "text/csv"}}
         return self._call("POST", "/series/import", **request, timeout=None)
 
     def observe(self, series_id: str, ds: Sequence[str], y: Sequence[float | None]) -> dict[str, Any]:
@@ -114,9 +116,9 @@ class Client:
         return self._call("POST", f"/series/{quote(series_id, safe='')}/observations", json=body)
 
     def train(self, model: str, series: Mapping[str, object] | str, horizon: int, **more: object) -> Job:
-        """Queue a training; `series` is `{"ids": […]}`, `{"labels": {…}}` or `"all"`. Returns its job."""
+        """Queue a training and return its job; `series` is `{"ids": […]}`, `{"labels": {…}}` or `"all"`."""
         body = {"model": model, "series": series, "horizon": horizon, **more}
-        return cast(Job, self._call("POST", "/train", json=_given(body)))
+        return cast(Job, self._call("POST", "/train", json=_drop_unset(body)))
 
     def job(self, job_id: str) -> Job:
         """Return a job as it is now."""
@@ -140,7 +142,7 @@ class Client:
     ) -> dict[str, Any]:
         """Return the forecasts of stored series; each carries its own status."""
         body = {"model": model, "series": list(series), "horizon": horizon, "quantiles": quantiles}
-        return self._call("POST", "/forecast", json=_given(body))
+        return self._call("POST", "/forecast", json=_drop_unset(body))
 
     def model(self, name: str) -> dict[str, Any]:
         """Return a model: frequency, horizon, quantiles, champion and versions."""
@@ -151,7 +153,7 @@ class Client:
         return self._call("GET", f"/models/{quote(name, safe='')}/versions/{number}")
 
     def ready(self) -> bool:
-        """Say whether the service answers and has everything that it needs."""
+        """Say whether the service answers and is ready."""
         try:
             return self._http.get("/readyz", timeout=5).status_code == 200
         except httpx2.TransportError:
@@ -165,23 +167,23 @@ class Client:
             hint = "start it with 'gatecast up', or name another address with --url or GATECAST_URL"
             raise ClientError("The service cannot be reached", detail, "unreachable", hint) from e
         except httpx2.TimeoutException as e:
-            hint = "see the service's log; ask again, or for less at once"
+            hint = "see the service's log; try again, or request less at once"
             raise ClientError("No answer in time", f"{method} {self.url}{path}", "timeout", hint) from e
         except httpx2.TransportError as e:
             hint = "see the service's log and try again"
             raise ClientError("The connection broke", str(e), "unreachable", hint) from e
-        document = _document(answer)
+        document = _parse_document(answer)
         if answer.is_success and document is not None:
             return document
-        raise _error(answer, document)
+        raise _build_error(answer, document)
 
 
-def _given(options: Mapping[str, object]) -> dict[str, object]:
-    """Leave out what was not chosen, so that the service chooses it."""
+def _drop_unset(options: Mapping[str, object]) -> dict[str, object]:
+    """Return the options that are not None; the service chooses the others."""
     return {name: value for name, value in options.items() if value is not None}
 
 
-def _chunks(file: IO[bytes]) -> Iterator[bytes]:
+def _read_chunks(file: IO[bytes]) -> Iterator[bytes]:
     packed = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
     file.seek(0)
     plain = cast(IO[bytes], gzip.GzipFile(fileobj=file)) if packed else file
@@ -189,10 +191,10 @@ def _chunks(file: IO[bytes]) -> Iterator[bytes]:
         while chunk := plain.read(CHUNK_BYTES):
             yield chunk
     except (EOFError, gzip.BadGzipFile, zlib.error) as e:
-        raise ClientError("The file is damaged", str(e), "damaged_file", "make or fetch it again") from e
+        raise ClientError("The file is damaged", str(e), "damaged_file", "create or download it again") from e
 
 
-def _document(answer: httpx2.Response) -> dict[str, Any] | None:
+def _parse_document(answer: httpx2.Response) -> dict[str, Any] | None:
     try:
         document = answer.json()
     except ValueError:
@@ -200,14 +202,15 @@ def _document(answer: httpx2.Response) -> dict[str, Any] | None:
     return document if isinstance(document, dict) else None
 
 
-def _error(answer: httpx2.Response, document: Mapping[str, Any] | None) -> ClientError:
-    """Read a problem document; anything else is not from this service, or from a proxy before it."""
+def _build_error(answer: httpx2.Response, document: Mapping[str, Any] | None) -> ClientError:
+    """Build an error from a problem document; anything else comes from another service, or from a proxy."""
     if document is None or "detail" not in document:
         hint = "check that --url names a Gatecast service"
-        shown = f"{answer.status_code} from {answer.url}: {answer.text[:200]}"
-        return ClientError("Not an answer of this service", shown, "unexpected_answer", hint)
+        excerpt = f"{answer.status_code} from {answer.url}: {answer.text[:200]}"
+        return ClientError("Not a Gatecast response", excerpt, "unexpected_answer", hint)
     fields = [f"{e.get('field', '')}: {e.get('detail', '')}" for e in document.get("errors") or []]
     detail = "\n  ".join([str(document["detail"]), *fields])
     hint = NEXT_STEP.get(answer.status_code, "")
-    title, code = str(document.get("title", answer.status_code)), str(document.get("code", ""))
+    title = str(document.get("title", answer.status_code))
+    code = str(document.get("code", ""))
     return ClientError(title, detail, code, hint)

@@ -121,7 +121,7 @@ def test_naive_times_are_read_in_the_series_timezone(watched: TestClient) -> Non
 def test_days_are_bounded_in_local_time(watched: TestClient, database: Database, settings: Settings) -> None:
     """Days of 23 and 25 hours begin at midnight of their own."""
     with database.write() as session:
-        model = registry.get(session, keys.default_scope(session), "m")
+        model = registry.get(session, keys.get_default_scope(session), "m")
         assert model is not None
         model.freq = "D"
     days = [str(np.datetime64("2024-01-01") + k) for k in range(330)]
@@ -151,7 +151,7 @@ def test_days_are_bounded_in_local_time(watched: TestClient, database: Database,
 @ONE
 def test_spans_far_away_are_empty_on_grids_without_a_formula(watched: TestClient, database: Database) -> None:
     with database.write() as session:
-        model = registry.get(session, keys.default_scope(session), "m")
+        model = registry.get(session, keys.get_default_scope(session), "m")
         assert model is not None
         model.freq = "SMS-15"
     watched.post("/series", json={"id": "halves", "freq": "SMS-15"})

@@ -30,10 +30,10 @@ def configured(database: Database) -> None:
     """Let the versions' configuration be one that trains in a second."""
     config = small(HORIZON, LENGTH, QUICK["training"], **QUICK["network"])
     with database.write() as session:
-        model = registry.get(session, keys.default_scope(session), "m")
+        model = registry.get(session, keys.get_default_scope(session), "m")
         assert model is not None
-        for number in registry.version_numbers(session, [model])[model.pk]:
-            row = registry.version(session, model, number)
+        for number in registry.list_version_numbers(session, [model])[model.pk]:
+            row = registry.get_version(session, model, number)
             assert row is not None
             row.config = config.to_dict()
 
@@ -209,7 +209,7 @@ EPOCH_ENDS = 4
 def fits(database: Database, job: str) -> list[tuple[int, str]]:
     """Return number and file of each fit that was noted as over."""
     with database.read() as session:
-        found = jobs.events(session, job, ("fitted",))
+        found = jobs.list_events(session, job, ("fitted",))
         return [(event.data["number"], Path(event.data["path"]).name) for event in found]
 
 

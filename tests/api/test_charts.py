@@ -224,7 +224,7 @@ def test_a_crowd_is_turned_away_and_a_slow_chart_is_given_up(served: TestClient,
         slow = chart(other)
         assert (slow.status_code, slow.json()["code"]) == (503, "chart_unavailable")
         assert int(slow.headers["retry-after"]) > 0
-        places = other.app.state.services.charts._drawer.process.places  # type: ignore[attr-defined]
+        places = other.app.state.services.charts._drawer.process.slots  # type: ignore[attr-defined]
         for _ in range(UNDER_WAY):
             assert places.acquire(blocking=False)
         assert "try again" in chart(other).json()["detail"]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from app.services.jobs.events import MOST_EVENTS, Place
+from app.services.jobs.events import MOST_EVENTS, EventCursor
 from app.storage import jobs
 from app.storage.engine import Database
 from app.storage.jobs import Fence
@@ -37,7 +37,7 @@ def events(client: TestClient, job: str, last: str | None = None) -> list[dict[s
 
 def write(database: Database, job: str, *lines: str) -> None:
     with database.write() as session:
-        jobs.log(session, Fence(job, 1), lines)
+        jobs.append_log(session, Fence(job, 1), lines)
 
 
 def ended(database: Database, job: str) -> None:
@@ -50,7 +50,7 @@ def ended(database: Database, job: str) -> None:
     with database.write() as session:
         jobs.finish(session, fence, "failed", error={"code": "diverged", "detail": "the loss is not finite"})
     with database.write() as session:
-        jobs.log(session, fence, None)
+        jobs.append_log(session, fence, None)
 
 
 def test_an_ended_job_is_told_from_its_log_to_its_end(client: TestClient, database: Database, job: str) -> None:
@@ -78,7 +78,7 @@ def test_long_logs_come_whole(client: TestClient, database: Database, job: str) 
         write(database, job, f"line {number}")
     with database.write() as session:
         jobs.finish(session, fence, "failed", error={"code": "diverged", "detail": ""})
-        jobs.log(session, fence, None)
+        jobs.append_log(session, fence, None)
     found = events(client, job)
     assert [one["event"] for one in found] == ["log"] * (MOST_EVENTS + 3) + ["end"]
     assert client.get(f"/jobs/{job}/log").text.splitlines()[-1] == f"line {MOST_EVENTS + 2}"
@@ -86,18 +86,18 @@ def test_long_logs_come_whole(client: TestClient, database: Database, job: str) 
 
 def test_progress_is_told_once_a_state(client: TestClient, database: Database, job: str) -> None:
     service, scope = client.app.state.services.events, client.app.state.services.keys.authenticate(None)  # type: ignore[attr-defined]
-    (queued,) = service.after(scope, job, Place())
+    (queued,) = service.list_after(scope, job, EventCursor())
     assert (queued.kind, queued.data["status"]) == ("progress", "queued")
-    assert service.after(scope, job, queued.place) == []
+    assert service.list_after(scope, job, queued.cursor) == []
     fence = claimed(database, job)
-    (running,) = service.after(scope, job, queued.place)
+    (running,) = service.list_after(scope, job, queued.cursor)
     assert running.data["status"] == "running"
     with database.write() as session:
         jobs.write(session, fence, progress={"fraction": 0.5, "tick": 1})
-    (half,) = service.after(scope, job, running.place)
+    (half,) = service.list_after(scope, job, running.cursor)
     assert (half.kind, half.data["progress"]["fraction"]) == ("progress", 0.5)
     assert "tick" not in half.data["progress"]
-    assert service.after(scope, job, half.place) == []
+    assert service.list_after(scope, job, half.cursor) == []
 
 
 @pytest.mark.parametrize("what", ["events", "log"])

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from app.config import Settings
 from app.main import create_app
 from app.serving.explainer import UNDER_WAY, Explainer
-from app.serving.helper_process import Child, Work
+from app.serving.helper_process import Child, HelperTask
 from app.storage.engine import Database
 from tests.api.stored import store, store_beside
 from tests.trained import HORIZON, Trained, publish, values
@@ -127,7 +127,7 @@ def test_a_process_that_cannot_start_is_tried_again(
     publish(database, settings, trained)
     store(client, "a", values())
 
-    def fails(work: Work) -> Child:
+    def fails(work: HelperTask) -> Child:
         raise OSError("too many open files")
 
     with monkeypatch.context() as patched:
@@ -148,7 +148,7 @@ def test_a_slow_explanation_is_given_up_and_a_crowd_is_turned_away(
         problem = asked(other, 422).json()
         assert (problem["code"], problem["errors"][0]["field"]) == ("explanation_too_long", "explain")
         assert "more than 0.01 seconds" in problem["detail"]
-        places = other.app.state.services.forecasts._large._explainer.process.places  # type: ignore[attr-defined]
+        places = other.app.state.services.forecasts._large._explainer.process.slots  # type: ignore[attr-defined]
         for _ in range(UNDER_WAY):
             assert places.acquire(blocking=False)
         assert "try again" in asked(other, 503).json()["detail"]

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from app.config import Settings
 from app.main import create_app
 from app.services.access.keys import KeyService
-from app.services.jobs.hints import HINTS, hint
+from app.services.jobs.hints import HINTS, get_hint
 from app.services.runs.attempt import Attempt
 from app.services.runs.dispatch import run as run_job
 from app.storage import jobs
@@ -175,7 +175,7 @@ def test_a_failure_says_what_to_do(stored: TestClient, database: Database, setti
     job = run(stored, database, settings, asked)
     assert (job["status"], job["error"]["code"]) == ("failed", "not_enough_data")
     assert job["error"]["hint"] == HINTS[job["error"]["code"]]
-    assert hint("internal_error") == hint("job_failed")
+    assert get_hint("internal_error") == get_hint("job_failed")
 
 
 def test_keeping_the_best_of_a_job_that_has_none_cancels_it(stored: TestClient, database: Database) -> None:

@@ -38,19 +38,19 @@ class Service:
     def archived(self) -> Any:
         """Run the forecast job that a schedule would start; return it, and what it found out."""
         with self.database.write() as session:
-            scope = keys.default_scope(session)
+            scope = keys.get_default_scope(session)
             model = self.model(session)
-            name = f"forecast{jobs.active_of_model(session, model.pk)}{now(session)}"
+            name = f"forecast{jobs.count_active(session, model.pk)}{now(session)}"
             jobs.add(session, scope, id=name, kind="forecast", model_pk=model.pk, model="m", request={})
         attempt = Attempt(
             self.settings, self.database, ArtifactStore(self.settings.artifacts), claimed(self.database, name)
         )
         run_job(attempt)
         with self.database.read() as session:
-            return self.client.get(f"/jobs/{name}").json(), jobs.result(session, name)
+            return self.client.get(f"/jobs/{name}").json(), jobs.get_result(session, name)
 
     def model(self, session: Any) -> ModelRow:
-        model = registry.get(session, keys.default_scope(session), "m")
+        model = registry.get(session, keys.get_default_scope(session), "m")
         assert model is not None
         return model
 
@@ -71,7 +71,7 @@ class Service:
     def tell(self, origins: list[int], actual: NDArray[np.float64], width: float, scale: float = 1.0) -> None:
         """Archive forecasts of 0 with an interval of +-width at hours of 2024, with what came true after them."""
         with self.database.write() as session:
-            scope = keys.default_scope(session)
+            scope = keys.get_default_scope(session)
             row = series.get(session, scope, "a")
             assert row is not None
             flat = [-width, 0.0, width]

@@ -55,7 +55,7 @@ def test_import_tells_what_it_did_and_which_rows_were_refused(service: ScriptedS
     file.write_text("unique_id,ds,y\na,2024-01-01,1\na,x,2\n")
     result = run(service, "import", str(file), "--freq", "D", "--on-error", "skip")
     assert result.exit_code == 0
-    assert "imported 2 rows of 1 series: 1 new, 0 replaced, 1 refused" in result.stdout
+    assert "imported 2 rows of 1 series: 1 new, 0 replaced, 1 rejected" in result.stdout
     assert "row 2: 'x' is no timestamp" in result.stderr
     assert service.asked[0].query["on_error"] == ["skip"]
     assert service.asked[0].body == file.read_bytes()

@@ -19,8 +19,8 @@ from rich.console import Console
 
 from app.cli import demo as demo_module
 from app.cli import demo_service
-from app.cli.demo import DAY, HIDDEN_HOURS, WEEK, DataSet, Forecast, Scores, demo, load, score, show, verdict
-from app.cli.demo_service import DemoService, environment, free_port
+from app.cli.demo import DAY, HIDDEN_HOURS, WEEK, DataSet, DemoForecast, Scores, build_verdict, demo, load, score, show
+from app.cli.demo_service import DemoService, build_environment, find_free_port
 from gatecast_client.client import Client, ClientError
 from tests.scripted_service import ScriptedService, job
 
@@ -112,7 +112,7 @@ def test_season_naive_repeats_what_is_known_when_the_day_begins(data: DataSet) -
 def test_scores_are_mean_absolute_errors(data: DataSet) -> None:
     stamps, y = [ds for ds, _ in data.hidden], data.truth
     off = [v + 10 for v in y]
-    scores = score(data, Forecast(stamps, off, lower=y[:36] + [v + 1 for v in y[36:]], upper=off))
+    scores = score(data, DemoForecast(stamps, off, lower=y[:36] + [v + 1 for v in y[36:]], upper=off))
     assert scores.forecast == pytest.approx(10)
     assert scores.inside == 0.5
     assert scores.naive_week == pytest.approx(39.764, abs=1e-3)
@@ -133,7 +133,7 @@ def test_the_day_before_must_be_beaten_and_each_comparison_is_told(
 ) -> None:
     scores = Scores(forecast=10, naive_day=day, naive_week=week, inside=0.8)
     assert scores.beaten is beaten
-    table = verdict(scores)
+    table = build_verdict(scores)
     assert table.caption == f"Gatecast {told}"
     assert {f"{day}.0", f"{week}.0"} <= set(table.columns[1].cells)
 
@@ -197,7 +197,7 @@ def test_a_series_that_is_refused_ends_the_demo_with_the_reason(service: Scripte
 
 def test_settings_of_a_real_deployment_do_not_reach_the_demo(tmp_path: Path) -> None:
     given = {"PATH": "/bin", "GATECAST_DATABASE_URL": "postgresql://real", "GATECAST_AUTH": "on"}
-    made = environment(given, tmp_path, 8001)
+    made = build_environment(given, tmp_path, 8001)
     assert made == {
         "PATH": "/bin",
         "GATECAST_DATA_DIR": str(tmp_path),
@@ -210,8 +210,8 @@ def test_another_port_is_taken_where_the_usual_one_is_not_free(monkeypatch: pyte
     with socket.create_server(("127.0.0.1", 0)) as taken:
         usual = taken.getsockname()[1]
         monkeypatch.setattr(demo_service, "USUAL_PORT", usual)
-        assert free_port() not in (0, usual)
-    assert free_port() == usual
+        assert find_free_port() not in (0, usual)
+    assert find_free_port() == usual
 
 
 def test_a_folder_that_is_not_the_demo_s_is_left_alone(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from functools import partial
 import pytest
 
 from app.jobs.forking import SERVER_LOST
-from app.jobs.supervisor import LINES_KEPT, LONGEST_LINE, Children, Output
+from app.jobs.supervisor import LINES_KEPT, LONGEST_LINE, ChildOutput, Children
 from app.storage.jobs import Fence
 from tests.e2e.processes import until
 
@@ -112,7 +112,7 @@ def test_lines_that_cannot_be_kept_are_offered_again() -> None:
         offered.append(list(lines))
         return len(offered) > 1
 
-    with Output(keep) as output:
+    with ChildOutput(keep) as output:
         output.file.write(b"first\n")
         output.file.flush()
         output.pass_on()

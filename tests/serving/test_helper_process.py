@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from app.serving.helper_process import Answerer, HelperProcess, NotAnswered, Refused, TookTooLong, Work
+from app.serving.helper_process import Answerer, HelperProcess, HelperTask, NotAnswered, Refused, TookTooLong
 
 pytestmark = pytest.mark.process
 
@@ -46,7 +46,7 @@ def until(held: Callable[[], bool]) -> None:
 
 
 def helper(seconds: float = DEADLINE, places: int = 2, idle_seconds: float = 300.0) -> HelperProcess:
-    return HelperProcess(Work("echoing", "echoes", prepare, ("> ",)), seconds, places, idle_seconds)
+    return HelperProcess(HelperTask("echoing", "echoes", prepare, ("> ",)), seconds, places, idle_seconds)
 
 
 @pytest.fixture
@@ -113,10 +113,10 @@ def test_a_crowd_is_turned_away_and_closing_tells_who_waits(echo: HelperProcess,
     waiting = threading.Thread(target=asks)
     waiting.start()
     until(lambda: echo._lock.locked())
-    assert echo.places.acquire(blocking=False)
+    assert echo.slots.acquire(blocking=False)
     with pytest.raises(NotAnswered, match="2 echoes are under way already; try again"):
         echo.ask(b"third")
-    echo.places.release()
+    echo.slots.release()
     echo.close()
     waiting.join(DEADLINE)
     assert errors == ["the echoing process ended; the server's log says why, try again"]

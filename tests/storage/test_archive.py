@@ -20,7 +20,7 @@ class Archive:
     def __init__(self, database: Database) -> None:
         self.database = database
         with database.write() as session:
-            scope = keys.default_scope(session)
+            scope = keys.get_default_scope(session)
             fields = {"freq": "h", "timezone": "UTC", "labels": {}, "static": {}}
             series.add(session, scope, [{**fields, "id": name} for name in ("a", "b", "c")])
             rows = series.get_many(session, scope, ["a", "b", "c"])
@@ -48,7 +48,7 @@ class Archive:
 
     def page(self, as_of: int | None = None, ids: tuple[str, ...] = (), cursor: str | None = None, limit: int = 10):  # type: ignore[no-untyped-def]
         with self.database.read() as session:
-            return archive.page(session, self.model, ids, as_of, cursor, limit)
+            return archive.list_page(session, self.model, ids, as_of, cursor, limit)
 
     def newest(self, as_of: int | None = None, ids: tuple[str, ...] = ()) -> list[tuple[str, int]]:
         return [(row.id, told.forecast["made"]) for told, row in self.page(as_of, ids).items]
@@ -57,7 +57,7 @@ class Archive:
         self, start: int | None = None, end: int | None = None, version: int | None = None, most=10, origins=10
     ):
         with self.database.read() as session:
-            found = archive.come_true(session, self.model, (start, end), version, most, origins)
+            found = archive.list_observed(session, self.model, (start, end), version, most, origins)
         return [(row.id, told.origin, told.forecast["made"]) for told, row in found]
 
 
@@ -142,7 +142,7 @@ def test_forecasts_of_another_model_are_its_own(kept: Archive) -> None:
 def test_a_deleted_series_takes_its_forecasts_along(kept: Archive) -> None:
     kept.add(kept.row("a", 1, 10), kept.row("b", 1, 10))
     with kept.database.write() as session:
-        row = series.get(session, keys.default_scope(session), "a")
+        row = series.get(session, keys.get_default_scope(session), "a")
         assert row is not None
         session.delete(row)
     assert kept.newest() == [("b", 10)]

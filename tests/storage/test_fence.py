@@ -11,7 +11,7 @@ from app.storage.jobs import Fence, FenceLost
 @pytest.fixture
 def scope(database: Database) -> Scope:
     with database.write() as session:
-        scope = keys.default_scope(session)
+        scope = keys.get_default_scope(session)
         jobs.add(session, scope, id="j", kind="train", request={})
     return scope
 
@@ -54,7 +54,7 @@ def test_an_ended_job_stays_ended(database: Database, scope: Scope) -> None:
     with database.write() as session:
         jobs.finish(session, fence, "failed", error={"code": "x", "detail": "y"})
     with pytest.raises(FenceLost), database.read() as session:
-        jobs.held(session, fence)
+        jobs.require_fenced(session, fence)
     with database.write() as session:
         assert jobs.claim(session, "j") is None
         assert not jobs.cancel(session, scope, "j")

@@ -16,7 +16,7 @@ def test_down_to_nothing_and_up_again(database: Database) -> None:
     migrate.upgrade(database.engine)
     assert migrate.differences(database.engine) == []
     with database.read() as session:
-        assert keys.default_scope(session).project_id == 1
+        assert keys.get_default_scope(session).project_id == 1
 
 
 def test_upgrade_is_repeatable(settings: Settings, database: Database) -> None:

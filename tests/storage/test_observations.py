@@ -34,7 +34,7 @@ def filled(database: Database, count: int) -> list[SeriesRow]:
     """Make series with ten steps of values and covariates each, the last value missing."""
     ts = np.arange(10, dtype=np.int64)
     with database.write() as session:
-        scope = keys.default_scope(session)
+        scope = keys.get_default_scope(session)
         rows = series.add(session, scope, [{"id": f"{i:03}", **FIELDS} for i in range(count)])
         temp = observations.add_covariate(session, scope, "temp", "numeric")
         day = observations.add_covariate(session, scope, "day", "categorical")
@@ -48,14 +48,14 @@ def filled(database: Database, count: int) -> list[SeriesRow]:
 def test_many_series_in_one_statement_each(database: Database) -> None:
     rows = filled(database, N)
     with database.read() as session, statements(database) as run:
-        scope = keys.default_scope(session)
+        scope = keys.get_default_scope(session)
         run.clear()
-        points = observations.between(session, {row.pk: (3, 5) for row in rows})
+        points = observations.load_between(session, {row.pk: (3, 5) for row in rows})
         assert len(run) == 1
-        known = observations.covariates(session, scope, ["temp", "day"])
-        found = observations.covariate_points(session, {row.pk: (0, 6) for row in rows}, list(known.values()))
+        known = observations.get_covariates(session, scope, ["temp", "day"])
+        found = observations.load_covariate_points(session, {row.pk: (0, 6) for row in rows}, list(known.values()))
         assert len(run) == 3
-        assert observations.last_observed(session, rows, 100) == {row.pk: 8 for row in rows}
+        assert observations.find_last_observed(session, rows, 100) == {row.pk: 8 for row in rows}
         assert len(run) == 4
     for row in rows:
         assert points[row.pk].ts.tolist() == [3, 4, 5]
@@ -70,9 +70,9 @@ def test_each_series_has_its_own_span(database: Database) -> None:
     one, two, three = filled(database, 3)
     spans = {one.pk: (0, 1), two.pk: (8, 20), three.pk: (50, 60)}
     with database.read() as session:
-        known = observations.covariates(session, keys.default_scope(session), ["temp"])
-        points = observations.between(session, spans)
-        found = observations.covariate_points(session, spans, list(known.values()))
+        known = observations.get_covariates(session, keys.get_default_scope(session), ["temp"])
+        points = observations.load_between(session, spans)
+        found = observations.load_covariate_points(session, spans, list(known.values()))
     assert [points[row.pk].ts.tolist() for row in (one, two, three)] == [[0, 1], [8, 9], []]
     assert sorted(found[two.pk]["temp"].ts.tolist()) == [8, 9]
     assert found[three.pk] == {}
@@ -82,5 +82,5 @@ def test_the_last_value_before_a_time(database: Database) -> None:
     (row,) = filled(database, 1)
     with database.read() as session:
         for at, wanted in ((9, 8), (8, 8), (5, 5), (0, 0)):
-            assert observations.last_observed(session, [row], at) == {row.pk: wanted}
-        assert observations.last_observed(session, [row], -1) == {}
+            assert observations.find_last_observed(session, [row], at) == {row.pk: wanted}
+        assert observations.find_last_observed(session, [row], -1) == {}

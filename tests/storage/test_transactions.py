@@ -14,7 +14,7 @@ FIELDS = {"freq": "h", "timezone": "UTC", "labels": {}, "static": {}}
 
 def test_a_read_is_one_snapshot(database: Database) -> None:
     with database.read() as reader:
-        scope = keys.default_scope(reader)
+        scope = keys.get_default_scope(reader)
         assert series.get(reader, scope, "a") is None
         with database.write() as writer:
             series.add(writer, scope, [{"id": "a", **FIELDS}])
@@ -26,7 +26,7 @@ def test_a_read_is_one_snapshot(database: Database) -> None:
 def test_a_failed_write_leaves_nothing(database: Database) -> None:
     def fail() -> None:
         with database.write() as session:
-            series.add(session, keys.default_scope(session), [{"id": "a", **FIELDS}])
+            series.add(session, keys.get_default_scope(session), [{"id": "a", **FIELDS}])
             raise RuntimeError("stop")
 
     with pytest.raises(RuntimeError, match="stop"):
@@ -38,7 +38,7 @@ def test_a_failed_write_leaves_nothing(database: Database) -> None:
 def test_many_writers_lose_nothing(database: Database) -> None:
     """Eight threads count one series' version up; read-modify-write without a lock would lose some."""
     with database.write() as session:
-        scope = keys.default_scope(session)
+        scope = keys.get_default_scope(session)
         series.add(session, scope, [{"id": "a", **FIELDS}])
     failures: list[Exception] = []
 
@@ -49,7 +49,7 @@ def test_many_writers_lose_nothing(database: Database) -> None:
                     row = series.get(session, scope, "a", lock=True)
                     assert row is not None
                     row.count += 1
-                    series.touch(session, row)
+                    series.bump_version(session, row)
         except Exception as e:
             failures.append(e)
 
@@ -73,14 +73,14 @@ def test_leases_expire_by_the_databases_clock(database: Database) -> None:
     with database.write() as session:
         leases.renew(session, "alive", "host", ["cpu"], 60)
     with database.read() as session:
-        assert leases.living(session) == {"alive"}
-        assert leases.served(session) == {"cpu"}
+        assert leases.list_living(session) == {"alive"}
+        assert leases.list_served_queues(session) == {"cpu"}
         assert set(session.execute(select(WorkerLease.executor_id)).scalars()) == {"alive", "silent"}
 
 
 def test_labels_select_in_both_dialects(database: Database) -> None:
     with database.write() as session:
-        scope = keys.default_scope(session)
+        scope = keys.get_default_scope(session)
         labelled = {"a": {"k": "1", "q\"uo'te.": "x"}, "b": {"k": "1"}, "c": {"k": "2"}}
         series.add(session, scope, [{**FIELDS, "id": i, "labels": found} for i, found in labelled.items()])
     with database.read() as session:

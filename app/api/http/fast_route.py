@@ -140,7 +140,7 @@ async def _caller(services: Services, headers: Mapping[bytes, bytes]) -> Caller:
     """Return who asks, as this process knows them. Raises Unauthorized, Forbidden."""
     scheme, _, secret = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
     key = secret if scheme.lower() == "bearer" else None
-    caller = services.keys.remembered(key)
+    caller = services.keys.find_cached(key)
     if caller is None:
         caller = Caller(await run_in_threadpool(services.keys.authenticate, key))
     allowed(Right.read, caller.scope)

@@ -13,7 +13,7 @@ from fastapi import Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from app.api.schemas.jobs import RunOptionsIn
-from app.services.idempotency import Answer
+from app.services.idempotency import ServiceResponse
 from app.services.jobs.submission import JobOptions
 
 JSON = "application/json"
@@ -28,7 +28,7 @@ def ok(body: Any, status: int = 200) -> Response:
     return Response(orjson.dumps(body), status, media_type=JSON)
 
 
-def created(answer: Answer) -> Response:
+def created(answer: ServiceResponse) -> Response:
     """Answer a creating call."""
     headers = {"Location": answer.location} if answer.location else {}
     return Response(orjson.dumps(answer.body), answer.status, headers=headers, media_type=JSON)

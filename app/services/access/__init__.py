@@ -1,1 +1,1 @@
-"""Who may do what: keys, and links that expire. Begin with `keys`."""
+"""Access: bearer keys, and links that expire. Begin with `keys`."""

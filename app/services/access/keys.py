@@ -1,4 +1,4 @@
-"""Bearer keys: 256 random bits, shown once, kept as a digest."""
+"""Bearer keys: 256 random bits, shown once, stored as a digest."""
 
 import contextlib
 import hashlib
@@ -20,17 +20,18 @@ from app.storage.engine import OUTAGE, Database
 from models.calendar.timestamps import format_stamp
 
 PREFIX = "gk_"
-AWAY_SECONDS = 1.0
-"""after an outage no caller with a known key waits for the database for so long"""
-REMEMBERED = 1000
-"""keys that are known while the database is away"""
+OUTAGE_PAUSE_SECONDS = 1.0
+"""time after a failed read in which callers with a cached key do not wait for the database again"""
+MOST_CACHED = 1000
+"""keys that this process remembers for an outage of the database"""
 SHORTEST_BOOTSTRAP = 20
+"""characters"""
 NO_KEY = "send a key: Authorization: Bearer gk_…; 'gatecast keys create NAME' makes one"
 
 
 @dataclass(frozen=True)
 class NewKey:
-    """A key that was just made; `secret` is nowhere else."""
+    """A key that was just created; `secret` is stored nowhere."""
 
     number: int
     secret: str
@@ -38,15 +39,15 @@ class NewKey:
 
 @dataclass(eq=False)
 class Caller:
-    """Who asks, as far as a process knows."""
+    """The bearer of a key, as this process last knew it."""
 
     scope: Scope
-    checked: float = field(default_factory=time.monotonic)
-    """when the key was last found good"""
+    verified_at: float = field(default_factory=time.monotonic)
+    """monotonic seconds of the last time that the database confirmed the key"""
 
-    def reader(self, seconds: float) -> Scope | None:
-        """Return what the caller may do while the database is away: read, if the key was good so many seconds ago."""
-        if time.monotonic() - self.checked > seconds:
+    def offline_scope(self, seconds: float) -> Scope | None:
+        """Return the scope while the database is away: to read, if the key was confirmed within so many seconds."""
+        if time.monotonic() - self.verified_at > seconds:
             return None
         return replace(self.scope, rights=self.scope.rights & {Right.read})
 
@@ -56,74 +57,87 @@ def _digest(secret: str) -> bytes:
 
 
 class KeyService:
-    """Makes, lists and revokes keys, and says whose a request is."""
+    """Creates, lists and revokes keys, and authenticates requests."""
 
     def __init__(self, database: Database, auth: bool, stale_seconds: float = 0.0) -> None:
-        """`stale_seconds`: while the database is away, a key that was good within them may still read."""
-        self._database, self._auth, self._stale_seconds = database, auth, stale_seconds
+        """Set up the service.
+
+        Args:
+            database: where the keys are
+            auth: whether requests need a key; without it, all of them have the scope of the project `default`
+            stale_seconds: while the database is away, a key that was confirmed within them may still read
+        """
+        self._database = database
+        self._auth = auth
+        self._stale_seconds = stale_seconds
         self._default: Scope | None = None
         self._lock = threading.Lock()
-        self._good: OrderedDict[bytes, Caller] = OrderedDict()
-        """those whose key this process found good, by its digest, the latest last"""
-        self._away_until = 0.0
+        self._cached: OrderedDict[bytes, Caller] = OrderedDict()
+        """callers whose key was confirmed, by its digest, the latest last"""
+        self._retry_at = 0.0
+        """monotonic seconds before which a cached key does not wait for the database"""
 
     def authenticate(self, secret: str | None) -> Scope:
-        """Return what the bearer of a key may do. Raises Unauthorized."""
+        """Return the scope of a key's bearer. Raises Unauthorized."""
         if not self._auth:
             return self._default_scope()
         if not secret:
             raise _unauthorized(NO_KEY)
-        scope = self._scope_of(_digest(secret.strip()))
+        scope = self._find_scope(_digest(secret.strip()))
         if scope is None:
             raise unknown_key()
         return scope
 
-    def _scope_of(self, digest: bytes) -> Scope | None:
-        """Return what a key may do. Raises OUTAGE where the database is away and the key was not good lately."""
-        known = self._good.get(digest)
-        reader = known.reader(self._stale_seconds) if known is not None else None
-        if reader is not None and time.monotonic() < self._away_until:
-            return reader
+    def _find_scope(self, digest: bytes) -> Scope | None:
+        """Return the scope of a key. Raises OUTAGE where the database is away and the key was not confirmed lately."""
+        cached = self._cached.get(digest)
+        offline_scope = cached.offline_scope(self._stale_seconds) if cached is not None else None
+        if offline_scope is not None and time.monotonic() < self._retry_at:
+            return offline_scope
         try:
             with self._database.read() as session:
-                scope = keys.scope_of_digest(session, digest)
+                scope = keys.find_scope(session, digest)
         except OUTAGE as e:
-            if isinstance(e, PoolTimeout) or reader is None:  # busy is not away
+            if isinstance(e, PoolTimeout) or offline_scope is None:  # busy is not away
                 raise
-            self._away_until = time.monotonic() + AWAY_SECONDS
-            return reader
-        self._remember(digest, scope)
+            self._retry_at = time.monotonic() + OUTAGE_PAUSE_SECONDS
+            return offline_scope
+        self._cache(digest, scope)
         return scope
 
-    def remembered(self, secret: str | None) -> "Caller | None":
-        """Return what was known last of the bearer of a key, for one who asks the database whether it is still true;
-        None where `authenticate` has to be asked. Raises Unauthorized where no key was sent."""
+    def find_cached(self, secret: str | None) -> "Caller | None":
+        """Return the cached bearer of a key, which the caller has to confirm with the database.
+
+        None where only `authenticate` can tell. Raises Unauthorized where no key was sent.
+        """
         if not self._auth:
             return Caller(self._default) if self._default is not None else None
         if not secret:
             raise _unauthorized(NO_KEY)
-        return self._good.get(_digest(secret.strip()))
+        return self._cached.get(_digest(secret.strip()))
 
-    def _remember(self, digest: bytes, scope: Scope | None) -> None:
+    def _cache(self, digest: bytes, scope: Scope | None) -> None:
         with self._lock:
-            self._good.pop(digest, None)
+            self._cached.pop(digest, None)
             if scope is not None:
-                self._good[digest] = Caller(scope)
-                while len(self._good) > REMEMBERED:
-                    self._good.popitem(last=False)
+                self._cached[digest] = Caller(scope)
+                while len(self._cached) > MOST_CACHED:
+                    self._cached.popitem(last=False)
 
     def create(self, name: str, *, read_only: bool = False) -> NewKey:
-        """Make a key of the project `default`."""
+        """Create a key of the project `default`."""
         secret = PREFIX + secrets.token_urlsafe(32)
         return NewKey(self._store(name, secret, [Right.read] if read_only else list(Right)), secret)
 
     def _store(self, name: str, secret: str, rights: list[Right]) -> int:
         with self._database.write() as session:
-            scope = keys.default_scope(session)
+            scope = keys.get_default_scope(session)
             return keys.create(session, scope, name, secret[: len(PREFIX) + 6], _digest(secret), rights).pk
 
     def bootstrap(self, file: Path) -> bool:
-        """Accept the content of a file as a key, unless it was one before: a revoked key stays revoked.
+        """Store the content of a file as a key, unless it was stored before: a revoked key stays revoked.
+
+        Returns whether the key is new.
 
         Raises ValueError for a weak one.
         """
@@ -131,13 +145,13 @@ class KeyService:
         if len(secret) < SHORTEST_BOOTSTRAP:
             raise ValueError(f"the key in {file} must have at least {SHORTEST_BOOTSTRAP} characters")
         with self._database.read() as session:
-            known = keys.is_known(session, _digest(secret))
-        if not known:
+            exists = keys.is_known(session, _digest(secret))
+        if not exists:
             with contextlib.suppress(IntegrityError):  # another process has just stored it
                 self._store("bootstrap", secret, list(Right))
-        return not known
+        return not exists
 
-    def all(self) -> list[dict[str, Any]]:
+    def list(self) -> list[dict[str, Any]]:
         """Return the keys of the project `default`, without their secrets."""
         with self._database.read() as session:
             return [
@@ -149,24 +163,24 @@ class KeyService:
                     "created_at": format_stamp(row.created_at, "UTC"),
                     "revoked_at": format_stamp(row.revoked_at, "UTC"),
                 }
-                for row in keys.all_of(session, keys.default_scope(session))
+                for row in keys.list_keys(session, keys.get_default_scope(session))
             ]
 
     def revoke(self, number: int) -> None:
         """Revoke a key at once. Raises NotFound."""
         with self._database.write() as session:
-            if not keys.revoke(session, keys.default_scope(session), number):
-                raise NotFound(ErrorCode.not_found, f"there is no living key {number}; 'gatecast keys list' shows them")
+            if not keys.revoke(session, keys.get_default_scope(session), number):
+                raise NotFound(ErrorCode.not_found, f"there is no valid key {number}; 'gatecast keys list' shows them")
 
     def _default_scope(self) -> Scope:
         if self._default is None:
             with self._database.read() as session:
-                self._default = keys.default_scope(session)
+                self._default = keys.get_default_scope(session)
         return self._default
 
 
 def unknown_key() -> Unauthorized:
-    """Return the error of a key that does not live."""
+    """Return the error for a key that is unknown or revoked."""
     return _unauthorized("this key is unknown or revoked; 'gatecast keys create NAME' makes a new one")
 
 

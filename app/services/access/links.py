@@ -1,7 +1,7 @@
 """Signed links: addresses that read one thing, without a key, until they expire or the key that made them is revoked.
 
-A link names the key's number and its end, and carries an HMAC-SHA256 of everything else that it says. Parameters may
-be put into another order by what passes them on, values of one name may not.
+A link names the number of its key and the time of its end, and carries an HMAC-SHA256 of its path and parameters.
+Software on the way may put the parameters into another order, but not the values of one name.
 """
 
 import base64
@@ -20,83 +20,91 @@ from app.storage import clock, keys, link_secrets
 from app.storage.engine import Database
 from models.calendar.timestamps import format_stamp
 
-EXPIRES, KEY, SIGNATURE = "expires", "key", "signature"
+EXPIRES = "expires"
+KEY = "key"
+SIGNATURE = "signature"
 SIGNED = frozenset({EXPIRES, KEY, SIGNATURE})
-"""parameters of which a link has one each"""
+"""parameters that a link has exactly once each"""
 NO_KEY = 0
-"""number of the key that made a link with auth off"""
+"""number of the key in a link that was made with auth off"""
 SECOND = 1_000_000
+"""microseconds"""
 SECRET_BYTES = 32
 LONGEST_NUMBER = 15
-"""digits"""
+"""digits of a key's number or an expiry time"""
 
 Pairs = Sequence[tuple[str, str]]
-"""parameters of a query, decoded"""
+"""decoded parameters of a query"""
 
 
 @dataclass(frozen=True)
 class Link:
-    """An address: path and query."""
+    """A signed address: path and query."""
 
     url: str
     expires_at: str
 
 
 class LinkService:
-    """Makes links, and says what one may read."""
+    """Creates links, and checks them."""
 
     def __init__(self, database: Database, auth: bool) -> None:
-        self._database, self._auth = database, auth
+        self._database = database
+        self._auth = auth
 
-    def make(self, scope: Scope, path: str, query: Pairs, expires_in: int) -> Link:
+    def create(self, scope: Scope, path: str, query: Pairs, expires_in: int) -> Link:
         """Return a link to `path` with `query`, for `expires_in` seconds."""
         with self._database.read() as session:
-            secret, now = link_secrets.get(session, scope), clock.now(session)
+            secret = link_secrets.get(session, scope)
+            now = clock.now(session)
         if secret is None:
             fresh = secrets.token_bytes(SECRET_BYTES)
-            secret = self._database.retried(lambda session: link_secrets.make(session, scope, fresh))
+            secret = self._database.write_with_retry(lambda session: link_secrets.get_or_create(session, scope, fresh))
         expires = now // SECOND + expires_in
         number = NO_KEY if scope.key is None else scope.key
         pairs = [*query, (EXPIRES, str(expires)), (KEY, str(number))]
-        signed = [*pairs, (SIGNATURE, _signature(secret, path, pairs))]
-        return Link(f"{path}?{_encoded(signed)}", format_stamp(expires * SECOND, "UTC"))
+        signed = [*pairs, (SIGNATURE, _sign(secret, path, pairs))]
+        return Link(f"{path}?{_encode_query(signed)}", format_stamp(expires * SECOND, "UTC"))
 
     def open(self, path: str, query: Pairs) -> Scope:
-        """Return what a link may read. Raises Forbidden `link_invalid` or `link_expired`."""
+        """Return the scope of a link's reader. Raises Forbidden `link_invalid` or `link_expired`."""
         numbers = [value for name, value in query if name == KEY]
         ends = [value for name, value in query if name == EXPIRES]
-        told = [value for name, value in query if name == SIGNATURE]
-        if not (len(numbers) == len(ends) == len(told) == 1 and _is_number(numbers[0]) and _is_number(ends[0])):
+        signatures = [value for name, value in query if name == SIGNATURE]
+        if not (len(numbers) == len(ends) == len(signatures) == 1 and _is_number(numbers[0]) and _is_number(ends[0])):
             raise _invalid()
         unsigned = [pair for pair in query if pair[0] != SIGNATURE]
         with self._database.read() as session:
-            scope, alive = self._maker(session, int(numbers[0]))
-            secret, now = link_secrets.get(session, scope), clock.now(session)
-        if secret is None or not hmac.compare_digest(_signature(secret, path, unsigned).encode(), _bytes(told[0])):
+            scope, is_key_valid = self._find_creator(session, int(numbers[0]))
+            secret = link_secrets.get(session, scope)
+            now = clock.now(session)
+        if secret is None or not hmac.compare_digest(
+            _sign(secret, path, unsigned).encode(), _encode_text(signatures[0])
+        ):
             raise _invalid()
-        if not alive:
+        if not is_key_valid:
             detail = "the key that made this link is revoked; make a new link with another key"
             raise Forbidden(ErrorCode.link_invalid, detail)
         if int(ends[0]) * SECOND <= now:
             raise Forbidden(ErrorCode.link_expired, "this link has expired; make a new one")
         return scope
 
-    def _maker(self, session: Session, number: int) -> tuple[Scope, bool]:
-        """Return whose link it is, and whether they may still read. Raises Forbidden."""
+    def _find_creator(self, session: Session, number: int) -> tuple[Scope, bool]:
+        """Return the scope of a link by its key's number, and whether the key may still read. Raises Forbidden."""
         reading = frozenset({Right.read})
         if number == NO_KEY:
             if self._auth:
                 raise _invalid()
-            return Scope(keys.default_scope(session).project_id, reading, by="link"), True
+            return Scope(keys.get_default_scope(session).project_id, reading, by="link"), True
         row = keys.get(session, number)
         if row is None:
             raise _invalid()
-        alive = row.revoked_at is None and Right.read in row.rights
-        return Scope(row.project_id, reading, by=f"link of key {row.name}", key=row.pk), alive
+        is_valid = row.revoked_at is None and Right.read in row.rights
+        return Scope(row.project_id, reading, by=f"link of key {row.name}", key=row.pk), is_valid
 
 
 def _invalid() -> Forbidden:
-    detail = "this is not a link that was made here: not a character of it may change; make a new one"
+    detail = "this link was not made by this service, or was changed afterwards; make a new one"
     return Forbidden(ErrorCode.link_invalid, detail)
 
 
@@ -104,16 +112,16 @@ def _is_number(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER
 
 
-def _bytes(text: str) -> bytes:
+def _encode_text(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def _encoded(pairs: Pairs) -> str:
+def _encode_query(pairs: Pairs) -> str:
     return urlencode(pairs, quote_via=quote, safe="", errors="surrogatepass")
 
 
-def _signature(secret: bytes, path: str, pairs: Pairs) -> str:
+def _sign(secret: bytes, path: str, pairs: Pairs) -> str:
     """Return the signature of a path with its parameters, in URL-safe base64."""
     ordered = sorted(pairs, key=lambda pair: pair[0])  # stable: values of one name keep their order
-    digest = hmac.digest(secret, f"{path}?{_encoded(ordered)}".encode(), hashlib.sha256)
+    digest = hmac.digest(secret, f"{path}?{_encode_query(ordered)}".encode(), hashlib.sha256)
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()

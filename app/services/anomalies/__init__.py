@@ -1,1 +1,1 @@
-"""Values that a model did not expect. Begin with `service`."""
+"""Anomalies: values that a model did not expect. Begin with `service`."""

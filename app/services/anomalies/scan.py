@@ -1,4 +1,4 @@
-"""Scanning stored series for anomalies: which steps, what is told of them, and how that compares with labels."""
+"""Scans of stored series for anomalies: the steps to scan, the result of a series, and its comparison with labels."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from app.scope import Scope
 from app.services.forecasting.inputs.covariates import static_conflict
 from app.services.refusals import Refusal, refusal
 from app.services.series import panels
-from app.services.series.checks import grid_of
+from app.services.series.checks import build_grid
 from app.services.series.ids import MAX_ID, is_series_id
 from app.serving.runtime import LoadedVersion
 from app.storage import series
@@ -28,23 +28,24 @@ from models.data.series import Series
 from models.errors import ConfigError, TimestampError
 
 Window = tuple[int, int]
+"""first and last stamp of a labelled anomaly"""
 
 
 @dataclass(frozen=True)
 class Scan:
-    """What is asked for; times are as they were sent, read in each series' timezone where they are naive."""
+    """The request of a scan. Times are as the client wrote them; naive ones are in each series' timezone."""
 
     series: tuple[str, ...]
     start: str | None
     end: str | None
     level: float
     ahead: int = 1
-    """how many steps before a value its forecast is made"""
+    """number of steps between a forecast's origin and the value that it is compared with"""
     labels: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
     """{series id: (start, end) of each labelled window, both included}"""
 
     def document(self) -> dict[str, Any]:
-        """Return plain JSON, which `scan_of` reads."""
+        """Return plain JSON, which `parse_scan` reads."""
         labels = {name: [list(window) for window in windows] for name, windows in self.labels.items()}
         return {
             "series": {"ids": list(self.series)},
@@ -56,11 +57,11 @@ class Scan:
         }
 
 
-def scan_of(document: Mapping[str, Any]) -> Scan:
+def parse_scan(document: Mapping[str, Any]) -> Scan:
     """Return the scan of a stored request."""
     labels = {name: [(first, last) for first, last in windows] for name, windows in document["labels"].items()}
-    asked = tuple(document["series"]["ids"])
-    return Scan(asked, document["start"], document["end"], document["level"], document["ahead"], labels)
+    ids = tuple(document["series"]["ids"])
+    return Scan(ids, document["start"], document["end"], document["level"], document["ahead"], labels)
 
 
 @dataclass(frozen=True)
@@ -81,82 +82,87 @@ class Task:
 
     @property
     def cost(self) -> int:
-        """Number of steps that are forecast: those before the span, too, by which it is judged."""
+        """Number of steps that are forecast, including the steps before the span by which it is judged."""
         return self.points + min(HISTORY, max(0, self.first - self.origin)) if self.points else 0
 
 
 @dataclass(frozen=True)
 class Tasks:
-    """What can be scanned, and why the rest cannot."""
+    """The series that can be scanned, and the reasons why others cannot."""
 
-    found: list[Task]
+    tasks: list[Task]
     errors: dict[str, Refusal]
 
     @property
     def cost(self) -> int:
         """Number of steps of all series that are forecast."""
-        return sum(task.cost for task in self.found)
+        return sum(task.cost for task in self.tasks)
 
 
-def tasks_of(session: Session, scope: Scope, model: ModelRow, scan: Scan) -> Tasks:
-    """Find the steps to scan. Raises Invalid for times that cannot be read, and labels of series not asked for."""
-    strange = set(scan.labels) - set(scan.series)
-    if strange:
-        name = sorted(strange)[0]
-        detail = f"labels of {name[:MAX_ID]!r}, which is not among the series"
+def plan_tasks(session: Session, scope: Scope, model: ModelRow, scan: Scan) -> Tasks:
+    """Find the steps to scan. Raises Invalid for bad times, and for labels of series that are not requested."""
+    unrequested = set(scan.labels) - set(scan.series)
+    if unrequested:
+        name = sorted(unrequested)[0]
+        detail = f"labels has {name[:MAX_ID]!r}, which is not among the series"
         raise invalid(f"body.labels.{name[:MAX_ID]}", ErrorCode.invalid_input, detail)
-    wanted = list(dict.fromkeys(scan.series))
-    known = series.get_many(session, scope, [i for i in wanted if is_series_id(i)])
-    found, errors = [], {}
-    for series_id in wanted:
-        row = known.get(series_id)
-        error = _refusal(row, series_id, model)
+    ids = list(dict.fromkeys(scan.series))
+    rows = series.get_many(session, scope, [i for i in ids if is_series_id(i)])
+    tasks = []
+    errors = {}
+    for series_id in ids:
+        row = rows.get(series_id)
+        error = _check_row(row, series_id, model)
         if row is not None and error is None:
-            found.append(_task(row, scan))
+            tasks.append(_plan_task(row, scan))
         else:
             errors[series_id] = error or refusal(ErrorCode.series_not_found, "")
-    return Tasks(found, errors)
+    return Tasks(tasks, errors)
 
 
 @dataclass(frozen=True)
-class Scanned:
-    """What is told of one series, and how it compares with its labels."""
+class SeriesScan:
+    """The result of one series as clients see it, and its comparison with the labels."""
 
     view: dict[str, Any]
     judgement: Judgement | None
     scored: Scored | None
 
 
-def histories(session: Session, scope: Scope, tasks: Sequence[Task], config: Config, scan: Scan) -> dict[str, Series]:
-    """Read what the tasks are judged by: {series id: its steps before and in the span}."""
+def load_histories(
+    session: Session, scope: Scope, tasks: Sequence[Task], config: Config, scan: Scan
+) -> dict[str, Series]:
+    """Load the series of the tasks: {series id: its steps before and in the span}."""
     before = HISTORY + config.network.context_length + scan.ahead
-    spans = {task.row.pk: _reach(task, before) for task in tasks if task.points}
+    spans = {task.row.pk: _read_span(task, before) for task in tasks if task.points}
     rows = [task.row for task in tasks if task.points]
-    found = panels.between(session, scope, rows, spans, config.covariates, config.horizon)
-    return {one.id: one for one in found}
+    histories = panels.load_between(session, scope, rows, spans, config.covariates, config.horizon)
+    return {history.id: history for history in histories}
 
 
-def scanned(tasks: Sequence[Task], read: Mapping[str, Series], version: LoadedVersion, scan: Scan) -> list[Scanned]:
-    """Judge the steps of some series, as they were `read`."""
-    return [_scanned(task, read.get(task.row.id), version, scan) for task in tasks]
+def scan_tasks(
+    tasks: Sequence[Task], histories: Mapping[str, Series], version: LoadedVersion, scan: Scan
+) -> list[SeriesScan]:
+    """Score the steps of each task's series, which `load_histories` has loaded."""
+    return [_scan_task(task, histories.get(task.row.id), version, scan) for task in tasks]
 
 
-def compared(found: Sequence[Scanned], level: float) -> dict[str, Any] | None:
+def compare_with_labels(scans: Sequence[SeriesScan], level: float) -> dict[str, Any] | None:
     """Return precision, recall and F1 over all labelled series, and the benchmark's score; None without labels."""
-    judgements = [one.judgement for one in found if one.judgement is not None]
-    scored = [one.scored for one in found if one.scored is not None]
-    return None if not judgements else {**total(judgements).to_dict(), "nab": _nab(scored, level)}
+    judgements = [scan.judgement for scan in scans if scan.judgement is not None]
+    scored = [scan.scored for scan in scans if scan.scored is not None]
+    return None if not judgements else {**total(judgements).to_dict(), "nab": _compute_nab(scored, level)}
 
 
-def _nab(scored: Sequence[Scored], level: float) -> dict[str, float] | None:
-    threshold = NormalDist().inv_cdf((1 + level) / 2)  # of a score in standard deviations of a normal law
+def _compute_nab(scored: Sequence[Scored], level: float) -> dict[str, float] | None:
+    threshold = NormalDist().inv_cdf((1 + level) / 2)  # scores are standard deviations of a normal distribution
     try:
         return {name: nab_score(scored, threshold, profile) for name, profile in PROFILES.items()}
-    except ValueError:  # no window holds a point that the benchmark judges
+    except ValueError:  # no labelled window holds a point that the benchmark scores
         return None
 
 
-def _refusal(row: SeriesRow | None, series_id: str, model: ModelRow) -> Refusal | None:
+def _check_row(row: SeriesRow | None, series_id: str, model: ModelRow) -> Refusal | None:
     if row is None:
         return refusal(ErrorCode.series_not_found, f"there is no series {series_id[:MAX_ID]!r}; POST /series makes one")
     if row.freq != model.freq:
@@ -167,32 +173,33 @@ def _refusal(row: SeriesRow | None, series_id: str, model: ModelRow) -> Refusal 
     return None
 
 
-def _task(row: SeriesRow, scan: Scan) -> Task:
+def _plan_task(row: SeriesRow, scan: Scan) -> Task:
     assert row.first_ts is not None
     assert row.last_ts is not None
-    grid = grid_of(row)
-    low, high = row.first_ts, row.last_ts + 1  # what lies far from them cannot be located on every grid
-    start = low if scan.start is None else min(high, max(low, _stamp(scan.start, row, "start")))
-    end = high if scan.end is None else min(high, max(low, _stamp(scan.end, row, "end")))
+    grid = build_grid(row)
+    low = row.first_ts
+    high = row.last_ts + 1  # what lies far from them cannot be located on every grid
+    start = low if scan.start is None else min(high, max(low, _parse_stamp(scan.start, row, "start")))
+    end = high if scan.end is None else min(high, max(low, _parse_stamp(scan.end, row, "end")))
     windows = []
     for number, (first, last) in enumerate(scan.labels.get(row.id, ())):
         where = f"labels.{row.id}.{number}"
-        window = (_stamp(first, row, f"{where}.start"), _stamp(last, row, f"{where}.end"))
+        window = (_parse_stamp(first, row, f"{where}.start"), _parse_stamp(last, row, f"{where}.end"))
         if window[0] > window[1]:
             raise invalid(f"body.{where}", ErrorCode.invalid_input, f"the label of {row.id!r} ends before it starts")
         windows.append(window)
-    steps = [_first_at(grid, stamp) for stamp in (row.first_ts, start, end)]
+    steps = [_find_first_step(grid, stamp) for stamp in (row.first_ts, start, end)]
     return Task(row, steps[0], steps[1], steps[2], tuple(sorted(windows)))
 
 
-def _stamp(text: str, row: SeriesRow, field: str) -> int:
+def _parse_stamp(text: str, row: SeriesRow, field: str) -> int:
     try:
         return int(parse_stamps([text], row.timezone)[0])
     except TimestampError as e:
         raise invalid(f"body.{field}", ErrorCode(e.code), f"{field}: {e.detail}") from e
 
 
-def _first_at(grid: Grid, stamp: int) -> int:
+def _find_first_step(grid: Grid, stamp: int) -> int:
     """Return the first step of a grid that is not before a stamp."""
     index = int(grid.locate(np.array([stamp], np.int64))[0][0])
     while int(grid.stamps(np.array([index], np.int64))[0]) < stamp:
@@ -200,62 +207,66 @@ def _first_at(grid: Grid, stamp: int) -> int:
     return index
 
 
-def _reach(task: Task, before: int) -> tuple[int, int]:
-    """Return the first and last stamp of what is read for a task."""
-    grid = grid_of(task.row)
+def _read_span(task: Task, before: int) -> tuple[int, int]:
+    """Return the first and last stamp that are read for a task."""
+    grid = build_grid(task.row)
     begin = max(task.origin, task.first - before)
     first, last = grid.stamps(np.array([begin, task.end - 1], np.int64)).tolist()
     return first, last
 
 
-def _scanned(task: Task, one: Series | None, version: LoadedVersion, scan: Scan) -> Scanned:
+def _scan_task(task: Task, history: Series | None, version: LoadedVersion, scan: Scan) -> SeriesScan:
     view: dict[str, Any] = {"series_id": task.row.id, "status": "ok"}
-    if one is None:
+    if history is None:
         columns = ("ds", "y", "expected", "lower", "upper", "score", "anomaly", "alarm")
-        return Scanned(view | {name: [] for name in columns}, None, None)
-    conflict = static_conflict(one, version.config.covariates)
+        return SeriesScan(view | {name: [] for name in columns}, None, None)
+    conflict = static_conflict(history, version.config.covariates)
     if conflict is not None:
-        error = refusal(ErrorCode.covariate_kind_conflict, f"{conflict}; PUT /series/{{id}} mends it")
-        return Scanned({**view, "status": "error", "error": error}, None, None)
-    start = max(0, task.first - one.start)
-    end = max(start, min(len(one.y), task.end - one.start))
+        error = refusal(ErrorCode.covariate_kind_conflict, f"{conflict}; PUT /series/{{id}} corrects it")
+        return SeriesScan({**view, "status": "error", "error": error}, None, None)
+    start = max(0, task.first - history.start)
+    end = max(start, min(len(history.y), task.end - history.start))
     try:
-        (told,) = detect([one], [(start, end)], version.run, version.config, scan.level, scan.ahead)
+        (anomalies,) = detect([history], [(start, end)], version.run, version.config, scan.level, scan.ahead)
     except ConfigError as e:  # a covariate is text in the series and a number in the model
         error = refusal(ErrorCode.covariate_kind_conflict, str(e))
-        return Scanned({**view, "status": "error", "error": error}, None, None)
-    stamps = one.stamps(start, end)
+        return SeriesScan({**view, "status": "error", "error": error}, None, None)
+    stamps = history.stamps(start, end)
     view |= {
-        "ds": format_stamps(stamps, one.grid.timezone),
-        "y": _numbers(one.y[start:end]),
-        "expected": _numbers(told.expected),
-        "lower": _numbers(told.lower),
-        "upper": _numbers(told.upper),
-        "score": _numbers(told.score),
-        "anomaly": told.anomaly.tolist(),
-        "alarm": told.alarm.tolist(),
+        "ds": format_stamps(stamps, history.grid.timezone),
+        "y": _convert_to_json(history.y[start:end]),
+        "expected": _convert_to_json(anomalies.expected),
+        "lower": _convert_to_json(anomalies.lower),
+        "upper": _convert_to_json(anomalies.upper),
+        "score": _convert_to_json(anomalies.score),
+        "anomaly": anomalies.anomaly.tolist(),
+        "alarm": anomalies.alarm.tolist(),
     }
     if not task.windows:
-        return Scanned(view, None, None)
-    judgement = _judged(told, stamps, task.windows)
-    return Scanned(view | {"metrics": judgement.to_dict()}, judgement, Scored(told.score, stamps, _apart(task.windows)))
+        return SeriesScan(view, None, None)
+    judgement = _judge(anomalies, stamps, task.windows)
+    return SeriesScan(
+        view | {"metrics": judgement.to_dict()},
+        judgement,
+        Scored(anomalies.score, stamps, _merge_windows(task.windows)),
+    )
 
 
-def _apart(windows: Sequence[Window]) -> tuple[Window, ...]:
-    """Return ascending windows with those that overlap made one, as the benchmark's score wants them."""
-    found: list[Window] = []
+def _merge_windows(windows: Sequence[Window]) -> tuple[Window, ...]:
+    """Return ascending windows with overlapping ones merged, as the benchmark's score expects them."""
+    merged: list[Window] = []
     for first, last in windows:
-        if found and first <= found[-1][1]:
-            found[-1] = (found[-1][0], max(found[-1][1], last))
+        if merged and first <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], last))
         else:
-            found.append((first, last))
-    return tuple(found)
+            merged.append((first, last))
+    return tuple(merged)
 
 
-def _judged(told: Anomalies, stamps: Stamps, windows: Sequence[Window]) -> Judgement:
-    known = np.isfinite(told.score)
-    return judge(told.anomaly[known], stamps[known], windows)
+def _judge(anomalies: Anomalies, stamps: Stamps, windows: Sequence[Window]) -> Judgement:
+    finite = np.isfinite(anomalies.score)
+    return judge(anomalies.anomaly[finite], stamps[finite], windows)
 
 
-def _numbers(values: Floats) -> list[float | None]:
+def _convert_to_json(values: Floats) -> list[float | None]:
     return [value if np.isfinite(value) else None for value in values.tolist()]

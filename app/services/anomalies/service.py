@@ -1,4 +1,4 @@
-"""Anomalies of stored series: told at once, or by a job where that would take long."""
+"""Anomalies of stored series, found while the caller waits, or by a job where that would take long."""
 
 import threading
 from collections.abc import Iterator, Sequence
@@ -11,75 +11,88 @@ from sqlalchemy.orm import Session
 from app.config import Settings
 from app.errors import ErrorCode, Forbidden, Unavailable, invalid
 from app.scope import Right, Scope
-from app.services.anomalies.scan import Scan, Scanned, Tasks, compared, histories, scanned, tasks_of
-from app.services.idempotency import Answer, Idempotency, answer_once
+from app.services.anomalies.scan import (
+    Scan,
+    SeriesScan,
+    Tasks,
+    compare_with_labels,
+    load_histories,
+    plan_tasks,
+    scan_tasks,
+)
+from app.services.idempotency import Idempotency, ServiceResponse, respond_once
 from app.services.jobs import views as job_views
-from app.services.jobs.submission import JobOptions, Submission, accepted
+from app.services.jobs.submission import JobOptions, Submission, respond_accepted
 from app.services.registry.loader import VersionLoader
-from app.services.registry.lookup import reference, resolved
+from app.services.registry.lookup import parse_reference, resolve_version
 from app.storage import jobs
 from app.storage.engine import Database
 
 SCANS_AT_ONCE = 4
+"""callers whose series are scored at the same time; forecasts need the other threads"""
 
 
 @dataclass(frozen=True)
 class AnomalyRequest:
-    """A scan by a model."""
+    """A scan and the model that makes it."""
 
     model: str
     """`name`, or `name@version`"""
     scan: Scan
     in_background: bool
-    """make it a job, however small it is"""
+    """queue a job, however small the scan is"""
 
 
 class AnomalyService:
-    """What POST /anomalies and GET /anomalies/{id} mean."""
+    """The operations behind POST /anomalies and GET /anomalies/{id}."""
 
     def __init__(self, database: Database, submission: Submission, versions: VersionLoader, settings: Settings) -> None:
-        self._database, self._submission = database, submission
-        self._versions, self._settings = versions, settings
+        self._database = database
+        self._submission = submission
+        self._versions = versions
+        self._settings = settings
         self._turns = threading.BoundedSemaphore(SCANS_AT_ONCE)
 
-    def scan(self, scope: Scope, request: AnomalyRequest, options: JobOptions, key: Idempotency | None) -> Answer:
-        """Score the values of series; a long span, or one that need not be waited for, becomes a job.
+    def scan(
+        self, scope: Scope, request: AnomalyRequest, options: JobOptions, key: Idempotency | None
+    ) -> ServiceResponse:
+        """Score the values of series; a long scan, or one that the caller does not wait for, becomes a job.
 
         Raises NotFound for model or version, Conflict `no_champion`, Unavailable for files that cannot be read and
-        while too many others wait, Forbidden where a job is needed and may not be started, and Invalid for times,
-        labels and sizes that cannot be.
+        while too many others wait, Forbidden where a job is needed and the key may not start one, and Invalid for
+        impossible times, labels and sizes.
         """
         self._check_series(len(request.scan.series))
-        name, number = reference(request.model)
+        name, number = parse_reference(request.model)
         with self._database.read() as session:
-            model, row = resolved(session, scope, name, number)
+            model, row = resolve_version(session, scope, name, number)
             self._check_ahead(request.scan.ahead, model.horizon)
-            tasks = tasks_of(session, scope, model, request.scan)
+            tasks = plan_tasks(session, scope, model, request.scan)
             self._check_cost(tasks.cost)
             at_once = not request.in_background and tasks.cost <= self._settings.max_anomaly_points
             if at_once:
                 version = self._versions.get(scope, row)
-                read = histories(session, scope, tasks.found, version.config, request.scan)
+                histories = load_histories(session, scope, tasks.tasks, version.config, request.scan)
         if at_once:
             with self._turn():
-                found = scanned(tasks.found, read, version, request.scan)
-            return Answer(200, view(model.name, row.number, request.scan, tasks, found))
+                scans = scan_tasks(tasks.tasks, histories, version, request.scan)
+            return ServiceResponse(200, describe_scan(model.name, row.number, request.scan, tasks, scans))
         if Right.write not in scope.rights:
-            detail = "this scan is made by a job, which this key has no right to start; ask for a shorter span"
+            detail = "this scan needs a job, which this key has no right to start; request a shorter span"
             raise Forbidden(ErrorCode.forbidden, detail)
 
-        def make(session: Session) -> Answer:
-            model, row = resolved(session, scope, name, number)
+        def make(session: Session) -> ServiceResponse:
+            model, row = resolve_version(session, scope, name, number)
             document = {"version": row.number, **request.scan.document()}
             estimate = {"rows": tasks.cost}
             job = self._submission.add(session, scope, "anomaly_scan", model, document, options, estimate)
-            return accepted(session, job)
+            return respond_accepted(session, job)
 
-        return answer_once(self._database, scope, key, make)
+        return respond_once(self._database, scope, key, make)
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        """Let only so many callers score at once: forecasts need the other threads. Raises Unavailable."""
+        """Let only SCANS_AT_ONCE callers score at the same time. Raises Unavailable."""
         if not self._turns.acquire(blocking=False):
             detail = "other scans are under way; try again, or send Prefer: respond-async to make it a job"
             raise Unavailable(ErrorCode.scans_busy, detail, headers={"Retry-After": "2"})
@@ -89,13 +102,16 @@ class AnomalyService:
             self._turns.release()
 
     def get(self, scope: Scope, job_id: str) -> dict[str, Any]:
-        """Return what a job has found, null until it has succeeded. Raises NotFound."""
+        """Return the result of a scan's job, null until it has succeeded. Raises NotFound."""
         with self._database.read() as session:
-            row = job_views.found_of(session, scope, job_id, "anomaly_scan", ErrorCode.scan_not_found, "scan")
-            job, result = job_views.view(row), jobs.result(session, row.id) or {}
-        told = {name: job[name] for name in ("id", "status", "progress", "model", "error")}
-        asked = {name: row.request[name] for name in ("version", "level", "ahead")}
-        return told | asked | {name: result.get(name) for name in ("series", "metrics")}
+            row = job_views.require_job_of_kind(
+                session, scope, job_id, "anomaly_scan", ErrorCode.scan_not_found, "scan"
+            )
+            job = job_views.describe_job(row)
+            result = jobs.get_result(session, row.id) or {}
+        summary = {name: job[name] for name in ("id", "status", "progress", "model", "error")}
+        request = {name: row.request[name] for name in ("version", "level", "ahead")}
+        return summary | request | {name: result.get(name) for name in ("series", "metrics")}
 
     def _check_series(self, count: int) -> None:
         limit = self._settings.max_forecast_series
@@ -106,25 +122,25 @@ class AnomalyService:
         limit = self._settings.max_scanned_points
         if points > limit:
             detail = (
-                f"this would forecast {points} values, the limit is {limit}; ask for fewer series or a shorter span"
+                f"this would forecast {points} values, and the limit is {limit}; request fewer series or a shorter span"
             )
             raise invalid("body.series", ErrorCode.too_many_values, detail)
 
     def _check_ahead(self, ahead: int, horizon: int) -> None:
         if ahead > horizon:
-            detail = f"the model forecasts {horizon} steps, {ahead} ahead were asked for"
+            detail = f"the model forecasts {horizon} steps, and ahead is {ahead}"
             raise invalid("body.ahead", ErrorCode.horizon_too_long, detail)
 
 
-def view(model: str, version: int, scan: Scan, tasks: Tasks, found: Sequence[Scanned]) -> dict[str, Any]:
-    """Return a scan as clients see it, its series in the order that they were asked for in."""
-    told = {one.view["series_id"]: one.view for one in found}
-    told |= {i: {"series_id": i, "status": "error", "error": error} for i, error in tasks.errors.items()}
+def describe_scan(model: str, version: int, scan: Scan, tasks: Tasks, scans: Sequence[SeriesScan]) -> dict[str, Any]:
+    """Return a scan as clients see it, with the series in the order of the request."""
+    views = {series_scan.view["series_id"]: series_scan.view for series_scan in scans}
+    views |= {i: {"series_id": i, "status": "error", "error": error} for i, error in tasks.errors.items()}
     return {
         "model": model,
         "version": version,
         "level": scan.level,
         "ahead": scan.ahead,
-        "series": [told[i] for i in dict.fromkeys(scan.series)],
-        "metrics": compared(found, scan.level),
+        "series": [views[i] for i in dict.fromkeys(scan.series)],
+        "metrics": compare_with_labels(scans, scan.level),
     }

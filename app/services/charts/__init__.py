@@ -1,1 +1,1 @@
-"""Forecasts as pictures: what is on them. How they are drawn is `app.serving.charts`. Begin with `service`."""
+"""The content of charts of forecasts; `app.serving.charts` draws them. Begin with `service`."""

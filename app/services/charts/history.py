@@ -1,4 +1,4 @@
-"""What was observed around the forecasts of a chart."""
+"""Observations around the forecasts of a chart."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session
 
 from app.scope import Scope
 from app.services.series import panels
-from app.services.series.checks import grid_of
+from app.services.series.checks import build_grid
 from app.services.series.ids import is_series_id
-from app.serving.charts.picture import Points
+from app.serving.charts.picture import ChartPoints
 from app.storage import series
 from app.storage.tables import SeriesRow
 from models.arrays import Floats, Ints
@@ -20,78 +20,87 @@ from models.calendar.timestamps import parse_stamps
 from models.config.covariates import CovariateConfig
 from models.data.series import Series
 
-HORIZONS, SEASONS = 3, 2
-"""that are shown before the origin where nothing is said, whichever is longer"""
-LEAST, MOST = 20, 1000
-"""steps of that"""
+HORIZONS = 3
+"""horizons that are shown before the origin by default, if they are longer than SEASONS"""
+SEASONS = 2
+"""seasons that are shown before the origin by default, if they are longer than HORIZONS"""
+LEAST = 20
+"""steps that are shown by default, at least"""
+MOST = 1000
+"""steps that are shown by default, at most"""
 
-NOTHING = Points([], [])
+NOTHING = ChartPoints([], [])
 
 
 @dataclass(frozen=True)
-class Observed:
-    """A series' metadata and values, missing ones included."""
+class ObservedSeries:
+    """A series' metadata and values, including missing ones."""
 
     unit: str | None
     timezone: str
-    history: Points
+    history: ChartPoints
     """up to the origin"""
-    later: Points
-    """from there to the end of the forecast: an `origin` in the past has them"""
+    later: ChartPoints
+    """from there to the end of the forecast, where the `origin` lies in the past"""
 
 
-def observed(
+def load_observed(
     session: Session, scope: Scope, results: Sequence[Mapping[str, Any]], steps: int | None, origin: str | None
-) -> dict[str, Observed]:
-    """Return what is stored of the series of a forecast's results, `steps` before the origin, by id.
+) -> dict[str, ObservedSeries]:
+    """Load the stored values of the series of a forecast's results, from `steps` before the origin, by id.
 
-    A series without a forecast has its newest values, and none where an `origin` was asked for.
+    A series without a forecast gets its newest values, and none where an `origin` was requested.
     """
-    known = series.get_many(session, scope, {one["series_id"] for one in results if is_series_id(one["series_id"])})
-    told = {one["series_id"]: one for one in results}
-    horizon = max(len(one["ds"]) for one in results if one["status"] == "ok")
+    rows_by_id = series.get_many(
+        session, scope, {result["series_id"] for result in results if is_series_id(result["series_id"])}
+    )
+    results_by_id = {result["series_id"]: result for result in results}
+    horizon = max(len(result["ds"]) for result in results if result["status"] == "ok")
     ends: dict[str, tuple[int, int]] = {}
-    for series_id, row in known.items():
-        end = _end(told[series_id], row, shown=origin is None)
+    for series_id, row in rows_by_id.items():
+        end = _find_end(results_by_id[series_id], row, show_newest=origin is None)
         if end is not None and row.anchor is not None and row.first_ts is not None:
             ends[series_id] = end
-    spans = {known[i].pk: (_first(known[i], at, steps, horizon), last) for i, (at, last) in ends.items()}
-    rows = [known[i] for i in ends]
-    found = {one.id: one for one in panels.between(session, scope, rows, spans, CovariateConfig(), 0)}
-    return {i: _observed(row, found.get(i), ends[i][0] if i in ends else 0) for i, row in known.items()}
+    spans = {
+        rows_by_id[i].pk: (_find_first(rows_by_id[i], origin_stamp, steps, horizon), last)
+        for i, (origin_stamp, last) in ends.items()
+    }
+    rows = [rows_by_id[i] for i in ends]
+    histories = {result.id: result for result in panels.load_between(session, scope, rows, spans, CovariateConfig(), 0)}
+    return {i: _build_observed(row, histories.get(i), ends[i][0] if i in ends else 0) for i, row in rows_by_id.items()}
 
 
-def default_steps(frequency: Frequency, horizon: int) -> int:
-    """Return how many steps before the origin are shown where nothing is said."""
+def choose_steps(frequency: Frequency, horizon: int) -> int:
+    """Return the number of steps before the origin that are shown by default."""
     season = min(season_lengths(frequency), default=0)
     return min(max(HORIZONS * horizon, SEASONS * season, LEAST), MOST)
 
 
-def _end(result: Mapping[str, Any], row: SeriesRow, *, shown: bool) -> tuple[int, int] | None:
-    """Return the stamps of a series' origin and of the last step to show; None where nothing is."""
+def _find_end(result: Mapping[str, Any], row: SeriesRow, *, show_newest: bool) -> tuple[int, int] | None:
+    """Return the stamps of a series' origin and of the last step to show; None where no step is shown."""
     if result["status"] == "ok":
-        at, last = parse_stamps([result["origin"], result["ds"][-1]], "UTC").tolist()
-        return at, last
-    return None if row.last_ts is None or not shown else (row.last_ts, row.last_ts)
+        first, last = parse_stamps([result["origin"], result["ds"][-1]], "UTC").tolist()
+        return first, last
+    return None if row.last_ts is None or not show_newest else (row.last_ts, row.last_ts)
 
 
-def _first(row: SeriesRow, at: int, steps: int | None, horizon: int) -> int:
+def _find_first(row: SeriesRow, origin: int, steps: int | None, horizon: int) -> int:
     """Return the stamp of the first step to show, the series' first value at the earliest."""
     assert row.first_ts is not None
-    grid = grid_of(row)
-    first, last = grid.locate(np.array([row.first_ts, at], np.int64))[0]
-    wanted = default_steps(parse_frequency(row.freq), horizon) if steps is None else steps
-    return int(grid.stamps(np.array([max(first, last - wanted + 1)], np.int64))[0])
+    grid = build_grid(row)
+    first, last = grid.locate(np.array([row.first_ts, origin], np.int64))[0]
+    count = choose_steps(parse_frequency(row.freq), horizon) if steps is None else steps
+    return int(grid.stamps(np.array([max(first, last - count + 1)], np.int64))[0])
 
 
-def _observed(row: SeriesRow, one: Series | None, origin: int) -> Observed:
-    if one is None:
-        return Observed(row.unit, row.timezone, NOTHING, NOTHING)
-    ts = one.stamps(0, len(one.y))
+def _build_observed(row: SeriesRow, history: Series | None, origin: int) -> ObservedSeries:
+    if history is None:
+        return ObservedSeries(row.unit, row.timezone, NOTHING, NOTHING)
+    ts = history.stamps(0, len(history.y))
     before = ts <= origin
-    later = NOTHING if np.isnan(one.y[~before]).all() else _points(ts[~before], one.y[~before])
-    return Observed(row.unit, row.timezone, _points(ts[before], one.y[before]), later)
+    later = NOTHING if np.isnan(history.y[~before]).all() else _build_points(ts[~before], history.y[~before])
+    return ObservedSeries(row.unit, row.timezone, _build_points(ts[before], history.y[before]), later)
 
 
-def _points(ts: Ints, y: Floats) -> Points:
-    return Points(ts.tolist(), [None if np.isnan(v) else v for v in y.tolist()])
+def _build_points(ts: Ints, y: Floats) -> ChartPoints:
+    return ChartPoints(ts.tolist(), [None if np.isnan(v) else v for v in y.tolist()])

@@ -1,4 +1,4 @@
-"""Charts of forecasts: what is forecast, beside what was observed before."""
+"""Charts of forecasts, with the observations before them."""
 
 import hashlib
 import importlib.metadata
@@ -14,27 +14,37 @@ from app.errors import ErrorCode, FieldError, Invalid, NotFound, ServiceError, U
 from app.etags import unchanged
 from app.scope import Scope
 from app.services.access.keys import Caller
-from app.services.charts.history import Observed, observed
+from app.services.charts.history import NOTHING, ObservedSeries, load_observed
 from app.services.forecasting.inputs.request import ForecastRequest
 from app.services.forecasting.service import ForecastService
 from app.serving.charts.drawer import ChartDrawer
-from app.serving.charts.picture import Chart, Forecast, Format, Interval, Level, Panel, Points, Theme, Values
+from app.serving.charts.picture import (
+    Chart,
+    ChartForecast,
+    ChartPanel,
+    Format,
+    Interval,
+    Level,
+    Theme,
+    Values,
+)
 from app.serving.helper_process import NotAnswered
 from app.storage.engine import Database
 from models.calendar.timestamps import parse_stamps
 
 MOST_SERIES = 12
 MOST_VALUES = 200_000
-"""numbers of a chart: more are no picture any more, and take long to draw"""
+"""numbers on one chart: more cannot be told apart, and take long to draw"""
 MEDIAN = 0.5
 CLOSE = 1e-9
+"""difference of levels that counts as none"""
 
 Result = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class ChartRequest:
-    """What is asked for."""
+    """The options of a chart."""
 
     forecast: ForecastRequest
     format: Format
@@ -42,14 +52,14 @@ class ChartRequest:
     title: str | None
     width: int
     height: int | None
-    """pixels; None: as high as it has to be"""
+    """pixels; None: as high as the panels need"""
     history: int | None
     """steps before the origin"""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A chart, and where its time went in seconds. `content` is None where the caller has it already."""
+    """A drawn chart, and the seconds of each step. `content` is None where the caller has it already."""
 
     content: bytes | None
     etag: str
@@ -57,30 +67,34 @@ class Picture:
 
 
 class ChartService:
-    """What GET /forecast/chart means."""
+    """The operation behind GET /forecast/chart."""
 
     def __init__(self, database: Database, forecasts: ForecastService, drawer: ChartDrawer) -> None:
-        self._database, self._forecasts, self._drawer = database, forecasts, drawer
+        self._database = database
+        self._forecasts = forecasts
+        self._drawer = drawer
 
-    def chart(self, scope: Scope, request: ChartRequest, match: str | None = None) -> Picture:
-        """Draw the forecasts of some series, unless `match` says that the caller has the picture.
+    def draw(self, scope: Scope, request: ChartRequest, match: str | None = None) -> Picture:
+        """Draw the forecasts of some series, unless the caller has the picture of the tag `match`.
 
-        Raises what a forecast raises; NotFound or Invalid where no series has one; Invalid for too much on one chart;
-        Unavailable where it cannot be drawn now, OUTAGE.
+        Raises the errors of a forecast; NotFound or Invalid where no series has a forecast; Invalid for too much on
+        one chart; Unavailable where it cannot be drawn now; OUTAGE.
         """
         if len(request.forecast.series) > MOST_SERIES:
             raise invalid(
-                "series", ErrorCode.too_many_series, f"a chart shows 1 to {MOST_SERIES} series; ask for fewer"
+                "series", ErrorCode.too_many_series, f"a chart shows 1 to {MOST_SERIES} series; request fewer"
             )
         answer = self._forecasts.forecast(Caller(scope), request.forecast)
         assert isinstance(answer.content, bytes), "so few series are answered whole"
-        told = orjson.loads(answer.content)
-        _check(told["forecasts"])
+        document = orjson.loads(answer.content)
+        _check(document["forecasts"])
         started = time.perf_counter()
         with self._database.read() as session:
-            found = observed(session, scope, told["forecasts"], request.history, request.forecast.origin)
-        question = _chart(request, told, found).question()
-        etag = _etag(question)
+            observations = load_observed(
+                session, scope, document["forecasts"], request.history, request.forecast.origin
+            )
+        question = _build_chart(request, document, observations).question()
+        etag = _compute_etag(question)
         read = time.perf_counter()
         timing = answer.timing | {"history": read - started}
         if unchanged(match, etag):
@@ -93,95 +107,100 @@ class ChartService:
         return Picture(content, etag, timing | {"draw": time.perf_counter() - read})
 
 
-def _etag(question: bytes) -> str:
-    """Return the tag of what determines the picture. It is weak: another machine's fonts may draw it otherwise."""
-    return f'W/"{hashlib.sha256(_release() + question).hexdigest()[:32]}"'
+def _compute_etag(question: bytes) -> str:
+    """Return the tag of a question and this release. It is weak: another machine's fonts may draw differently."""
+    return f'W/"{hashlib.sha256(_get_release() + question).hexdigest()[:32]}"'
 
 
 @lru_cache(maxsize=1)
-def _release() -> bytes:
+def _get_release() -> bytes:
     return importlib.metadata.version("gatecast").encode()
 
 
 def _check(results: list[Result]) -> None:
-    """Raise ServiceError where no series has a forecast, or all of them are too much."""
-    failed = [one for one in results if one["status"] == "error"]
+    """Raise ServiceError where no series has a forecast, or together they are too large for a chart."""
+    failed = [result for result in results if result["status"] == "error"]
     if len(failed) == len(results):
-        raise _problem(failed)
-    values = sum(len(one["ds"]) * (len(one["quantiles"]) + 1) for one in results if one["status"] == "ok")
+        raise _build_error(failed)
+    values = sum(len(result["ds"]) * (len(result["quantiles"]) + 1) for result in results if result["status"] == "ok")
     if values > MOST_VALUES:
-        detail = f"this would be {values} values, a chart shows {MOST_VALUES}; ask for fewer series, steps or quantiles"
+        detail = (
+            f"this would be {values} values, and a chart shows {MOST_VALUES} at most; "
+            "request fewer series, steps or quantiles"
+        )
         raise invalid("series", ErrorCode.too_many_values, detail)
 
 
-def _problem(failed: list[Result]) -> ServiceError:
-    code, detail = ErrorCode(failed[0]["error"]["code"]), failed[0]["error"]["detail"]
+def _build_error(failed: list[Result]) -> ServiceError:
+    code = ErrorCode(failed[0]["error"]["code"])
+    detail = failed[0]["error"]["detail"]
     if len(failed) > 1:
         detail = f"no series can be forecast; the first: {detail}"
     kind = NotFound if code is ErrorCode.series_not_found else Invalid
-    errors = [FieldError(f"query.series.{i}", **one["error"]) for i, one in enumerate(failed)]
+    errors = [FieldError(f"query.series.{i}", **result["error"]) for i, result in enumerate(failed)]
     return kind(code, detail, errors=errors)
 
 
-def _chart(request: ChartRequest, told: dict[str, Any], found: Mapping[str, Observed]) -> Chart:
-    results: list[Result] = told["forecasts"]
-    steps = max(len(one["ds"]) for one in results if one["status"] == "ok")
-    model = f"{told['model']}@{told['version']}"
-    title = request.title or (results[0]["series_id"] if len(results) == 1 else told["model"])
+def _build_chart(request: ChartRequest, document: dict[str, Any], observations: Mapping[str, ObservedSeries]) -> Chart:
+    results: list[Result] = document["forecasts"]
+    steps = max(len(result["ds"]) for result in results if result["status"] == "ok")
+    model = f"{document['model']}@{document['version']}"
+    title = request.title or (results[0]["series_id"] if len(results) == 1 else document["model"])
     return Chart(
         format=request.format,
         theme=request.theme,
-        title=printable(title),
+        title=strip_unprintable(title),
         subtitle=f"{model} · {steps} step" + "s" * (steps > 1),
         width=request.width,
         height=request.height,
-        panels=[_panel(one, found.get(one["series_id"])) for one in results],
+        panels=[_build_panel(result, observations.get(result["series_id"])) for result in results],
     )
 
 
-def _panel(result: Result, seen: Observed | None) -> Panel:
-    told = _forecast(result) if result["status"] == "ok" else None
-    nothing = Points([], [])
-    return Panel(
-        title=printable(result["series_id"]),
-        unit=printable(seen.unit) if seen is not None and seen.unit else None,
-        timezone="UTC" if seen is None else seen.timezone,
-        history=nothing if seen is None else seen.history,
-        later=nothing if seen is None else seen.later,
-        forecast=told,
-        note=_note(result),
+def _build_panel(result: Result, observed: ObservedSeries | None) -> ChartPanel:
+    if observed is None:
+        observed = ObservedSeries(None, "UTC", NOTHING, NOTHING)
+    return ChartPanel(
+        title=strip_unprintable(result["series_id"]),
+        unit=strip_unprintable(observed.unit) if observed.unit else None,
+        timezone=observed.timezone,
+        history=observed.history,
+        later=observed.later,
+        forecast=_build_forecast(result) if result["status"] == "ok" else None,
+        note=_describe_problems(result),
     )
 
 
-def _note(result: Result) -> str | None:
-    """Return what a reader must know of a series' forecast."""
+def _describe_problems(result: Result) -> str | None:
+    """Return the note that a reader of a series' forecast needs, if any."""
     if result["status"] == "error":
-        return printable(result["error"]["detail"])
-    said = []
+        return strip_unprintable(result["error"]["detail"])
+    notes = []
     if result["fallback"]:
-        said.append("season-naive, because the network could not answer: " + ", ".join(result["warnings"]))
+        notes.append("season-naive, because the network could not forecast: " + ", ".join(result["warnings"]))
     if result["stale"]:
-        said.append("made of what was known before the database went away")
-    return "; ".join(said) or None
+        notes.append("made from data read before the database became unavailable")
+    return "; ".join(notes) or None
 
 
-def _forecast(result: Result) -> Forecast:
+def _build_forecast(result: Result) -> ChartForecast:
     """Return a forecast with its quantiles in pairs around the median, the widest first."""
     columns: dict[str, Values] = result["quantiles"]
     levels = sorted((float(text), y) for text, y in columns.items())
-    intervals, alone = [], []
+    intervals = []
+    unpaired = []
     for level, y in levels:
         other = next((z for q, z in levels if abs(level + q - 1) < CLOSE), None)
         if abs(level - MEDIAN) < CLOSE:
             continue
         if other is None:
-            alone.append(Level(level, y))
+            unpaired.append(Level(level, y))
         elif level < MEDIAN:
             intervals.append(Interval(round(100 * (1 - 2 * level), 6), y, other))
     ts = [int(t) for t in parse_stamps([result["origin"], *result["ds"]], "UTC")]
-    return Forecast(ts[0], ts[1:], result["yhat"], intervals, alone)
+    return ChartForecast(ts[0], ts[1:], result["yhat"], intervals, unpaired)
 
 
-def printable(text: str) -> str:
-    """Return text on one line that XML can hold: what cannot be printed is a space."""
+def strip_unprintable(text: str) -> str:
+    """Return text on one line that XML can hold: each unprintable character becomes a space."""
     return "".join(c if c.isprintable() else " " for c in text)

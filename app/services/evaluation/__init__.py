@@ -1,1 +1,1 @@
-"""How good forecasts are: `backtests` at past origins, `skill` of those that have come true."""
+"""The accuracy of forecasts: `backtests` at past origins, `skill` of archived forecasts."""

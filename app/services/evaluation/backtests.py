@@ -1,4 +1,4 @@
-"""Asking for backtests, and reading what came of them."""
+"""Backtests: requesting them, and reading their results."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from sqlalchemy.orm import Session
 from app.config import Settings
 from app.errors import ErrorCode, invalid
 from app.scope import Scope
-from app.services.idempotency import Answer, Idempotency, answer_once
+from app.services.idempotency import Idempotency, ServiceResponse, respond_once
 from app.services.jobs import views as job_views
-from app.services.jobs.submission import JobOptions, Submission, accepted
-from app.services.registry.lookup import reference, resolved
+from app.services.jobs.submission import JobOptions, Submission, respond_accepted
+from app.services.registry.lookup import parse_reference, resolve_version
 from app.services.series.selection import Selector
-from app.services.training.checks import steps, trainable
+from app.services.training.checks import count_steps, require_trainable
 from app.services.training.warm_start import ROLES
 from app.storage import jobs
 from app.storage.engine import Database
@@ -24,16 +24,17 @@ from models.data.splits import shortest_context
 from models.planning.cost import Cost, cost_of
 
 MOST_REFITS = 1000
-ASKED = ("version", "horizon", "n_windows", "step_size", "refit", "baselines")
-MEASURED = ("windows", "series", "overall", "by_step", "by_series", "by_window")
+"""trainings of one backtest"""
+REQUEST_FIELDS = ("version", "horizon", "n_windows", "step_size", "refit", "baselines")
+RESULT_FIELDS = ("windows", "series", "overall", "by_step", "by_series", "by_window")
 
 
 @dataclass(frozen=True)
 class BacktestRequest:
-    """A backtest."""
+    """The options of a backtest."""
 
     model: str
-    """`name`, or `name@version`: whose configuration is judged"""
+    """`name`, or `name@version`: the configuration to test"""
     series: Selector
     n_windows: int
     horizon: int | None = None
@@ -42,29 +43,33 @@ class BacktestRequest:
     """None: the horizon"""
     refit: bool = False
     baselines: Sequence[str] | None = None
-    """None: those that are worth their time"""
+    """None: the default ones"""
 
 
 class BacktestService:
-    """What POST /backtest and GET /backtests/{id} mean."""
+    """The operations behind POST /backtest and GET /backtests/{id}."""
 
     def __init__(self, database: Database, submission: Submission, settings: Settings) -> None:
-        self._database, self._submission, self._settings = database, submission, settings
+        self._database = database
+        self._submission = submission
+        self._settings = settings
 
-    def submit(self, scope: Scope, request: BacktestRequest, options: JobOptions, key: Idempotency | None) -> Answer:
+    def create(
+        self, scope: Scope, request: BacktestRequest, options: JobOptions, key: Idempotency | None
+    ) -> ServiceResponse:
         """Queue a backtest.
 
-        Raises NotFound for model, version or series, Conflict `no_champion`, and Invalid for numbers that cannot be,
+        Raises NotFound for model, version or series, Conflict `no_champion`, and Invalid for impossible numbers,
         series of another frequency and backtests that are too large.
         """
-        name, number = reference(request.model)
+        name, number = parse_reference(request.model)
 
-        def make(session: Session) -> Answer:
-            model, version = resolved(session, scope, name, number)
+        def make(session: Session) -> ServiceResponse:
+            model, version = resolve_version(session, scope, name, number)
             config = Config.from_dict(version.config)
-            horizon = self._horizon(request, model)
+            horizon = self._check_horizon(request, model)
             covariates = {role: getattr(config.covariates, role) for role in ROLES}
-            rows = trainable(session, scope, request.series, covariates, self._settings.max_train_steps)
+            rows = require_trainable(session, scope, request.series, covariates, self._settings.max_train_steps)
             _check_frequency(rows, model)
             self._check_windows(request.n_windows * len(rows))
             _check_refits(request)
@@ -78,69 +83,78 @@ class BacktestService:
                 "refit": request.refit,
                 "baselines": list(request.baselines) if request.baselines is not None else None,
             }
-            cost = _cost(config, rows, request).to_dict()
-            return accepted(session, self._submission.add(session, scope, "backtest", model, document, options, cost))
+            cost = _estimate_cost(config, rows, request).to_dict()
+            return respond_accepted(
+                session, self._submission.add(session, scope, "backtest", model, document, options, cost)
+            )
 
-        return answer_once(self._database, scope, key, make)
+        return respond_once(self._database, scope, key, make)
 
     def get(self, scope: Scope, job_id: str) -> dict[str, Any]:
         """Return a backtest, its measures null until it has succeeded. Raises NotFound."""
         with self._database.read() as session:
             code = ErrorCode.backtest_not_found
-            row = job_views.found_of(session, scope, job_id, "backtest", code, "backtest")
-            return _view(row, jobs.result(session, row.id) or {})
+            row = job_views.require_job_of_kind(session, scope, job_id, "backtest", code, "backtest")
+            return _describe_backtest(row, jobs.get_result(session, row.id) or {})
 
-    def _horizon(self, request: BacktestRequest, model: ModelRow) -> int:
+    def _check_horizon(self, request: BacktestRequest, model: ModelRow) -> int:
         if request.horizon is not None and request.horizon > model.horizon:
-            detail = f"the model forecasts {model.horizon} steps, {request.horizon} were asked for"
+            detail = f"the model forecasts {model.horizon} steps, and {request.horizon} were requested"
             raise invalid("body.horizon", ErrorCode.horizon_too_long, detail)
         return request.horizon or model.horizon
 
     def _check_windows(self, windows: int) -> None:
         limit = self._settings.max_backtest_windows
         if windows > limit:
-            detail = f"this would be {windows} windows (series times n_windows), the limit is {limit}; ask for fewer"
+            detail = (
+                f"this would be {windows} windows (series times n_windows), and the limit is {limit}; "
+                "request fewer windows or series"
+            )
             raise invalid("body.n_windows", ErrorCode.too_many_values, detail)
 
 
 def _check_refits(request: BacktestRequest) -> None:
     if request.refit and request.n_windows > MOST_REFITS:
-        detail = f"refit trains {request.n_windows} times, the limit is {MOST_REFITS}; ask for fewer windows"
+        detail = f"refit trains {request.n_windows} times, and the limit is {MOST_REFITS}; request fewer windows"
         raise invalid("body.n_windows", ErrorCode.too_many_values, detail)
 
 
 def _check_history(n_windows: int, step: int, horizon: int, rows: Sequence[SeriesRow]) -> None:
     """Raise Invalid where no series leaves enough to train on before its first window."""
-    longest = max(steps(row) for row in rows)
+    longest = max(count_steps(row) for row in rows)
     room = longest - 2 * horizon - shortest_context(horizon, longest)
     if room < (n_windows - 1) * step:
         most = max(0, room // step + 1)
+        advice = f"{most} are possible" if most else "0 are possible: upload more observations"
         detail = (
             f"the longest series has {longest} steps, which leaves too little to train on before {n_windows} windows; "
-            f"{most} are possible" + ("" if most else ": upload more observations")
+            f"{advice}"
         )
         raise invalid("body.n_windows", ErrorCode.not_enough_data, detail)
 
 
 def _check_frequency(rows: Sequence[SeriesRow], model: ModelRow) -> None:
     if rows[0].freq != model.freq:
-        detail = f"the series have the frequency {rows[0].freq!r}, the model {model.freq!r}; select series of that"
+        detail = (
+            f"the series have the frequency {rows[0].freq!r}, the model has {model.freq!r}; "
+            "select series of the model's frequency"
+        )
         raise invalid("body.series", ErrorCode.frequency_mismatch, detail)
 
 
-def _cost(config: Config, rows: Sequence[SeriesRow], request: BacktestRequest) -> Cost:
+def _estimate_cost(config: Config, rows: Sequence[SeriesRow], request: BacktestRequest) -> Cost:
     trainings = request.n_windows if request.refit else 1
     judged = request.n_windows * len(rows)
-    return cost_of(config, [steps(row) for row in rows], len(config.covariates.temporal), trainings, judged)
+    return cost_of(config, [count_steps(row) for row in rows], len(config.covariates.temporal), trainings, judged)
 
 
-def _view(row: JobRow, result: dict[str, Any]) -> dict[str, Any]:
-    job = job_views.view(row)
-    asked = {name: row.request[name] for name in ASKED}
-    told = {name: job[name] for name in ("id", "status", "progress", "model", "error", "created_at", "finished_at")}
+def _describe_backtest(row: JobRow, result: dict[str, Any]) -> dict[str, Any]:
+    job = job_views.describe_job(row)
+    request = {name: row.request[name] for name in REQUEST_FIELDS}
+    summary = {name: job[name] for name in ("id", "status", "progress", "model", "error", "created_at", "finished_at")}
     return (
-        told
-        | asked
-        | {"baselines": result.get("baselines", asked["baselines"])}
-        | {name: result.get(name) for name in MEASURED}
+        summary
+        | request
+        | {"baselines": result.get("baselines", request["baselines"])}
+        | {name: result.get(name) for name in RESULT_FIELDS}
     )

@@ -1,163 +1,200 @@
-"""Archived forecasts: reading them as of a past time, and how they have come true."""
+"""Archived forecasts: reading them as of a past time, and measuring them against what was observed since."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from sqlalchemy.orm import Session
 
 from app.errors import ErrorCode, invalid
 from app.scope import Scope
-from app.services.paging import readable_cursor
-from app.services.registry.lookup import found
+from app.services.paging import convert_cursor_errors
+from app.services.registry.lookup import require_model
 from app.services.series.ids import is_series_id
 from app.storage import archive, observations, registry
-from app.storage.archive import Told as Row
+from app.storage.archive import ArchivedRow
 from app.storage.engine import Database
 from app.storage.pages import Page
-from app.storage.tables import ModelRow, VersionRow
+from app.storage.tables import ArchivedForecast, ModelRow, SeriesRow, VersionRow
+from models.arrays import Floats
 from models.calendar.frequency import parse_frequency
 from models.calendar.grid import Grid
 from models.calendar.timestamps import Stamps, format_stamp, format_stamps, parse_stamps
 from models.errors import OffGridError, TimestampError
 from models.evaluation.skill import Told, drift
 
-MOST_FORECASTS, MOST_ORIGINS = 20_000, 200
-"""that skill is measured on: so many origins at most, the newest, and as many series of each as there is room for"""
-DRIFT_FORECASTS, DRIFT_ORIGINS = 10_000, 25
+MOST_ORIGINS = 200
+"""newest origins that skill is measured on"""
+MOST_FORECASTS = 20_000
+"""forecasts that skill is measured on: of each origin as many series as fit"""
+DRIFT_ORIGINS = 25
+"""newest origins that drift is measured on"""
+DRIFT_FORECASTS = 10_000
+"""forecasts that drift is measured on"""
 MOST_VALUES = 2_000_000
+"""numbers of forecasts that are in memory at once"""
 PERIODS = 20
-"""runs of origins that rolling skill is told of"""
+"""runs of consecutive origins that rolling skill is reported for"""
 
 
 class SkillService:
-    """What GET /models/{name}/archive and /models/{name}/skill mean."""
+    """The operations behind GET /models/{name}/archive and /models/{name}/skill."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def archive(
+    def list_archived(
         self, scope: Scope, name: str, ids: Sequence[str], as_of: str | None, cursor: str | None, limit: int
     ) -> Page[dict[str, Any]]:
-        """Return the newest archived forecast of each series, as it stood at a moment.
+        """Return a page of the newest archived forecast of each series, as of a moment.
 
         Raises NotFound, and Invalid for a bad time or cursor.
         """
-        moment = _moment(as_of, "as_of")
-        with self._database.read() as session, readable_cursor():
-            model = found(session, scope, name)
-            known = [i for i in ids if is_series_id(i)]
-            if ids and not known:
+        moment = _parse_moment(as_of, "as_of")
+        with self._database.read() as session, convert_cursor_errors():
+            model = require_model(session, scope, name)
+            series_ids = [i for i in ids if is_series_id(i)]
+            if ids and not series_ids:
                 return Page([], None)
-            rows = archive.page(session, model, known, moment, cursor, limit)
-            views = [_view(row, model) for row in rows.items]
+            rows = archive.list_page(session, model, series_ids, moment, cursor, limit)
+            views = [_describe_forecast(row, model) for row in rows.items]
             return Page([view for view in views if view is not None], rows.next_cursor)
 
-    def skill(self, scope: Scope, name: str, start: str | None, end: str | None, version: int | None) -> dict[str, Any]:
-        """Return how forecasts with an origin in [start, end) have come true. Raises NotFound, and Invalid."""
-        first, last = _moment(start, "start"), _moment(end, "end")
+    def get_skill(
+        self, scope: Scope, name: str, start: str | None, end: str | None, version: int | None
+    ) -> dict[str, Any]:
+        """Return the accuracy of forecasts with an origin in [start, end). Raises NotFound, and Invalid."""
+        first = _parse_moment(start, "start")
+        last = _parse_moment(end, "end")
         with self._database.read() as session:
-            model = found(session, scope, name)
-            most = min(MOST_FORECASTS, _most(model))
-            rows = archive.come_true(session, model, (first, last), version, most, MOST_ORIGINS)
-            told = told_of(session, rows, model)
-            champion = registry.version(session, model, model.champion) if model.champion is not None else None
-            drifts = drift_of(session, model, champion) if champion is not None else None
+            model = require_model(session, scope, name)
+            most = min(MOST_FORECASTS, _max_forecasts(model))
+            rows = archive.list_observed(session, model, (first, last), version, most, MOST_ORIGINS)
+            outcomes = load_outcomes(session, rows, model)
+            champion = registry.get_version(session, model, model.champion) if model.champion is not None else None
+            drifts = measure_drift(session, model, champion) if champion is not None else None
         return {
             "model": model.name,
-            "forecasts": len(told.origins),
-            "overall": told.measured(),
-            "by_step": told.by_step(),
-            "rolling": [
-                {**one, **{key: format_stamp(one[key], "UTC") for key in ("first_origin", "last_origin")}}
-                for one in told.rolling(PERIODS)
-            ],
+            "forecasts": len(outcomes.origins),
+            "overall": outcomes.measured(),
+            "by_step": outcomes.by_step(),
+            "rolling": [_describe_period(period) for period in outcomes.rolling(PERIODS)],
             "drift": drifts,
         }
 
 
-def _most(model: ModelRow) -> int:
-    """Return how many forecasts of a model are read at once: their numbers must fit into memory."""
+def _describe_period(period: dict[str, Any]) -> dict[str, Any]:
+    stamps = {name: format_stamp(period[name], "UTC") for name in ("first_origin", "last_origin")}
+    return period | stamps
+
+
+def _max_forecasts(model: ModelRow) -> int:
+    """Return how many forecasts of a model may be in memory at once."""
     return max(1, MOST_VALUES // (model.horizon * (len(model.quantiles) + 1)))
 
 
-def drift_of(session: Session, model: ModelRow, version: VersionRow) -> dict[str, Any]:
-    """Return whether a version does worse on what it has forecast live than on its gate."""
+def measure_drift(session: Session, model: ModelRow, version: VersionRow) -> dict[str, Any]:
+    """Return whether a version does worse on its live forecasts than it did on its gate span."""
     span = (None, None)
-    most = min(DRIFT_FORECASTS, _most(model))
-    rows = archive.come_true(session, model, span, version.number, most, DRIFT_ORIGINS)
-    signal = drift(told_of(session, rows, model), version.metrics.get("gate"))
+    most = min(DRIFT_FORECASTS, _max_forecasts(model))
+    rows = archive.list_observed(session, model, span, version.number, most, DRIFT_ORIGINS)
+    signal = drift(load_outcomes(session, rows, model), version.metrics.get("gate"))
     return {"version": version.number, "status": signal.status, "detail": signal.detail, **signal.measures}
 
 
-def told_of(session: Session, rows: Sequence[Row], model: ModelRow) -> Told:
-    """Return archived forecasts beside what was observed since."""
-    levels, horizon = tuple(model.quantiles), model.horizon
-    placed = [
-        (row, ahead)
-        for row in rows
-        if row[1].freq == model.freq
-        and row[0].forecast["levels"] == list(levels)
-        and (ahead := _ahead(row, model, horizon)) is not None
-    ]
-    rows, stamps = [row for row, _ in placed], [ahead for _, ahead in placed]
-    spans: dict[int, tuple[int, int]] = {}
-    for (_, one), ahead in zip(rows, stamps, strict=True):
-        low, high = spans.get(one.pk, (int(ahead[0]), int(ahead[-1])))
-        spans[one.pk] = (min(low, int(ahead[0])), max(high, int(ahead[-1])))
-    points = observations.between(session, spans) if spans else {}
-    actual = np.full((len(rows), horizon), np.nan)
-    for number, ((_, one), ahead) in enumerate(zip(rows, stamps, strict=True)):
-        known = points[one.pk]
-        place = np.searchsorted(known.ts, ahead)
-        inside = place < len(known.ts)
-        hit = np.flatnonzero(inside)[known.ts[place[inside]] == ahead[inside]]
-        actual[number, hit] = known.y[place[hit]]
+class _Comparable(NamedTuple):
+    """An archived forecast that can be compared with observations."""
+
+    forecast: ArchivedForecast
+    series: SeriesRow
+    stamps: Stamps
+    """(H,)"""
+
+
+def load_outcomes(session: Session, rows: Sequence[ArchivedRow], model: ModelRow) -> Told:
+    """Return archived forecasts with the values that were observed since, NaN where there is none.
+
+    Forecasts of another frequency or of other levels than the model's are left out.
+    """
+    levels = tuple(model.quantiles)
+    horizon = model.horizon
+    comparable = _select_comparable(rows, model)
+    forecasts = [one.forecast for one in comparable]
+    shape = (len(forecasts), horizon)
+    quantiles = np.array([f.forecast["quantiles"] for f in forecasts], np.float64)
+    season_naive = np.array([f.forecast["season_naive"] for f in forecasts], np.float64)
     return Told(
-        origins=np.array([told.origin for told, _ in rows], np.int64),
-        quantiles=np.array([told.forecast["quantiles"] for told, _ in rows], np.float64).reshape(
-            len(rows), horizon, len(levels)
-        ),
-        season_naive=np.array([told.forecast["season_naive"] for told, _ in rows], np.float64).reshape(
-            len(rows), horizon
-        ),
-        actual=actual,
-        scale=np.array([np.nan if told.scale is None else told.scale for told, _ in rows], np.float64),
+        origins=np.array([f.origin for f in forecasts], np.int64),
+        quantiles=quantiles.reshape(*shape, len(levels)),
+        season_naive=season_naive.reshape(shape),
+        actual=_load_actual(session, comparable, horizon),
+        scale=np.array([np.nan if f.scale is None else f.scale for f in forecasts], np.float64),
         levels=levels,
     )
 
 
-def _ahead(row: Row, model: ModelRow, horizon: int) -> Stamps | None:
-    """Return the stamps (H,) that a forecast is of, on the grid of its origin, whatever grid the series has by now.
+def _select_comparable(rows: Sequence[ArchivedRow], model: ModelRow) -> list[_Comparable]:
+    comparable = []
+    for forecast, series in rows:
+        if series.freq != model.freq or forecast.forecast["levels"] != model.quantiles:
+            continue
+        stamps = _compute_stamps(forecast, series, model, model.horizon)
+        if stamps is not None:
+            comparable.append(_Comparable(forecast, series, stamps))
+    return comparable
 
-    None where its timezone was changed so that the origin is no date of the frequency any more.
+
+def _load_actual(session: Session, comparable: Sequence[_Comparable], horizon: int) -> Floats:
+    """Return the observed values (N, H) of the forecasts' steps, NaN where there is none."""
+    spans: dict[int, tuple[int, int]] = {}
+    for _, series, stamps in comparable:
+        first = int(stamps[0])
+        last = int(stamps[-1])
+        low, high = spans.get(series.pk, (first, last))
+        spans[series.pk] = (min(low, first), max(high, last))
+    points = observations.load_between(session, spans) if spans else {}
+    actual = np.full((len(comparable), horizon), np.nan)
+    for number, (_, series, stamps) in enumerate(comparable):
+        observed = points[series.pk]
+        index = np.searchsorted(observed.ts, stamps)
+        inside = index < len(observed.ts)
+        hit = np.flatnonzero(inside)[observed.ts[index[inside]] == stamps[inside]]
+        actual[number, hit] = observed.y[index[hit]]
+    return actual
+
+
+def _compute_stamps(forecast: ArchivedForecast, series: SeriesRow, model: ModelRow, horizon: int) -> Stamps | None:
+    """Return the stamps (H,) of a forecast, on the grid of its origin, whatever grid the series has now.
+
+    None where the series' timezone has changed, so that the origin is no longer a date of the frequency.
     """
-    told, one = row
     try:
-        grid = Grid(parse_frequency(model.freq), one.timezone, told.origin)
+        grid = Grid(parse_frequency(model.freq), series.timezone, forecast.origin)
     except OffGridError:
         return None
     return grid.stamps(np.arange(1, horizon + 1, dtype=np.int64))
 
 
-def _view(row: Row, model: ModelRow) -> dict[str, Any] | None:
-    told, one = row
-    levels, quantiles = told.forecast["levels"], np.array(told.forecast["quantiles"])
-    stamps = _ahead(row, model, len(quantiles))
+def _describe_forecast(row: ArchivedRow, model: ModelRow) -> dict[str, Any] | None:
+    """Return an archived forecast as clients see it; None where its origin is no longer on the series' grid."""
+    forecast, series = row
+    levels = forecast.forecast["levels"]
+    quantiles = np.array(forecast.forecast["quantiles"])  # (H, Q)
+    stamps = _compute_stamps(forecast, series, model, len(quantiles))
     if stamps is None:
         return None
     return {
-        "series_id": one.id,
-        "version": told.version,
-        "made_at": format_stamp(told.made_at, "UTC"),
-        "origin": format_stamp(told.origin, one.timezone),
-        "ds": format_stamps(stamps, one.timezone),
+        "series_id": series.id,
+        "version": forecast.version,
+        "made_at": format_stamp(forecast.made_at, "UTC"),
+        "origin": format_stamp(forecast.origin, series.timezone),
+        "ds": format_stamps(stamps, series.timezone),
         "yhat": quantiles[:, levels.index(0.5)].tolist(),
         "quantiles": {repr(level): quantiles[:, i].tolist() for i, level in enumerate(levels)},
     }
 
 
-def _moment(text: str | None, field: str) -> int | None:
+def _parse_moment(text: str | None, field: str) -> int | None:
     if text is None:
         return None
     try:

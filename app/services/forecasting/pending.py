@@ -144,9 +144,9 @@ class Ask:
         """Whether the caller's key lives."""
         key = self.caller.scope.key
         if key is not None and key not in found.keys:
-            self.caller.checked = float("-inf")
+            self.caller.verified_at = float("-inf")
             return False
-        self.caller.checked = time.monotonic()
+        self.caller.verified_at = time.monotonic()
         return True
 
     def answer(self, answer: Answer) -> None:

@@ -73,7 +73,7 @@ class Confirmer:
 
     def recall(self, ask: Ask) -> None:
         """Let a request start from what is remembered, while the database is away. Raises Unavailable."""
-        readable = ask.caller.scope.key is None or ask.caller.reader(self._stale_seconds) is not None
+        readable = ask.caller.scope.key is None or ask.caller.offline_scope(self._stale_seconds) is not None
         ask.known = self._memory.stale(ask.caller.scope, ask.request) if readable else None
         ask.recent = ask.recent if readable else None
         if ask.known is None and ask.recent is None:

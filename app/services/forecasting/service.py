@@ -154,7 +154,7 @@ class ForecastService:
         """Read what is not in memory, and go on."""
         try:
             ask.known, ask.ids = self._reader.read(ask.caller.scope, ask.request)
-            ask.caller.checked = time.monotonic()
+            ask.caller.verified_at = time.monotonic()
         except OUTAGE as e:
             self._confirmer.note_outage(e)
             self._confirmer.recall(ask)

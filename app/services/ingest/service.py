@@ -35,7 +35,7 @@ class ImportService:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def run(self, scope: Scope, lines: IO[str], options: ImportOptions, key: Idempotency | None) -> Answer:
+    def run(self, scope: Scope, lines: IO[str], options: ImportOptions, key: Idempotency | None) -> ServiceResponse:
         """Import a CSV in one transaction: whole, or with `on_error="skip"` less the rows that it names.
 
         Raises Invalid, which names the first bad rows; then nothing was changed.
@@ -153,7 +153,7 @@ def _add_series(
 ) -> SeriesRow | None:
     """Make a series that the table brings; None, and its rows rejected, where it shows no frequency."""
     try:
-        freq = checked_frequency(options.freq or infer_frequency(np.unique(stamps), timezone).alias)
+        freq = check_frequency(options.freq or infer_frequency(np.unique(stamps), timezone).alias)
     except FrequencyError as e:
         report.reject(RowError(r, ErrorCode.invalid_frequency, str(e)) for r in rows.tolist())
         return None

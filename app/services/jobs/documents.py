@@ -1,4 +1,4 @@
-"""What a job was asked for, as it is kept with the job."""
+"""The request of a job, as it is stored with the job."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,38 +7,40 @@ from app.services.series.selection import Selector
 from models.config.covariates import CovariateConfig
 
 Bounds = tuple[float | None, float | None]
+"""least and greatest value that a forecast may have; None: no bound"""
 
 Document = Mapping[str, Any]
+"""plain JSON"""
 
 
-def selector_of(document: Document) -> Selector:
+def parse_selector(document: Document) -> Selector:
     """Return the selector of a job's stored request."""
-    asked = document["series"]
-    if asked == "all":
+    series = document["series"]
+    if series == "all":
         return Selector()
-    return Selector(tuple(asked["ids"]) if "ids" in asked else None, asked.get("labels"))
+    return Selector(tuple(series["ids"]) if "ids" in series else None, series.get("labels"))
 
 
-def roles_of(document: Document) -> CovariateConfig:
+def parse_roles(document: Document) -> CovariateConfig:
     """Return the covariates of a stored request, without vocabularies. Raises ConfigError for a name with two roles."""
-    asked = document.get("covariates", {})
-    known_future, past, static = (tuple(asked.get(role, ())) for role in ("known_future", "past", "static"))
+    covariates = document.get("covariates", {})
+    known_future, past, static = (tuple(covariates.get(role, ())) for role in ("known_future", "past", "static"))
     return CovariateConfig(known_future=known_future, past=past, static=static)
 
 
-def start_of(document: Document) -> tuple[str, int] | None:
-    """Return model and version that a stored request begins from."""
+def parse_warm_start(document: Document) -> tuple[str, int] | None:
+    """Return the model and version that a stored request starts from."""
     start = document.get("warm_start")
     return (start[0], start[1]) if start is not None else None
 
 
-def search_of(document: Document) -> Mapping[str, Any] | None:
-    """Return what a stored request searches."""
-    found: Mapping[str, Any] | None = document.get("search")
-    return found
+def parse_search(document: Document) -> Mapping[str, Any] | None:
+    """Return the hyperparameter search of a stored request."""
+    search: Mapping[str, Any] | None = document.get("search")
+    return search
 
 
-def bounds_of(document: Document) -> Bounds:
+def parse_bounds(document: Document) -> Bounds:
     """Return the least and greatest value of a stored request."""
     low, high = document.get("bounds", (None, None))
     return low, high

@@ -1,4 +1,4 @@
-"""What happens to a job, as it happens: its progress, its log and its end."""
+"""Events of a job for listeners: its progress, its log and its end."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,80 +7,86 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.scope import Scope
-from app.services.jobs.views import found, view
+from app.services.jobs.views import describe_job, require_job
 from app.storage import jobs
 from app.storage.clock import now
 from app.storage.engine import Database
 from app.storage.tables import JobRow
 
-SETTLED_US = 3_000_000
-"""after which a job's end is told even where nobody has said that its log is whole: its worker may have died"""
+END_WAIT_US = 3_000_000
+"""microseconds after which a job's end is sent although its log was never closed: its worker may have died"""
 MOST_EVENTS = 200
-"""read at a time"""
+"""events that are read at a time"""
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a listener is: after which stored event, and which progress was told last."""
+class EventCursor:
+    """A listener's position: the last stored event and the last progress that it was sent."""
 
     seq: int = 0
-    told: str = ""
+    """number of the event"""
+    tick: str = ""
+    """name of the progress, as `_tick` makes it"""
 
     @staticmethod
-    def read(text: str | None) -> "Place":
-        """Read a `Last-Event-ID`; one of another making begins from the start."""
-        seq, _, told = (text or "").partition("-")
-        return Place(int(seq), told) if seq.isascii() and seq.isdigit() and len(seq) < 10 else Place()
+    def parse(text: str | None) -> "EventCursor":
+        """Parse a `Last-Event-ID`; one that this service did not send starts from the beginning."""
+        seq, _, tick = (text or "").partition("-")
+        if not (seq.isascii() and seq.isdigit() and len(seq) < 10):
+            return EventCursor()
+        return EventCursor(int(seq), tick)
 
     def __str__(self) -> str:
-        return f"{self.seq}-{self.told}" if self.told else str(self.seq)
+        return f"{self.seq}-{self.tick}" if self.tick else str(self.seq)
 
 
 @dataclass(frozen=True)
 class Event:
-    """Something that a listener is told."""
+    """An event that a listener is sent."""
 
-    place: Place
+    cursor: EventCursor
     kind: str
     """`progress`, `log` or `end`"""
     data: dict[str, Any]
 
 
 class EventService:
-    """What GET /jobs/{id}/events and /jobs/{id}/log mean."""
+    """The operations behind GET /jobs/{id}/events and /jobs/{id}/log."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def after(self, scope: Scope, job_id: str, place: Place) -> list[Event]:
-        """Return what has happened since; the last of an ended job is its `end`. Raises NotFound."""
+    def list_after(self, scope: Scope, job_id: str, cursor: EventCursor) -> list[Event]:
+        """Return the events after a cursor; the last one of an ended job is its `end`. Raises NotFound."""
         with self._database.read() as session:
-            row = found(session, scope, job_id)
-            lines = jobs.events(session, row.id, (jobs.LOG,), after=place.seq, limit=MOST_EVENTS)
-            job, tick, over = view(row), _tick(row), _is_over(session, row)
-        told = []
-        for one in lines:
-            place = Place(one.seq, place.told)
-            told.append(Event(place, jobs.LOG, {"lines": one.data["lines"]}))
+            row = require_job(session, scope, job_id)
+            lines = jobs.list_events(session, row.id, (jobs.LOG,), after=cursor.seq, limit=MOST_EVENTS)
+            job = describe_job(row)
+            tick = _tick(row)
+            is_over = _is_over(session, row)
+        events = []
+        for line in lines:
+            cursor = EventCursor(line.seq, cursor.tick)
+            events.append(Event(cursor, jobs.LOG, {"lines": line.data["lines"]}))
         if len(lines) == MOST_EVENTS:
-            return told  # there is more, and the progress is to come after it
-        if over:
-            told.append(Event(Place(place.seq, tick), "end", job))
-        elif row.status in jobs.ACTIVE and tick != place.told:
-            told.append(Event(Place(place.seq, tick), "progress", job))
-        return told
+            return events  # there are more, and the progress comes after them
+        if is_over:
+            events.append(Event(EventCursor(cursor.seq, tick), "end", job))
+        elif row.status in jobs.ACTIVE and tick != cursor.tick:
+            events.append(Event(EventCursor(cursor.seq, tick), "progress", job))
+        return events
 
-    def log(self, scope: Scope, job_id: str) -> Iterator[str]:
-        """Return the lines of a job's log, all attempts one after another. Raises NotFound."""
+    def read_log(self, scope: Scope, job_id: str) -> Iterator[str]:
+        """Yield the lines of a job's log, all attempts one after another. Raises NotFound at once."""
         with self._database.read() as session:
-            row = found(session, scope, job_id)
+            row = require_job(session, scope, job_id)
         return self._lines(row.id)
 
     def _lines(self, job_id: str) -> Iterator[str]:
         seq = 0
         while True:
             with self._database.read() as session:
-                events = jobs.events(session, job_id, (jobs.LOG,), after=seq, limit=MOST_EVENTS)
+                events = jobs.list_events(session, job_id, (jobs.LOG,), after=seq, limit=MOST_EVENTS)
             for event in events:
                 seq = event.seq
                 yield from event.data["lines"]
@@ -89,13 +95,15 @@ class EventService:
 
 
 def _is_over(session: Session, row: JobRow) -> bool:
-    """Return whether a job has ended, and nothing will be added to its log."""
+    """Say whether a job has ended and nothing will be added to its log."""
     if row.status in jobs.ACTIVE or row.finished_at is None:
         return False
-    told = any(event.data["attempt"] == row.attempt for event in jobs.events(session, row.id, (jobs.LOG_END,)))
-    return told or row.attempt == 0 or now(session) - row.finished_at > SETTLED_US
+    is_log_whole = any(
+        event.data["attempt"] == row.attempt for event in jobs.list_events(session, row.id, (jobs.LOG_END,))
+    )
+    return is_log_whole or row.attempt == 0 or now(session) - row.finished_at > END_WAIT_US
 
 
 def _tick(row: JobRow) -> str:
-    """Return what differs between two states of a job that a listener is told of."""
+    """Return a name for the state of a job, which differs whenever a listener has to be sent the state again."""
     return f"{row.status}.{row.attempt}.{(row.progress or {}).get('tick', 0)}"

@@ -1,4 +1,4 @@
-"""What a user can do about a job that failed."""
+"""Hints: what a user can do about a job that failed."""
 
 from collections.abc import Mapping
 
@@ -11,19 +11,19 @@ HINTS: Mapping[str, str] = {
     ErrorCode.export_failed: "train again with other network options, and report what the job's log says",
     ErrorCode.frequency_mismatch: "select series of the model's frequency",
     ErrorCode.invalid_input: "change the option that `detail` names, and send the request again",
-    ErrorCode.job_failed: "GET /jobs/{id}/log has the cause; send the request again once it is mended",
-    ErrorCode.job_timed_out: "give a longer timeout_s, fewer series, or training.time_budget_s, which ends in time",
-    ErrorCode.model_not_found: "POST /train makes the model anew",
+    ErrorCode.job_failed: "GET /jobs/{id}/log shows the cause; send the request again once it is fixed",
+    ErrorCode.job_timed_out: "set a longer timeout_s, fewer series, or training.time_budget_s, which ends in time",
+    ErrorCode.model_not_found: "POST /train creates the model again",
     ErrorCode.no_champion: "promote a version with PUT /models/{name}/champion, or name one as name@version",
     ErrorCode.not_enough_data: "upload more observations; GET /series/{id}/health says what is missing",
-    ErrorCode.series_not_found: "GET /series lists the series that there are",
+    ErrorCode.series_not_found: "GET /series lists the series that exist",
     ErrorCode.too_many_values: "ask for fewer series or a shorter span",
     ErrorCode.trainer_crashed: "give it more memory, or train on fewer series, a shorter context or smaller batches",
-    ErrorCode.training_failed: "GET /jobs/{id}/log has the cause; train again once it is mended",
-    ErrorCode.version_not_found: "GET /models/{name}/versions lists the versions that there are",
+    ErrorCode.training_failed: "GET /jobs/{id}/log shows the cause; train again once it is fixed",
+    ErrorCode.version_not_found: "GET /models/{name}/versions lists the versions that exist",
 }
 
 
-def hint(code: str) -> str:
-    """Return what to do about an error of a job."""
+def get_hint(code: str) -> str:
+    """Return the hint for an error code of a job; codes without one get that of `job_failed`."""
     return HINTS.get(code, HINTS[ErrorCode.job_failed])

@@ -10,8 +10,8 @@ from app.jobs.queue import JobQueue
 from app.logs import get_logger
 from app.scope import Scope
 from app.services.jobs import trials
-from app.services.jobs.views import found, seen, view
-from app.services.paging import readable_cursor
+from app.services.jobs.views import describe_job, describe_job_in_full, require_job
+from app.services.paging import convert_cursor_errors
 from app.storage import jobs, leases
 from app.storage.artifacts import ArtifactStore, job_folder
 from app.storage.engine import Database
@@ -21,25 +21,27 @@ log = get_logger(__name__)
 
 
 class JobService:
-    """What the job routes mean."""
+    """The operations behind the job routes."""
 
     def __init__(self, database: Database, queue: JobQueue, store: ArtifactStore) -> None:
-        self._database, self._queue, self._store = database, queue, store
+        self._database = database
+        self._queue = queue
+        self._store = store
 
     def get(self, scope: Scope, job_id: str) -> dict[str, Any]:
         """Return one job. Raises NotFound."""
         with self._database.read() as session:
-            row = found(session, scope, job_id)
-            return seen(session, row)
+            row = require_job(session, scope, job_id)
+            return describe_job_in_full(session, row)
 
-    def trials(self, scope: Scope, job_id: str) -> dict[str, Any]:
-        """Return the trials of a job's search, the running one included. Raises NotFound."""
+    def list_trials(self, scope: Scope, job_id: str) -> dict[str, Any]:
+        """Return the trials of a job's search, including the running one. Raises NotFound."""
         with self._database.read() as session:
-            row = found(session, scope, job_id)
+            row = require_job(session, scope, job_id)
             running = (row.progress or {}).get("running") if row.status == "running" else None
-            return trials.view(trials.told(session, row.id) or [], running)
+            return trials.describe_trials(trials.load_trials(session, row.id) or [], running)
 
-    def page(
+    def list(
         self,
         scope: Scope,
         filters: Mapping[str, str],
@@ -47,33 +49,34 @@ class JobService:
         cursor: str | None,
         limit: int,
     ) -> Page[dict[str, Any]]:
-        """Return jobs, newest first. Raises Invalid for a cursor of another making."""
-        with self._database.read() as session, readable_cursor():
-            rows = jobs.page(session, scope, filters, labels, cursor, limit)
+        """Return a page of jobs, newest first. Raises Invalid for an unknown cursor."""
+        with self._database.read() as session, convert_cursor_errors():
+            rows = jobs.list_page(session, scope, filters, labels, cursor, limit)
             queued = [row.id for row in rows.items if row.status == "queued"]
-            places, served = (jobs.places(session, queued), leases.served(session)) if queued else ({}, None)
-            return Page([view(row, places.get(row.id), served) for row in rows.items], rows.next_cursor)
+            positions = jobs.get_queue_positions(session, queued) if queued else {}
+            served = leases.list_served_queues(session) if queued else None
+            return Page([describe_job(row, positions.get(row.id), served) for row in rows.items], rows.next_cursor)
 
     def cancel(self, scope: Scope, job_id: str, *, keep_best: bool = False) -> dict[str, Any]:
         """Cancel a job that has not ended. Its run loses the right to write at once and stops within two seconds.
 
-        With `keep_best` a training that runs publishes its best network so far, which is not promoted, and ends as
-        cancelled with that version; one that has none yet is cancelled at once.
+        With `keep_best` a running training publishes its best network so far, without promoting it, and ends as
+        cancelled with that version; a training that has no network yet is cancelled at once.
 
-        Raises NotFound, and Conflict where it has ended already in another way.
+        Raises NotFound, and Conflict where the job has already ended in another way.
         """
         job = self.get(scope, job_id)
         with self._database.write() as session:
-            if keep_best and jobs.ask_to_stop(session, scope, job["id"]):
-                return view(found(session, scope, job["id"]))
-            done = jobs.cancel(session, scope, job["id"])
-        if done:
+            if keep_best and jobs.request_stop(session, scope, job["id"]):
+                return describe_job(require_job(session, scope, job["id"]))
+            cancelled = jobs.cancel(session, scope, job["id"])
+        if cancelled:
             try:
                 self._queue.cancel(job["id"])
-            except SQLAlchemyError as e:  # the run stops by its fence all the same
+            except SQLAlchemyError as e:  # the fence stops the run all the same
                 log.warning("queue_cancel_failed", job_id=job["id"], detail=str(e).splitlines()[0])
-            self._store.remove(job_folder(scope.project_id, job["id"]))  # a running one's worker removes the rest
+            self._store.remove(job_folder(scope.project_id, job["id"]))  # a worker that runs it removes the rest
         job = self.get(scope, job_id)
         if job["status"] != "cancelled":
-            raise Conflict(ErrorCode.job_finished, f"the job has {job['status']} already and cannot be cancelled")
+            raise Conflict(ErrorCode.job_finished, f"the job has already {job['status']} and cannot be cancelled")
         return job

@@ -1,4 +1,4 @@
-"""Putting a job of any kind into its queue."""
+"""Submission of a job of any kind to its queue."""
 
 import uuid
 from collections.abc import Mapping
@@ -11,34 +11,36 @@ from app.config import Settings
 from app.errors import ErrorCode, Invalid
 from app.jobs.queue import JobQueue
 from app.scope import Scope
-from app.services.idempotency import Answer
-from app.services.jobs.views import seen
+from app.services.idempotency import ServiceResponse
+from app.services.jobs.views import describe_job_in_full
 from app.storage import jobs
 from app.storage.tables import JobRow, ModelRow
 
 JobKind = Literal["train", "backtest", "anomaly_scan", "forecast"]
-USUAL_PRIORITY = 5
+DEFAULT_PRIORITY = 5
+"""the middle of 0 to 9"""
 
 
 @dataclass(frozen=True)
 class JobOptions:
-    """What may be said of a job of any kind."""
+    """Options of a job of any kind."""
 
     labels: Mapping[str, str] = field(default_factory=dict)
-    """to find it by"""
-    priority: int = USUAL_PRIORITY
+    """to list the job by"""
+    priority: int = DEFAULT_PRIORITY
     """0 to 9, the highest first"""
     timeout_s: float | None = None
-    """seconds from its first start, after which it fails"""
+    """seconds after its first start when it fails"""
     queue: Literal["cpu", "gpu"] | None = None
-    """None: the kind's own"""
+    """None: the default queue of its kind"""
 
 
 class Submission:
-    """Adds jobs, each together with its place in the queue."""
+    """Adds jobs, and enqueues each in the same transaction."""
 
     def __init__(self, queue: JobQueue, settings: Settings) -> None:
-        self._queue, self._settings = queue, settings
+        self._queue = queue
+        self._settings = settings
 
     def add(
         self,
@@ -52,7 +54,8 @@ class Submission:
     ) -> JobRow:
         """Queue a job in the caller's transaction. Raises Invalid `job_too_large` for more memory than is allowed."""
         self._check(estimate or {})
-        waits_in = options.queue or (self._settings.training_queue if kind == "train" else "cpu")
+        default_queue = self._settings.training_queue if kind == "train" else "cpu"
+        queue = options.queue or default_queue
         job = jobs.add(
             session,
             scope,
@@ -64,24 +67,25 @@ class Submission:
             labels=dict(options.labels),
             priority=options.priority,
             timeout_s=options.timeout_s,
-            queue=waits_in,
+            queue=queue,
             estimate=dict(estimate) if estimate is not None else None,
             started_by=scope.by,
         )
-        self._queue.enqueue(session, job.id, waits_in, options.priority)
+        self._queue.enqueue(session, job.id, queue, options.priority)
         session.refresh(job)
         return job
 
     def _check(self, estimate: Mapping[str, int]) -> None:
-        needed, limit = estimate.get("memory_bytes", 0), self._settings.max_job_memory_bytes
+        needed = estimate.get("memory_bytes", 0)
+        limit = self._settings.max_job_memory_bytes
         if needed > limit:
             detail = (
-                f"the job would take about {needed / 1e9:.1f} GB of memory, the limit is {limit / 1e9:.1f} GB "
+                f"the job would need about {needed / 1e9:.1f} GB of memory, and the limit is {limit / 1e9:.1f} GB "
                 "(GATECAST_MAX_JOB_MEMORY_BYTES); select fewer series, a shorter context or smaller batches"
             )
             raise Invalid(ErrorCode.job_too_large, detail)
 
 
-def accepted(session: Session, job: JobRow) -> Answer:
-    """Return the answer to a call that has queued a job."""
-    return Answer(202, seen(session, job), f"/jobs/{job.id}")
+def respond_accepted(session: Session, job: JobRow) -> ServiceResponse:
+    """Return the response to a call that has queued a job."""
+    return ServiceResponse(202, describe_job_in_full(session, job), f"/jobs/{job.id}")

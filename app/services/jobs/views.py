@@ -1,4 +1,4 @@
-"""Jobs as clients see them."""
+"""Jobs as clients see them: look-up and description."""
 
 from collections.abc import Collection
 from typing import Any
@@ -7,15 +7,15 @@ from sqlalchemy.orm import Session
 
 from app.errors import ErrorCode, NotFound
 from app.scope import Scope
-from app.services.jobs.hints import hint
+from app.services.jobs.hints import get_hint
 from app.storage import jobs, leases
 from app.storage.tables import JobRow
 from models.calendar.timestamps import format_stamp
 
-TOLD_HERE = ("forecast",)
-"""kinds whose result is told with the job; those of others are large, and have routes of their own"""
+KINDS_WITH_INLINE_RESULT = ("forecast",)
+"""kinds whose result is part of the job's description; other results are large and have their own routes"""
 
-NO_PROGRESS = {
+EMPTY_PROGRESS = {
     "phase": None,
     "fraction": 0.0,
     "epoch": None,
@@ -26,10 +26,10 @@ NO_PROGRESS = {
     "trial": None,
     "trials": None,
 }
-"""what clients are told of progress"""
+"""the fields of a job's progress that clients see, as they are before it starts"""
 
 
-def found(session: Session, scope: Scope, job_id: str) -> JobRow:
+def require_job(session: Session, scope: Scope, job_id: str) -> JobRow:
     """Return a job that must exist. Raises NotFound."""
     row = jobs.get(session, scope, job_id) if job_id.isalnum() else None
     if row is None:
@@ -37,28 +37,32 @@ def found(session: Session, scope: Scope, job_id: str) -> JobRow:
     return row
 
 
-def found_of(session: Session, scope: Scope, job_id: str, kind: str, code: ErrorCode, name: str) -> JobRow:
-    """Return a job of a kind that must exist; `code` and `name` say what it is to its users. Raises NotFound."""
+def require_job_of_kind(session: Session, scope: Scope, job_id: str, kind: str, code: ErrorCode, name: str) -> JobRow:
+    """Return a job of a kind that must exist. Raises NotFound with `code`; its text calls the job `name`."""
     row = jobs.get(session, scope, job_id) if job_id.isalnum() else None
     if row is None or row.kind != kind:
         raise NotFound(code, f"there is no such {name}; GET /jobs?kind={kind} lists them")
     return row
 
 
-def view(row: JobRow, position: int | None = None, served: Collection[str] | None = None) -> dict[str, Any]:
-    """Return a job as clients see it; `position` is its place in the queue while it waits, and `served` are the queues
-    that living workers take jobs from."""
+def describe_job(row: JobRow, position: int | None = None, served: Collection[str] | None = None) -> dict[str, Any]:
+    """Return a job as clients see it, without its result.
+
+    Args:
+        position: position in the queue while the job waits, from 1
+        served: queues that living workers take jobs from; None: not looked up
+    """
     stuck = row.status == "queued" and served is not None and row.queue not in served
     return {
         "id": row.id,
         "kind": row.kind,
         "status": row.status,
-        "progress": {name: (row.progress or {}).get(name, value) for name, value in NO_PROGRESS.items()},
+        "progress": {name: (row.progress or {}).get(name, value) for name, value in EMPTY_PROGRESS.items()},
         "attempt": row.attempt,
         "model": row.model,
         "version": row.version,
         "result": None,
-        "error": {**row.error, "hint": hint(row.error["code"])} if row.error is not None else None,
+        "error": {**row.error, "hint": get_hint(row.error["code"])} if row.error is not None else None,
         "labels": row.labels,
         "priority": row.priority,
         "queue": row.queue,
@@ -74,8 +78,11 @@ def view(row: JobRow, position: int | None = None, served: Collection[str] | Non
     }
 
 
-def seen(session: Session, row: JobRow) -> dict[str, Any]:
-    """Return one job as clients see it: with what it waits for, and the result of kinds that have no other place."""
+def describe_job_in_full(session: Session, row: JobRow) -> dict[str, Any]:
+    """Return a job as clients see it, with its position in the queue or its result."""
     if row.status != "queued":
-        return view(row) | {"result": jobs.result(session, row.id) if row.kind in TOLD_HERE else None}
-    return view(row, jobs.places(session, [row.id]).get(row.id), leases.served(session))
+        result = jobs.get_result(session, row.id) if row.kind in KINDS_WITH_INLINE_RESULT else None
+        return describe_job(row) | {"result": result}
+    return describe_job(
+        row, jobs.get_queue_positions(session, [row.id]).get(row.id), leases.list_served_queues(session)
+    )

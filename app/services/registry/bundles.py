@@ -91,7 +91,7 @@ class BundleService:
     def get(self, scope: Scope, name: str, number: int) -> Bundle:
         """Return a version's bundle, which is not packed yet. Raises NotFound."""
         with self._database.read() as session:
-            return Bundle(name, found_version(session, found(session, scope, name), number), self._store)
+            return Bundle(name, require_version(session, require_model(session, scope, name), number), self._store)
 
 
 def _entry(name: str) -> zipfile.ZipInfo:

@@ -1,4 +1,4 @@
-"""Versions in memory, by way of the cache."""
+"""Loading versions into memory, through the cache."""
 
 from collections.abc import Hashable
 
@@ -15,18 +15,20 @@ log = get_logger(__name__)
 
 
 class VersionLoader:
-    """Loads versions from the artifact store, each once for many waiters."""
+    """Loads versions from the artifact store, each once however many callers wait for it."""
 
     def __init__(self, store: ArtifactStore, cache: ModelCache, device: Device = "cpu") -> None:
-        self._store, self._cache, self._device = store, cache, device
+        self._store = store
+        self._cache = cache
+        self._device = device
 
     @property
     def full(self) -> bool:
-        """Whether another version would push one out."""
+        """Whether another version would displace one."""
         return self._cache.full
 
-    def held(self, scope: Scope, row: VersionRow) -> LoadedVersion | None:
-        """Return a version that is in memory."""
+    def find_loaded(self, scope: Scope, row: VersionRow) -> LoadedVersion | None:
+        """Return a version if it is in memory."""
         return self._cache.held(_key(scope, row))
 
     def get(self, scope: Scope, row: VersionRow) -> LoadedVersion:
@@ -42,7 +44,7 @@ class VersionLoader:
 
 
 def unavailable(row: VersionRow, cause: Exception) -> Unavailable:
-    """Return what is told of a version whose files are broken or cannot be read."""
+    """Return the error of a version whose files are broken or cannot be read, and log the cause."""
     log.error("version_not_loaded", version=row.pk, detail=str(cause))
     detail = f"version {row.number} cannot be loaded: {cause}; check the artifact store, or train again"
     return Unavailable(ErrorCode.artifact_unavailable, detail, headers={"Retry-After": "5"})

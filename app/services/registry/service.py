@@ -1,4 +1,4 @@
-"""Models and their versions as clients see them."""
+"""Models and their versions: listing, promoting and deleting them."""
 
 from typing import Any
 
@@ -6,10 +6,10 @@ from sqlalchemy.orm import Session
 
 from app.errors import Conflict, ErrorCode
 from app.scope import Scope
-from app.services.jobs.documents import start_of
-from app.services.paging import readable_cursor
+from app.services.jobs.documents import parse_warm_start
+from app.services.paging import convert_cursor_errors
 from app.services.registry.loader import VersionLoader
-from app.services.registry.lookup import found, found_version
+from app.services.registry.lookup import require_model, require_version
 from app.storage import jobs, registry, schedules
 from app.storage.artifacts import ArtifactStore
 from app.storage.engine import Database
@@ -18,7 +18,7 @@ from app.storage.tables import ModelRow, Schedule, VersionRow
 from models.calendar.timestamps import format_stamp
 
 
-def view(row: ModelRow, versions: list[int], schedule: Schedule | None) -> dict[str, Any]:
+def describe_model(row: ModelRow, versions: list[int], schedule: Schedule | None) -> dict[str, Any]:
     """Return a model as clients see it."""
     return {
         "name": row.name,
@@ -27,12 +27,12 @@ def view(row: ModelRow, versions: list[int], schedule: Schedule | None) -> dict[
         "quantiles": row.quantiles,
         "champion": row.champion,
         "versions": versions,
-        "schedule": schedule_view(schedule),
+        "schedule": describe_schedule(schedule),
         "created_at": format_stamp(row.created_at, "UTC"),
     }
 
 
-def schedule_view(row: Schedule | None) -> dict[str, Any] | None:
+def describe_schedule(row: Schedule | None) -> dict[str, Any] | None:
     """Return a schedule as clients see it."""
     if row is None:
         return None
@@ -46,7 +46,7 @@ def schedule_view(row: Schedule | None) -> dict[str, Any] | None:
     }
 
 
-def version_view(model: ModelRow, row: VersionRow) -> dict[str, Any]:
+def describe_version(model: ModelRow, row: VersionRow) -> dict[str, Any]:
     """Return a version as clients see it."""
     return {
         "model": model.name,
@@ -65,65 +65,73 @@ def version_view(model: ModelRow, row: VersionRow) -> dict[str, Any]:
 
 
 def _check_unused(session: Session, scope: Scope, name: str, number: int | None = None) -> None:
-    """Raise Conflict where a training that has not ended begins from the version, or from any of the model's."""
-    for job in jobs.active(session, scope):
-        start = start_of(job.request)
+    """Raise Conflict where an active training starts from the version, or from any version of the model."""
+    for job in jobs.list_active(session, scope):
+        start = parse_warm_start(job.request)
         if start is not None and start[0] == name and number in (None, start[1]):
-            detail = f"the job {job.id} begins from {name}@{start[1]}; wait, or POST /jobs/{job.id}/cancel"
+            detail = f"the job {job.id} starts from {name}@{start[1]}; wait for it, or POST /jobs/{job.id}/cancel"
             raise Conflict(ErrorCode.model_in_use, detail)
 
 
 class ModelService:
-    """What the model routes mean."""
+    """The operations behind the model routes."""
 
     def __init__(self, database: Database, store: ArtifactStore, versions: VersionLoader) -> None:
-        self._database, self._store, self._versions = database, store, versions
+        self._database = database
+        self._store = store
+        self._versions = versions
 
-    def page(self, scope: Scope, cursor: str | None, limit: int) -> Page[dict[str, Any]]:
-        """Return models by name. Raises Invalid for a cursor of another making."""
-        with self._database.read() as session, readable_cursor():
-            rows = registry.page(session, scope, cursor, limit)
-            numbers, planned = registry.version_numbers(session, rows.items), schedules.of(session, rows.items)
-            views = [view(row, numbers[row.pk], planned.get(row.pk)) for row in rows.items]
-            return Page(views, rows.next_cursor)
+    def list(self, scope: Scope, cursor: str | None, limit: int) -> Page[dict[str, Any]]:
+        """Return a page of models in the order of their names. Raises Invalid for an unknown cursor."""
+        with self._database.read() as session, convert_cursor_errors():
+            rows = registry.list_page(session, scope, cursor, limit)
+            numbers = registry.list_version_numbers(session, rows.items)
+            schedule_of = schedules.get_many(session, rows.items)
+            models = [describe_model(row, numbers[row.pk], schedule_of.get(row.pk)) for row in rows.items]
+            return Page(models, rows.next_cursor)
 
     def get(self, scope: Scope, name: str) -> dict[str, Any]:
         """Return one model. Raises NotFound."""
         with self._database.read() as session:
-            row = found(session, scope, name)
-            return view(row, registry.version_numbers(session, [row])[row.pk], schedules.get(session, row.pk))
+            row = require_model(session, scope, name)
+            return describe_model(
+                row, registry.list_version_numbers(session, [row])[row.pk], schedules.get(session, row.pk)
+            )
 
-    def versions(self, scope: Scope, name: str, cursor: str | None, limit: int) -> Page[dict[str, Any]]:
-        """Return a model's versions, newest first. Raises NotFound, and Invalid for a cursor of another making."""
-        with self._database.read() as session, readable_cursor():
-            model = found(session, scope, name)
-            rows = registry.versions_page(session, model, cursor, limit)
-            return Page([version_view(model, row) for row in rows.items], rows.next_cursor)
+    def list_versions(self, scope: Scope, name: str, cursor: str | None, limit: int) -> Page[dict[str, Any]]:
+        """Return a page of a model's versions, newest first. Raises NotFound, and Invalid for an unknown cursor."""
+        with self._database.read() as session, convert_cursor_errors():
+            model = require_model(session, scope, name)
+            rows = registry.list_versions(session, model, cursor, limit)
+            return Page([describe_version(model, row) for row in rows.items], rows.next_cursor)
 
-    def version(self, scope: Scope, name: str, number: int) -> dict[str, Any]:
+    def get_version(self, scope: Scope, name: str, number: int) -> dict[str, Any]:
         """Return one version. Raises NotFound."""
         with self._database.read() as session:
-            model = found(session, scope, name)
-            return version_view(model, found_version(session, model, number))
+            model = require_model(session, scope, name)
+            return describe_version(model, require_version(session, model, number))
 
     def promote(self, scope: Scope, name: str, number: int) -> dict[str, Any]:
-        """Make a version the champion, and return the model. It is loaded first, so that the switch costs no forecast
-        any time. Raises NotFound, and Unavailable for a version that cannot be loaded."""
+        """Make a version the champion, and return the model.
+
+        The version is loaded first, so no forecast waits for the switch. Raises NotFound, and Unavailable for a
+        version that cannot be loaded.
+        """
         with self._database.read() as session:
-            row = found_version(session, found(session, scope, name), number)
+            row = require_version(session, require_model(session, scope, name), number)
         self._versions.get(scope, row)
         with self._database.write() as session:
-            model = found(session, scope, name, lock=True)
-            model.champion = found_version(session, model, number).number
+            model = require_model(session, scope, name, lock=True)
+            model.champion = require_version(session, model, number).number
         return self.get(scope, name)
 
     def delete_version(self, scope: Scope, name: str, number: int) -> None:
-        """Delete a version and then its files. Raises NotFound, and Conflict for one that is needed."""
+        """Delete a version, then its files. Raises NotFound, and Conflict for one that is in use."""
         with self._database.write() as session:
-            model = found(session, scope, name, lock=True)
-            row = found_version(session, model, number)
+            model = require_model(session, scope, name, lock=True)
+            row = require_version(session, model, number)
             if model.champion == number:
-                detail = f"version {number} serves; PUT /models/{name}/champion with another one first"
+                detail = f"version {number} is live; PUT /models/{name}/champion with another one first"
                 raise Conflict(ErrorCode.version_is_champion, detail)
             _check_unused(session, scope, name, number)
             artifact = row.artifact
@@ -131,15 +139,15 @@ class ModelService:
         self._store.remove(artifact)
 
     def delete(self, scope: Scope, name: str) -> None:
-        """Delete a model with its versions and then their files. Raises NotFound, and Conflict while it is needed."""
+        """Delete a model with its versions, then their files. Raises NotFound, and Conflict while it is in use."""
         with self._database.write() as session:
-            model = found(session, scope, name, lock=True)
-            active = jobs.active_of_model(session, model.pk)
+            model = require_model(session, scope, name, lock=True)
+            active = jobs.count_active(session, model.pk)
             if active:
-                detail = f"{active} of its jobs are queued or running; wait, or POST /jobs/{{id}}/cancel"
+                detail = f"{active} of its jobs are queued or running; wait for them, or POST /jobs/{{id}}/cancel"
                 raise Conflict(ErrorCode.model_in_use, detail)
             _check_unused(session, scope, name)
-            artifacts = registry.artifacts(session, model)
+            artifacts = registry.list_artifacts(session, model)
             session.delete(model)
-        for artifact in artifacts:  # not their common folder: another model may be given the same key
+        for artifact in artifacts:  # not their common folder: another model may get the same key
             self._store.remove(artifact)

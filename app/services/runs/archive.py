@@ -10,14 +10,14 @@ from app.errors import ErrorCode, JobFailure
 from app.jobs.queue import JobQueue
 from app.logs import get_logger
 from app.scope import Scope
-from app.services.evaluation.skill import drift_of
+from app.services.evaluation.skill import measure_drift
 from app.services.forecasting.inputs import contexts
 from app.services.forecasting.inputs.covariates import Ready, made_ready
-from app.services.jobs.documents import selector_of
+from app.services.jobs.documents import parse_selector
 from app.services.jobs.submission import Submission
 from app.services.runs.attempt import Attempt
 from app.services.schedules.service import BY_DRIFT, retrain
-from app.services.series.selection import selected
+from app.services.series.selection import select_series
 from app.serving.runtime import LoadedVersion
 from app.storage import archive as archived
 from app.storage import jobs, registry, schedules, series
@@ -65,7 +65,7 @@ def archive(attempt: Attempt) -> None:
 def _champion(attempt: Attempt) -> tuple[ModelRow, VersionRow]:
     model = attempt.get_model()
     with attempt.database.read() as session:
-        row = registry.version(session, model, model.champion) if model.champion is not None else None
+        row = registry.get_version(session, model, model.champion) if model.champion is not None else None
     if row is None:
         raise JobFailure(ErrorCode.no_champion, f"no version of the model {model.name!r} is live")
     return model, row
@@ -73,10 +73,10 @@ def _champion(attempt: Attempt) -> tuple[ModelRow, VersionRow]:
 
 def _ids(attempt: Attempt, model: ModelRow, row: VersionRow) -> list[str]:
     with attempt.database.read() as session:
-        made_by = jobs.state(session, row.job_id)
+        made_by = jobs.get_unscoped(session, row.job_id)
         if made_by is None or "series" not in made_by.request:
             return list(row.data_span["series"])
-        rows = selected(session, attempt.scope, selector_of(made_by.request))
+        rows = select_series(session, attempt.scope, parse_selector(made_by.request))
         return [one.id for one in rows if one.freq == model.freq and one.last_ts is not None]
 
 
@@ -97,11 +97,11 @@ def _archive(
     rows = _rows(ready, version, model, row, known)
 
     def kept(session: Session) -> int:
-        jobs.held(session, attempt.fence, lock=True)
-        there = series.present(session, [one["series_pk"] for one in rows])  # one may have been deleted just now
+        jobs.require_fenced(session, attempt.fence, lock=True)
+        there = series.find_present(session, [one["series_pk"] for one in rows])  # one may have been deleted just now
         return archived.add(session, [one for one in rows if one["series_pk"] in there])
 
-    return attempt.database.retried(kept)
+    return attempt.database.write_with_retry(kept)
 
 
 def _rows(
@@ -143,7 +143,7 @@ def _answer_drift(attempt: Attempt, model: ModelRow) -> None:
     job = None
     with attempt.database.write() as session:
         schedule = schedules.get(session, model.pk)
-        if schedule is not None and schedule.train_on_drift and jobs.rested(session, model.pk, pause):
+        if schedule is not None and schedule.train_on_drift and jobs.is_training_idle(session, model.pk, pause):
             job = retrain(session, submission, scope, model.pk)
     queue.close()
     if job is not None:

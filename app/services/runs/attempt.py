@@ -44,7 +44,7 @@ class Attempt:
     def job(self) -> JobRow:
         """The job's row as this attempt began. Raises FenceLost."""
         with self.database.read() as session:
-            return jobs.held(session, self.fence)
+            return jobs.require_fenced(session, self.fence)
 
     @cached_property
     def journal(self) -> Journal:

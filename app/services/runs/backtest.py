@@ -70,7 +70,7 @@ class BacktestRun:
         model = self.attempt.get_model()
         number = self.attempt.job.request["version"]
         with self.attempt.database.read() as session:
-            row = registry.version(session, model, number)
+            row = registry.get_version(session, model, number)
         if row is None:
             raise JobFailure(ErrorCode.version_not_found, f"{model.name}@{number}, which was to be judged, was deleted")
         return Config.from_dict(row.config)
@@ -80,7 +80,7 @@ class BacktestRun:
         checkpoints = Checkpoints(self.attempt)
         done = {}
         with self.attempt.database.read() as session:
-            events = jobs.events(session, self.attempt.job.id, (FITTED,))
+            events = jobs.list_events(session, self.attempt.job.id, (FITTED,))
         for event in events:
             try:
                 done[int(event.data["number"])] = load(self.attempt.store.get(event.data["path"]))["quantiles"]

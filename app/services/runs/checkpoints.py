@@ -7,7 +7,7 @@ from app.errors import ErrorCode, JobFailure
 from app.logs import get_logger
 from app.services.runs.attempt import Attempt
 from app.services.series import panels
-from app.services.series.selection import Selector, selected
+from app.services.series.selection import Selector, select_series
 from app.storage.artifacts import ArtifactError, ArtifactMissing
 from app.storage.engine import OUTAGE
 from app.storage.tables import ModelRow

@@ -45,10 +45,10 @@ class Journal:
             if "progress" in values:
                 values["progress"] = self._number(values["progress"])
             with self.database.write() as session:
-                jobs.held(session, self.fence, lock=True)
+                jobs.require_fenced(session, self.fence, lock=True)
                 if values:
                     jobs.write(session, self.fence, **values)
-                jobs.event(session, self.fence.job_id, kind, data)
+                jobs.add_event(session, self.fence.job_id, kind, data)
 
     def tell(self, progress: Mapping[str, Any]) -> None:
         """Write the progress unless it was written just now, and again while nothing else is told.

@@ -55,7 +55,7 @@ def judge(attempt: Attempt, model_pk: int, panel: Panel, fitted: Fitted) -> Verd
     """
     promote = attempt.job.request["promote"]
     with attempt.database.read() as session:
-        model = registry.by_pk(session, attempt.scope, model_pk)
+        model = registry.get_by_pk(session, attempt.scope, model_pk)
         champion = model.champion if model else None
         row = registry.version(session, model, champion) if model and champion else None
         start = _get_start(session, attempt)

@@ -28,9 +28,11 @@ def publish(attempt: Attempt, panel: Panel, fitted: Fitted, verdict: Verdict, fi
     is gone; then nothing was published.
     """
     job, fence = attempt.job, attempt.fence
-    fields = _fields(panel, fitted, verdict, selector_of(job.request)) | {"provenance": _provenance(job, panel, fitted)}
+    fields = _fields(panel, fitted, verdict, parse_selector(job.request)) | {
+        "provenance": _provenance(job, panel, fitted)
+    }
     with attempt.database.write() as session:
-        model = registry.by_pk(session, attempt.scope, job.model_pk, lock=True)
+        model = registry.get_by_pk(session, attempt.scope, job.model_pk, lock=True)
         if model is None:
             raise JobFailure(ErrorCode.model_not_found, "the model was deleted while it was trained")
         held = jobs.held(session, fence, lock=True)

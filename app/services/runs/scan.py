@@ -12,17 +12,17 @@ def scan(attempt: Attempt) -> None:
     model, number = attempt.get_model(), attempt.job.request["version"]
     asked = scan_of(attempt.job.request)
     with attempt.database.read() as session:
-        row = registry.version(session, model, number)
-        tasks = tasks_of(session, attempt.scope, model, asked)
+        row = registry.get_version(session, model, number)
+        tasks = plan_tasks(session, attempt.scope, model, asked)
     if row is None:
         raise JobFailure(ErrorCode.version_not_found, f"{model.name}@{number} was deleted")
     version = attempt.load_version(row)
     found: list[Scanned] = []
     done = 0
-    for task in tasks.found:
+    for task in tasks.tasks:
         with attempt.database.read() as session:
-            read = histories(session, attempt.scope, [task], version.config, asked)
-        found += scanned([task], read, version, asked)
+            read = load_histories(session, attempt.scope, [task], version.config, asked)
+        found += scan_tasks([task], read, version, asked)
         done += task.cost
         attempt.journal.tell({"phase": "scan", "fraction": done / max(1, tasks.cost)})
         attempt.leave_if_asked()

@@ -16,7 +16,7 @@ from app.services.runs.promotion import judge
 from app.services.runs.publication import publish
 from app.services.runs.search import SearchRun
 from app.services.runs.snapshots import Snapshot
-from app.services.training.warm_start import weights_of
+from app.services.training.warm_start import load_network
 from app.storage import registry
 from app.storage.artifacts import ArtifactMissing, version_folder
 from app.storage.jobs import FenceLost
@@ -93,7 +93,7 @@ class Training:
         name, number = start
         with self.attempt.database.read() as session:
             source = registry.get(session, self.attempt.scope, name)
-            row = registry.version(session, source, number) if source is not None else None
+            row = registry.get_version(session, source, number) if source is not None else None
         if row is None:
             detail = f"{name}@{number}, which the training was to begin from, was deleted"
             raise JobFailure(ErrorCode.version_not_found, detail)
@@ -113,13 +113,13 @@ class Training:
 
     def _search(self, snapshot: Snapshot) -> Snapshot:
         """Return the snapshot with the best configuration of the search that was asked for, kept for every attempt."""
-        options = search_of(self.attempt.job.request)
+        options = parse_search(self.attempt.job.request)
         if options is None:
             return snapshot
         run = SearchRun(self.attempt.journal, options, self.attempt.settings.device)
         self._search_share = run.share
         with self.attempt.database.read() as session:
-            if trials.is_over(session, self.attempt.job.id):
+            if trials.is_search_over(session, self.attempt.job.id):
                 return snapshot
         searched = replace(snapshot, config=run(snapshot.panel, snapshot.config))
         path = self.attempt.keep("snapshot-searched", searched.to_bytes())

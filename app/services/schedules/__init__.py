@@ -1,1 +1,1 @@
-"""Retraining and archiving at fixed times. Begin with `service`."""
+"""Schedules: retraining and archiving at fixed times. Begin with `service`."""

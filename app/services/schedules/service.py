@@ -10,27 +10,28 @@ from sqlalchemy.orm import Session
 from app.errors import ErrorCode, ServiceError, invalid
 from app.logs import get_logger
 from app.scope import Scope
-from app.services.jobs.documents import search_of, start_of
+from app.services.jobs.documents import parse_search, parse_warm_start
 from app.services.jobs.submission import JobOptions, Submission
-from app.services.registry.lookup import found
-from app.services.registry.service import schedule_view
-from app.services.schedules.cron import next_after
-from app.services.series.ids import checked_timezone
+from app.services.registry.lookup import require_model
+from app.services.registry.service import describe_schedule
+from app.services.schedules.cron import find_next_due
+from app.services.series.ids import check_timezone
 from app.storage import jobs, registry, schedules
 from app.storage.clock import now
 from app.storage.engine import Database
 from app.storage.keys import ALL_RIGHTS
-from app.storage.schedules import Part
+from app.storage.schedules import SchedulePart
 from app.storage.tables import JobRow, ModelRow, Schedule, VersionRow
 
 log = get_logger(__name__)
 
-BY_SCHEDULE, BY_DRIFT = "schedule", "drift"
+BY_SCHEDULE = "schedule"
+BY_DRIFT = "drift"
 
 
 @dataclass(frozen=True)
 class ScheduleRequest:
-    """When what is done, cron in a timezone."""
+    """When a model is trained and when it forecasts for the archive: cron expressions in a timezone."""
 
     train: str | None
     forecast: str | None
@@ -39,14 +40,15 @@ class ScheduleRequest:
 
 
 class ScheduleService:
-    """What the schedule routes mean, and starting what is due."""
+    """The operations behind the schedule routes, and the start of jobs that are due."""
 
     def __init__(self, database: Database, submission: Submission) -> None:
-        self._database, self._submission = database, submission
+        self._database = database
+        self._submission = submission
 
     def put(self, scope: Scope, name: str, request: ScheduleRequest) -> dict[str, Any]:
-        """Set a model's schedule. Raises NotFound, and Invalid for cron or a timezone that cannot be read."""
-        timezone = checked_timezone(request.timezone, "body.timezone")
+        """Set a model's schedule. Raises NotFound, and Invalid for a bad cron expression or timezone."""
+        timezone = check_timezone(request.timezone, "body.timezone")
         if request.train is None and request.forecast is None:
             raise invalid(
                 "body.train",
@@ -57,102 +59,107 @@ class ScheduleService:
             raise invalid(
                 "body.train_on_drift",
                 ErrorCode.invalid_schedule,
-                "needs forecast: drift is told from archived forecasts",
+                "needs forecast: drift is measured on archived forecasts",
             )
         with self._database.write() as session:
-            model, moment = found(session, scope, name, lock=True), now(session)
-            asked = {"train": request.train, "forecast": request.forecast}
+            model = require_model(session, scope, name, lock=True)
+            moment = now(session)
+            crons = {"train": request.train, "forecast": request.forecast}
             due = {
-                f"{part}_at": next_after(cron, timezone, moment, part) if cron is not None else None
-                for part, cron in asked.items()
+                f"{part}_at": find_next_due(cron, timezone, moment, part) if cron is not None else None
+                for part, cron in crons.items()
             }
             row = schedules.put(
-                session, model.pk, **asked, **due, timezone=timezone, train_on_drift=request.train_on_drift
+                session, model.pk, **crons, **due, timezone=timezone, train_on_drift=request.train_on_drift
             )
-            view = schedule_view(row)
+            view = describe_schedule(row)
         assert view is not None
         return view
 
-    def remove(self, scope: Scope, name: str) -> None:
-        """End a model's schedule; one that has none is no error. Raises NotFound."""
+    def delete(self, scope: Scope, name: str) -> None:
+        """Delete a model's schedule, if it has one. Raises NotFound for the model."""
         with self._database.write() as session:
-            schedules.remove(session, found(session, scope, name, lock=True).pk)
+            schedules.remove(session, require_model(session, scope, name, lock=True).pk)
 
     def start_due(self) -> None:
-        """Start what is due, each once whoever asks; what was due while nobody looked is started once."""
+        """Start the jobs that are due, each once however many workers call this.
+
+        A schedule that was due several times while no worker ran is started once.
+        """
         with self._database.read() as session:
-            due, moment = schedules.due(session), now(session)
+            due = schedules.list_due(session)
+            moment = now(session)
         for row, model in due:
             try:
                 self._start_parts(row, model, moment)
-            except Exception as e:  # one that cannot be started must not keep the others from it
+            except Exception as e:  # a schedule that cannot be started must not hold up the others
                 log.warning("schedule_failed", model=model.name, detail=str(e)[:200])
 
     def _start_parts(self, row: Schedule, model: ModelRow, moment: int) -> None:
-        parts: tuple[tuple[Part, str | None, int | None], ...] = (
+        parts: tuple[tuple[SchedulePart, str | None, int | None], ...] = (
             ("train", row.train, row.train_at),
             ("forecast", row.forecast, row.forecast_at),
         )
-        for part, cron, at in parts:
-            if cron is not None and at is not None and at <= moment:
-                following = next_after(cron, row.timezone, moment, part)
-                found = self._database.retried(partial(self._start, row, model, part, at, following))
-                if found is not None:
-                    log.info("schedule_started", model=model.name, part=part, job_id=found)
+        for part, cron, due in parts:
+            if cron is not None and due is not None and due <= moment:
+                following = find_next_due(cron, row.timezone, moment, part)
+                job_id = self._database.write_with_retry(partial(self._start, row, model, part, due, following))
+                if job_id is not None:
+                    log.info("schedule_started", model=model.name, part=part, job_id=job_id)
 
     def _start(
-        self, row: Schedule, model: ModelRow, part: Part, at: int, following: int, session: Session
+        self, row: Schedule, model: ModelRow, part: SchedulePart, due: int, following: int, session: Session
     ) -> str | None:
-        """Move a due time on and queue its job, in one transaction; return the job's id, None where there is none."""
+        """Move a due time on and queue its job, in one transaction; return the job's id, None where none was queued."""
         scope = Scope(model.project_id, ALL_RIGHTS, by=BY_SCHEDULE)
-        registry.by_pk(session, scope, model.pk, lock=True)  # before the schedule, as those do who change it
-        if not schedules.move(session, row.model_pk, part, at, following):
+        registry.get_by_pk(session, scope, model.pk, lock=True)  # before the schedule's row, as `put` locks them
+        if not schedules.reschedule(session, row.model_pk, part, due, following):
             return None  # another worker was faster, or the schedule was changed
         if jobs.has_active(session, model.pk, part):
-            log.warning("schedule_skipped", model=model.name, part=part, detail="the one before has not ended")
+            log.warning("schedule_skipped", model=model.name, part=part, detail="the previous job has not ended")
             return None
         try:
-            job = (retrain if part == "train" else forecast)(session, self._submission, scope, model.pk)
+            job = (retrain if part == "train" else archive_forecasts)(session, self._submission, scope, model.pk)
         except ServiceError as e:
             log.warning("schedule_refused", model=model.name, part=part, detail=e.detail)
             return None
         if job is None:
-            log.warning("schedule_idle", model=model.name, part=part, detail="the model has no version to begin from")
+            log.warning("schedule_idle", model=model.name, part=part, detail="the model has no version to start from")
             return None
         return job.id
 
 
 def retrain(session: Session, submission: Submission, scope: Scope, model_pk: int) -> JobRow | None:
-    """Queue the training that made the champion, or the newest version, again. None without a version."""
-    model = registry.by_pk(session, scope, model_pk)
-    row = registry.serving(session, model) if model is not None else None
-    made_by = jobs.state(session, row.job_id) if row is not None else None
-    if model is None or row is None or made_by is None:
+    """Queue the training that made the champion, or else the newest version, again. None without a version."""
+    model = registry.get_by_pk(session, scope, model_pk)
+    row = registry.get_serving_version(session, model) if model is not None else None
+    origin_job = jobs.get_unscoped(session, row.job_id) if row is not None else None
+    if model is None or row is None or origin_job is None:
         return None
-    queue: Literal["cpu", "gpu"] = "gpu" if made_by.queue == "gpu" else "cpu"
-    options = JobOptions(made_by.labels, made_by.priority, made_by.timeout_s, queue)
-    request = _again(made_by.request, model, row)
-    return submission.add(session, scope, "train", model, request, options, made_by.estimate)
+    queue: Literal["cpu", "gpu"] = "gpu" if origin_job.queue == "gpu" else "cpu"
+    options = JobOptions(origin_job.labels, origin_job.priority, origin_job.timeout_s, queue)
+    request = _repeat_request(origin_job.request, model, row)
+    return submission.add(session, scope, "train", model, request, options, origin_job.estimate)
 
 
-def _again(request: Mapping[str, Any], model: ModelRow, row: VersionRow) -> dict[str, Any]:
-    """Return the request that repeats a training on what is stored by now.
+def _repeat_request(request: Mapping[str, Any], model: ModelRow, row: VersionRow) -> dict[str, Any]:
+    """Return the request that repeats a training on the data of today.
 
-    What a search has found is kept without another search; what was begun from a version is begun from the one that it
-    became, so that a model which was fine-tuned goes on being fine-tuned.
+    The result of a search is used without another search. A training that started from a version now starts from the
+    version that it made, so a fine-tuned model goes on being fine-tuned.
     """
-    again = {**request, "promote": "if_better"}
-    if search_of(request) is not None:
-        found = {"network": row.config["network"], "training": row.config["training"], "search": None}
-        return again | found
-    if start_of(request) is not None:
-        return again | {"warm_start": [model.name, row.number]}
-    return again
+    repeated = {**request, "promote": "if_better"}
+    if parse_search(request) is not None:
+        result = {"network": row.config["network"], "training": row.config["training"], "search": None}
+        return repeated | result
+    if parse_warm_start(request) is not None:
+        return repeated | {"warm_start": [model.name, row.number]}
+    return repeated
 
 
-def forecast(session: Session, submission: Submission, scope: Scope, model_pk: int) -> JobRow | None:
-    """Queue the forecast that is archived. None where no version is live."""
-    model = registry.by_pk(session, scope, model_pk)
+def archive_forecasts(session: Session, submission: Submission, scope: Scope, model_pk: int) -> JobRow | None:
+    """Queue the job that archives forecasts of the champion. None where no version is live."""
+    model = registry.get_by_pk(session, scope, model_pk)
     if model is None or model.champion is None:
         return None
     return submission.add(session, scope, "forecast", model, {}, JobOptions())

@@ -1,4 +1,4 @@
-"""Checking what a client sends as observations of one series, row by row."""
+"""Checks of the observations that a client sends for one series, row by row."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ from models.calendar.grid import Grid
 from models.calendar.timestamps import DAY, read_stamps, to_local
 from models.errors import OffGridError
 
-EXPLAINED = 100
-"""rows whose problem is told in full"""
+MOST_EXPLAINED = 100
+"""rows off the grid that get a full explanation, and stamps that are tried as the anchor; the rest get a short one"""
 
 
 @dataclass(frozen=True)
@@ -37,17 +37,20 @@ class Upload:
 
 
 def check_lengths(upload: Upload, where: str = "body") -> None:
-    """Raise Invalid where a column is not as long as `ds`; `where` is the upload's place in the request."""
+    """Raise Invalid where a column is not as long as `ds`; `where` is the upload's path in the request."""
     columns = {"y": upload.y, **{f"covariates.{name}": values for name, values in upload.covariates.items()}}
     wrong = {name: len(values) for name, values in columns.items() if len(values) != len(upload.ds)}
     if wrong:
         name, length = next(iter(wrong.items()))
-        detail = f"ds has {len(upload.ds)} rows and {name} has {length}; send one value a timestamp, null if missing"
+        detail = (
+            f"ds has {len(upload.ds)} rows and {name} has {length}; "
+            "send one value for each timestamp, null where it is missing"
+        )
         code = ErrorCode.length_mismatch
         raise Invalid(code, detail, errors=[FieldError(f"{where}.{n}", code, f"{k} values") for n, k in wrong.items()])
 
 
-def grid_of(row: SeriesRow) -> Grid:
+def build_grid(row: SeriesRow) -> Grid:
     """Return the grid of a series that has observations."""
     assert row.anchor is not None, "an empty series has no grid"
     return Grid(parse_frequency(row.freq), row.timezone, row.anchor)
@@ -56,12 +59,12 @@ def grid_of(row: SeriesRow) -> Grid:
 def check_stamps(row: SeriesRow, stamps: Ints, rows: Ints) -> list[RowError]:
     """Return which of the stamps (N,), sent as `rows` (N,), do not lie on the series' grid.
 
-    A series without observations takes the phase that most of them share, and its earliest stamp as its anchor.
+    A series without observations gets its anchor here: the earliest stamp of the phase that most of them share.
     """
     if not len(stamps):
         return []
     try:
-        grid = grid_of(row) if row.anchor is not None else _first_grid(row, stamps)
+        grid = build_grid(row) if row.anchor is not None else _choose_grid(row, stamps)
         off = np.flatnonzero(~grid.locate(stamps)[1])
     except OffGridError as e:
         return [RowError(r, ErrorCode.off_grid, e.detail) for r in rows.tolist()]
@@ -71,15 +74,15 @@ def check_stamps(row: SeriesRow, stamps: Ints, rows: Ints) -> list[RowError]:
     return [RowError(int(rows[i]), ErrorCode.off_grid, d) for i, d in zip(off, details, strict=True)]
 
 
-def _first_grid(row: SeriesRow, stamps: Ints) -> Grid:
-    """Return the grid of new observations (N,): on the commonest phase. Raises OffGridError where it has no date."""
+def _choose_grid(row: SeriesRow, stamps: Ints) -> Grid:
+    """Return the grid of new observations (N,), on their commonest phase. Raises OffGridError where it has no date."""
     frequency = parse_frequency(row.freq)
     phases = stamps % frequency.step if frequency.kind == "tick" else to_local(stamps, row.timezone) % DAY
     values, counts = np.unique(phases, return_counts=True)
     earliest = phases[np.argmin(stamps)]
     common = earliest if counts[values == earliest] == counts.max() else values[np.argmax(counts)]
     ordered = np.sort(stamps[phases == common])
-    for stamp in ordered[:EXPLAINED].tolist():
+    for stamp in ordered[:MOST_EXPLAINED].tolist():
         try:
             return Grid(frequency, row.timezone, stamp)
         except OffGridError:
@@ -87,11 +90,11 @@ def _first_grid(row: SeriesRow, stamps: Ints) -> Grid:
     return Grid(frequency, row.timezone, int(ordered[0]))
 
 
-def repeated(stamps: Ints, rows: Ints) -> Ints:
-    """Return the places (M,) in `stamps` (N,) whose timestamp stood in an earlier row."""
+def find_repeated(stamps: Ints, rows: Ints) -> Ints:
+    """Return the indices (M,) into `stamps` (N,) whose timestamp an earlier row has too."""
     order = np.lexsort((rows, stamps))
-    again = np.flatnonzero(np.diff(stamps[order]) == 0) + 1
-    return np.sort(order[again])
+    duplicates = np.flatnonzero(np.diff(stamps[order]) == 0) + 1
+    return np.sort(order[duplicates])
 
 
 def read_rows(row: SeriesRow, ds: Sequence[str]) -> tuple[Ints, list[RowError]]:
@@ -126,44 +129,50 @@ def write_points(session: Session, row: SeriesRow, stamps: Ints, y: Floats) -> t
     return observations.upsert(session, row, Points(stamps[order], y[order]))
 
 
-def kind_of(values: Column) -> str | None:
-    """Return what a covariate column holds: `numeric`, `categorical`, or None where all is missing.
+def infer_kind(values: Column) -> str | None:
+    """Return the kind of a covariate column: `numeric`, `categorical`, or None where all values are missing.
 
     Raises TypeError for a mixture.
     """
-    kinds = {isinstance(v, str) for v in values if v is not None}
+    kinds = {"categorical" if isinstance(v, str) else "numeric" for v in values if v is not None}
     if len(kinds) > 1:
         raise TypeError("numbers and text in one column")
-    return {True: "categorical", False: "numeric"}[kinds.pop()] if kinds else None
+    return kinds.pop() if kinds else None
 
 
 def write_covariates(
     session: Session, scope: Scope, row: SeriesRow, stamps: Ints, columns: Mapping[str, Column]
 ) -> None:
-    """Upsert covariate columns, each as long as `stamps` (N,). Raises Invalid where a column's kind is not the
-    covariate's."""
-    known = observations.covariates(session, scope, list(columns))
+    """Upsert covariate columns, each as long as `stamps` (N,).
+
+    Raises Invalid where a column's kind is not the covariate's.
+    """
+    existing = observations.get_covariates(session, scope, list(columns))
     for name, values in sorted(columns.items()):
-        covariate = _covariate(session, scope, known.get(name), name, values)
+        covariate = _get_or_create_covariate(session, scope, existing.get(name), name, values)
         if covariate is not None:
             observations.upsert_covariate(session, row, covariate, stamps, values)
 
 
-def _covariate(session: Session, scope: Scope, known: Covariate | None, name: str, values: Column) -> Covariate | None:
+def _get_or_create_covariate(
+    session: Session, scope: Scope, covariate: Covariate | None, name: str, values: Column
+) -> Covariate | None:
     try:
-        kind = kind_of(values)
+        kind = infer_kind(values)
     except TypeError as e:
-        raise _conflict(name, f"the covariate {name!r} mixes numbers and text; send one or the other") from e
-    if known is None and kind is None:
+        raise _kind_conflict(name, f"the covariate {name!r} mixes numbers and text; send one or the other") from e
+    if covariate is None and kind is None:
         return None
-    if known is None and kind is not None:
-        known = observations.add_covariate(session, scope, name, kind)
-    assert known is not None
-    if kind not in (None, known.kind):
-        raise _conflict(name, f"the covariate {name!r} is {known.kind} in this project, and {kind} values were sent")
-    return known
+    if covariate is None and kind is not None:
+        covariate = observations.add_covariate(session, scope, name, kind)
+    assert covariate is not None
+    if kind not in (None, covariate.kind):
+        raise _kind_conflict(
+            name, f"the covariate {name!r} is {covariate.kind} in this project, and {kind} values were sent"
+        )
+    return covariate
 
 
-def _conflict(name: str, detail: str) -> Invalid:
+def _kind_conflict(name: str, detail: str) -> Invalid:
     code = ErrorCode.covariate_kind_conflict
     return Invalid(code, detail, errors=[FieldError(f"covariates.{name}", code, detail)])

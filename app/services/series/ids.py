@@ -1,4 +1,4 @@
-"""What a series may be called, and the frequencies and timezones that it may have."""
+"""Checks of a series' id, frequency and timezone."""
 
 import re
 
@@ -8,8 +8,10 @@ from models.calendar.timestamps import zone
 from models.errors import FrequencyError, TimezoneError
 
 MAX_ID = 200
+"""characters"""
 
 _ROUTE_WORDS = re.compile(r"(^|/)(import|export)$|(^|/)(observations|health)$|(^|/)\.{1,2}(/|$)")
+"""ids that a URL would take for a route of the API, or for a relative path"""
 
 
 def is_series_id(text: str) -> bool:
@@ -18,7 +20,7 @@ def is_series_id(text: str) -> bool:
 
 
 def check_id(series_id: str) -> None:
-    """Raise Invalid where no series may have this id."""
+    """Raise Invalid for an id that no series may have."""
     if not is_series_id(series_id):
         raise Invalid(
             ErrorCode.invalid_series_id,
@@ -28,8 +30,8 @@ def check_id(series_id: str) -> None:
         )
 
 
-def checked_frequency(alias: str) -> str:
-    """Return the canonical alias. Raises Invalid."""
+def check_frequency(alias: str) -> str:
+    """Return the canonical alias of a frequency. Raises Invalid."""
     try:
         return parse_frequency(alias).alias
     except FrequencyError as e:
@@ -37,7 +39,7 @@ def checked_frequency(alias: str) -> str:
         raise Invalid(ErrorCode.invalid_frequency, str(e), errors=[error]) from e
 
 
-def checked_timezone(name: str, field: str = "timezone") -> str:
+def check_timezone(name: str, field: str = "timezone") -> str:
     """Return the timezone's name. Raises Invalid, which names the field of the request."""
     try:
         zone(name)

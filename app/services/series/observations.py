@@ -7,71 +7,75 @@ from sqlalchemy.orm import Session
 
 from app.errors import ErrorCode, FieldError, Invalid
 from app.scope import Scope
-from app.services.idempotency import Answer, Idempotency, answer_once
-from app.services.paging import readable_cursor
-from app.services.series.checks import Upload, check_lengths, read_rows, refuse, write_covariates, write_points
-from app.services.series.service import found
+from app.services.idempotency import Idempotency, ServiceResponse, respond_once
+from app.services.paging import convert_cursor_errors
+from app.services.series.checks import Upload, check_lengths, raise_problems, read_rows, write_covariates, write_points
+from app.services.series.service import require_series
 from app.storage import observations, series
 from app.storage.engine import Database
-from app.storage.pages import decode, encode
+from app.storage.pages import decode_cursor, encode_cursor
 from app.storage.tables import SeriesRow
 from models.calendar.timestamps import format_stamps, parse_stamps
 from models.errors import TimestampError
 
 
 class ObservationService:
-    """What the observation routes mean."""
+    """The operations behind the observation routes."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def upsert(self, scope: Scope, series_id: str, upload: Upload, key: Idempotency | None) -> Answer:
-        """Write rows; those that are there already are replaced. All or nothing.
+    def upsert(self, scope: Scope, series_id: str, upload: Upload, key: Idempotency | None) -> ServiceResponse:
+        """Write rows, all or none; rows of the same timestamps are replaced.
 
         Raises NotFound, and Invalid, which names every bad row.
         """
         check_lengths(upload)
-        return answer_once(self._database, scope, key, lambda s: Answer(200, _upsert(s, scope, series_id, upload)))
+        return respond_once(
+            self._database, scope, key, lambda s: ServiceResponse(200, _upsert(s, scope, series_id, upload))
+        )
 
-    def page(
+    def list(
         self, scope: Scope, series_id: str, start: str | None, end: str | None, cursor: str | None, limit: int
     ) -> dict[str, Any]:
         """Return the rows of [start, end) in columns. Raises NotFound, and Invalid for a bad time or cursor."""
         with self._database.read() as session:
-            row = found(session, scope, series_id)
-            first, last = _bound(row, start, "start"), _bound(row, end, "end")
+            row = require_series(session, scope, series_id)
+            first = _parse_bound(row, start, "start")
+            last = _parse_bound(row, end, "end")
             if cursor is not None:
-                with readable_cursor():
-                    after = int(decode(cursor, int)[0])
+                with convert_cursor_errors():
+                    after = int(decode_cursor(cursor, int)[0])
                 first = after + 1 if first is None else max(first, after + 1)
-            points = observations.page(session, row, first, last, limit + 1)
-            ts, y = points.ts[:limit], points.y[:limit]
+            points = observations.list_page(session, row, first, last, limit + 1)
+            ts = points.ts[:limit]
+            y = points.y[:limit]
             return {
                 "ds": format_stamps(ts, row.timezone),
                 "y": [None if np.isnan(v) else v for v in y.tolist()],
-                "covariates": observations.covariate_columns(session, row, ts),
-                "next_cursor": encode(int(ts[-1])) if len(points.ts) > limit else None,
+                "covariates": observations.load_covariate_columns(session, row, ts),
+                "next_cursor": encode_cursor(int(ts[-1])) if len(points.ts) > limit else None,
             }
 
     def delete(self, scope: Scope, series_id: str, start: str | None, end: str | None) -> None:
         """Delete the rows of [start, end), their covariates too. Raises NotFound, and Invalid for a bad time."""
         with self._database.write() as session:
-            row = found(session, scope, series_id, lock=True)
-            observations.remove(session, row, _bound(row, start, "start"), _bound(row, end, "end"))
-            series.touch(session, row)
+            row = require_series(session, scope, series_id, lock=True)
+            observations.remove(session, row, _parse_bound(row, start, "start"), _parse_bound(row, end, "end"))
+            series.bump_version(session, row)
 
 
 def _upsert(session: Session, scope: Scope, series_id: str, upload: Upload) -> dict[str, Any]:
-    row = found(session, scope, series_id, lock=True)
+    row = require_series(session, scope, series_id, lock=True)
     stamps, problems = read_rows(row, upload.ds)
-    refuse(problems)
+    raise_problems(problems)
     inserted, updated = write_points(session, row, stamps, upload.values)
     write_covariates(session, scope, row, stamps, upload.covariates)
-    version = series.touch(session, row) if len(stamps) else row.version
+    version = series.bump_version(session, row) if len(stamps) else row.version
     return {"inserted": inserted, "updated": updated, "version": version}
 
 
-def _bound(row: SeriesRow, text: str | None, name: str) -> int | None:
+def _parse_bound(row: SeriesRow, text: str | None, name: str) -> int | None:
     if text is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Stored series as the engine's series: values and covariates on every step of the grid, NaN where there is none."""
+"""Stored series as the engine's series: values and covariates on every step of the grid, NaN where one is missing."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from app.scope import Scope
-from app.services.series.checks import grid_of
+from app.services.series.checks import build_grid
 from app.storage import observations
 from app.storage.observations import CovariatePoints, Points
 from app.storage.tables import SeriesRow
@@ -18,31 +18,38 @@ from models.config.covariates import CovariateConfig
 from models.config.model import Config
 from models.data.series import Series
 
-EVERYTHING = -(2**63)
+EARLIEST = -(2**63)
+"""the first stamp that the database can hold"""
 
 Loaded = list[tuple[SeriesRow, Series]]
+"""rows of the database with the series that were made of them"""
 
 
-def histories(
+def load_histories(
     session: Session, scope: Scope, rows: Sequence[SeriesRow], roles: CovariateConfig, horizon: int
 ) -> list[Series]:
-    """Return the whole observed part of each series, with the covariates that have a role, as far as they are known
-    up to `horizon` steps after it; every row must have a value."""
-    spans = {row.pk: (EVERYTHING, row.last_ts) for row in rows if row.last_ts is not None}
-    return between(session, scope, rows, spans, roles, horizon)
+    """Return the whole observed part of each series, and its covariates up to `horizon` steps after it.
+
+    Every row must have a value.
+    """
+    spans = {row.pk: (EARLIEST, row.last_ts) for row in rows if row.last_ts is not None}
+    return load_between(session, scope, rows, spans, roles, horizon)
 
 
-def contexts(
+def load_contexts(
     session: Session, scope: Scope, rows: Sequence[SeriesRow], origins: Mapping[int, int], config: Config
 ) -> list[Series]:
-    """Return what a model reads of each series: its last steps up to the origin, and its covariates there and over
-    the horizon. `origins` is {series_pk: stamp of an observed value}."""
+    """Return what a model reads of each series: its last steps up to the origin, with covariates over the horizon too.
+
+    Args:
+        origins: {series_pk: stamp of an observed value}
+    """
     steps = config.network.context_length
-    spans = {row.pk: _span(row, origins[row.pk], steps) for row in rows}
-    return between(session, scope, rows, spans, config.covariates, config.horizon)
+    spans = {row.pk: _context_span(row, origins[row.pk], steps) for row in rows}
+    return load_between(session, scope, rows, spans, config.covariates, config.horizon)
 
 
-def between(
+def load_between(
     session: Session,
     scope: Scope,
     rows: Sequence[SeriesRow],
@@ -50,62 +57,62 @@ def between(
     roles: CovariateConfig,
     horizon: int,
 ) -> list[Series]:
-    """Return the part of each series between two stamps, {series_pk: (first, last)}; none of a series without rows
-    there."""
-    points = observations.between(session, stamps)
-    loaded = [(row, _series(row, points[row.pk])) for row in rows if len(points[row.pk].ts)]
-    return with_covariates(session, scope, loaded, roles, horizon)
+    """Return the part of each series between two stamps, {series_pk: (first, last)}; series without rows there are
+    left out."""
+    points = observations.load_between(session, stamps)
+    loaded = [(row, _build_series(row, points[row.pk])) for row in rows if len(points[row.pk].ts)]
+    return add_covariates(session, scope, loaded, roles, horizon)
 
 
-def with_covariates(
+def add_covariates(
     session: Session, scope: Scope, loaded: Loaded, roles: CovariateConfig, horizon: int
 ) -> list[Series]:
-    """Return the series with their stored covariates: past ones as long as `y`, known-future ones `horizon` longer."""
-    known = observations.covariates(session, scope, roles.temporal) if roles.temporal else {}
-    spans = {row.pk: _reach(one, horizon) for row, one in loaded} if known else {}
-    found = observations.covariate_points(session, spans, list(known.values()))
+    """Return the series with their stored covariates: past ones (T,) as long as `y`, known-future ones (T + H,)."""
+    covariates = observations.get_covariates(session, scope, roles.temporal) if roles.temporal else {}
+    spans = {row.pk: _covariate_span(series, horizon) for row, series in loaded} if covariates else {}
+    points_by_series = observations.load_covariate_points(session, spans, list(covariates.values()))
     return [
         replace(
-            one,
+            series,
             covariates={
-                name: _column(one, points, len(one.y) + (0 if name in roles.past else horizon))
-                for name, points in found.get(row.pk, {}).items()
+                name: _build_column(series, points, len(series.y) + (0 if name in roles.past else horizon))
+                for name, points in points_by_series.get(row.pk, {}).items()
             },
             static={name: row.static[name] for name in roles.static if row.static.get(name) is not None},
         )
-        for row, one in loaded
+        for row, series in loaded
     ]
 
 
 def spread(index: Ints, values: NDArray[Any], length: int) -> NDArray[Any]:
-    """Return (length,) with `values` (N,), numbers or text, at the positions `index` (N,), those outside left out."""
+    """Return (length,) with `values` (N,), numbers or text, at the positions `index` (N,); others are left out."""
     full = np.full(length, np.nan) if values.dtype == np.float64 else np.full(length, None, object)
     inside = (index >= 0) & (index < length)
     full[index[inside]] = values[inside]
     return full
 
 
-def _span(row: SeriesRow, origin: int, steps: int) -> tuple[int, int]:
+def _context_span(row: SeriesRow, origin: int, steps: int) -> tuple[int, int]:
     """Return the stamps of the first and last of the `steps` grid steps that end with the origin."""
-    grid = grid_of(row)
+    grid = build_grid(row)
     last = grid.index(np.array([origin], np.int64))
     return int(grid.stamps(last - steps + 1)[0]), origin
 
 
-def _reach(one: Series, horizon: int) -> tuple[int, int]:
+def _covariate_span(series: Series, horizon: int) -> tuple[int, int]:
     """Return the first stamp of a series, and the last of the horizon after it."""
-    first, last = one.grid.stamps(one.start + np.array([0, len(one.y) - 1 + horizon], np.int64)).tolist()
+    first, last = series.grid.stamps(series.start + np.array([0, len(series.y) - 1 + horizon], np.int64)).tolist()
     return first, last
 
 
-def _series(row: SeriesRow, points: Points) -> Series:
-    grid = grid_of(row)
+def _build_series(row: SeriesRow, points: Points) -> Series:
+    grid = build_grid(row)
     index = grid.index(points.ts)
     first = int(index[0])
     return Series(row.id, spread(index - first, points.y, int(index[-1]) - first + 1), grid, first)
 
 
-def _column(one: Series, points: CovariatePoints, length: int) -> NDArray[Any]:
+def _build_column(series: Series, points: CovariatePoints, length: int) -> NDArray[Any]:
     # the series may have begun anew on another grid since `one` was read
-    index, on_grid = one.grid.locate(points.ts)
-    return spread(index[on_grid] - one.start, points.values[on_grid], length)
+    index, on_grid = series.grid.locate(points.ts)
+    return spread(index[on_grid] - series.start, points.values[on_grid], length)

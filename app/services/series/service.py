@@ -1,4 +1,4 @@
-"""Series: their ids, their metadata, and what a client sees of them."""
+"""Series: creating, listing and describing them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ from sqlalchemy.orm import Session
 
 from app.errors import Conflict, ErrorCode, NotFound
 from app.scope import Scope
-from app.services.idempotency import Answer, Idempotency, answer_once
-from app.services.paging import readable_cursor
-from app.services.series.ids import MAX_ID, check_id, checked_frequency, checked_timezone, is_series_id
+from app.services.idempotency import Idempotency, ServiceResponse, respond_once
+from app.services.paging import convert_cursor_errors
+from app.services.series.ids import MAX_ID, check_frequency, check_id, check_timezone, is_series_id
 from app.storage import series
 from app.storage.engine import Database
 from app.storage.pages import Page
@@ -20,7 +20,7 @@ from models.calendar.timestamps import format_stamp
 
 @dataclass(frozen=True)
 class SeriesFields:
-    """What a client says of a series, besides its id."""
+    """Metadata of a series that a client sets, without the id."""
 
     freq: str
     timezone: str
@@ -30,7 +30,7 @@ class SeriesFields:
     static: dict[str, Any]
 
 
-def view(row: SeriesRow) -> dict[str, Any]:
+def describe_series(row: SeriesRow) -> dict[str, Any]:
     """Return a series as clients see it."""
     return {
         "id": row.id,
@@ -47,7 +47,7 @@ def view(row: SeriesRow) -> dict[str, Any]:
     }
 
 
-def found(session: Session, scope: Scope, series_id: str, *, lock: bool = False) -> SeriesRow:
+def require_series(session: Session, scope: Scope, series_id: str, *, lock: bool = False) -> SeriesRow:
     """Return a series that must exist. Raises NotFound."""
     row = series.get(session, scope, series_id, lock=lock) if is_series_id(series_id) else None
     if row is None:
@@ -59,35 +59,37 @@ def found(session: Session, scope: Scope, series_id: str, *, lock: bool = False)
 
 
 class SeriesService:
-    """What the series routes mean."""
+    """The operations behind the series routes."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def create(self, scope: Scope, series_id: str, fields: SeriesFields, key: Idempotency | None) -> Answer:
-        """Make a series. Raises Conflict where it exists, Invalid for a bad id, frequency or timezone."""
+    def create(self, scope: Scope, series_id: str, fields: SeriesFields, key: Idempotency | None) -> ServiceResponse:
+        """Create a series. Raises Conflict where it exists, Invalid for a bad id, frequency or timezone."""
         check_id(series_id)
-        values = _values(fields)
+        values = _check_fields(fields)
 
-        def make(session: Session) -> Answer:
+        def make(session: Session) -> ServiceResponse:
             if series.get(session, scope, series_id) is not None:
-                raise _exists(series_id)
+                raise _series_exists(series_id)
             (row,) = series.add(session, scope, [{"id": series_id, **values}])
-            return Answer(201, view(row))
+            return ServiceResponse(201, describe_series(row))
 
-        return answer_once(self._database, scope, key, make)
+        return respond_once(self._database, scope, key, make)
 
     def put(self, scope: Scope, series_id: str, fields: SeriesFields) -> tuple[bool, dict[str, Any]]:
-        """Make a series or replace its metadata; return whether it is new. Raises as `create`, and Conflict where
-        the frequency or timezone of a series with observations would change."""
+        """Create a series or replace its metadata; return whether it is new, and its description.
+
+        Raises as `create`, and Conflict where the frequency or timezone of a series with observations would change.
+        """
         check_id(series_id)
-        values = _values(fields)
+        values = _check_fields(fields)
 
         def make(session: Session) -> tuple[bool, dict[str, Any]]:
             row = series.get(session, scope, series_id, lock=True)
             if row is None:
                 (row,) = series.add(session, scope, [{"id": series_id, **values}])
-                return True, view(row)
+                return True, describe_series(row)
             if row.count and (row.freq, row.timezone) != (values["freq"], values["timezone"]):
                 raise Conflict(
                     ErrorCode.series_exists,
@@ -96,35 +98,35 @@ class SeriesService:
                 )
             for name, value in values.items():
                 setattr(row, name, value)
-            series.touch(session, row)
-            return False, view(row)
+            series.bump_version(session, row)
+            return False, describe_series(row)
 
-        return self._database.retried(make)
+        return self._database.write_with_retry(make)
 
     def get(self, scope: Scope, series_id: str) -> dict[str, Any]:
         """Return one series. Raises NotFound."""
         with self._database.read() as session:
-            return view(found(session, scope, series_id))
+            return describe_series(require_series(session, scope, series_id))
 
-    def page(
+    def list(
         self, scope: Scope, prefix: str, labels: Sequence[tuple[str, str]], cursor: str | None, limit: int
     ) -> Page[dict[str, Any]]:
-        """Return series by id. Raises Invalid for a cursor of another making."""
-        with self._database.read() as session, readable_cursor():
-            rows = series.page(session, scope, prefix, labels, cursor, limit)
-            return Page([view(row) for row in rows.items], rows.next_cursor)
+        """Return a page of series in the order of their ids. Raises Invalid for an unknown cursor."""
+        with self._database.read() as session, convert_cursor_errors():
+            rows = series.list_page(session, scope, prefix, labels, cursor, limit)
+            return Page([describe_series(row) for row in rows.items], rows.next_cursor)
 
     def delete(self, scope: Scope, series_id: str) -> None:
         """Delete a series with its observations. Raises NotFound."""
         with self._database.write() as session:
-            found(session, scope, series_id, lock=True)
+            require_series(session, scope, series_id, lock=True)
             series.remove(session, scope, series_id)
 
 
-def _values(fields: SeriesFields) -> dict[str, Any]:
+def _check_fields(fields: SeriesFields) -> dict[str, Any]:
     return {
-        "freq": checked_frequency(fields.freq),
-        "timezone": checked_timezone(fields.timezone),
+        "freq": check_frequency(fields.freq),
+        "timezone": check_timezone(fields.timezone),
         "unit": fields.unit,
         "description": fields.description,
         "labels": fields.labels,
@@ -132,7 +134,7 @@ def _values(fields: SeriesFields) -> dict[str, Any]:
     }
 
 
-def _exists(series_id: str) -> Conflict:
+def _series_exists(series_id: str) -> Conflict:
     return Conflict(
         ErrorCode.series_exists, f"the series {series_id!r} exists; PUT /series/{{id}} changes its metadata"
     )

@@ -1,1 +1,1 @@
-"""Asking for a training: the request, what is checked of it, and where it starts from. Begin with `service`."""
+"""Requests for a training: their checks, and the version that a training starts from. Begin with `service`."""

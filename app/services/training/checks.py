@@ -1,4 +1,4 @@
-"""What the stored series must have for a training that is asked for."""
+"""Checks of the stored series that a training, or a backtest, is to use."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,49 +6,53 @@ from sqlalchemy.orm import Session
 
 from app.errors import ErrorCode, FieldError, Invalid, NotFound
 from app.scope import Scope
-from app.services.series.selection import Selector, selected
+from app.services.series.selection import Selector, select_series
 from app.storage import observations
 from app.storage.tables import SeriesRow
 from models.calendar.frequency import parse_frequency
 
 LEAST_OBSERVED = 3
-"""observed values that a series must have to be trained on"""
+"""observed values that at least one of the series must have"""
 
 
-def trainable(
+def require_trainable(
     session: Session, scope: Scope, selector: Selector, covariates: Mapping[str, Sequence[str]], most_steps: int
 ) -> list[SeriesRow]:
-    """Return the series that are asked for. Raises NotFound, and Invalid where they cannot be trained on with these
-    covariates by role."""
-    rows = selected(session, scope, selector)
-    _check_found(selector, rows)
+    """Return the selected series. Raises NotFound, and Invalid where they cannot be trained on with these covariates.
+
+    Args:
+        covariates: names by role
+        most_steps: limit of the steps of all series together
+    """
+    rows = select_series(session, scope, selector)
+    _check_present(selector, rows)
     freqs = sorted({row.freq for row in rows})
     if len(freqs) > 1:
-        detail = f"the series have the frequencies {', '.join(freqs)}; a model has one: select series of one"
+        detail = f"the series have the frequencies {', '.join(freqs)}; a model has only one: select series of one"
         raise Invalid(ErrorCode.frequency_mismatch, detail)
-    total = sum(map(steps, rows))
+    total = sum(map(count_steps, rows))
     if total > most_steps:
-        detail = f"the series span {total} steps from first to last value, the limit is {most_steps}; select fewer"
+        detail = f"the series span {total} steps from first to last value, and the limit is {most_steps}; select fewer"
         raise Invalid(ErrorCode.too_many_values, detail)
     _check_history(session, rows)
     _check_covariates(session, scope, covariates, rows)
     return rows
 
 
-def steps(row: SeriesRow) -> int:
-    """Return about how many steps lie between a series' first and last value, the missing ones too."""
+def count_steps(row: SeriesRow) -> int:
+    """Return the approximate number of steps from a series' first to its last value, missing ones included."""
     if row.first_ts is None or row.last_ts is None:
         return 0
     return (row.last_ts - row.first_ts) // parse_frequency(row.freq).approximate_us + 1
 
 
-def _check_found(selector: Selector, rows: Sequence[SeriesRow]) -> None:
+def _check_present(selector: Selector, rows: Sequence[SeriesRow]) -> None:
     present = {row.id for row in rows}
     missing = [i for i in selector.ids or () if i not in present]
     if missing:
         code = ErrorCode.series_not_found
         errors = [FieldError("body.series.ids", code, f"there is no series {i[:200]!r}") for i in missing[:100]]
-        detail = f"{len(missing)} of the series do not exist, such as {missing[0][:200]!r}; POST /series makes one"
+        detail = f"{len(missing)} of the series do not exist, for example {missing[0][:200]!r}; POST /series makes one"
         raise NotFound(code, detail, errors=errors)
     if not rows:
         detail = "no series matches; GET /series lists them with their labels"
@@ -56,11 +60,14 @@ def _check_found(selector: Selector, rows: Sequence[SeriesRow]) -> None:
 
 
 def _check_history(session: Session, rows: Sequence[SeriesRow]) -> None:
-    """Raise Invalid where not one of the series has enough observed values to learn from."""
+    """Raise Invalid where none of the series has enough observed values to learn from.
+
+    Only short series are counted: a series of 1000 rows is taken to have enough.
+    """
     short = [row for row in rows if row.count < 1000 or row.last_ts is None]
     if len(short) < len(rows):
         return
-    counts = observations.observed(session, short)
+    counts = observations.count_observed(session, short)
     if max(counts.values(), default=0) >= LEAST_OBSERVED:
         return
     errors = [
@@ -69,25 +76,30 @@ def _check_history(session: Session, rows: Sequence[SeriesRow]) -> None:
     ]
     detail = (
         f"no series has {LEAST_OBSERVED} observed values; POST /series/{{id}}/observations adds some "
-        "(a good model wants several seasons)"
+        "(a good model needs several seasons)"
     )
     raise Invalid(ErrorCode.not_enough_data, detail, errors=errors)
 
 
 def _check_covariates(
-    session: Session, scope: Scope, asked: Mapping[str, Sequence[str]], rows: Sequence[SeriesRow]
+    session: Session, scope: Scope, names_by_role: Mapping[str, Sequence[str]], rows: Sequence[SeriesRow]
 ) -> None:
-    """Raise Invalid for names that the project does not know, or that none of the series has as static."""
-    temporal = [*asked.get("known_future", ()), *asked.get("past", ())]
-    known = set(observations.covariates(session, scope, temporal)) if temporal else set()
-    given = {name for row in rows for name, value in row.static.items() if value is not None}
-    code, errors = ErrorCode.covariate_not_found, []
-    for role, names in asked.items():
+    """Raise Invalid for covariates that the project does not know, and static ones that none of the series has."""
+    temporal = [*names_by_role.get("known_future", ()), *names_by_role.get("past", ())]
+    stored = set(observations.get_covariates(session, scope, temporal)) if temporal else set()
+    static = {name for row in rows for name, value in row.static.items() if value is not None}
+    code = ErrorCode.covariate_not_found
+    errors = []
+    for role, names in names_by_role.items():
         for i, name in enumerate(names):
-            if name not in (given if role == "static" else known):
-                where = "none of the series has the static" if role == "static" else "the project has no"
-                errors.append(FieldError(f"body.covariates.{role}.{i}", code, f"{where} covariate {name!r}"))
+            if role == "static" and name not in static:
+                problem = f"none of the series has the static covariate {name!r}"
+            elif role != "static" and name not in stored:
+                problem = f"the project has no covariate {name!r}"
+            else:
+                continue
+            errors.append(FieldError(f"body.covariates.{role}.{i}", code, problem))
     if errors:
         first = errors[0].detail
-        detail = f"{first}; values come with POST /series/{{id}}/observations, static ones with PUT /series/{{id}}"
+        detail = f"{first}; POST /series/{{id}}/observations adds values, PUT /series/{{id}} sets static ones"
         raise Invalid(code, detail, errors=errors)

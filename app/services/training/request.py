@@ -1,4 +1,4 @@
-"""What POST /train asks for, and how it is kept with the job."""
+"""The request of POST /train, and the document of it that is stored with the job."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ Promote = Literal["if_better", "always", "never"]
 
 @dataclass(frozen=True)
 class TrainingRequest:
-    """A training. What is left out is chosen."""
+    """The options of a training. Those that are left out are chosen."""
 
     model: str
     series: Selector
@@ -26,12 +26,12 @@ class TrainingRequest:
     country: str | None
     bounds: Bounds
     warm_start: tuple[str, int] | None = None
-    """model and version to begin from"""
+    """model and version to start from"""
     search: Mapping[str, Any] | None = None
     """`trials`, `time_budget_s` and `space` of a hyperparameter search"""
 
     def document(self) -> dict[str, Any]:
-        """Return plain JSON, which the other functions of this module read."""
+        """Return plain JSON, which `app.services.jobs.documents` parses."""
         return {
             "series": self.series.document(),
             "network": dict(self.network),

@@ -1,4 +1,4 @@
-"""Asking for a training: what is asked is checked, fixed and queued in one transaction."""
+"""Training: a request is checked, completed and queued in one transaction."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,12 +8,12 @@ from sqlalchemy.orm import Session
 from app.config import Settings
 from app.errors import Conflict, ErrorCode, FieldError, Invalid
 from app.scope import Scope
-from app.services.idempotency import Answer, Idempotency, answer_once
-from app.services.jobs.documents import roles_of
-from app.services.jobs.submission import JobOptions, Submission, accepted
-from app.services.training.checks import steps, trainable
+from app.services.idempotency import Idempotency, ServiceResponse, respond_once
+from app.services.jobs.documents import parse_roles
+from app.services.jobs.submission import JobOptions, Submission, respond_accepted
+from app.services.training.checks import count_steps, require_trainable
 from app.services.training.request import TrainingRequest
-from app.services.training.warm_start import started
+from app.services.training.warm_start import resolve_warm_start
 from app.storage import jobs, registry
 from app.storage.engine import Database
 from app.storage.tables import ModelRow, SeriesRow
@@ -27,13 +27,17 @@ from models.planning.transfer import transferred
 
 
 class TrainingService:
-    """What POST /train means."""
+    """The operation behind POST /train."""
 
     def __init__(self, database: Database, submission: Submission, settings: Settings) -> None:
-        self._database, self._submission, self._settings = database, submission, settings
+        self._database = database
+        self._submission = submission
+        self._settings = settings
 
-    def submit(self, scope: Scope, request: TrainingRequest, options: JobOptions, key: Idempotency | None) -> Answer:
-        """Queue a training. The job and its place in the queue commit together.
+    def create(
+        self, scope: Scope, request: TrainingRequest, options: JobOptions, key: Idempotency | None
+    ) -> ServiceResponse:
+        """Queue a training. The job and its entry in the queue commit together.
 
         Raises NotFound for series that do not exist, Conflict `model_spec_conflict`, and Invalid for options that
         cannot be, or series that cannot be trained on.
@@ -42,22 +46,28 @@ class TrainingService:
             detail = f"the horizon must be at most {self._settings.max_horizon} steps"
             raise Invalid(ErrorCode.horizon_too_long, detail, errors=[FieldError("body.horizon", "too_long", detail)])
 
-        def make(session: Session) -> Answer:
-            asked, source = started(session, scope, request)
-            rows = trainable(session, scope, asked.series, asked.covariates, self._settings.max_train_steps)
-            model = _model(session, scope, asked, rows)
-            config = _configured(asked, model, rows, source)
-            cost = _cost(asked, config, rows)
-            document = asked.document()
-            return accepted(session, self._submission.add(session, scope, "train", model, document, options, cost))
+        def make(session: Session) -> ServiceResponse:
+            resolved, source = resolve_warm_start(session, scope, request)
+            rows = require_trainable(
+                session, scope, resolved.series, resolved.covariates, self._settings.max_train_steps
+            )
+            model = _get_or_create_model(session, scope, resolved, rows)
+            config = _choose_config(resolved, model, rows, source)
+            cost = _estimate_cost(resolved, config, rows)
+            document = resolved.document()
+            return respond_accepted(
+                session, self._submission.add(session, scope, "train", model, document, options, cost)
+            )
 
-        return answer_once(self._database, scope, key, make)
+        return respond_once(self._database, scope, key, make)
 
 
-def _model(session: Session, scope: Scope, request: TrainingRequest, rows: Sequence[SeriesRow]) -> ModelRow:
-    """Return the model to train, made where it is new. Raises Conflict where it is fixed to something else.
+def _get_or_create_model(
+    session: Session, scope: Scope, request: TrainingRequest, rows: Sequence[SeriesRow]
+) -> ModelRow:
+    """Return the model to train; a new one is added. Raises Conflict where its specification differs and is fixed.
 
-    Until a model has a version or a job under way, its specification may still change.
+    Until a model has a version or an active job, its specification may still change.
     """
     freq = rows[0].freq
     model = registry.get(session, scope, request.model, lock=True)
@@ -65,34 +75,39 @@ def _model(session: Session, scope: Scope, request: TrainingRequest, rows: Seque
         levels = sorted({*(request.quantiles or DEFAULT_QUANTILES), 0.5})
         return registry.add(session, scope, request.model, freq, request.horizon, levels)
     levels = sorted({*(request.quantiles or model.quantiles), 0.5})
-    asked: dict[str, tuple[object, object]] = {
+    specification: dict[str, tuple[object, object]] = {
         "frequency": (freq, model.freq),
         "horizon": (request.horizon, model.horizon),
         "quantiles": (levels, model.quantiles),
     }
-    differ = {name: pair for name, pair in asked.items() if pair[0] != pair[1]}
-    if differ and (model.last_version or jobs.active_of_model(session, model.pk)):
+    differ = {name: pair for name, pair in specification.items() if pair[0] != pair[1]}
+    if differ and (model.last_version or jobs.count_active(session, model.pk)):
         name, (new, old) = next(iter(differ.items()))
         raise Conflict(
             ErrorCode.model_spec_conflict,
-            f"the model {model.name!r} was first trained with {name} {old}, and {new} was asked for; "
+            f"the model {model.name!r} was first trained with {name} {old}, and {new} was requested; "
             "train it under another name",
             errors=[FieldError(f"body.{n}", ErrorCode.model_spec_conflict, f"is {o}") for n, (_, o) in differ.items()],
         )
-    model.freq, model.horizon, model.quantiles = freq, request.horizon, levels
+    model.freq = freq
+    model.horizon = request.horizon
+    model.quantiles = levels
     return model
 
 
-def _cost(request: TrainingRequest, config: Config, rows: Sequence[SeriesRow]) -> dict[str, int]:
-    """Return what the training will take."""
+def _estimate_cost(request: TrainingRequest, config: Config, rows: Sequence[SeriesRow]) -> dict[str, int]:
+    """Estimate the size of the training: rows, windows, steps and bytes of memory."""
     temporal = sum(len(request.covariates.get(role, ())) for role in ("known_future", "past"))
     trials = request.search["trials"] if request.search is not None else 0
-    return cost_of(config, [steps(row) for row in rows], temporal, trainings=1 + trials).to_dict()
+    return cost_of(config, [count_steps(row) for row in rows], temporal, trainings=1 + trials).to_dict()
 
 
-def _configured(request: TrainingRequest, model: ModelRow, rows: Sequence[SeriesRow], source: Config | None) -> Config:
-    """Return about the configuration of the training; the job chooses it anew. Raises Invalid where there is none."""
-    frequency, lengths = parse_frequency(model.freq), [steps(row) for row in rows]
+def _choose_config(
+    request: TrainingRequest, model: ModelRow, rows: Sequence[SeriesRow], source: Config | None
+) -> Config:
+    """Choose a configuration like that of the training; the job chooses its own. Raises Invalid where none is valid."""
+    frequency = parse_frequency(model.freq)
+    lengths = [count_steps(row) for row in rows]
     try:
         if source is not None:
             return transferred(
@@ -110,7 +125,7 @@ def _configured(request: TrainingRequest, model: ModelRow, rows: Sequence[Series
         if request.search is not None:
             space = request.search["space"]
             axes_of(config, default_space(config, max(lengths)) if space is None else space)
-        return replace(config, covariates=roles_of(request.document()), bounds=request.bounds)
+        return replace(config, covariates=parse_roles(request.document()), bounds=request.bounds)
     except ConfigError as e:
         raise Invalid(
             ErrorCode.invalid_input,

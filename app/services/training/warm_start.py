@@ -1,4 +1,4 @@
-"""Beginning a training from a published version: what the request leaves to it, and its weights."""
+"""Warm start: the options that a training inherits from a published version, and the version's weights."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import ErrorCode, FieldError, Invalid
 from app.scope import Scope
-from app.services.registry.lookup import found, found_version
+from app.services.registry.lookup import require_model, require_version
 from app.services.training.request import TrainingRequest
 from app.storage.artifacts import ArtifactStore
 from app.storage.tables import VersionRow
@@ -19,31 +19,33 @@ if TYPE_CHECKING:
 ROLES = ("known_future", "past", "static")
 
 
-def started(session: Session, scope: Scope, request: TrainingRequest) -> tuple[TrainingRequest, Config | None]:
-    """Return the request with what its version decides filled in, and that version's configuration.
+def resolve_warm_start(
+    session: Session, scope: Scope, request: TrainingRequest
+) -> tuple[TrainingRequest, Config | None]:
+    """Return the request completed by the version that it starts from, and that version's configuration.
 
-    Raises NotFound for a version that does not exist, and Invalid for what contradicts it.
+    Raises NotFound for a version that does not exist, and Invalid for options that contradict it.
     """
     if request.warm_start is None:
         if request.training.get("freeze_encoder"):
-            _refuse("training.freeze_encoder", "needs warm_start: a fresh encoder that never learns is of no use")
+            _refuse("training.freeze_encoder", "needs warm_start: a new encoder that never learns is useless")
         return request, None
     name, number = request.warm_start
-    source = Config.from_dict(found_version(session, found(session, scope, name), number).config)
-    whose = f"{name}@{number}"
+    source = Config.from_dict(require_version(session, require_model(session, scope, name), number).config)
+    version = f"{name}@{number}"
     if request.search is not None:
-        _refuse("search", f"must be left out: the network is that of {whose}")
+        _refuse("search", f"must be left out: the network is that of {version}")
     if request.network:
-        _refuse("network", f"must be left out: the network is that of {whose}")
+        _refuse("network", f"must be left out: the network is that of {version}")
     levels = request.quantiles
     if levels is not None and {*levels, 0.5} != set(source.quantiles):
-        _refuse("quantiles", f"must be left out, or those of {whose}: {', '.join(map(str, source.quantiles))}")
+        _refuse("quantiles", f"must be left out, or be those of {version}: {', '.join(map(str, source.quantiles))}")
     if request.country not in (None, source.country):
-        _refuse("country", f"must be left out, or that of {whose}: {source.country}")
+        _refuse("country", f"must be left out, or be that of {version}: {source.country}")
     roles = {role: getattr(source.covariates, role) for role in ROLES}
-    asked = {role: tuple(request.covariates.get(role, ())) for role in ROLES}
-    if any(asked.values()) and any(set(asked[role]) != set(roles[role]) for role in ROLES):
-        _refuse("covariates", f"must be left out, or those of {whose}")
+    requested = {role: tuple(request.covariates.get(role, ())) for role in ROLES}
+    if any(requested.values()) and any(set(requested[role]) != set(roles[role]) for role in ROLES):
+        _refuse("covariates", f"must be left out, or be those of {version}")
     return replace(request, quantiles=source.quantiles, covariates=roles, country=source.country), source
 
 

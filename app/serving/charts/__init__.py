@@ -1,1 +1,1 @@
-"""Drawing charts in a process of their own, with matplotlib. Begin with `picture`."""
+"""Charts drawn with matplotlib in a separate process. Begin with `picture`."""

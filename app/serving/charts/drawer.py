@@ -1,24 +1,24 @@
-"""Charts of forecasts, drawn in a process of their own: matplotlib would hold the interpreter, and forecasts wait.
+"""The process that draws charts: in the server's process matplotlib would hold the interpreter, and forecasts wait.
 
-What is to be drawn goes to it as JSON, the picture comes back as bytes. Times are int64 microseconds UTC.
+A chart goes to the process as JSON and comes back as the bytes of a picture. Times are int64 microseconds UTC.
 """
 
 from app.serving.charts.picture import Chart
-from app.serving.helper_process import Answerer, HelperProcess, Work
+from app.serving.helper_process import Answerer, HelperProcess, HelperTask
 
 UNDER_WAY = 16
-"""questions at a time: a page shows many charts, and asks for them all at once"""
+"""charts at a time, waiting ones included: a page shows many charts and requests them all at once"""
 
 
 class ChartDrawer:
-    """Asks the drawing process."""
+    """Sends charts to the drawing process."""
 
     def __init__(self, seconds: float) -> None:
-        """`seconds` that a chart may take, and may wait for others."""
-        self.process = HelperProcess(Work("drawing", "charts", prepare), seconds, UNDER_WAY)
+        """Set up the process; `seconds` is how long a chart may take, and may wait for others."""
+        self.process = HelperProcess(HelperTask("drawing", "charts", prepare), seconds, UNDER_WAY)
 
     def draw(self, question: bytes) -> bytes:
-        """Return the picture of a `Chart.question`: equal ones have equal bytes. Raises NotAnswered."""
+        """Return the picture of a `Chart.question`; equal questions give equal bytes. Raises NotAnswered."""
         return self.process.ask(question)
 
     def close(self) -> None:
@@ -27,7 +27,7 @@ class ChartDrawer:
 
 
 def prepare() -> Answerer:
-    """Return what draws. Runs in the process."""
+    """Return the function that draws. Runs in the drawing process."""
     from pydantic import TypeAdapter
 
     from app.serving.charts import drawing

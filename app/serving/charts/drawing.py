@@ -1,4 +1,4 @@
-"""Drawing charts with matplotlib: the whole picture. Runs in the drawing process alone, and imports no torch.
+"""The whole picture of a chart, drawn with matplotlib. Runs only in the drawing process, and imports no torch.
 
 Equal charts give equal bytes: no dates, no random names.
 """
@@ -19,10 +19,10 @@ from matplotlib.patches import Patch
 
 from app.serving.charts.panel import draw_panel
 from app.serving.charts.picture import Chart
-from app.serving.charts.theme import COLOURS, DPI, Colours, install, shade
+from app.serving.charts.theme import COLOURS, DPI, Colours, blend, configure_matplotlib
 
 EDGE = 16
-"""pixels around everything"""
+"""pixels between the content and the edges of the picture"""
 HEADER = 58
 """pixels that title and subtitle need"""
 LEGEND_ROW = 18
@@ -31,108 +31,115 @@ ONE_PANEL_HEIGHT = 310
 NARROWEST = 300
 """pixels of a panel, where there is a choice"""
 NAMED_INTERVALS = 4
+"""intervals that the legend names, at most about"""
 SMALL = 260
-"""pixels: a lower picture has no place for a legend"""
+"""pixels: a picture of less height has no room for a legend"""
 
 Entry = tuple[Any, str]
 
 
 def prepare() -> None:
-    """Do what is needed once."""
-    install()
+    """Set up matplotlib, once a process."""
+    configure_matplotlib()
 
 
 def draw(chart: Chart) -> bytes:
-    """Return the picture."""
-    with warnings.catch_warnings():  # of glyphs that no font has, and of panels that are too small for their labels
+    """Return the picture of a chart, as SVG or PNG."""
+    with warnings.catch_warnings():  # about glyphs that no font has, and panels that are too small for their labels
         warnings.simplefilter("ignore")
-        return _saved(_drawn(chart), chart)
+        return _save(_draw_figure(chart), chart)
 
 
-def _drawn(chart: Chart) -> Figure:
+def _draw_figure(chart: Chart) -> Figure:
     colours = COLOURS[chart.theme]
-    columns = _columns(len(chart.panels), chart.width)
+    columns = _count_columns(len(chart.panels), chart.width)
     rows = math.ceil(len(chart.panels) / columns)
-    entries = _entries(chart, colours) if (chart.height or SMALL) >= SMALL else []
-    legend_columns = _legend_columns([text for _, text in entries], chart.width)
+    entries = _list_entries(chart, colours) if (chart.height or SMALL) >= SMALL else []
+    legend_columns = _count_legend_columns([text for _, text in entries], chart.width)
     top = HEADER + LEGEND_ROW * math.ceil(len(entries) / legend_columns)
     height = chart.height or top + EDGE + (ONE_PANEL_HEIGHT if rows == 1 else PANEL_HEIGHT * rows)
-    figure = _figure(chart, height, top, colours)
-    _header(figure, chart, height, colours)
+    figure = _make_figure(chart, height, top, colours)
+    _draw_header(figure, chart, height, colours)
     if entries:
-        _legend(figure, entries, legend_columns, chart.width, height, colours)
-    places = _axes(figure, rows, columns)
-    for axes in places[len(chart.panels) :]:
+        _draw_legend(figure, entries, legend_columns, chart.width, height, colours)
+    axes_list = _make_axes(figure, rows, columns)
+    for axes in axes_list[len(chart.panels) :]:
         axes.set_axis_off()
-    for at, (panel, axes) in enumerate(zip(chart.panels, places, strict=False)):
-        draw_panel(axes, panel, at, colours, 0.9 * chart.width / columns - 60)
+    for number, (panel, axes) in enumerate(zip(chart.panels, axes_list, strict=False)):
+        draw_panel(axes, panel, number, colours, 0.9 * chart.width / columns - 60)
         if len(chart.panels) > 1:
-            title = fitted(panel.title, 0.92 * chart.width / columns - 60, 9, "bold")
-            axes.set_title(title, loc="left", color=colours.text, fontsize=9, fontweight="bold", gid=f"title-{at}")
+            title = shorten(panel.title, 0.92 * chart.width / columns - 60, 9, "bold")
+            axes.set_title(title, loc="left", color=colours.text, fontsize=9, fontweight="bold", gid=f"title-{number}")
     return figure
 
 
-def _columns(panels: int, width: int) -> int:
-    wanted = 1 if panels <= 3 else 2 if panels <= 6 else 3
-    return max(1, min(wanted, width // NARROWEST))
+def _count_columns(panels: int, width: int) -> int:
+    columns = 3
+    if panels <= 3:
+        columns = 1
+    elif panels <= 6:
+        columns = 2
+    return max(1, min(columns, width // NARROWEST))
 
 
-def _figure(chart: Chart, height: int, top: int, colours: Colours) -> Figure:
+def _make_figure(chart: Chart, height: int, top: int, colours: Colours) -> Figure:
     # a hundredth of a pixel, so that no rounding loses a whole one
     figure = Figure(((chart.width + 0.01) / DPI, (height + 0.01) / DPI), DPI, facecolor=colours.background)
     engine = ConstrainedLayoutEngine(h_pad=0.04, w_pad=0.04, hspace=0.06, wspace=0.04)
-    side, bottom = EDGE / 2 / chart.width, EDGE / 2 / height
+    side = EDGE / 2 / chart.width
+    bottom = EDGE / 2 / height
     engine.set(rect=(side, bottom, 1 - 2 * side, max(0.1, 1 - top / height - bottom)))
     figure.set_layout_engine(engine)
     return figure
 
 
-def _axes(figure: Figure, rows: int, columns: int) -> list[Any]:
+def _make_axes(figure: Figure, rows: int, columns: int) -> list[Any]:
     return list(figure.subplots(rows, columns, squeeze=False).flat)
 
 
-def _header(figure: Figure, chart: Chart, height: int, colours: Colours) -> None:
-    left, room = EDGE / chart.width, chart.width - 2 * EDGE
-    title = fitted(chart.title, room, 12, "bold")
-    figure.text(left, 1 - 24 / height, title, color=colours.text, fontsize=12, fontweight="bold", gid="title")
-    subtitle = fitted(chart.subtitle, room, 8.5)
-    figure.text(left, 1 - 42 / height, subtitle, color=colours.muted, fontsize=8.5, gid="subtitle")
+def _draw_header(figure: Figure, chart: Chart, height: int, colours: Colours) -> None:
+    x = EDGE / chart.width
+    room = chart.width - 2 * EDGE
+    title = shorten(chart.title, room, 12, "bold")
+    figure.text(x, 1 - 24 / height, title, color=colours.text, fontsize=12, fontweight="bold", gid="title")
+    subtitle = shorten(chart.subtitle, room, 8.5)
+    figure.text(x, 1 - 42 / height, subtitle, color=colours.muted, fontsize=8.5, gid="subtitle")
 
 
-def _entries(chart: Chart, colours: Colours) -> list[Entry]:
-    """Return what the legend explains: what any panel shows, once."""
-    told = [panel.forecast for panel in chart.panels if panel.forecast is not None]
-    if not told:
+def _list_entries(chart: Chart, colours: Colours) -> list[Entry]:
+    """Return the entries of the legend: each kind of line or area that any panel shows, once."""
+    forecasts = [panel.forecast for panel in chart.panels if panel.forecast is not None]
+    if not forecasts:
         return []
     entries: list[Entry] = [(Line2D([], [], color=colours.history, linewidth=1.4), "Observed")]
     if any(panel.later.ts for panel in chart.panels):
         later = Line2D([], [], color=colours.later, linewidth=0.9, marker="o", markersize=4)
         entries.append((later, "Observed after the origin"))
     entries.append((Line2D([], [], color=colours.forecast, linewidth=1.9), "Median"))
-    widths = [one.percent for one in told[0].intervals]
+    widths = [interval.percent for interval in forecasts[0].intervals]
     named = range(0, len(widths), max(1, math.ceil(len(widths) / NAMED_INTERVALS)))
     entries += [
-        (Patch(color=shade(colours, len(widths), i + 1), linewidth=0), f"{widths[i]:g} % interval") for i in named
+        (Patch(color=blend(colours, len(widths), i + 1), linewidth=0), f"{widths[i]:g} % interval") for i in named
     ]
-    if told[0].levels:
-        text = "quantile" + "s" * (len(told[0].levels) > 1)
-        shown = ", ".join(f"{one.level:g}" for one in told[0].levels[:NAMED_INTERVALS])
-        more = " …" if len(told[0].levels) > NAMED_INTERVALS else ""
-        entries.append((Line2D([], [], color=colours.forecast, linewidth=0.9, linestyle=":"), f"{text} {shown}{more}"))
+    if forecasts[0].levels:
+        text = "quantile" + "s" * (len(forecasts[0].levels) > 1)
+        levels = ", ".join(f"{interval.level:g}" for interval in forecasts[0].levels[:NAMED_INTERVALS])
+        more = " …" if len(forecasts[0].levels) > NAMED_INTERVALS else ""
+        entries.append((Line2D([], [], color=colours.forecast, linewidth=0.9, linestyle=":"), f"{text} {levels}{more}"))
     origin = Line2D([], [], color=colours.muted, linewidth=0.9, linestyle=(0, (4, 3)))
     return [*entries, (origin, "Origin")]
 
 
-def _legend_columns(texts: list[str], width: int) -> int:
-    """Return how many entries fit beside each other."""
-    widest = max((text_width(text, 8.5) + 48 for text in texts), default=1)
-    total = sum(text_width(text, 8.5) + 48 for text in texts)
+def _count_legend_columns(texts: list[str], width: int) -> int:
+    """Return how many entries fit on one row."""
+    widest = max((measure_text(text, 8.5) + 48 for text in texts), default=1)
+    total = sum(measure_text(text, 8.5) + 48 for text in texts)
     if total <= width - 2 * EDGE:
         return max(1, len(texts))
     return max(1, int((width - 2 * EDGE) // widest))
 
 
-def _legend(figure: Figure, entries: list[Entry], columns: int, width: int, height: int, colours: Colours) -> None:
+def _draw_legend(figure: Figure, entries: list[Entry], columns: int, width: int, height: int, colours: Colours) -> None:
     legend = figure.legend(
         [handle for handle, _ in entries],
         [text for _, text in entries],
@@ -152,27 +159,28 @@ def _legend(figure: Figure, entries: list[Entry], columns: int, width: int, heig
     legend.set_gid("legend")
 
 
-def text_width(text: str, size: float, weight: str = "normal") -> float:
+def measure_text(text: str, size: float, weight: str = "normal") -> float:
     """Return the width of a line in pixels."""
     renderer: RendererBase = FigureCanvasAgg(Figure(dpi=DPI)).get_renderer()
     return float(renderer.get_text_width_height_descent(text, FontProperties(size=size, weight=weight), False)[0])
 
 
-def fitted(text: str, room: float, size: float, weight: str = "normal") -> str:
-    """Return a line that fits into `room` pixels: the middle of a longer one is left out."""
-    if not text or text_width(text, size, weight) <= room:
+def shorten(text: str, room: float, size: float, weight: str = "normal") -> str:
+    """Return a line that fits into `room` pixels; a longer one loses its middle."""
+    if not text or measure_text(text, size, weight) <= room:
         return text
-    kept = len(text) - 1
-    while kept > 2:
-        head, tail = text[: math.ceil(kept / 2)], text[len(text) - kept // 2 :]
-        wide = text_width(f"{head}…{tail}", size, weight)
+    length = len(text) - 1
+    while length > 2:
+        head = text[: math.ceil(length / 2)]
+        tail = text[len(text) - length // 2 :]
+        wide = measure_text(f"{head}…{tail}", size, weight)
         if wide <= room:
             return f"{head.rstrip()}…{tail.lstrip()}"
-        kept = min(kept - 1, int(kept * room / wide))
+        length = min(length - 1, int(length * room / wide))
     return "…"
 
 
-def _saved(figure: Figure, chart: Chart) -> bytes:
+def _save(figure: Figure, chart: Chart) -> bytes:
     picture = io.BytesIO()
     if chart.format == "svg":
         FigureCanvasSVG(figure).print_svg(picture, metadata={"Date": None, "Creator": "Gatecast", "Title": chart.title})

@@ -1,4 +1,4 @@
-"""What is on a chart, as it is handed to the process that draws."""
+"""The content of a chart, as the drawing process receives it. Stamps are int64 microseconds UTC."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -14,7 +14,7 @@ Values = list[float | None]
 
 
 @dataclass(frozen=True)
-class Points:
+class ChartPoints:
     """Values over time: ts (N,) ascending, y (N,)."""
 
     ts: list[int]
@@ -39,8 +39,8 @@ class Level:
 
 
 @dataclass(frozen=True)
-class Forecast:
-    """What is forecast of one series."""
+class ChartForecast:
+    """The forecast of one series."""
 
     origin: int
     ts: list[int]
@@ -53,22 +53,22 @@ class Forecast:
 
 
 @dataclass(frozen=True)
-class Panel:
-    """One series: a forecast, or why there is none."""
+class ChartPanel:
+    """One series of a chart: its history and its forecast, or the reason why it has none."""
 
     title: str
     unit: str | None
     timezone: str
-    history: Points
-    later: Points
-    """what was observed after the origin"""
-    forecast: Forecast | None
+    history: ChartPoints
+    later: ChartPoints
+    """values observed after the origin"""
+    forecast: ChartForecast | None
     note: str | None
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A picture, in CSS pixels."""
+    """The content and size of a picture, in CSS pixels."""
 
     format: Format
     theme: Theme
@@ -77,8 +77,8 @@ class Chart:
     width: int
     height: int | None
     """None: as much as the panels need"""
-    panels: list[Panel]
+    panels: list[ChartPanel]
 
     def question(self) -> bytes:
-        """Return what determines every byte of the picture."""
+        """Return the chart as JSON, which determines every byte of the picture."""
         return orjson.dumps(self)

@@ -1,4 +1,4 @@
-"""How charts look: colours of the light and the dark theme, and settings of matplotlib. Runs in the drawing process."""
+"""Style of charts: colours of the light and the dark theme, and settings of matplotlib. Runs in the drawing process."""
 
 import logging
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ SETTINGS: dict[Any, Any] = {
     "axes.formatter.useoffset": False,
     "axes.formatter.limits": (-5, 7),
     "axes.unicode_minus": True,
-    "svg.fonttype": "none",  # text stays text: small, selectable, and in any script that the reader's fonts have
+    "svg.fonttype": "none",  # text stays text: small, selectable, and in any script that the viewer's fonts have
     "svg.hashsalt": "gatecast",
     "path.simplify": True,
 }
@@ -27,7 +27,7 @@ STRONGEST = 0.6
 
 @dataclass(frozen=True)
 class Colours:
-    """Of one theme."""
+    """The colours of one theme."""
 
     background: str
     text: str
@@ -44,22 +44,22 @@ COLOURS = {
 }
 
 
-def install() -> None:
-    """Make every picture look the same, whatever the machine's own settings are."""
+def configure_matplotlib() -> None:
+    """Configure matplotlib, so that pictures do not depend on the machine's settings."""
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     mpl.rcdefaults()
     mpl.rcParams.update(SETTINGS)
 
 
-def opacity(count: int) -> float:
-    """Return the opacity of each of `count` nested intervals, so that all together are not too strong."""
+def compute_opacity(count: int) -> float:
+    """Return the opacity of each of `count` nested intervals, so that all of them together stay below STRONGEST."""
     together = min(STRONGEST, 0.24 + 0.13 * (count - 1))
     return 1 - float((1 - together) ** (1 / count))
 
 
-def shade(colours: Colours, count: int, depth: int) -> str:
+def blend(colours: Colours, count: int, depth: int) -> str:
     """Return the colour where `depth` of `count` intervals lie on top of each other."""
-    visible = (1 - opacity(count)) ** depth
+    visible = (1 - compute_opacity(count)) ** depth
     pairs = zip(to_rgb(colours.background), to_rgb(colours.forecast), strict=True)
     red, green, blue = (below * visible + above * (1 - visible) for below, above in pairs)
     return to_hex((red, green, blue))

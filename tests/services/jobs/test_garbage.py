@@ -5,7 +5,7 @@ from sqlalchemy import select
 
 from app.config import Settings
 from app.scope import Scope
-from app.services.jobs.garbage import collect, sweep
+from app.services.jobs.garbage import collect_garbage, sweep_archive
 from app.storage import archive, jobs, keys, registry, series
 from app.storage.artifacts import ArtifactStore, job_folder, version_folder
 from app.storage.clock import now
@@ -22,7 +22,7 @@ def store(settings: Settings) -> ArtifactStore:
 @pytest.fixture
 def scope(database: Database) -> Scope:
     with database.read() as session:
-        return keys.default_scope(session)
+        return keys.get_default_scope(session)
 
 
 def job(database: Database, scope: Scope, name: str, status: str) -> None:
@@ -48,23 +48,23 @@ def left(store: ArtifactStore, scope: Scope, name: str) -> list[str]:
 
 
 def there(store: ArtifactStore, folder: str) -> bool:
-    return store.entries(folder) == ["graph.onnx"]
+    return store.list_names(folder) == ["graph.onnx"]
 
 
 @pytest.mark.parametrize("status", ["succeeded", "failed", "cancelled"])
 def test_files_of_ended_jobs_are_removed(database: Database, store: ArtifactStore, scope: Scope, status: str) -> None:
     job(database, scope, "ended", status)
     folders = left(store, scope, "ended")
-    assert sorted(collect(database, store)) == sorted(folders)
+    assert sorted(collect_garbage(database, store)) == sorted(folders)
     assert not any(there(store, folder) for folder in folders)
-    assert collect(database, store) == []
+    assert collect_garbage(database, store) == []
 
 
 @pytest.mark.parametrize("status", ["queued", "running"])
 def test_files_of_jobs_under_way_stay(database: Database, store: ArtifactStore, scope: Scope, status: str) -> None:
     job(database, scope, "active", status)
     folders = left(store, scope, "active")
-    assert collect(database, store) == []
+    assert collect_garbage(database, store) == []
     assert all(there(store, folder) for folder in folders)
 
 
@@ -75,7 +75,7 @@ def test_files_of_unknown_jobs_stay(database: Database, store: ArtifactStore, sc
     for path in ("1/models/7/readme", "1/jobs/notes", "backup/graph.onnx", "1/models/7/ended", "1/other/ended-1/x"):
         store.put(f"{path}/graph.onnx", b"x")
         folders.append(path)
-    assert collect(database, store) == []
+    assert collect_garbage(database, store) == []
     assert all(there(store, folder) for folder in folders)
 
 
@@ -87,11 +87,11 @@ def test_the_files_of_a_version_stay_and_those_of_its_jobs_other_attempts_go(
     with database.write() as session:
         model = registry.add(session, scope, "m", "h", 12, [0.5])
         row = registry.publish(session, model, FIELDS | {"job_id": "j", "artifact": second})
-    assert sorted(collect(database, store)) == sorted([resumed, first])
+    assert sorted(collect_garbage(database, store)) == sorted([resumed, first])
     assert there(store, second)
     with database.write() as session:
         session.delete(session.merge(row))
-    assert collect(database, store) == [second]
+    assert collect_garbage(database, store) == [second]
 
 
 FIELDS = {
@@ -113,7 +113,7 @@ def test_many_folders_are_asked_for_in_parts(database: Database, store: Artifact
             row.status = "failed" if number % 2 else "running"
     for number in range(jobs.CHUNK + 2):
         store.put(f"{job_folder(scope.project_id, f'j{number}')}/x", b"")
-    assert len(collect(database, store)) == (jobs.CHUNK + 2) // 2
+    assert len(collect_garbage(database, store)) == (jobs.CHUNK + 2) // 2
 
 
 def test_archived_forecasts_are_kept_for_days(database: Database, scope: Scope) -> None:
@@ -130,7 +130,7 @@ def test_archived_forecasts_are_kept_for_days(database: Database, scope: Scope) 
             for origin, days in ages.items()
         ]
         assert archive.add(session, rows) == 4
-    sweep(database, 30.0)
+    sweep_archive(database, 30.0)
     with database.read() as session:
         left_over = session.execute(select(ArchivedForecast.origin)).scalars().all()
         assert sorted(left_over) == [0, 1]

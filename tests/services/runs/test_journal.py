@@ -12,13 +12,13 @@ from tests.e2e.processes import until
 @pytest.fixture
 def journal(database: Database) -> Journal:
     with database.write() as session:
-        jobs.add(session, keys.default_scope(session), id="j", kind="train", request={})
+        jobs.add(session, keys.get_default_scope(session), id="j", kind="train", request={})
     return Journal(database, claimed(database, "j"))
 
 
 def told(database: Database) -> dict[str, float]:
     with database.read() as session:
-        row = jobs.state(session, "j")
+        row = jobs.get_unscoped(session, "j")
     assert row is not None
     return dict(row.progress or {})
 
@@ -36,7 +36,7 @@ def test_progress_is_told_again_while_a_step_takes_long(journal: Journal, databa
 def test_a_wish_to_stop_is_noticed_without_a_word_of_the_run(journal: Journal, database: Database) -> None:
     journal.tell({"phase": "select", "fraction": 0.5, "eta_s": None})
     with database.write() as session:
-        assert jobs.ask_to_stop(session, keys.default_scope(session), "j")
+        assert jobs.request_stop(session, keys.get_default_scope(session), "j")
     until(lambda: journal.stopping, 30, "the run knows")
     journal.close()
 

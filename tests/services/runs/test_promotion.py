@@ -39,7 +39,7 @@ def with_gate_error(fitted: Fitted, panel: Panel, factor: float) -> Fitted:
 def judge_on(database: Database, settings: Settings, panel: Panel, fitted: Fitted, promote: str) -> Verdict:
     """Judge a challenger of the model `m`, made where it is new, as its training job would."""
     with database.write() as session:
-        scope = keys.default_scope(session)
+        scope = keys.get_default_scope(session)
         model = registry.get(session, scope, "m") or registry.add(session, scope, "m", "h", HORIZON, list(LEVELS))
         asked = {"promote": promote}
         job = jobs.add(session, scope, id=uuid.uuid4().hex, kind="train", model_pk=model.pk, request=asked)

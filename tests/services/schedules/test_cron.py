@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 
 from app.errors import ErrorCode, Invalid
-from app.services.schedules.cron import next_after
+from app.services.schedules.cron import find_next_due
 
 
 def us(text: str) -> int:
@@ -27,27 +27,27 @@ def us(text: str) -> int:
     ],
 )
 def test_next(expression: str, timezone: str, moment: str, due: str) -> None:
-    assert next_after(expression, timezone, us(moment), "train") == us(due)
+    assert find_next_due(expression, timezone, us(moment), "train") == us(due)
 
 
 def test_a_moment_within_a_second_is_not_due_again() -> None:
     due = us("2024-03-01T12:01:00+00:00")
-    assert next_after("* * * * *", "UTC", due + 400_000, "train") == us("2024-03-01T12:02:00+00:00")
+    assert find_next_due("* * * * *", "UTC", due + 400_000, "train") == us("2024-03-01T12:02:00+00:00")
 
 
 def test_a_skipped_time_is_due_when_the_clocks_have_been_put_forward() -> None:
     """Half past two does not exist in Berlin on the last Sunday of March: three o'clock follows two."""
-    first = next_after("30 2 * * *", "Europe/Berlin", us("2024-03-30T12:00:00+01:00"), "train")
+    first = find_next_due("30 2 * * *", "Europe/Berlin", us("2024-03-30T12:00:00+01:00"), "train")
     assert first == us("2024-03-31T03:00:00+02:00")
-    assert next_after("30 2 * * *", "Europe/Berlin", first, "train") == us("2024-04-01T02:30:00+02:00")
+    assert find_next_due("30 2 * * *", "Europe/Berlin", first, "train") == us("2024-04-01T02:30:00+02:00")
 
 
 def test_a_time_that_comes_twice_is_due_twice() -> None:
-    first = next_after("30 2 * * *", "Europe/Berlin", us("2024-10-26T12:00:00+02:00"), "train")
+    first = find_next_due("30 2 * * *", "Europe/Berlin", us("2024-10-26T12:00:00+02:00"), "train")
     assert first == us("2024-10-27T02:30:00+02:00")
-    second = next_after("30 2 * * *", "Europe/Berlin", first, "train")
+    second = find_next_due("30 2 * * *", "Europe/Berlin", first, "train")
     assert second == us("2024-10-27T02:30:00+01:00")
-    assert next_after("30 2 * * *", "Europe/Berlin", second, "train") == us("2024-10-28T02:30:00+01:00")
+    assert find_next_due("30 2 * * *", "Europe/Berlin", second, "train") == us("2024-10-28T02:30:00+01:00")
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_a_time_that_comes_twice_is_due_twice() -> None:
 )
 def test_what_is_no_expression_is_named(expression: str) -> None:
     with pytest.raises(Invalid) as caught:
-        next_after(expression, "UTC", us("2024-03-01T12:00:00+00:00"), "forecast")
+        find_next_due(expression, "UTC", us("2024-03-01T12:00:00+00:00"), "forecast")
     assert caught.value.code == ErrorCode.invalid_schedule
     assert [error.field for error in caught.value.errors] == ["body.forecast"]
     assert "five cron fields" in caught.value.detail

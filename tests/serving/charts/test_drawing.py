@@ -8,39 +8,39 @@ from typing import Any
 import pytest
 
 from app.serving.charts.drawer import prepare
-from app.serving.charts.picture import Chart, Forecast, Interval, Level, Panel, Points
+from app.serving.charts.picture import Chart, ChartForecast, ChartPanel, ChartPoints, Interval, Level
 
 HOUR = 3_600_000_000
 START = 1_711_828_800_000_000  # 2024-03-30T20:00Z, a night before the clocks change in Europe
 SVG = "{http://www.w3.org/2000/svg}"
-NOTHING = Points([], [])
+NOTHING = ChartPoints([], [])
 
 answer = prepare()
 
 
-def forecast(steps: int = 6, start: int = START, scale: float = 1.0) -> Forecast:
+def forecast(steps: int = 6, start: int = START, scale: float = 1.0) -> ChartForecast:
     median = [scale * (10 + i) for i in range(steps)]
     intervals = [Interval(p, [m - p * scale for m in median], [m + p * scale for m in median]) for p in (90.0, 50.0)]
     ts = [start + HOUR * (i + 1) for i in range(steps)]
-    return Forecast(start, ts, median, intervals, [Level(0.99, [m + 2 for m in median])])
+    return ChartForecast(start, ts, median, intervals, [Level(0.99, [m + 2 for m in median])])
 
 
-def panel(**more: Any) -> Panel:
+def panel(**more: Any) -> ChartPanel:
     ts = [START - HOUR * i for i in range(11, -1, -1)]
     y = [1.0, 2.0, None, 4.0, None, None, 7.0, 8.0, 9.0, 10.0, 9.0, 8.0]
     fields = {
         "title": "a",
         "unit": "kWh",
         "timezone": "Europe/Berlin",
-        "history": Points(ts, y),
+        "history": ChartPoints(ts, y),
         "later": NOTHING,
         "forecast": forecast(),
         "note": None,
     }
-    return Panel(**(fields | more))
+    return ChartPanel(**(fields | more))
 
 
-def draw(*panels: Panel, **more: Any) -> bytes:
+def draw(*panels: ChartPanel, **more: Any) -> bytes:
     fields = {"format": "svg", "theme": "light", "title": "t", "subtitle": "m@1", "width": 640, "height": None}
     return answer(Chart(**(fields | more), panels=list(panels or [panel()])).question())
 
@@ -61,7 +61,7 @@ def places(element: ET.Element) -> list[list[float]]:
 
 
 def test_every_part_has_its_name() -> None:
-    svg = draw(panel(later=Points([START + HOUR], [9.5])), panel(title="b"))
+    svg = draw(panel(later=ChartPoints([START + HOUR], [9.5])), panel(title="b"))
     found = {one.get("id") for one in ET.fromstring(svg).iter(f"{SVG}g")}
     for at in (0, 1):
         parts = ("history", "median", "interval-90", "interval-50", "quantile-0.99", "origin", "unit")
@@ -144,17 +144,19 @@ def test_a_series_without_a_forecast_says_why() -> None:
     [
         panel(forecast=forecast(scale=1e299), history=NOTHING),
         panel(forecast=forecast(scale=1e307)),
-        panel(history=Points([START], [0.0]), forecast=forecast(1, scale=0.0)),
-        panel(history=Points([START - HOUR, START], [None, None])),
+        panel(history=ChartPoints([START], [0.0]), forecast=forecast(1, scale=0.0)),
+        panel(history=ChartPoints([START - HOUR, START], [None, None])),
         panel(forecast=forecast(1), unit="u" * 5000, title="i" * 200, note="word " * 2000),
         panel(history=NOTHING, forecast=forecast(3, start=-30_000_000_000_000_000)),
         panel(history=NOTHING, forecast=forecast(3, start=221_000_000_000_000_000)),
-        panel(forecast=Forecast(START, [START + 1], [1e-300], [], [Level(0.01 * i, [1.0]) for i in range(1, 50)])),
-        panel(forecast=Forecast(START, [START + 1], [1.0], [Interval(i, [0.0], [2.0]) for i in range(98, 0, -2)], [])),
+        panel(forecast=ChartForecast(START, [START + 1], [1e-300], [], [Level(0.01 * i, [1.0]) for i in range(1, 50)])),
+        panel(
+            forecast=ChartForecast(START, [START + 1], [1.0], [Interval(i, [0.0], [2.0]) for i in range(98, 0, -2)], [])
+        ),
     ],
 )
 @pytest.mark.parametrize("kind", ["svg", "png"])
-def test_odd_charts_are_drawn(odd: Panel, kind: str) -> None:
+def test_odd_charts_are_drawn(odd: ChartPanel, kind: str) -> None:
     assert len(draw(odd, odd, format=kind, width=320)) > 1000
 
 

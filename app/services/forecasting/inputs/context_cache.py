@@ -186,7 +186,7 @@ class Memory:
     def _ready(self, scope: Scope, request: ForecastRequest) -> tuple[Served | None, LoadedVersion | None]:
         """Return the version that last served what a request asks for, and its network where that is in memory."""
         served = self.served(scope, *request.name) if request.remembered else None
-        return served, None if served is None else self._versions.held(scope, served.version)
+        return served, None if served is None else self._versions.find_loaded(scope, served.version)
 
 
 def _reading(config: Config) -> Hashable:

@@ -11,8 +11,8 @@ from app.scope import Scope
 from app.services.forecasting.inputs.covariates import check_names, read_column
 from app.services.refusals import Refusal, refusal
 from app.services.series import panels
-from app.services.series.checks import Upload, check_lengths, grid_of, read_rows, refuse
-from app.services.series.ids import MAX_ID, checked_timezone, is_series_id
+from app.services.series.checks import Upload, build_grid, check_lengths, raise_problems, read_rows
+from app.services.series.ids import MAX_ID, check_timezone, is_series_id
 from app.services.series.panels import spread
 from app.storage import observations, series
 from app.storage.tables import ModelRow, SeriesRow
@@ -74,7 +74,7 @@ def stored(
     found = {row.id: one for row in rows if row.pk in origins and (one := held(row)) is not None}
     missing = [row for row in rows if row.pk in origins and row.id not in found]
     if missing:
-        found |= {one.id: one for one in panels.contexts(session, scope, missing, origins, config)}
+        found |= {one.id: one for one in panels.load_contexts(session, scope, missing, origins, config)}
     return Contexts(found, errors, known)
 
 
@@ -118,7 +118,7 @@ def _origins(session: Session, rows: Sequence[SeriesRow], origin: str | None) ->
         at = origin_stamp(origin, timezone)
         members = [row for row in rows if row.timezone == timezone]
         found |= {row.pk: newest[row.pk] for row in members if newest[row.pk] <= at}
-        found |= observations.last_observed(session, [row for row in members if newest[row.pk] > at], at)
+        found |= observations.find_last_observed(session, [row for row in members if newest[row.pk] > at], at)
     return found
 
 
@@ -126,12 +126,12 @@ def _sent(series_id: str, history: History, config: Config, origin: str | None) 
     """Return the last steps of a sent series up to its origin, with its covariates there and over the horizon."""
     where = f"body.history.{series_id}"
     check_lengths(history, where)
-    timezone = checked_timezone(history.timezone, f"{where}.timezone")
+    timezone = check_timezone(history.timezone, f"{where}.timezone")
     check_names(history.static, config.covariates.static, "static", f"{where}.static")
     check_names(history.covariates, config.covariates.temporal, "past or known-future", f"{where}.covariates")
     row = SeriesRow(id=series_id, freq=config.frequency, timezone=timezone)  # of no session: nothing stores it
     stamps, problems = read_rows(row, history.ds)
-    refuse(problems, where)
+    raise_problems(problems, where)
     y = history.values
     observed = ~np.isnan(y)
     if not observed.any():
@@ -141,7 +141,7 @@ def _sent(series_id: str, history: History, config: Config, origin: str | None) 
         observed &= stamps <= origin_stamp(origin, timezone)
         if not observed.any():
             return _too_early(origin, format_stamp(first, timezone))
-    index = grid_of(row).index(stamps)
+    index = build_grid(row).index(stamps)
     return _series(row, history, index, y, int(index[observed].max()), config)
 
 
@@ -156,4 +156,4 @@ def _series(row: SeriesRow, history: History, index: Ints, y: Floats, last: int,
         column = read_column(name, values, roles, f"{where}.covariates.{name}")
         columns[name] = spread(index - first, column, length + (0 if name in roles.past else config.horizon))
     static = {name: value for name, value in history.static.items() if value is not None}
-    return Series(row.id, spread(index - first, y, length), grid_of(row), first, columns, static)
+    return Series(row.id, spread(index - first, y, length), build_grid(row), first, columns, static)

@@ -17,7 +17,7 @@ from app.services.forecasting.inputs import request as asked
 from app.services.forecasting.inputs.context_cache import Context, Known, Memory, Served
 from app.services.forecasting.inputs.request import ForecastRequest
 from app.services.registry.loader import VersionLoader
-from app.services.registry.lookup import resolved
+from app.services.registry.lookup import resolve_version
 from app.serving.moments import Moments
 from app.serving.runtime import LoadedVersion
 from app.storage import keys, registry, series
@@ -67,7 +67,7 @@ class Reader:
         with self._database.read() as session:
             if scope.key is not None and not keys.is_living(session, scope.key):
                 raise unknown_key()
-            model, row = resolved(session, scope, *request.name)
+            model, row = resolve_version(session, scope, *request.name)
             for one in (model, row):  # memory keeps them: where the session fails later, it must not empty them
                 session.expunge(one)
             served, loaded = self._served(session, scope, request, model, row)
@@ -137,7 +137,7 @@ class Reader:
             before.checked = time.monotonic()
             return before, self._versions.get(scope, row)
         if number is None and before is not None:
-            loaded = self._versions.held(scope, before.version)
+            loaded = self._versions.find_loaded(scope, before.version)
             if loaded is not None and self._waits_for(scope, row, before, session):
                 return before, loaded
         loaded = self._versions.get(scope, row)
@@ -147,9 +147,9 @@ class Reader:
 
     def _waits_for(self, scope: Scope, row: VersionRow, before: Served, session: Session) -> bool:
         """Whether the version before may serve while the new champion is being loaded."""
-        if self._versions.held(scope, row) is not None:
+        if self._versions.find_loaded(scope, row) is not None:
             return False
-        there = registry.version(session, before.model, before.version.number)
+        there = registry.get_version(session, before.model, before.version.number)
         if there is None or not _same(there, before.version):
             return False
         now = time.monotonic()
@@ -170,13 +170,13 @@ class Reader:
         started = time.monotonic()
         try:
             with self._database.read() as session:
-                found = registry.champions(session, WARM_MODELS)
+                found = registry.list_champions(session, WARM_MODELS)
             for project_id, model, row in found:
                 if self._closing or self._versions.full:
                     break
                 scope = Scope(project_id, frozenset())
                 self._load(scope, row)
-                loaded = self._versions.held(scope, row)
+                loaded = self._versions.find_loaded(scope, row)
                 if loaded is not None:
                     self._memory.keep_served(scope, model.name, None, Served(model, row, loaded.config, pinned=False))
         except Exception as e:  # a cold start is slower, no more

@@ -10,10 +10,10 @@ from app.config import Settings
 from app.errors import ErrorCode, NotFound, invalid
 from app.services.forecasting.inputs.contexts import History, origin_stamp
 from app.services.forecasting.inputs.covariates import Fill, Future
-from app.services.registry.lookup import reference
+from app.services.registry.lookup import parse_reference
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
-_reference = lru_cache(maxsize=1000)(reference)
+_reference = lru_cache(maxsize=1000)(parse_reference)
 
 
 class ForecastRequest(NamedTuple):

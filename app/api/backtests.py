@@ -24,7 +24,7 @@ def backtest(body: BacktestIn, scope: WriteScope, services: ServicesDep, key: Id
         refit=body.refit,
         baselines=body.baselines,
     )
-    return created(services.backtests.submit(scope, request, options_of(body, body.labels), key))
+    return created(services.backtests.create(scope, request, options_of(body, body.labels), key))
 
 
 @router.get("/backtests/{backtest_id}", response_model=BacktestOut)

@@ -58,7 +58,7 @@ def get_chart(
     """Draw forecasts beside what was observed before them: history, median, prediction intervals. A series that cannot
     be forecast says why in its panel."""
     image = chosen(Image, accept) if query.format is None else Image[query.format]
-    picture = services.charts.chart(scope, query.request("png" if image is Image.png else "svg"), if_none_match)
+    picture = services.charts.draw(scope, query.request("png" if image is Image.png else "svg"), if_none_match)
     headers = HEADERS | {"ETag": picture.etag, "Server-Timing": server_timing(picture.timing)}
     if picture.content is None:
         return Response(status_code=304, headers=headers)
@@ -68,4 +68,4 @@ def get_chart(
 @router.post(PATH, response_model=ChartLinkOut)
 def post_chart(body: ChartLinkIn, scope: ReadScope, services: ServicesDep) -> Response:
     """Make a link to a chart that needs no key, until it expires or the key that made it is revoked."""
-    return ok(services.links.make(scope, PATH, body.query(), body.expires_in))
+    return ok(services.links.create(scope, PATH, body.query(), body.expires_in))

@@ -15,7 +15,7 @@ from app.api.http.responses import ok
 from app.api.schemas.base import PageOf
 from app.api.schemas.jobs import CancelIn, JobKind, JobOut, JobStatus, TrialsOut
 from app.api.schemas.training import ModelName
-from app.services.jobs.events import Event, Place
+from app.services.jobs.events import Event, EventCursor
 from app.services.outages import DATABASE_ERRORS, explain_outage
 
 router = APIRouter(tags=["jobs"])
@@ -43,7 +43,7 @@ def list_jobs(
     """List jobs, newest first."""
     wanted = {"status": status, "kind": kind, "model": model}
     filters = {name: value for name, value in wanted.items() if value is not None}
-    return ok(services.jobs.page(scope, filters, labels_of(label or []), cursor, limit))
+    return ok(services.jobs.list(scope, filters, labels_of(label or []), cursor, limit))
 
 
 @router.get("/jobs/{job_id}", response_model=JobOut)
@@ -64,21 +64,21 @@ async def get_events(
     last_event_id: Annotated[str | None, Header(description="go on after this event")] = None,
 ) -> StreamingResponse:
     """Follow a job as server-sent events: `progress` and at last `end` are the job, `log` has `lines` of its log."""
-    place = EventCursor.parse(last_event_id)
+    start = EventCursor.parse(last_event_id)
 
-    async def after(at: Place) -> list[Event]:
-        return await to_thread.run_sync(services.events.after, scope, job_id, at, limiter=_listeners())
+    async def after(at: EventCursor) -> list[Event]:
+        return await to_thread.run_sync(services.events.list_after, scope, job_id, at, limiter=_listeners())
 
-    first = await after(place)  # a job that is not there is a 404
+    first = await after(start)  # a job that is not there is a 404
 
     async def stream() -> AsyncIterator[bytes]:
         events = first
-        at = place
+        at = start
         quiet = 0.0
         pause = POLL_SECONDS
         while True:
             for event in events:
-                at = event.place
+                at = event.cursor
                 quiet = 0.0
                 yield f"id: {at}\nevent: {event.kind}\ndata: ".encode() + orjson.dumps(event.data) + b"\n\n"
             if events and events[-1].kind == "end":
@@ -108,14 +108,14 @@ async def get_events(
 )
 def get_log(job_id: str, scope: ReadScope, services: ServicesDep) -> StreamingResponse:
     """Read what a job's process has written, all attempts one after another."""
-    lines = services.events.log(scope, job_id)
+    lines = services.events.read_log(scope, job_id)
     return StreamingResponse((f"{line}\n" for line in lines), media_type="text/plain; charset=utf-8")
 
 
 @router.get("/jobs/{job_id}/trials", response_model=TrialsOut)
 def get_trials(job_id: str, scope: ReadScope, services: ServicesDep) -> Response:
     """Read the trials of a job's hyperparameter search, while it runs and afterwards."""
-    return ok(services.jobs.trials(scope, job_id))
+    return ok(services.jobs.list_trials(scope, job_id))
 
 
 @router.post("/jobs/{job_id}/cancel", response_model=JobOut)

@@ -21,7 +21,7 @@ Moment = Annotated[str, StringConstraints(max_length=64)] | None
 @router.get("", response_model=PageOf[ModelOut])
 def list_models(scope: ReadScope, services: ServicesDep, cursor: Cursor = None, limit: Limit = 100) -> Response:
     """List models by name."""
-    return ok(services.models.page(scope, cursor, limit))
+    return ok(services.models.list(scope, cursor, limit))
 
 
 @router.get("/{name}", response_model=ModelOut)
@@ -35,13 +35,13 @@ def list_versions(
     name: str, scope: ReadScope, services: ServicesDep, cursor: Cursor = None, limit: Limit = 100
 ) -> Response:
     """List a model's versions, newest first."""
-    return ok(services.models.versions(scope, name, cursor, limit))
+    return ok(services.models.list_versions(scope, name, cursor, limit))
 
 
 @router.get("/{name}/versions/{number}", response_model=VersionOut)
 def get_version(name: str, number: int, scope: ReadScope, services: ServicesDep) -> Response:
     """Read one version: configuration, metrics beside season-naive, loss curve, data span."""
-    return ok(services.models.version(scope, name, number))
+    return ok(services.models.get_version(scope, name, number))
 
 
 @router.get(
@@ -87,7 +87,7 @@ def put_schedule(name: str, body: ScheduleIn, scope: WriteScope, services: Servi
 @router.delete("/{name}/schedule", status_code=204)
 def delete_schedule(name: str, scope: WriteScope, services: ServicesDep) -> Response:
     """End a model's schedule; its archive stays."""
-    services.schedules.remove(scope, name)
+    services.schedules.delete(scope, name)
     return Response(status_code=204)
 
 
@@ -102,7 +102,7 @@ def get_archive(
     limit: Limit = 100,
 ) -> Response:
     """Read the newest scheduled forecast of each series, as it stood at a moment."""
-    return ok(services.skill.archive(scope, name, series or [], as_of, cursor, limit))
+    return ok(services.skill.list_archived(scope, name, series or [], as_of, cursor, limit))
 
 
 @router.get("/{name}/skill", response_model=SkillOut)
@@ -116,7 +116,7 @@ def get_skill(
 ) -> Response:
     """Read how archived forecasts have come true: error, pinball and coverage by horizon and over time, and whether
     the champion drifts."""
-    return ok(services.skill.skill(scope, name, start, end, version))
+    return ok(services.skill.get_skill(scope, name, start, end, version))
 
 
 @router.delete("/{name}/versions/{number}", status_code=204)

@@ -59,7 +59,7 @@ def list_series(
         raise Invalid(
             ErrorCode.invalid_input, "prefix must be text", errors=[FieldError("query.prefix", "invalid", "")]
         )
-    return ok(services.series.page(scope, prefix, labels_of(label or []), cursor, limit))
+    return ok(services.series.list(scope, prefix, labels_of(label or []), cursor, limit))
 
 
 @router.post(
@@ -124,7 +124,7 @@ def read_observations(
     limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
 ) -> Response:
     """Read the rows from `start` (inclusive) to `end` (exclusive), in columns."""
-    return ok(services.observations.page(scope, series_id, start, end, cursor, limit))
+    return ok(services.observations.list(scope, series_id, start, end, cursor, limit))
 
 
 @router.delete("/{series_id:path}/observations", status_code=204)

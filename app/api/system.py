@@ -22,7 +22,7 @@ async def livez() -> Response:
 @router.get("/readyz", response_model=ReadyOut, responses={503: {"model": ReadyOut}})
 def readyz(services: ServicesDep) -> Response:
     """Say whether this process can serve: database, migrations, artifact store."""
-    checks = services.health.checks()
+    checks = services.health.check()
     ready = all(check.ok for check in checks)
     return ok({"ready": ready, "checks": checks}, status=200 if ready else 503)
 

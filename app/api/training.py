@@ -15,7 +15,7 @@ router = APIRouter(tags=["training"])
 @router.post("/train", status_code=202, response_model=JobOut, responses=ACCEPTED)
 def train(body: TrainIn, scope: WriteScope, services: ServicesDep, key: IdempotencyDep) -> Response:
     """Train a model in the background; `Location` names the job to watch."""
-    return created(services.training.submit(scope, _request(body), options_of(body, body.labels), key))
+    return created(services.training.create(scope, _request(body), options_of(body, body.labels), key))
 
 
 def selector_of(series: SeriesSelector | str) -> Selector:

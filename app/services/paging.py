@@ -15,6 +15,6 @@ def convert_cursor_errors() -> Iterator[None]:
     except CursorError as e:
         raise Invalid(
             ErrorCode.invalid_cursor,
-            "this cursor was not given out by this call; leave it out to begin at the first page",
+            "this cursor does not come from this call; leave it out to begin at the first page",
             errors=[FieldError("query.cursor", ErrorCode.invalid_cursor, "unknown cursor")],
         ) from e

@@ -76,7 +76,7 @@ def prepare(artifacts: str) -> Answerer:
 
     def answer(question: bytes) -> bytes:
         try:
-            return orjson.dumps(_answer(question, store, networks))
+            return orjson.dumps(_explain(question, store, networks))
         except (ArtifactError, BrokenVersion) as e:
             raise Refused(f"the version's weights cannot be read ({e}); check the artifact store") from e
 

@@ -6,9 +6,9 @@ from models.errors import BrokenVersion
 from models.export.load import load_weights
 from models.inference.published import WEIGHTS, Published
 from models.training.fitted import Fitted
-from models.training.report import Report
+from models.training.report import TrainingReport
 
-NO_REPORT = Report(
+NO_REPORT = TrainingReport(
     loss_curve={},
     metrics={},
     selected_steps=0,
@@ -17,7 +17,7 @@ NO_REPORT = Report(
     seconds=0.0,
     windows_per_second=0.0,
 )
-"""Report of a model that was loaded: a folder holds the network, not the course of its training"""
+"""TrainingReport of a model that was loaded: a folder holds the network, not the course of its training"""
 
 
 def load(folder: Path | str) -> Fitted:

@@ -32,10 +32,10 @@ print(sorted(heavy & set(sys.modules)))
 DRAWING = """
 import sys
 from app.serving.charts.drawer import prepare
-from app.serving.charts.picture import Chart, Forecast, Panel, Points
+from app.serving.charts.picture import Chart, ChartForecast, ChartPanel, ChartPoints
 
-forecast = Forecast(0, [3600], [1.0], [], [])
-panel = Panel("a", None, "UTC", Points([0], [1.0]), Points([], []), forecast, None)
+forecast = ChartForecast(0, [3600], [1.0], [], [])
+panel = ChartPanel("a", None, "UTC", ChartPoints([0], [1.0]), ChartPoints([], []), forecast, None)
 assert prepare()(Chart("png", "light", "a", "", 400, None, [panel]).question()).startswith(b"\\x89PNG")
 print(sorted({"torch", "onnxruntime", "pandas", "scipy", "sqlalchemy", "fastapi"} & set(sys.modules)))
 """

@@ -10,10 +10,10 @@ from app.errors import ErrorCode, Invalid, RowError
 from app.formats.csv import read_csv
 from app.formats.table import Block, LongTable, convert_column, is_numeric, parse_number
 from app.scope import Scope
-from app.services.idempotency import Answer, Idempotency, answer_once
+from app.services.idempotency import Idempotency, ServiceResponse, respond_once
 from app.services.ingest.report import ImportOptions, ImportReport
-from app.services.series.checks import check_stamps, repeated, write_covariates, write_points
-from app.services.series.ids import checked_frequency, checked_timezone, is_series_id
+from app.services.series.checks import check_stamps, find_repeated, write_covariates, write_points
+from app.services.series.ids import check_frequency, check_timezone, is_series_id
 from app.storage import observations, series
 from app.storage.engine import Database
 from app.storage.tables import SeriesRow
@@ -41,14 +41,14 @@ class ImportService:
         Raises Invalid, which names the first bad rows; then nothing was changed.
         """
         if options.freq is not None:
-            checked_frequency(options.freq)
-        checked_timezone(options.timezone)
+            check_frequency(options.freq)
+        check_timezone(options.timezone)
         reading = ImportReport(abort=options.on_error == "abort")
         table = read_csv(lines)
         blocks = _collect_blocks(table, reading)  # before the transaction: reading holds no lock
         report = reading
 
-        def import_blocks(session: Session) -> Answer:
+        def import_blocks(session: Session) -> ServiceResponse:
             nonlocal report
             report = replace(reading, errors=list(reading.errors))  # a transaction may be tried again
             numeric = _find_numeric(session, scope, table.covariates, blocks)
@@ -56,12 +56,12 @@ class ImportService:
                 _import_series(session, scope, series_id, blocks[series_id], numeric, options, report)
             if options.dry_run:
                 raise _DryRun
-            return Answer(200, report.body())
+            return ServiceResponse(200, report.body())
 
         try:
-            return answer_once(self._database, scope, None if options.dry_run else key, import_blocks)
+            return respond_once(self._database, scope, None if options.dry_run else key, import_blocks)
         except _DryRun:
-            return Answer(200, report.body())
+            return ServiceResponse(200, report.body())
 
 
 def _collect_blocks(table: LongTable, report: ImportReport) -> dict[str, Block]:
@@ -112,7 +112,7 @@ def _import_series(
     values = {name: convert_column([c[i] for i in written], numeric=kind) for (name, kind), c in columns}
     write_covariates(session, scope, row, stamps[written], values)
     if len(written):
-        series.touch(session, row)
+        series.bump_version(session, row)
         report.series += 1
     report.inserted += inserted
     report.updated += updated
@@ -120,7 +120,7 @@ def _import_series(
 
 def _find_numeric(session: Session, scope: Scope, names: list[str], blocks: dict[str, Block]) -> dict[str, bool]:
     """Return {covariate: whether it is numeric}: as the project knows it, and by all of its cells where it is new."""
-    stored = observations.covariates(session, scope, names)
+    stored = observations.get_covariates(session, scope, names)
     numeric = {}
     for i, name in enumerate(names):
         if name in stored:
@@ -220,7 +220,7 @@ def _drop_duplicates(
     report: ImportReport,
 ) -> Ints:
     """Return the positions (M,) to write, one a timestamp; `y` takes the mean in place where that is asked for."""
-    again = repeated(stamps[good], rows[good])
+    again = find_repeated(stamps[good], rows[good])
     if not len(again):
         return good
     if options.on_duplicate == "error":

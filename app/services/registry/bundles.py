@@ -9,7 +9,7 @@ from typing import IO
 
 from app.scope import Scope
 from app.services.registry.loader import unavailable
-from app.services.registry.lookup import found, found_version
+from app.services.registry.lookup import require_model, require_version
 from app.storage.artifacts import BLOCK, ArtifactError, ArtifactStore
 from app.storage.engine import Database
 from app.storage.tables import VersionRow

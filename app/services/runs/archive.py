@@ -49,7 +49,7 @@ def archive(attempt: Attempt) -> None:
         attempt.journal.tell({"phase": "forecast", "fraction": min(1.0, (at + CHUNK) / len(ids))})
         attempt.leave_if_asked()
     with attempt.database.read() as session:
-        drift = drift_of(session, model, row)
+        drift = measure_drift(session, model, row)
     result = {
         "version": row.number,
         "series": len(ids),

@@ -64,7 +64,7 @@ class Attempt:
     def get_model(self) -> ModelRow:
         """Return the job's model. Raises JobFailure where it was deleted."""
         with self.database.read() as session:
-            model = registry.by_pk(session, self.scope, self.job.model_pk)
+            model = registry.get_by_pk(session, self.scope, self.job.model_pk)
         if model is None:
             raise JobFailure(ErrorCode.model_not_found, f"the model {self.job.model!r} was deleted")
         return model
@@ -93,9 +93,9 @@ class Attempt:
     def succeed(self, result: dict[str, Any], **values: Any) -> None:
         """End the job with its result. Raises FenceLost."""
         with self.database.write() as session:
-            job = jobs.held(session, self.fence, lock=True)
+            job = jobs.require_fenced(session, self.fence, lock=True)
             progress = {**(job.progress or {}), "fraction": 1.0, "eta_s": 0.0}
-            jobs.keep_result(session, self.fence, result)
+            jobs.store_result(session, self.fence, result)
             jobs.finish(session, self.fence, "succeeded", progress=progress, checkpoint=None, **values)
         self.store.remove(self.folder)
 

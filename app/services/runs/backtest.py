@@ -7,7 +7,7 @@ from safetensors.numpy import load, save
 
 from app.errors import ErrorCode, JobFailure
 from app.logs import get_logger
-from app.services.jobs.documents import selector_of
+from app.services.jobs.documents import parse_selector
 from app.services.runs.attempt import Attempt
 from app.services.runs.checkpoints import Checkpoints, load_panel
 from app.services.runs.snapshots import Snapshot
@@ -60,7 +60,7 @@ class BacktestRun:
         config = self._config()
         roles = config.covariates
         snapshot = Snapshot(
-            load_panel(self.attempt, self.attempt.get_model(), selector_of(self.attempt.job.request), roles), config
+            load_panel(self.attempt, self.attempt.get_model(), parse_selector(self.attempt.job.request), roles), config
         )
         path = self.attempt.keep("snapshot", snapshot.to_bytes())
         self.attempt.journal.write(snapshot=path, progress={"fraction": 0.0})

@@ -23,12 +23,12 @@ log = get_logger(__name__)
 def load_panel(attempt: Attempt, model: ModelRow, selector: Selector, roles: CovariateConfig) -> Panel:
     """Return the series that a job is about as they are stored now. Raises JobFailure where there are none."""
     with attempt.database.read() as session:
-        candidates = selected(session, attempt.scope, selector)
+        candidates = select_series(session, attempt.scope, selector)
         rows = [row for row in candidates if row.last_ts is not None and row.freq == model.freq]
         if not rows:
             detail = f"none of the series has observations of the model's frequency {model.freq!r}"
             raise JobFailure(ErrorCode.not_enough_data, detail)
-        series = panels.histories(session, attempt.scope, rows, roles, model.horizon)
+        series = panels.load_histories(session, attempt.scope, rows, roles, model.horizon)
     return Panel(parse_frequency(model.freq), tuple(series))
 
 

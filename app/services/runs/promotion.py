@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import JobFailure
 from app.logs import get_logger
-from app.services.jobs.documents import start_of
+from app.services.jobs.documents import parse_warm_start
 from app.services.runs.attempt import Attempt
 from app.services.series import panels
 from app.serving.runtime import LoadedVersion
@@ -57,7 +57,7 @@ def judge(attempt: Attempt, model_pk: int, panel: Panel, fitted: Fitted) -> Verd
     with attempt.database.read() as session:
         model = registry.get_by_pk(session, attempt.scope, model_pk)
         champion = model.champion if model else None
-        row = registry.version(session, model, champion) if model and champion else None
+        row = registry.get_version(session, model, champion) if model and champion else None
         start = _get_start(session, attempt)
     report = fitted.report
     if "stopped" in report.warnings:
@@ -75,12 +75,12 @@ def judge(attempt: Attempt, model_pk: int, panel: Panel, fitted: Fitted) -> Verd
 
 def _get_start(session: Session, attempt: Attempt) -> VersionRow | None:
     """Return the version that the training began from."""
-    start = start_of(attempt.job.request)
+    start = parse_warm_start(attempt.job.request)
     if start is None:
         return None
     name, number = start
     source = registry.get(session, attempt.scope, name)
-    return registry.version(session, source, number) if source is not None else None
+    return registry.get_version(session, source, number) if source is not None else None
 
 
 def _decide_ungated(why: str, champion: int | None) -> Verdict:
@@ -174,7 +174,7 @@ def _panel_for(attempt: Attempt, panel: Panel, fitted: Fitted, version: LoadedVe
         rows = series.get_many(session, attempt.scope, [one.id for one in panel.series])
         loaded = [(rows[one.id], one) for one in panel.series if one.id in rows]
         complete = {
-            one.id: one for one in panels.with_covariates(session, attempt.scope, loaded, wanted, fitted.config.horizon)
+            one.id: one for one in panels.add_covariates(session, attempt.scope, loaded, wanted, fitted.config.horizon)
         }
     return replace(panel, series=tuple(complete.get(one.id, one) for one in panel.series))
 

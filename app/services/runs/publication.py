@@ -6,7 +6,7 @@ from importlib import metadata
 from typing import Any
 
 from app.errors import ErrorCode, JobFailure
-from app.services.jobs.documents import selector_of
+from app.services.jobs.documents import parse_selector
 from app.services.runs.attempt import Attempt
 from app.services.runs.promotion import Verdict
 from app.services.series.selection import Selector
@@ -35,7 +35,7 @@ def publish(attempt: Attempt, panel: Panel, fitted: Fitted, verdict: Verdict, fi
         model = registry.get_by_pk(session, attempt.scope, job.model_pk, lock=True)
         if model is None:
             raise JobFailure(ErrorCode.model_not_found, "the model was deleted while it was trained")
-        held = jobs.held(session, fence, lock=True)
+        held = jobs.require_fenced(session, fence, lock=True)
         outdated = job.request["promote"] == "if_better" and verdict.champion != model.champion
         if outdated:
             reason = f"version {model.champion} became champion while this one was judged; train again"

@@ -1,29 +1,30 @@
 """A scan for anomalies that takes too long to wait for."""
 
 from app.errors import ErrorCode, JobFailure
-from app.services.anomalies.scan import Scanned, histories, scan_of, scanned, tasks_of
-from app.services.anomalies.service import view
+from app.services.anomalies.scan import SeriesScan, load_histories, parse_scan, plan_tasks, scan_tasks
+from app.services.anomalies.service import describe_scan
 from app.services.runs.attempt import Attempt
 from app.storage import registry
 
 
 def scan(attempt: Attempt) -> None:
-    """Score the values of series, and end the job with what is told of them. Raises JobFailure."""
-    model, number = attempt.get_model(), attempt.job.request["version"]
-    asked = scan_of(attempt.job.request)
+    """Score the values of series, and end the job with the scores. Raises JobFailure."""
+    model = attempt.get_model()
+    number = attempt.job.request["version"]
+    request = parse_scan(attempt.job.request)
     with attempt.database.read() as session:
         row = registry.get_version(session, model, number)
-        tasks = plan_tasks(session, attempt.scope, model, asked)
+        tasks = plan_tasks(session, attempt.scope, model, request)
     if row is None:
         raise JobFailure(ErrorCode.version_not_found, f"{model.name}@{number} was deleted")
     version = attempt.load_version(row)
-    found: list[Scanned] = []
+    scans: list[SeriesScan] = []
     done = 0
     for task in tasks.tasks:
         with attempt.database.read() as session:
-            read = load_histories(session, attempt.scope, [task], version.config, asked)
-        found += scan_tasks([task], read, version, asked)
+            histories = load_histories(session, attempt.scope, [task], version.config, request)
+        scans += scan_tasks([task], histories, version, request)
         done += task.cost
         attempt.journal.tell({"phase": "scan", "fraction": done / max(1, tasks.cost)})
         attempt.leave_if_asked()
-    attempt.succeed(view(model.name, row.number, asked, tasks, found))
+    attempt.succeed(describe_scan(model.name, row.number, request, tasks, scans))

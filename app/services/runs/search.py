@@ -40,8 +40,8 @@ class SearchRun:
         Raises TrainingDataError where every trial failed, FenceLost and OUTAGE.
         """
         with self.journal.database.read() as session:
-            recorded = trials.told(session, self.journal.fence.job_id)
-            job = jobs.held(session, self.journal.fence)
+            recorded = trials.load_trials(session, self.journal.fence.job_id)
+            job = jobs.require_fenced(session, self.journal.fence)
         if recorded is not None:
             running = (job.progress or {}).get("running")  # run again, but its seconds are spent
             try:

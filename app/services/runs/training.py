@@ -9,7 +9,7 @@ from pathlib import Path
 from app.errors import ErrorCode, JobFailure
 from app.logs import get_logger
 from app.services.jobs import trials
-from app.services.jobs.documents import bounds_of, roles_of, search_of, selector_of, start_of
+from app.services.jobs.documents import parse_bounds, parse_roles, parse_search, parse_selector, parse_warm_start
 from app.services.runs.attempt import Attempt
 from app.services.runs.checkpoints import Checkpoints, load_panel
 from app.services.runs.promotion import judge
@@ -87,7 +87,7 @@ class Training:
 
     def _load_start(self) -> Network | None:
         """Return the network that the training begins from."""
-        start = start_of(self.attempt.job.request)
+        start = parse_warm_start(self.attempt.job.request)
         if start is None:
             return None
         name, number = start
@@ -98,7 +98,7 @@ class Training:
             detail = f"{name}@{number}, which the training was to begin from, was deleted"
             raise JobFailure(ErrorCode.version_not_found, detail)
         try:
-            return weights_of(self.attempt.store, row)
+            return load_network(self.attempt.store, row)
         except (ArtifactMissing, BrokenVersion) as e:
             raise JobFailure(ErrorCode.version_not_found, f"{name}@{number} cannot be read ({e}); begin afresh") from e
 
@@ -128,10 +128,10 @@ class Training:
 
     def _new_snapshot(self, model: ModelRow, start: Network | None) -> Snapshot:
         request = self.attempt.job.request
-        roles = roles_of(request)
-        panel = load_panel(self.attempt, model, selector_of(request), roles)
+        roles = parse_roles(request)
+        panel = load_panel(self.attempt, model, parse_selector(request), roles)
         if start is not None:
-            bounds = bounds_of(request)
+            bounds = parse_bounds(request)
             training = request["training"]
             config = transferred_for(start.config, panel, model.horizon, bounds=bounds, training=training)
             return Snapshot(panel, config)
@@ -143,7 +143,7 @@ class Training:
             past=roles.past,
             static=roles.static,
             country=request.get("country"),
-            bounds=bounds_of(request),
+            bounds=parse_bounds(request),
             network=request["network"],
             training=request["training"],
         )

@@ -57,7 +57,7 @@ def build_grid(row: SeriesRow) -> Grid:
 
 
 def check_stamps(row: SeriesRow, stamps: Ints, rows: Ints) -> list[RowError]:
-    """Return which of the stamps (N,), sent as `rows` (N,), do not lie on the series' grid.
+    """Return a problem for each of the stamps (N,), numbered by `rows` (N,), that is not on the series' grid.
 
     A series without observations gets its anchor here: the earliest stamp of the phase that most of them share.
     """
@@ -69,8 +69,8 @@ def check_stamps(row: SeriesRow, stamps: Ints, rows: Ints) -> list[RowError]:
     except OffGridError as e:
         return [RowError(r, ErrorCode.off_grid, e.detail) for r in rows.tolist()]
     row.anchor = grid.anchor
-    shown = [grid.explain(int(stamps[i])) for i in off[:EXPLAINED]]
-    details = shown + ["not on the series' grid"] * (len(off) - len(shown))
+    explained = [grid.explain(int(stamps[i])) for i in off[:MOST_EXPLAINED]]
+    details = explained + ["not on the series' grid"] * (len(off) - len(explained))
     return [RowError(int(rows[i]), ErrorCode.off_grid, d) for i, d in zip(off, details, strict=True)]
 
 
@@ -104,21 +104,22 @@ def read_rows(row: SeriesRow, ds: Sequence[str]) -> tuple[Ints, list[RowError]]:
     if not problems:
         rows = np.arange(len(ds))
         problems = check_stamps(row, stamps, rows) + [
-            RowError(int(i), ErrorCode.duplicate_timestamp, f"{ds[i]!r} is sent twice") for i in repeated(stamps, rows)
+            RowError(int(i), ErrorCode.duplicate_timestamp, f"{ds[i]!r} is sent twice")
+            for i in find_repeated(stamps, rows)
         ]
     return stamps, sorted(problems, key=lambda p: p.row)
 
 
-def refuse(problems: Sequence[RowError], where: str = "body") -> None:
-    """Raise Invalid, which names the rows of the upload at `where` in the request, where there are problems."""
-    if problems:
-        first = problems[0]
-        raise Invalid(
-            ErrorCode(first.code),
-            f"row {first.row} (counted from 0): {first.detail}"
-            + (f"; {len(problems) - 1} more rows are wrong" if len(problems) > 1 else ""),
-            errors=[FieldError(f"{where}.ds.{p.row}", p.code, p.detail) for p in problems[:100]],
-        )
+def raise_problems(problems: Sequence[RowError], where: str = "body") -> None:
+    """Raise Invalid where there are problems; it names the rows of the upload at `where` in the request."""
+    if not problems:
+        return
+    first = problems[0]
+    detail = f"row {first.row} (counted from 0): {first.detail}"
+    if len(problems) > 1:
+        detail += f"; {len(problems) - 1} more rows are wrong"
+    errors = [FieldError(f"{where}.ds.{p.row}", p.code, p.detail) for p in problems[:100]]
+    raise Invalid(ErrorCode(first.code), detail, errors=errors)
 
 
 def write_points(session: Session, row: SeriesRow, stamps: Ints, y: Floats) -> tuple[int, int]:

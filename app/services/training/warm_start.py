@@ -49,8 +49,8 @@ def resolve_warm_start(
     return replace(request, quantiles=source.quantiles, covariates=roles, country=source.country), source
 
 
-def weights_of(store: ArtifactStore, row: VersionRow) -> "Network":
-    """Read a version's network. Raises ArtifactError where the store is away, BrokenVersion for damaged files."""
+def load_network(store: ArtifactStore, row: VersionRow) -> "Network":
+    """Load a version's network. Raises ArtifactError where the store is away, BrokenVersion for damaged files."""
     from models.export.load import load_published  # the API process, which checks requests, imports no torch
 
     return load_published(row.digest, lambda name: store.get(f"{row.artifact}/{name}"))

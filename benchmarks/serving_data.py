@@ -143,7 +143,7 @@ def original(place: Place, name: str = MODEL) -> tuple[VersionRow, dict[str, byt
     database.dispose()
     if row is None:
         raise NotMeasured(f"the folder holds no trained model {name!r}")
-    return row, {file: artifacts.get(f"{row.artifact}/{file}") for file in artifacts.entries(row.artifact)}
+    return row, {file: artifacts.get(f"{row.artifact}/{file}") for file in artifacts.list_names(row.artifact)}
 
 
 def copy(row: VersionRow, found: dict[str, bytes], settings: Settings, *names: str, versions: int = 1) -> None:

@@ -8,7 +8,7 @@ from app.api.deps import IdempotencyDep, ReadScope, ServicesDep
 from app.api.http.responses import ACCEPTED, created, ok, options_of
 from app.api.schemas.anomalies import AnomaliesIn, AnomaliesOut, ScanOut
 from app.api.schemas.jobs import JobOut
-from app.services.anomalies.scan import Scan
+from app.services.anomalies.plan import Scan
 from app.services.anomalies.service import AnomalyRequest
 
 router = APIRouter(tags=["judging"])

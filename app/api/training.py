@@ -6,6 +6,7 @@ from app.api.deps import IdempotencyDep, ServicesDep, WriteScope
 from app.api.http.responses import ACCEPTED, created, options_of
 from app.api.schemas.jobs import JobOut
 from app.api.schemas.training import SeriesSelector, TrainIn
+from app.services.registry.lookup import parse_reference
 from app.services.series.selection import Selector
 from app.services.training.request import TrainingRequest
 
@@ -43,5 +44,6 @@ def _request(body: TrainIn) -> TrainingRequest:
 
 
 def _version(text: str) -> tuple[str, int]:
-    name, _, number = text.rpartition("@")
-    return name, int(number)
+    name, number = parse_reference(text)
+    assert number is not None, "the schema asks for name@version"
+    return name, number

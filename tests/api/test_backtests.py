@@ -184,7 +184,7 @@ def test_another_attempt_repeats_no_fit(judged: TestClient, database: Database, 
     assert fits(database, job) == [(0, "fit-0-1.safetensors"), (1, "fit-1-2.safetensors"), (2, "fit-2-2.safetensors")]
     done = judged.get(f"/backtests/{job}").json()
     assert (done["status"], judged.get(f"/jobs/{job}").json()["attempt"]) == ("succeeded", 2)
-    assert store_of.entries(f"{attempt.folder}") == []  # nothing is left behind
+    assert store_of.list_names(f"{attempt.folder}") == []  # nothing is left behind
     # the data are those of the first attempt, and the numbers those of an uninterrupted one
     judged.post("/series/a/observations", json={"ds": _hours(LENGTH), "y": numbers(values(LENGTH))})
     whole = measured(judged, database, settings, series={"ids": ["a"]}, refit=True, baselines=[])

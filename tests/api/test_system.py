@@ -143,8 +143,8 @@ class TestKeys:
     def test_secrets_are_not_kept(self, keys: KeyService) -> None:
         secret = keys.create("ci").secret
         assert len(secret) > 40
-        assert secret not in str(keys.all())
-        assert keys.all()[0]["prefix"] == secret[:9]
+        assert secret not in str(keys.list())
+        assert keys.list()[0]["prefix"] == secret[:9]
 
     def test_a_bootstrap_file_is_accepted_once(self, locked: Settings, keys: KeyService) -> None:
         file = locked.data_dir / "key"
@@ -152,8 +152,8 @@ class TestKeys:
         for _ in range(2):
             with TestClient(create_app(locked.model_copy(update={"bootstrap_key_file": file}))) as client:
                 assert self.call(client, "gk_" + "x" * 30) == 200
-        assert [k["name"] for k in keys.all()] == ["bootstrap"]
-        keys.revoke(keys.all()[0]["number"])
+        assert [k["name"] for k in keys.list()] == ["bootstrap"]
+        keys.revoke(keys.list()[0]["number"])
         with TestClient(create_app(locked.model_copy(update={"bootstrap_key_file": file}))) as client:
             assert self.call(client, "gk_" + "x" * 30) == 401, "a revoked key stays revoked, and the service starts"
 

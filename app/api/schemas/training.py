@@ -7,8 +7,9 @@ from pydantic import ConfigDict, Field, StrictBool, StrictFloat, StrictInt, Stri
 from app.api.schemas.base import Input
 from app.api.schemas.jobs import JobOptionsIn
 from app.api.schemas.series import Label, LabelValue
+from app.services.registry.lookup import MODEL_NAME, PINNED_VERSION
 
-ModelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,100}$")]
+ModelName = Annotated[str, StringConstraints(pattern=rf"^{MODEL_NAME}$")]
 MOST = 1_000_000_000
 """of a whole number in the options: larger values mean nothing and are slow to compute with"""
 Whole = Annotated[int, Field(le=MOST)]
@@ -158,7 +159,7 @@ class TrainIn(JobOptionsIn):
     )
     bounds: BoundsIn = Field(default_factory=BoundsIn)
     search: SearchIn | None = Field(None, description="try other networks and trainings first, and take the best")
-    warm_start: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,100}@[1-9][0-9]{0,8}$")] | None = Field(
+    warm_start: Annotated[str, StringConstraints(pattern=rf"^{PINNED_VERSION}$")] | None = Field(
         None,
         description="`name@version` to begin from: its network, levels, covariates and country stay, series and "
         "horizon may be others",

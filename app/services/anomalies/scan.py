@@ -1,123 +1,31 @@
-"""Scans of stored series for anomalies: the steps to scan, the result of a series, and its comparison with labels."""
+"""Scans of stored series for anomalies: the result of each series, and its comparison with labels."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 from sqlalchemy.orm import Session
 
-from app.errors import ErrorCode, invalid
+from app.errors import ErrorCode
 from app.scope import Scope
+from app.services.anomalies.plan import Scan, Task, Window
 from app.services.forecasting.inputs.covariates import static_conflict
-from app.services.refusals import Refusal, refusal
+from app.services.refusals import refusal
 from app.services.series import panels
 from app.services.series.checks import build_grid
-from app.services.series.ids import MAX_ID, is_series_id
 from app.serving.runtime import LoadedVersion
-from app.storage import series
-from app.storage.tables import ModelRow, SeriesRow
 from models.anomaly.detect import HISTORY, Anomalies, detect
 from models.anomaly.nab import PROFILES, Judgement, Scored, judge, nab_score, total
 from models.arrays import Floats
-from models.calendar.grid import Grid
-from models.calendar.timestamps import Stamps, format_stamps, parse_stamps
+from models.calendar.timestamps import Stamps, format_stamps
 from models.config.model import Config
 from models.data.series import Series
-from models.errors import ConfigError, TimestampError
+from models.errors import ConfigError
 
-Window = tuple[int, int]
-"""first and last stamp of a labelled anomaly"""
-
-
-@dataclass(frozen=True)
-class Scan:
-    """The request of a scan. Times are as the client wrote them; naive ones are in each series' timezone."""
-
-    series: tuple[str, ...]
-    start: str | None
-    end: str | None
-    level: float
-    ahead: int = 1
-    """number of steps between a forecast's origin and the value that it is compared with"""
-    labels: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
-    """{series id: (start, end) of each labelled window, both included}"""
-
-    def document(self) -> dict[str, Any]:
-        """Return plain JSON, which `parse_scan` reads."""
-        labels = {name: [list(window) for window in windows] for name, windows in self.labels.items()}
-        return {
-            "series": {"ids": list(self.series)},
-            "start": self.start,
-            "end": self.end,
-            "level": self.level,
-            "ahead": self.ahead,
-            "labels": labels,
-        }
-
-
-def parse_scan(document: Mapping[str, Any]) -> Scan:
-    """Return the scan of a stored request."""
-    labels = {name: [(first, last) for first, last in windows] for name, windows in document["labels"].items()}
-    ids = tuple(document["series"]["ids"])
-    return Scan(ids, document["start"], document["end"], document["level"], document["ahead"], labels)
-
-
-@dataclass(frozen=True)
-class Task:
-    """The steps [first, end) of one series' grid, and the labelled windows on it."""
-
-    row: SeriesRow
-    origin: int
-    """the series' first step"""
-    first: int
-    end: int
-    windows: tuple[Window, ...]
-
-    @property
-    def points(self) -> int:
-        """Number of steps."""
-        return max(0, self.end - self.first)
-
-    @property
-    def cost(self) -> int:
-        """Number of steps that are forecast, including the steps before the span by which it is judged."""
-        return self.points + min(HISTORY, max(0, self.first - self.origin)) if self.points else 0
-
-
-@dataclass(frozen=True)
-class Tasks:
-    """The series that can be scanned, and the reasons why others cannot."""
-
-    tasks: list[Task]
-    errors: dict[str, Refusal]
-
-    @property
-    def cost(self) -> int:
-        """Number of steps of all series that are forecast."""
-        return sum(task.cost for task in self.tasks)
-
-
-def plan_tasks(session: Session, scope: Scope, model: ModelRow, scan: Scan) -> Tasks:
-    """Find the steps to scan. Raises Invalid for bad times, and for labels of series that are not requested."""
-    unrequested = set(scan.labels) - set(scan.series)
-    if unrequested:
-        name = sorted(unrequested)[0]
-        detail = f"labels has {name[:MAX_ID]!r}, which is not among the series"
-        raise invalid(f"body.labels.{name[:MAX_ID]}", ErrorCode.invalid_input, detail)
-    ids = list(dict.fromkeys(scan.series))
-    rows = series.get_many(session, scope, [i for i in ids if is_series_id(i)])
-    tasks = []
-    errors = {}
-    for series_id in ids:
-        row = rows.get(series_id)
-        error = _check_row(row, series_id, model)
-        if row is not None and error is None:
-            tasks.append(_plan_task(row, scan))
-        else:
-            errors[series_id] = error or refusal(ErrorCode.series_not_found, "")
-    return Tasks(tasks, errors)
+COLUMNS = ("ds", "y", "expected", "lower", "upper", "score", "anomaly", "alarm")
+"""columns of a scanned series"""
 
 
 @dataclass(frozen=True)
@@ -162,51 +70,6 @@ def _compute_nab(scored: Sequence[Scored], level: float) -> dict[str, float] | N
         return None
 
 
-def _check_row(row: SeriesRow | None, series_id: str, model: ModelRow) -> Refusal | None:
-    if row is None:
-        return refusal(ErrorCode.series_not_found, f"there is no series {series_id[:MAX_ID]!r}; POST /series makes one")
-    if row.freq != model.freq:
-        detail = f"the series has frequency {row.freq!r}, the model {model.freq!r}"
-        return refusal(ErrorCode.frequency_mismatch, detail)
-    if row.first_ts is None or row.anchor is None:
-        return refusal(ErrorCode.no_history, "the series has no observed value")
-    return None
-
-
-def _plan_task(row: SeriesRow, scan: Scan) -> Task:
-    assert row.first_ts is not None
-    assert row.last_ts is not None
-    grid = build_grid(row)
-    low = row.first_ts
-    high = row.last_ts + 1  # what lies far from them cannot be located on every grid
-    start = low if scan.start is None else min(high, max(low, _parse_stamp(scan.start, row, "start")))
-    end = high if scan.end is None else min(high, max(low, _parse_stamp(scan.end, row, "end")))
-    windows = []
-    for number, (first, last) in enumerate(scan.labels.get(row.id, ())):
-        where = f"labels.{row.id}.{number}"
-        window = (_parse_stamp(first, row, f"{where}.start"), _parse_stamp(last, row, f"{where}.end"))
-        if window[0] > window[1]:
-            raise invalid(f"body.{where}", ErrorCode.invalid_input, f"the label of {row.id!r} ends before it starts")
-        windows.append(window)
-    steps = [_find_first_step(grid, stamp) for stamp in (row.first_ts, start, end)]
-    return Task(row, steps[0], steps[1], steps[2], tuple(sorted(windows)))
-
-
-def _parse_stamp(text: str, row: SeriesRow, field: str) -> int:
-    try:
-        return int(parse_stamps([text], row.timezone)[0])
-    except TimestampError as e:
-        raise invalid(f"body.{field}", ErrorCode(e.code), f"{field}: {e.detail}") from e
-
-
-def _find_first_step(grid: Grid, stamp: int) -> int:
-    """Return the first step of a grid that is not before a stamp."""
-    index = int(grid.locate(np.array([stamp], np.int64))[0][0])
-    while int(grid.stamps(np.array([index], np.int64))[0]) < stamp:
-        index += 1
-    return index
-
-
 def _read_span(task: Task, before: int) -> tuple[int, int]:
     """Return the first and last stamp that are read for a task."""
     grid = build_grid(task.row)
@@ -216,24 +79,39 @@ def _read_span(task: Task, before: int) -> tuple[int, int]:
 
 
 def _scan_task(task: Task, history: Series | None, version: LoadedVersion, scan: Scan) -> SeriesScan:
-    view: dict[str, Any] = {"series_id": task.row.id, "status": "ok"}
     if history is None:
-        columns = ("ds", "y", "expected", "lower", "upper", "score", "anomaly", "alarm")
-        return SeriesScan(view | {name: [] for name in columns}, None, None)
+        return SeriesScan(_describe_ok(task, {name: [] for name in COLUMNS}), None, None)
     conflict = static_conflict(history, version.config.covariates)
     if conflict is not None:
-        error = refusal(ErrorCode.covariate_kind_conflict, f"{conflict}; PUT /series/{{id}} corrects it")
-        return SeriesScan({**view, "status": "error", "error": error}, None, None)
+        return _fail(task, f"{conflict}; PUT /series/{{id}} corrects it")
     start = max(0, task.first - history.start)
     end = max(start, min(len(history.y), task.end - history.start))
     try:
         (anomalies,) = detect([history], [(start, end)], version.run, version.config, scan.level, scan.ahead)
     except ConfigError as e:  # a covariate is text in the series and a number in the model
-        error = refusal(ErrorCode.covariate_kind_conflict, str(e))
-        return SeriesScan({**view, "status": "error", "error": error}, None, None)
+        return _fail(task, str(e))
     stamps = history.stamps(start, end)
-    view |= {
-        "ds": format_stamps(stamps, history.grid.timezone),
+    view = _describe_ok(task, _list_columns(history, start, end, anomalies))
+    if not task.windows:
+        return SeriesScan(view, None, None)
+    judgement = _judge(anomalies, stamps, task.windows)
+    scored = Scored(anomalies.score, stamps, _merge_windows(task.windows))
+    return SeriesScan(view | {"metrics": judgement.to_dict()}, judgement, scored)
+
+
+def _describe_ok(task: Task, columns: dict[str, list[Any]]) -> dict[str, Any]:
+    return {"series_id": task.row.id, "status": "ok", **columns}
+
+
+def _fail(task: Task, detail: str) -> SeriesScan:
+    error = refusal(ErrorCode.covariate_kind_conflict, detail)
+    return SeriesScan({"series_id": task.row.id, "status": "error", "error": error}, None, None)
+
+
+def _list_columns(history: Series, start: int, end: int, anomalies: Anomalies) -> dict[str, list[Any]]:
+    """Return the scored steps [start, end) of a series in columns, as clients see them."""
+    return {
+        "ds": format_stamps(history.stamps(start, end), history.grid.timezone),
         "y": _convert_to_json(history.y[start:end]),
         "expected": _convert_to_json(anomalies.expected),
         "lower": _convert_to_json(anomalies.lower),
@@ -242,14 +120,6 @@ def _scan_task(task: Task, history: Series | None, version: LoadedVersion, scan:
         "anomaly": anomalies.anomaly.tolist(),
         "alarm": anomalies.alarm.tolist(),
     }
-    if not task.windows:
-        return SeriesScan(view, None, None)
-    judgement = _judge(anomalies, stamps, task.windows)
-    return SeriesScan(
-        view | {"metrics": judgement.to_dict()},
-        judgement,
-        Scored(anomalies.score, stamps, _merge_windows(task.windows)),
-    )
 
 
 def _merge_windows(windows: Sequence[Window]) -> tuple[Window, ...]:

@@ -11,15 +11,8 @@ from sqlalchemy.orm import Session
 from app.config import Settings
 from app.errors import ErrorCode, Forbidden, Unavailable, invalid
 from app.scope import Right, Scope
-from app.services.anomalies.scan import (
-    Scan,
-    SeriesScan,
-    Tasks,
-    compare_with_labels,
-    load_histories,
-    plan_tasks,
-    scan_tasks,
-)
+from app.services.anomalies.plan import Scan, Tasks, plan_tasks
+from app.services.anomalies.scan import SeriesScan, compare_with_labels, load_histories, scan_tasks
 from app.services.idempotency import Idempotency, ServiceResponse, respond_once
 from app.services.jobs import views as job_views
 from app.services.jobs.submission import JobOptions, Submission, respond_accepted
@@ -73,19 +66,25 @@ class AnomalyService:
             if at_once:
                 version = self._versions.get(scope, row)
                 histories = load_histories(session, scope, tasks.tasks, version.config, request.scan)
-        if at_once:
-            with self._turn():
-                scans = scan_tasks(tasks.tasks, histories, version, request.scan)
-            return ServiceResponse(200, describe_scan(model.name, row.number, request.scan, tasks, scans))
+        if not at_once:
+            return self._queue(scope, request, tasks.cost, options, key)
+        with self._turn():
+            scans = scan_tasks(tasks.tasks, histories, version, request.scan)
+        return ServiceResponse(200, describe_scan(model.name, row.number, request.scan, tasks, scans))
+
+    def _queue(
+        self, scope: Scope, request: AnomalyRequest, cost: int, options: JobOptions, key: Idempotency | None
+    ) -> ServiceResponse:
+        """Queue a job for a scan. Raises Forbidden where the key may not start one."""
         if Right.write not in scope.rights:
             detail = "this scan needs a job, which this key has no right to start; request a shorter span"
             raise Forbidden(ErrorCode.forbidden, detail)
+        name, number = parse_reference(request.model)
 
         def make(session: Session) -> ServiceResponse:
             model, row = resolve_version(session, scope, name, number)
             document = {"version": row.number, **request.scan.document()}
-            estimate = {"rows": tasks.cost}
-            job = self._submission.add(session, scope, "anomaly_scan", model, document, options, estimate)
+            job = self._submission.add(session, scope, "anomaly_scan", model, document, options, {"rows": cost})
             return respond_accepted(session, job)
 
         return respond_once(self._database, scope, key, make)

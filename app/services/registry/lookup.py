@@ -12,6 +12,9 @@ from app.storage.tables import ModelRow, VersionRow
 MODEL_NAME = r"[A-Za-z0-9._-]{1,100}"
 """regular expression of a model's name"""
 
+PINNED_VERSION = rf"{MODEL_NAME}@[1-9][0-9]{{0,8}}"
+"""regular expression of `name@version`"""
+
 _NAME = re.compile(MODEL_NAME)
 
 _REFERENCE = re.compile(rf"(?P<name>{MODEL_NAME})(@(?P<version>[0-9]{{1,9}}))?")

@@ -1,7 +1,8 @@
 """A scan for anomalies that takes too long to wait for."""
 
 from app.errors import ErrorCode, JobFailure
-from app.services.anomalies.scan import SeriesScan, load_histories, parse_scan, plan_tasks, scan_tasks
+from app.services.anomalies.plan import parse_scan, plan_tasks
+from app.services.anomalies.scan import SeriesScan, load_histories, scan_tasks
 from app.services.anomalies.service import describe_scan
 from app.services.runs.attempt import Attempt
 from app.storage import registry

@@ -99,7 +99,7 @@ def test_one_season_is_no_pattern() -> None:
     y = torch.from_numpy(3 * np.sin(2 * np.pi * np.arange(24) / 12)[None]).float()
     seen = torch.ones(1, 24)
     seen[0, :4] = 0  # fewer than two seasons are left
-    past, ahead = ETS(config, config.network).profile(y * seen, seen)
+    past, ahead = ETS(config, config.network).fit_profile(y * seen, seen)
     assert past.abs().max() == 0
     assert ahead.abs().max() == 0
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import ErrorCode, invalid
 from app.scope import Scope
-from app.services.forecasting.inputs.covariates import static_conflict
+from app.services.forecasting.inputs.covariates import find_static_conflict
 from app.services.refusals import Refusal, refusal
 from app.services.series import panels
 from app.services.series.checks import grid_of
@@ -213,7 +213,7 @@ def _scanned(task: Task, one: Series | None, version: LoadedVersion, scan: Scan)
     if one is None:
         columns = ("ds", "y", "expected", "lower", "upper", "score", "anomaly", "alarm")
         return Scanned(view | {name: [] for name in columns}, None, None)
-    conflict = static_conflict(one, version.config.covariates)
+    conflict = find_static_conflict(one, version.config.covariates)
     if conflict is not None:
         error = refusal(ErrorCode.covariate_kind_conflict, f"{conflict}; PUT /series/{{id}} mends it")
         return Scanned({**view, "status": "error", "error": error}, None, None)

@@ -72,7 +72,7 @@ class ChartService:
             raise invalid(
                 "series", ErrorCode.too_many_series, f"a chart shows 1 to {MOST_SERIES} series; ask for fewer"
             )
-        answer = self._forecasts.forecast(Caller(scope), request.forecast)
+        answer = self._forecasts.respond_from_thread(Caller(scope), request.forecast)
         assert isinstance(answer.content, bytes), "so few series are answered whole"
         told = orjson.loads(answer.content)
         _check(told["forecasts"])

@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 from app.api import anomalies, backtests, charts, forecasts, jobs, registry, series, system, training
 from app.api.deps import Services
 from app.api.http import problems
-from app.api.http.fast_route import Shortcut
+from app.api.http.fast_route import FastRouter
 from app.api.http.middleware import Limits, Metrics, RequestContext
 from app.api.schemas.base import Problem
 from app.config import Settings
@@ -64,7 +64,7 @@ class Application:
     def __init__(self, framework: FastAPI, settings: Settings, collectors: CollectorRegistry) -> None:
         limits = Limits(settings.max_body_bytes, settings.max_import_bytes)
         self._framework = framework
-        self._layers = RequestContext(Shortcut(framework, forecasts.router.routes), Metrics(collectors), limits)
+        self._layers = RequestContext(FastRouter(framework, forecasts.router.routes), Metrics(collectors), limits)
 
     @property
     def state(self) -> State:
@@ -160,8 +160,8 @@ def _observe(registry: CollectorRegistry, cache: ModelCache, forecasts: Forecast
             return [
                 GaugeMetricFamily("gatecast_model_cache_bytes", "Bytes of loaded versions.", value=cache.bytes),
                 GaugeMetricFamily("gatecast_model_cache_versions", "Loaded versions.", value=len(cache)),
-                GaugeMetricFamily("gatecast_context_cache_bytes", "Bytes of contexts.", value=forecasts.memory.bytes),
-                GaugeMetricFamily("gatecast_context_cache_series", "Contexts.", value=len(forecasts.memory)),
+                GaugeMetricFamily("gatecast_context_cache_bytes", "Bytes of contexts.", value=forecasts.contexts.bytes),
+                GaugeMetricFamily("gatecast_context_cache_series", "Contexts.", value=len(forecasts.contexts)),
                 GaugeMetricFamily("gatecast_forecasts_waiting", "Forecasts under way.", value=forecasts.waiting),
                 CounterMetricFamily("gatecast_model_cache_loads", "Versions loaded so far.", value=cache.loads),
             ]

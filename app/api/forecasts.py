@@ -6,17 +6,16 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from app.api.deps import ServicesDep
-from app.api.http.fast_route import Asked, AskedDep, CallerDep, DirectRoute, Reply
+from app.api.http.fast_route import CallerDep, FastResponse, FastRoute, Headers, HeadersDep
 from app.api.http.negotiation import chosen
 from app.api.http.responses import server_timing
 from app.api.schemas.forecasts import ForecastIn, ForecastOut, ForecastQuery, LabelsIn
 from app.errors import ErrorCode, FieldError, Invalid
-from app.services.forecasting.inputs.contexts import History
-from app.services.forecasting.inputs.request import ForecastRequest
+from app.services.forecasting.inputs.request import ForecastRequest, History
 from app.services.forecasting.outputs.writers import Form
-from app.services.forecasting.pending import Answer
+from app.services.forecasting.pending import ForecastResponse
 
-router = APIRouter(tags=["forecasts"], route_class=DirectRoute)
+router = APIRouter(tags=["forecasts"], route_class=FastRoute)
 
 ROWS = 'unique_id,ds,yhat,q0.1,q0.9\n"bikes/station 7","2024-03-01T13:00:00+01:00",42.0,30.5,55.0\n'
 FORMATS: dict[int | str, dict[str, Any]] = {
@@ -29,15 +28,18 @@ FORMATS: dict[int | str, dict[str, Any]] = {
     }
 }
 LONGEST_DEADLINE_MS = 3_600_000
+NO_CACHE = "private, no-cache"
 
 
 @router.post("/forecast", response_model=ForecastOut, responses=FORMATS)
-async def post_forecast(found: ServicesDep, caller: CallerDep, asked: AskedDep, body: ForecastIn) -> Reply:
+async def post_forecast(
+    services: ServicesDep, caller: CallerDep, headers: HeadersDep, body: ForecastIn
+) -> FastResponse:
     """Forecast stored series from their newest observations, or series that are sent along. A series that cannot be
     forecast says why, beside the good results; in CSV and Arrow it has one row with nothing but its id."""
-    form = chosen(Form, asked.accept)
-    answer = await found.forecasts.answer(caller, _request(body), form, deadline=_deadline(asked))
-    return _reply(answer, form)
+    form = chosen(Form, headers.accept)
+    response = await services.forecasts.respond(caller, _to_request(body), form, deadline=_parse_deadline(headers))
+    return _encode(response, form)
 
 
 @router.get(
@@ -46,36 +48,44 @@ async def post_forecast(found: ServicesDep, caller: CallerDep, asked: AskedDep, 
     responses={**FORMATS, 304: {"description": "the client's answer still holds"}},
 )
 async def get_forecast(
-    found: ServicesDep, caller: CallerDep, asked: AskedDep, query: Annotated[ForecastQuery, Query()]
-) -> Reply:
+    services: ServicesDep, caller: CallerDep, headers: HeadersDep, query: Annotated[ForecastQuery, Query()]
+) -> FastResponse:
     """The same for polling: with the ETag of the answer before, an answer that still holds is 304 and costs no
     forecast; `max_age` takes one that may be older than the last observation."""
-    form = chosen(Form, asked.accept)
-    answer = await found.forecasts.answer(
-        caller, query.request, form, match=asked.match, tagged=True, deadline=_deadline(asked)
+    form = chosen(Form, headers.accept)
+    response = await services.forecasts.respond(
+        caller,
+        query.request,
+        form,
+        if_none_match=headers.if_none_match,
+        wants_etag=True,
+        deadline=_parse_deadline(headers),
     )
-    reply = _reply(answer, form)
-    headers = {**reply.headers, "Cache-Control": f"private, max-age={answer.max_age}" if answer.max_age else NO_CACHE}
-    if answer.etag is not None:
-        headers["ETag"] = answer.etag
-    if answer.age:
-        headers["Age"] = str(answer.age)
-    return Reply(reply.content, reply.media_type, 304 if answer.content is None else 200, headers)
+    encoded = _encode(response, form)
+    return encoded._replace(headers={**encoded.headers, **_list_caching_headers(response)})
 
 
-NO_CACHE = "private, no-cache"
+def _list_caching_headers(response: ForecastResponse) -> dict[str, str]:
+    """Return how long a client may keep a response, and what it revalidates it by."""
+    headers = {"Cache-Control": f"private, max-age={response.max_age}" if response.max_age else NO_CACHE}
+    if response.etag is not None:
+        headers["ETag"] = response.etag
+    if response.age:
+        headers["Age"] = str(response.age)
+    return headers
 
 
-def _reply(answer: Answer, form: Form) -> Reply:
-    headers = {"Server-Timing": server_timing(answer.timing), "Vary": "Accept"}
+def _encode(response: ForecastResponse, form: Form) -> FastResponse:
+    headers = {"Server-Timing": server_timing(response.timing), "Vary": "Accept"}
     if form is not Form.json:
-        headers["X-Model-Version"] = f"{answer.served.model.name}@{answer.served.version.number}"
-    if answer.content is None:
-        return Reply(b"", None, 304, headers)
-    return Reply(answer.content, form.value, 200, headers)
+        stored = response.version.stored
+        headers["X-Model-Version"] = f"{stored.model_name}@{stored.number}"
+    if response.content is None:
+        return FastResponse(b"", None, 304, headers)
+    return FastResponse(response.content, form.value, 200, headers)
 
 
-def _request(body: ForecastIn) -> ForecastRequest:
+def _to_request(body: ForecastIn) -> ForecastRequest:
     return ForecastRequest(
         model=body.model,
         series=() if isinstance(body.series, LabelsIn) else tuple(body.series),
@@ -84,18 +94,18 @@ def _request(body: ForecastIn) -> ForecastRequest:
         quantiles=None if body.quantiles is None else tuple(body.quantiles),
         origin=body.origin,
         future=body.future,
-        history={i: History(**dict(one)) for i, one in body.history.items()},
+        history={i: History(**dict(history)) for i, history in body.history.items()},
         covariate_fill=body.covariate_fill,
         on_missing=body.on_missing,
         explain=body.explain,
     )
 
 
-def _deadline(asked: Asked) -> float | None:
-    """Return when nobody waits any more, of time.perf_counter. Raises Invalid."""
-    if asked.deadline_ms is None:
+def _parse_deadline(headers: Headers) -> float | None:
+    """Return the time of time.perf_counter after which nobody waits for the response. Raises Invalid."""
+    text = headers.deadline_ms
+    if text is None:
         return None
-    text = asked.deadline_ms
     if not (text.isascii() and text.isdigit() and 0 < int(text[:9]) <= LONGEST_DEADLINE_MS and len(text) < 9):
         detail = f"X-Deadline-Ms is a whole number of milliseconds from 1 to {LONGEST_DEADLINE_MS}"
         raise Invalid(ErrorCode.invalid_input, detail, errors=[FieldError("header.x-deadline-ms", "invalid", detail)])

@@ -2,13 +2,14 @@
 
 It never lingers: when it is idle, the first request starts a turn, and what arrives meanwhile shares the next one. A
 turn takes the requests that wait, up to TURN_ROWS, and one piece of the large ones, so that a request of 10 000 series
-holds a small one up for a piece and no longer. What is of one version runs as one batch.
+holds a small one up for a piece and no longer. Windows of one version run as one batch.
 """
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
@@ -22,71 +23,103 @@ from models.arrays import Floats
 log = get_logger(__name__)
 
 Inputs = Mapping[str, NDArray[Any]]
-"""what a network reads, by name, (B, ...) each"""
+"""arrays that a network reads, by name, (B, ...) each"""
 
 PIECE_ROWS = 128
 """windows of a large request that run at a time"""
 TURN_ROWS = 256
 """windows of small requests that run at a time"""
-AHEAD = 2
-"""pieces of one request that wait at a time"""
-
-
-class Request(Protocol):
-    """What waits for a turn."""
-
-    @property
-    def rows(self) -> int:
-        """How many windows it has at most."""
+MAX_WAITING_PIECES = 2
+"""pieces of one large request that wait at a time"""
 
 
 class Quantiles(NamedTuple):
-    """What a network said."""
+    """A network's forecast of some windows."""
 
     values: Floats
     """(B, Q, H), contiguous"""
     finite: bool
-    """whether all of the batch is: where not, some of it may be"""
+    """whether all of the batch is finite: where not, some of its windows may be"""
 
 
-class Work(NamedTuple):
-    """Windows of one version, and who waits for them."""
+class Windows(Protocol):
+    """Windows of one version, and the methods that the batcher calls with their quantiles."""
 
-    version: LoadedVersion
-    inputs: Inputs
-    done: Callable[[Quantiles], None]
-    failed: Callable[[Exception], None]
+    @property
+    def version(self) -> LoadedVersion:
+        """The version whose network runs."""
+
+    @property
+    def inputs(self) -> Inputs:
+        """What the network reads, (B, ...) each."""
+
+    def finish(self, quantiles: Quantiles) -> None:
+        """Take the quantiles of these windows, (B, Q, H)."""
+
+    def fail(self, error: Exception) -> None:
+        """Take the error that running them raised."""
+
+
+class Countable(Protocol):
+    """A request that waits for a turn."""
 
     @property
     def rows(self) -> int:
-        """The number of windows, B."""
-        return len(next(iter(self.inputs.values())))
+        """The number of its windows, at most."""
 
 
-R = TypeVar("R", bound=Request)
+R = TypeVar("R", bound=Countable)
+R_contra = TypeVar("R_contra", bound=Countable, contravariant=True)
+
+
+class Turns(Protocol[R_contra]):
+    """The methods that a batcher calls, in its thread, for the requests that are submitted to it."""
+
+    def prepare(self, requests: Sequence[R_contra]) -> Iterable[Windows]:
+        """Yield the windows of those requests that need a network."""
+
+    def flush(self) -> None:
+        """Deliver the responses that are finished; called after each batch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Windows of a large request, whose thread waits for the future."""
+
+    version: LoadedVersion
+    inputs: Inputs
+    future: "Future[Quantiles | None]"
+
+    def finish(self, quantiles: Quantiles) -> None:
+        """Wake the thread with the quantiles."""
+        self.future.set_result(quantiles)
+
+    def fail(self, error: Exception) -> None:
+        """Raise the error in the thread."""
+        self.future.set_exception(error)
 
 
 class Batcher(Generic[R]):
-    """Takes requests of type R, which `prepare` turns into work; `settle` is called after each batch."""
+    """Runs requests of type R, which `turns` prepares, and pieces of large requests."""
 
-    def __init__(self, prepare: Callable[[Sequence[R]], Iterable[Work]], settle: Callable[[], None]) -> None:
-        self._prepare, self._settle = prepare, settle
-        self._arrived: SimpleQueue[Sequence[R] | Work | None] = SimpleQueue()
+    def __init__(self, turns: Turns[R]) -> None:
+        self._turns = turns
+        self._arrivals: SimpleQueue[Sequence[R] | Piece | None] = SimpleQueue()
         self._requests: deque[R] = deque()
-        self._pieces: deque[Work] = deque()
+        self._pieces: deque[Piece] = deque()
         self._stopping = False
         self._thread = threading.Thread(target=self._serve, name="batcher", daemon=True)
         self._thread.start()
 
     def submit(self, requests: Sequence[R]) -> None:
         """Let requests wait for the next turn."""
-        self._arrived.put(requests)
+        self._arrivals.put(requests)
 
     def run(self, version: LoadedVersion, pieces: Iterable[Inputs | None]) -> Iterator[Quantiles | None]:
         """Run the pieces of a large request, from another thread: yield the quantiles of each, in order, and None for
         one without windows.
 
-        Pieces are made as they are taken, a few ahead. Raises what running them raised.
+        Pieces are built as they are taken, MAX_WAITING_PIECES before their turn. Raises what running them raised.
         """
         waiting: deque[Future[Quantiles | None]] = deque()
         for inputs in pieces:
@@ -94,86 +127,93 @@ class Batcher(Generic[R]):
             if inputs is None:
                 future.set_result(None)
             else:
-                self._arrived.put(Work(version, inputs, future.set_result, future.set_exception))
+                self._arrivals.put(Piece(version, inputs, future))
             waiting.append(future)
-            if len(waiting) > AHEAD:
+            if len(waiting) > MAX_WAITING_PIECES:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
 
     def close(self) -> None:
         """End the thread after what has arrived."""
-        self._arrived.put(None)
+        self._arrivals.put(None)
         self._thread.join()
 
     def _serve(self) -> None:
         while not self._stopping or self._requests or self._pieces:
             try:
-                self._turn()
+                self._take_turn()
             except Exception:  # a bug in one turn must not end all later ones
                 log.exception("turn_failed")
 
-    def _turn(self) -> None:
+    def _take_turn(self) -> None:
         """Serve what waits."""
-        self._take()
-        requests, rows = [], 0
+        self._receive()
+        requests: list[R] = []
+        rows = 0
         while self._requests and rows < TURN_ROWS:
             requests.append(self._requests.popleft())
             rows += requests[-1].rows
-        works = list(self._prepare(requests)) if requests else []
+        windows: list[Windows] = list(self._turns.prepare(requests)) if requests else []
         if self._pieces:
-            works.append(self._pieces.popleft())
-        for group in _groups(works):
-            _run(group)
-            self._settle()
+            windows.append(self._pieces.popleft())
+        for group in _group_by_version(windows):
+            _run_batch(group)
+            self._turns.flush()
         if requests:
-            self._settle()
+            self._turns.flush()
 
-    def _take(self) -> None:
+    def _receive(self) -> None:
         """Take all that has arrived, and wait for it where nothing is left over."""
         block = not (self._requests or self._pieces or self._stopping)
         try:
             while True:
-                arrived = self._arrived.get(block)
+                arrival = self._arrivals.get(block)
                 block = False
-                if arrived is None:
+                if arrival is None:
                     self._stopping = True
-                elif isinstance(arrived, Work):
-                    self._pieces.append(arrived)
+                elif isinstance(arrival, Piece):
+                    self._pieces.append(arrival)
                 else:
-                    self._requests.extend(arrived)
+                    self._requests.extend(arrival)
         except Empty:
             return
 
 
-def _groups(works: Sequence[Work]) -> list[list[Work]]:
+def _group_by_version(windows: Sequence[Windows]) -> list[list[Windows]]:
     """Group what can run as one batch: a version's windows have one shape."""
-    groups: dict[int, list[Work]] = {}
-    for work in works:
-        groups.setdefault(id(work.version), []).append(work)
+    groups: dict[int, list[Windows]] = {}
+    for member in windows:
+        groups.setdefault(id(member.version), []).append(member)
     return list(groups.values())
 
 
-def _run(works: Sequence[Work]) -> None:
-    """Run works of one version as one batch."""
+def _run_batch(members: Sequence[Windows]) -> None:
+    """Run windows of one version as one batch, and give each member its quantiles, or the error."""
     try:
-        first = works[0]
-        if len(works) == 1:
-            inputs = first.inputs
-        else:
-            inputs = {name: np.concatenate([work.inputs[name] for work in works]) for name in first.inputs}
-        values = np.ascontiguousarray(first.version.run_arrays(inputs).transpose(0, 2, 1))
+        inputs = _concatenate([member.inputs for member in members])
+        values = np.ascontiguousarray(members[0].version.run_arrays(inputs).transpose(0, 2, 1))  # (B, Q, H)
         finite = bool(np.isfinite(values).all())
     except Exception as e:
         log.exception("batch_failed")
-        for work in works:
-            work.failed(e)
+        for member in members:
+            member.fail(e)
         return
-    at = 0
-    for work in works:
-        end = at + work.rows
+    start = 0
+    for member in members:
+        end = start + _count_rows(member.inputs)
         try:
-            work.done(Quantiles(values[at:end], finite))
-        except Exception:  # a bug of one work's owner is not the others'
+            member.finish(Quantiles(values[start:end], finite))
+        except Exception:  # a bug of one member is not the others'
             log.exception("batch_not_taken")
-        at = end
+        start = end
+
+
+def _concatenate(batches: Sequence[Inputs]) -> Inputs:
+    if len(batches) == 1:
+        return batches[0]
+    return {name: np.concatenate([inputs[name] for inputs in batches]) for name in batches[0]}
+
+
+def _count_rows(inputs: Inputs) -> int:
+    return len(next(iter(inputs.values())))

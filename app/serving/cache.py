@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable
 from app.serving.runtime import LoadedVersion
 
 RETURNED_BYTES = 50_000_000
-"""that dropped versions had before what is left of them in the allocator's lists goes back to the system: 6 ms"""
+"""Bytes of dropped versions after which `malloc_trim` runs, which takes 6 ms."""
 
 
 class ModelCache:
@@ -19,7 +19,7 @@ class ModelCache:
         self._lock = threading.Lock()
         self._versions: OrderedDict[Hashable, LoadedVersion] = OrderedDict()
         self._loading: dict[Hashable, threading.Lock] = {}
-        self._dropped = 0
+        self._dropped_bytes = 0
         """bytes of versions that were dropped since memory was last returned"""
         self.bytes = 0
         self.loads = 0
@@ -27,22 +27,22 @@ class ModelCache:
     def get(self, key: Hashable, load: Callable[[], LoadedVersion]) -> LoadedVersion:
         """Return the version of `key`; the first caller loads it, the others wait for that. What `load` raises is
         raised to its caller, and the next one tries again."""
-        version = self._found(key)
+        version = self._lookup(key)
         if version is not None:
             return version
         with self._lock:
-            gate = self._loading.setdefault(key, threading.Lock())
-        with gate:
-            version = self._found(key)
+            loading = self._loading.setdefault(key, threading.Lock())
+        with loading:
+            version = self._lookup(key)
             if version is None:
                 version = load()
                 self._keep(key, version)
-                self._give_back()
+                self._release_memory()
             return version
 
     def held(self, key: Hashable) -> LoadedVersion | None:
         """Return the version of `key` where it is in memory; it counts as used now."""
-        return self._found(key)
+        return self._lookup(key)
 
     @property
     def full(self) -> bool:
@@ -52,7 +52,7 @@ class ModelCache:
     def __len__(self) -> int:
         return len(self._versions)
 
-    def _found(self, key: Hashable) -> LoadedVersion | None:
+    def _lookup(self, key: Hashable) -> LoadedVersion | None:
         with self._lock:
             if key in self._versions:
                 self._versions.move_to_end(key)
@@ -63,20 +63,20 @@ class ModelCache:
         with self._lock:
             self.loads += 1
             self._loading.pop(key, None)
-            replaced = self._versions.pop(key, None)
+            previous = self._versions.pop(key, None)
             self._versions[key] = version
-            self.bytes += version.size - (replaced.size if replaced else 0)
+            self.bytes += version.size - (previous.size if previous else 0)
             while self.bytes > self._max_bytes and len(self._versions) > 1:
                 _, dropped = self._versions.popitem(last=False)
                 self.bytes -= dropped.size
-                self._dropped += dropped.size
+                self._dropped_bytes += dropped.size
 
-    def _give_back(self) -> None:
-        """Return the memory of dropped versions to the system, once it is worth the while."""
+    def _release_memory(self) -> None:
+        """Return the memory of dropped versions to the system, once there is enough of it."""
         with self._lock:
-            if self._dropped < RETURNED_BYTES:
+            if self._dropped_bytes < RETURNED_BYTES:
                 return
-            self._dropped = 0
+            self._dropped_bytes = 0
         _trim()
 
 

@@ -1,23 +1,22 @@
-"""The time around an origin: what windows that cover the same time share, made once for all of them."""
+"""The time around an origin, computed once for all windows that cover the same time."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import orjson
-from numpy.typing import NDArray
 
-from app.serving.lru import Lru
+from app.serving.lru import LruCache
 from models.arrays import Ints
 from models.calendar.timestamps import Stamps, format_stamps
 from models.config.model import Config
 from models.data.series import Series
 from models.data.windows import calendars, moment_of
 
-BYTES = 64_000_000
+MAX_BYTES = 64_000_000
+"""bytes of moments that a process keeps"""
 STAMP_BYTES = 200
-"""of a stamp's texts"""
+"""bytes of a stamp's texts"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,46 +30,47 @@ class Moment:
     stamps: Stamps
     """(H,) of the horizon, microseconds UTC"""
     ds: list[str]
-    """(H,) of the horizon"""
-    _written: dict[int, orjson.Fragment] = field(default_factory=dict)
+    """(H,) of the horizon, RFC 3339"""
+    _fragments: dict[int, orjson.Fragment] = field(default_factory=dict)
+    """`ds` in JSON, by horizon"""
 
-    def written(self, horizon: int) -> orjson.Fragment:
-        """Return the stamps of a shorter horizon, or all, as they stand in JSON."""
-        found = self._written.get(horizon)
-        if found is None:
-            found = self._written[horizon] = orjson.Fragment(orjson.dumps(self.ds[:horizon]))
-        return found
+    def to_json(self, horizon: int) -> orjson.Fragment:
+        """Return the first `horizon` of `ds` as JSON."""
+        fragment = self._fragments.get(horizon)
+        if fragment is None:
+            fragment = self._fragments[horizon] = orjson.Fragment(orjson.dumps(self.ds[:horizon]))
+        return fragment
 
 
-class Moments:
+class MomentCache:
     """Moments that were used lately."""
 
     def __init__(self) -> None:
-        self._held: Lru[Moment] = Lru(BYTES)
+        self._moments: LruCache[Moment] = LruCache(MAX_BYTES)
 
-    def of(self, series: Sequence[Series], config: Config) -> list[Moment]:
+    def get_all(self, series: Sequence[Series], config: Config) -> list[Moment]:
         """Return the moment of each series' end."""
-        shape = (config.network.context_length, config.horizon, config.country)
-        keys: list[Hashable] = [(shape, moment_of(one, len(one.y) - 1)) for one in series]
-        found = {key: self._held.get(key) for key in keys}
-        missing = {key: one for key, one in zip(keys, series, strict=True) if found[key] is None}
+        window = (config.network.context_length, config.horizon, config.country)
+        keys: list[Hashable] = [(window, moment_of(one, len(one.y) - 1)) for one in series]
+        cached = {key: self._moments.get(key) for key in keys}
+        missing = {key: one for key, one in zip(keys, series, strict=True) if cached[key] is None}
         if missing:
-            found |= self._made(missing, config)
-        return [moment for key in keys if (moment := found[key]) is not None]
+            cached |= self._compute(missing, config)
+        return [moment for key in keys if (moment := cached[key]) is not None]
 
-    def _made(self, missing: dict[Hashable, Series], config: Config) -> dict[Hashable, Moment]:
+    def _compute(self, missing: Mapping[Hashable, Series], config: Config) -> dict[Hashable, Moment]:
         series = list(missing.values())
         calendar = calendars(series, np.array([len(one.y) - 1 for one in series], np.int64), config)
-        made: dict[Hashable, Moment] = {}
+        moments: dict[Hashable, Moment] = {}
         for row, (key, one) in enumerate(missing.items()):
-            moment = _moment(one, calendar[row : row + 1].copy(), config.horizon)
-            self._held.put(key, moment, moment.calendar.nbytes + STAMP_BYTES * config.horizon)
-            made[key] = moment
-        return made
+            moment = _build_moment(one, calendar[row : row + 1].copy(), config.horizon)
+            self._moments.put(key, moment, moment.calendar.nbytes + STAMP_BYTES * config.horizon)
+            moments[key] = moment
+        return moments
 
 
-def _moment(one: Series, calendar: NDArray[Any], horizon: int) -> Moment:
-    end = len(one.y)
-    stamps = one.stamps(end - 1, end + horizon)
-    origin, *ds = format_stamps(stamps, one.grid.timezone)
+def _build_moment(series: Series, calendar: Ints, horizon: int) -> Moment:
+    end = len(series.y)
+    stamps = series.stamps(end - 1, end + horizon)
+    origin, *ds = format_stamps(stamps, series.grid.timezone)
     return Moment(calendar, origin, stamps[1:], ds)

@@ -1,4 +1,4 @@
-"""Whether what a process remembers is still what is committed: one statement for any number of requests.
+"""Whether cached rows are still what is committed: one statement for any number of requests.
 
 One statement sees one state of the database, so that it answers for keys, champions and series together.
 """
@@ -30,14 +30,14 @@ from app.storage.engine import Database
 from app.storage.tables import ApiKey, ModelRow, SeriesRow, VersionRow
 
 Identity = tuple[int, int, int]
-"""of a series as it is: primary key, made at, version"""
+"""a series' state: primary key, created at, version"""
 
 KEYS, MODELS, VERSIONS, SERIES = "keys", "models", "versions", "series"
 
 
 @dataclass
-class Asked:
-    """Primary keys of the rows that are asked for."""
+class FreshnessKeys:
+    """Primary keys of the rows whose committed state is wanted."""
 
     keys: set[int] = field(default_factory=set)
     models: set[int] = field(default_factory=set)
@@ -46,120 +46,128 @@ class Asked:
 
 
 @dataclass
-class Found:
-    """What the rows are now; those that are gone are left out. With a row's key goes when it was made, since SQLite
-    gives the key of the newest row again after it is deleted."""
+class CommittedState:
+    """The rows as they are committed, without those that are gone. A row's creation time goes with its key, since
+    SQLite gives the key of the newest row again after it is deleted."""
 
     keys: set[int] = field(default_factory=set)
-    """that live"""
+    """primary keys of API keys that are not revoked"""
     models: dict[int, tuple[int, int | None, int | None]] = field(default_factory=dict)
-    """made at, primary key of the champion, made at"""
+    """created at, primary key of the champion, its created at; by primary key"""
     versions: dict[int, int] = field(default_factory=dict)
-    """made at"""
+    """created at, by primary key"""
     series: set[Identity] = field(default_factory=set)
 
 
 class Freshness:
-    """Asks the database on a connection of its own. Threads take turns.
+    """Queries the database on its own connection. Threads take turns.
 
     The statement is compiled once and given to the driver: the way through the toolkit costs several times as much as
-    the statement itself.
+    the statement itself. SQLAlchemy does not document two of the attributes that this needs: the compiled statement's
+    `positiontup`, the order of its parameters, and the connection's `driver_connection` with a driver's `execute`.
     """
 
     def __init__(self, database: Database) -> None:
-        self._database, self._lock = database, threading.Lock()
+        self._database = database
+        self._lock = threading.Lock()
         self._connection: Connection | None = None
-        self._dialect = dialect = database.engine.dialect
-        compiled = _statement(database.dialect).compile(dialect=dialect)
-        self._sql, self._names, self._fixed = str(compiled), compiled.positiontup, compiled.params
-        assert dialect.dbapi is not None, "the engine has a driver"
-        self._error = dialect.dbapi.Error
-        self._away = (dialect.dbapi.OperationalError, dialect.dbapi.InterfaceError)
+        self._dialect = database.engine.dialect
+        compiled = _build_statement(database.dialect).compile(dialect=self._dialect)
+        self._sql = str(compiled)
+        self._positions: list[str] | None = compiled.positiontup
+        """names of the parameters in the driver's order; None where the driver takes them by name"""
+        self._constants = compiled.params
+        driver = self._dialect.dbapi
+        assert driver is not None, "the engine has a driver"
+        self._driver_error = driver.Error
+        self._outage_errors = (driver.OperationalError, driver.InterfaceError)
 
-    def ask(self, asked: Asked) -> Found:
+    def query(self, keys: FreshnessKeys) -> CommittedState:
         """Return what is committed now. Raises OUTAGE where the database is away, DBAPIError for any other fault."""
-        given = self._given(asked)
+        parameters = self._bind(keys)
         with self._lock:
-            old = self._connection is not None
+            was_connected = self._connection is not None
             try:
-                rows = self._rows(given)
+                rows = self._execute(parameters)
             except DBAPIError:
-                self._drop()
-                if not old:
+                self._disconnect()
+                if not was_connected:
                     raise
-                rows = self._rows(given)  # the server may have been restarted, or have forgotten what was prepared
-        return _found(rows)
+                # the server may have been restarted, or have forgotten what was prepared
+                rows = self._execute(parameters)
+        return _read_state(rows)
 
     def close(self) -> None:
         """Close the connection."""
         with self._lock:
-            self._drop()
+            self._disconnect()
 
-    def _given(self, asked: Asked) -> Any:
+    def _bind(self, keys: FreshnessKeys) -> Any:
         """Return the statement's parameters as the driver takes them."""
-        to = _text if self._database.dialect == "sqlite" else list
-        lists = {KEYS: asked.keys, MODELS: asked.models, VERSIONS: asked.versions, SERIES: asked.series}
-        given = self._fixed | {name: to(values) for name, values in lists.items()}
-        return given if self._names is None else [given[name] for name in self._names]
+        encode = _to_json if self._database.dialect == "sqlite" else list
+        lists = {KEYS: keys.keys, MODELS: keys.models, VERSIONS: keys.versions, SERIES: keys.series}
+        parameters = self._constants | {name: encode(values) for name, values in lists.items()}
+        return parameters if self._positions is None else [parameters[name] for name in self._positions]
 
-    def _rows(self, given: Any) -> list[Any]:
+    def _execute(self, parameters: Any) -> list[Any]:
         if self._connection is None:
             self._connection = self._database.connect_for_reads()
         driver: Any = self._connection.connection.driver_connection
         try:
-            return list(driver.execute(self._sql, given))
-        except self._error as e:
-            away = isinstance(e, self._away) or self._dialect.is_disconnect(e, driver, None)
-            raise (OperationalError if away else DBAPIError)(self._sql, None, e) from e
+            return list(driver.execute(self._sql, parameters))
+        except self._driver_error as e:
+            is_outage = isinstance(e, self._outage_errors) or self._dialect.is_disconnect(e, driver, None)
+            raise (OperationalError if is_outage else DBAPIError)(self._sql, None, e) from e
 
-    def _drop(self) -> None:
+    def _disconnect(self) -> None:
         if self._connection is not None:
             self._connection.invalidate()
             self._connection.close()
             self._connection = None
 
 
-def _statement(dialect: str) -> Any:
-    """Return the statement: kind, primary key, made at, and two numbers of the kind."""
+def _build_statement(dialect: str) -> Any:
+    """Return the statement, whose columns are kind, primary key, created at, and two numbers that depend on the
+    kind: of a model its champion's key and creation time, of a series its version."""
     nothing = literal(None, BigInteger)
     champion = and_(VersionRow.model_pk == ModelRow.pk, VersionRow.number == ModelRow.champion)
     parts: list[Any] = [
         select(literal(KEYS, Text), ApiKey.pk, nothing, nothing, nothing).where(
-            _among(ApiKey.pk, KEYS, dialect), ApiKey.revoked_at.is_(null())
+            _is_in(ApiKey.pk, KEYS, dialect), ApiKey.revoked_at.is_(null())
         ),
         select(literal(MODELS, Text), ModelRow.pk, ModelRow.created_at, VersionRow.pk, VersionRow.created_at)
         .outerjoin(VersionRow, champion)
-        .where(_among(ModelRow.pk, MODELS, dialect)),
+        .where(_is_in(ModelRow.pk, MODELS, dialect)),
         select(literal(VERSIONS, Text), VersionRow.pk, VersionRow.created_at, nothing, nothing).where(
-            _among(VersionRow.pk, VERSIONS, dialect)
+            _is_in(VersionRow.pk, VERSIONS, dialect)
         ),
         select(literal(SERIES, Text), SeriesRow.pk, SeriesRow.created_at, SeriesRow.version, nothing).where(
-            _among(SeriesRow.pk, SERIES, dialect)
+            _is_in(SeriesRow.pk, SERIES, dialect)
         ),
     ]
     return union_all(*parts)
 
 
-def _among(column: InstrumentedAttribute[int], name: str, dialect: str) -> ColumnElement[bool]:
+def _is_in(column: InstrumentedAttribute[int], name: str, dialect: str) -> ColumnElement[bool]:
     """Return the condition that a column is in a list, which is one parameter whatever its length."""
     if dialect == "sqlite":
         return column.in_(select(func.json_each(bindparam(name, type_=Text)).table_valued("value").c.value))
     return column == any_(bindparam(name, type_=ARRAY(BigInteger)))
 
 
-def _text(values: Collection[int]) -> str:
+def _to_json(values: Collection[int]) -> str:
     return str(list(values))
 
 
-def _found(rows: list[Any]) -> Found:
-    found = Found()
-    for kind, pk, made_at, one, two in rows:
+def _read_state(rows: list[Any]) -> CommittedState:
+    state = CommittedState()
+    for kind, pk, created_at, first, second in rows:
         if kind == SERIES:
-            found.series.add((pk, made_at, one))
+            state.series.add((pk, created_at, first))
         elif kind == MODELS:
-            found.models[pk] = (made_at, one, two)
+            state.models[pk] = (created_at, first, second)
         elif kind == VERSIONS:
-            found.versions[pk] = made_at
+            state.versions[pk] = created_at
         else:
-            found.keys.add(pk)
-    return found
+            state.keys.add(pk)
+    return state

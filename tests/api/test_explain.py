@@ -102,7 +102,7 @@ def test_weights_that_are_gone(client: TestClient, database: Database, settings:
 @pytest.fixture
 def explainer(client: TestClient) -> Any:
     """The explainer of the running application."""
-    return client.app.state.services.forecasts._large._explainer  # type: ignore[attr-defined]
+    return client.app.state.services.forecasts._streamed._explainer  # type: ignore[attr-defined]
 
 
 @pytest.mark.one_database
@@ -148,7 +148,7 @@ def test_a_slow_explanation_is_given_up_and_a_crowd_is_turned_away(
         problem = asked(other, 422).json()
         assert (problem["code"], problem["errors"][0]["field"]) == ("explanation_too_long", "explain")
         assert "more than 0.01 seconds" in problem["detail"]
-        places = other.app.state.services.forecasts._large._explainer.process.slots  # type: ignore[attr-defined]
+        places = other.app.state.services.forecasts._streamed._explainer.process.places  # type: ignore[attr-defined]
         for _ in range(UNDER_WAY):
             assert places.acquire(blocking=False)
         assert "try again" in asked(other, 503).json()["detail"]

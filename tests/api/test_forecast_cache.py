@@ -377,7 +377,7 @@ def test_a_key_that_was_found_revoked_is_refused_in_an_outage(secured: TestClien
     assert got(secured, headers=bearer(key.secret)).status_code == 200
     service.revoke(key.number)
     assert got(secured, headers=bearer(key.secret)).status_code == 401
-    forecasts_of(secured).memory.note_outage()
+    forecasts_of(secured).contexts.note_outage()
     assert got(secured, headers=bearer(key.secret)).status_code in (401, 503)
 
 

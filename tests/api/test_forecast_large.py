@@ -179,7 +179,7 @@ def test_clients_that_take_nothing_hold_nobody_up(served: TestClient) -> None:
     large = ForecastRequest("m", (NAMES[0],) * 2000)
     streams: list[Stream] = []
     for _ in range(4):
-        answer = portal.call(partial(asyncio.wait_for, service.answer(caller, large), 30))
+        answer = portal.call(partial(asyncio.wait_for, service.respond(caller, large), 30))
         assert isinstance(answer.content, Stream)
         streams.append(answer.content)
     try:
@@ -187,4 +187,4 @@ def test_clients_that_take_nothing_hold_nobody_up(served: TestClient) -> None:
         assert Call(lambda: forecasts(served, ["cold"])).result(5)[0]["status"] == "ok"
     finally:
         for stream in streams:
-            portal.call(stream.leave)
+            portal.call(stream.abandon)

@@ -9,29 +9,35 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.serving.batcher import TURN_ROWS, Batcher, Quantiles, Work
+from app.serving.batcher import TURN_ROWS, Batcher, Inputs, Quantiles, Windows
 from app.serving.runtime import LoadedVersion
 from tests.api.held import CONFIG, PATIENCE, Gate
 
 
-def mean(told: Quantiles | None) -> float:
+def mean(quantiles: Quantiles | None) -> float:
     """Return the value of windows that are all alike."""
-    assert told is not None
-    return float(told.values.mean())
+    assert quantiles is not None
+    return float(quantiles.values.mean())
 
 
 @dataclass(eq=False)
 class Wanted:
-    """A request of `rows` windows whose values are `value`."""
+    """A request of `rows` windows whose values are `value`, and its windows."""
 
     version: LoadedVersion
     value: float
     rows: int = 1
     done: "Future[float]" = field(default_factory=Future)
 
-    def work(self) -> Work:
-        y = np.full((self.rows, 4), self.value)
-        return Work(self.version, {"y": y}, lambda v: self.done.set_result(mean(v)), self.done.set_exception)
+    @property
+    def inputs(self) -> Inputs:
+        return {"y": np.full((self.rows, 4), self.value)}
+
+    def finish(self, quantiles: Quantiles) -> None:
+        self.done.set_result(mean(quantiles))
+
+    def fail(self, error: Exception) -> None:
+        self.done.set_exception(error)
 
 
 class Broken:
@@ -45,11 +51,18 @@ class Broken:
         return LoadedVersion(session=self, config=CONFIG, size=1)
 
 
-Prepare = Callable[[Sequence[Wanted]], Iterable[Work]]
+Prepare = Callable[[Sequence[Wanted]], Iterable[Windows]]
 
 
-def plain(asks: Sequence[Wanted]) -> Iterator[Work]:
-    return (one.work() for one in asks)
+@dataclass
+class FakeTurns:
+    """Turns that prepare as they are told, and count how often they are flushed."""
+
+    prepare: Prepare
+    flushes: list[int]
+
+    def flush(self) -> None:
+        self.flushes.append(1)
 
 
 class Batchers:
@@ -57,10 +70,10 @@ class Batchers:
 
     def __init__(self) -> None:
         self.made: list[Batcher[Wanted]] = []
-        self.settled: list[int] = []
+        self.flushes: list[int] = []
 
-    def make(self, prepare: Prepare = plain) -> Batcher[Wanted]:
-        self.made.append(Batcher[Wanted](prepare, lambda: self.settled.append(1)))
+    def make(self, prepare: Prepare = iter) -> Batcher[Wanted]:
+        self.made.append(Batcher[Wanted](FakeTurns(prepare, self.flushes)))
         return self.made[-1]
 
 
@@ -240,12 +253,12 @@ def test_a_failed_piece_is_raised_to_its_own_request(batchers: Batchers) -> None
 def test_a_bug_in_a_turn_does_not_end_later_ones(batchers: Batchers) -> None:
     failed = threading.Event()
 
-    def prepare(asks: Sequence[Wanted]) -> Iterator[Work]:
+    def prepare(asks: Sequence[Wanted]) -> Iterator[Windows]:
         for one in asks:
             if one.value < 0:
                 failed.set()
                 raise RuntimeError("a bug")
-            yield one.work()
+            yield one
 
     batcher = batchers.make(prepare)
     gate = Gate(is_open=True)
@@ -256,11 +269,11 @@ def test_a_bug_in_a_turn_does_not_end_later_ones(batchers: Batchers) -> None:
     assert one.done.result(PATIENCE) == 4.0
 
 
-def test_what_needs_no_network_is_settled_too(batchers: Batchers) -> None:
+def test_what_needs_no_network_is_flushed_too(batchers: Batchers) -> None:
     batcher = batchers.make(lambda _: [])
     batcher.submit([Wanted(Gate(is_open=True).version, 1.0)])
     batcher.close()
-    assert batchers.settled
+    assert batchers.flushes
 
 
 def test_close_serves_what_has_arrived_and_ends_the_thread(batchers: Batchers) -> None:

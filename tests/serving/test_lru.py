@@ -2,11 +2,11 @@
 
 import threading
 
-from app.serving.lru import Lru
+from app.serving.lru import LruCache
 
 
 def test_least_recently_used_goes_first() -> None:
-    held = Lru[str](30)
+    held = LruCache[str](30)
     for name in "abc":
         held.put(name, name, 10)
     assert held.get("a") == "a"
@@ -16,7 +16,7 @@ def test_least_recently_used_goes_first() -> None:
 
 
 def test_a_large_value_pushes_many_out() -> None:
-    held = Lru[int](30)
+    held = LruCache[int](30)
     for k in range(3):
         held.put(k, k, 10)
     held.put("big", 9, 25)
@@ -24,7 +24,7 @@ def test_a_large_value_pushes_many_out() -> None:
 
 
 def test_a_value_above_the_bound_is_not_kept_and_its_predecessor_is_gone() -> None:
-    held = Lru[str](30)
+    held = LruCache[str](30)
     held.put("a", "old", 10)
     held.put("b", "b", 10)
     held.put("a", "new", 31)
@@ -33,13 +33,13 @@ def test_a_value_above_the_bound_is_not_kept_and_its_predecessor_is_gone() -> No
 
 
 def test_a_value_of_exactly_the_bound_is_kept() -> None:
-    held = Lru[str](30)
+    held = LruCache[str](30)
     held.put("a", "a", 30)
     assert held.get("a") == "a"
 
 
 def test_replacing_counts_the_new_size_and_is_a_use() -> None:
-    held = Lru[int](30)
+    held = LruCache[int](30)
     held.put("a", 1, 10)
     held.put("b", 2, 10)
     held.put("a", 3, 15)
@@ -49,13 +49,13 @@ def test_replacing_counts_the_new_size_and_is_a_use() -> None:
 
 
 def test_nothing_is_kept_without_room() -> None:
-    held = Lru[int](0)
+    held = LruCache[int](0)
     held.put("a", 1, 1)
     assert (held.get("a"), held.bytes, len(held)) == (None, 0, 0)
 
 
 def test_threads_keep_the_count_right() -> None:
-    held, start = Lru[int](1000), threading.Barrier(4)
+    held, start = LruCache[int](1000), threading.Barrier(4)
 
     def work(seed: int) -> None:
         start.wait()
@@ -69,4 +69,4 @@ def test_threads_keep_the_count_right() -> None:
     for thread in threads:
         thread.join()
     assert 0 < held.bytes <= 1000
-    assert held.bytes == sum(size for size, _ in held._values.values())
+    assert held.bytes == sum(size for size, _ in held._entries.values())

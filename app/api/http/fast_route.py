@@ -1,14 +1,15 @@
-"""Routes without the framework's generic resolution of parameters, for calls that cost little themselves.
+"""The fast route: routes without the framework's generic resolution of parameters, for calls that cost little.
 
-They are declared as any other, so that the documentation knows them: `caller`, a `body` or a `query`, and `asked`. What
-they are given is read straight from the request, and what they return is sent as it is: a bare route of the framework
-costs more than a forecast otherwise.
+They are declared as any other, so that the documentation knows them: `services`, `caller`, `headers`, and a `body` or a
+`query`. Their arguments are read straight from the request, and the response is sent as it is: a bare route of the
+framework costs more than a forecast otherwise. Their endpoints are `post_forecast` and `get_forecast` in
+app/api/forecasts.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Annotated, Any, NamedTuple, get_type_hints
+from typing import Annotated, Any, NamedTuple, Protocol, get_origin, get_type_hints
 from urllib.parse import parse_qsl
 
 from fastapi import Depends, Header, Request
@@ -26,38 +27,41 @@ from app.services.access.keys import Caller
 from app.services.forecasting.pending import Stream
 
 
-def _reader(request: Request, credentials: Credentials) -> Caller:
-    """Return who asks, for routes that are resolved by the framework."""
+def _resolve_caller(request: Request, credentials: Credentials) -> Caller:
+    """Return the caller, as the framework resolves it."""
     return Caller(reader(request.app.state.services, credentials))
 
 
-CallerDep = Annotated[Caller, Depends(_reader)]
+CallerDep = Annotated[Caller, Depends(_resolve_caller)]
 
 
-class Asked(NamedTuple):
-    """What the headers say."""
+class Headers(NamedTuple):
+    """The request headers that endpoints read."""
 
     accept: str | None = None
-    match: str | None = None
+    if_none_match: str | None = None
     deadline_ms: str | None = None
 
 
-def _headers(
+HEADER_NAMES = (b"accept", b"if-none-match", b"x-deadline-ms")
+"""names of the fields of Headers, in their order"""
+
+
+def _resolve_headers(
     accept: Annotated[str | None, Header(description="application/json, text/csv, Arrow or an image")] = None,
     if_none_match: Annotated[str | None, Header(description="the ETag of an answer that the client has")] = None,
     x_deadline_ms: Annotated[
         str | None, Header(description="milliseconds after which nobody waits for the answer any more")
     ] = None,
-) -> Asked:
-    return Asked(accept, if_none_match, x_deadline_ms)
+) -> Headers:
+    return Headers(accept, if_none_match, x_deadline_ms)
 
 
-_ASKED = (b"accept", b"if-none-match", b"x-deadline-ms")
-AskedDep = Annotated[Asked, Depends(_headers)]
+HeadersDep = Annotated[Headers, Depends(_resolve_headers)]
 
 
-class Reply(NamedTuple):
-    """An answer as it is sent."""
+class FastResponse(NamedTuple):
+    """A response as it is sent."""
 
     content: bytes | Stream
     media_type: str | None
@@ -65,21 +69,27 @@ class Reply(NamedTuple):
     headers: Mapping[str, str] = MappingProxyType({})
 
 
-Endpoint = Callable[..., Awaitable[Reply]]
+class FastEndpoint(Protocol):
+    """An endpoint of a fast route: one of app/api/forecasts. Its fourth argument is a `body` or a `query`."""
+
+    def __call__(
+        self, *, services: Services, caller: Caller, headers: Headers, **parsed: BaseModel
+    ) -> Awaitable[FastResponse]:
+        """Respond to a request."""
 
 
-SHORT = 2000
-"""bytes of a query that is read once for all who ask the same"""
+MAX_CACHED_QUERY = 2000
+"""bytes of a query string that is parsed once for all clients that send the same"""
 
 
-class DirectRoute(APIRoute):
-    """A route whose endpoint is `async`, takes `found`, `caller`, `asked` and a `body` or a `query`, and returns a
-    Reply."""
+class FastRoute(APIRoute):
+    """A route whose endpoint is a FastEndpoint."""
 
-    def __init__(self, path: str, endpoint: Endpoint, **options: Any) -> None:
+    endpoint: FastEndpoint
+
+    def __init__(self, path: str, endpoint: FastEndpoint, **options: Any) -> None:
         super().__init__(path, endpoint, **options)
         hints = get_type_hints(endpoint)
-        self._direct = endpoint
         self._body: type[BaseModel] | None = hints.get("body")
         self._query: type[BaseModel] | None = hints.get("query")
 
@@ -89,29 +99,29 @@ class DirectRoute(APIRoute):
             await super().handle(scope, receive, send)
             return
         scope["route"] = self
-        headers = _read(scope)
+        raw_headers = _read_headers(scope)
         services: Services = scope["app"].state.services
-        caller = await _caller(services, headers)
-        given: dict[str, Any]
+        caller = await _find_caller(services, raw_headers)
+        parsed: dict[str, BaseModel]
         if self._body is not None:
-            given = {"body": _validated(self._body, await _received(receive), headers)}
+            parsed = {"body": _parse_body(self._body, await _receive_body(receive), raw_headers)}
         else:
-            assert self._query is not None, "a direct route has a body or a query"
-            query = scope["query_string"]
-            given = {"query": (_queried_before if len(query) <= SHORT else _queried)(self._query, query)}
-        asked = Asked(*[headers[name].decode("latin-1") if name in headers else None for name in _ASKED])
-        await _send(await self._direct(found=services, caller=caller, asked=asked, **given), send)
+            assert self._query is not None, "a fast route has a body or a query"
+            parsed = {"query": _parse_query(self._query, scope["query_string"])}
+        headers = Headers(*[_decode_header(raw_headers, name) for name in HEADER_NAMES])
+        response = await self.endpoint(services=services, caller=caller, headers=headers, **parsed)
+        await _send(response, send)
 
 
-class Shortcut:
-    """Hands calls of direct routes over to them, past the framework's router and its other layers."""
+class FastRouter:
+    """Hands calls of fast routes over to them, past the framework's router and its other layers."""
 
     def __init__(self, app: ASGIApp, routes: Sequence[BaseRoute]) -> None:
         self._app = app
         self._routes = {
             (method, route.path): route
             for route in routes
-            if isinstance(route, DirectRoute)
+            if isinstance(route, FastRoute)
             for method in route.methods or ()
         }
 
@@ -127,17 +137,21 @@ class Shortcut:
             await answer_to(Request(scope), e)(scope, receive, send)
 
 
-def _read(scope: Scope) -> dict[bytes, bytes]:
+def _read_headers(scope: Scope) -> dict[bytes, bytes]:
     """Return the headers by name; of one that is repeated, all its values."""
-    given = scope["headers"]
-    headers: dict[bytes, bytes] = dict(given)
-    if len(headers) < len(given):
-        headers = {name: b", ".join(value for other, value in given if other == name) for name in headers}
+    pairs = scope["headers"]
+    headers: dict[bytes, bytes] = dict(pairs)
+    if len(headers) < len(pairs):
+        headers = {name: b", ".join(value for other, value in pairs if other == name) for name in headers}
     return headers
 
 
-async def _caller(services: Services, headers: Mapping[bytes, bytes]) -> Caller:
-    """Return who asks, as this process knows them. Raises Unauthorized, Forbidden."""
+def _decode_header(headers: Mapping[bytes, bytes], name: bytes) -> str | None:
+    return headers[name].decode("latin-1") if name in headers else None
+
+
+async def _find_caller(services: Services, headers: Mapping[bytes, bytes]) -> Caller:
+    """Return the caller, as this process knows them. Raises Unauthorized, Forbidden."""
     scheme, _, secret = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
     key = secret if scheme.lower() == "bearer" else None
     caller = services.keys.find_cached(key)
@@ -147,7 +161,7 @@ async def _caller(services: Services, headers: Mapping[bytes, bytes]) -> Caller:
     return caller
 
 
-async def _received(receive: Receive) -> bytes:
+async def _receive_body(receive: Receive) -> bytes:
     parts: list[bytes] = []
     while True:
         message: Message = await receive()
@@ -156,7 +170,7 @@ async def _received(receive: Receive) -> bytes:
             return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def _validated(model: type[BaseModel], body: bytes, headers: Mapping[bytes, bytes]) -> BaseModel:
+def _parse_body(model: type[BaseModel], body: bytes, headers: Mapping[bytes, bytes]) -> BaseModel:
     kind = headers.get(b"content-type", b"application/json").partition(b";")[0].strip().lower()
     if kind != b"application/json" and not kind.endswith(b"+json"):
         # as the framework does: what is not said to be JSON is not an object
@@ -166,41 +180,45 @@ def _validated(model: type[BaseModel], body: bytes, headers: Mapping[bytes, byte
     try:
         return model.model_validate_json(body)
     except ValidationError as e:
-        raise _refused(e, "body") from e
+        raise _to_request_error(e, "body") from e
 
 
-def _queried(model: type[BaseModel], query: bytes) -> BaseModel:
-    given: dict[str, list[str]] = {}
+def _parse_query(model: type[BaseModel], query: bytes) -> BaseModel:
+    return (_parse_short_query if len(query) <= MAX_CACHED_QUERY else _parse_any_query)(model, query)
+
+
+def _parse_any_query(model: type[BaseModel], query: bytes) -> BaseModel:
+    parameters: dict[str, list[str]] = {}
     for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True, errors="surrogateescape"):
-        given.setdefault(name, []).append(value)
-    lists = {name for name, one in model.model_fields.items() if "list" in str(one.annotation)}
-    values = {name: found if name in lists else found[-1] for name, found in given.items()}
+        parameters.setdefault(name, []).append(value)
+    lists = {name for name, field in model.model_fields.items() if get_origin(field.annotation) is list}
+    values = {name: items if name in lists else items[-1] for name, items in parameters.items()}
     try:
         return model.model_validate(values)
     except ValidationError as e:
-        raise _refused(e, "query") from e
+        raise _to_request_error(e, "query") from e
 
 
-_queried_before = lru_cache(maxsize=1000)(_queried)
+_parse_short_query = lru_cache(maxsize=1000)(_parse_any_query)
 """for clients that poll: nobody may change what it returns"""
 
 
-def _refused(error: ValidationError, where: str) -> RequestValidationError:
-    found = error.errors(include_url=False, include_context=False, include_input=False)
-    return RequestValidationError([{**one, "loc": (where, *one["loc"])} for one in found])
+def _to_request_error(error: ValidationError, part: str) -> RequestValidationError:
+    errors = error.errors(include_url=False, include_context=False, include_input=False)
+    return RequestValidationError([{**one, "loc": (part, *one["loc"])} for one in errors])
 
 
-async def _send(reply: Reply, send: Send) -> None:
-    headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in reply.headers.items()]
-    if reply.media_type is not None:
-        headers.append((b"content-type", reply.media_type.encode()))
-    if isinstance(reply.content, bytes):
-        if reply.status != 304:
-            headers.append((b"content-length", str(len(reply.content)).encode()))
-        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-        await send({"type": "http.response.body", "body": reply.content})
+async def _send(response: FastResponse, send: Send) -> None:
+    headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in response.headers.items()]
+    if response.media_type is not None:
+        headers.append((b"content-type", response.media_type.encode()))
+    if isinstance(response.content, bytes):
+        if response.status != 304:
+            headers.append((b"content-length", str(len(response.content)).encode()))
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        await send({"type": "http.response.body", "body": response.content})
         return
-    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-    async for part in reply.content.parts():
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    async for part in response.content.parts():
         await send({"type": "http.response.body", "body": part, "more_body": True})
     await send({"type": "http.response.body", "body": b""})

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 from app.api.schemas.base import Encodable, Input, Output
-from app.api.schemas.forecasts import Fill, OnMissing, levels_of
+from app.api.schemas.forecasts import Fill, OnMissing, parse_levels
 from app.api.schemas.training import Quantiles
 from app.services.charts.service import MOST_SERIES, ChartRequest
 from app.services.forecasting.inputs.request import ForecastRequest
@@ -57,7 +57,7 @@ class ChartQuery(BaseModel):
     @field_validator("quantiles")
     @classmethod
     def _numbers(cls, text: str | None) -> str | None:
-        levels_of(text)
+        parse_levels(text)
         return text
 
     def request(self, kind: Format) -> ChartRequest:
@@ -66,7 +66,7 @@ class ChartQuery(BaseModel):
             model=self.model,
             series=tuple(self.series),
             horizon=self.horizon,
-            quantiles=levels_of(self.quantiles),
+            quantiles=parse_levels(self.quantiles),
             origin=self.origin,
             covariate_fill=self.covariate_fill,
             on_missing=self.on_missing,

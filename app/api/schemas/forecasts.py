@@ -21,7 +21,7 @@ ForecastWarning = Literal[
     "forecast_not_finite",
     "missing_future_covariates",
 ]
-"""of a forecast; those that are errors too say what kept the network from it"""
+"""warnings of a forecast; those that are error codes too say what kept the network from it"""
 Column = list[float | LabelValue | None]
 
 
@@ -85,22 +85,22 @@ class ForecastQuery(BaseModel):
             model=self.model,
             series=tuple(self.series),
             horizon=self.horizon,
-            quantiles=self._levels(),
+            quantiles=self._parse_levels(),
             origin=self.origin,
             covariate_fill=self.covariate_fill,
             on_missing=self.on_missing,
             max_age=self.max_age,
         )
 
-    def _levels(self) -> tuple[float, ...] | None:
+    def _parse_levels(self) -> tuple[float, ...] | None:
         try:
-            return levels_of(self.quantiles)
+            return parse_levels(self.quantiles)
         except ValueError as e:
             errors = [FieldError("query.quantiles", "invalid", str(e))]
             raise Invalid(ErrorCode.invalid_input, str(e), errors=errors) from e
 
 
-def levels_of(text: str | None) -> tuple[float, ...] | None:
+def parse_levels(text: str | None) -> tuple[float, ...] | None:
     """Read `0.1,0.9`; None stays None. Raises ValueError."""
     if text is None:
         return None
@@ -156,7 +156,7 @@ class ForecastIn(Input):
     )
 
     @model_validator(mode="after")
-    def _something(self) -> "ForecastIn":
+    def _check_series(self) -> "ForecastIn":
         if not self.series and not self.history:
             raise ValueError("name a series, or send the history of one")
         return self

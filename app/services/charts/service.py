@@ -84,7 +84,7 @@ class ChartService:
             raise invalid(
                 "series", ErrorCode.too_many_series, f"a chart shows 1 to {MOST_SERIES} series; request fewer"
             )
-        answer = self._forecasts.forecast(Caller(scope), request.forecast)
+        answer = self._forecasts.respond_from_thread(Caller(scope), request.forecast)
         assert isinstance(answer.content, bytes), "so few series are answered whole"
         document = orjson.loads(answer.content)
         _check(document["forecasts"])

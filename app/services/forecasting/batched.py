@@ -1,101 +1,139 @@
-"""Requests of few series: confirmed, run and written together, in the batcher's thread."""
+"""The batched path: requests of few series, confirmed, run and written together, in the batcher's thread."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 from app.config import Settings
-from app.services.forecasting.inputs import request
-from app.services.forecasting.inputs.context_cache import Known
-from app.services.forecasting.inputs.covariates import read_future
-from app.services.forecasting.inputs.loader import Reader
-from app.services.forecasting.inputs.request import Steps
+from app.services.forecasting.inputs.checks import parse_future, resolve_shape
+from app.services.forecasting.inputs.context_cache import ResolvedSeries
+from app.services.forecasting.inputs.loader import ContextLoader
+from app.services.forecasting.inputs.request import ForecastShape
 from app.services.forecasting.outputs import writers
-from app.services.forecasting.pending import Answer, Ask, guarded, wake
-from app.services.forecasting.preparation import Prepared, prepare
-from app.services.forecasting.response_cache import Rendered
-from app.services.forecasting.revalidation import Confirmer
-from app.serving.batcher import Batcher, Quantiles, Work
+from app.services.forecasting.pending import ForecastResponse, PendingRequest, deliver_all
+from app.services.forecasting.preparation import PreparedBatch, prepare_batch
+from app.services.forecasting.response_cache import ResponseCache
+from app.services.forecasting.revalidation import Revalidator
+from app.serving.batcher import Inputs, Quantiles, Windows
+from app.serving.runtime import LoadedVersion
 
 
-class Turns:
-    """Makes work of requests, and answers of what the networks said."""
+class LoadQueue(Protocol):
+    """Takes the requests whose series are not cached; `ForecastService` is the one."""
+
+    def enqueue(self, pending: PendingRequest) -> None:
+        """Let another thread load what a request starts from."""
+
+
+class BatchedPath:
+    """The turns of the batcher: prepares requests, and finishes them with their quantiles."""
 
     def __init__(
         self,
-        confirmer: Confirmer,
-        reader: Reader,
-        rendered: Rendered,
+        revalidator: Revalidator,
+        loader: ContextLoader,
+        responses: ResponseCache,
+        loads: LoadQueue,
         settings: Settings,
-        unknown: Callable[[Ask], None],
     ) -> None:
-        """`unknown` takes the requests that have to be read first."""
-        self._confirmer, self._reader, self._rendered, self._settings = confirmer, reader, rendered, settings
-        self._unknown = unknown
-        self._finished: list[Ask] = []
-        self.batcher = Batcher[Ask](self._works, self._settle)
+        self._revalidator = revalidator
+        self._loader = loader
+        self._responses = responses
+        self._loads = loads
+        self._settings = settings
+        self._finished: list[PendingRequest] = []
 
-    def _works(self, asks: Sequence[Ask]) -> Iterator[Work]:
-        """Yield the work of a turn's requests."""
+    def prepare(self, requests: Sequence[PendingRequest]) -> Iterator[Windows]:
+        """Yield the windows of those requests of a turn that need a network."""
         now = time.perf_counter()
-        for ask in asks:
-            ask.mark("queue", now)
+        for pending in requests:
+            pending.mark("queue", now)
         try:
-            known, unknown = self._confirmer.confirm(asks)
+            ready, to_load = self._revalidator.confirm(requests)
         except Exception as e:  # a bug that no single request is to blame for
-            for ask in asks:
-                guarded(ask, _raise, e)
+            for pending in requests:
+                pending.fail(e)
             return
-        for ask in unknown:
-            self._unknown(ask)
-        for ask in known:
-            work = guarded(ask, self._work)
-            if work is not None:
-                yield work
+        for pending in to_load:
+            self._loads.enqueue(pending)
+        for pending in ready:
+            try:
+                windows = self._prepare_one(pending)
+            except Exception as e:
+                pending.fail(e)
+                continue
+            if windows is not None:
+                yield windows
 
-    def _work(self, ask: Ask) -> Work | None:
-        """Return what the network has to run for a request; None where its answer is there already."""
-        if ask.recent is not None:
-            self._rendered.answer_recent(ask)
-            self._finished.append(ask)
+    def flush(self) -> None:
+        """Deliver the responses that are finished."""
+        finished = self._finished
+        self._finished = []
+        deliver_all(finished)
+
+    def finish(self, pending: PendingRequest, prepared: PreparedBatch, quantiles: Quantiles | None) -> None:
+        """Write a request's response."""
+        pending.mark("model", time.perf_counter())
+        version = prepared.resolved.version
+        results = prepared.build_results(quantiles)
+        content = writers.write_all(pending.form, version, prepared.shape, results)
+        pending.mark("encode", time.perf_counter())
+        response = ForecastResponse(content, version)
+        pending.finish(response)
+        if not prepared.is_late:
+            self._responses.keep(pending, prepared.resolved, response)
+        self._finished.append(pending)
+
+    def _prepare_one(self, pending: PendingRequest) -> "BatchedRequest | None":
+        """Return what the network has to run for a request; None where it has its response already."""
+        if pending.recent is not None:
+            self._responses.finish_recent(pending)
+            self._finished.append(pending)
             return None
-        known, steps = started(ask, self._reader, self._settings)
-        if self._rendered.answer(ask, known, steps):
-            self._finished.append(ask)
+        resolved, shape = resolve(pending, self._loader, self._settings)
+        if self._responses.finish(pending, resolved, shape):
+            self._finished.append(pending)
             return None
-        future = read_future(ask.request.future, ask.ids, known.served.config, steps.horizon)
-        prepared = prepare(ask.request, ask.ids, known, steps, future, late=ask.is_late())
-        inputs = prepared.inputs
-        ask.mark("context", time.perf_counter())
+        request = pending.request
+        future = parse_future(request.future, pending.ids, resolved.version.config, shape.horizon)
+        prepared = prepare_batch(request, pending.ids, resolved, shape, future, is_late=pending.is_late())
+        inputs = prepared.build_inputs()
+        pending.mark("context", time.perf_counter())
         if inputs is None:
-            self._finish(ask, prepared, None)
+            self.finish(pending, prepared, None)
             return None
-        return Work(known.loaded, inputs, partial(guarded, ask, self._finish, prepared), partial(guarded, ask, _raise))
-
-    def _finish(self, ask: Ask, prepared: Prepared, told: Quantiles | None) -> None:
-        """Write a request's answer."""
-        ask.mark("model", time.perf_counter())
-        served = prepared.known.served
-        content = writers.whole(ask.form, served, prepared.steps, prepared.results(told))
-        ask.mark("encode", time.perf_counter())
-        answer = Answer(content, served)
-        ask.answer(answer)
-        if not prepared.late:
-            self._rendered.keep(ask, prepared.known, answer)
-        self._finished.append(ask)
-
-    def _settle(self) -> None:
-        """Hand over what is finished."""
-        finished, self._finished = self._finished, []
-        wake(finished)
+        return BatchedRequest(self, pending, prepared, resolved.loaded, inputs)
 
 
-def started(ask: Ask, reader: Reader, settings: Settings) -> tuple[Known, Steps]:
-    """Return what a confirmed request starts from, what it brings along included, and its steps. Raises Invalid."""
-    assert ask.known is not None, "the request is confirmed"
-    known = ask.known if ask.has_histories else reader.sent(ask.known, ask.request)
-    return known, request.steps_of(ask.request, len(ask.ids), known.served.trained, settings)
+@dataclass(frozen=True, slots=True)
+class BatchedRequest:
+    """The windows of a request, which the batcher runs and hands back."""
+
+    path: BatchedPath
+    pending: PendingRequest
+    prepared: PreparedBatch
+    version: LoadedVersion
+    inputs: Inputs
+
+    def finish(self, quantiles: Quantiles) -> None:
+        """Write the response; an error in that is the request's outcome."""
+        try:
+            self.path.finish(self.pending, self.prepared, quantiles)
+        except Exception as e:
+            self.pending.fail(e)
+
+    def fail(self, error: Exception) -> None:
+        """Deliver the error that the network raised."""
+        self.pending.fail(error)
 
 
-def _raise(_ask: Ask, error: Exception) -> None:
-    raise error
+def resolve(pending: PendingRequest, loader: ContextLoader, settings: Settings) -> tuple[ResolvedSeries, ForecastShape]:
+    """Return what a confirmed request starts from, with the series that come with it, and the shape of its forecasts.
+    Raises Invalid."""
+    resolved = pending.resolved
+    assert resolved is not None, "the request is confirmed"
+    if not pending.has_histories:
+        resolved = loader.add_histories(resolved, pending.request)
+    shape = resolve_shape(pending.request, len(pending.ids), resolved.version.stored.trained, settings)
+    return resolved, shape

@@ -1,4 +1,4 @@
-"""From what is known of series to what the network reads, and from its quantiles to results."""
+"""From the series of a request to what the network reads, and from its quantiles to results."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -7,98 +7,127 @@ from typing import NamedTuple
 import numpy as np
 
 from app.errors import ErrorCode
-from app.services.forecasting.inputs.context_cache import Context, Known
-from app.services.forecasting.inputs.covariates import Values, made_ready
-from app.services.forecasting.inputs.request import ForecastRequest, Steps
-from app.services.forecasting.outputs.results import Failed, Levels, Result, by_floor, by_network, levels_of
+from app.services.forecasting.inputs.checks import Values
+from app.services.forecasting.inputs.context_cache import ResolvedSeries, SeriesContext
+from app.services.forecasting.inputs.covariates import complete_all
+from app.services.forecasting.inputs.request import ForecastRequest, ForecastShape
+from app.services.forecasting.outputs.results import (
+    LevelRows,
+    RefusedResult,
+    Result,
+    build_baseline_result,
+    build_network_result,
+    find_level_rows,
+    select_levels,
+)
 from app.services.refusals import Refusal, refusal
 from app.serving.batcher import Inputs, Quantiles
+from models.arrays import Floats
 from models.config.model import Config
 from models.data.windows import beside
 
-Sent = Mapping[str, Mapping[str, Values]]
-"""series id -> known-future covariate -> its values over the horizon"""
+KnownFuture = Mapping[str, Mapping[str, Values]]
+"""series id → known-future covariate → its values over the horizon"""
 LATE = refusal(ErrorCode.deadline_exceeded, "its deadline had passed before the network could run")
 
 
-class Prepared(NamedTuple):
-    """Series of one request, some of which the network can forecast."""
+class PreparedBatch(NamedTuple):
+    """Series of one request, and those of them that the network can forecast."""
 
     ids: Sequence[str]
-    """(N,) in the order of the answer; one may stand there twice"""
-    known: Known
-    steps: Steps
-    levels: Levels
-    ready: list[Context]
-    """(B,) that the network forecasts"""
+    """(N,) in the order of the response; one may be repeated"""
+    resolved: ResolvedSeries
+    shape: ForecastShape
+    level_rows: LevelRows
+    contexts: list[SeriesContext]
+    """(B,) of the series that the network forecasts"""
     warnings: dict[str, list[str]]
-    refused: dict[str, Refusal]
-    """of those that it cannot"""
-    floor: bool
+    refusals: dict[str, Refusal]
+    """why it cannot forecast others, by id"""
+    has_baseline: bool
     """whether season-naive answers for those"""
-    late: bool
-    """whether nobody waits for the network any more"""
+    is_late: bool
+    """whether the deadline passed before the network could run"""
 
-    @property
-    def inputs(self) -> Inputs | None:
-        """What the network reads, (B, ...) each; None where it forecasts none of them."""
-        return _inputs(self.ready, self.known.served.config) if self.ready else None
+    def build_inputs(self) -> Inputs | None:
+        """Return what the network reads, (B, ...) each; None where it forecasts none of the series."""
+        return _build_inputs(self.contexts, self.resolved.version.config) if self.contexts else None
 
-    def results(self, told: Quantiles | None) -> list[Result]:
-        """Return a result for each of the ids, from what the network said of those that it forecast."""
-        found: dict[str, Result] = {}
-        refused, stale = dict(self.refused), self.known.stale
-        if told is not None:
-            for one, values in zip(self.ready, told.values, strict=True):
-                name = one.series.id
-                if told.finite or np.isfinite(values).all():
-                    levels = self.levels.of(values)
-                    found[name] = by_network(one, levels, self.steps, self.warnings.get(name, []), stale=stale)
+    def build_results(self, quantiles: Quantiles | None) -> list[Result]:
+        """Return a result for each of the ids, from the quantiles of the series that the network forecast."""
+        results: dict[str, Result] = {}
+        refusals = dict(self.refusals)
+        if quantiles is not None:
+            for context, values in zip(self.contexts, quantiles.values, strict=True):  # (Q, H) each
+                series_id = context.series.id
+                if quantiles.finite or np.isfinite(values).all():
+                    results[series_id] = self._build_network_result(context, values)
                 else:
-                    refused[name] = refusal(ErrorCode.forecast_not_finite, "the network gave no finite forecast")
-        for name, why in refused.items():
-            found[name] = self._refused(name, why)
-        return [found[i] if i in found else Failed(i, self.known.errors[i]) for i in self.ids]
+                    refusals[series_id] = refusal(ErrorCode.forecast_not_finite, "the network gave no finite forecast")
+        for series_id, why in refusals.items():
+            results[series_id] = self._build_refused_result(series_id, why)
+        errors = self.resolved.refusals
+        return [results[i] if i in results else RefusedResult(i, errors[i]) for i in self.ids]
 
-    def _refused(self, name: str, why: Refusal) -> Result:
-        if not self.floor:
-            return Failed(name, why)
-        config = self.known.served.config
-        return by_floor(self.known.contexts[name], config, self.steps, why, stale=self.known.stale)
+    def _build_network_result(self, context: SeriesContext, values: Floats) -> Result:
+        version = self.resolved.version
+        selected = select_levels(values, self.level_rows, version.config.quantiles, self.shape.levels)
+        warnings = self.warnings.get(context.series.id, [])
+        return build_network_result(context, selected, self.shape, warnings, stale=self.resolved.stale)
+
+    def _build_refused_result(self, series_id: str, why: Refusal) -> Result:
+        if not self.has_baseline:
+            return RefusedResult(series_id, why)
+        resolved = self.resolved
+        context = resolved.contexts[series_id]
+        return build_baseline_result(context, resolved.version.config, self.shape, why, stale=resolved.stale)
 
 
-def prepare(
-    request: ForecastRequest, ids: Sequence[str], known: Known, steps: Steps, future: Sent, *, late: bool = False
-) -> Prepared:
-    """Prepare some of a request's series, with what it says of their `future`.
+def prepare_batch(
+    request: ForecastRequest,
+    ids: Sequence[str],
+    resolved: ResolvedSeries,
+    shape: ForecastShape,
+    future: KnownFuture,
+    *,
+    is_late: bool = False,
+) -> PreparedBatch:
+    """Prepare some of a request's series, with its known-future covariates.
 
-    `late`: none of them goes to the network, since nobody waits for that any more.
+    `is_late`: none of them goes to the network, since the deadline has passed.
     """
-    config = known.served.config
-    contexts = {i: known.contexts[i] for i in ids if i in known.contexts}
-    ready, warnings, refused = list(contexts.values()), dict[str, list[str]](), dict[str, Refusal]()
-    if late:
-        ready, refused = [], dict.fromkeys(contexts, LATE)
+    config = resolved.version.config
+    available = {i: resolved.contexts[i] for i in ids if i in resolved.contexts}
+    contexts = list(available.values())
+    warnings: dict[str, list[str]] = {}
+    refusals: dict[str, Refusal] = {}
+    if is_late:
+        contexts = []
+        refusals = dict.fromkeys(available, LATE)
     elif future or config.covariates.temporal or config.covariates.static:
-        stored = {i: one.series for i, one in contexts.items()}
-        made = made_ready(stored, future, request.covariate_fill, config, steps.horizon)
-        ready = [replace(contexts[one.id], series=one) for one in made.series]
-        warnings, refused = made.warnings, made.refused
-    levels = levels_of(config.quantiles, steps.levels)
-    return Prepared(ids, known, steps, levels, ready, warnings, refused, request.on_missing is not None, late)
+        series = {i: context.series for i, context in available.items()}
+        completed, refusals = complete_all(series, future, request.covariate_fill, config, shape.horizon)
+        contexts = [replace(available[i], series=one.series) for i, one in completed.items()]
+        warnings = {i: one.warnings for i, one in completed.items()}
+    level_rows = find_level_rows(config.quantiles, shape.levels)
+    has_baseline = request.on_missing is not None
+    return PreparedBatch(ids, resolved, shape, level_rows, contexts, warnings, refusals, has_baseline, is_late)
 
 
-def _inputs(ready: Sequence[Context], config: Config) -> Inputs:
-    if len(ready) == 1:
-        inputs = {"y": ready[0].y, "calendar": ready[0].moment.calendar}
+def _build_inputs(contexts: Sequence[SeriesContext], config: Config) -> Inputs:
+    if len(contexts) == 1:
+        inputs = {"y": contexts[0].y, "calendar": contexts[0].moment.calendar}
     else:
         inputs = {
-            "y": np.concatenate([one.y for one in ready]),
-            "calendar": np.concatenate([one.moment.calendar for one in ready]),
+            "y": np.concatenate([context.y for context in contexts]),  # (B, T)
+            "calendar": np.concatenate([context.moment.calendar for context in contexts]),  # (B, T + H, C)
         }
     roles = config.covariates
     if roles.temporal or roles.static:
-        origins = np.array([len(one.series.y) - 1 for one in ready], np.int64)
-        covariates, static = beside([one.series for one in ready], origins, config)
-        inputs |= ({"covariates": covariates} if roles.temporal else {}) | ({"static": static} if roles.static else {})
+        origins = np.array([len(context.series.y) - 1 for context in contexts], np.int64)
+        covariates, static = beside([context.series for context in contexts], origins, config)
+        if roles.temporal:
+            inputs["covariates"] = covariates
+        if roles.static:
+            inputs["static"] = static
     return inputs

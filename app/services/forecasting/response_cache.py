@@ -1,121 +1,119 @@
-"""Answers that were made lately: the same again while version, series and arguments are the same."""
+"""The response cache: a response is given again while version, series and arguments are the same."""
 
 import hashlib
 import time
 from collections.abc import Hashable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from app.etags import unchanged
-from app.services.forecasting.inputs.context_cache import Known
-from app.services.forecasting.inputs.request import Steps
-from app.services.forecasting.pending import Answer, Ask
-from app.serving.lru import Lru
+from app.services.forecasting.inputs.context_cache import ResolvedSeries
+from app.services.forecasting.inputs.request import ForecastShape
+from app.services.forecasting.pending import ForecastResponse, PendingRequest
+from app.serving.lru import LruCache
 from models.data.series import Series
 
-OVERHEAD_BYTES = 1000
-Recent = tuple[float, float, Answer]
-"""when it was made, until when (seconds of the epoch) no observation is due, and what it was"""
+ENTRY_BYTES = 1000
+"""bytes of a cached response besides its content"""
 
 
-@dataclass(eq=False, slots=True)
-class Made:
-    """An answer, and its ETag once somebody has asked for that."""
-
-    content: bytes
-    etag: str | None
-
-
-class Rendered:
-    """Answers by their ETag, and the latest ones by what was asked for."""
+class ResponseCache:
+    """Responses by the state that determines them, and the latest ones by the request alone."""
 
     def __init__(self, max_bytes: int) -> None:
-        self._on = max_bytes > 0
-        self._answers: Lru[Made] = Lru(max_bytes // 2)
-        self._recent: Lru[Recent] = Lru(max_bytes // 2)
+        self._is_enabled = max_bytes > 0
+        self._by_state: LruCache[ForecastResponse] = LruCache(max_bytes // 2)
+        self._by_request: LruCache[ForecastResponse] = LruCache(max_bytes // 2)
 
-    def recent(self, ask: Ask) -> Answer | None:
-        """Return an answer that is as young as the request wants it to be."""
-        held = self._recent.get(_question(ask))
+    def find_recent(self, pending: PendingRequest) -> ForecastResponse | None:
+        """Return a response that is as young as the request wants it to be."""
+        cached = self._by_request.get(_build_request_key(pending))
+        max_age = pending.request.max_age
         now = time.time()
-        if held is None or ask.request.max_age is None:
+        if cached is None or max_age is None:
             return None
-        made, due, answer = held
-        age = now - made
-        if not 0 <= age <= ask.request.max_age or now >= due:
+        age = now - cached.created_at
+        if not 0 <= age <= max_age or now >= cached.due_at:
             return None
-        fresh = age + min(ask.request.max_age - age, due - now)  # Age counts against it
-        return replace(answer, max_age=int(fresh), age=int(age), timing={})
+        lifetime = age + min(max_age - age, cached.due_at - now)  # the Age header counts against it
+        return replace(cached, max_age=int(lifetime), age=int(age), timing={})
 
-    def answer_recent(self, ask: Ask) -> None:
-        """Answer a request by what was found to be young enough."""
-        assert ask.recent is not None, "there is such an answer"
-        answer = ask.recent
-        ask.answer(replace(answer, content=None) if unchanged(ask.match, answer.etag) else answer)
+    def finish_recent(self, pending: PendingRequest) -> None:
+        """Finish a request with the response that `find_recent` returned."""
+        recent = pending.recent
+        assert recent is not None, "there is such a response"
+        is_unchanged = unchanged(pending.if_none_match, recent.etag)
+        pending.finish(replace(recent, content=None) if is_unchanged else recent)
 
-    def answer(self, ask: Ask, known: Known, steps: Steps) -> bool:
-        """Answer a request without forecasting anything, where that is possible; give it its ETag in any case."""
-        request = ask.request
-        if known.stale or request.history or request.future or request.explain:
+    def finish(self, pending: PendingRequest, resolved: ResolvedSeries, shape: ForecastShape) -> bool:
+        """Finish a request from the cache, and say whether that was possible; set its ETag in any case."""
+        request = pending.request
+        if resolved.stale or request.history or request.future or request.explain:
             return False
-        if not (self._on or ask.tagged):
+        if not (self._is_enabled or pending.wants_etag):
             return False
-        ask.key = _key(ask, known, steps)
-        made = self._answers.get(ask.key)
-        if ask.tagged:
-            ask.etag = (made.etag if made is not None else None) or _etag(ask.key)
-        content = None
-        if not unchanged(ask.match, ask.etag):
-            if made is None:
-                return False
-            content, made.etag = made.content, ask.etag or made.etag
-        answer = Answer(content, known.served, ask.etag)
-        ask.answer(answer)
-        if content is not None:
-            self._keep_recent(ask, known, answer)
+        pending.cache_key = _build_state_key(pending, resolved, shape)
+        cached = self._by_state.get(pending.cache_key)
+        if pending.wants_etag:
+            cached_etag = cached.etag if cached is not None else None
+            pending.etag = cached_etag or _build_etag(pending.cache_key)
+        if unchanged(pending.if_none_match, pending.etag):
+            pending.finish(ForecastResponse(None, resolved.version, pending.etag))
+            return True
+        if cached is None:
+            return False
+        cached.etag = pending.etag or cached.etag
+        response = ForecastResponse(cached.content, resolved.version, pending.etag)
+        pending.finish(response)
+        self._keep_recent(pending, resolved, response)
         return True
 
-    def keep(self, ask: Ask, known: Known, answer: Answer) -> None:
-        """Remember an answer that was just made."""
-        answer.etag = ask.etag
-        if ask.key is None or not isinstance(answer.content, bytes):
+    def keep(self, pending: PendingRequest, resolved: ResolvedSeries, response: ForecastResponse) -> None:
+        """Give a new response its ETag, and keep it where it may be given again."""
+        response.etag = pending.etag
+        if pending.cache_key is None or not isinstance(response.content, bytes):
             return
-        self._answers.put(ask.key, Made(answer.content, ask.etag), len(answer.content) + OVERHEAD_BYTES)
-        self._keep_recent(ask, known, answer)
+        copy = ForecastResponse(response.content, response.version, pending.etag)
+        self._by_state.put(pending.cache_key, copy, len(response.content) + ENTRY_BYTES)
+        self._keep_recent(pending, resolved, response)
 
-    def _keep_recent(self, ask: Ask, known: Known, answer: Answer) -> None:
-        """Remember the latest answer to a question for those who do not mind its age."""
-        if ask.request.max_age is None or known.errors:
+    def _keep_recent(self, pending: PendingRequest, resolved: ResolvedSeries, response: ForecastResponse) -> None:
+        """Keep the latest response to a request for clients that accept its age."""
+        max_age = pending.request.max_age
+        if max_age is None or resolved.refusals:
             return
         now = time.time()
-        due = min((_due(one.series, now) for one in known.contexts.values()), default=now)
-        answer.max_age = int(min(ask.request.max_age, due - now))
-        size = OVERHEAD_BYTES + (len(answer.content) if isinstance(answer.content, bytes) else 0)
-        self._recent.put(_question(ask), (now, due, answer), size)
+        response.created_at = now
+        response.due_at = min((_next_due(context.series, now) for context in resolved.contexts.values()), default=now)
+        response.max_age = int(min(max_age, response.due_at - now))
+        size = ENTRY_BYTES + (len(response.content) if isinstance(response.content, bytes) else 0)
+        self._by_request.put(_build_request_key(pending), response, size)
 
 
-def _question(ask: Ask) -> Hashable:
-    return ask.caller.scope.project_id, ask.request.arguments, ask.request.series, ask.form
+def _build_request_key(pending: PendingRequest) -> Hashable:
+    request = pending.request
+    return pending.caller.scope.project_id, request.arguments, request.series, pending.form
 
 
-def _key(ask: Ask, known: Known, steps: Steps) -> Hashable:
-    """Return what stands for version, series and arguments."""
-    request, ids = ask.request, ask.ids
-    state = tuple([known.identities.get(i) for i in ids])
-    arguments = (steps.horizon, steps.levels, request.origin, request.covariate_fill, request.on_missing)
-    return ask.caller.scope.project_id, known.served.identity, ids, state, arguments, ask.form
+def _build_state_key(pending: PendingRequest, resolved: ResolvedSeries, shape: ForecastShape) -> Hashable:
+    """Return the version, the states of the series and the arguments, which determine a response."""
+    request = pending.request
+    ids = pending.ids
+    states = tuple([resolved.identities.get(i) for i in ids])
+    arguments = (shape.horizon, shape.levels, request.origin, request.covariate_fill, request.on_missing)
+    return pending.caller.scope.project_id, resolved.version.identity, ids, states, arguments, pending.form
 
 
-def _etag(key: Hashable) -> str:
+def _build_etag(key: Hashable) -> str:
     text = repr(key).encode("utf-8", "replace")
     return f'"{hashlib.blake2b(text, digest_size=16).hexdigest()}"'
 
 
-def _due(one: Series, now: float) -> float:
-    """Return when the next observation of a series is due: at its first step after now, seconds of the epoch."""
-    at = np.array([int(now * 1e6)], np.int64)
-    index = one.grid.locate(at)[0]
-    ahead = one.grid.stamps(index + np.arange(3, dtype=np.int64))
-    later = ahead[ahead > at[0]]
+def _next_due(series: Series, now: float) -> float:
+    """Return when the next observation of a series is due, seconds of the epoch: at its first step after now."""
+    stamp = np.array([int(now * 1e6)], np.int64)
+    step = series.grid.locate(stamp)[0]
+    upcoming = series.grid.stamps(step + np.arange(3, dtype=np.int64))
+    later = upcoming[upcoming > stamp[0]]
     return float(later[0]) / 1e6 if len(later) else now

@@ -1,8 +1,9 @@
-"""Forecasts of series from their newest committed observations, by the champion or a pinned version.
+"""The forecast service: forecasts of series from their newest committed observations, by the champion or a pinned
+version.
 
-A request of few series that are in memory waits for the batcher's next turn, which confirms with one statement all that
-such requests start from, and runs their windows together. What is not in memory is read by other threads first; a large
-request is made there too, piece by piece, and only its pieces take turns.
+A request of few series whose contexts are cached waits for the batcher's next turn, which confirms with one query
+everything that such requests start from, and runs their windows together. Series that are not cached are loaded by
+other threads first; a large request is made there too, piece by piece, and only its pieces take turns.
 """
 
 import asyncio
@@ -12,29 +13,30 @@ from concurrent.futures import ThreadPoolExecutor
 from app.config import Settings
 from app.errors import ErrorCode, Unavailable
 from app.services.access.keys import Caller
-from app.services.forecasting.batched import Turns
-from app.services.forecasting.inputs import request as asked
-from app.services.forecasting.inputs.context_cache import Memory
-from app.services.forecasting.inputs.loader import Reader
+from app.services.forecasting.batched import BatchedPath
+from app.services.forecasting.inputs.checks import check_request
+from app.services.forecasting.inputs.context_cache import ContextCache
+from app.services.forecasting.inputs.loader import ContextLoader
 from app.services.forecasting.inputs.request import ForecastRequest
 from app.services.forecasting.outputs.writers import Form
-from app.services.forecasting.pending import Answer, Ask, guarded
-from app.services.forecasting.response_cache import Rendered
-from app.services.forecasting.revalidation import Confirmer
-from app.services.forecasting.streamed import LargeAnswers
+from app.services.forecasting.pending import ForecastResponse, PendingRequest
+from app.services.forecasting.response_cache import ResponseCache
+from app.services.forecasting.revalidation import Revalidator
+from app.services.forecasting.streamed import StreamedPath
 from app.services.registry.loader import VersionLoader
+from app.serving.batcher import Batcher
 from app.serving.explainer import Explainer
 from app.storage.engine import OUTAGE, Database
 from app.storage.freshness import Freshness
 
-READERS = 4
-"""threads that read what is not in memory"""
-MAKERS = 8
-"""threads that make large answers, and wait for clients to take them"""
-SMALL_ROWS = 64
+LOADING_THREADS = 4
+"""threads that load series that are not cached"""
+STREAMING_THREADS = 8
+"""threads that make large responses, and wait for clients to take them"""
+MAX_BATCHED_ROWS = 64
 """series of a request that takes its turn whole"""
-SMALL_HISTORY = 5000
-"""rows of sent histories that are read within a turn"""
+MAX_BATCHED_HISTORY = 5000
+"""rows of histories that are read within a turn"""
 
 
 class ForecastService:
@@ -42,29 +44,31 @@ class ForecastService:
 
     def __init__(self, database: Database, versions: VersionLoader, explainer: Explainer, settings: Settings) -> None:
         self._settings = settings
-        self.memory = Memory(versions, settings.context_cache_bytes, settings.stale_seconds)
-        self._rendered, self._freshness = Rendered(settings.rendered_cache_bytes), Freshness(database)
-        self._confirmer = Confirmer(self.memory, self._freshness, settings.stale_seconds)
-        self._reader = Reader(database, versions, self.memory, settings)
-        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
-        self._makers = ThreadPoolExecutor(MAKERS, thread_name_prefix="maker")
-        self._arrived: list[Ask] = []
+        self.contexts = ContextCache(versions, settings.context_cache_bytes, settings.stale_seconds)
+        self._responses = ResponseCache(settings.rendered_cache_bytes)
+        self._freshness = Freshness(database)
+        self._revalidator = Revalidator(self.contexts, self._freshness, settings.stale_seconds)
+        self._loader = ContextLoader(database, versions, self.contexts, settings)
+        self._loading = ThreadPoolExecutor(LOADING_THREADS, thread_name_prefix="reader")
+        self._streaming = ThreadPoolExecutor(STREAMING_THREADS, thread_name_prefix="maker")
+        self._arrivals: list[PendingRequest] = []
         self._waiting = 0
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._batcher = Turns(self._confirmer, self._reader, self._rendered, settings, self._unknown).batcher
-        self._large = LargeAnswers(self._batcher, self._reader, self._rendered, explainer, settings)
+        batched = BatchedPath(self._revalidator, self._loader, self._responses, self, settings)
+        self._batcher = Batcher[PendingRequest](batched)
+        self._streamed = StreamedPath(self._batcher, self._loader, self._responses, explainer, settings)
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin to serve on an event loop, and load the champions meanwhile."""
         self._loop = loop
-        self._reader.warm()
+        self._loader.warm()
 
     def close(self) -> None:
         """End all threads."""
-        for threads in (self._readers, self._makers):
-            threads.shutdown(cancel_futures=True)
+        self._loading.shutdown(cancel_futures=True)
+        self._streaming.shutdown(cancel_futures=True)
         self._batcher.close()
-        self._reader.close()
+        self._loader.close()
         self._freshness.close()
 
     @property
@@ -72,100 +76,126 @@ class ForecastService:
         """Requests that are under way."""
         return self._waiting
 
-    async def answer(
+    async def respond(
         self,
         caller: Caller,
         request: ForecastRequest,
         form: Form = Form.json,
         *,
-        match: str | None = None,
-        tagged: bool = False,
+        if_none_match: str | None = None,
+        wants_etag: bool = False,
         deadline: float | None = None,
-    ) -> Answer:
+    ) -> ForecastResponse:
         """Forecast every series of the request; one that cannot be is an error beside the good results.
 
-        `tagged`: the answer has an ETag. `match` is the one that the client has: where it still holds, the answer has
-        no content. After `deadline` (of time.perf_counter) a request that has not run is refused, or answered by the
-        floor where it allows that.
+        `wants_etag`: the response has an ETag. `if_none_match` is the one that the client has: where it still holds,
+        the response has no content. After `deadline` (of time.perf_counter) a request that has not run is refused, or
+        answered by the baseline where it allows that.
 
-        While the database is away, what it said last is answered, as `stale`. Raises NotFound for the model or
+        While the database is away, the response is made of what is cached, as `stale`. Raises NotFound for the model or
         version, Conflict `no_champion`, and Invalid for a horizon, quantiles, sizes, origin, covariates, histories or
         explanations that cannot be; Unavailable `overloaded`, and where the deadline has passed or an explanation has
-        to wait; OUTAGE where too little is known.
+        to wait; OUTAGE where too little is cached.
         """
         if self._waiting >= self._settings.max_waiting_requests:
             detail = f"{self._waiting} forecasts are under way already; try again in a second, or run more processes"
             raise Unavailable(ErrorCode.overloaded, detail, headers={"Retry-After": "1"})
         if request.labels is None:
-            asked.check(request, request.ids, self._settings)
+            check_request(request, request.ids, self._settings)
         assert self._loop is not None, "the service was started"
-        ask = Ask(caller, request, form, match, tagged, deadline, self._loop.create_future())
+        future: asyncio.Future[ForecastResponse] = self._loop.create_future()
+        pending = PendingRequest(caller, request, form, if_none_match, wants_etag, deadline, future)
         if request.max_age is not None:
-            ask.recent = self._rendered.recent(ask)
+            pending.recent = self._responses.find_recent(pending)
         self._waiting += 1
         try:
-            self._begin(ask)
-            return await ask.future
+            self._begin(pending)
+            return await future
         finally:
             self._waiting -= 1
 
-    def forecast(self, caller: Caller, request: ForecastRequest) -> Answer:
+    def respond_from_thread(self, caller: Caller, request: ForecastRequest) -> ForecastResponse:
         """Do the same from another thread than the event loop's, in JSON."""
         assert self._loop is not None, "the service was started"
-        return asyncio.run_coroutine_threadsafe(self.answer(caller, request), self._loop).result()
+        return asyncio.run_coroutine_threadsafe(self.respond(caller, request), self._loop).result()
 
-    def _begin(self, ask: Ask) -> None:
-        if ask.recent is not None and ask.caller.scope.key is None:
-            self._rendered.answer_recent(ask)
-            ask.settle()
-        elif ask.recent is not None or self._takes_turns(ask):
-            if not self._arrived:
-                ask.future.get_loop().call_soon(self._submit)
-            self._arrived.append(ask)
+    def enqueue(self, pending: PendingRequest) -> None:
+        """Let another thread load what a request starts from."""
+        self._loading.submit(self._load, pending)
+
+    def _begin(self, pending: PendingRequest) -> None:
+        if pending.recent is not None and pending.caller.scope.key is None:
+            self._responses.finish_recent(pending)
+            pending.deliver()
+        elif pending.recent is not None or _is_batched(pending):
+            if not self._arrivals:
+                pending.future.get_loop().call_soon(self._submit_arrivals)
+            self._arrivals.append(pending)
         else:
-            self._readers.submit(guarded, ask, self._apart)
+            self._loading.submit(self._confirm, pending)
 
-    def _submit(self) -> None:
-        """Hand over what has arrived since the event loop last looked: the batcher is woken once for all of it."""
-        arrived, self._arrived = self._arrived, []
-        self._batcher.submit(arrived)
+    def _submit_arrivals(self) -> None:
+        """Submit what has arrived since the event loop last looked: the batcher is woken once for all of it."""
+        arrivals = self._arrivals
+        self._arrivals = []
+        self._batcher.submit(arrivals)
 
-    def _takes_turns(self, ask: Ask) -> bool:
-        request = ask.request
-        sent = sum(len(one.ds) for one in request.history.values()) if request.history else 0
-        return request.remembered and not request.explain and ask.rows <= SMALL_ROWS and sent <= SMALL_HISTORY
+    # in the loading threads
 
-    def _unknown(self, ask: Ask) -> None:
-        """Let a request be read that memory knows too little of."""
-        self._readers.submit(guarded, ask, self._read)
-
-    # in the readers' threads
-
-    def _apart(self, ask: Ask) -> None:
+    def _confirm(self, pending: PendingRequest) -> None:
         """Begin a request that does not take its turn whole."""
-        ask.mark("queue", time.perf_counter())
-        known, unknown = self._confirmer.confirm([ask])
-        if known:
-            self._go_on(ask)
-        elif unknown:
-            self._read(ask)
-
-    def _read(self, ask: Ask) -> None:
-        """Read what is not in memory, and go on."""
         try:
-            ask.known, ask.ids = self._reader.read(ask.caller.scope, ask.request)
-            ask.caller.verified_at = time.monotonic()
-        except OUTAGE as e:
-            self._confirmer.note_outage(e)
-            self._confirmer.recall(ask)
-        self._go_on(ask)
+            pending.mark("queue", time.perf_counter())
+            ready, to_load = self._revalidator.confirm([pending])
+        except Exception as e:
+            pending.fail(e)
+            return
+        if ready:
+            self._continue(pending)
+        elif to_load:
+            self._load(pending)
 
-    def _go_on(self, ask: Ask) -> None:
-        """Let a request of which all is known wait for a turn, or for a thread that makes large answers."""
-        if ask.known is not None:
-            ask.known, ask.has_histories = self._reader.sent(ask.known, ask.request), True
-        ask.mark("context", time.perf_counter())
-        if ask.request.explain or ask.rows > SMALL_ROWS:
-            self._makers.submit(guarded, ask, self._large.make)
+    def _load(self, pending: PendingRequest) -> None:
+        """Load what is not cached, and continue."""
+        try:
+            try:
+                pending.resolved, pending.ids = self._loader.load(pending.caller.scope, pending.request)
+                pending.caller.checked = time.monotonic()
+            except OUTAGE as e:
+                self._revalidator.note_outage(e)
+                self._revalidator.recall_stale(pending)
+        except Exception as e:
+            pending.fail(e)
         else:
-            self._batcher.submit([ask])
+            self._continue(pending)
+
+    def _continue(self, pending: PendingRequest) -> None:
+        """Submit a request whose series are there to the batcher, or to a thread that makes large responses."""
+        try:
+            if pending.resolved is not None:
+                pending.resolved = self._loader.add_histories(pending.resolved, pending.request)
+                pending.has_histories = True
+            pending.mark("context", time.perf_counter())
+        except Exception as e:
+            pending.fail(e)
+            return
+        if pending.request.explain or pending.rows > MAX_BATCHED_ROWS:
+            self._streaming.submit(self._stream, pending)
+        else:
+            self._batcher.submit([pending])
+
+    # in the streaming threads
+
+    def _stream(self, pending: PendingRequest) -> None:
+        try:
+            self._streamed.respond(pending)
+        except Exception as e:
+            pending.fail(e)
+
+
+def _is_batched(pending: PendingRequest) -> bool:
+    """Whether a request takes its turn whole."""
+    request = pending.request
+    history_rows = sum(len(history.ds) for history in request.history.values()) if request.history else 0
+    is_small = pending.rows <= MAX_BATCHED_ROWS and history_rows <= MAX_BATCHED_HISTORY
+    return request.is_cacheable and not request.explain and is_small

@@ -1,4 +1,5 @@
-"""Requests of many series, and explained ones: made piece by piece in threads of their own, while they are sent."""
+"""The streamed path: requests of many series, and explained ones, made piece by piece in other threads while they are
+sent."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -6,86 +7,119 @@ from typing import Any
 
 from app.config import Settings
 from app.logs import get_logger
-from app.services.forecasting.batched import started
-from app.services.forecasting.inputs.context_cache import Known
-from app.services.forecasting.inputs.covariates import read_future
-from app.services.forecasting.inputs.loader import Reader
-from app.services.forecasting.inputs.request import Steps
+from app.services.forecasting.batched import resolve
+from app.services.forecasting.inputs.checks import check_explained, parse_future
+from app.services.forecasting.inputs.context_cache import ResolvedSeries
+from app.services.forecasting.inputs.loader import ContextLoader
+from app.services.forecasting.inputs.request import ForecastShape
 from app.services.forecasting.outputs import explanations, writers
-from app.services.forecasting.outputs.results import Result, document
-from app.services.forecasting.pending import Answer, Ask, Gone, Stream, wake
-from app.services.forecasting.preparation import Prepared, prepare
-from app.services.forecasting.response_cache import Rendered
+from app.services.forecasting.outputs.results import Result, to_document
+from app.services.forecasting.pending import ClientGone, ForecastResponse, PendingRequest, Stream, deliver_all
+from app.services.forecasting.preparation import KnownFuture, PreparedBatch, prepare_batch
+from app.services.forecasting.response_cache import ResponseCache
 from app.serving.batcher import PIECE_ROWS, Batcher, Inputs, Quantiles
 from app.serving.explainer import Explainer
 
 log = get_logger(__name__)
 
 
-class LargeAnswers:
-    """Makes large answers, whose pieces take turns with the small requests."""
+class StreamedPath:
+    """Makes large responses, whose pieces take turns with the small requests."""
 
     def __init__(
-        self, batcher: Batcher[Ask], reader: Reader, rendered: Rendered, explainer: Explainer, settings: Settings
+        self,
+        batcher: Batcher[PendingRequest],
+        loader: ContextLoader,
+        responses: ResponseCache,
+        explainer: Explainer,
+        settings: Settings,
     ) -> None:
-        self._batcher, self._reader, self._rendered = batcher, reader, rendered
-        self._explainer, self._settings = explainer, settings
+        self._batcher = batcher
+        self._loader = loader
+        self._responses = responses
+        self._explainer = explainer
+        self._settings = settings
 
-    def make(self, ask: Ask) -> None:
-        """Answer a confirmed request. Raises what a forecast raises."""
-        known, steps = started(ask, self._reader, self._settings)
-        if ask.request.explain:
-            explanations.check(len(ask.ids), steps, known.loaded, self._settings.max_explained_values)
-        if self._rendered.answer(ask, known, steps):
-            wake([ask])
+    def respond(self, pending: PendingRequest) -> None:
+        """Respond to a confirmed request. Raises what a forecast raises."""
+        resolved, shape = resolve(pending, self._loader, self._settings)
+        version = resolved.version
+        if pending.request.explain:
+            check_explained(len(pending.ids), shape, version.config, self._settings.max_explained_values)
+        if self._responses.finish(pending, resolved, shape):
+            deliver_all([pending])
             return
-        late = ask.is_late()
-        future = read_future(ask.request.future, ask.ids, known.served.config, steps.horizon)
-        prepared: list[Prepared] = []
-
-        def inputs() -> Iterator[Inputs | None]:
-            for at in range(0, len(ask.ids), PIECE_ROWS):
-                ids = ask.ids[at : at + PIECE_ROWS]
-                prepared.append(prepare(ask.request, ids, known, steps, future, late=late))
-                yield prepared[-1].inputs
-
-        told = self._batcher.run(known.loaded, inputs())
-        if ask.request.explain:
-            self._explain(ask, known, steps, prepared, list(told))
+        is_late = pending.is_late()
+        future = parse_future(pending.request.future, pending.ids, version.config, shape.horizon)
+        prepared: list[PreparedBatch] = []
+        inputs = _prepare_pieces(pending, resolved, shape, future, prepared, is_late=is_late)
+        quantiles = self._batcher.run(resolved.loaded, inputs)
+        if pending.request.explain:
+            self._explain(pending, resolved, shape, prepared, list(quantiles))
         else:
-            etag = None if late else ask.etag
-            self._stream(ask, known, steps, (prepared.pop(0).results(one) for one in told), etag)
+            parts = (prepared.pop(0).build_results(piece) for piece in quantiles)
+            self._stream(pending, resolved, shape, parts, None if is_late else pending.etag)
 
     def _stream(
-        self, ask: Ask, known: Known, steps: Steps, parts: Iterator[Sequence[Result]], etag: str | None
+        self,
+        pending: PendingRequest,
+        resolved: ResolvedSeries,
+        shape: ForecastShape,
+        parts: Iterator[Sequence[Result]],
+        etag: str | None,
     ) -> None:
-        """Send parts as they are made. What fails before the first is the answer; later it breaks the connection."""
-        writer = writers.writer(ask.form, known.served, steps)
-        first = writer.begin() + writer.part(next(parts))
-        stream = Stream(ask.future.get_loop())
-        ask.mark("model", time.perf_counter())
-        ask.answer(Answer(stream, known.served, etag))
-        wake([ask])
+        """Send parts as they are made. What fails before the first is the outcome; later it breaks the connection."""
+        writer = writers.choose_writer(pending.form, resolved.version, shape)
+        first = writer.begin() + writer.write(next(parts))
+        stream = Stream(pending.future.get_loop())
+        pending.mark("model", time.perf_counter())
+        pending.finish(ForecastResponse(stream, resolved.version, etag))
+        deliver_all([pending])
         try:
             stream.put(first)
             for part in parts:
-                stream.put(writer.part(part))
+                stream.put(writer.write(part))
             stream.put(writer.end())
             stream.put(None)
-        except Gone:
+        except ClientGone:
             return
         except Exception as e:
             log.exception("stream_failed")
             stream.put(e)
 
     def _explain(
-        self, ask: Ask, known: Known, steps: Steps, prepared: Sequence[Prepared], told: Sequence[Quantiles | None]
+        self,
+        pending: PendingRequest,
+        resolved: ResolvedSeries,
+        shape: ForecastShape,
+        prepared: Sequence[PreparedBatch],
+        quantiles: Sequence[Quantiles | None],
     ) -> None:
-        ask.mark("model", time.perf_counter())
-        results = [one for piece, said in zip(prepared, told, strict=True) for one in piece.results(said)]
-        documents: dict[str, dict[str, Any]] = {one.series_id: document(one, steps) for one in results}
-        series = [one.series for piece in prepared for one in piece.ready]
-        explanations.add(self._explainer, known.served.version, series, documents, known.loaded, steps)
-        ask.mark("explain", time.perf_counter())
-        ask.answer(Answer(writers.told(known.served, [documents[i] for i in ask.ids]), known.served))
-        wake([ask])
+        pending.mark("model", time.perf_counter())
+        documents: dict[str, dict[str, Any]] = {}
+        for batch, piece in zip(prepared, quantiles, strict=True):
+            for result in batch.build_results(piece):
+                documents[result.series_id] = to_document(result, shape)
+        series = [context.series for batch in prepared for context in batch.contexts]
+        explanations.explain(self._explainer, resolved, series, documents, shape)
+        pending.mark("explain", time.perf_counter())
+        content = writers.write_json(resolved.version, [documents[i] for i in pending.ids])
+        pending.finish(ForecastResponse(content, resolved.version))
+        deliver_all([pending])
+
+
+def _prepare_pieces(
+    pending: PendingRequest,
+    resolved: ResolvedSeries,
+    shape: ForecastShape,
+    future: KnownFuture,
+    prepared: list[PreparedBatch],
+    *,
+    is_late: bool,
+) -> Iterator[Inputs | None]:
+    """Yield the inputs of each piece of a request, and append its batch to `prepared`."""
+    for start in range(0, len(pending.ids), PIECE_ROWS):
+        ids = pending.ids[start : start + PIECE_ROWS]
+        batch = prepare_batch(pending.request, ids, resolved, shape, future, is_late=is_late)
+        prepared.append(batch)
+        yield batch.build_inputs()

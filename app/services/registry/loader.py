@@ -1,6 +1,7 @@
 """Loading versions into memory, through the cache."""
 
 from collections.abc import Hashable
+from typing import Protocol
 
 from app.errors import ErrorCode, Unavailable
 from app.logs import get_logger
@@ -8,10 +9,29 @@ from app.scope import Scope
 from app.serving.cache import ModelCache
 from app.serving.runtime import Device, LoadedVersion, load_version
 from app.storage.artifacts import ArtifactError, ArtifactStore
-from app.storage.tables import VersionRow
 from models.errors import BrokenVersion
 
 log = get_logger(__name__)
+
+
+class VersionFiles(Protocol):
+    """A version's row, or a copy of its fields: what its files are found and checked by."""
+
+    @property
+    def pk(self) -> int:
+        """Its primary key."""
+
+    @property
+    def number(self) -> int:
+        """Its number within the model."""
+
+    @property
+    def artifact(self) -> str:
+        """The folder of its files."""
+
+    @property
+    def digest(self) -> str:
+        """The sha256 of its manifest."""
 
 
 class VersionLoader:
@@ -27,11 +47,11 @@ class VersionLoader:
         """Whether another version would displace one."""
         return self._cache.full
 
-    def find_loaded(self, scope: Scope, row: VersionRow) -> LoadedVersion | None:
-        """Return a version if it is in memory."""
+    def held(self, scope: Scope, row: VersionFiles) -> LoadedVersion | None:
+        """Return a version that is in memory."""
         return self._cache.held(_key(scope, row))
 
-    def get(self, scope: Scope, row: VersionRow) -> LoadedVersion:
+    def get(self, scope: Scope, row: VersionFiles) -> LoadedVersion:
         """Return a version that can run. Raises Unavailable where its files are broken or cannot be read."""
 
         def read(name: str) -> bytes:
@@ -43,12 +63,12 @@ class VersionLoader:
             raise unavailable(row, e) from e
 
 
-def unavailable(row: VersionRow, cause: Exception) -> Unavailable:
-    """Return the error of a version whose files are broken or cannot be read, and log the cause."""
+def unavailable(row: VersionFiles, cause: Exception) -> Unavailable:
+    """Return what is told of a version whose files are broken or cannot be read."""
     log.error("version_not_loaded", version=row.pk, detail=str(cause))
     detail = f"version {row.number} cannot be loaded: {cause}; check the artifact store, or train again"
     return Unavailable(ErrorCode.artifact_unavailable, detail, headers={"Retry-After": "5"})
 
 
-def _key(scope: Scope, row: VersionRow) -> Hashable:
+def _key(scope: Scope, row: VersionFiles) -> Hashable:
     return scope.project_id, row.pk, row.digest

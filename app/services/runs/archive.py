@@ -10,14 +10,15 @@ from app.errors import ErrorCode, JobFailure
 from app.jobs.queue import JobQueue
 from app.logs import get_logger
 from app.scope import Scope
-from app.services.evaluation.skill import measure_drift
-from app.services.forecasting.inputs import contexts
-from app.services.forecasting.inputs.covariates import Ready, made_ready
-from app.services.jobs.documents import parse_selector
+from app.services.evaluation.skill import drift_of
+from app.services.forecasting.inputs.contexts import select_series
+from app.services.forecasting.inputs.covariates import complete_all
+from app.services.jobs.documents import selector_of
 from app.services.jobs.submission import Submission
 from app.services.runs.attempt import Attempt
 from app.services.schedules.service import BY_DRIFT, retrain
-from app.services.series.selection import select_series
+from app.services.series import panels
+from app.services.series.selection import selected
 from app.serving.runtime import LoadedVersion
 from app.storage import archive as archived
 from app.storage import jobs, registry, schedules, series
@@ -90,11 +91,12 @@ def _archive(
 ) -> int:
     """Forecast some series and keep that, in one transaction that holds the fence; return how many are new."""
     with attempt.database.read() as session:  # one snapshot: the series' versions are those that were forecast from
-        known = series.get_many(session, attempt.scope, ids)
-        state = contexts.stored(session, attempt.scope, ids, model, version.config, None)
-    ready = made_ready(state.series, {}, None, version.config, model.horizon)
-    errors |= {i: refusal["code"] for i, refusal in (state.errors | ready.refused).items()}
-    rows = _rows(ready, version, model, row, known)
+        selection = select_series(session, attempt.scope, ids, model.freq, None)
+        read = panels.contexts(session, attempt.scope, selection.forecastable, selection.origins, version.config)
+    by_id = {one.id: one for one in read}
+    completed, refusals = complete_all(by_id, {}, None, version.config, model.horizon)
+    errors |= {i: refusal["code"] for i, refusal in (selection.refusals | refusals).items()}
+    rows = _rows([one.series for one in completed.values()], version, model, row, selection.rows)
 
     def kept(session: Session) -> int:
         jobs.require_fenced(session, attempt.fence, lock=True)
@@ -105,11 +107,11 @@ def _archive(
 
 
 def _rows(
-    ready: Ready, version: LoadedVersion, model: ModelRow, row: VersionRow, known: dict[str, SeriesRow]
+    ready: Sequence[Series], version: LoadedVersion, model: ModelRow, row: VersionRow, known: dict[str, SeriesRow]
 ) -> list[dict[str, Any]]:
     config = version.config
     season = config.network.season_lengths[0] if config.network.season_lengths else 1
-    found = predict(ready.series, version.run, config, [len(one.y) - 1 for one in ready.series])
+    found = predict(ready, version.run, config, [len(one.y) - 1 for one in ready])
     return [
         {
             "model_pk": model.pk,
@@ -124,7 +126,7 @@ def _rows(
                 "season_naive": season_naive(one.y, config.horizon, season).tolist(),
             },
         }
-        for one, told in zip(ready.series, found, strict=True)
+        for one, told in zip(ready, found, strict=True)
         if np.isfinite(told.quantiles).all()
     ]
 

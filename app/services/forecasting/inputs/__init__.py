@@ -1,4 +1,4 @@
-"""From a request to what the networks read: series, covariates and what is remembered of them.
+"""From a request to what the networks read: checks, series, covariates, and the context cache.
 
 Begin with `request`.
 """

@@ -1,81 +1,116 @@
-"""What a process remembers of models and series, so that a forecast need not read them again.
+"""The context cache: versions and series that a process keeps in memory, so that a forecast need not read them again.
 
-Nothing of it is answered before the database has said that it is still what is committed; only while the database is
+No cached value is answered before the database has said that it is still what is committed; only while the database is
 away is it answered as it is, and marked `stale`.
+
+It belongs to the process' memory, as the caches of app/serving do, but lives here because its entries are made of this
+package's requests and refusals, which serving must not import.
 """
 
 import threading
 import time
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from app.errors import ErrorCode
 from app.scope import Scope
-from app.services.forecasting.inputs.request import ForecastRequest, Steps
+from app.services.forecasting.inputs.request import ForecastRequest, ForecastShape
 from app.services.refusals import Refusal, refusal
 from app.services.registry.loader import VersionLoader
-from app.serving.lru import Lru
+from app.serving.lru import LruCache
 from app.serving.moments import Moment
 from app.serving.runtime import LoadedVersion
-from app.storage.freshness import Asked, Found, Identity
+from app.storage.freshness import CommittedState, FreshnessKeys, Identity
 from app.storage.tables import ModelRow, VersionRow
 from models.arrays import Floats
 from models.config.model import Config
 from models.data.series import Series
 
 AWAY_SECONDS = 1.0
-"""after an outage nobody waits for the database for so long, where memory can answer"""
-MOST_MODELS = 10_000
+"""seconds after an outage in which nobody waits for the database where the cache can answer"""
+MAX_MODELS = 10_000
 ENTRY_BYTES = 2000
-"""of a series in memory, besides its values"""
+"""bytes of a cached series besides its values"""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVersion:
+    """A model and one of its versions, as their rows were read."""
+
+    model_pk: int
+    model_name: str
+    model_created_at: int
+    frequency: str
+    trained: ForecastShape
+    """the whole horizon, and all levels"""
+    pk: int
+    number: int
+    created_at: int
+    digest: str
+    artifact: str
+    """folder of its files"""
+
+    @classmethod
+    def from_rows(cls, model: ModelRow, version: VersionRow) -> "StoredVersion":
+        """Copy the fields that forecasts need."""
+        return cls(
+            model_pk=model.pk,
+            model_name=model.name,
+            model_created_at=model.created_at,
+            frequency=model.freq,
+            trained=ForecastShape(model.horizon, tuple(model.quantiles)),
+            pk=version.pk,
+            number=version.number,
+            created_at=version.created_at,
+            digest=version.digest,
+            artifact=version.artifact,
+        )
+
+    def is_same_version(self, other: "StoredVersion") -> bool:
+        """Whether both are one version, which cannot change; their models may have been made at other times."""
+        return (self.pk, self.created_at, self.digest) == (other.pk, other.created_at, other.digest)
 
 
 @dataclass(eq=False)
-class Served:
-    """A version that serves a model's name."""
+class ServedVersion:
+    """The version that answers for a model's name."""
 
-    model: ModelRow
-    version: VersionRow
+    stored: StoredVersion
     config: Config
     pinned: bool
-    """by the request, so that another champion does not matter"""
-    reading: Hashable = field(init=False)
+    """whether the request named it, so that another champion does not matter"""
+    context_key: Hashable = field(init=False)
     """what its network reads of a series: versions that read the same share contexts"""
     identity: tuple[Hashable, ...] = field(init=False)
-    """what tells it from any other version under any name"""
-    trained: Steps = field(init=False)
-    """its whole horizon, and all of its quantiles"""
-    checked: float = field(init=False, default_factory=time.monotonic)
-    """when it was last found to be what is committed"""
+    """differs from that of any other version under any name"""
+    confirmed_at: float = field(init=False, default_factory=time.monotonic)
+    """when it was last known to be what is committed"""
 
     def __post_init__(self) -> None:
-        model, version = self.model, self.version
-        self.reading = _reading(self.config)
-        self.identity = (model.name, version.number, version.pk, version.created_at, version.digest)
-        self.trained = Steps(model.horizon, tuple(model.quantiles))
-        self._model, self._made_at = model.pk, model.created_at  # a row's attributes cost more than plain ones
-        self._version = (version.pk, version.created_at)
+        stored = self.stored
+        self.context_key = _build_context_key(self.config)
+        self.identity = (stored.model_name, stored.number, stored.pk, stored.created_at, stored.digest)
 
-    def ask_for(self, question: Asked) -> None:
-        """Add to a question what has to be confirmed."""
-        question.models.add(self._model)
+    def add_keys(self, keys: FreshnessKeys) -> None:
+        """Add the keys of the rows that confirm it."""
+        keys.models.add(self.stored.model_pk)
         if self.pinned:
-            question.versions.add(self._version[0])
+            keys.versions.add(self.stored.pk)
 
-    def confirmed(self, found: Found) -> bool:
-        """Whether it is still what is committed."""
-        made_at, *champion = found.models.get(self._model, (None, None, None))
-        if made_at != self._made_at:
+    def is_committed(self, state: CommittedState) -> bool:
+        """Whether it still answers for its model's name."""
+        stored = self.stored
+        model = state.models.get(stored.model_pk)
+        if model is None or model[0] != stored.model_created_at:
             return False
-        pk, version_made_at = self._version
         if self.pinned:
-            return found.versions.get(pk) == version_made_at
-        return champion == [pk, version_made_at]
+            return state.versions.get(stored.pk) == stored.created_at
+        return model[1:] == (stored.pk, stored.created_at)
 
 
 @dataclass(eq=False)
-class Context:
+class SeriesContext:
     """A series up to its origin, as a network reads it."""
 
     series: Series
@@ -84,38 +119,54 @@ class Context:
     moment: Moment
     identity: Identity | None
     """None of a series that is not stored"""
-    checked: float = field(default_factory=time.monotonic)
+    confirmed_at: float = field(default_factory=time.monotonic)
+    """when it was last known to be what is committed"""
 
 
-class Known(NamedTuple):
-    """What a forecast starts from."""
+class ResolvedSeries(NamedTuple):
+    """The version and the series that a forecast starts from."""
 
-    served: Served
+    version: ServedVersion
     loaded: LoadedVersion
-    contexts: dict[str, Context]
-    errors: dict[str, Refusal]
+    contexts: dict[str, SeriesContext]
+    refusals: dict[str, Refusal]
+    """of the series that have no context"""
     identities: dict[str, Identity]
-    """of the series that are stored, those that cannot be forecast too"""
+    """of the stored series, those that are refused too"""
     stale: bool = False
+    """whether the database could not confirm it"""
+
+    def add_keys(self, keys: FreshnessKeys) -> None:
+        """Add the keys of the rows that confirm it."""
+        self.version.add_keys(keys)
+        for pk, _, _ in self.identities.values():
+            keys.series.add(pk)
+
+    def confirm(self, state: CommittedState) -> bool:
+        """Whether all of it is still what is committed; note when that was."""
+        if not self.version.is_committed(state) or not state.series.issuperset(self.identities.values()):
+            return False
+        now = time.monotonic()
+        self.version.confirmed_at = now
+        for context in self.contexts.values():
+            context.confirmed_at = now
+        return True
 
 
-Ready = dict[Hashable, tuple[Served | None, LoadedVersion | None]]
-"""a version and its network, by project and what was asked for"""
-
-
-class Memory:
-    """Models and contexts that were used lately. Keys begin with the project."""
+class ContextCache:
+    """Versions and contexts that were used lately. Keys begin with the project."""
 
     def __init__(self, versions: VersionLoader, max_bytes: int, stale_seconds: float) -> None:
-        self._versions, self._stale_seconds = versions, stale_seconds
+        self._loader = versions
+        self._stale_seconds = stale_seconds
         self._lock = threading.Lock()
-        self._models: dict[tuple[int, str, int | None], Served] = {}
-        self._contexts: Lru[Context] = Lru(max_bytes)
+        self._versions: dict[tuple[int, str, int | None], ServedVersion] = {}
+        self._contexts: LruCache[SeriesContext] = LruCache(max_bytes)
         self._away_until = 0.0
 
     @property
-    def away(self) -> bool:
-        """Whether the database was found to be away just now."""
+    def is_database_away(self) -> bool:
+        """Whether the database did not answer just now."""
         return time.monotonic() < self._away_until
 
     @property
@@ -130,87 +181,78 @@ class Memory:
         """Note that the database is away."""
         self._away_until = time.monotonic() + AWAY_SECONDS
 
-    def served(self, scope: Scope, name: str, number: int | None) -> Served | None:
-        """Return the version that last served a name."""
-        return self._models.get((scope.project_id, name, number))
+    def get_version(self, scope: Scope, name: str, number: int | None) -> ServedVersion | None:
+        """Return the version that last answered for a name."""
+        return self._versions.get((scope.project_id, name, number))
 
-    def keep_served(self, scope: Scope, name: str, number: int | None, served: Served) -> None:
-        """Remember what serves a name."""
+    def put_version(self, scope: Scope, name: str, number: int | None, version: ServedVersion) -> None:
+        """Keep the version that answers for a name."""
         with self._lock:
-            self._models.pop((scope.project_id, name, number), None)
-            self._models[scope.project_id, name, number] = served
-            if len(self._models) > MOST_MODELS:
-                self._models.pop(next(iter(self._models)))
+            self._versions.pop((scope.project_id, name, number), None)
+            self._versions[scope.project_id, name, number] = version
+            if len(self._versions) > MAX_MODELS:
+                self._versions.pop(next(iter(self._versions)))
 
-    def context(self, scope: Scope, served: Served, series_id: str) -> Context | None:
-        """Return what is remembered of a stored series for what a version reads."""
-        return self._contexts.get((scope.project_id, served.reading, series_id))
+    def get_context(self, scope: Scope, version: ServedVersion, series_id: str) -> SeriesContext | None:
+        """Return a stored series as the version reads it, where it is cached."""
+        return self._contexts.get((scope.project_id, version.context_key, series_id))
 
-    def keep_context(self, scope: Scope, served: Served, context: Context) -> None:
-        """Remember a stored series."""
-        columns = sum(column.nbytes for column in context.series.covariates.values())
-        size = ENTRY_BYTES + context.y.nbytes + context.series.y.nbytes + columns
-        self._contexts.put((scope.project_id, served.reading, context.series.id), context, size)
+    def put_context(self, scope: Scope, version: ServedVersion, context: SeriesContext) -> None:
+        """Keep a stored series."""
+        covariate_bytes = sum(column.nbytes for column in context.series.covariates.values())
+        size = ENTRY_BYTES + context.y.nbytes + context.series.y.nbytes + covariate_bytes
+        self._contexts.put((scope.project_id, version.context_key, context.series.id), context, size)
 
-    def recall(self, scope: Scope, request: ForecastRequest, ready: Ready) -> Known | None:
-        """Return what a request starts from where all of it is remembered, to be confirmed. `ready` is shared by the
-        requests of one turn, most of which are for one model."""
-        asked = (scope.project_id, request.model, request.remembered)
-        if asked not in ready:
-            ready[asked] = self._ready(scope, request)
-        served, loaded = ready[asked]
-        if served is None or loaded is None:
-            return None
-        contexts, identities = {}, {}
-        for series_id in request.series:
-            held = self.context(scope, served, series_id)
-            if held is None or held.identity is None:
-                return None
-            contexts[series_id], identities[series_id] = held, held.identity
-        return Known(served, loaded, contexts, {}, identities)
+    def recall(self, requests: Sequence[tuple[Scope, ForecastRequest]]) -> list[ResolvedSeries | None]:
+        """Return what each request starts from where all of it is cached, to be confirmed; None where it is not."""
+        versions: dict[Hashable, tuple[ServedVersion, LoadedVersion] | None] = {}  # most are for one model
+        recalled: list[ResolvedSeries | None] = []
+        for scope, request in requests:
+            key = (scope.project_id, request.model, request.is_cacheable)
+            if key not in versions:
+                versions[key] = self._recall_version(scope, request)
+            version = versions[key]
+            recalled.append(None if version is None else self._recall_series(scope, request, *version))
+        return recalled
 
-    def stale(self, scope: Scope, request: ForecastRequest) -> Known | None:
-        """Return what is remembered of a request while the database is away; None where that is too little."""
+    def recall_stale(self, scope: Scope, request: ForecastRequest) -> ResolvedSeries | None:
+        """Return what is cached of a request while the database is away; None where that is too little."""
         oldest = time.monotonic() - self._stale_seconds
-        served, loaded = self._ready(scope, request)
-        if served is None or loaded is None or served.checked < oldest:
+        recalled = self._recall_version(scope, request)
+        if recalled is None or recalled[0].confirmed_at < oldest:
             return None
-        held = {i: self.context(scope, served, i) for i in request.series}
-        contexts = {i: one for i, one in held.items() if one is not None and one.checked >= oldest}
+        version, loaded = recalled
+        cached = {i: self.get_context(scope, version, i) for i in request.series}
+        contexts = {
+            i: context for i, context in cached.items() if context is not None and context.confirmed_at >= oldest
+        }
         if request.series and not contexts:
             return None
         detail = "the database is away, and this series was not forecast lately; try again in a few seconds"
-        errors = {i: refusal(ErrorCode.database_unavailable, detail) for i in held if i not in contexts}
-        return Known(served, loaded, contexts, errors, {}, stale=True)
+        refusals = {i: refusal(ErrorCode.database_unavailable, detail) for i in cached if i not in contexts}
+        return ResolvedSeries(version, loaded, contexts, refusals, {}, stale=True)
 
-    def _ready(self, scope: Scope, request: ForecastRequest) -> tuple[Served | None, LoadedVersion | None]:
-        """Return the version that last served what a request asks for, and its network where that is in memory."""
-        served = self.served(scope, *request.name) if request.remembered else None
-        return served, None if served is None else self._versions.find_loaded(scope, served.version)
+    def _recall_version(self, scope: Scope, request: ForecastRequest) -> tuple[ServedVersion, LoadedVersion] | None:
+        """Return the version that last answered for a request's model, where its network is in memory."""
+        version = self.get_version(scope, *request.reference) if request.is_cacheable else None
+        loaded = None if version is None else self._loader.held(scope, version.stored)
+        return None if version is None or loaded is None else (version, loaded)
+
+    def _recall_series(
+        self, scope: Scope, request: ForecastRequest, version: ServedVersion, loaded: LoadedVersion
+    ) -> ResolvedSeries | None:
+        contexts: dict[str, SeriesContext] = {}
+        identities: dict[str, Identity] = {}
+        for series_id in request.series:
+            context = self.get_context(scope, version, series_id)
+            if context is None or context.identity is None:
+                return None
+            contexts[series_id] = context
+            identities[series_id] = context.identity
+        return ResolvedSeries(version, loaded, contexts, {}, identities)
 
 
-def _reading(config: Config) -> Hashable:
+def _build_context_key(config: Config) -> Hashable:
     roles = config.covariates
     columns = (roles.known_future, roles.past, roles.static)
     return config.frequency, config.network.context_length, config.horizon, config.country, columns
-
-
-def ask_for(scope: Scope, known: Known | None, question: Asked) -> None:
-    """Add to a question what has to be confirmed of the caller, and of what is known."""
-    if scope.key is not None:
-        question.keys.add(scope.key)
-    if known is not None:
-        known.served.ask_for(question)
-        for pk, _, _ in known.identities.values():
-            question.series.add(pk)
-
-
-def confirmed(known: Known, found: Found) -> bool:
-    """Whether all that is remembered is still what is committed; notes when that was."""
-    if not known.served.confirmed(found) or not found.series.issuperset(known.identities.values()):
-        return False
-    now = time.monotonic()
-    known.served.checked = now
-    for context in known.contexts.values():
-        context.checked = now
-    return True

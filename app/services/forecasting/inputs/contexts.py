@@ -1,102 +1,96 @@
-"""What a forecast starts from: series as they are stored, or as the request brings them, cut at their origins."""
+"""The series that a forecast starts from: stored ones, and those that come with the request, cut at their origins."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from sqlalchemy.orm import Session
 
-from app.errors import ErrorCode, invalid
+from app.errors import ErrorCode
 from app.scope import Scope
-from app.services.forecasting.inputs.covariates import check_names, read_column
+from app.services.forecasting.inputs.checks import check_history, parse_column, parse_origin
+from app.services.forecasting.inputs.request import History
 from app.services.refusals import Refusal, refusal
-from app.services.series import panels
-from app.services.series.checks import Upload, build_grid, check_lengths, raise_problems, read_rows
-from app.services.series.ids import MAX_ID, check_timezone, is_series_id
+from app.services.series.checks import grid_of, read_rows, refuse
+from app.services.series.ids import MAX_ID, is_series_id
 from app.services.series.panels import spread
 from app.storage import observations, series
-from app.storage.tables import ModelRow, SeriesRow
-from models.arrays import Floats, Ints
-from models.calendar.timestamps import format_stamp, parse_stamps
+from app.storage.tables import SeriesRow
+from models.arrays import Ints
+from models.calendar.grid import Grid
+from models.calendar.timestamps import format_stamp
 from models.config.model import Config
 from models.data.series import Series
-from models.errors import TimestampError
 
 
-@dataclass(frozen=True)
-class History(Upload):
-    """A series that is not stored."""
+@dataclass
+class HistoryGrid:
+    """The fields that place a history's timestamps on a grid; reading its rows sets the anchor."""
 
+    freq: str
     timezone: str
-    static: Mapping[str, float | str | None]
+    anchor: int | None = None
 
 
 @dataclass(frozen=True)
-class Contexts:
-    """Series by id: those that can be forecast, and why the others cannot."""
+class SeriesSelection:
+    """Rows of stored series, in the order in which they were named; to be used within the session that read them."""
 
-    series: dict[str, Series]
-    """`y` ends with the origin"""
-    errors: dict[str, Refusal]
-    rows: dict[str, SeriesRow] = field(default_factory=dict)
-    """those that are stored, as they were read"""
+    rows: dict[str, SeriesRow]
+    """all that exist, by id"""
+    origins: dict[int, int]
+    """stamp of the last observation before the forecast, by primary key, of those that can be forecast"""
+    refusals: dict[str, Refusal]
+    """of those that cannot, by id"""
 
-
-def origin_stamp(origin: str, timezone: str) -> int:
-    """Return the stamp of a request's origin, in a series' timezone where it is naive. Raises Invalid."""
-    try:
-        return int(parse_stamps([origin], timezone)[0])
-    except TimestampError as e:
-        raise invalid("origin", ErrorCode(e.code), f"origin: {e.detail}") from e
+    @property
+    def forecastable(self) -> list[SeriesRow]:
+        """The rows that have an origin."""
+        return [row for row in self.rows.values() if row.pk in self.origins]
 
 
-def stored(
-    session: Session,
-    scope: Scope,
-    ids: Sequence[str],
-    model: ModelRow,
-    config: Config,
-    origin: str | None,
-    held: Callable[[SeriesRow], Series | None] = lambda _: None,
-) -> Contexts:
-    """Read all stored series that can be forecast, each up to its newest value, or that at or before `origin`.
-
-    `held` returns what is in memory of a series as its row says it is, so that it need not be read again.
-    """
-    wanted = dict.fromkeys(ids)
-    known = series.get_many(session, scope, [i for i in wanted if is_series_id(i)])
-    errors = {i: e for i in wanted if (e := _refusal(known.get(i), i, model)) is not None}
-    rows = [known[i] for i in wanted if i not in errors]
-    origins = _origins(session, rows, origin)
-    for row in rows:
+def select_series(
+    session: Session, scope: Scope, ids: Sequence[str], frequency: str, origin: str | None
+) -> SeriesSelection:
+    """Find the stored series that a model of a frequency can forecast from their newest value, or that at or before
+    `origin`. Raises Invalid for an origin that cannot be read."""
+    unique_ids = dict.fromkeys(ids)
+    stored = series.get_many(session, scope, [i for i in unique_ids if is_series_id(i)])
+    rows = {i: stored[i] for i in unique_ids if i in stored}
+    refusals = {i: why for i in unique_ids if (why := _find_refusal(rows.get(i), i, frequency)) is not None}
+    candidates = [row for i, row in rows.items() if i not in refusals]
+    origins = _find_origins(session, candidates, origin)
+    for row in candidates:
         if row.pk not in origins:
-            errors[row.id] = _too_early(origin, format_stamp(row.first_ts, row.timezone))
-    found = {row.id: one for row in rows if row.pk in origins and (one := held(row)) is not None}
-    missing = [row for row in rows if row.pk in origins and row.id not in found]
-    if missing:
-        found |= {one.id: one for one in panels.load_contexts(session, scope, missing, origins, config)}
-    return Contexts(found, errors, known)
+            refusals[row.id] = _refuse_origin(origin, format_stamp(row.first_ts, row.timezone))
+    return SeriesSelection(rows, origins, refusals)
 
 
-def sent(histories: Mapping[str, History], config: Config, origin: str | None) -> Contexts:
-    """Read series from the request. Raises Invalid for rows that an upload would be refused for, and for covariates
-    that the model does not read."""
-    found = Contexts({}, {})
+def read_histories(
+    histories: Mapping[str, History], config: Config, origin: str | None
+) -> tuple[dict[str, Series], dict[str, Refusal]]:
+    """Return the series that come with the request and end with their origins, and why the others cannot be forecast,
+    by id.
+
+    Raises Invalid for rows that an upload would be refused for, and for covariates that the model does not read.
+    """
+    readable: dict[str, Series] = {}
+    refusals: dict[str, Refusal] = {}
     for series_id, history in histories.items():
-        one = _sent(series_id, history, config, origin)
-        if isinstance(one, Series):
-            found.series[series_id] = one
+        outcome = _read_history(series_id, history, config, origin)
+        if isinstance(outcome, Series):
+            readable[series_id] = outcome
         else:
-            found.errors[series_id] = one
-    return found
+            refusals[series_id] = outcome
+    return readable, refusals
 
 
-def _refusal(row: SeriesRow | None, series_id: str, model: ModelRow) -> Refusal | None:
-    """Return why a series cannot be forecast by a model, or None where it can."""
+def _find_refusal(row: SeriesRow | None, series_id: str, frequency: str) -> Refusal | None:
+    """Return why a series cannot be forecast by a model of a frequency, or None where it can."""
     if row is None:
         return refusal(ErrorCode.series_not_found, f"there is no series {series_id[:MAX_ID]!r}; POST /series makes one")
-    if row.freq != model.freq:
-        detail = f"the series has frequency {row.freq!r}, the model {model.freq!r}; train a model on such series"
+    if row.freq != frequency:
+        detail = f"the series has frequency {row.freq!r}, the model {frequency!r}; train a model on such series"
         return refusal(ErrorCode.frequency_mismatch, detail)
     if row.last_ts is None:
         detail = "the series has no observed value; POST /series/{id}/observations adds some"
@@ -104,56 +98,54 @@ def _refusal(row: SeriesRow | None, series_id: str, model: ModelRow) -> Refusal 
     return None
 
 
-def _too_early(origin: str | None, first: str | None) -> Refusal:
+def _refuse_origin(origin: str | None, first: str | None) -> Refusal:
     return refusal(ErrorCode.no_history, f"the series has no value at or before {origin}; its first is at {first}")
 
 
-def _origins(session: Session, rows: Sequence[SeriesRow], origin: str | None) -> dict[int, int]:
-    """Return {series_pk: stamp of the value to start after}, without the series that begin after `origin`."""
+def _find_origins(session: Session, rows: Sequence[SeriesRow], origin: str | None) -> dict[int, int]:
+    """Return {series_pk: stamp of the origin}, without the series that begin after `origin`."""
     newest = {row.pk: row.last_ts for row in rows if row.last_ts is not None}
     if origin is None:
         return newest
-    found: dict[int, int] = {}
+    origins: dict[int, int] = {}
     for timezone in sorted({row.timezone for row in rows}):
-        at = origin_stamp(origin, timezone)
+        limit = parse_origin(origin, timezone)
         members = [row for row in rows if row.timezone == timezone]
-        found |= {row.pk: newest[row.pk] for row in members if newest[row.pk] <= at}
-        found |= observations.find_last_observed(session, [row for row in members if newest[row.pk] > at], at)
-    return found
+        origins |= {row.pk: newest[row.pk] for row in members if newest[row.pk] <= limit}
+        origins |= observations.last_observed(session, [row for row in members if newest[row.pk] > limit], limit)
+    return origins
 
 
-def _sent(series_id: str, history: History, config: Config, origin: str | None) -> Series | Refusal:
-    """Return the last steps of a sent series up to its origin, with its covariates there and over the horizon."""
-    where = f"body.history.{series_id}"
-    check_lengths(history, where)
-    timezone = check_timezone(history.timezone, f"{where}.timezone")
-    check_names(history.static, config.covariates.static, "static", f"{where}.static")
-    check_names(history.covariates, config.covariates.temporal, "past or known-future", f"{where}.covariates")
-    row = SeriesRow(id=series_id, freq=config.frequency, timezone=timezone)  # of no session: nothing stores it
-    stamps, problems = read_rows(row, history.ds)
-    raise_problems(problems, where)
-    y = history.values
-    observed = ~np.isnan(y)
+def _read_history(series_id: str, history: History, config: Config, origin: str | None) -> Series | Refusal:
+    """Return the last steps of a history up to its origin, with its covariates there and over the horizon."""
+    field = f"body.history.{series_id}"
+    timezone = check_history(history, config, field)
+    fields = HistoryGrid(config.frequency, timezone)
+    stamps, problems = read_rows(fields, history.ds)
+    refuse(problems, field)
+    observed = ~np.isnan(history.values)
     if not observed.any():
         return refusal(ErrorCode.no_history, "the history has no observed value; send some")
     if origin is not None:
         first = int(stamps[observed].min())
-        observed &= stamps <= origin_stamp(origin, timezone)
+        observed &= stamps <= parse_origin(origin, timezone)
         if not observed.any():
-            return _too_early(origin, format_stamp(first, timezone))
-    index = build_grid(row).index(stamps)
-    return _series(row, history, index, y, int(index[observed].max()), config)
+            return _refuse_origin(origin, format_stamp(first, timezone))
+    grid = grid_of(fields)
+    index = grid.index(stamps)
+    last = int(index[observed].max())
+    return _build_series(series_id, history, grid, index, last, config)
 
 
-def _series(row: SeriesRow, history: History, index: Ints, y: Floats, last: int, config: Config) -> Series:
-    """Return the steps that the model reads of rows at `index` (N,) on the grid, `last` the origin's."""
+def _build_series(series_id: str, history: History, grid: Grid, index: Ints, last: int, config: Config) -> Series:
+    """Return the steps that the model reads of a history whose rows are at `index` (N,) on the grid, `last` the
+    origin's."""
     roles = config.covariates
     first = max(int(index.min()), last + 1 - config.network.context_length)
     length = last + 1 - first
-    where = f"body.history.{row.id}"
     columns = {}
     for name, values in history.covariates.items():
-        column = read_column(name, values, roles, f"{where}.covariates.{name}")
+        column = parse_column(name, values, roles, f"body.history.{series_id}.covariates.{name}")
         columns[name] = spread(index - first, column, length + (0 if name in roles.past else config.horizon))
     static = {name: value for name, value in history.static.items() if value is not None}
-    return Series(row.id, spread(index - first, y, length), build_grid(row), first, columns, static)
+    return Series(series_id, spread(index - first, history.values, length), grid, first, columns, static)

@@ -1,8 +1,8 @@
-"""Reading from the database what a forecast starts from, where memory does not hold it."""
+"""Reading from the database what a forecast starts from, where the context cache does not hold it."""
 
 import threading
 import time
-from collections.abc import Hashable, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -12,53 +12,63 @@ from app.config import Settings
 from app.logs import get_logger
 from app.scope import Scope
 from app.services.access.keys import unknown_key
-from app.services.forecasting.inputs import contexts
-from app.services.forecasting.inputs import request as asked
-from app.services.forecasting.inputs.context_cache import Context, Known, Memory, Served
+from app.services.forecasting.inputs.checks import check_request, resolve_shape
+from app.services.forecasting.inputs.context_cache import (
+    ContextCache,
+    ResolvedSeries,
+    SeriesContext,
+    ServedVersion,
+    StoredVersion,
+)
+from app.services.forecasting.inputs.contexts import read_histories, select_series
 from app.services.forecasting.inputs.request import ForecastRequest
 from app.services.registry.loader import VersionLoader
-from app.services.registry.lookup import resolve_version
-from app.serving.moments import Moments
+from app.services.registry.lookup import resolved
+from app.services.series import panels
+from app.serving.moments import MomentCache
 from app.serving.runtime import LoadedVersion
 from app.storage import keys, registry, series
 from app.storage.engine import Database
 from app.storage.freshness import Identity
-from app.storage.tables import ModelRow, SeriesRow, VersionRow
+from app.storage.tables import ModelRow, SeriesRow
 from models.data.series import Series
-from models.data.windows import contexts as values_of
+from models.data.windows import contexts as cut_contexts
 
 log = get_logger(__name__)
 
 GRACE_SECONDS = 2.0
-"""for which the version before may serve on while the new champion is being loaded"""
+"""seconds for which the previous version may answer while the new champion is being loaded"""
 FORGET_SECONDS = 600.0
-"""after which a champion that could not be loaded is given such time again"""
+"""seconds after which a champion that could not be loaded is given that grace again"""
 WARM_MODELS = 1000
-"""whose champions are loaded when a process starts, newest first"""
+"""models whose champions are loaded when a process starts, newest first"""
 
 
-class Reader:
-    """Reads models, versions and series in one snapshot, and remembers them."""
+class ContextLoader:
+    """Reads models, versions and series in one snapshot, and caches them."""
 
-    def __init__(self, database: Database, versions: VersionLoader, memory: Memory, settings: Settings) -> None:
-        self._database, self._versions, self._memory, self._settings = database, versions, memory, settings
-        self._moments = Moments()
-        self._loader = ThreadPoolExecutor(1, thread_name_prefix="loader")
+    def __init__(self, database: Database, versions: VersionLoader, cache: ContextCache, settings: Settings) -> None:
+        self._database = database
+        self._versions = versions
+        self._cache = cache
+        self._settings = settings
+        self._moments = MomentCache()
+        self._threads = ThreadPoolExecutor(1, thread_name_prefix="loader")
         self._closing = False
         self._lock = threading.Lock()
-        self._coming: dict[int, float] = {}
-        """versions that are being loaded, by primary key, since when"""
+        self._loading_since: dict[int, float] = {}
+        """when the load of a version began, by its primary key"""
 
     def close(self) -> None:
         """Load nothing more, and wait for what is under way: it must not outlive the database's connections."""
         self._closing = True
-        self._loader.shutdown(cancel_futures=True)
+        self._threads.shutdown(cancel_futures=True)
 
     def warm(self) -> None:
-        """Load the champions, in a thread of its own: the first forecasts need not wait for them."""
-        self._loader.submit(self._warm)
+        """Load the champions, in another thread: the first forecasts need not wait for them."""
+        self._threads.submit(self._load_champions)
 
-    def read(self, scope: Scope, request: ForecastRequest) -> tuple[Known, tuple[str, ...]]:
+    def load(self, scope: Scope, request: ForecastRequest) -> tuple[ResolvedSeries, tuple[str, ...]]:
         """Return what a request starts from as it is committed now, and the series that it selects.
 
         Raises Unauthorized for a key that was revoked, NotFound, Conflict and Invalid for what cannot be forecast,
@@ -67,128 +77,138 @@ class Reader:
         with self._database.read() as session:
             if scope.key is not None and not keys.is_living(session, scope.key):
                 raise unknown_key()
-            model, row = resolve_version(session, scope, *request.name)
-            for one in (model, row):  # memory keeps them: where the session fails later, it must not empty them
-                session.expunge(one)
-            served, loaded = self._served(session, scope, request, model, row)
-            ids = request.series
+            model, row = resolved(session, scope, *request.reference)
+            version, loaded = self._find_version(session, scope, request, model, StoredVersion.from_rows(model, row))
+            stored_ids = request.series
             if request.labels is not None:
-                ids = tuple(series.select_ids(session, scope, request.labels))
-            everything = (*ids, *request.history)
-            asked.check(request, everything, self._settings)
-            asked.steps_of(request, len(everything), served.trained, self._settings)
-            known = self._known(session, scope, request, served, loaded, ids)
-        return known, everything
+                stored_ids = tuple(series.select_ids(session, scope, request.labels))
+            ids = (*stored_ids, *request.history)
+            check_request(request, ids, self._settings)
+            resolve_shape(request, len(ids), version.stored.trained, self._settings)
+            return self._load_series(session, scope, request, version, loaded, stored_ids), ids
 
-    def sent(self, known: Known, request: ForecastRequest) -> Known:
-        """Add the series that a request brings along. Raises Invalid."""
+    def add_histories(self, resolved: ResolvedSeries, request: ForecastRequest) -> ResolvedSeries:
+        """Add the series that come with a request. Raises Invalid."""
         if not request.history:
-            return known
-        found = contexts.sent(request.history, known.served.config, request.origin)
-        made = self._contexts(known.served, list(found.series.values()), {})
-        more = {one.series.id: one for one in made}
-        return known._replace(contexts=known.contexts | more, errors=known.errors | found.errors)
+            return resolved
+        version = resolved.version
+        histories, refusals = read_histories(request.history, version.config, request.origin)
+        contexts = {c.series.id: c for c in self._build_contexts(version, list(histories.values()), {})}
+        return resolved._replace(
+            contexts=resolved.contexts | contexts,
+            refusals=resolved.refusals | refusals,
+        )
 
-    def _known(
+    def _load_series(
         self,
         session: Session,
         scope: Scope,
         request: ForecastRequest,
-        served: Served,
+        version: ServedVersion,
         loaded: LoadedVersion,
         ids: Sequence[str],
-    ) -> Known:
-        remembered: dict[str, Context] = {}
+    ) -> ResolvedSeries:
+        """Return the stored series, from the cache where their rows are what it holds."""
+        selection = select_series(session, scope, ids, version.stored.frequency, request.origin)
+        identities = {i: _identify(row) for i, row in selection.rows.items()}
+        contexts: dict[str, SeriesContext] = {}
+        missing: list[SeriesRow] = []
+        for row in selection.forecastable:
+            cached = self._cache.get_context(scope, version, row.id) if request.origin is None else None
+            if cached is not None and cached.identity == identities[row.id]:
+                cached.confirmed_at = time.monotonic()
+                contexts[row.id] = cached
+            else:
+                missing.append(row)
+        if missing:
+            read = panels.contexts(session, scope, missing, selection.origins, version.config)
+            for context in self._build_contexts(version, read, identities):
+                contexts[context.series.id] = context
+                if request.origin is None:
+                    self._cache.put_context(scope, version, context)
+        return ResolvedSeries(version, loaded, contexts, selection.refusals, identities)
 
-        def held(row: SeriesRow) -> Series | None:
-            one = self._memory.context(scope, served, row.id) if request.origin is None else None
-            if one is None or one.identity != _identity(row):
-                return None
-            one.checked = time.monotonic()
-            remembered[row.id] = one
-            return one.series
-
-        config = served.config
-        state = contexts.stored(session, scope, ids, served.model, config, request.origin, held)
-        identities = {i: _identity(row) for i, row in state.rows.items()}
-        fresh = [one for i, one in state.series.items() if i not in remembered]
-        for context in self._contexts(served, fresh, identities):
-            remembered[context.series.id] = context
-            if request.origin is None:
-                self._memory.keep_context(scope, served, context)
-        return Known(served, loaded, remembered, state.errors, identities)
-
-    def _contexts(self, served: Served, found: Sequence[Series], identities: dict[str, Identity]) -> list[Context]:
-        config = served.config
-        y = values_of(found, np.array([len(one.y) - 1 for one in found], np.int64), config)
-        moments = self._moments.of(found, config)
+    def _build_contexts(
+        self, version: ServedVersion, series: Sequence[Series], identities: Mapping[str, Identity]
+    ) -> list[SeriesContext]:
+        config = version.config
+        origins = np.array([len(one.y) - 1 for one in series], np.int64)
+        y = cut_contexts(series, origins, config)  # (B, T)
+        moments = self._moments.get_all(series, config)
         return [
-            Context(one, y[row : row + 1].copy(), moment, identities.get(one.id))
-            for row, (one, moment) in enumerate(zip(found, moments, strict=True))
+            SeriesContext(one, y[row : row + 1].copy(), moment, identities.get(one.id))
+            for row, (one, moment) in enumerate(zip(series, moments, strict=True))
         ]
 
-    def _served(
-        self, session: Session, scope: Scope, request: ForecastRequest, model: ModelRow, row: VersionRow
-    ) -> tuple[Served, LoadedVersion]:
-        """Return what serves now: the champion, or while that is being loaded the version before."""
-        name, number = request.name
-        before = self._memory.served(scope, name, number)
-        if before is not None and _same(before.version, row) and before.model.created_at == model.created_at:
-            before.checked = time.monotonic()
-            return before, self._versions.get(scope, row)
-        if number is None and before is not None:
-            loaded = self._versions.find_loaded(scope, before.version)
-            if loaded is not None and self._waits_for(scope, row, before, session):
-                return before, loaded
-        loaded = self._versions.get(scope, row)
-        served = Served(model, row, loaded.config, pinned=number is not None)
-        self._memory.keep_served(scope, name, number, served)
-        return served, loaded
+    def _find_version(
+        self, session: Session, scope: Scope, request: ForecastRequest, model: ModelRow, stored: StoredVersion
+    ) -> tuple[ServedVersion, LoadedVersion]:
+        """Return the version that answers now: the stored one, or while that is being loaded the previous champion."""
+        name, number = request.reference
+        previous = self._cache.get_version(scope, name, number)
+        if previous is not None and _is_unchanged(previous.stored, stored):
+            previous.confirmed_at = time.monotonic()
+            return previous, self._versions.get(scope, stored)
+        if number is None and previous is not None:
+            loaded = self._versions.held(scope, previous.stored)
+            if loaded is not None and self._is_in_grace(session, scope, model, stored, previous.stored):
+                return previous, loaded
+        loaded = self._versions.get(scope, stored)
+        version = ServedVersion(stored, loaded.config, pinned=number is not None)
+        self._cache.put_version(scope, name, number, version)
+        return version, loaded
 
-    def _waits_for(self, scope: Scope, row: VersionRow, before: Served, session: Session) -> bool:
-        """Whether the version before may serve while the new champion is being loaded."""
-        if self._versions.find_loaded(scope, row) is not None:
+    def _is_in_grace(
+        self, session: Session, scope: Scope, model: ModelRow, champion: StoredVersion, previous: StoredVersion
+    ) -> bool:
+        """Whether the previous version may answer while the new champion is being loaded; begin to load that."""
+        if self._versions.held(scope, champion) is not None:
             return False
-        there = registry.get_version(session, before.model, before.version.number)
-        if there is None or not _same(there, before.version):
+        row = registry.version(session, model, previous.number)
+        if row is None or not previous.is_same_version(StoredVersion.from_rows(model, row)):
             return False
         now = time.monotonic()
         with self._lock:
-            self._coming = {pk: since for pk, since in self._coming.items() if now - since < FORGET_SECONDS}
-            if row.pk not in self._coming:
-                self._coming[row.pk] = now
-                self._loader.submit(self._load, scope, row)
-            return now - self._coming[row.pk] < GRACE_SECONDS
+            loading = {pk: since for pk, since in self._loading_since.items() if now - since < FORGET_SECONDS}
+            self._loading_since = loading
+            if champion.pk not in loading:
+                loading[champion.pk] = now
+                self._threads.submit(self._load_version, scope, champion)
+            return now - loading[champion.pk] < GRACE_SECONDS
 
-    def _load(self, scope: Scope, row: VersionRow) -> None:
+    def _load_version(self, scope: Scope, version: StoredVersion) -> None:
         try:
-            self._versions.get(scope, row)
-        except Exception as e:  # whoever asks for it is told
-            log.warning("version_not_warm", version=row.pk, detail=str(e))
+            self._versions.get(scope, version)
+        except Exception as e:  # a request for it gets the error
+            log.warning("version_not_warm", version=version.pk, detail=str(e))
 
-    def _warm(self) -> None:
-        started = time.monotonic()
+    def _load_champions(self) -> None:
+        started_at = time.monotonic()
         try:
             with self._database.read() as session:
-                found = registry.list_champions(session, WARM_MODELS)
-            for project_id, model, row in found:
+                champions = [
+                    (Scope(project_id, frozenset()), StoredVersion.from_rows(model, row))
+                    for project_id, model, row in registry.champions(session, WARM_MODELS)
+                ]
+            for scope, champion in champions:
                 if self._closing or self._versions.full:
                     break
-                scope = Scope(project_id, frozenset())
-                self._load(scope, row)
-                loaded = self._versions.find_loaded(scope, row)
+                self._load_version(scope, champion)
+                loaded = self._versions.held(scope, champion)
                 if loaded is not None:
-                    self._memory.keep_served(scope, model.name, None, Served(model, row, loaded.config, pinned=False))
+                    version = ServedVersion(champion, loaded.config, pinned=False)
+                    self._cache.put_version(scope, champion.model_name, None, version)
         except Exception as e:  # a cold start is slower, no more
             log.warning("not_warm", detail=str(e))
             return
-        log.info("champions_loaded", versions=len(found), seconds=round(time.monotonic() - started, 3))
+        seconds = round(time.monotonic() - started_at, 3)
+        log.info("champions_loaded", versions=len(champions), seconds=seconds)
 
 
-def _identity(row: SeriesRow) -> Identity:
+def _identify(row: SeriesRow) -> Identity:
     return row.pk, row.created_at, row.version
 
 
-def _same(one: VersionRow, other: VersionRow) -> bool:
-    key: tuple[Hashable, ...] = (one.pk, one.created_at, one.digest)
-    return key == (other.pk, other.created_at, other.digest)
+def _is_unchanged(previous: StoredVersion, stored: StoredVersion) -> bool:
+    """Whether a cached version is the stored one, of a model that was not made again meanwhile."""
+    return previous.is_same_version(stored) and previous.model_created_at == stored.model_created_at

@@ -1,120 +1,87 @@
-"""What a forecast is asked for, and whether it can be."""
+"""A forecast request, as the schemas parse it. `checks` says whether it can be answered."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
-from app.config import Settings
-from app.errors import ErrorCode, NotFound, invalid
-from app.services.forecasting.inputs.contexts import History, origin_stamp
-from app.services.forecasting.inputs.covariates import Fill, Future
-from app.services.registry.lookup import parse_reference
+from app.formats.table import Column
+from app.services.registry.lookup import reference
+from app.services.series.checks import Upload
 
-NOTHING: Mapping[str, Any] = MappingProxyType({})
-_reference = lru_cache(maxsize=1000)(parse_reference)
+Fill = Literal["last", "season"]
+Future = Mapping[str, Mapping[str, Column]]
+"""series id → known-future covariate → its values from the first step of the horizon on, None where unknown"""
+
+EMPTY: Mapping[str, Any] = MappingProxyType({})
+_parse_reference = lru_cache(maxsize=1000)(reference)
+
+
+@dataclass(frozen=True)
+class History(Upload):
+    """A series that is not stored, but comes with the request."""
+
+    timezone: str
+    static: Mapping[str, float | str | None]
 
 
 class ForecastRequest(NamedTuple):
-    """What is asked for."""
+    """A forecast of stored series, and of series that come with the request."""
 
     model: str
     """`name`, or `name@version`"""
     series: tuple[str, ...]
-    """stored ones"""
+    """ids of stored series"""
     labels: tuple[tuple[str, str], ...] | None = None
-    """stored ones that carry all of these, in the place of `series`"""
+    """selects the stored series that carry all of these, instead of `series`"""
     horizon: int | None = None
     quantiles: tuple[float, ...] | None = None
     origin: str | None = None
-    """a time whose later values are not seen"""
-    future: Future = NOTHING
-    history: Mapping[str, History] = NOTHING
-    """series that are not stored"""
+    """a timestamp; later values are ignored"""
+    future: Future = EMPTY
+    history: Mapping[str, History] = EMPTY
+    """series that are not stored, by id"""
     covariate_fill: Fill | None = None
-    """how known-future values that are missing are made up"""
+    """how missing known-future values are imputed"""
     on_missing: Literal["season_naive"] | None = None
-    """what answers where the network cannot"""
+    """the baseline that answers where the network cannot"""
     explain: bool = False
-    """tell what moved each forecast that the network made"""
+    """explain each forecast that the network makes"""
     max_age: float | None = None
-    """seconds that an answer may be old, where that was asked for"""
+    """seconds that the response may be old, where the client gave a limit"""
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """Every series that is named, in the order of the answer."""
+        """Every series that is named, in the order of the response."""
         return (*self.series, *self.history) if self.history else self.series
 
     @property
-    def name(self) -> tuple[str, int | None]:
-        """The model's name and the version where one is pinned. Raises Invalid."""
-        return _reference(self.model)
+    def reference(self) -> tuple[str, int | None]:
+        """The model's name, and the version where one is pinned. Raises Invalid."""
+        return _parse_reference(self.model)
 
     @property
-    def remembered(self) -> bool:
-        """Whether what it reads of stored series is what a process keeps in memory."""
+    def is_cacheable(self) -> bool:
+        """Whether the contexts of its stored series are those that the context cache keeps."""
         return self.labels is None and self.origin is None
 
     @property
     def arguments(self) -> str:
-        """All but the series, as far as an answer that is stored series' alone depends on it."""
+        """All arguments but the series that a response of stored series alone depends on, as a cache's key."""
         return repr((self.model, self.horizon, self.quantiles, self.origin, self.covariate_fill, self.on_missing))
 
 
 @dataclass(frozen=True)
-class Steps:
-    """What is asked for of each series."""
+class ForecastShape:
+    """The horizon and the levels of each series' forecast."""
 
     horizon: int
+    """H, in steps"""
     levels: tuple[float, ...]
-    """(R,) quantiles"""
+    """(R,)"""
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """(R,) the levels as they are written."""
+        """(R,) the levels as text."""
         return tuple(repr(level) for level in self.levels)
-
-
-def check(request: ForecastRequest, ids: Sequence[str], settings: Settings) -> None:
-    """Raise Invalid for a model's name and an origin that cannot be read, and a number of series that is too large or
-    none; NotFound where no series carries the labels."""
-    _reference(request.model)
-    if request.labels is not None and len(ids) == len(request.history):
-        detail = "no series carries all of these labels; GET /series lists them with their labels"
-        raise NotFound(ErrorCode.series_not_found, detail)
-    limit = settings.max_forecast_series
-    if not 1 <= len(ids) <= limit:
-        raise invalid("series", ErrorCode.too_many_series, f"name 1 to {limit} series, not {len(ids)}")
-    twice = sorted(set(request.history).intersection(ids[: len(ids) - len(request.history)])) if request.history else ()
-    if twice:
-        detail = f"{twice[0]!r} is asked for both as a stored series and with a history; name it once"
-        raise invalid("history", ErrorCode.invalid_input, detail)
-    if request.origin is not None:
-        origin_stamp(request.origin, "UTC")
-
-
-def steps_of(request: ForecastRequest, series: int, trained: Steps, settings: Settings) -> Steps:
-    """Return the horizon and the levels to answer for so many series. Raises Invalid."""
-    return _steps(request.horizon, request.quantiles, series, trained, settings.max_forecast_values)
-
-
-@lru_cache(maxsize=1000)
-def _steps(
-    wanted: int | None, quantiles: tuple[float, ...] | None, series: int, trained: Steps, most_values: int
-) -> Steps:
-    horizon = trained.horizon if wanted is None else wanted
-    if horizon > trained.horizon:
-        detail = f"the model was trained for {trained.horizon} steps, {horizon} were asked for; train one for more"
-        raise invalid("horizon", ErrorCode.horizon_too_long, detail)
-    levels = trained.levels if quantiles is None else quantiles
-    low, high = trained.levels[0], trained.levels[-1]
-    outside = [q for q in levels if not low <= q <= high]
-    if outside:
-        detail = f"the quantile {outside[0]} is outside the trained range {low} to {high}; train with it"
-        raise invalid("quantiles", ErrorCode.quantile_out_of_range, detail)
-    values = series * horizon * (len(levels) + 1)
-    if values > most_values:
-        detail = f"this would be {values} values, the limit is {most_values}; ask for fewer series, steps or quantiles"
-        raise invalid("series", ErrorCode.too_many_values, detail)
-    return Steps(horizon, levels)

@@ -1,4 +1,4 @@
-"""Forecasts of single series: by the network, or by the floor where that is asked for."""
+"""Results of single series: forecasts by the network, or by the baseline where that is asked for, and refusals."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from app.services.forecasting.inputs.context_cache import Context
-from app.services.forecasting.inputs.request import Steps
+from app.services.forecasting.inputs.context_cache import SeriesContext
+from app.services.forecasting.inputs.request import ForecastShape
 from app.services.refusals import Refusal
 from app.serving.moments import Moment
 from models.arrays import Floats
@@ -17,9 +17,14 @@ from models.classical.baselines import season_naive
 from models.config.model import Config
 from models.inference.predict import interpolate_quantiles
 
+MEDIAN = 0.5
+
+LevelRows = tuple[int, ...] | None
+"""(1 + R,) positions of the median and the wanted levels among the trained ones; None where one is between those"""
+
 
 @dataclass(eq=False, slots=True)
-class Told:
+class ForecastResult:
     """The forecast of one series."""
 
     series_id: str
@@ -32,6 +37,7 @@ class Told:
     warnings: list[str]
     stale: bool
     fallback: bool
+    """whether the baseline made it"""
 
     @property
     def stamps(self) -> Stamps:
@@ -40,98 +46,111 @@ class Told:
 
     @property
     def ds(self) -> list[str]:
-        """(H,)."""
+        """(H,) RFC 3339."""
         return self.moment.ds[: self.horizon]
 
 
 @dataclass(frozen=True)
-class Failed:
+class RefusedResult:
     """Why a series has no forecast."""
 
     series_id: str
     error: Refusal
 
 
-Result = Told | Failed
-
-
-class Levels:
-    """Picks the median and the levels that are asked for from those that were trained."""
-
-    def __init__(self, trained: tuple[float, ...], wanted: tuple[float, ...]) -> None:
-        self._trained, self._wanted = trained, (0.5, *wanted)
-        positions = {level: at for at, level in enumerate(trained)}
-        exact = all(level in positions for level in self._wanted)
-        self._rows = [positions[level] for level in self._wanted] if exact else None
-
-    def of(self, values: Floats) -> Floats | list[Floats]:
-        """Return the median and the levels, 1 + R of (H,) each, of a series' quantiles (Q, H)."""
-        if self._rows is not None:
-            return [values[row] for row in self._rows]
-        return np.ascontiguousarray(interpolate_quantiles(values.T, self._trained, self._wanted).T)
+Result = ForecastResult | RefusedResult
 
 
 @lru_cache(maxsize=1000)
-def levels_of(trained: tuple[float, ...], wanted: tuple[float, ...]) -> Levels:
-    """Return what picks some levels."""
-    return Levels(trained, wanted)
+def find_level_rows(trained: tuple[float, ...], wanted: tuple[float, ...]) -> LevelRows:
+    """Return where the median and the wanted levels are among the trained ones."""
+    positions = {level: position for position, level in enumerate(trained)}
+    levels = (MEDIAN, *wanted)
+    if not all(level in positions for level in levels):
+        return None
+    return tuple(positions[level] for level in levels)
 
 
-def by_network(
-    one: Context, values: Sequence[Floats] | Floats, steps: Steps, warnings: list[str], *, stale: bool
-) -> Told:
+def select_levels(
+    values: Floats, rows: LevelRows, trained: tuple[float, ...], wanted: tuple[float, ...]
+) -> Floats | list[Floats]:
+    """Return the median and the wanted levels, 1 + R of (H,) each, of a series' quantiles (Q, H)."""
+    if rows is not None:
+        return [values[row] for row in rows]
+    return np.ascontiguousarray(interpolate_quantiles(values.T, trained, (MEDIAN, *wanted)).T)
+
+
+def build_network_result(
+    context: SeriesContext,
+    values: Sequence[Floats] | Floats,
+    shape: ForecastShape,
+    warnings: list[str],
+    *,
+    stale: bool,
+) -> ForecastResult:
     """Return the forecast of a series from its median and levels, 1 + R of (H,) each."""
-    return _told(one, values, steps.horizon, warnings, stale=stale, fallback=False)
+    return _build_result(context, values, shape.horizon, warnings, stale=stale, fallback=False)
 
 
-def by_floor(one: Context, config: Config, steps: Steps, why: Refusal, *, stale: bool) -> Told:
+def build_baseline_result(
+    context: SeriesContext, config: Config, shape: ForecastShape, why: Refusal, *, stale: bool
+) -> ForecastResult:
     """Forecast a series by season-naive; the spread of its quantiles is that of the changes over a season.
 
     `why` is what kept the network from it, and becomes a warning.
     """
-    y = one.series.y
-    season = next((m for m in config.network.season_lengths if m < len(y)), 1)
-    point = season_naive(y, steps.horizon, season)
-    change = y[season:] - y[:-season]
-    change = change[~np.isnan(change)]
-    offsets = np.quantile(change, steps.levels) - np.median(change) if len(change) else np.zeros(len(steps.levels))
+    y = context.series.y
+    season = next((length for length in config.network.season_lengths if length < len(y)), 1)
+    point = season_naive(y, shape.horizon, season)  # (H,)
+    offsets = _compute_offsets(y, season, shape.levels)
     values = point + np.concatenate([[0.0], offsets])[:, None]  # (1 + R, H)
-    values = np.clip(values, *_limits(y, config))
-    return _told(one, values, steps.horizon, [why["code"]], stale=stale, fallback=True)
+    values = np.clip(values, *_find_bounds(y, config))
+    return _build_result(context, values, shape.horizon, [why["code"]], stale=stale, fallback=True)
 
 
-def _limits(y: Floats, config: Config) -> tuple[float, float]:
+def _compute_offsets(y: Floats, season: int, levels: Sequence[float]) -> Floats:
+    """Return how far the quantiles of the changes over a season lie from their median, (R,)."""
+    changes = y[season:] - y[:-season]
+    changes = changes[~np.isnan(changes)]
+    if not len(changes):
+        return np.zeros(len(levels))
+    return np.quantile(changes, levels) - np.median(changes)
+
+
+def _find_bounds(y: Floats, config: Config) -> tuple[float, float]:
     low, high = config.bounds
     floor = 0.0 if config.nonnegative and np.nanmin(y) >= 0 else -np.inf
-    return max(floor, -np.inf if low is None else low), np.inf if high is None else high
+    lower = floor if low is None else max(floor, low)
+    return lower, np.inf if high is None else high
 
 
-def _told(
-    one: Context,
+def _build_result(
+    context: SeriesContext,
     values: Sequence[Floats] | Floats,
     horizon: int,
     warnings: list[str],
     *,
     stale: bool,
     fallback: bool,
-) -> Told:
+) -> ForecastResult:
     yhat, *quantiles = values if len(values[0]) == horizon else [column[:horizon] for column in values]
-    if len(one.series.y) < horizon:
+    series = context.series
+    if len(series.y) < horizon:
         warnings = ["short_history", *warnings]
-    return Told(one.series.id, one.moment, horizon, yhat, quantiles, warnings, stale, fallback)
+    return ForecastResult(series.id, context.moment, horizon, yhat, quantiles, warnings, stale, fallback)
 
 
-def document(result: Result, steps: Steps) -> dict[str, Any]:
+def to_document(result: Result, shape: ForecastShape) -> dict[str, Any]:
     """Return a result as clients see it in JSON; its numbers are arrays."""
-    if isinstance(result, Failed):
+    if isinstance(result, RefusedResult):
         return {"series_id": result.series_id, "status": "error", "error": result.error}
     return {
         "series_id": result.series_id,
         "status": "ok",
         "origin": result.moment.origin,
-        "ds": result.moment.written(result.horizon),
+        "ds": result.moment.to_json(result.horizon),
         "yhat": result.yhat,
-        "quantiles": dict(zip(steps.names, result.quantiles, strict=True)),
+        "quantiles": dict(zip(shape.names, result.quantiles, strict=True)),
         "warnings": result.warnings,
         "stale": result.stale,
         "fallback": result.fallback,

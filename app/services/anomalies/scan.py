@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 
 from app.errors import ErrorCode
 from app.scope import Scope
+from app.services.anomalies.plan import Scan, Task, Window
 from app.services.forecasting.inputs.covariates import find_static_conflict
-from app.services.refusals import Refusal, refusal
+from app.services.refusals import refusal
 from app.services.series import panels
 from app.services.series.checks import build_grid
 from app.serving.runtime import LoadedVersion
@@ -77,12 +78,10 @@ def _read_span(task: Task, before: int) -> tuple[int, int]:
     return first, last
 
 
-def _scanned(task: Task, one: Series | None, version: LoadedVersion, scan: Scan) -> Scanned:
-    view: dict[str, Any] = {"series_id": task.row.id, "status": "ok"}
-    if one is None:
-        columns = ("ds", "y", "expected", "lower", "upper", "score", "anomaly", "alarm")
-        return Scanned(view | {name: [] for name in columns}, None, None)
-    conflict = find_static_conflict(one, version.config.covariates)
+def _scan_task(task: Task, history: Series | None, version: LoadedVersion, scan: Scan) -> SeriesScan:
+    if history is None:
+        return SeriesScan(_describe_ok(task, {name: [] for name in COLUMNS}), None, None)
+    conflict = find_static_conflict(history, version.config.covariates)
     if conflict is not None:
         return _fail(task, f"{conflict}; PUT /series/{{id}} corrects it")
     start = max(0, task.first - history.start)

@@ -145,7 +145,7 @@ class PendingRequest:
         """Whether the caller's key is still good; note when that was."""
         key = self.caller.scope.key
         if key is not None and key not in state.keys:
-            self.caller.checked = float("-inf")
+            self.caller.verified_at = float("-inf")
             return False
         self.caller.verified_at = time.monotonic()
         return True

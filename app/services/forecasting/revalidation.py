@@ -83,7 +83,7 @@ class Revalidator:
     def recall_stale(self, pending: PendingRequest) -> None:
         """Let a request start from what is cached, while the database is away. Raises Unavailable."""
         caller = pending.caller
-        is_readable = caller.scope.key is None or caller.reader(self._stale_seconds) is not None
+        is_readable = caller.scope.key is None or caller.offline_scope(self._stale_seconds) is not None
         if not is_readable:
             pending.recent = None
         pending.resolved = self._contexts.recall_stale(caller.scope, pending.request) if is_readable else None

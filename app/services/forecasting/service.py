@@ -160,7 +160,7 @@ class ForecastService:
         try:
             try:
                 pending.resolved, pending.ids = self._loader.load(pending.caller.scope, pending.request)
-                pending.caller.checked = time.monotonic()
+                pending.caller.verified_at = time.monotonic()
             except OUTAGE as e:
                 self._revalidator.note_outage(e)
                 self._revalidator.recall_stale(pending)

@@ -1,6 +1,6 @@
 """A scheduled forecast: what the champion forecasts of its series, kept to be read and scored later."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,15 +10,15 @@ from app.errors import ErrorCode, JobFailure
 from app.jobs.queue import JobQueue
 from app.logs import get_logger
 from app.scope import Scope
-from app.services.evaluation.skill import drift_of
-from app.services.forecasting.inputs.contexts import select_series
+from app.services.evaluation.skill import measure_drift
+from app.services.forecasting.inputs.contexts import select_contexts
 from app.services.forecasting.inputs.covariates import complete_all
-from app.services.jobs.documents import selector_of
+from app.services.jobs.documents import parse_selector
 from app.services.jobs.submission import Submission
 from app.services.runs.attempt import Attempt
 from app.services.schedules.service import BY_DRIFT, retrain
 from app.services.series import panels
-from app.services.series.selection import selected
+from app.services.series.selection import select_series
 from app.serving.runtime import LoadedVersion
 from app.storage import archive as archived
 from app.storage import jobs, registry, schedules, series
@@ -91,48 +91,55 @@ def _archive(
 ) -> int:
     """Forecast some series and keep that, in one transaction that holds the fence; return how many are new."""
     with attempt.database.read() as session:  # one snapshot: the series' versions are those that were forecast from
-        selection = select_series(session, attempt.scope, ids, model.freq, None)
-        read = panels.contexts(session, attempt.scope, selection.forecastable, selection.origins, version.config)
-    by_id = {one.id: one for one in read}
+        selection = select_contexts(session, attempt.scope, ids, model.freq, None)
+        contexts = panels.load_contexts(
+            session, attempt.scope, selection.forecastable, selection.origins, version.config
+        )
+    by_id = {context.id: context for context in contexts}
     completed, refusals = complete_all(by_id, {}, None, version.config, model.horizon)
     errors |= {i: refusal["code"] for i, refusal in (selection.refusals | refusals).items()}
-    rows = _rows([one.series for one in completed.values()], version, model, row, selection.rows)
+    rows = _forecast([context.series for context in completed.values()], version, model, row, selection.rows)
 
-    def kept(session: Session) -> int:
+    def store(session: Session) -> int:
         jobs.require_fenced(session, attempt.fence, lock=True)
-        there = series.find_present(session, [one["series_pk"] for one in rows])  # one may have been deleted just now
-        return archived.add(session, [one for one in rows if one["series_pk"] in there])
+        present = series.find_present(session, [r["series_pk"] for r in rows])  # one may have been deleted just now
+        return archived.add(session, [r for r in rows if r["series_pk"] in present])
 
-    return attempt.database.write_with_retry(kept)
+    return attempt.database.write_with_retry(store)
 
 
-def _rows(
-    ready: Sequence[Series], version: LoadedVersion, model: ModelRow, row: VersionRow, known: dict[str, SeriesRow]
+def _forecast(
+    contexts: Sequence[Series],
+    version: LoadedVersion,
+    model: ModelRow,
+    row: VersionRow,
+    stored: Mapping[str, SeriesRow],
 ) -> list[dict[str, Any]]:
+    """Return a row of the archive for each series with a finite forecast."""
     config = version.config
     season = config.network.season_lengths[0] if config.network.season_lengths else 1
-    found = predict(ready, version.run, config, [len(one.y) - 1 for one in ready])
+    forecasts = predict(contexts, version.run, config, [len(series.y) - 1 for series in contexts])
     return [
         {
             "model_pk": model.pk,
             "version": row.number,
-            "series_pk": known[one.id].pk,
-            "series_version": known[one.id].version,
-            "origin": told.origin,
-            "scale": _scale(one, season),
+            "series_pk": stored[context.id].pk,
+            "series_version": stored[context.id].version,
+            "origin": forecast.origin,
+            "scale": _scale(context, season),
             "forecast": {
-                "levels": list(told.levels),
-                "quantiles": told.quantiles.tolist(),
-                "season_naive": season_naive(one.y, config.horizon, season).tolist(),
+                "levels": list(forecast.levels),
+                "quantiles": forecast.quantiles.tolist(),
+                "season_naive": season_naive(context.y, config.horizon, season).tolist(),
             },
         }
-        for one, told in zip(ready, found, strict=True)
-        if np.isfinite(told.quantiles).all()
+        for context, forecast in zip(contexts, forecasts, strict=True)
+        if np.isfinite(forecast.quantiles).all()
     ]
 
 
-def _scale(one: Series, season: int) -> float | None:
-    error = metrics.season_error(one.y, season)
+def _scale(series: Series, season: int) -> float | None:
+    error = metrics.season_error(series.y, season)
     return error if error > 0 else None
 
 

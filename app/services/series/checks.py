@@ -23,6 +23,15 @@ MOST_EXPLAINED = 100
 """rows off the grid that get a full explanation, and stamps that are tried as the anchor; the rest get a short one"""
 
 
+class GridFields(Protocol):
+    """The fields that place timestamps on a grid: of a stored series, or of one that comes with a request."""
+
+    freq: str
+    timezone: str
+    anchor: int | None
+    """None before the first observation"""
+
+
 @dataclass(frozen=True)
 class Upload:
     """Rows of one series, in columns of equal length; None is missing."""
@@ -35,24 +44,6 @@ class Upload:
     def values(self) -> Floats:
         """(N,) y, NaN where missing."""
         return np.array(self.y, np.float64)
-
-
-class GridFields(Protocol):
-    """The fields that place timestamps on a grid: of a stored series, or of one that comes with a request."""
-
-    freq: str
-    timezone: str
-    anchor: int | None
-    """None before the first observation"""
-
-
-@dataclass(frozen=True)
-class Problem:
-    """What is wrong with a row; `row` counts from 0 in the columns that were checked."""
-
-    row: int
-    code: str
-    detail: str
 
 
 def check_lengths(upload: Upload, where: str = "body") -> None:
@@ -69,14 +60,14 @@ def check_lengths(upload: Upload, where: str = "body") -> None:
         raise Invalid(code, detail, errors=[FieldError(f"{where}.{n}", code, f"{k} values") for n, k in wrong.items()])
 
 
-def grid_of(row: GridFields) -> Grid:
+def build_grid(row: GridFields) -> Grid:
     """Return the grid of a series that has observations."""
     assert row.anchor is not None, "an empty series has no grid"
     return Grid(parse_frequency(row.freq), row.timezone, row.anchor)
 
 
-def check_stamps(row: GridFields, stamps: Ints, rows: Ints) -> list[Problem]:
-    """Return which of the stamps (N,), sent as `rows` (N,), do not lie on the series' grid.
+def check_stamps(row: GridFields, stamps: Ints, rows: Ints) -> list[RowError]:
+    """Return a problem for each of the stamps (N,), numbered by `rows` (N,), that is not on the series' grid.
 
     A series without observations gets its anchor here: the earliest stamp of the phase that most of them share.
     """
@@ -93,8 +84,8 @@ def check_stamps(row: GridFields, stamps: Ints, rows: Ints) -> list[Problem]:
     return [RowError(int(rows[i]), ErrorCode.off_grid, d) for i, d in zip(off, details, strict=True)]
 
 
-def _first_grid(row: GridFields, stamps: Ints) -> Grid:
-    """Return the grid of new observations (N,): on the commonest phase. Raises OffGridError where it has no date."""
+def _choose_grid(row: GridFields, stamps: Ints) -> Grid:
+    """Return the grid of new observations (N,), on their commonest phase. Raises OffGridError where it has no date."""
     frequency = parse_frequency(row.freq)
     phases = stamps % frequency.step if frequency.kind == "tick" else to_local(stamps, row.timezone) % DAY
     values, counts = np.unique(phases, return_counts=True)
@@ -116,7 +107,7 @@ def find_repeated(stamps: Ints, rows: Ints) -> Ints:
     return np.sort(order[duplicates])
 
 
-def read_rows(row: GridFields, ds: Sequence[str]) -> tuple[Ints, list[Problem]]:
+def read_rows(row: GridFields, ds: Sequence[str]) -> tuple[Ints, list[RowError]]:
     """Return the UTC microseconds of `ds` (N,), and every problem: unreadable, off the grid, or sent twice."""
     stamps, unreadable = read_stamps(ds, row.timezone)
     problems = [RowError(p.row, p.code, p.detail) for p in unreadable]

@@ -16,7 +16,7 @@ from app.errors import ErrorCode, NotFound, invalid
 from app.formats.table import Column
 from app.services.forecasting.inputs.request import ForecastRequest, ForecastShape, Future, History
 from app.services.series.checks import check_lengths
-from app.services.series.ids import checked_timezone
+from app.services.series.ids import check_timezone
 from models.calendar.timestamps import parse_stamps
 from models.config.covariates import CovariateConfig
 from models.config.model import Config
@@ -137,7 +137,7 @@ def check_history(history: History, config: Config, field: str) -> str:
     Raises Invalid for columns of unequal length, an unknown timezone, and covariates that the model does not read.
     """
     check_lengths(history, field)
-    timezone = checked_timezone(history.timezone, f"{field}.timezone")
+    timezone = check_timezone(history.timezone, f"{field}.timezone")
     _check_names(history.static, config.covariates.static, "static", f"{field}.static")
     _check_names(history.covariates, config.covariates.temporal, "past or known-future", f"{field}.covariates")
     return timezone

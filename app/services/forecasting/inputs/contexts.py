@@ -11,7 +11,7 @@ from app.scope import Scope
 from app.services.forecasting.inputs.checks import check_history, parse_column, parse_origin
 from app.services.forecasting.inputs.request import History
 from app.services.refusals import Refusal, refusal
-from app.services.series.checks import grid_of, read_rows, refuse
+from app.services.series.checks import build_grid, raise_problems, read_rows
 from app.services.series.ids import MAX_ID, is_series_id
 from app.services.series.panels import spread
 from app.storage import observations, series
@@ -49,7 +49,7 @@ class SeriesSelection:
         return [row for row in self.rows.values() if row.pk in self.origins]
 
 
-def select_series(
+def select_contexts(
     session: Session, scope: Scope, ids: Sequence[str], frequency: str, origin: str | None
 ) -> SeriesSelection:
     """Find the stored series that a model of a frequency can forecast from their newest value, or that at or before
@@ -112,7 +112,7 @@ def _find_origins(session: Session, rows: Sequence[SeriesRow], origin: str | Non
         limit = parse_origin(origin, timezone)
         members = [row for row in rows if row.timezone == timezone]
         origins |= {row.pk: newest[row.pk] for row in members if newest[row.pk] <= limit}
-        origins |= observations.last_observed(session, [row for row in members if newest[row.pk] > limit], limit)
+        origins |= observations.find_last_observed(session, [row for row in members if newest[row.pk] > limit], limit)
     return origins
 
 
@@ -122,7 +122,7 @@ def _read_history(series_id: str, history: History, config: Config, origin: str 
     timezone = check_history(history, config, field)
     fields = HistoryGrid(config.frequency, timezone)
     stamps, problems = read_rows(fields, history.ds)
-    refuse(problems, field)
+    raise_problems(problems, field)
     observed = ~np.isnan(history.values)
     if not observed.any():
         return refusal(ErrorCode.no_history, "the history has no observed value; send some")
@@ -131,7 +131,7 @@ def _read_history(series_id: str, history: History, config: Config, origin: str 
         observed &= stamps <= parse_origin(origin, timezone)
         if not observed.any():
             return _refuse_origin(origin, format_stamp(first, timezone))
-    grid = grid_of(fields)
+    grid = build_grid(fields)
     index = grid.index(stamps)
     last = int(index[observed].max())
     return _build_series(series_id, history, grid, index, last, config)

@@ -20,10 +20,10 @@ from app.services.forecasting.inputs.context_cache import (
     ServedVersion,
     StoredVersion,
 )
-from app.services.forecasting.inputs.contexts import read_histories, select_series
+from app.services.forecasting.inputs.contexts import read_histories, select_contexts
 from app.services.forecasting.inputs.request import ForecastRequest
 from app.services.registry.loader import VersionLoader
-from app.services.registry.lookup import resolved
+from app.services.registry.lookup import resolve_version
 from app.services.series import panels
 from app.serving.moments import MomentCache
 from app.serving.runtime import LoadedVersion
@@ -77,7 +77,7 @@ class ContextLoader:
         with self._database.read() as session:
             if scope.key is not None and not keys.is_living(session, scope.key):
                 raise unknown_key()
-            model, row = resolved(session, scope, *request.reference)
+            model, row = resolve_version(session, scope, *request.reference)
             version, loaded = self._find_version(session, scope, request, model, StoredVersion.from_rows(model, row))
             stored_ids = request.series
             if request.labels is not None:
@@ -109,7 +109,7 @@ class ContextLoader:
         ids: Sequence[str],
     ) -> ResolvedSeries:
         """Return the stored series, from the cache where their rows are what it holds."""
-        selection = select_series(session, scope, ids, version.stored.frequency, request.origin)
+        selection = select_contexts(session, scope, ids, version.stored.frequency, request.origin)
         identities = {i: _identify(row) for i, row in selection.rows.items()}
         contexts: dict[str, SeriesContext] = {}
         missing: list[SeriesRow] = []
@@ -121,7 +121,7 @@ class ContextLoader:
             else:
                 missing.append(row)
         if missing:
-            read = panels.contexts(session, scope, missing, selection.origins, version.config)
+            read = panels.load_contexts(session, scope, missing, selection.origins, version.config)
             for context in self._build_contexts(version, read, identities):
                 contexts[context.series.id] = context
                 if request.origin is None:
@@ -164,7 +164,7 @@ class ContextLoader:
         """Whether the previous version may answer while the new champion is being loaded; begin to load that."""
         if self._versions.held(scope, champion) is not None:
             return False
-        row = registry.version(session, model, previous.number)
+        row = registry.get_version(session, model, previous.number)
         if row is None or not previous.is_same_version(StoredVersion.from_rows(model, row)):
             return False
         now = time.monotonic()
@@ -188,7 +188,7 @@ class ContextLoader:
             with self._database.read() as session:
                 champions = [
                     (Scope(project_id, frozenset()), StoredVersion.from_rows(model, row))
-                    for project_id, model, row in registry.champions(session, WARM_MODELS)
+                    for project_id, model, row in registry.list_champions(session, WARM_MODELS)
                 ]
             for scope, champion in champions:
                 if self._closing or self._versions.full:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from app.formats.table import Column
-from app.services.registry.lookup import reference
+from app.services.registry.lookup import parse_reference
 from app.services.series.checks import Upload
 
 Fill = Literal["last", "season"]
@@ -15,7 +15,7 @@ Future = Mapping[str, Mapping[str, Column]]
 """series id → known-future covariate → its values from the first step of the horizon on, None where unknown"""
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
-_parse_reference = lru_cache(maxsize=1000)(reference)
+_parse_reference = lru_cache(maxsize=1000)(parse_reference)
 
 
 @dataclass(frozen=True)

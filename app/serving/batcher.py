@@ -82,7 +82,7 @@ class Turns(Protocol[R_contra]):
         """Deliver the responses that are finished; called after each batch."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class Piece:
     """Windows of a large request, whose thread waits for the future."""
 

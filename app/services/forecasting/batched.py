@@ -20,7 +20,7 @@ from app.serving.runtime import LoadedVersion
 
 
 class LoadQueue(Protocol):
-    """Takes the requests whose series are not cached; `ForecastService` is the one."""
+    """Takes the requests whose series are not cached: `ForecastService`."""
 
     def enqueue(self, pending: PendingRequest) -> None:
         """Let another thread load what a request starts from."""
@@ -106,7 +106,7 @@ class BatchedPath:
         return BatchedRequest(self, pending, prepared, resolved.loaded, inputs)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class BatchedRequest:
     """The windows of a request, which the batcher runs and hands back."""
 

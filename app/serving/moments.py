@@ -13,7 +13,7 @@ from models.arrays import Ints
 from models.calendar.timestamps import Stamps, format_stamps
 from models.config.model import Config
 from models.data.series import Series
-from models.data.windows import calendars, moment_of
+from models.data.windows import calendar_key, cut_calendars
 
 BYTES = 64_000_000
 STAMP_BYTES = 200
@@ -51,7 +51,7 @@ class Moments:
     def of(self, series: Sequence[Series], config: Config) -> list[Moment]:
         """Return the moment of each series' end."""
         shape = (config.network.context_length, config.horizon, config.country)
-        keys: list[Hashable] = [(shape, moment_of(one, len(one.y) - 1)) for one in series]
+        keys: list[Hashable] = [(shape, calendar_key(one, len(one.y) - 1)) for one in series]
         found = {key: self._held.get(key) for key in keys}
         missing = {key: one for key, one in zip(keys, series, strict=True) if found[key] is None}
         if missing:
@@ -60,7 +60,7 @@ class Moments:
 
     def _made(self, missing: dict[Hashable, Series], config: Config) -> dict[Hashable, Moment]:
         series = list(missing.values())
-        calendar = calendars(series, np.array([len(one.y) - 1 for one in series], np.int64), config)
+        calendar = cut_calendars(series, np.array([len(one.y) - 1 for one in series], np.int64), config)
         made: dict[Hashable, Moment] = {}
         for row, (key, one) in enumerate(missing.items()):
             moment = _moment(one, calendar[row : row + 1].copy(), config.horizon)

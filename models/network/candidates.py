@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.classical.linear_maps import basis_forecasts
+from models.classical.linear_maps import build_basis
 from models.config.model import Config
 from models.config.network import NetworkConfig
 from models.network.ets import ETS
@@ -28,7 +28,7 @@ class Candidates(nn.Module):
         super().__init__()
         full, own = own, own.near
         self.horizon, self.length = config.horizon, own.context_length
-        names, maps = basis_forecasts(own.context_length, config.horizon, own.seasons)
+        names, maps = build_basis(own.context_length, config.horizon, own.seasons)
         self.fixed, self.names = len(maps), names
         self.basis: Tensor
         self.register_buffer("basis", _flat(maps), persistent=False)  # (T, H * K)
@@ -99,7 +99,7 @@ class Recent(nn.Module):
         self.windows = max(1, min(most, length // 2 // self.steps))
         self.length = length - self.windows * self.steps
         seasons = tuple(m for m in own.seasons if m <= self.length)
-        found, maps = basis_forecasts(self.length, self.steps, seasons)
+        found, maps = build_basis(self.length, self.steps, seasons)
         here = [found.index(name) if name in found else -1 for name in names]
         self.count = len(names)
         self.known: Tensor

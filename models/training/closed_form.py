@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from models.arrays import Floats
-from models.classical.exponential_smoothing import Smoothed
-from models.classical.pooled import Pooled, pooled_models
-from models.classical.prophet import prophet_models
+from models.classical.exponential_smoothing import SmoothingModel
+from models.classical.pooled import PooledModel, fit_pooled_models
+from models.classical.prophet import fit_prophet_models
 from models.config.covariates import CovariateConfig
 from models.config.model import Config
 from models.data.covariates import encode, encode_static
@@ -70,15 +70,15 @@ def prepare(
     return [_fit_linear(reader, config, _drawn(pool, config), selection, penalty) for reader, penalty in pairs]
 
 
-def _pooled(config: Config, series: Sequence[Series], ends: Sequence[int]) -> list[tuple[int, Sequence[Pooled]]]:
+def _pooled(config: Config, series: Sequence[Series], ends: Sequence[int]) -> list[tuple[int, Sequence[PooledModel]]]:
     """Return how many models of each kind are kept, and what was found on a sample of the series."""
     own, seed = config.network, config.training.seed
-    groups: list[tuple[int, Sequence[Pooled]]] = []
+    groups: list[tuple[int, Sequence[PooledModel]]] = []
     if own.statistical:
         season = own.seasons[0] if own.seasons else 1
-        groups.append((own.statistical, pooled_models(series, ends, season, seed)))
+        groups.append((own.statistical, fit_pooled_models(series, ends, season, seed)))
     if own.prophet:
-        groups.append((own.prophet, prophet_models(series, ends, seed)))
+        groups.append((own.prophet, fit_prophet_models(series, ends, seed)))
     return groups
 
 
@@ -189,7 +189,7 @@ def _regression(reader: Reader, config: Config, batch: TensorBatch) -> tuple[Ten
     return torch.cat([x for x, _ in parts]), torch.cat([y for _, y in parts])
 
 
-def set_models(reader: Reader, groups: Sequence[tuple[int, Sequence[Pooled]]], z: Tensor, target: Tensor) -> None:
+def set_models(reader: Reader, groups: Sequence[tuple[int, Sequence[PooledModel]]], z: Tensor, target: Tensor) -> None:
     """Give a reader the models that together forecast windows best: z (B, T), target (B, H) in scaled units.
 
     `groups` are pairs of how many are kept and what there is to choose from. Fewer models than are kept are repeated;
@@ -202,7 +202,7 @@ def set_models(reader: Reader, groups: Sequence[tuple[int, Sequence[Pooled]]], z
     context, ahead = z[:, -candidates.length :].double().cpu().numpy(), target.double().cpu().numpy()
     picked: list[Floats] = []
     for count, models in groups:
-        found = list(models) or [Smoothed(1.0)]
+        found = list(models) or [SmoothingModel(1.0)]
         maps = np.stack(
             [one.forecast(identity, candidates.horizon, season) for one in found], axis=-1
         )  # (T, H, models)

@@ -13,15 +13,15 @@ from typing import Any, Literal
 import torch
 
 from models.config.model import Config
-from models.data.preflight import fingerprint, trainable
+from models.data.preflight import compute_fingerprint, select_trainable
 from models.data.series import Panel
 from models.data.splits import plan_spans
 from models.errors import CheckpointError, TrainingDataError
-from models.evaluation.references import score_references, usual
-from models.evaluation.scoring import GateSpan, Windows, chosen_windows, measures, scoring_season
+from models.evaluation.baselines import choose_affordable, score_baselines
+from models.evaluation.scoring import GateSpan, Windows, choose_windows, measure_quantiles
 from models.inference.predict import run_windows
 from models.network.network import Network
-from models.planning.transfer import transferred_for
+from models.planning.transfer import transfer_config
 from models.training.checkpoint import Checkpoint
 from models.training.conformal import corrections
 from models.training.fitted import Fitted, runner_of
@@ -57,13 +57,13 @@ def fit(
         on_progress: called about twice a second and after every epoch.
         save_checkpoint: called after every epoch; the caller may skip some.
         resume: where an earlier run of the same configuration, data and start stopped.
-        start: a trained network to begin from; `models.planning.transfer.transferred` chooses the configuration.
+        start: a trained network to begin from; `models.planning.transfer.transfer_config` chooses the configuration.
         stop: asked after every step; once it says yes, the best network so far is what comes of the run, with the
             warning `stopped`. It has not seen what it was selected and judged by.
 
     Raises TrainingDataError for data that cannot be trained on, CheckpointError for a foreign checkpoint.
     """
-    kept = trainable(panel)
+    kept = select_trainable(panel)
     place = device_of(device)
     meter = ProgressMeter(on_progress, config.training.steps_per_epoch, config.training.patience)
     with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
@@ -96,7 +96,7 @@ def fine_tune(
     Raises ConfigError for data of another frequency, TrainingDataError for data that cannot be trained on.
     """
     given = {"freeze_encoder": freeze_encoder, **(training or {})}
-    config = transferred_for(source.config, panel, horizon, training=given)
+    config = transfer_config(source.config, panel, horizon, training=given)
     return fit(panel, config, device=device, on_progress=on_progress, start=source.network)
 
 
@@ -116,7 +116,7 @@ class _Run:
         self.panel, self.config, self.device = panel, config, device
         self.meter, self.save_checkpoint, self.stop = meter, save_checkpoint, stop
         self.spans = plan_spans(panel, config)
-        self.fingerprint = fingerprint(panel)
+        self.fingerprint = compute_fingerprint(panel)
         self.start, self.origin = start, digest_of(start) if start is not None else None
         self.selected: Selected = {}
         self.corrections: Arrays = {}
@@ -199,11 +199,11 @@ class _Run:
         quantiles = run_windows(windows.series, windows.origins, runner_of(network), self.config)
         if gate is not None:
             self.judged = {"quantiles": quantiles}
-        levels, season = self.config.quantiles, scoring_season(self.panel)
-        beside = [one for one in usual(len(windows.series), season, JUDGING_SECONDS) if one != "ets"]
+        levels, season = self.config.quantiles, self.panel.frequency.season
+        beside = [one for one in choose_affordable(len(windows.series), season, JUDGING_SECONDS) if one != "ets"]
         return {
-            name: measures(windows, quantiles, levels),
-            **score_references(windows, season, beside, levels),
+            name: measure_quantiles(windows, quantiles, levels),
+            **score_baselines(windows, season, beside, levels),
         }
 
     @property
@@ -214,7 +214,7 @@ class _Run:
         return window_pool(self.panel.series, ends, self.config, self.device)
 
     def _windows(self, origins: list[tuple[int, ...]]) -> Windows | None:
-        return chosen_windows(self.panel, origins, self.config.horizon, self.config.training.max_windows)
+        return choose_windows(self.panel, origins, self.config.horizon, self.config.training.max_windows)
 
     def _adopt(self, resume: Checkpoint) -> None:
         record = resume.record

@@ -18,8 +18,8 @@ from app.services.series.ids import MAX_ID, is_series_id
 from app.serving.runtime import LoadedVersion
 from app.storage import series
 from app.storage.tables import ModelRow, SeriesRow
-from models.anomaly.detect import HISTORY, Anomalies, detect
-from models.anomaly.nab import PROFILES, Judgement, Scored, judge, nab_score, total
+from models.anomaly.detect import HISTORY, Anomalies, detect_anomalies
+from models.anomaly.nab import PROFILES, Judgement, ScoredSeries, judge_flags, nab_score, sum_judgements
 from models.arrays import Floats
 from models.calendar.grid import Grid
 from models.calendar.timestamps import Stamps, format_stamps, parse_stamps
@@ -124,7 +124,7 @@ class Scanned:
 
     view: dict[str, Any]
     judgement: Judgement | None
-    scored: Scored | None
+    scored: ScoredSeries | None
 
 
 def histories(session: Session, scope: Scope, tasks: Sequence[Task], config: Config, scan: Scan) -> dict[str, Series]:
@@ -145,10 +145,10 @@ def compared(found: Sequence[Scanned], level: float) -> dict[str, Any] | None:
     """Return precision, recall and F1 over all labelled series, and the benchmark's score; None without labels."""
     judgements = [one.judgement for one in found if one.judgement is not None]
     scored = [one.scored for one in found if one.scored is not None]
-    return None if not judgements else {**total(judgements).to_dict(), "nab": _nab(scored, level)}
+    return None if not judgements else {**sum_judgements(judgements).to_dict(), "nab": _nab(scored, level)}
 
 
-def _nab(scored: Sequence[Scored], level: float) -> dict[str, float] | None:
+def _nab(scored: Sequence[ScoredSeries], level: float) -> dict[str, float] | None:
     threshold = NormalDist().inv_cdf((1 + level) / 2)  # of a score in standard deviations of a normal law
     try:
         return {name: nab_score(scored, threshold, profile) for name, profile in PROFILES.items()}
@@ -220,7 +220,7 @@ def _scanned(task: Task, one: Series | None, version: LoadedVersion, scan: Scan)
     start = max(0, task.first - one.start)
     end = max(start, min(len(one.y), task.end - one.start))
     try:
-        (told,) = detect([one], [(start, end)], version.run, version.config, scan.level, scan.ahead)
+        (told,) = detect_anomalies([one], [(start, end)], version.run, version.config, scan.level, scan.ahead)
     except ConfigError as e:  # a covariate is text in the series and a number in the model
         error = refusal(ErrorCode.covariate_kind_conflict, str(e))
         return Scanned({**view, "status": "error", "error": error}, None, None)
@@ -238,7 +238,9 @@ def _scanned(task: Task, one: Series | None, version: LoadedVersion, scan: Scan)
     if not task.windows:
         return Scanned(view, None, None)
     judgement = _judged(told, stamps, task.windows)
-    return Scanned(view | {"metrics": judgement.to_dict()}, judgement, Scored(told.score, stamps, _apart(task.windows)))
+    return Scanned(
+        view | {"metrics": judgement.to_dict()}, judgement, ScoredSeries(told.score, stamps, _apart(task.windows))
+    )
 
 
 def _apart(windows: Sequence[Window]) -> tuple[Window, ...]:
@@ -254,7 +256,7 @@ def _apart(windows: Sequence[Window]) -> tuple[Window, ...]:
 
 def _judged(told: Anomalies, stamps: Stamps, windows: Sequence[Window]) -> Judgement:
     known = np.isfinite(told.score)
-    return judge(told.anomaly[known], stamps[known], windows)
+    return judge_flags(told.anomaly[known], stamps[known], windows)
 
 
 def _numbers(values: Floats) -> list[float | None]:

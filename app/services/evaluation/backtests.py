@@ -21,7 +21,7 @@ from app.storage.engine import Database
 from app.storage.tables import JobRow, ModelRow, SeriesRow
 from models.config.model import Config
 from models.data.splits import shortest_context
-from models.planning.cost import Cost, cost_of
+from models.planning.cost import Cost, estimate_cost
 
 MOST_REFITS = 1000
 ASKED = ("version", "horizon", "n_windows", "step_size", "refit", "baselines")
@@ -131,7 +131,7 @@ def _check_frequency(rows: Sequence[SeriesRow], model: ModelRow) -> None:
 def _cost(config: Config, rows: Sequence[SeriesRow], request: BacktestRequest) -> Cost:
     trainings = request.n_windows if request.refit else 1
     judged = request.n_windows * len(rows)
-    return cost_of(config, [steps(row) for row in rows], len(config.covariates.temporal), trainings, judged)
+    return estimate_cost(config, [steps(row) for row in rows], len(config.covariates.temporal), trainings, judged)
 
 
 def _view(row: JobRow, result: dict[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from models.calendar.frequency import parse_frequency
 from models.calendar.grid import Grid
 from models.calendar.timestamps import Stamps, format_stamp, format_stamps, parse_stamps
 from models.errors import OffGridError, TimestampError
-from models.evaluation.skill import Told, drift
+from models.evaluation.skill import ForecastOutcomes, detect_drift
 
 MOST_FORECASTS, MOST_ORIGINS = 20_000, 200
 """that skill is measured on: so many origins at most, the newest, and as many series of each as there is room for"""
@@ -66,7 +66,7 @@ class SkillService:
         return {
             "model": model.name,
             "forecasts": len(told.origins),
-            "overall": told.measured(),
+            "overall": told.measure(),
             "by_step": told.by_step(),
             "rolling": [
                 {**one, **{key: format_stamp(one[key], "UTC") for key in ("first_origin", "last_origin")}}
@@ -86,11 +86,11 @@ def drift_of(session: Session, model: ModelRow, version: VersionRow) -> dict[str
     span = (None, None)
     most = min(DRIFT_FORECASTS, _most(model))
     rows = archive.come_true(session, model, span, version.number, most, DRIFT_ORIGINS)
-    signal = drift(told_of(session, rows, model), version.metrics.get("gate"))
+    signal = detect_drift(told_of(session, rows, model), version.metrics.get("gate"))
     return {"version": version.number, "status": signal.status, "detail": signal.detail, **signal.measures}
 
 
-def told_of(session: Session, rows: Sequence[Row], model: ModelRow) -> Told:
+def told_of(session: Session, rows: Sequence[Row], model: ModelRow) -> ForecastOutcomes:
     """Return archived forecasts beside what was observed since."""
     levels, horizon = tuple(model.quantiles), model.horizon
     placed = [
@@ -113,7 +113,7 @@ def told_of(session: Session, rows: Sequence[Row], model: ModelRow) -> Told:
         inside = place < len(known.ts)
         hit = np.flatnonzero(inside)[known.ts[place[inside]] == ahead[inside]]
         actual[number, hit] = known.y[place[hit]]
-    return Told(
+    return ForecastOutcomes(
         origins=np.array([told.origin for told, _ in rows], np.int64),
         quantiles=np.array([told.forecast["quantiles"] for told, _ in rows], np.float64).reshape(
             len(rows), horizon, len(levels)

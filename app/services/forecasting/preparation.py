@@ -14,7 +14,7 @@ from app.services.forecasting.outputs.results import Failed, Levels, Result, by_
 from app.services.refusals import Refusal, refusal
 from app.serving.batcher import Inputs, Quantiles
 from models.config.model import Config
-from models.data.windows import beside
+from models.data.windows import cut_covariates
 
 Sent = Mapping[str, Mapping[str, Values]]
 """series id -> known-future covariate -> its values over the horizon"""
@@ -99,6 +99,6 @@ def _inputs(ready: Sequence[Context], config: Config) -> Inputs:
     roles = config.covariates
     if roles.temporal or roles.static:
         origins = np.array([len(one.series.y) - 1 for one in ready], np.int64)
-        covariates, static = beside([one.series for one in ready], origins, config)
+        covariates, static = cut_covariates([one.series for one in ready], origins, config)
         inputs |= ({"covariates": covariates} if roles.temporal else {}) | ({"static": static} if roles.static else {})
     return inputs

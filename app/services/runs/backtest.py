@@ -15,9 +15,8 @@ from app.storage import jobs, registry
 from app.storage.artifacts import ArtifactMissing
 from models.calendar.timestamps import format_stamp
 from models.config.model import Config
-from models.evaluation.references import usual
-from models.evaluation.scoring import scoring_season
-from models.experiments.backtest import Unfinished, backtest
+from models.evaluation.baselines import choose_affordable
+from models.experiments.backtest import BacktestResume, backtest
 from models.experiments.backtest_result import Backtest
 from models.training.progress import Progress
 
@@ -36,7 +35,7 @@ class BacktestRun:
     def run(self) -> None:
         """Judge, and end the job with the measures. Raises BadJob, TrainingDataError and ConfigError."""
         asked, snapshot = self.attempt.job.request, self._snapshot()
-        windows, season = asked["n_windows"] * len(snapshot.panel.series), scoring_season(snapshot.panel)
+        windows, season = asked["n_windows"] * len(snapshot.panel.series), snapshot.panel.frequency.season
         found = backtest(
             snapshot.panel,
             snapshot.config,
@@ -44,10 +43,10 @@ class BacktestRun:
             step_size=asked["step_size"],
             horizon=asked["horizon"],
             refit=asked["refit"],
-            references=usual(windows, season) if asked["baselines"] is None else asked["baselines"],
+            baselines=choose_affordable(windows, season) if asked["baselines"] is None else asked["baselines"],
             device=self.attempt.settings.device,
             on_progress=self._progress,
-            unfinished=self._unfinished(),
+            resume=self._resume(),
         )
         self.attempt.succeed(_result(found))
 
@@ -72,7 +71,7 @@ class BacktestRun:
             raise BadJob(ErrorCode.version_not_found, f"{model.name}@{number}, which was to be judged, was deleted")
         return Config.from_dict(row.config)
 
-    def _unfinished(self) -> Unfinished:
+    def _resume(self) -> BacktestResume:
         """Return what earlier attempts have left."""
         checkpoints, done = Checkpoints(self.attempt), {}
         with self.attempt.database.read() as session:
@@ -82,7 +81,9 @@ class BacktestRun:
                 done[int(event.data["number"])] = load(self.attempt.store.get(event.data["path"]))["quantiles"]
             except ArtifactMissing as e:
                 log.warning("fit_repeated", detail=str(e))
-        return Unfinished(done=done, resume=checkpoints.last(), fitted=self._fitted, save_checkpoint=checkpoints.save)
+        return BacktestResume(
+            finished=done, checkpoint=checkpoints.last(), on_fit=self._fitted, save_checkpoint=checkpoints.save
+        )
 
     def _fitted(self, number: int, quantiles: Any) -> None:
         path = self.attempt.keep(f"fit-{number}", save({"quantiles": quantiles}))
@@ -101,6 +102,6 @@ def _result(found: Backtest) -> dict[str, Any]:
     return {
         "windows": len(found.number),
         "series": len(set(found.series_ids)),
-        "baselines": list(found.references),
+        "baselines": list(found.baselines),
         **measured,
     }

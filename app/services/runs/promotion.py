@@ -20,7 +20,7 @@ from models.calendar.timestamps import parse_stamps
 from models.config.covariates import CovariateConfig
 from models.data.series import Panel
 from models.errors import ConfigError
-from models.evaluation.scoring import Windows, measures, score, score_season_naive, windows_of
+from models.evaluation.scoring import Windows, find_windows, measure_quantiles, score, score_season_naive
 from models.training.fitted import Fitted
 
 log = get_logger(__name__)
@@ -65,7 +65,7 @@ def judge(attempt: Attempt, model_pk: int, panel: Panel, fitted: Fitted) -> Verd
         return Verdict(promote == "always", f"promote was {promote!r}", champion)
     if report.gate is None or fitted.gate_quantiles is None:
         return _ungated("the history is too short for a gate", champion)
-    windows = windows_of(panel, report.gate)
+    windows = find_windows(panel, report.gate)
     rows, where = _rows(windows, row, start)
     if not len(rows):
         return _ungated("the version that it began from has seen the gate", champion)
@@ -98,7 +98,7 @@ def _compared(
     """Compare with season-naive and the champion on the same windows."""
     assert fitted.gate_quantiles is not None
     part, levels = windows.part(rows), fitted.config.quantiles
-    ours = measures(part, fitted.gate_quantiles[rows], levels)
+    ours = measure_quantiles(part, fitted.gate_quantiles[rows], levels)
     floor = score_season_naive(part, panel, levels)
     theirs = _Champion(None, "") if row is None else _champion(attempt, panel, fitted, row, rows)
     champion = row.number if row is not None else None
@@ -150,7 +150,7 @@ def _champion(attempt: Attempt, panel: Panel, fitted: Fitted, row: VersionRow, r
     try:
         version = attempt.loaded(row)
         complete = _panel_for(attempt, panel, fitted, version)
-        windows = windows_of(complete, gate).part(rows)
+        windows = find_windows(complete, gate).part(rows)
         return _Champion(score(windows, version.run, version.config), ", and of the champion")
     except BadJob as e:  # it cannot serve either; an outage is raised
         log.warning("champion_broken", version=row.number, detail=str(e))

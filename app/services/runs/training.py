@@ -27,8 +27,8 @@ from models.export.export import export
 from models.export.graph import template_key
 from models.export.graph_cache import GraphCache
 from models.network.network import Network
-from models.planning.defaults import choose_for
-from models.planning.transfer import transferred_for
+from models.planning.defaults import default_config
+from models.planning.transfer import transfer_config
 from models.training.checkpoint import Checkpoint
 from models.training.fit import fit
 from models.training.fitted import Fitted
@@ -128,9 +128,9 @@ class Training:
         if start is not None:
             bounds, training = bounds_of(asked), asked["training"]
             return Snapshot(
-                panel, transferred_for(start.config, panel, model.horizon, bounds=bounds, training=training)
+                panel, transfer_config(start.config, panel, model.horizon, bounds=bounds, training=training)
             )
-        config = choose_for(
+        config = default_config(
             panel,
             model.horizon,
             tuple(model.quantiles),

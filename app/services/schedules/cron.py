@@ -6,7 +6,7 @@ import re
 from croniter import CroniterError, croniter
 
 from app.errors import ErrorCode, invalid
-from models.calendar.timestamps import zone
+from models.calendar.timestamps import load_timezone
 
 FIELDS = 5
 SECOND = 1_000_000
@@ -25,7 +25,7 @@ def next_after(expression: str, timezone: str, moment: int, field: str) -> int:
             raise ValueError(f"it has {len(expression.split())} fields")
         if RANDOM.search(expression):
             raise ValueError("random times are not known here")
-        now = dt.datetime.fromtimestamp(moment // SECOND, zone(timezone))
+        now = dt.datetime.fromtimestamp(moment // SECOND, load_timezone(timezone))
         due: dt.datetime = croniter(expression, now).get_next(dt.datetime)
     except (CroniterError, ValueError, KeyError, OverflowError) as e:
         detail = (

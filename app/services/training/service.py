@@ -20,10 +20,10 @@ from app.storage.tables import ModelRow, SeriesRow
 from models.calendar.frequency import parse_frequency
 from models.config.model import Config
 from models.errors import ConfigError
-from models.planning.cost import cost_of
-from models.planning.defaults import DEFAULT_QUANTILES, choose
-from models.planning.search_space import axes_of, default_space
-from models.planning.transfer import transferred
+from models.planning.cost import estimate_cost
+from models.planning.defaults import DEFAULT_QUANTILES, default_config_for_lengths
+from models.planning.search_space import build_axes, default_space
+from models.planning.transfer import transfer_config_for_lengths
 
 
 class TrainingService:
@@ -87,7 +87,7 @@ def _cost(request: TrainingRequest, config: Config, rows: Sequence[SeriesRow]) -
     """Return what the training will take."""
     temporal = sum(len(request.covariates.get(role, ())) for role in ("known_future", "past"))
     trials = request.search["trials"] if request.search is not None else 0
-    return cost_of(config, [steps(row) for row in rows], temporal, trainings=1 + trials).to_dict()
+    return estimate_cost(config, [steps(row) for row in rows], temporal, trainings=1 + trials).to_dict()
 
 
 def _configured(request: TrainingRequest, model: ModelRow, rows: Sequence[SeriesRow], source: Config | None) -> Config:
@@ -95,10 +95,10 @@ def _configured(request: TrainingRequest, model: ModelRow, rows: Sequence[Series
     frequency, lengths = parse_frequency(model.freq), [steps(row) for row in rows]
     try:
         if source is not None:
-            return transferred(
+            return transfer_config_for_lengths(
                 source, frequency, lengths, model.horizon, bounds=request.bounds, training=request.training
             )
-        config = choose(
+        config = default_config_for_lengths(
             frequency,
             model.horizon,
             tuple(model.quantiles),
@@ -109,7 +109,7 @@ def _configured(request: TrainingRequest, model: ModelRow, rows: Sequence[Series
         )
         if request.search is not None:
             space = request.search["space"]
-            axes_of(config, default_space(config, max(lengths)) if space is None else space)
+            build_axes(config, default_space(config, max(lengths)) if space is None else space)
         return replace(config, covariates=roles_of(request.document()), bounds=request.bounds)
     except ConfigError as e:
         raise Invalid(

@@ -25,7 +25,7 @@ from app.storage.engine import Database
 from app.storage.freshness import Identity
 from app.storage.tables import ModelRow, SeriesRow, VersionRow
 from models.data.series import Series
-from models.data.windows import contexts as values_of
+from models.data.windows import cut_contexts as values_of
 
 log = get_logger(__name__)
 

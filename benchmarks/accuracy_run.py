@@ -17,7 +17,7 @@ from benchmarks import accuracy_peer as peer
 from benchmarks.accuracy_data import Part
 from benchmarks.accuracy_rows import Row
 from benchmarks.accuracy_score import LEVELS, MEASURES, Outcome, coverage, naive_outcome, outcome
-from models.planning.defaults import choose_for
+from models.planning.defaults import default_config
 from models.training.fit import fit
 from models.training.fitted import Fitted
 from models.training.progress import Progress
@@ -54,7 +54,7 @@ class Run:
 
 def run(name: str, part: Part, options: Options) -> Run:
     """Fit a part by the defaults and forecast its windows."""
-    config = choose_for(
+    config = default_config(
         part.panel,
         horizon=part.horizon,
         quantiles=LEVELS,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.accuracy_data import Part
-from models.classical.baselines import season_naive
+from models.classical.statistical_models import season_naive
 from models.evaluation import metrics
 
 Floats = NDArray[np.float64]

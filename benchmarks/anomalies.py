@@ -13,7 +13,7 @@ import argparse
 import json
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -26,12 +26,12 @@ import torch
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from models.anomaly.detect import alarms, detect
-from models.anomaly.nab import PROFILES, Scored, best_threshold, judge, nab_score, total
+from models.anomaly.detect import detect_anomalies, find_alarms
+from models.anomaly.nab import PROFILES, Profile, ScoredSeries, judge_flags, nab_score, rank_gains, sum_judgements
 from models.calendar.frequency import parse_frequency, season_lengths
 from models.calendar.grid import Grid
 from models.data.series import Panel, Series
-from models.planning.defaults import choose_for
+from models.planning.defaults import default_config
 from models.training.fit import fit
 from models.training.fitted import Fitted
 
@@ -106,7 +106,7 @@ def trained(file: File, seconds: float) -> Fitted:
     """Train on the probationary part."""
     before = Series(file.name, file.series.y[: int(file.position[file.probation - 1]) + 1], file.series.grid)
     panel = Panel(file.series.grid.frequency, (before,))
-    return fit(panel, choose_for(panel, HORIZON, training={"time_budget_s": seconds}), device="cpu")
+    return fit(panel, default_config(panel, HORIZON, training={"time_budget_s": seconds}), device="cpu")
 
 
 def gatecast(ahead: int) -> Detector:
@@ -114,7 +114,9 @@ def gatecast(ahead: int) -> Detector:
 
     def find(file: File, seconds: float) -> Detected:
         fitted = trained(file, seconds)
-        (found,) = detect([file.series], [(0, len(file.series.y))], fitted.runner, fitted.config, LEVEL, ahead)
+        (found,) = detect_anomalies(
+            [file.series], [(0, len(file.series.y))], fitted.runner, fitted.config, LEVEL, ahead
+        )
         return Detected(found.score[file.position], found.anomaly[file.position])
 
     return find
@@ -163,24 +165,41 @@ DETECTORS: dict[str, Detector] = {
 
 def resting(file: File, found: Detected) -> Detected:
     """Return what is left of a detector where an anomaly that goes on alarms once."""
-    score = alarms(found.score, max(file.probation // REST, 1))
+    score = find_alarms(found.score, max(file.probation // REST, 1))
     return Detected(score, found.flags & (score > 0))
+
+
+def find_best_threshold(scored: Sequence[ScoredSeries], profile: Profile = PROFILES["standard"]) -> tuple[float, float]:
+    """Return the threshold of the highest score over all series together, and that score, as the scoreboard does.
+
+    It is chosen by the labels, and so a bound for what a detector's user can reach. Infinity: flag nothing.
+    """
+    ranked = rank_gains(scored, profile)
+    reached = np.cumsum(ranked.gain)
+    # a threshold takes all points of one score
+    last = np.append(ranked.score[1:] != ranked.score[:-1], True)[: len(ranked.score)]
+    sums = np.append(0.0, reached[last])
+    thresholds = np.append(np.inf, ranked.score[last])
+    best = int(sums.argmax())
+    return float(thresholds[best]), 100 * float(sums[best]) / ranked.best
 
 
 def measure(files: list[File], found: list[Detected]) -> dict[str, Any]:
     """Return the scores with the best threshold of each profile, and those of the flags as they are."""
     rows = [np.arange(len(one.y)) for one in files]
-    scored = [Scored(d.score, r, one.windows) for d, r, one in zip(found, rows, files, strict=True)]
-    flagged = [Scored(d.flags.astype(float), r, one.windows) for d, r, one in zip(found, rows, files, strict=True)]
+    scored = [ScoredSeries(d.score, r, one.windows) for d, r, one in zip(found, rows, files, strict=True)]
+    flagged = [
+        ScoredSeries(d.flags.astype(float), r, one.windows) for d, r, one in zip(found, rows, files, strict=True)
+    ]
     parts = [
-        judge(d.flags[one.probation :], r[one.probation :], one.windows)
+        judge_flags(d.flags[one.probation :], r[one.probation :], one.windows)
         for d, r, one in zip(found, rows, files, strict=True)
     ]
     return {
-        "best": {name: best_threshold(scored, profile)[1] for name, profile in PROFILES.items()},
-        "threshold": best_threshold(scored)[0],
+        "best": {name: find_best_threshold(scored, profile)[1] for name, profile in PROFILES.items()},
+        "threshold": find_best_threshold(scored)[0],
         "level": {name: nab_score(flagged, 1.0, profile) for name, profile in PROFILES.items()},
-        **total(parts).to_dict(),
+        **sum_judgements(parts).to_dict(),
         "flagged": float(np.mean(np.concatenate([d.flags[f.probation :] for d, f in zip(found, files, strict=True)]))),
     }
 

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from models.data.series import Panel
-from models.planning.defaults import choose
+from models.planning.defaults import default_config_for_lengths
 from models.training.learner import Learner
 from models.training.sampling import window_pool
 
@@ -41,7 +41,7 @@ def measure(kind: str, context: int, batch: int, steps: int) -> dict[str, float]
     y = 10 + np.sin(2 * np.pi * np.arange(length) / 24) + np.random.default_rng(0).normal(0, 0.3, length)
     panel = Panel.from_arrays({"a": y, "b": y[::-1].copy()}, "h")
     network = {"context_length": context, "hidden": HIDDEN, "lookbacks": [], **KINDS[kind]}
-    config = choose("h", HORIZON, LEVELS, [length] * 2, network, {"batch_size": batch})
+    config = default_config_for_lengths("h", HORIZON, LEVELS, [length] * 2, network, {"batch_size": batch})
     learner = Learner(config, torch.device("cpu"))
     pool = window_pool(panel.series, [length] * 2, config, torch.device("cpu"))
     assert pool is not None

@@ -8,7 +8,8 @@ import torch
 
 from models.config.model import Config
 from models.data.series import Panel
-from models.planning.defaults import ARTICLES_NETWORK, ARTICLES_TRAINING, choose
+from models.planning.defaults import default_config_for_lengths
+from models.planning.presets import ARTICLES_NETWORK, ARTICLES_TRAINING
 from models.training.learner import Learner
 from models.training.sampling import WindowPool, window_pool
 
@@ -56,14 +57,14 @@ def example(sizes: Sizes) -> Panel:
 def default_config(sizes: Sizes, network: dict[str, Any] | None = None, **training: Any) -> Config:
     """Return what the project chooses for these series, but for the fields that are given."""
     lengths = [sizes.length] * sizes.series
-    return choose("h", HORIZON, LEVELS, lengths, {**sizes.network, **(network or {})}, training)
+    return default_config_for_lengths("h", HORIZON, LEVELS, lengths, {**sizes.network, **(network or {})}, training)
 
 
 def stepwise_config(sizes: Sizes, **training: Any) -> Config:
     """Return the articles' configuration: the recurrence reads one step of the context after another."""
     lengths = [sizes.length] * sizes.series
     network = {**ARTICLES_NETWORK, "hidden": 128, "context_length": 168, **sizes.network}
-    return choose("h", HORIZON, LEVELS, lengths, network, {**ARTICLES_TRAINING, **training})
+    return default_config_for_lengths("h", HORIZON, LEVELS, lengths, network, {**ARTICLES_TRAINING, **training})
 
 
 def pool_of(panel: Panel, config: Config, device: torch.device, held_out: int = 0) -> WindowPool:

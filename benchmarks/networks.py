@@ -38,7 +38,7 @@ from benchmarks.accuracy_score import (
 )
 from benchmarks.networks_rows import NETWORKS, SETS, Network, Set
 from benchmarks.peers import median_seconds
-from models.classical.baselines import season_naive
+from models.classical.statistical_models import season_naive
 from models.export.export import export
 from models.inference.predict import predict
 from models.inference.published import MANIFEST
@@ -67,7 +67,7 @@ def ours(name: str, which: Network, one: Set, part: Part, seconds: float) -> tup
     read = {} if name == "chosen" else {"context_length": one.context}
     training = {"time_budget_s": seconds, "epochs": EPOCHS, **which.training}
     network = {**read, **which.network}
-    config = choose_for(part.panel, part.horizon, LEVELS, network=network, training=training)
+    config = default_config(part.panel, part.horizon, LEVELS, network=network, training=training)
     fitted = fit(part.panel, config, on_progress=teller(f"{one.title}, {which.title}"))
     found = {
         "windows_per_second": fitted.report.windows_per_second,

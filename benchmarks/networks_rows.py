@@ -14,7 +14,7 @@ import pandas as pd
 
 from benchmarks.accuracy_data import Loader, Part, long_horizon, m4, part_of
 from models.data.series import Panel
-from models.planning.defaults import ARTICLES_NETWORK, ARTICLES_TRAINING
+from models.planning.presets import ARTICLES_NETWORK, ARTICLES_TRAINING
 
 Overrides = dict[str, Any]
 

@@ -34,7 +34,8 @@ from benchmarks.accuracy import PEER_PYTHON
 from benchmarks.accuracy_peer import PROGRAM, columns, write
 from models.config.model import Config
 from models.data.series import Panel
-from models.planning.defaults import ARTICLES_NETWORK, ARTICLES_TRAINING, choose
+from models.planning.defaults import default_config_for_lengths
+from models.planning.presets import ARTICLES_NETWORK, ARTICLES_TRAINING
 from models.training.learner import Learner
 from models.training.sampling import WindowPool, window_pool
 
@@ -59,8 +60,8 @@ def configs(args: argparse.Namespace) -> dict[str, Config]:
     same = {"context_length": args.context, "hidden": args.hidden, "layers": args.layers, "lookbacks": []}
     lengths, training = [LENGTH] * SERIES, {"batch_size": args.batch}
     return {
-        "default": choose("h", args.horizon, LEVELS, lengths, same, training),
-        "stepwise": choose(
+        "default": default_config_for_lengths("h", args.horizon, LEVELS, lengths, same, training),
+        "stepwise": default_config_for_lengths(
             "h", args.horizon, LEVELS, lengths, {**ARTICLES_NETWORK, **same}, {**ARTICLES_TRAINING, **training}
         ),
     }

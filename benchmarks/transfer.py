@@ -24,7 +24,7 @@ from benchmarks.accuracy_data import Part, part_of
 from benchmarks.accuracy_run import forecast, say, teller
 from benchmarks.accuracy_score import LEVELS, MEASURES, best_naive, coverage, outcome
 from models.data.series import Panel, Series
-from models.planning.defaults import choose_for
+from models.planning.defaults import default_config
 from models.training.fit import fine_tune, fit
 from models.training.fitted import Fitted
 
@@ -59,7 +59,7 @@ def trained(kind: str, source: Fitted, part: Part, seconds: float, name: str) ->
     if kind == "as it is":
         return source
     if kind == "fresh":
-        config = choose_for(part.panel, HORIZON, LEVELS, training={"time_budget_s": seconds})
+        config = default_config(part.panel, HORIZON, LEVELS, training={"time_budget_s": seconds})
         return fit(part.panel, config, on_progress=teller(name))
     training = {"time_budget_s": seconds}
     return fine_tune(source, part.panel, freeze_encoder=kind == "frozen", training=training, on_progress=teller(name))
@@ -78,7 +78,7 @@ def main() -> None:
         parser.error(f"no {args.data / FILE}: --data names the folder that holds the data sets")
     full, end = zones(args.data / FILE)
     before = Panel(full[0].grid.frequency, tuple(replace(one, y=one.y[:end]) for one in full[:SOURCES]))
-    config = choose_for(before, HORIZON, LEVELS, training={"time_budget_s": args.source_seconds})
+    config = default_config(before, HORIZON, LEVELS, training={"time_budget_s": args.source_seconds})
     source = fit(before, config, on_progress=teller("ten zones"))
     print(f"{'weeks':>5} " + " ".join(f"{kind:>9}" for kind in KINDS) + "   MAE over season-naive's; 80 % coverage")
     rows: list[dict[str, Any]] = []

@@ -52,7 +52,9 @@ def values(n: int = 400, seed: int = 0) -> np.ndarray[Any, np.dtype[np.float64]]
 def train(folder: Path) -> Trained:
     """Fit and export a small version."""
     panel = Panel.from_arrays({"a": values()}, freq="h", start="2024-01-01")
-    config = choose("h", HORIZON, LEVELS, [400], {"hidden": 16}, {"epochs": 2, "steps_per_epoch": 20})
+    config = default_config_for_lengths(
+        "h", HORIZON, LEVELS, [400], {"hidden": 16}, {"epochs": 2, "steps_per_epoch": 20}
+    )
     fitted = fit(panel, config)
     export(fitted, folder, GRAPHS)
     return Trained(folder, fitted, panel)
@@ -109,7 +111,7 @@ def train_beside(folder: Path) -> Trained:
         found = {k: np.array(v, object if k == "day" else np.float64) for k, v in columns.items()}
         series.append(Series(name, moved(400, seed), grid, covariates=found, static=static))
     panel = Panel(frequency, tuple(series))
-    config = choose_for(
+    config = default_config(
         panel,
         HORIZON,
         LEVELS,

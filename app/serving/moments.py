@@ -11,7 +11,7 @@ from models.arrays import Ints
 from models.calendar.timestamps import Stamps, format_stamps
 from models.config.model import Config
 from models.data.series import Series
-from models.data.windows import calendars, moment_of
+from models.data.windows import calendar_key, cut_calendars
 
 MAX_BYTES = 64_000_000
 """bytes of moments that a process keeps"""

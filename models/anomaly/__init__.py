@@ -1,1 +1,1 @@
-"""Values outside of what was expected, scored without labels. Imports no torch. Begin with `detect`."""
+"""Anomalies: values far from their forecasts, scored without labels. Imports no torch. Begin with `detect`."""

@@ -1,8 +1,8 @@
-"""Anomalies: values that a forecast, made from what came before them, holds for improbable.
+"""Anomalies: values that are improbable under a forecast from the values before them.
 
-Each step is forecast from the one before, or from some steps before (models.anomaly.residuals). How improbable a
-deviation is, and how far the interval reaches, is learned from the series' own earlier ones (models.anomaly.tails);
-nothing that is told of a step depends on a later value. N steps of a span. Knows no torch.
+Each step is forecast from the one before, or from some steps before (models.anomaly.residuals). The probability of a
+deviation and the width of the interval are learned from earlier deviations of the same series (models.anomaly.tails);
+nothing about a step depends on a later value. Shapes: N steps of a span.
 """
 
 from collections.abc import Sequence
@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from models.anomaly.residuals import Span, follow
-from models.anomaly.tails import followed
+from models.anomaly.residuals import Span, compute_residuals
+from models.anomaly.tails import judge_deviations
 from models.arrays import Floats
 from models.config.model import Config
 from models.config.validation import require
@@ -23,12 +23,12 @@ from models.inference.predict import Runner
 Flags = NDArray[np.bool_]
 
 HISTORY = 1000
-"""Steps before the span that are scored too, to learn how far values lie from their forecasts"""
+"""steps before the span that are scored too, to learn the distances of values from their forecasts"""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Anomalies:
-    """What is told of the steps of a span; NaN where nothing can be, for want of values before."""
+    """The judgement of each step of a span; NaN where too few values come before."""
 
     series_id: str
     start: int
@@ -36,19 +36,19 @@ class Anomalies:
     expected: Floats
     """(N,) the median forecast, in original units"""
     lower: Floats
-    """(N,)"""
+    """(N,) lower end of the interval, in original units"""
     upper: Floats
-    """(N,)"""
+    """(N,) upper end of the interval, in original units"""
     score: Floats
-    """(N,) how improbable the value is: the standard deviations at which a normal law is as improbable, whatever the
-    level; NaN for a missing value too"""
+    """(N,) improbability of the value: the standard deviations at which a normal distribution is as improbable,
+    whatever the level; NaN for a missing value too"""
     anomaly: Flags
     """(N,) whether a value was observed outside of [lower, upper]"""
     alarm: Flags
-    """(N,) whether an anomaly exceeds those of a horizon's length before it, those before the span included"""
+    """(N,) whether an anomaly exceeds those within a horizon before it, those before the span included"""
 
 
-def detect(
+def detect_anomalies(
     series: Sequence[Series],
     spans: Sequence[Span],
     runner: Runner,
@@ -56,65 +56,65 @@ def detect(
     level: float = 0.99,
     ahead: int = 1,
 ) -> list[Anomalies]:
-    """Judge each series on its span.
+    """Detect the anomalies of each series on its span.
 
     Args:
-        series: with their history before the span, of which up to HISTORY steps are scored to learn from them.
+        series: each with its history before the span, of which up to HISTORY steps are scored to learn from them.
         spans: positions [start, end) in each series' `y`.
-        config: that of the model behind `runner`.
+        config: the configuration of the runner's model.
         level: share of ordinary values that the intervals should hold, between 0 and 1.
-        ahead: how many steps before a step its forecast is made, the model's horizon at most. From one step before,
-            what is sudden stands out; from many, also what goes on, because the forecast does not know its beginning.
+        ahead: steps from the origin to the judged step, the model's horizon at most. Forecasts one step ahead show
+            sudden anomalies; those from further back also show lasting ones, whose beginning is not in the context.
 
     Raises ConfigError for another level, span or number of steps ahead, ValueError for an infinite value.
     """
     require(0 < level < 1, "level", "must be between 0 and 1")
     require(1 <= ahead <= config.horizon, "ahead", f"must be between 1 and the model's horizon, {config.horizon}")
-    return [_detect(one, span, runner, config, level, ahead) for one, span in zip(series, spans, strict=True)]
+    return [_detect(item, span, runner, config, level, ahead) for item, span in zip(series, spans, strict=True)]
 
 
-def _detect(one: Series, span: Span, runner: Runner, config: Config, level: float, ahead: int) -> Anomalies:
+def _detect(series: Series, span: Span, runner: Runner, config: Config, level: float, ahead: int) -> Anomalies:
     start, end = span
-    require(0 <= start <= end <= len(one.y), "start", "must lie before the end, within the series")
+    require(0 <= start <= end <= len(series.y), "start", "must lie before the end, within the series")
     begin = max(0, start - HISTORY)
-    found = follow(one, (begin, end), runner, config, ahead)
-    radius, score = followed(found.deviation, level)
-    low, high = _limits(one.y[:end], config)
-    lower = np.clip(found.expected - radius * found.below, low[begin:], high)
-    upper = np.clip(found.expected + radius * found.above, low[begin:], high)
-    y = one.y[begin:end]
+    residuals = compute_residuals(series, (begin, end), runner, config, ahead)
+    radius, score = judge_deviations(residuals.deviation, level)
+    low, high = _find_limits(series.y[:end], config)
+    lower = np.clip(residuals.expected - radius * residuals.below, low[begin:], high)
+    upper = np.clip(residuals.expected + radius * residuals.above, low[begin:], high)
+    y = series.y[begin:end]
     anomaly = (y < lower) | (y > upper)
-    alarm = anomaly & (alarms(np.where(anomaly, score, 0.0), config.horizon) > 0)
-    kept = slice(start - begin, None)
+    alarm = anomaly & (find_alarms(np.where(anomaly, score, 0.0), config.horizon) > 0)
+    judged = slice(start - begin, None)
     return Anomalies(
-        series_id=one.id,
+        series_id=series.id,
         start=start,
-        expected=found.expected[kept],
-        lower=lower[kept],
-        upper=upper[kept],
-        score=score[kept],
-        anomaly=anomaly[kept],
-        alarm=alarm[kept],
+        expected=residuals.expected[judged],
+        lower=lower[judged],
+        upper=upper[judged],
+        score=score[judged],
+        anomaly=anomaly[judged],
+        alarm=alarm[judged],
     )
 
 
-def _limits(y: Floats, config: Config) -> tuple[Floats, float]:
-    """Return the least value that is possible at each step of y (T,), and the greatest.
+def _find_limits(y: Floats, config: Config) -> tuple[Floats, float]:
+    """Return the least possible value at each step of y (T,), and the greatest.
 
-    The floor of values that are never negative holds until one is, as far as the steps before tell.
+    With `nonnegative`, zero is the floor of each step that no negative value comes before.
     """
     low, high = config.bounds
-    before = np.concatenate([[False], np.logical_or.accumulate(y < 0)[:-1]])[: len(y)]
-    floor = np.where(config.nonnegative & ~before, 0.0, -np.inf)
-    return np.maximum(floor, -np.inf if low is None else low), np.inf if high is None else high
+    negative_before = np.concatenate([[False], np.logical_or.accumulate(y < 0)[:-1]])[: len(y)]
+    floor = np.where(config.nonnegative & ~negative_before, 0.0, -np.inf)
+    least = np.maximum(floor, -np.inf if low is None else low)
+    return least, np.inf if high is None else high
 
 
-def alarms(score: Floats, rest: int) -> Floats:
-    """Return the scores (N,) that exceed all of the `rest` steps before them, 0 in place of the others.
+def find_alarms(score: Floats, rest: int) -> Floats:
+    """Keep the scores (N,) that exceed all of the `rest` steps before them; the others become 0.
 
-    What is worth a call: an anomaly that goes on alarms once, and again where it grows or a rest has passed. Nothing
-    depends on a later step.
+    A lasting anomaly alarms once, and again where it grows or a rest has passed. Nothing depends on a later step.
     """
-    known = np.nan_to_num(score, nan=0.0)
-    before = pd.Series(known).rolling(rest, min_periods=1).max().shift(1).fillna(0.0)
-    return np.where(known > before.to_numpy(), known, 0.0)
+    filled = np.nan_to_num(score, nan=0.0)
+    before = pd.Series(filled).rolling(rest, min_periods=1).max().shift(1).fillna(0.0)
+    return np.where(filled > before.to_numpy(), filled, 0.0)

@@ -1,4 +1,4 @@
-"""Judging of flagged points by labelled windows: precision and recall, and the score of the Numenta Anomaly Benchmark.
+"""Measures of flagged points against labelled windows: precision, recall, and the Numenta Anomaly Benchmark's score.
 
 A label is a window of stamps, both ends included. Formulas of the benchmark: Lavin and Ahmad 2015 ("Evaluating
 real-time anomaly detection algorithms - the Numenta Anomaly Benchmark"), with the weights, the positions within a
@@ -16,18 +16,22 @@ from models.calendar.timestamps import Stamps
 
 Flags = NDArray[np.bool_]
 Window = tuple[int, int]
-"""first and last stamp of what is labelled an anomaly; any integers that order the points do"""
+"""first and last stamp of a labelled anomaly, or any integers in the order of the points"""
 
+# The constants of the benchmark.
 PROBATION = 0.15
+"""share of a series at its beginning that is not judged"""
 LONGEST_PROBATION = 750
+"""points"""
 STEEPNESS = 5.0
+"""of the sigmoid, for a position in widths of a window"""
 FAR = 3.0
-"""widths of a window behind its end from which on a false alarm costs all of its weight"""
+"""widths of a window after its end from which on a false alarm costs its whole weight"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Judgement:
-    """Counts of flagged points and of labelled windows; those of several series add up by `total`."""
+    """Counts of flagged points and of labelled windows; `sum_judgements` adds up those of several series."""
 
     right: int
     """flagged points in a window"""
@@ -35,51 +39,55 @@ class Judgement:
     """flagged points outside of all windows"""
     silent: int
     """points in a window that are not flagged"""
-    found: int
+    detected: int
     """windows with a flagged point"""
     missed: int
-    """windows without one"""
+    """windows without a flagged point"""
     alarms: int
     """false alarms: runs of flagged points outside of all windows"""
 
     def to_dict(self) -> dict[str, dict[str, float]]:
         """Return `points` and `windows`: precision, recall and F1 of each, without those that are not defined."""
-        points, windows = (self.right, self.wrong, self.silent), (self.found, self.alarms, self.missed)
-        return {"points": _rates(*points), "windows": _rates(*windows)}
+        return {
+            "points": _compute_rates(self.right, self.wrong, self.silent),
+            "windows": _compute_rates(self.detected, self.alarms, self.missed),
+        }
 
 
-def judge(flags: Flags, stamps: Stamps, windows: Sequence[Window]) -> Judgement:
+def judge_flags(flags: Flags, stamps: Stamps, windows: Sequence[Window]) -> Judgement:
     """Compare flagged points with labelled windows.
 
     Args:
-        flags: (N,) of the points that were judged; leave out those of which nothing could be told.
+        flags: (N,) of the points with a score; leave out the others.
         stamps: (N,) ascending.
         windows: in any order; they may overlap. One in which no point lies is left out.
     """
     inside = np.zeros(len(stamps), bool)
-    found = missed = 0
+    detected = 0
+    missed = 0
     for first, last in windows:
         part = slice(*np.searchsorted(stamps, [first, last + 1]).tolist())
         inside[part] = True
-        found += bool(flags[part].any())
+        detected += bool(flags[part].any())
         missed += bool(len(flags[part]) and not flags[part].any())
     false = flags & ~inside
     return Judgement(
         right=int((flags & inside).sum()),
         wrong=int(false.sum()),
         silent=int((inside & ~flags).sum()),
-        found=found,
+        detected=detected,
         missed=missed,
         alarms=int((false & ~np.append(False, false[:-1])).sum()),
     )
 
 
-def total(judgements: Sequence[Judgement]) -> Judgement:
+def sum_judgements(judgements: Sequence[Judgement]) -> Judgement:
     """Add up the counts of several series."""
-    return Judgement(**{one.name: sum(getattr(j, one.name) for j in judgements) for one in fields(Judgement)})
+    return Judgement(**{field.name: sum(getattr(j, field.name) for j in judgements) for field in fields(Judgement)})
 
 
-def _rates(right: int, wrong: int, missed: int) -> dict[str, float]:
+def _compute_rates(right: int, wrong: int, missed: int) -> dict[str, float]:
+    """Compute precision, recall and F1, without those that are not defined."""
     parts = {
         "precision": (right, right + wrong),
         "recall": (right, right + missed),
@@ -90,11 +98,14 @@ def _rates(right: int, wrong: int, missed: int) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class Profile:
-    """What a benchmark's user gains by a window found in time and loses by what is missed or falsely flagged."""
+    """The weights of the benchmark for one kind of user."""
 
-    found: float
+    detected: float
+    """gain by a window that is flagged at its beginning"""
     false: float
+    """loss by a flagged point far from every window"""
     missed: float
+    """loss by a window without a flagged point"""
 
 
 PROFILES = {
@@ -102,12 +113,12 @@ PROFILES = {
     "low_fp": Profile(1.0, 0.22, 1.0),
     "low_fn": Profile(1.0, 0.11, 2.0),
 }
-"""The benchmark's own: standard, reward low false positive rate, reward low false negative rate."""
+"""The profiles of the benchmark: standard, reward low false positive rate, reward low false negative rate."""
 
 
 @dataclass(frozen=True, eq=False)
-class Scored:
-    """A detector's scores of one series beside its labels."""
+class ScoredSeries:
+    """A detector's scores of one series, and its labels."""
 
     score: Floats
     """(N,) the larger, the more anomalous; NaN is never flagged"""
@@ -117,73 +128,75 @@ class Scored:
     """(W,) ascending, without overlap"""
 
 
-def nab_score(scored: Sequence[Scored], threshold: float, profile: Profile = PROFILES["standard"]) -> float:
-    """Return the benchmark's score of flagging whatever scores `threshold` or more: 0 like a detector that flags
-    nothing, 100 like one that flags the beginning of each window alone; below 0 with many false alarms.
+@dataclass(frozen=True, eq=False)
+class RankedGains:
+    """The judged points of several series by descending score, and the gain of flagging each one more."""
+
+    score: Floats
+    """(M,) descending"""
+    gain: Floats
+    """(M,) change of the sum by each point, from a detector that flags nothing"""
+    best: float
+    """sum of a detector that flags the beginning of each window alone"""
+
+
+def nab_score(scored: Sequence[ScoredSeries], threshold: float, profile: Profile = PROFILES["standard"]) -> float:
+    """Compute the benchmark's score of flagging each point with a score of `threshold` or more: 0 for a detector that
+    flags nothing, 100 for one that flags the beginning of each window alone, below 0 with many false alarms.
 
     The first 15 % of each series, 750 points at most, are not judged. Of a window the earliest flagged point
-    counts; outside of windows each one does, the less the nearer it follows a window. Raises ValueError where no
+    counts; outside of windows each one does, and counts less the closer it follows a window. Raises ValueError where no
     window holds a point that is judged.
     """
-    return _normalised(_gains(scored, profile), threshold, profile)
+    ranked = rank_gains(scored, profile)
+    return 100 * float(ranked.gain[ranked.score >= threshold].sum()) / ranked.best
 
 
-def best_threshold(scored: Sequence[Scored], profile: Profile = PROFILES["standard"]) -> tuple[float, float]:
-    """Return the threshold of the highest score over all series together, and that score: how the scoreboard is made.
-
-    It is chosen with the labels in sight, and so a bound for what a detector's user can reach. Infinity: flag nothing.
-    """
-    score, gain, windows = _gains(scored, profile)
-    reached = np.cumsum(gain)
-    last = np.append(score[1:] != score[:-1], True)[: len(score)]  # a threshold takes all points of one score
-    sums, thresholds = np.append(0.0, reached[last]), np.append(np.inf, score[last])
-    best = int(sums.argmax())
-    return float(thresholds[best]), 100 * float(sums[best]) / (windows * (profile.found + profile.missed))
-
-
-def _normalised(gains: tuple[Floats, Floats, int], threshold: float, profile: Profile) -> float:
-    score, gain, windows = gains
-    return 100 * float(gain[score >= threshold].sum()) / (windows * (profile.found + profile.missed))
-
-
-def _gains(scored: Sequence[Scored], profile: Profile) -> tuple[Floats, Floats, int]:
-    """Return scores (M,) of all series, descending, what each point adds to flagging none, and the windows' number."""
-    parts, first, windows = [], 0, 0
-    for one in scored:
-        worth, window = _worth(one, profile)
+def rank_gains(scored: Sequence[ScoredSeries], profile: Profile = PROFILES["standard"]) -> RankedGains:
+    """Rank the judged points of all series by score. Raises ValueError where no window holds one."""
+    scores, worths, numbers = [], [], []
+    first = 0
+    n_windows = 0
+    for series in scored:
+        worth, number = _compute_worth(series, profile)
         judged = np.arange(len(worth)) >= min(int(PROBATION * len(worth)), LONGEST_PROBATION)
-        windows += len(np.unique(window[judged & (window >= 0)]))
-        judged &= ~np.isnan(one.score)
-        parts.append((one.score[judged], worth[judged], np.where(window < 0, -1, window + first)[judged]))
-        first += len(one.windows)
-    if not windows:
+        n_windows += len(np.unique(number[judged & (number >= 0)]))
+        judged &= ~np.isnan(series.score)
+        scores.append(series.score[judged])
+        worths.append(worth[judged])
+        numbers.append(np.where(number < 0, -1, number + first)[judged])
+        first += len(series.windows)
+    if not n_windows:
         raise ValueError("no labelled window holds a point that is judged")
-    score, worth, window = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    score = np.concatenate(scores)
     order = np.argsort(-score, kind="stable")
-    return score[order], _added(worth[order], window[order], profile), windows
+    gain = _compute_gains(np.concatenate(worths)[order], np.concatenate(numbers)[order], profile)
+    return RankedGains(score[order], gain, n_windows * (profile.detected + profile.missed))
 
 
-def _added(worth: Floats, window: Ints, profile: Profile) -> Floats:
-    """Return what each point (M,) adds, taken in this order: in a window only what lies above the best so far."""
+def _compute_gains(worth: Floats, window: Ints, profile: Profile) -> Floats:
+    """Compute the gain of each point (M,) in this order: in a window only its excess over the best point so far."""
     gain = worth.copy()
-    for one in np.unique(window[window >= 0]).tolist():
-        rows = np.flatnonzero(window == one)
+    for number in np.unique(window[window >= 0]).tolist():
+        rows = np.flatnonzero(window == number)
         best = np.maximum.accumulate(np.append(-profile.missed, worth[rows]))
         gain[rows] = np.diff(best)
     return gain
 
 
-def _worth(one: Scored, profile: Profile) -> tuple[Floats, Ints]:
-    """Return what flagging each point (N,) is worth, and the window that it lies in, -1 for none."""
-    worth, window = np.full(len(one.stamps), -profile.false), np.full(len(one.stamps), -1, np.int64)
-    rows = np.arange(len(one.stamps))
-    for number, (first, last) in enumerate(one.windows):
-        begin, end = np.searchsorted(one.stamps, [first, last + 1]).tolist()
+def _compute_worth(series: ScoredSeries, profile: Profile) -> tuple[Floats, Ints]:
+    """Compute the worth of flagging each point (N,), and the number of the window around it, -1 for none."""
+    worth = np.full(len(series.stamps), -profile.false)
+    window = np.full(len(series.stamps), -1, np.int64)
+    rows = np.arange(len(series.stamps))
+    for number, (first, last) in enumerate(series.windows):
+        begin, end = np.searchsorted(series.stamps, [first, last + 1]).tolist()
         width = end - begin
-        within, after = slice(begin, end), slice(end, None)
-        worth[within] = profile.found * _sigmoid((rows[within] - end) / max(width, 1)) / _sigmoid(np.array([-1.0]))
-        worth[after] = profile.false * _sigmoid((rows[after] - (end - 1)) / max(width - 1, 1))
-        window[within] = number
+        inside = (rows[begin:end] - end) / max(width, 1)
+        after = (rows[end:] - (end - 1)) / max(width - 1, 1)
+        worth[begin:end] = profile.detected * _sigmoid(inside) / _sigmoid(np.array([-1.0]))
+        worth[end:] = profile.false * _sigmoid(after)
+        window[begin:end] = number
     return worth, window
 
 

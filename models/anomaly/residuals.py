@@ -1,11 +1,11 @@
-"""Deviations of values from forecasts made before them, in units of how far such values lately lay from theirs.
+"""Residuals: distances of values from forecasts made before them, in units of recent distances.
 
-The network's quantiles say how a step's spread differs from that of other steps; how wide they should be is learned
-from the series' own earlier deviations, as they come. Nothing that is told of a step depends on a later value.
+The network's quantiles give the spread of a step relative to other steps; the size of all spreads is learned from
+earlier deviations of the same series, as they come. Nothing about a step depends on a later value.
 
-An extreme value is replaced by its forecast in what later forecasts see, as in robust exponential smoothing (Gelper,
-Fried and Croux 2010, "Robust forecasting with exponential and Holt-Winters smoothing"); where one follows the other
-they are a new regime and are given back. N steps of a span, B windows at once, Q quantiles. Knows no torch.
+An extreme value is replaced by its forecast in the contexts of later forecasts, as in robust exponential smoothing
+(Gelper, Fried and Croux 2010, "Robust forecasting with exponential and Holt-Winters smoothing"). Several in a row are a
+new regime: then their values are restored. Shapes: N steps of a span, B windows at once, Q quantiles.
 """
 
 from dataclasses import dataclass, replace
@@ -19,135 +19,144 @@ from models.anomaly.tails import half_normal
 from models.arrays import Floats, Ints
 from models.config.model import Config
 from models.data.series import Series
-from models.data.windows import Batch, assemble, stretch
+from models.data.windows import Batch, assemble, slice_padded
 from models.inference.predict import Runner
 
 Span = tuple[int, int]
 """positions [start, end) in a series' `y`"""
 
 LEAST_SEEN = 8
-"""Observed values that a context needs: below, a network knows no scale"""
+"""observed values that a context needs; with fewer the network has no scale"""
 AT_ONCE = 64
-"""Windows of one call: more are wasted where an extreme value changes what later ones see"""
+"""windows of one call; of more, many are computed in vain where an extreme value changes later contexts"""
 LATEST = 500
-"""Deviations that the scale is learned from, and spreads that a step's is compared with"""
-TRUST = 0.5
-"""Share of a spread's difference from the typical one, in logarithms, that is kept: single ones are noisy"""
+"""latest deviations that the scale is learned from, and latest spreads that a spread is compared with"""
+SPREAD_WEIGHT = 0.5
+"""share of a spread's difference from the typical one, in logarithms, that is kept: single spreads are noisy"""
 TAIL = 0.9
-"""The quantile that measures the scale: a tenth of extreme deviations does not move it much, a new regime does"""
+"""level of the quantile that measures the scale: a tenth of extreme deviations hardly moves it, a new regime does"""
 PRIOR = 20
-"""Deviations of a right normal forecast that stand before the first, so that the first few prove little"""
+"""pseudo-counts: deviations of a calibrated normal forecast before the first, so that the first few weigh little"""
 UNIT = NormalDist().inv_cdf((1 + TAIL) / 2)
-"""That quantile of a standard normal law's absolute values"""
+"""quantile TAIL of the absolute values of a standard normal distribution"""
 LEAST_SCALE = 0.5
-"""A spread of the network counts for this share of itself at least"""
+"""least factor on a spread of the network"""
 EXTREME = 6.0
-"""Deviation from which on later forecasts do not see a value"""
+"""deviation above which a value is hidden from later contexts"""
 REGIME = 3
-"""Extreme values in a row, from which on they are seen again: the level has shifted"""
+"""extreme values in a row from which on they are restored: the level has shifted"""
 LEAST_SIDE = 0.1
-"""Spread to one side, as a share of that to the other"""
+"""least spread to one side, as a share of that to the other"""
 LEAST_CHANGE = 0.05
-"""Spread as a share of the median change from value to value in the context"""
+"""least spread as a share of the median change from value to value in the context"""
 LEAST_RELATIVE = 1e-6
-"""Spread as a share of the forecast: what float32 can tell apart"""
+"""least spread as a share of the forecast: the resolution of float32"""
 TINY = 1e-12
+"""least spread of all, against a division by zero"""
 
 
 @dataclass(frozen=True, eq=False)
-class Deviations:
-    """Each step of a span beside its forecast; NaN where there is none."""
+class Residuals:
+    """The forecast of each step of a span and the distance of its value; NaN where there is no forecast."""
 
     expected: Floats
-    """(N,)"""
+    """(N,) median forecast, in original units"""
     below: Floats
     """(N,) standard deviation below the median, in original units"""
     above: Floats
-    """(N,)"""
+    """(N,) standard deviation above the median, in original units"""
     deviation: Floats
-    """(N,) distance from `expected` in those, NaN for a missing value"""
+    """(N,) distance from `expected` in those units, NaN for a missing value"""
 
 
-def follow(one: Series, span: Span, runner: Runner, config: Config, ahead: int = 1) -> Deviations:
+def compute_residuals(series: Series, span: Span, runner: Runner, config: Config, ahead: int = 1) -> Residuals:
     """Forecast each step of a span from `ahead` steps before, hiding extreme values from later forecasts.
 
-    `config` is that of the model behind `runner`, its horizon `ahead` at least. Raises ValueError for an infinite value
-    in the span or its contexts.
+    `config` is that of the runner's model, its horizon `ahead` at least. Raises ValueError for an infinite value in the
+    span or its contexts.
     """
     begin, end = span
     context = config.network.context_length
-    seen_before, change = _history(one, (begin, end), context, ahead)
-    table, memory, seen = np.full((4, end - begin), np.nan), _Memory(), replace(one, y=one.y.copy())
-    told = begin + np.flatnonzero(seen_before >= LEAST_SEEN)
-    for steps in (told[at : at + AT_ONCE] for at in range(0, len(told), AT_ONCE)):
-        batch = assemble([seen] * len(steps), steps - ahead, config)
+    count, change = _describe_contexts(series, (begin, end), context, ahead)
+    table = np.full((4, end - begin), np.nan)  # the fields of Residuals
+    scale = _Scale()
+    visible = replace(series, y=series.y.copy())  # extreme values are hidden in it
+    judged = begin + np.flatnonzero(count >= LEAST_SEEN)
+    for first in range(0, len(judged), AT_ONCE):
+        steps = judged[first : first + AT_ONCE]
+        batch = assemble([visible] * len(steps), steps - ahead, config)
         while len(steps):
-            forecast = _forecast(runner(batch)[:, ahead - 1], LEAST_CHANGE * change[steps - begin], config)  # (3, B)
-            units, hidden = memory.read(one.y[steps], steps, forecast)
+            least = LEAST_CHANGE * change[steps - begin]
+            forecast = _fit_spreads(runner(batch)[:, ahead - 1], least, config)  # (3, B)
+            units, changed = scale.read(series.y[steps], steps, forecast)
             done = len(units)
-            table[:, steps[:done] - begin] = _told(one.y[steps[:done]], forecast[:, :done], units)
-            steps, batch = steps[done:], _rest(batch, done)
-            seen.y[hidden] = forecast[0, done - 1] if len(hidden) == 1 else one.y[hidden]
-            for row, step in enumerate(steps.tolist() if len(hidden) else ()):
-                batch["y"][row] = stretch(seen.y, step - ahead + 1 - context, step - ahead + 1)
-    return Deviations(*table)
+            table[:, steps[:done] - begin] = _scale_residuals(series.y[steps[:done]], forecast[:, :done], units)
+            steps = steps[done:]
+            batch = _drop_windows(batch, done)
+            visible.y[changed] = forecast[0, done - 1] if len(changed) == 1 else series.y[changed]
+            if len(changed):
+                for row, step in enumerate(steps.tolist()):
+                    batch["y"][row] = slice_padded(visible.y, step - ahead + 1 - context, step - ahead + 1)
+    return Residuals(*table)
 
 
 class _Latest:
-    """The latest numbers, LATEST at most, in any order."""
+    """The LATEST latest numbers, in any order."""
 
     def __init__(self, first: Floats) -> None:
         self._held = np.append(first, np.empty(LATEST - len(first)))
         self._count = len(first)
 
     def add(self, value: float) -> None:
-        """Take in a number in place of the oldest one."""
+        """Add a number in place of the oldest one."""
         self._held[self._count % LATEST] = value
         self._count += 1
 
     def quantile(self, share: float) -> float:
-        """Return the least number that `share` of them do not exceed."""
+        """Return the least number that a share of the numbers does not exceed."""
         held = self._held[: self._count]
         rank = ceil(share * len(held)) - 1
         return float(np.partition(held, rank)[rank])
 
 
-class _Memory:
-    """What is known of a series so far."""
+class _Scale:
+    """The size of a series' deviations, learned step by step, and its latest extreme values."""
 
     def __init__(self) -> None:
         self.deviations = _Latest(half_normal(PRIOR))
-        """in units of the forecasts' spreads"""
+        """deviations in units of the forecasts' spreads"""
         self.spreads = _Latest(np.empty(0))
-        """of forecasts, in original units"""
+        """spreads of forecasts, in original units"""
         self.extremes: list[int] = []
-        """steps of the latest values, as far as all of them are extreme"""
+        """steps of the latest values, as long as all of them are extreme"""
 
     def read(self, y: Floats, steps: Ints, forecast: Floats) -> tuple[Floats, Ints]:
-        """Read values (B,) beside their forecasts (3, B) up to the first one that changes what later forecasts see.
+        """Read values (B,) and their forecasts (3, B) up to the first value that changes later contexts.
 
-        Returns what multiplies the spreads of the steps that were read, and whose values are to be hidden: one's, or
-        several that are given back.
+        Returns the factors on the spreads of the steps that were read, and the steps whose values change: a single one
+        is to be hidden, several are to be restored.
         """
-        deviations, spreads = _deviations(y, forecast).tolist(), forecast[1:].mean(0).tolist()
+        deviations = _measure_deviations(y, forecast).tolist()
+        spreads = forecast[1:].mean(0).tolist()
         units: list[float] = []
-        hidden: list[int] = []
+        changed: list[int] = []
         for step, deviation, spread in zip(steps.tolist(), deviations, spreads, strict=True):
             units.append(np.nan)
             if np.isnan(spread):
                 continue
             self.spreads.add(spread)
-            factor = (self.spreads.quantile(0.5) / spread) ** (1 - TRUST)
+            factor = (self.spreads.quantile(0.5) / spread) ** (1 - SPREAD_WEIGHT)
             units[-1] = factor * max(self.deviations.quantile(TAIL) / UNIT, LEAST_SCALE)
             if np.isnan(deviation):
                 continue
             self.deviations.add(deviation / factor)
-            hidden = self._hidden(step, deviation / units[-1])
-            if hidden:
+            changed = self._list_changed(step, deviation / units[-1])
+            if changed:
                 break
-        return np.array(units), np.array(hidden, np.int64)
+        return np.array(units), np.array(changed, np.int64)
 
-    def _hidden(self, step: int, deviation: float) -> list[int]:
+    def _list_changed(self, step: int, deviation: float) -> list[int]:
+        """List the steps whose values change in later contexts because of the deviation of this one."""
         if deviation <= EXTREME:
             self.extremes = []
             return []
@@ -157,34 +166,40 @@ class _Memory:
         return self.extremes[:-1] if len(self.extremes) == REGIME else []
 
 
-def _history(one: Series, span: Span, context: int, ahead: int) -> tuple[Floats, Floats]:
-    """Return for each step of a span the number of values in its context, and their median change, 0 without any."""
+def _describe_contexts(series: Series, span: Span, context: int, ahead: int) -> tuple[Floats, Floats]:
+    """Return the number of values in the context of each step (N,), and their median change (N,), 0 without any."""
     begin, end = span
     first = max(0, begin - ahead - context)
-    y = one.y[first:end]
+    y = series.y[first:end]
     if np.isinf(y).any():
-        raise ValueError(f"series {one.id!r} holds an infinite value; correct or remove it")
+        raise ValueError(f"series {series.id!r} holds an infinite value; correct or remove it")
     values = pd.Series(y)
     count = values.rolling(context, min_periods=1).count()
     change = values.diff().abs().rolling(context, min_periods=1).median()
-    before = (column.shift(ahead).fillna(0.0).to_numpy(np.float64)[begin - first :] for column in (count, change))
-    return next(before), next(before)
+    offset = begin - first
+    return _shift(count, ahead)[offset:], _shift(change, ahead)[offset:]
 
 
-def _deviations(y: Floats, forecast: Floats) -> Floats:
-    """Return how far values (B,) lie from their forecasts (3, B), in units of the network's spread."""
+def _shift(column: "pd.Series[float]", steps: int) -> Floats:
+    """Move a column (L,) down by some steps, 0 where there is nothing."""
+    shifted: Floats = column.shift(steps).fillna(0.0).to_numpy(np.float64)
+    return shifted
+
+
+def _measure_deviations(y: Floats, forecast: Floats) -> Floats:
+    """Measure the distances of values (B,) from their forecasts (3, B), in units of the network's spread."""
     middle, below, above = forecast
-    found: Floats = np.abs(y - middle) / np.where(y < middle, below, above)
-    return found
+    distances: Floats = np.abs(y - middle) / np.where(y < middle, below, above)
+    return distances
 
 
-def _told(y: Floats, forecast: Floats, unit: Floats) -> Floats:
-    """Return the rows of Deviations (4, B)."""
+def _scale_residuals(y: Floats, forecast: Floats, unit: Floats) -> Floats:
+    """Return the fields of Residuals (4, B)."""
     middle, below, above = forecast
-    return np.stack([middle, unit * below, unit * above, _deviations(y, forecast) / unit])
+    return np.stack([middle, unit * below, unit * above, _measure_deviations(y, forecast) / unit])
 
 
-def _rest(batch: Batch, done: int) -> Batch:
+def _drop_windows(batch: Batch, done: int) -> Batch:
     """Return the windows of a batch from the `done`-th on."""
     return Batch(
         y=batch["y"][done:],
@@ -194,18 +209,20 @@ def _rest(batch: Batch, done: int) -> Batch:
     )
 
 
-def _forecast(quantiles: Floats, least: Floats, config: Config) -> Floats:
-    """Return the median and the standard deviations below and above it: (B, Q) -> (3, B).
+def _fit_spreads(quantiles: Floats, least: Floats, config: Config) -> Floats:
+    """Fit the median and the standard deviations below and above it: (B, Q) -> (3, B).
 
-    A side's deviation is fitted to its levels as if they were a normal law's; a side without levels takes those of
-    the other. Least: `least` (B,), a share of the other side, and what can be told apart.
+    The deviation of a side is fitted to its levels as if they were those of a normal distribution; a side without
+    levels takes those of the other. It is at least `least` (B,), a share of the other side, and float32's resolution.
     """
-    middle = quantiles[:, config.quantiles.index(0.5)]
+    middle = quantiles[:, config.median]
     normal = np.array([NormalDist().inv_cdf(level) for level in config.quantiles])
     sides = []
-    for own in (normal < 0, normal > 0):
-        side = own if own.any() else normal != 0
+    for side in (normal < 0, normal > 0):
+        if not side.any():
+            side = normal != 0
         weights = np.where(side, normal, 0.0) / max(float((normal[side] ** 2).sum()), TINY)
         sides.append((quantiles - middle[:, None]) @ weights)
-    below, above = np.maximum(sides, np.maximum(np.maximum(least, LEAST_RELATIVE * np.abs(middle)), TINY))
+    floor = np.maximum(np.maximum(least, LEAST_RELATIVE * np.abs(middle)), TINY)
+    below, above = np.maximum(sides, floor)
     return np.stack([middle, np.maximum(below, LEAST_SIDE * above), np.maximum(above, LEAST_SIDE * below)])

@@ -8,10 +8,14 @@ from models.calendar.holidays import holiday_codes
 from models.calendar.timestamps import DAY, Stamps, to_local
 
 CALENDAR_FIELDS = ("second_of_day", "day_of_week", "day_of_month", "day_of_year", "holiday")
-"""Columns of `calendar_features`, zero-based integers on the local wall clock; the last: `models.calendar.holidays`."""
+"""Columns of `calendar_features`: zero-based integers on the local wall clock; the last is a code of
+`models.calendar.holidays`."""
 
 CALENDAR_PERIODS = (86_400, 7, 31, 366, 4)
 """Length of each field's cycle, for encoding it on a circle."""
+
+SECOND_OF_DAY, DAY_OF_WEEK, DAY_OF_MONTH, DAY_OF_YEAR, HOLIDAY_CODE = range(len(CALENDAR_FIELDS))
+"""Column numbers."""
 
 
 def calendar_features(stamps: Stamps, timezone: str, country: str | None = None) -> Ints:
@@ -33,9 +37,9 @@ def calendar_features(stamps: Stamps, timezone: str, country: str | None = None)
 
 def active_calendar_fields(frequency: Frequency, country: str | None = None) -> tuple[int, ...]:
     """Return which columns of `calendar_features` vary usefully at this frequency."""
-    holiday = () if country is None else (4,)
+    holiday = () if country is None else (HOLIDAY_CODE,)
     if frequency.kind == "tick" and frequency.step < DAY:
-        return (0, 1, 3, *holiday)
+        return (SECOND_OF_DAY, DAY_OF_WEEK, DAY_OF_YEAR, *holiday)
     if frequency.approximate_us < 5 * DAY:
-        return (1, 2, 3, *holiday)
-    return (3,) if frequency.approximate_us < 300 * DAY else ()
+        return (DAY_OF_WEEK, DAY_OF_MONTH, DAY_OF_YEAR, *holiday)
+    return (DAY_OF_YEAR,) if frequency.approximate_us < 300 * DAY else ()

@@ -13,10 +13,27 @@ from models.calendar.timestamps import DAY
 from models.errors import FrequencyError
 
 SECOND = 1_000_000
+"""microseconds"""
+MAX_MULTIPLE = 366 * 86_400
+"""units in one step at most: the seconds of a leap year"""
+LONGEST_STEP = 366 * DAY
+"""microseconds in one step at most: a leap year"""
 
-MOST_STEPS = 366 * 86_400
-
-_LONGEST_DAYS = 366
+MONTHS = {
+    "MonthBegin": 1,
+    "MonthEnd": 1,
+    "BusinessMonthBegin": 1,
+    "BusinessMonthEnd": 1,
+    "QuarterBegin": 3,
+    "QuarterEnd": 3,
+    "BQuarterBegin": 3,
+    "BQuarterEnd": 3,
+    "YearBegin": 12,
+    "YearEnd": 12,
+    "BYearBegin": 12,
+    "BYearEnd": 12,
+}
+"""Months in one step of each pandas offset class whose dates are the edges of months."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +50,19 @@ class Frequency:
     @property
     def approximate_us(self) -> int:
         """Typical length of a step in microseconds."""
+        # five business days in a week; 487 / 16 days is a mean month of 30.4375 days
         unit = {"day": DAY, "business": DAY * 7 // 5, "week": 7 * DAY, "month": DAY * 487 // 16}
         return self.step * unit.get(self.kind, 1)
 
+    @property
+    def season(self) -> int:
+        """The shortest season in steps, which MASE and season-naive use; 1 where none is suggested."""
+        return next(iter(season_lengths(self)), 1)
+
 
 @lru_cache(maxsize=1024)
-def _offset(alias: str) -> offsets.BaseOffset:
+def parse_offset(alias: str) -> offsets.BaseOffset:
+    """Parse a pandas offset alias. Raises ValueError, TypeError, AttributeError or OverflowError, as pandas does."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # old spellings such as 'H' stay welcome
         return to_offset(alias)
@@ -48,28 +72,25 @@ def _offset(alias: str) -> offsets.BaseOffset:
 def parse_frequency(alias: str) -> Frequency:
     """Parse a pandas offset alias between one second and one year. Raises FrequencyError."""
     try:
-        offset = _offset(alias)
+        offset = parse_offset(alias)
     except (ValueError, TypeError, AttributeError, OverflowError) as e:
         raise FrequencyError(
             f"{alias!r} is not a frequency; use a pandas offset alias such as h, 15min, D, W-SUN, MS"
         ) from e
-    if not 1 <= offset.n <= MOST_STEPS:
+    if not 1 <= offset.n <= MAX_MULTIPLE:
         raise FrequencyError(f"the frequency {alias!r} must be positive, and at most a year")
     frequency = _classify(offset)
-    if not SECOND <= frequency.approximate_us <= _LONGEST_DAYS * DAY:
+    if not SECOND <= frequency.approximate_us <= LONGEST_STEP:
         raise FrequencyError(f"the frequency {alias!r} must lie between one second and one year")
     return frequency
 
 
 def _classify(offset: offsets.BaseOffset) -> Frequency:
+    """Find the kind and the step of an offset. Raises FrequencyError for one that no grid can follow."""
     alias = str(offset.freqstr)
     name = type(offset).__name__
-    months = {"Month": 1, "Quarter": 3, "Year": 12}
-    for word, length in months.items():
-        if name in {f"{word}{edge}" for edge in ("Begin", "End")} | {f"B{word}{edge}" for edge in ("Begin", "End")} | {
-            f"Business{word}{edge}" for edge in ("Begin", "End")
-        }:
-            return Frequency(alias, "month", length * offset.n)
+    if name in MONTHS:
+        return Frequency(alias, "month", MONTHS[name] * offset.n)
     if isinstance(offset, offsets.Day):
         return Frequency(alias, "day", offset.n)
     if isinstance(offset, offsets.Tick):
@@ -91,7 +112,7 @@ def _walk_step(offset: offsets.BaseOffset) -> int:
         raise FrequencyError(f"the frequency {offset.freqstr!r} is longer than a year") from e
     if np.diff(dates).min() < DAY:
         raise FrequencyError(f"{offset.freqstr!r} skips hours of a day; use h, and leave the others missing")
-    return int(dates[-1] - dates[0]) // 12
+    return int(dates[-1] - dates[0]) // (len(dates) - 1)
 
 
 def season_lengths(frequency: Frequency) -> tuple[int, ...]:

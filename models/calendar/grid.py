@@ -1,6 +1,6 @@
-"""Frequencies, time grids and calendar features. Every grid of the project is made by `Grid.stamps`.
+"""The time grid of a series. Every timestamp that the project computes is made by `Grid.stamps`.
 
-A frequency is a pandas offset alias. Steps of hours and less are absolute time; steps of days and more are
+Steps of hours and less are absolute time; steps of days and more are
 taken on the wall clock of the series' timezone, so that a daily series keeps its hour across a clock change.
 """
 
@@ -11,12 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models.arrays import Ints
-from models.calendar.frequency import Frequency, _offset
+from models.calendar.frequency import Frequency, parse_offset
 from models.calendar.timestamps import DAY, Stamps, format_stamps, from_local, to_local
 from models.errors import OffGridError
 
 LONGEST_WALK = 20_000
-"""steps between two stamps of a frequency that can only be walked"""
+"""Steps at most between two stamps of a frequency without a closed form, whose dates pandas must list."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Grid:
         if self.frequency.kind in ("tick", "day"):
             return
         wall = to_local(np.array([self.anchor], np.int64), self.timezone).view("M8[us]")[0]
-        if not _offset(self.frequency.alias).is_on_offset(pd.Timestamp(wall)):
+        if not parse_offset(self.frequency.alias).is_on_offset(pd.Timestamp(wall)):
             raise OffGridError(0, f"{str(wall)[:19]} is not a date of the frequency {self.frequency.alias!r}")
 
     def stamps(self, index: Ints) -> Stamps:
@@ -41,9 +41,9 @@ class Grid:
         flat = np.ascontiguousarray(index).reshape(-1)
         wall = int(to_local(np.array([self.anchor], np.int64), self.timezone)[0])
         if self.frequency.kind == "walk":
-            local = self._walk(wall, int(flat.min(initial=0)), int(flat.max(initial=0)))[
-                flat - min(0, int(flat.min(initial=0)))
-            ]
+            low = int(flat.min(initial=0))
+            high = int(flat.max(initial=0))
+            local = self._walk(wall, low, high)[flat - min(0, low)]
         else:
             local = self._dates(np.datetime64(wall // DAY, "D"), flat).astype(np.int64) * DAY + self._time_of_day(wall)
         return from_local(local, self.timezone).reshape(index.shape)
@@ -71,16 +71,17 @@ class Grid:
 
     def explain(self, stamp: int) -> str:
         """Say where a stamp that is not on the grid should have been."""
-        at = np.array([stamp], np.int64)
-        before = self.stamps(self.locate(at)[0])
-        wrong, near = format_stamps(np.concatenate([at, before]), self.timezone)
+        off_grid = np.array([stamp], np.int64)
+        before = self.stamps(self.locate(off_grid)[0])
+        wrong, near = format_stamps(np.concatenate([off_grid, before]), self.timezone)
         return f"{wrong} is not on the series' grid of frequency {self.frequency.alias!r}; a step near it is {near}"
 
     def _nearest(self, stamps: Stamps) -> Ints:
         """Return each stamp's index where it is on the grid, and an index before it otherwise."""
         walls = to_local(np.concatenate([np.array([self.anchor], np.int64), stamps]), self.timezone)
-        days = (walls // DAY).astype("M8[D]")
-        anchor, days = days[0], days[1:]
+        dates = (walls // DAY).astype("M8[D]")
+        anchor = dates[0]
+        days = dates[1:]
         step = self.frequency.step
         match self.frequency.kind:
             case "day":
@@ -91,10 +92,11 @@ class Grid:
                 return _whole(days.astype("M8[M]") - anchor.astype("M8[M]")) // step
             case "business":
                 return np.busday_count(anchor, days).astype(np.int64) // step
-        low, high = self._bounds(walls)
+        low, high = self._enclosing_indexes(walls)
         return np.searchsorted(self._walk(int(walls[0]), low, high), walls[1:], side="right") - 1 + low
 
     def _dates(self, anchor: np.datetime64, index: Ints) -> NDArray[np.datetime64]:
+        """Return the local dates (N,) of grid indexes (N,) of a frequency of days or more."""
         step = self.frequency.step
         match self.frequency.kind:
             case "day":
@@ -104,23 +106,23 @@ class Grid:
             case "business":
                 return np.busday_offset(anchor, index * step)
         months = anchor.astype("M8[M]") + index * step
-        return _day_of_month(type(_offset(self.frequency.alias)).__name__, months)
+        return _edge_of_month(type(parse_offset(self.frequency.alias)).__name__, months)
 
     def _walk(self, wall: int, low: int, high: int) -> Ints:
         """Return the wall times of the indexes low..high of an offset that has no closed form."""
         if high - low > LONGEST_WALK:
             raise OffGridError(0, f"more than {LONGEST_WALK} steps of {self.frequency.alias!r} lie between the stamps")
         start = pd.Timestamp(np.datetime64(wall, "us"))
-        offset = _offset(self.frequency.alias)
+        offset = parse_offset(self.frequency.alias)
         after = pd.date_range(start, periods=high + 1, freq=offset, unit="us").to_numpy().view(np.int64)
         if low >= 0:
             return after
         before = pd.date_range(end=start, periods=1 - low, freq=offset, unit="us").to_numpy().view(np.int64)
         return np.concatenate([before[:-1], after])
 
-    def _bounds(self, walls: Stamps) -> tuple[int, int]:
-        """Return indexes that surely enclose `walls`, whose first is the anchor's."""
-        offset = _offset(self.frequency.alias)
+    def _enclosing_indexes(self, walls: Stamps) -> tuple[int, int]:
+        """Return a low and a high index that enclose wall times (1 + N,), the anchor's first."""
+        offset = parse_offset(self.frequency.alias)
         if (walls.max() - walls.min()) / self.frequency.step > LONGEST_WALK:
             detail = f"the stamps lie more than {LONGEST_WALK} steps of {self.frequency.alias!r} apart"
             raise OffGridError(int(np.argmax(np.abs(walls - walls[0]))) - 1, detail)
@@ -134,7 +136,7 @@ def _whole(difference: NDArray[np.timedelta64]) -> Ints:
     return difference.astype(np.int64)
 
 
-def _day_of_month(offset_name: str, months: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
+def _edge_of_month(offset_name: str, months: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
     """Return the first or last (business) day of each month, as the pandas offset class says."""
     business = offset_name.startswith(("Business", "BQuarter", "BYear", "BMonth"))
     if offset_name.endswith("Begin"):

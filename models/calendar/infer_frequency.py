@@ -16,6 +16,11 @@ _CALENDAR = (
 )
 """Calendar frequencies, longest step first: the first on whose grid every stamp lies is taken."""
 
+ONE_PHASE = 0.9
+"""Share of the stamps that must lie on one grid of the commonest difference; the others are errors of the data."""
+LONGEST_TICK = 23 * DAY // 24
+"""Microseconds below which a step is absolute time: 23 hours are a daily step across a clock change."""
+
 
 def infer_frequency(stamps: Stamps, timezone: str) -> Frequency:
     """Return the frequency of distinct ascending UTC microseconds (N,), N >= 3; gaps are allowed.
@@ -29,22 +34,24 @@ def infer_frequency(stamps: Stamps, timezone: str) -> Frequency:
     steps = np.diff(stamps)
     values, counts = np.unique(steps, return_counts=True)
     common = int(values[np.argmax(counts)])
-    if SECOND <= common < 23 * DAY // 24 and _share_of_one_phase(stamps, common) >= 0.9:
+    if SECOND <= common < LONGEST_TICK and _share_of_one_phase(stamps, common) >= ONE_PHASE:
         return parse_frequency(_tick_alias(common))
     for alias in _CALENDAR:
         frequency = parse_frequency(alias)
         # a typical step must be one step of the grid, or daily data of one Monday a week would be weekly at best
-        if frequency.approximate_us < common * 1.5 and _holds(frequency, stamps, timezone):
+        if frequency.approximate_us < common * 1.5 and _fits(frequency, stamps, timezone):
             return frequency
     raise FrequencyError("the timestamps follow no frequency that could be inferred; name it with freq=")
 
 
 def _share_of_one_phase(stamps: Stamps, step: int) -> float:
+    """Compute the largest share of the stamps (N,) that lie on one grid of `step` microseconds."""
     _, counts = np.unique(stamps % step, return_counts=True)
     return float(counts.max() / len(stamps))
 
 
 def _tick_alias(step: int) -> str:
+    """Write `step` microseconds as a pandas alias. Raises FrequencyError below a second."""
     for unit, length in (("h", 3600 * SECOND), ("min", 60 * SECOND), ("s", SECOND)):
         if step % length == 0:
             n = step // length
@@ -52,7 +59,7 @@ def _tick_alias(step: int) -> str:
     raise FrequencyError("the timestamps are finer than a second; name the frequency with freq=")
 
 
-def _holds(frequency: Frequency, stamps: Stamps, timezone: str) -> bool:
+def _fits(frequency: Frequency, stamps: Stamps, timezone: str) -> bool:
     """Say whether all stamps lie on one grid of `frequency`, and two of them one step apart."""
     try:
         index, on_grid = Grid(frequency, timezone, int(stamps[0])).locate(stamps)

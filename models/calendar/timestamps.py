@@ -20,20 +20,22 @@ from models.errors import TimestampError, TimezoneError
 Stamps: TypeAlias = Ints
 
 MINUTE = 60_000_000
+"""microseconds"""
 DAY = 86_400_000_000
+"""microseconds"""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAIVE_EPOCH = datetime(1970, 1, 1)
 _MICROSECOND = timedelta(microseconds=1)
 _NAT = np.iinfo(np.int64).min
 EARLIEST = (datetime(1000, 1, 1, tzinfo=UTC) - _EPOCH) // _MICROSECOND
 LATEST = (datetime(9000, 1, 1, tzinfo=UTC) - _EPOCH) // _MICROSECOND
-"""What a timestamp may be. The years around it are left to contexts and horizons, whose stamps must have four
-digits too."""
+"""First stamp that is accepted, and the end of those that are, microseconds UTC. The years around them are left to
+contexts and horizons, whose stamps must have four digits too."""
 
 
 @lru_cache(maxsize=1024)
-def zone(name: str) -> ZoneInfo:
-    """Return the IANA timezone `name`. Raises TimezoneError."""
+def load_timezone(name: str) -> ZoneInfo:
+    """Load the IANA timezone `name`. Raises TimezoneError."""
     try:
         if name == "localtime":  # another zone on each machine
             raise ValueError
@@ -46,7 +48,7 @@ def to_local(stamps: Stamps, timezone: str) -> Stamps:
     """Return the wall-clock microseconds of `stamps` (any shape) in `timezone`."""
     if timezone == "UTC":
         return stamps
-    index = pd.DatetimeIndex(stamps.reshape(-1).view("M8[us]")).tz_localize("UTC").tz_convert(zone(timezone))
+    index = pd.DatetimeIndex(stamps.reshape(-1).view("M8[us]")).tz_localize("UTC").tz_convert(load_timezone(timezone))
     return index.tz_localize(None).to_numpy().view(np.int64).reshape(stamps.shape)
 
 
@@ -60,7 +62,7 @@ def from_local(local: Stamps, timezone: str) -> Stamps:
         return local
     index = pd.DatetimeIndex(local.view("M8[us]"))
     first = np.ones(len(index), dtype=bool)
-    utc = index.tz_localize(zone(timezone), ambiguous=first, nonexistent="shift_forward").tz_convert("UTC")
+    utc = index.tz_localize(load_timezone(timezone), ambiguous=first, nonexistent="shift_forward").tz_convert("UTC")
     return utc.tz_localize(None).to_numpy().view(np.int64)
 
 
@@ -83,12 +85,12 @@ def read_stamps(texts: Sequence[str], timezone: str) -> tuple[Stamps, list[Times
     naive = []
     for row, text in enumerate(texts):
         try:
-            moment = datetime.fromisoformat(text)
-            if moment.tzinfo is None:
-                stamps[row] = (moment - _NAIVE_EPOCH) // _MICROSECOND
+            parsed = datetime.fromisoformat(text)
+            if parsed.tzinfo is None:
+                stamps[row] = (parsed - _NAIVE_EPOCH) // _MICROSECOND
                 naive.append(row)
             else:
-                stamps[row] = (moment - _EPOCH) // _MICROSECOND
+                stamps[row] = (parsed - _EPOCH) // _MICROSECOND
             if not EARLIEST <= stamps[row] < LATEST:
                 raise ValueError
         except (ValueError, TypeError, OverflowError):
@@ -106,19 +108,21 @@ def read_stamps(texts: Sequence[str], timezone: str) -> tuple[Stamps, list[Times
 
 
 def _strict_from_local(local: Stamps, rows: Ints, timezone: str) -> tuple[Stamps, list[TimestampError]]:
+    """Convert the wall times (N,) of the texts `rows` (N,); return the stamps (0 where bad) and every problem."""
     index = pd.DatetimeIndex(local.view("M8[us]"))
-    utc = index.tz_localize(zone(timezone), ambiguous="NaT", nonexistent="NaT")
+    utc = index.tz_localize(load_timezone(timezone), ambiguous="NaT", nonexistent="NaT")
     stamps = utc.tz_convert("UTC").tz_localize(None).to_numpy().view(np.int64)
     bad = np.flatnonzero(stamps == _NAT)
     if not len(bad):
         return stamps, []
-    missing = index[bad].tz_localize(zone(timezone), ambiguous=np.ones(len(bad), bool), nonexistent="NaT").isna()
+    first = np.ones(len(bad), bool)
+    missing = index[bad].tz_localize(load_timezone(timezone), ambiguous=first, nonexistent="NaT").isna()
     problems = []
-    for at, gone in zip(bad.tolist(), missing.tolist(), strict=True):
+    for position, gone in zip(bad.tolist(), missing.tolist(), strict=True):
         code, why = ("nonexistent_time", "does not exist") if gone else ("ambiguous_time", "exists twice")
-        wall = str(local[at : at + 1].view("M8[us]")[0])[:19]
+        wall = str(local[position : position + 1].view("M8[us]")[0])[:19]
         detail = f"the local time {wall} {why} in {timezone}; send it with its UTC offset"
-        problems.append(TimestampError(int(rows[at]), code, detail))
+        problems.append(TimestampError(int(rows[position]), code, detail))
     return np.where(stamps == _NAT, 0, stamps), problems
 
 
@@ -131,10 +135,11 @@ def format_stamps(stamps: Stamps, timezone: str) -> list[str]:
     offset = local - stamps
     odd = offset % MINUTE != 0
     if odd.any():
-        local, offset = np.where(odd, stamps, local), np.where(odd, 0, offset)
+        local = np.where(odd, stamps, local)
+        offset = np.where(odd, 0, offset)
     whole = not (stamps % 1_000_000).any()
-    moments: NDArray[np.datetime64] = local.view("M8[us]")
-    walls = np.datetime_as_string(moments, unit="s" if whole else "us")
+    wall_times: NDArray[np.datetime64] = local.view("M8[us]")
+    walls = np.datetime_as_string(wall_times, unit="s" if whole else "us")
     if timezone == "UTC":
         return [f"{wall}+00:00" for wall in walls.tolist()]
     return [wall + _offset_text(o) for wall, o in zip(walls.tolist(), (offset // MINUTE).tolist(), strict=True)]

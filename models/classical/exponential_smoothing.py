@@ -8,17 +8,20 @@ from models.arrays import Floats
 
 
 @dataclass(frozen=True)
-class Smoothed:
-    """An exponential smoothing model with additive parts, in the error-correction form (Hyndman et al. 2002)."""
+class SmoothingModel:
+    """An exponential smoothing model with additive parts, in the error-correction form (Hyndman et al. 2002).
+
+    Its forecasts and errors are linear in the context.
+    """
 
     alpha: float
-    """share of an error that the level takes"""
+    """share of an error that is added to the level"""
     beta: float = 0.0
-    """share that the trend takes"""
+    """share of an error that is added to the trend"""
     gamma: float = 0.0
-    """share that the season takes"""
+    """share of an error that is added to the season"""
     damping: float = 0.0
-    """share of the trend that remains after a step; 0: no trend"""
+    """share of the trend that is left after a step; 0: no trend"""
     drift: float = 0.0
     """share of the least-squares slope that is added a step, as Theta does"""
 
@@ -29,22 +32,22 @@ class Smoothed:
         return all(0 <= share <= 1 for share in shares) and self.alpha > 0
 
     def forecast(self, x: Floats, horizon: int, season: int) -> Floats:
-        """Run over a context and forecast: (..., T) -> (..., H)."""
+        """Run over a context and forecast: (..., T) -> (..., H); `season` in steps, 1 for none."""
         level, trend, seasonal, _ = self._run(x, season)
         steps = np.arange(1, horizon + 1)
         growth = np.cumsum(self.damping**steps)
-        drift = self.drift * _trend(x) * (steps + self._lag(x.shape[-1]))
+        drift = self.drift * least_squares_slope(x) * (steps + self._lag(x.shape[-1]))
         line = level[..., None] + trend[..., None] * growth + drift
         repeated = np.stack([seasonal[(x.shape[-1] + h) % season] for h in range(horizon)], axis=-1)
-        ahead: Floats = line + repeated
-        return ahead
+        forecast: Floats = line + repeated
+        return forecast
 
     def errors(self, x: Floats, season: int) -> Floats:
-        """Return by how much each step differs from its forecast from the steps before: (..., T)."""
+        """Compute the difference of each step from its one-step forecast: (..., T)."""
         errors = np.stack(self._run(x, season)[-1], axis=-1)
         lag = np.array([self._lag(max(t, 1)) for t in range(x.shape[-1])])
-        found: Floats = errors - self.drift * _trend(x) * (1 + lag)
-        return found
+        drifted: Floats = errors - self.drift * least_squares_slope(x) * (1 + lag)
+        return drifted
 
     def _run(self, x: Floats, season: int) -> tuple[Floats, Floats, list[Floats], list[Floats]]:
         """Return level, trend and season after the last step, and the error of each step without the drift."""
@@ -59,40 +62,45 @@ class Smoothed:
         return level, trend, seasonal, errors
 
     def _lag(self, steps: int) -> float:
-        """Return by how many steps more smoothing lags behind a trend (Hyndman and Billah 2003)."""
+        """Compute the further steps by which smoothing lags behind a trend (Hyndman and Billah 2003)."""
         return (1 - (1 - self.alpha) ** steps) / self.alpha - 1
 
     def _first_states(self, x: Floats, season: int) -> tuple[Floats, Floats, list[Floats]]:
         """Return level, trend and season before the first step: the context's own line and mean season.
 
-        Where rates are small, as they often are, the first states are what is forecast; AutoETS optimises them.
+        Where rates are small, as they often are, the forecast is nearly that of the first states. AutoETS
+        optimises them.
         """
         length = x.shape[-1]
         flat = np.zeros(x.shape[:-1])
-        slope = _trend(x)[..., 0] if self.damping and length >= 2 * season else flat
+        slope = least_squares_slope(x)[..., 0] if self.damping and length >= 2 * season else flat
         line = x.mean(-1, keepdims=True) + slope[..., None] * (np.arange(length) - (length - 1) / 2)
         if season == 1 or length < season:
-            return (line[..., 0] - slope if self.damping else x[..., 0]), slope, [flat] * season
+            level = line[..., 0] - slope if self.damping else x[..., 0]
+            return level, slope, [flat] * season
         blocks = (x - line)[..., : length // season * season].reshape(*x.shape[:-1], -1, season)
         profile = blocks.mean(-2) - blocks.mean((-2, -1))[..., None]
         return line[..., 0] - slope, slope, [profile[..., k] for k in range(season)]
 
 
 def theta(x: Floats, horizon: int, alpha: float) -> Floats:
-    """Theta (Assimakopoulos and Nikolopoulos 2000): simple exponential smoothing and half of the linear trend."""
-    return Smoothed(alpha, drift=0.5).forecast(x, horizon, 1)
+    """Forecast by Theta (Assimakopoulos and Nikolopoulos 2000): (..., T) -> (..., H).
+
+    It is simple exponential smoothing with half of the linear trend.
+    """
+    return SmoothingModel(alpha, drift=0.5).forecast(x, horizon, 1)
 
 
 def ses(x: Floats, alpha: float) -> Floats:
-    """Simple exponential smoothing, started at the first value: (..., T) -> (..., 1)."""
+    """Compute the last level of simple exponential smoothing that starts at the first value: (..., T) -> (..., 1)."""
     weights = alpha * (1 - alpha) ** np.arange(x.shape[-1])[::-1]
     weights[0] += 1 - weights.sum()
     level: Floats = x @ weights[:, None]
     return level
 
 
-def _trend(x: Floats) -> Floats:
-    """Slope of the least-squares line a step: (..., 1)."""
+def least_squares_slope(x: Floats) -> Floats:
+    """Compute the slope of the least-squares line a step: (..., T) -> (..., 1)."""
     steps = np.arange(x.shape[-1]) - (x.shape[-1] - 1) / 2
     slope: Floats = (x @ steps / max(float(steps @ steps), 1.0))[..., None]
     return slope

@@ -1,4 +1,4 @@
-"""Everything that a training is told, as frozen dataclasses that check themselves.
+"""The settings of a model and of its training, as frozen dataclasses that check themselves.
 
 Imports no torch. Begin with `model`.
 """

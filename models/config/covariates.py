@@ -7,20 +7,21 @@ from dataclasses import dataclass
 from models.config.validation import require
 
 MAX_COVARIATES = 200
+"""names over all roles"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CovariateConfig:
-    """What stands beside the target, by role. Names are unique over the roles."""
+    """The covariates of a model by role. Names are unique over the roles."""
 
     known_future: tuple[str, ...] = ()
     """known for the whole horizon when the forecast is made"""
     past: tuple[str, ...] = ()
     """known up to the origin"""
     static: tuple[str, ...] = ()
-    """one value a series"""
+    """constant: one value a series"""
     levels: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
-    """the vocabulary of each categorical one, frozen; names that are not here are numeric"""
+    """name -> frozen vocabulary of a categorical covariate; names that are not here are numeric"""
 
     def __post_init__(self) -> None:
         names = [*self.known_future, *self.past, *self.static]
@@ -31,5 +32,5 @@ class CovariateConfig:
 
     @property
     def temporal(self) -> tuple[str, ...]:
-        """Those with a value a step, known-future ones first: the columns (C,) of every encoded array."""
+        """Names with a value a step, known-future ones first: the columns (C,) of every encoded array."""
         return self.known_future + self.past

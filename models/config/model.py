@@ -1,10 +1,10 @@
-"""What a model is and how it is trained: frozen, checked, and a strict JSON round trip.
+"""The configuration of a model: frozen, checked, and a strict JSON round trip.
 
-`models.planning.defaults.choose` fills every field from the frequency and the amount of data.
+`models.planning.defaults.default_config` fills every field from the frequency and the amount of data.
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,36 +14,46 @@ from models.calendar.timestamps import DAY
 from models.config.covariates import CovariateConfig
 from models.config.network import NetworkConfig
 from models.config.training import TrainingConfig
-from models.config.validation import read, require
+from models.config.validation import parse_options, require
 from models.errors import ConfigError, FrequencyError
 
 MAX_HORIZON = 10_000
+"""steps"""
 LONGEST_RECURSION = 168
+"""steps of a recursive decoder's horizon at most: each one is a part of the graph"""
 LONGEST_REACH = 900 * 365 * DAY
 """microseconds of context and horizon, so that their stamps keep four-digit years"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """A whole model: what it forecasts, with which network, trained how."""
+    """The specification of a model: targets, network and training."""
 
     frequency: str
     """canonical pandas offset alias"""
     horizon: int
-    """H, steps that it predicts"""
+    """H, predicted steps"""
     quantiles: tuple[float, ...]
     """trained levels, ascending; 0.5 is among them and is the point forecast"""
     network: NetworkConfig
     training: TrainingConfig
     covariates: CovariateConfig = field(default_factory=CovariateConfig)
     country: str | None = None
-    """whose public holidays the calendar knows, such as `DE` or `US-NY`"""
+    """country of the public holidays in the calendar, such as `DE` or `US-NY`; none: no holidays"""
     bounds: tuple[float | None, float | None] = (None, None)
     """least and greatest value of a forecast; none: unbounded"""
     nonnegative: bool = False
-    """a context without a negative value is never forecast below zero"""
+    """no forecast below zero for a context without a negative value"""
 
     def __post_init__(self) -> None:
+        self._check_reach()
+        self._check_quantiles()
+        require(self.country is None or is_country(self.country), "country", f"{self.country!r} has no known holidays")
+        require(len(self.bounds) == 2, "bounds", "must be the least and the greatest value")
+        low, high = self.bounds
+        require(low is None or high is None or low < high, "bounds", "min must be below max")
+
+    def _check_reach(self) -> None:
         try:
             frequency = parse_frequency(self.frequency)
         except FrequencyError as e:
@@ -57,15 +67,18 @@ class Config:
         )
         reach = (self.network.context_length + self.horizon) * frequency.approximate_us
         require(reach <= LONGEST_REACH, "horizon", "context and horizon must span less than 900 years together")
+
+    def _check_quantiles(self) -> None:
         levels = self.quantiles
         require(1 <= len(levels) <= 99, "quantiles", "must be 1 to 99 levels")
         require(all(0 < q < 1 for q in levels), "quantiles", "must lie strictly between 0 and 1")
         require(list(levels) == sorted(set(levels)), "quantiles", "must be ascending and distinct")
         require(0.5 in levels, "quantiles", "must contain 0.5, the point forecast")
-        require(self.country is None or is_country(self.country), "country", f"{self.country!r} has no known holidays")
-        require(len(self.bounds) == 2, "bounds", "must be the least and the greatest value")
-        low, high = self.bounds
-        require(low is None or high is None or low < high, "bounds", "min must be below max")
+
+    @property
+    def median(self) -> int:
+        """The position of the point forecast, the level 0.5, among `quantiles`."""
+        return median_position(self.quantiles)
 
     @property
     def median(self) -> int:
@@ -74,7 +87,7 @@ class Config:
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """What the network reads: names of `models.data.windows.Batch`."""
+        """The network's inputs: names of `models.data.windows.Batch`."""
         optional = {"covariates": self.covariates.temporal, "static": self.covariates.static}
         return ("y", "calendar", *(name for name, columns in optional.items() if columns))
 
@@ -93,15 +106,22 @@ class Config:
         kinds = {"network": NetworkConfig, "training": TrainingConfig, "covariates": CovariateConfig}
         try:
             for name, kind in kinds.items():
-                parts[name] = read(kind, fields.pop(name, {}), name)
+                parts[name] = parse_options(kind, fields.pop(name, {}), name)
         except TypeError as e:
             raise ConfigError("config", f"is incomplete ({e})") from e
-        top = read(_Top, fields, "config")
+        top = parse_options(_TopLevel, fields, "config")
         return Config(**{f.name: getattr(top, f.name) for f in dataclasses.fields(top)}, **parts)
 
 
+def median_position(levels: Sequence[float]) -> int:
+    """Return the position of 0.5, the point forecast, among levels (Q,). Raises ValueError without it."""
+    return list(levels).index(0.5)
+
+
 @dataclass(frozen=True)
-class _Top:
+class _TopLevel:
+    """The plain fields of a Config."""
+
     frequency: str
     horizon: int
     quantiles: tuple[float, ...]

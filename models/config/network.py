@@ -1,4 +1,4 @@
-"""The network's settings: frozen and checked."""
+"""The settings of a network: frozen and checked."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -9,19 +9,21 @@ from models.calendar.features import CALENDAR_FIELDS
 from models.config.validation import require
 
 MAX_CONTEXT = 10_000
+"""steps"""
 MAX_ETS_CONTEXT = 512
+"""steps with smoothing models of the context's own, whose maps grow with the square"""
 LONGEST_MAP = 2048
 """steps of a context that candidates read: their maps grow with them, and some with their square"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkConfig:
-    """The network. Every variant, the articles' plain LSTM included, is a setting of these fields."""
+    """A network. Every variant, the plain LSTM of the articles included, is a setting of these fields."""
 
     context_length: int
-    """T, steps that the network reads; a multiple of `segment`"""
+    """T, steps that are read; a multiple of `segment`"""
     segment: int
-    """steps that one recurrence step reads; 1 is the classical stepwise LSTM"""
+    """steps of the series in one step of the recurrence; 1 is the classical stepwise LSTM"""
     cell: Literal["lstm", "gru"] = "lstm"
     """recurrent cell"""
     hidden: int = 64
@@ -31,7 +33,7 @@ class NetworkConfig:
     dropout: float = 0.1
     """share of hidden values dropped in training, between layers and before the decoder's output"""
     bidirectional: bool = False
-    """read the context in both directions"""
+    """whether the context is read in both directions"""
     convolution: int = 0
     """width, in segments, of a causal convolution before the recurrence (CNN-LSTM); 0: none"""
     attention: int = 0
@@ -40,31 +42,31 @@ class NetworkConfig:
     """`parallel`: one more recurrent step for each horizon segment; `last_step`: linear on the last state, all steps
     at once; `recursive`: one step after another, each one read back"""
     basis: bool = True
-    """gate classical linear forecasts and learn only a correction to them"""
+    """whether classical linear forecasts are gated, and only a correction to them is learned"""
     scaler: Literal["standard", "mean_abs", "recent", "none"] = "standard"
-    """how a context is brought to unit scale (models.network.scalers)"""
+    """scaling of a context to unit size (models.network.scalers)"""
     mask: bool = True
-    """feed the observed mask beside the values"""
+    """whether the mask of observed values is an input too"""
     dampen: bool = True
-    """feed the inverse hyperbolic sine of the values, so that a spike does not drown the rest"""
+    """whether the inverse hyperbolic sine of the values is an input too, so that a spike does not drown the rest"""
     season_lengths: tuple[int, ...] = ()
     """season lengths in steps, shortest first; those within the context shape the basis and the filling"""
     calendar: tuple[int, ...] = ()
-    """columns of `calendar_features` that the network sees"""
+    """columns of `calendar_features` among the inputs"""
     lookbacks: tuple[int, ...] = ()
-    """the steps that each member of an ensemble reads, `context_length` at most; one member where empty"""
+    """steps that each member of an ensemble reads, `context_length` at most; empty: one member"""
     linear: bool = False
-    """add a forecast that is linear in context and covariates, fitted by ridge regression on all series"""
+    """whether a forecast linear in context and covariates, fitted by ridge regression, is a candidate"""
     smoothing: int = 0
-    """exponential smoothings of the level, each series' own, their rates read from its context (ES-RNN's idea)"""
+    """exponential smoothings of the level, their rates read from each context (the idea of ES-RNN)"""
     ets: bool = False
-    """add exponential smoothing models of each context's own, averaged by their likelihood (models.network.ets)"""
+    """whether smoothing models of each context, averaged by likelihood (models.network.ets), are candidates"""
     anchor: float = 0.0
-    """share of the point forecast that those models keep, whatever is learned; 0: none"""
+    """share of the point forecast that stays with the `ets` models, whatever is learned; 0: none"""
     statistical: int = 0
-    """exponential smoothing models with parameters that AutoETS found on a sample of the series, at most"""
+    """most exponential smoothing models with parameters fitted by AutoETS to a sample of the series"""
     prophet: int = 0
-    """models with the trend, seasons and noise that Prophet found on a sample of the series, at most"""
+    """most models with trend, seasons and noise fitted by Prophet to a sample of the series"""
 
     def __post_init__(self) -> None:
         self._check_recurrence()
@@ -138,27 +140,26 @@ class NetworkConfig:
         )
         require(0 <= self.anchor <= 1, "network.anchor", "must be between 0 and 1")
         require(self.ets or not self.anchor, "network.anchor", "must be 0 without ets")
-        gated = ("linear", "smoothing", "ets", "statistical", "prophet")
-        asked = [name for name in gated if getattr(self, name)]
+        gated = [name for name in ("linear", "smoothing", "ets", "statistical", "prophet") if getattr(self, name)]
         require(
-            self.basis or not asked, "network.basis", f"must be true for {', '.join(asked)}: gates choose among them"
+            self.basis or not gated, "network.basis", f"must be true for {', '.join(gated)}: gates choose among them"
         )
 
     @property
     def members(self) -> tuple["NetworkConfig", ...]:
-        """The ensemble's members as networks of one."""
-        own = self.lookbacks or (self.context_length,)
-        return tuple(dataclasses.replace(self, context_length=n, lookbacks=()) for n in own)
+        """The members of the ensemble, each as a network with one member."""
+        lengths = self.lookbacks or (self.context_length,)
+        return tuple(dataclasses.replace(self, context_length=n, lookbacks=()) for n in lengths)
 
     @property
     def near(self) -> "NetworkConfig":
         """The same network on the last steps of its context, those that candidates read."""
-        read = min(self.context_length, LONGEST_MAP // self.segment * self.segment or self.context_length)
-        return dataclasses.replace(self, context_length=read, lookbacks=())
+        longest = LONGEST_MAP // self.segment * self.segment or self.context_length
+        return dataclasses.replace(self, context_length=min(self.context_length, longest), lookbacks=())
 
     @property
     def seasons(self) -> tuple[int, ...]:
-        """The season lengths that fit into the context."""
+        """The season lengths in steps that fit into the context, shortest first."""
         return tuple(m for m in self.season_lengths if m <= self.context_length)
 
     @property

@@ -1,4 +1,4 @@
-"""How a network is trained."""
+"""The settings of a training: frozen and checked."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,6 +6,7 @@ from typing import Literal
 from models.config.validation import require
 
 POINT_LOSSES = frozenset({"mae", "mse", "huber"})
+"""Losses that train the point forecast alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,37 +14,37 @@ class TrainingConfig:
     """The optimisation of a network."""
 
     epochs: int
-    """passes of `steps_per_epoch` steps at most; the selection span decides how many are kept"""
+    """most passes of `steps_per_epoch` steps; the selection span decides how many are kept"""
     steps_per_epoch: int
-    """optimiser steps between two looks at the selection span"""
+    """optimiser steps between two losses of the selection span"""
     batch_size: int = 64
     """windows in a step"""
     learning_rate: float = 3e-3
     """peak of the one-cycle schedule"""
     optimizer: Literal["adamw", "adam"] = "adamw"
-    """AdamW decouples the weight decay, Adam is the articles' choice"""
+    """`adamw` decouples the weight decay; `adam` is the choice of the articles"""
     weight_decay: float = 1e-2
-    """strength of the decay"""
+    """decay of the weights, per unit of the learning rate"""
     clip_norm: float = 1.0
     """largest norm of the gradient"""
     loss: Literal["quantile", "mae", "mse", "huber", "student_t"] = "quantile"
-    """`quantile` trains all levels, `student_t` a law that has them; `mae`, `mse` and `huber` train the point forecast
-    alone, and the other levels are quantiles of its residuals on windows that training has not seen"""
+    """`quantile` trains all levels, `student_t` a distribution that has them; `mae`, `mse` and `huber` train the point
+    forecast alone, and the other levels are quantiles of its residuals on windows that training has not seen"""
     weighting: Literal["context", "relative"] = "context"
-    """what an error is divided by: the context's scale, or both the context's season-naive error and the size of
-    the target, as MASE and sMAPE together do"""
+    """divisor of an error: the context's scale, or both the context's season-naive error and the size of the target, as
+    in MASE and sMAPE together"""
     patience: int | None = None
     """epochs without a better selection loss before training stops; none: never"""
     averaging: float = 0.98
     """share of the averaged weights that each step keeps; the averaged ones are scored and published. 0: none"""
     freeze_encoder: bool = False
-    """keep the encoder of the network that training begins from"""
+    """whether the encoder of the network that training begins from is kept"""
     seed: int = 0
     """seed of the initial weights, of the window sampling and of dropout"""
     time_budget_s: float | None = None
-    """seconds for both phases; turned into a number of steps once, after the first steps"""
+    """seconds for both phases, turned into a number of steps once, after the first steps; none: no limit"""
     max_windows: int = 2048
-    """most windows of the selection span, and of the gate, that are scored"""
+    """most scored windows of the selection span, and as many of the gate span"""
 
     def __post_init__(self) -> None:
         for name in ("epochs", "steps_per_epoch", "batch_size", "max_windows"):

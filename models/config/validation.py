@@ -1,4 +1,4 @@
-"""Reading user-written options into frozen dataclasses: every complaint names the field."""
+"""Checks of options that a user wrote: each error names its field."""
 
 import dataclasses
 import math
@@ -11,24 +11,25 @@ from models.errors import ConfigError
 T = TypeVar("T")
 
 
-def read(cls: type[T], options: Mapping[str, Any], prefix: str) -> T:
+def parse_options(cls: type[T], options: Mapping[str, Any], prefix: str) -> T:
     """Build the dataclass `cls` from plain JSON values. Raises ConfigError."""
-    return cls(**checked(cls, options, prefix))
+    return cls(**coerce_options(cls, options, prefix))
 
 
-def checked(cls: type[Any], options: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+def coerce_options(cls: type[Any], options: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     """Return `options` with each value coerced to its field's type. Raises ConfigError."""
     if not isinstance(options, Mapping):
         raise ConfigError(prefix, "must be an object of options")
     hints = get_type_hints(cls)
-    known = {f.name for f in dataclasses.fields(cls)}
+    fields = {f.name for f in dataclasses.fields(cls)}
     for name in options:
-        if name not in known:
-            raise ConfigError(f"{prefix}.{name}", f"is not an option; choose among {', '.join(sorted(known))}")
+        if name not in fields:
+            raise ConfigError(f"{prefix}.{name}", f"is not an option; choose among {', '.join(sorted(fields))}")
     return {name: _coerce(value, hints[name], f"{prefix}.{name}") for name, value in options.items()}
 
 
 def _coerce(value: Any, hint: Any, field: str) -> Any:
+    """Convert a JSON value to the type `hint`; lists become tuples. Raises ConfigError for another type."""
     origin = get_origin(hint)
     if origin is Literal:
         if value not in get_args(hint) or not isinstance(value, str):
@@ -47,10 +48,10 @@ def _coerce(value: Any, hint: Any, field: str) -> Any:
         if not isinstance(value, Mapping):
             raise ConfigError(field, f"must be an object, not {value!r}")
         return {str(name): _coerce(inner, get_args(hint)[1], f"{field}.{name}") for name, inner in value.items()}
-    return _plain(value, hint, field)
+    return _coerce_scalar(value, hint, field)
 
 
-def _plain(value: Any, hint: Any, field: str) -> Any:
+def _coerce_scalar(value: Any, hint: Any, field: str) -> Any:
     if hint is bool and isinstance(value, bool):
         return value
     if hint is str and isinstance(value, str):

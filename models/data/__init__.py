@@ -1,1 +1,1 @@
-"""Series in memory, and the one function that cuts windows from them. Imports no torch. Begin with `series`."""
+"""Series in memory, and the function that cuts windows from them. Imports no torch. Begin with `series`."""

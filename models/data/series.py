@@ -1,4 +1,4 @@
-"""Series and panels: values on a time grid, with covariates beside them. Knows no torch."""
+"""Series and panels: values on a time grid, with their covariates."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,6 +14,7 @@ from models.calendar.grid import Grid
 from models.calendar.timestamps import Stamps, from_local, parse_stamps
 
 RESERVED = ("unique_id", "ds", "y")
+"""columns of a long table that are no covariates"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,11 +22,11 @@ class Series:
     """One target over time."""
 
     id: str
-    """unique in its panel"""
+    """name, unique in its panel"""
     y: Floats
-    """(T,) values a step of the grid, NaN where missing"""
+    """(T,) a value for each step of the grid, NaN where missing"""
     grid: Grid
-    """maps grid indexes to stamps"""
+    """conversion of grid indexes to stamps"""
     start: int = 0
     """grid index of y[0]"""
     covariates: Mapping[str, NDArray[Any]] = field(default_factory=dict)
@@ -62,23 +63,24 @@ class Panel:
     ) -> "Panel":
         """Build a panel of arrays (T,) that all begin at `start`, a wall time of `timezone` on the grid."""
         frequency = parse_frequency(freq)
-        grid = Grid(frequency, timezone, int(parse_stamps([start], timezone)[0]))
+        grid = Grid(frequency, timezone, anchor=int(parse_stamps([start], timezone)[0]))
         series = (Series(name, np.array(y, dtype=np.float64), grid) for name, y in values.items())
         return Panel(frequency, tuple(series))
 
     @staticmethod
     def from_frame(frame: pd.DataFrame, freq: str, timezone: str = "UTC") -> "Panel":
-        """Build a panel of a long table `unique_id, ds, y`; steps that it lacks are missing values.
+        """Build a panel of a long table `unique_id, ds, y`; a step without a row is a missing value.
 
         Other columns are covariates, numeric or text; rows after a series' last value carry known-future ones.
         Naive `ds` are wall times of `timezone`. Raises ValueError for duplicates, OffGridError off the grid.
         """
         frequency = parse_frequency(freq)
         groups = frame.groupby("unique_id", sort=False, observed=True)
-        return Panel(frequency, tuple(_series(str(name), table, frequency, timezone) for name, table in groups))
+        return Panel(frequency, tuple(_build_series(str(name), table, frequency, timezone) for name, table in groups))
 
 
-def _series(name: str, table: pd.DataFrame, frequency: Frequency, timezone: str) -> Series:
+def _build_series(name: str, table: pd.DataFrame, frequency: Frequency, timezone: str) -> Series:
+    """Build a series of the rows of one `unique_id`. Raises ValueError for duplicates, OffGridError off the grid."""
     ds = pd.DatetimeIndex(table["ds"]).as_unit("us")
     if ds.tz is None:
         stamps = from_local(ds.to_numpy().view(np.int64), timezone)
@@ -90,14 +92,14 @@ def _series(name: str, table: pd.DataFrame, frequency: Frequency, timezone: str)
         raise ValueError(f"series {name!r} has two rows of one timestamp")
     y = np.full(int(index.max()) + 1, np.nan)
     y[index] = table["y"].to_numpy(dtype=np.float64)
-    columns = {str(c): _column(table[c], index) for c in table.columns if c not in RESERVED}
+    columns = {str(c): _spread_column(table[c], index) for c in table.columns if c not in RESERVED}
     end = observed_span(y)[1]
-    # rows after the last value hold what is known of the future
+    # rows after the last value hold known-future covariates
     return Series(name, y[: end or len(y)], grid, covariates=columns)
 
 
-def _column(values: "pd.Series[Any]", index: Ints) -> NDArray[Any]:
-    """Spread a covariate's values over the steps of the grid."""
+def _spread_column(values: "pd.Series[Any]", index: Ints) -> NDArray[Any]:
+    """Spread a covariate's values (N,) over the steps of the grid, at their indexes (N,): (L,)."""
     if pd.api.types.is_numeric_dtype(values.dtype):
         numbers = np.full(int(index.max()) + 1, np.nan)
         numbers[index] = values.to_numpy(dtype=np.float64)

@@ -1,13 +1,13 @@
-"""The one window cutter that training, prediction and backtest share.
+"""The window cutter that training, prediction and backtest share.
 
-A window is an origin (the position of the last value that the network sees), the T values up to it and the
-H values after it. Windows are cut by index from one packed array in which NaN stands to the left of every
-series, so that a short history is a padded one.
+A window is an origin (the position of the last value in the context), the T values up to it and the H values after it.
+For training, windows are cut by index from one packed array with NaN on both sides of every series, so that a short
+history is a padded one. Shapes: B windows, T context, H horizon, C temporal and S static covariates.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypedDict, TypeVar
+from typing import Any, Protocol, TypedDict
 
 import numpy as np
 
@@ -21,10 +21,10 @@ from models.data.series import Series
 
 
 class Batch(TypedDict):
-    """What a network reads; it uses those that `Config.inputs` names."""
+    """The inputs of a network, which reads those in `Config.inputs`."""
 
     y: Floats
-    """(B, T) values, NaN where missing or before the series began"""
+    """(B, T) values, NaN where missing or before the first of the series"""
     calendar: Ints
     """(B, T + H, 5) calendar integers of context and horizon"""
     covariates: Floats
@@ -34,17 +34,14 @@ class Batch(TypedDict):
 
 
 def inputs_of(batch: Mapping[str, Any], config: Config) -> dict[str, Any]:
-    """Return what the network reads of a batch, by name: arrays or tensors (B, ...) each."""
+    """Return the inputs of the network among those of a batch, by name: arrays or tensors (B, ...)."""
     return {name: batch[name] for name in config.inputs}
 
 
 class Indexable(Protocol):
-    """A NumPy array or a torch tensor: anything that takes an index array."""
+    """An object that takes an index array, such as a NumPy array or a torch tensor."""
 
     def __getitem__(self, index: Any, /) -> Any: ...
-
-
-A = TypeVar("A")
 
 
 def cut(packed: Indexable, ends: Any, offsets: Any) -> Any:
@@ -63,12 +60,12 @@ class Packed:
 
 
 def pack(series: Sequence[Series], ends: Sequence[int], padding: int) -> Packed:
-    """Pack y[:end] of each series, with `padding` NaN before and after each."""
+    """Pack y[:end] of each series, `padding` steps of NaN before and after it."""
     sizes = np.array([2 * padding + end for end in ends], np.int64)
     first = np.cumsum(sizes) - sizes + padding
     values = np.full(int(sizes.sum()), np.nan)
-    for one, at, end in zip(series, first.tolist(), ends, strict=True):
-        values[at : at + end] = one.y[:end]
+    for item, begin, end in zip(series, first.tolist(), ends, strict=True):
+        values[begin : begin + end] = item.y[:end]
     return Packed(values, first)
 
 
@@ -76,76 +73,84 @@ def assemble(series: Sequence[Series], origins: Ints, config: Config) -> Batch:
     """Cut the windows at `origins`.
 
     Args:
-        series: of each window, (B,); a series may stand there more than once.
-        origins: (B,) positions in the series' `y` of the last value that may be seen.
+        series: (B,) the series of each window; one may occur more than once.
+        origins: (B,) positions in the series' `y` of the last value in the context.
+
+    Raises ConfigError for covariates that are no numbers where the model was trained on numbers.
     """
-    covariates, static = beside(series, origins, config)
-    y, calendar = contexts(series, origins, config), calendars(series, origins, config)
-    return Batch(y=y, calendar=calendar, covariates=covariates, static=static)
+    covariates, static = cut_covariates(series, origins, config)
+    return Batch(
+        y=cut_contexts(series, origins, config),
+        calendar=cut_calendars(series, origins, config),
+        covariates=covariates,
+        static=static,
+    )
 
 
-def contexts(series: Sequence[Series], origins: Ints, config: Config) -> Floats:
-    """Return the values up to each origin, (B, T)."""
+def cut_contexts(series: Sequence[Series], origins: Ints, config: Config) -> Floats:
+    """Cut the values up to each origin: (B, T), NaN where missing or outside of the series."""
     length = config.network.context_length
     y = np.empty((len(series), length))
-    for row, (one, origin) in enumerate(zip(series, origins.tolist(), strict=True)):
-        y[row] = stretch(one.y, origin + 1 - length, origin + 1)
+    for row, (item, origin) in enumerate(zip(series, origins.tolist(), strict=True)):
+        y[row] = slice_padded(item.y, origin + 1 - length, origin + 1)
     return y
 
 
-def beside(series: Sequence[Series], origins: Ints, config: Config) -> tuple[Floats, Floats]:
-    """Return the encoded covariates (B, T + H, C) and static covariates (B, S) of each window."""
+def cut_covariates(series: Sequence[Series], origins: Ints, config: Config) -> tuple[Floats, Floats]:
+    """Encode the covariates (B, T + H, C) and static covariates (B, S) of each window. Raises ConfigError."""
     context, horizon = config.network.context_length, config.horizon
     covariates = np.empty((len(series), context + horizon, len(config.covariates.temporal)))
     static = np.empty((len(series), len(config.covariates.static)))
-    for row, (one, origin) in enumerate(zip(series, origins.tolist(), strict=True)):
+    for row, (item, origin) in enumerate(zip(series, origins.tolist(), strict=True)):
         if config.covariates.temporal:
             span = (origin + 1 - context, origin + 1 + horizon)
-            covariates[row] = encode(one, config.covariates, *span, seen=origin + 1)
+            covariates[row] = encode(item, config.covariates, *span, seen=origin + 1)
         if config.covariates.static:
-            static[row] = encode_static(one, config.covariates)
+            static[row] = encode_static(item, config.covariates)
     return covariates, static
 
 
-def moment_of(one: Series, origin: int) -> tuple[str, Grid | str, int]:
-    """Return what windows of one frequency share that cover the same time: equal moments have equal calendars."""
-    grid, index = one.grid, one.start + origin
+def calendar_key(series: Series, origin: int) -> tuple[str, Grid | str, int]:
+    """Build a key that is equal for windows of one frequency that cover the same time, and so have equal calendars."""
+    grid = series.grid
+    index = series.start + origin
     if grid.frequency.kind == "tick":
         return grid.timezone, grid.frequency.alias, grid.anchor + index * grid.frequency.step
     return grid.timezone, grid, index
 
 
-def calendars(series: Sequence[Series], origins: Ints, config: Config) -> Ints:
-    """Return the calendar integers (B, T + H, 5); windows that cover the same time share one computation."""
+def cut_calendars(series: Sequence[Series], origins: Ints, config: Config) -> Ints:
+    """Compute the calendar integers (B, T + H, 5), once for all windows that cover the same time."""
     offsets = np.arange(1 - config.network.context_length, config.horizon + 1, dtype=np.int64)
     rows: dict[object, int] = {}
     stamps: dict[str, list[tuple[int, Stamps]]] = {}
     inverse = np.empty(len(series), np.int64)
-    for window, (one, origin) in enumerate(zip(series, origins.tolist(), strict=True)):
-        key = moment_of(one, origin)
+    for window, (item, origin) in enumerate(zip(series, origins.tolist(), strict=True)):
+        key = calendar_key(item, origin)
         if key not in rows:
             rows[key] = len(rows)
-            stamps.setdefault(one.grid.timezone, []).append((rows[key], one.grid.stamps(one.start + origin + offsets)))
+            covered = item.grid.stamps(item.start + origin + offsets)
+            stamps.setdefault(item.grid.timezone, []).append((rows[key], covered))
         inverse[window] = rows[key]
     table = np.empty((len(rows), len(offsets), len(CALENDAR_FIELDS)), np.int64)
     for timezone, members in stamps.items():
-        known = np.stack([found for _, found in members])
-        table[[row for row, _ in members]] = calendar_features(known, timezone, config.country)
+        local = np.stack([covered for _, covered in members])  # (rows of this timezone, T + H)
+        table[[row for row, _ in members]] = calendar_features(local, timezone, config.country)
     return table[inverse]
 
 
-def actuals(series: Sequence[Series], origins: Ints, horizon: int) -> Floats:
-    """Return what came after each origin: (B, H), NaN where missing or outside of the series."""
+def cut_actuals(series: Sequence[Series], origins: Ints, horizon: int) -> Floats:
+    """Cut the values after each origin: (B, H), NaN where missing or outside of the series."""
     y = np.empty((len(series), horizon))
-    for row, (one, origin) in enumerate(zip(series, origins.tolist(), strict=True)):
-        y[row] = stretch(one.y, origin + 1, origin + 1 + horizon)
+    for row, (item, origin) in enumerate(zip(series, origins.tolist(), strict=True)):
+        y[row] = slice_padded(item.y, origin + 1, origin + 1 + horizon)
     return y
 
 
-def stretch(y: Floats, first: int, last: int) -> Floats:
+def slice_padded(y: Floats, first: int, last: int) -> Floats:
     """Return the positions first..last-1 of `y`, NaN outside of it."""
-    found = np.full(last - first, np.nan)
+    values = np.full(last - first, np.nan)
     begin, end = max(0, first), min(len(y), last)
     if end > begin:
-        found[begin - first : end - first] = y[begin:end]
-    return found
+        values[begin - first : end - first] = y[begin:end]
+    return values

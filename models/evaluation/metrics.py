@@ -1,4 +1,4 @@
-"""Measures of a forecast: pure functions of arrays, blind to missing values.
+"""Measures of a forecast: pure functions of arrays that leave out missing values.
 
 Everywhere `actual` and `point` are (..., H), `quantiles` (..., H, Q) with Q last, and a NaN in `actual`
 leaves its element out. With nothing to measure the result is NaN. Formulas: Hyndman and Koehler 2006
@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from models.arrays import Floats
+from models.config.model import median_position
 
 
 def mae(actual: Floats, point: Floats) -> float:
@@ -64,24 +65,24 @@ def rmsse(actual: Floats, point: Floats, square_scale: Floats | float) -> float:
     return float(np.sqrt(_mean(_ratio((actual - point) ** 2, square_scale))))
 
 
-def owa(actual: Floats, point: Floats, reference: Floats, scale: Floats | float) -> float:
-    """Overall weighted average (M4): the mean of sMAPE and MASE, each relative to those of `reference` (..., H).
+def owa(actual: Floats, point: Floats, baseline: Floats, scale: Floats | float) -> float:
+    """Overall weighted average (M4): the mean of sMAPE and MASE, each relative to those of `baseline` (..., H).
 
-    The competition's reference is Naive 2; below 1 the forecast is better than the reference.
+    The competition's baseline is Naive 2; below 1 the forecast is better than the baseline.
     """
     parts = (
-        (smape(actual, point), smape(actual, reference)),
-        (mase(actual, point, scale), mase(actual, reference, scale)),
+        (smape(actual, point), smape(actual, baseline)),
+        (mase(actual, point, scale), mase(actual, baseline, scale)),
     )
-    return sum(0.5 * own / other if other > 0 else float("nan") for own, other in parts)
+    return sum(0.5 * error / other if other > 0 else float("nan") for error, other in parts)
 
 
 def directional_accuracy(actual: Floats, point: Floats, last: Floats | float) -> float:
-    """Share of steps for which it was forecast rightly whether the value rises above `last`.
+    """Share of steps whose direction, a rise above `last` or none, was forecast rightly.
 
     `last` (..., 1) is the last value observed before the horizon: at h steps ahead the direction is that of the
     change from the origin, of y[t+h] - y[t] (Blaskowitz and Herwartz 2011, "On economic evaluation of directional
-    forecasts"), since the value of the step before is not known when the forecast is made. There are two
+    forecasts"), since the value of the step before does not exist when the forecast is made. There are two
     directions, rise and no rise; one step ahead it is the usual up or down. NaN in `last` leaves its steps out.
     """
     hit, false, missed, none = _directions(actual, point, last)
@@ -141,7 +142,8 @@ def weighted_interval_score(actual: Floats, quantiles: Floats, levels: Sequence[
 
     With levels that are all symmetric about the median it is twice the pinball loss.
     """
-    total, intervals = 0.5 * mae(actual, quantiles[..., list(levels).index(0.5)]), central_intervals(levels)
+    intervals = central_intervals(levels)
+    total = 0.5 * mae(actual, quantiles[..., median_position(levels)])
     for low, high in intervals:
         level = levels[high] - levels[low]
         total += 0.5 * (1.0 - level) * interval_score(actual, quantiles[..., low], quantiles[..., high], level)
@@ -149,21 +151,25 @@ def weighted_interval_score(actual: Floats, quantiles: Floats, levels: Sequence[
 
 
 def central_intervals(levels: Sequence[float]) -> list[tuple[int, int]]:
-    """Return the pairs of positions in ascending `levels` (Q,) that are symmetric about the median."""
+    """List the pairs of positions in ascending `levels` (Q,) that are symmetric about the median."""
     pairs = ((low, high) for low in range(len(levels)) for high in range(low + 1, len(levels)))
     return [(low, high) for low, high in pairs if abs(levels[low] + levels[high] - 1) < 1e-9]
 
 
 def _directions(actual: Floats, point: Floats, last: Floats | float) -> tuple[int, int, int, int]:
     """Count rises above `last`: forecast and real, only forecast, only real, neither."""
-    known = ~np.isnan(actual - last) & ~np.isnan(point)
-    real, forecast = (actual > last)[known], (point > last)[known]
-    pairs = ((forecast, real), (forecast, ~real), (~forecast, real), (~forecast, ~real))
-    hit, false, missed, none = (int((one & other).sum()) for one, other in pairs)
-    return hit, false, missed, none
+    measured = ~np.isnan(actual - last) & ~np.isnan(point)
+    real, forecast = (actual > last)[measured], (point > last)[measured]
+    return (
+        int((forecast & real).sum()),
+        int((forecast & ~real).sum()),
+        int((~forecast & real).sum()),
+        int((~forecast & ~real).sum()),
+    )
 
 
 def _share(part: int, whole: int) -> float:
+    """Return part / whole, NaN of nothing."""
     return part / whole if whole else float("nan")
 
 
@@ -175,6 +181,7 @@ def _ratio(error: Floats, unit: Floats | float) -> Floats:
 
 
 def _pinball(actual: Floats, quantiles: Floats, levels: Sequence[float]) -> Floats:
+    """Return the pinball loss of each element and level: (..., H, Q)."""
     error = actual[..., None] - quantiles  # (..., H, Q)
     level = np.asarray(levels, np.float64)
     loss: Floats = np.maximum(level * error, (level - 1.0) * error)
@@ -182,5 +189,6 @@ def _pinball(actual: Floats, quantiles: Floats, levels: Sequence[float]) -> Floa
 
 
 def _mean(values: Floats) -> float:
+    """Return the mean without NaN, NaN of nothing."""
     present = values[~np.isnan(values)]
     return float(present.mean()) if present.size else float("nan")

@@ -1,1 +1,1 @@
-"""Trainings around trainings: rolling-origin backtests and hyperparameter search. Begin with `backtest`."""
+"""Experiments of many trainings: rolling-origin backtests and hyperparameter search. Begin with `backtest`."""

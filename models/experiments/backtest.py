@@ -1,8 +1,8 @@
-"""Rolling-origin backtests: how a configuration would have done on the last windows of every series.
+"""Rolling-origin backtests: the forecasts that a configuration would have made for the last windows of every series.
 
 Origins are positions counted from the end of each series, as in statsforecast's cross-validation: where series
-end at different times, one window of them does too. No forecast sees anything of its series past its origin, and
-no network was trained on it. Shapes: B windows of all series together, H horizon, Q quantiles.
+end at different times, windows of one number do too. No context reaches past its origin, and no network was trained on
+values after it. Shapes: B windows of all series together, H horizon, Q quantiles.
 """
 
 import time
@@ -15,13 +15,13 @@ import numpy as np
 from models.arrays import Floats, Ints
 from models.config.model import Config
 from models.config.validation import require
-from models.data.covariates import covariate_config
+from models.data.covariates import build_covariate_config
 from models.data.series import Panel, Series, observed_span
 from models.errors import CheckpointError, TrainingDataError
-from models.evaluation.references import REFERENCES, reference_points
-from models.evaluation.scoring import Windows, cut_windows, scoring_season
-from models.experiments.backtest_result import Backtest, groups
-from models.planning.defaults import never_negative
+from models.evaluation.baselines import BASELINES, forecast_baselines
+from models.evaluation.scoring import Windows, cut_windows
+from models.experiments.backtest_result import Backtest, group_rows
+from models.planning.defaults import is_nonnegative
 from models.training.checkpoint import Checkpoint
 from models.training.fit import fit
 from models.training.fitted import Fitted
@@ -29,16 +29,17 @@ from models.training.progress import Progress
 
 
 @dataclass(frozen=True, kw_only=True)
-class Unfinished:
-    """What an interrupted backtest has left, and who keeps what this one leaves."""
+class BacktestResume:
+    """The state of an interrupted backtest, and the functions that save the state of this one."""
 
-    done: Mapping[int, Floats] = field(default_factory=dict)
-    """quantiles (rows, H, Q) of each fit that is over, by its number from 0"""
-    resume: Checkpoint | None = None
-    """of the fit that was interrupted"""
-    fitted: Callable[[int, Floats], None] = lambda number, quantiles: None
-    """called with each fit that is over"""
+    finished: Mapping[int, Floats] = field(default_factory=dict)
+    """number of a finished fit, from 0 -> quantiles (rows, H, Q) of its windows"""
+    checkpoint: Checkpoint | None = None
+    """checkpoint of the interrupted fit"""
+    on_fit: Callable[[int, Floats], None] | None = None
+    """called after each fit with its number and its quantiles (rows, H, Q)"""
     save_checkpoint: Callable[[Checkpoint], None] | None = None
+    """called after each epoch, as in `fit`"""
 
 
 def backtest(
@@ -49,48 +50,48 @@ def backtest(
     step_size: int | None = None,
     horizon: int | None = None,
     refit: bool = False,
-    references: Sequence[str] = ("season_naive",),
+    baselines: Sequence[str] = ("season_naive",),
     device: Literal["auto", "cpu", "cuda"] = "auto",
     on_progress: Callable[[Progress], None] | None = None,
-    unfinished: Unfinished | None = None,
+    resume: BacktestResume | None = None,
 ) -> Backtest:
     """Forecast the last `n_windows` windows of every series; a short series has fewer, or none.
 
     Args:
         step_size: steps between two origins; by default the horizon, so that windows do not overlap.
-        horizon: steps that are judged, the first of the configuration's; by default all of them.
-        refit: train anew before each window, on the data up to its origin. Otherwise one model is trained, on each
-            series up to its first origin, and forecasts every window.
-        references: names of `models.evaluation.references`; season_naive is always among them.
+        horizon: steps that are measured, the first of the configuration's; by default all of them.
+        refit: whether to train anew before each window, on the data up to its origin. Otherwise one model is trained,
+            on each series up to its first origin, and forecasts every window.
+        baselines: names of `models.evaluation.baselines`; season_naive is always among them.
         device: where to train, as in `fit`.
-        on_progress: called as `fit` does; fraction and time left are those of all fits together, the rest is that of
-            the fit that runs.
-        unfinished: what an earlier call with the same arguments has left.
+        on_progress: called as by `fit`; fraction and time left are those of all fits together, the rest is that of the
+            running fit.
+        resume: the state of an interrupted call with the same arguments.
 
     Vocabularies and floors of the configuration are those of the data before each training's last origin. Raises
-    ConfigError for numbers below 1 and references that do not exist, TrainingDataError where nothing can be forecast
-    or trained on.
+    ConfigError for numbers below 1 and for unknown baselines, TrainingDataError where nothing can be forecast or
+    trained on.
     """
-    judged = config.horizon if horizon is None else horizon
-    step = judged if step_size is None else step_size
+    measured = config.horizon if horizon is None else horizon
+    step = measured if step_size is None else step_size
     require(n_windows >= 1, "n_windows", "must be at least 1")
-    require(1 <= judged <= config.horizon, "horizon", f"must be from 1 to the model's {config.horizon}")
+    require(1 <= measured <= config.horizon, "horizon", f"must be from 1 to the model's {config.horizon}")
     require(step >= 1, "step_size", "must be at least 1")
-    unknown = set(references) - set(REFERENCES)
-    require(not unknown, "references", f"must be some of {', '.join(REFERENCES)}")
-    positions = {one.id: rolling_origins(one, judged, n_windows, step) for one in panel.series}
-    windows = cut_windows(panel, positions, judged)
+    unknown = set(baselines) - set(BASELINES)
+    require(not unknown, "baselines", f"must be some of {', '.join(BASELINES)}")
+    origins = {series.id: plan_origins(series, measured, n_windows, step) for series in panel.series}
+    windows = cut_windows(panel, origins, measured)
     if not windows.series:
         raise TrainingDataError("too_short", "no series has a value before the horizon that ends with it")
-    number = np.concatenate([np.arange(n_windows - len(found), n_windows) + 1 for found in positions.values()])
-    runs = list(groups(number.tolist()).values()) if refit else [np.arange(len(number))]
-    quantiles = _forecasts(panel, config, windows, runs, device, on_progress, unfinished or Unfinished())
-    season, names = scoring_season(panel), dict.fromkeys(["season_naive", *references])
+    number = np.concatenate([np.arange(n_windows - len(listed), n_windows) + 1 for listed in origins.values()])
+    runs = list(group_rows(number.tolist()).values()) if refit else [np.arange(len(number))]
+    quantiles = _forecasts(panel, config, windows, runs, device, on_progress, resume or BacktestResume())
+    names = dict.fromkeys(["season_naive", *baselines])
     return Backtest(
         windows=windows,
         number=number,
-        quantiles=quantiles[:, :judged],
-        references=reference_points(windows, season, list(names)),
+        quantiles=quantiles[:, :measured],
+        baselines=forecast_baselines(windows, panel.frequency.season, list(names)),
         levels=config.quantiles,
     )
 
@@ -102,47 +103,53 @@ def _forecasts(
     runs: Sequence[Ints],
     device: Literal["auto", "cpu", "cuda"],
     on_progress: Callable[[Progress], None] | None,
-    unfinished: Unfinished,
+    state: BacktestResume,
 ) -> Floats:
-    """Train once for the windows of each run, on what lies before them; return quantiles (B, H, Q)."""
+    """Train once for the windows of each run, on the values before them; return quantiles (B, H, Q)."""
     started = time.monotonic()
     quantiles = np.empty((len(windows.series), config.horizon, len(config.quantiles)))
-    resume = unfinished.resume
-    for done, rows in enumerate(runs):
-        if done in unfinished.done:
-            quantiles[rows] = unfinished.done[done]
+    checkpoint = state.checkpoint
+    for run, rows in enumerate(runs):
+        if run in state.finished:
+            quantiles[rows] = state.finished[run]
             continue
         part = windows.part(rows)
-        seen = _before(panel, part, config)
-        told = _share(on_progress, done, len(runs), started) if on_progress else None
-        save, own = unfinished.save_checkpoint, _known(config, seen)
-        fitted = _fit(seen, own, device=device, on_progress=told, save_checkpoint=save, resume=resume)
-        resume = None
+        history = _cut_history(panel, part, config)
+        fitted = _fit(
+            history,
+            _restrict_config(config, history),
+            device=device,
+            on_progress=_scale_progress(on_progress, run, len(runs), started) if on_progress else None,
+            save_checkpoint=state.save_checkpoint,
+            resume=checkpoint,
+        )
+        checkpoint = None
         quantiles[rows] = fitted.quantiles(part.series, part.origins)
-        unfinished.fitted(done, quantiles[rows])
+        if state.on_fit is not None:
+            state.on_fit(run, quantiles[rows])
     return quantiles
 
 
 def _fit(panel: Panel, config: Config, *, resume: Checkpoint | None, **options: Any) -> Fitted:
-    """Fit from a checkpoint, unless it is that of another fit: one that was over in the meantime."""
+    """Fit from a checkpoint, unless it is that of another fit, which was finished in the meantime."""
     try:
         return fit(panel, config, resume=resume, **options)
     except CheckpointError:
         return fit(panel, config, **options)
 
 
-def _known(config: Config, seen: Panel) -> Config:
-    """Return a configuration that knows of no more than what the panel holds."""
+def _restrict_config(config: Config, history: Panel) -> Config:
+    """Return the configuration with the vocabularies and the floor of a history, not those of later data."""
     roles = config.covariates
     return replace(
         config,
-        covariates=covariate_config(seen, roles.known_future, roles.past, roles.static),
-        nonnegative=config.nonnegative and never_negative(seen),
+        covariates=build_covariate_config(history, roles.known_future, roles.past, roles.static),
+        nonnegative=config.nonnegative and is_nonnegative(history),
     )
 
 
-def rolling_origins(series: Series, horizon: int, n_windows: int, step_size: int) -> tuple[int, ...]:
-    """Return at most `n_windows` origins, `step_size` apart, ascending.
+def plan_origins(series: Series, horizon: int, n_windows: int, step_size: int) -> tuple[int, ...]:
+    """Plan at most `n_windows` origins of a series, `step_size` apart, ascending.
 
     The last window ends with the last observed value; none begins before the first.
     """
@@ -151,28 +158,30 @@ def rolling_origins(series: Series, horizon: int, n_windows: int, step_size: int
     return tuple(o for o in range(last - step_size * (n_windows - 1), last + 1, step_size) if o >= first)
 
 
-def _before(panel: Panel, windows: Windows, config: Config) -> Panel:
-    """Return each series of the windows up to its first origin among them; known-future covariates reach on over the
-    horizon."""
+def _cut_history(panel: Panel, windows: Windows, config: Config) -> Panel:
+    """Cut each series of the windows at its first origin among them; known-future covariates reach over the horizon."""
     ends: dict[str, int] = {}
-    for one, origin in zip(windows.series, windows.origins.tolist(), strict=True):
-        ends[one.id] = min(origin + 1, ends.get(one.id, origin + 1))
-
-    def cut(one: Series) -> Series:
-        end = ends[one.id]
-        past, ahead = config.covariates.past, end + config.horizon
-        columns = {name: values[: end if name in past else ahead] for name, values in one.covariates.items()}
-        return replace(one, y=one.y[:end], covariates=columns)
-
-    return Panel(panel.frequency, tuple(cut(one) for one in panel.series if one.id in ends))
+    for item, origin in zip(windows.series, windows.origins.tolist(), strict=True):
+        ends[item.id] = min(origin + 1, ends.get(item.id, origin + 1))
+    return Panel(panel.frequency, tuple(_cut_series(s, ends[s.id], config) for s in panel.series if s.id in ends))
 
 
-def _share(tell: Callable[[Progress], None], done: int, fits: int, started: float) -> Callable[[Progress], None]:
-    """Return what tells the progress of one fit as that of all `fits`, of which `done` are over."""
+def _cut_series(series: Series, end: int, config: Config) -> Series:
+    """Cut a series before `end`, and its known-future covariates a horizon later."""
+    last = {name: end if name in config.covariates.past else end + config.horizon for name in series.covariates}
+    columns = {name: values[: last[name]] for name, values in series.covariates.items()}
+    return replace(series, y=series.y[:end], covariates=columns)
 
-    def share(one: Progress) -> None:
-        fraction = (done + one.fraction) / fits
+
+def _scale_progress(
+    report: Callable[[Progress], None], done: int, fits: int, started: float
+) -> Callable[[Progress], None]:
+    """Return a function that reports the progress of one fit as that of all `fits`, of which `done` are over."""
+
+    def report_share(progress: Progress) -> None:
+        fraction = (done + progress.fraction) / fits
         elapsed = time.monotonic() - started
-        tell(replace(one, fraction=fraction, eta_s=elapsed * (1 - fraction) / fraction if fraction > 0 else None))
+        eta_s = elapsed * (1 - fraction) / fraction if fraction > 0 else None
+        report(replace(progress, fraction=fraction, eta_s=eta_s))
 
-    return share
+    return report_share

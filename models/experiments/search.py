@@ -1,5 +1,5 @@
-"""Hyperparameter search around a configuration, judged on the selection span (models.experiments.selection), never on
-the gate.
+"""Hyperparameter search around a configuration, compared on the selection span (models.experiments.selection), never on
+the gate span.
 
 The sampler is optuna's TPE (Bergstra et al. 2011). A trial is pruned where it is worse than the median of the
 complete ones after as many epochs (Golovin et al. 2017): a search has few trials, which Hyperband would spend on
@@ -24,25 +24,27 @@ from optuna.trial import FrozenTrial, TrialState
 from models.classical.prophet import require_prophet
 from models.config.model import Config
 from models.config.validation import require
-from models.data.preflight import fingerprint
+from models.data.preflight import compute_fingerprint
 from models.data.series import Panel
 from models.errors import CheckpointError, TrainingDataError
-from models.experiments.selection import Selection
+from models.experiments.selection import SelectPhase
 from models.experiments.trials import SearchResult, Trial, read_trials
 from models.planning.search_space import Axis, accepts, axes_of, configured, default_space
 from models.training.learner import choose_device
 
 MAX_TRIALS = 1000
+"""trials of one search at most"""
 NO_MEMORY = "it does not fit into the memory of the device"
 MOST_DRAWS = 100
-"""for one trial; after so many that are known or contradict themselves, what is left of the space is listed"""
+"""draws for one trial; after so many repetitions and impossible combinations the rest of the space is listed"""
 MOST_LISTED = 20_000
-"""combinations of a space that can be listed; a larger one ends there"""
+"""combinations of a space that can be listed; the search of a larger one ends instead"""
 RANDOM_TRIALS = 6
-"""Trials before the sampler models what it has seen"""
+"""trials at random before the sampler models their losses"""
 UNPRUNED_TRIALS = 3
+"""complete trials before any is pruned"""
 UNPRUNED_SHARE = 5
-"""The first epochs / UNPRUNED_SHARE, in which the learning rate still rises, prune nothing"""
+"""divisor of the epochs: the first epochs / UNPRUNED_SHARE, while the learning rate still rises, prune nothing"""
 STATES = {
     "complete": TrialState.COMPLETE,
     "pruned": TrialState.PRUNED,
@@ -52,7 +54,7 @@ STATES = {
 
 
 class OutOfTimeError(Exception):
-    """The running trial has to stop."""
+    """The time budget has ended, and the running trial has to stop."""
 
 
 def search(
@@ -68,16 +70,16 @@ def search(
 ) -> SearchResult:
     """Search for a better configuration; the given one is the first trial, so that none worse is returned.
 
-    The same call gives the same trials on the same CPU and number of threads, and so does one that goes on from
-    `resume`: what a trial tries depends on the seed, its number and the finished trials before it alone. Under a
-    time budget, here or in `training`, the speed of the machine has its say.
+    The same call gives the same trials on the same CPU and number of threads, and so does one that continues from
+    `resume`: the values of a trial depend on the seed, its number and the finished trials before it alone. Under a
+    time budget, here or in `training`, they depend on the speed of the machine too.
 
     Args:
-        trials: how many, resumed ones included; a space of fewer combinations is tried whole. Combinations that
-            contradict themselves are left out.
+        trials: number of trials, resumed ones included; a space of fewer combinations is tried whole. Impossible
+            combinations are left out.
         time_budget_s: seconds, those of resumed trials included. No trial begins after them and the running one
             stops, but for the first, which is always finished. `training.time_budget_s` holds for each trial.
-        space: name -> values to try; the configuration's own join them, and what is not named keeps its value.
+        space: name -> values to try; the configuration's join them, and a field without a name here keeps its value.
             None: `default_space`.
         on_trial: called when a trial begins, after each of its epochs and at its end.
         resume: trials of an earlier search for the same, as `Trial.to_dict` gives them; of several records of one
@@ -97,11 +99,11 @@ def search(
     given = default_space(config, max(selection.fit_ends)) if space is None else space
     if any(given.get("prophet", ())):
         require_prophet()
-    run = _Search(selection, config, axes_of(config, given), on_trial)
-    run.deadline = time.monotonic() + budget - run.adopt(resume or ())
+    run = _Search(selection, config, build_axes(config, given), on_trial)
+    run.deadline = time.monotonic() + budget - run.resume(resume or ())
     with torch.random.fork_rng(devices=[selection.device] if selection.device.type == "cuda" else []):
         while len(run.trials) < min(trials, run.size) and (not run.trials or time.monotonic() < run.deadline):
-            if not run.next():
+            if not run.run_trial():
                 break
     return run.result()
 
@@ -110,44 +112,48 @@ class _Search:
     """One call of `search`: the study and its trials."""
 
     def __init__(
-        self, selection: Selection, config: Config, axes: Sequence[Axis], on_trial: Callable[[Trial], None] | None
+        self, selection: SelectPhase, config: Config, axes: Sequence[Axis], on_trial: Callable[[Trial], None] | None
     ) -> None:
-        self.selection, self.config, self.axes, self.on_trial = selection, config, axes, on_trial
-        self.size = math.prod(self._counts())
-        identity = [config.to_dict(), fingerprint(selection.panel), [asdict(axis) for axis in axes]]
+        self.selection = selection
+        self.config = config
+        self.axes = axes
+        self.on_trial = on_trial
+        self.size = math.prod(self._count_options())
+        identity = [config.to_dict(), compute_fingerprint(selection.panel), [asdict(axis) for axis in axes]]
         self.digest = hashlib.sha256(json.dumps(identity).encode()).hexdigest()
-        # positions, not values: the sampler takes neighbours on an axis for alike
-        self.places: dict[str, BaseDistribution] = {
+        # positions, not values: the sampler assumes that neighbours on an axis are alike
+        self.distributions: dict[str, BaseDistribution] = {
             "/".join(axis.names): IntDistribution(0, len(axis.options) - 1) for axis in axes
         }
         warmup = config.training.epochs // UNPRUNED_SHARE
         pruner = optuna.pruners.MedianPruner(UNPRUNED_TRIALS, warmup, n_min_trials=2)
         self.study = optuna.create_study(direction="minimize", pruner=pruner)
         self.trials: list[Trial] = []
-        self.began, self.deadline = 0.0, math.inf
+        self.began = 0.0
+        self.deadline = math.inf
 
-    def adopt(self, resume: Iterable[Mapping[str, Any]]) -> float:
-        """Take over the finished ones of earlier trials; return the seconds that all of them took."""
-        found = read_trials(resume, self.digest)
-        self.trials = [trial for trial in found if trial.finished]
+    def resume(self, resume: Iterable[Mapping[str, Any]]) -> float:
+        """Take over the finished ones of earlier trials; return the seconds of all of them. Raises CheckpointError."""
+        earlier = read_trials(resume, self.digest)
+        self.trials = [trial for trial in earlier if trial.finished]
         for trial in self.trials:
             try:
-                self.study.add_trial(self._frozen(trial))
+                self.study.add_trial(self._to_optuna(trial))
             except (KeyError, ValueError) as e:
                 raise CheckpointError(f"trial {trial.number} cannot be resumed ({e})") from e
-        return sum(trial.seconds for trial in found)
+        return sum(trial.seconds for trial in earlier)
 
-    def next(self) -> bool:
-        """Run one more trial; False where there is nothing left to try."""
+    def run_trial(self) -> bool:
+        """Run one more trial; return False where nothing is left to try."""
         self.began = time.monotonic()
-        asked = self._ask()
-        if asked is None:
+        drawn = self._draw()
+        if drawn is None:
             return False
-        params = self._named(asked.params)
+        params = self._to_params(drawn.params)
         self.trials.append(Trial(number=len(self.trials), params=params, state="running", search=self.digest))
         self._update()
-        state, reason = self._outcome(asked)
-        self.study.tell(asked, self.trials[-1].loss if state == "complete" else None, STATES[state])
+        state, reason = self._train(drawn)
+        self.study.tell(drawn, self.trials[-1].loss if state == "complete" else None, STATES[state])
         self._update(state=state, reason=reason)
         return True
 
@@ -157,57 +163,63 @@ class _Search:
         if not complete:
             raise TrainingDataError("diverged", f"every trial failed; the first one: {self.trials[0].reason}")
         best = min(complete, key=lambda trial: trial.curve[-1])
-        config = configured(self.config, best.params)
+        config = apply_params(self.config, best.params)
         return SearchResult(config=config, loss=best.curve[-1], trials=tuple(self.trials))
 
-    def _ask(self) -> optuna.Trial | None:
-        """Draw a combination that was not tried before; at random where the sampler repeats itself. None: all were.
+    def _draw(self) -> optuna.Trial | None:
+        """Draw an untried combination, at random where the sampler repeats itself; None where all were tried.
 
-        Each draw has a sampler and a seed of its own, so that a resumed search needs no generator's state.
+        Each draw has a new sampler and seed, so that a resumed search needs no generator's state.
         """
         number = len(self.trials)
-        tried = [self._placed(trial.params) for trial in self.trials]
+        tried = [self._to_positions(trial.params) for trial in self.trials]
         if not number:
-            self.study.enqueue_trial(self._placed(asdict(self.config.network) | asdict(self.config.training)))
+            self.study.enqueue_trial(self._to_positions(asdict(self.config.network) | asdict(self.config.training)))
         for attempt in range(MOST_DRAWS + 1):
-            if attempt == MOST_DRAWS and not self._enqueued(tried):
+            if attempt == MOST_DRAWS and not self._enqueue_untried(tried):
                 break
             sequence = np.random.SeedSequence([self.config.training.seed, number, attempt])
             seed = int(sequence.generate_state(1)[0])
-            model = optuna.samplers.TPESampler(seed=seed, n_startup_trials=RANDOM_TRIALS)
-            self.study.sampler = optuna.samplers.RandomSampler(seed) if attempt else model
-            asked = self.study.ask(self.places)
-            if asked.params not in tried and self._allowed(asked.params):
-                return asked
-            self.study.tell(asked, state=TrialState.FAIL)  # the sampler ignores these
+            if attempt:
+                self.study.sampler = optuna.samplers.RandomSampler(seed)
+            else:
+                self.study.sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=RANDOM_TRIALS)
+            drawn = self.study.ask(self.distributions)
+            if drawn.params not in tried and self._is_possible(drawn.params):
+                return drawn
+            self.study.tell(drawn, state=TrialState.FAIL)  # the sampler ignores failed trials
         return None
 
-    def _enqueued(self, tried: list[dict[str, int]]) -> bool:
-        """Let one of the untried combinations of a small space be drawn next; False where there is none."""
+    def _enqueue_untried(self, tried: list[dict[str, int]]) -> bool:
+        """Enqueue an untried combination of a small space, to be drawn next; return False where there is none."""
         if self.size > MOST_LISTED:
             return False
-        every = (dict(zip(self.places, pick, strict=True)) for pick in product(*map(range, self._counts())))
-        left = [places for places in every if places not in tried and self._allowed(places)]
-        if left:
+        combinations = product(*map(range, self._count_options()))
+        listed = (dict(zip(self.distributions, combination, strict=True)) for combination in combinations)
+        untried = [positions for positions in listed if positions not in tried and self._is_possible(positions)]
+        if untried:
             number = len(self.trials)
-            chosen = np.random.default_rng([self.config.training.seed, number]).integers(len(left))
-            self.study.enqueue_trial(left[int(chosen)])
-        return bool(left)
+            chosen = np.random.default_rng([self.config.training.seed, number]).integers(len(untried))
+            self.study.enqueue_trial(untried[int(chosen)])
+        return bool(untried)
 
-    def _counts(self) -> list[int]:
+    def _count_options(self) -> list[int]:
+        """Count the options of each axis."""
         return [len(axis.options) for axis in self.axes]
 
-    def _named(self, places: Mapping[str, int]) -> dict[str, Any]:
-        """Return name -> value of the positions on the axes."""
-        chosen = zip(self.axes, self.places, strict=True)
-        return {name: v for axis, key in chosen for name, v in axis.named(axis.options[places[key]]).items()}
+    def _to_params(self, positions: Mapping[str, int]) -> dict[str, Any]:
+        """Return positions on the axes as name -> value."""
+        params: dict[str, Any] = {}
+        for axis, key in zip(self.axes, self.distributions, strict=True):
+            params |= axis.to_params(axis.options[positions[key]])
+        return params
 
-    def _allowed(self, places: Mapping[str, int]) -> bool:
-        """Return whether what was drawn goes together: a recursion and two directions, say, do not."""
-        return accepts(self.config, self._named(places))
+    def _is_possible(self, positions: Mapping[str, int]) -> bool:
+        """Say whether the values go together: a recursion and two directions do not."""
+        return accepts(self.config, self._to_params(positions))
 
-    def _outcome(self, asked: optuna.Trial) -> tuple[str, str | None]:
-        """Train; return how the trial ended, and why it is not complete."""
+    def _train(self, drawn: optuna.Trial) -> tuple[str, str | None]:
+        """Train; return the state of the trial at its end, and the reason where it is not complete."""
 
         def stepped() -> None:
             if len(self.trials) > 1 and time.monotonic() >= self.deadline:
@@ -215,12 +227,12 @@ class _Search:
 
         def epoch_end(loss: float) -> None:
             self._update(curve=(*self.trials[-1].curve, loss))
-            asked.report(loss, self.trials[-1].epochs)
-            if asked.should_prune():
+            drawn.report(loss, self.trials[-1].epochs)
+            if drawn.should_prune():
                 raise optuna.TrialPruned
 
         try:
-            self.selection.train(configured(self.config, self.trials[-1].params), stepped, epoch_end)
+            self.selection.train(apply_params(self.config, self.trials[-1].params), stepped, epoch_end)
         except optuna.TrialPruned:
             return "pruned", "worse than the median of the complete trials after as many epochs"
         except OutOfTimeError:
@@ -238,21 +250,23 @@ class _Search:
         return "complete", None
 
     def _update(self, **changes: Any) -> None:
-        """Change the running trial and tell of it."""
-        self.trials[-1] = replace(self.trials[-1], seconds=time.monotonic() - self.began, **changes)
+        """Change the running trial and report it."""
+        seconds = time.monotonic() - self.began
+        self.trials[-1] = replace(self.trials[-1], seconds=seconds, **changes)
         if self.on_trial is not None:
             self.on_trial(self.trials[-1])
 
-    def _placed(self, params: Mapping[str, Any]) -> dict[str, int]:
-        """Return where on their axes the values are. Raises KeyError or ValueError for those that are nowhere."""
-        found = (axis.options.index(tuple(params[name] for name in axis.names)) for axis in self.axes)
-        return dict(zip(self.places, found, strict=True))
+    def _to_positions(self, params: Mapping[str, Any]) -> dict[str, int]:
+        """Return values as positions on the axes. Raises KeyError or ValueError for those on no axis."""
+        positions = (axis.options.index(tuple(params[name] for name in axis.names)) for axis in self.axes)
+        return dict(zip(self.distributions, positions, strict=True))
 
-    def _frozen(self, trial: Trial) -> FrozenTrial:
+    def _to_optuna(self, trial: Trial) -> FrozenTrial:
+        """Return a finished trial as one of optuna. Raises KeyError or ValueError for values on no axis."""
         return optuna.trial.create_trial(
             state=STATES[trial.state],
             value=trial.loss if trial.state == "complete" else None,
-            params=self._placed(trial.params),
-            distributions=self.places,
+            params=self._to_positions(trial.params),
+            distributions=self.distributions,
             intermediate_values=dict(enumerate(trial.curve, 1)),
         )

@@ -1,10 +1,11 @@
 """The select phase of many configurations on one panel, and a loss by which they compare.
 
-The loss of a network is the mean over the selection span's elements of twice the pinball loss (`training.loss`
-mae, huber or mse, and wherever losses are compared: of the point forecast's absolute or squared error), in original
-units divided by each series' own unit, its season error. It is measured before conformal correction, for all
-configurations on the same windows in the same units, so that contexts and scalers compare; the training loss, in
-units of each context's own scale, would not allow it. Nothing from the gate on is held here.
+The loss of a network is the mean over the elements of the selection span of twice the pinball loss. For the losses
+mae, huber and mse, and wherever networks of several training losses are compared, it is that of the point forecast's
+absolute or squared error. Errors are in original units divided by the unit of each series, its season error. The loss
+is measured before conformal correction, for all configurations on the same windows in the same units, so that contexts and
+scalers compare; the training loss, in units of each context's scale, would not allow it. Nothing from the gate span on
+is kept here. Shapes: B windows.
 """
 
 from collections.abc import Callable
@@ -16,38 +17,39 @@ import torch
 from models.arrays import Floats
 from models.config.model import Config
 from models.config.training import POINT_LOSSES
-from models.data.preflight import trainable
+from models.data.preflight import select_trainable
 from models.data.series import Panel
 from models.data.splits import plan_spans
 from models.data.windows import inputs_of
 from models.errors import TrainingDataError
 from models.evaluation import metrics
-from models.evaluation.scoring import Windows, chosen_windows
+from models.evaluation.scoring import Windows, choose_windows
 from models.training.learner import SCORED_AT_ONCE, Arrays, Learner
 from models.training.loop import TrainingHooks, train
 from models.training.phase import SELECT, PhaseState
 from models.training.sampling import TensorBatch, WindowPool, fixed_batch, split_batch, window_pool
 
 LEAST_UNIT = 0.05
-"""A season error below this share of the standard deviation counts as this much"""
+"""least season error as a share of the standard deviation"""
 
 
-class Selection:
-    """Fit and selection spans of a panel."""
+class SelectPhase:
+    """The fit and selection spans of a panel, on which configurations are trained and compared."""
 
     def __init__(self, panel: Panel, config: Config, device: torch.device, compared_by: str | None = None) -> None:
-        """Plan the spans; configurations are `compared_by` that loss, by default the configuration's own.
+        """Plan the spans; networks are compared by the loss `compared_by`, by default that of the configuration.
 
         Raises TrainingDataError where no series is long enough for both.
         """
-        kept = trainable(panel)
+        kept = select_trainable(panel)
         spans = plan_spans(kept, config)
         pairs = zip(kept.series, spans, strict=True)
-        series = tuple(replace(one, y=one.y[: span.selection_end]) for one, span in pairs)
-        self.panel, self.device = replace(kept, series=series), device
+        series = tuple(replace(item, y=item.y[: span.selection_end]) for item, span in pairs)
+        self.panel = replace(kept, series=series)
+        self.device = device
         self.fit_ends = [span.fit_end for span in spans]
-        origins, most = [span.selection for span in spans], config.training.max_windows
-        windows = chosen_windows(self.panel, origins, config.horizon, most)
+        origins = [span.selection for span in spans]
+        windows = choose_windows(self.panel, origins, config.horizon, config.training.max_windows)
         if windows is None:
             raise TrainingDataError(
                 "too_short", "no series is long enough for a span to select by, so none to search on"
@@ -60,7 +62,7 @@ class Selection:
 
         Args:
             stepped: called after each optimiser step.
-            epoch_end: called after each epoch with the loss of the weights kept so far.
+            epoch_end: called after each epoch with the loss of the best weights so far.
 
         Both may raise to end the training. Raises TrainingDataError `diverged`.
         """
@@ -68,13 +70,13 @@ class Selection:
         batch = fixed_batch(self.windows.series, self.windows.origins, config, self.device)
         learner = Learner(config, self.device)
         learner.prepare(self.panel.series, self.fit_ends, pool, batch)
-        kept = 0.0
+        best_loss = 0.0
 
         def judge(state: PhaseState, arrays: Arrays, best: Arrays) -> None:
-            nonlocal kept
+            nonlocal best_loss
             if not state.stale:  # the best epoch so far, whose weights the learner still holds
-                kept = measured(learner, batch, self.windows, self.compared_by)
-            epoch_end(kept)
+                best_loss = measure_loss(learner, batch, self.windows, self.compared_by)
+            epoch_end(best_loss)
 
         state = PhaseState(SELECT, config.training.epochs * config.training.steps_per_epoch)
         train(learner, pool, batch, state, {}, TrainingHooks(on_step=lambda state, loss: stepped(), on_epoch=judge))
@@ -86,11 +88,11 @@ class Selection:
         return pool
 
 
-def measured(learner: Learner, batch: TensorBatch, windows: Windows, loss: str) -> float:
-    """Return the loss of the averaged network on windows, of which `batch` is the tensors.
+def measure_loss(learner: Learner, batch: TensorBatch, windows: Windows, loss: str) -> float:
+    """Compute the loss of the averaged network on windows, whose tensors are `batch`.
 
-    A series whose history has no season error is measured in its standard deviation; beside others, a constant
-    one is left out. Raises TrainingDataError `diverged` for forecasts that are not finite.
+    A series whose history has no season error is measured in units of its standard deviation. A constant one is left
+    out, unless all are. Raises TrainingDataError `diverged` for forecasts that are not finite.
     """
     learner.averaged.eval()
     parts = split_batch(batch, SCORED_AT_ONCE)
@@ -98,23 +100,32 @@ def measured(learner: Learner, batch: TensorBatch, windows: Windows, loss: str) 
         quantiles = torch.cat([learner.averaged(**inputs_of(part, learner.config)) for part in parts]).cpu().numpy()
     if not np.isfinite(quantiles).all():
         raise TrainingDataError("diverged", "the forecasts are not finite")
-    spread = _spread(windows)
-    unit = np.where(np.isnan(windows.scale), spread, np.maximum(windows.scale, LEAST_UNIT * spread))
-    told = (~np.isnan(windows.actual) & (unit > 0)).any()
-    unit = np.where(unit > 0, unit, np.nan) if told else np.ones_like(unit)
-    actual, scaled = windows.actual / unit, quantiles / unit[..., None]
-    levels = learner.config.quantiles
+    unit = _find_units(windows)
+    actual = windows.actual / unit
+    scaled = quantiles / unit[..., None]
     if loss not in POINT_LOSSES:
-        return 2 * metrics.pinball(actual, scaled, levels)
-    return (metrics.mse if loss == "mse" else metrics.mae)(actual, scaled[..., levels.index(0.5)])
+        return 2 * metrics.pinball(actual, scaled, learner.config.quantiles)
+    point = scaled[..., learner.config.median]
+    return metrics.mse(actual, point) if loss == "mse" else metrics.mae(actual, point)
 
 
-def _spread(windows: Windows) -> Floats:
-    """Return the standard deviation of each window's series before its first window: (B, 1)."""
+def _find_units(windows: Windows) -> Floats:
+    """Find the unit of each window's loss: (B, 1), NaN for a constant series unless all are constant."""
+    spread = _compute_spread(windows)
+    unit = np.where(np.isnan(windows.scale), spread, np.maximum(windows.scale, LEAST_UNIT * spread))
+    measurable = (~np.isnan(windows.actual) & (unit > 0)).any()
+    return np.where(unit > 0, unit, np.nan) if measurable else np.ones_like(unit)
+
+
+def _compute_spread(windows: Windows) -> Floats:
+    """Compute the standard deviation of each window's series before its first window: (B, 1)."""
     ends: dict[str, int] = {}
-    for one, origin in zip(windows.series, windows.origins.tolist(), strict=True):
-        ends[one.id] = min(origin + 1, ends.get(one.id, origin + 1))
-    series = {one.id: one for one in windows.series}
-    values = {name: series[name].y[:end][~np.isnan(series[name].y[:end])] for name, end in ends.items()}
-    spread = {name: float(seen.std()) if len(seen) else 0.0 for name, seen in values.items()}
-    return np.array([spread[one.id] for one in windows.series])[:, None]
+    for item, origin in zip(windows.series, windows.origins.tolist(), strict=True):
+        ends[item.id] = min(origin + 1, ends.get(item.id, origin + 1))
+    by_id = {item.id: item for item in windows.series}
+    spread: dict[str, float] = {}
+    for name, end in ends.items():
+        history = by_id[name].y[:end]
+        observed = history[~np.isnan(history)]
+        spread[name] = float(observed.std()) if len(observed) else 0.0
+    return np.array([spread[item.id] for item in windows.series])[:, None]

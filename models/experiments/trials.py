@@ -1,4 +1,4 @@
-"""What a hyperparameter search tells: trials and the best of them, as plain JSON. Knows neither torch nor optuna."""
+"""Trials of a hyperparameter search and its result, as plain JSON. It imports neither torch nor optuna."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -10,36 +10,36 @@ from models.errors import CheckpointError
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """One combination of hyperparameters and what came of it."""
+    """A combination of hyperparameters and its losses."""
 
     number: int
-    """counted from 0, which is the configuration itself"""
+    """counted from 0, the configuration itself"""
     params: Mapping[str, Any]
-    """name -> value of everything that is searched"""
+    """name -> value of each searched hyperparameter"""
     state: Literal["running", "complete", "pruned", "failed", "stopped"]
     """`pruned`: worse than the median; `failed`: diverged or out of memory; `stopped`: out of time"""
     reason: str | None = None
-    """why it is not complete"""
+    """reason why the trial is not complete"""
     curve: tuple[float, ...] = ()
-    """loss of the weights kept so far, after each epoch"""
+    """loss of the best weights so far, after each epoch"""
     seconds: float = 0.0
-    """wall time"""
+    """seconds of wall time"""
     search: str
-    """digest of data, configuration and space: a trial is resumed in no other search"""
+    """digest of data, configuration and space, since a trial is resumed only in the same search"""
 
     @property
     def loss(self) -> float | None:
-        """Loss of the kept weights, in units of the series; None before the first epoch."""
+        """Loss of the best weights, in units of the series; None before the first epoch."""
         return self.curve[-1] if self.curve else None
 
     @property
     def epochs(self) -> int:
-        """Epochs that it ran."""
+        """Number of finished epochs."""
         return len(self.curve)
 
     @property
     def finished(self) -> bool:
-        """Whether a resumed search keeps it; others are run again."""
+        """Whether a resumed search keeps the trial; others are run again."""
         return self.state in ("complete", "pruned", "failed")
 
     def to_dict(self) -> dict[str, Any]:
@@ -61,14 +61,14 @@ class Trial:
 
 @dataclass(frozen=True, kw_only=True)
 class SearchResult:
-    """What a search found."""
+    """The best configuration of a search, and its trials."""
 
     config: Config
-    """the best complete trial's; `fit` takes it"""
+    """configuration of the best complete trial, for `fit`"""
     loss: float
-    """its loss on the selection span, in units of the series"""
+    """loss of that trial on the selection span, in units of the series"""
     trials: tuple[Trial, ...]
-    """all of them, by number"""
+    """all trials, by number"""
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values; its `trials` can be given back to `search` as `resume`."""
@@ -77,15 +77,15 @@ class SearchResult:
 
 
 def read_trials(records: Iterable[Mapping[str, Any]], search: str) -> list[Trial]:
-    """Return the last record of each number, by number. Raises CheckpointError for trials of another search.
+    """Read the last record of each number, by number. Raises CheckpointError for trials of another search.
 
     `search` is the digest that they must carry. Finished ones must be numbered without a gap.
     """
     last = {trial.number: trial for trial in map(Trial.from_dict, records)}
-    found = [trial for _, trial in sorted(last.items())]
-    if any(trial.search != search for trial in found):
+    trials = [trial for _, trial in sorted(last.items())]
+    if any(trial.search != search for trial in trials):
         raise CheckpointError("the trials belong to another configuration, to other data or to another space")
-    numbers = [trial.number for trial in found if trial.finished]
+    numbers = [trial.number for trial in trials if trial.finished]
     if numbers != list(range(len(numbers))):
         raise CheckpointError("trials are missing among those to resume")
-    return found
+    return trials

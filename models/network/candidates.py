@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.classical.linear_maps import basis_forecasts
+from models.classical.linear_maps import build_basis
 from models.config.model import Config
 from models.config.network import NetworkConfig
 from models.network.ets import ETS

@@ -13,16 +13,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.classical.exponential_smoothing import Smoothed
+from models.classical.exponential_smoothing import SmoothingModel
 from models.config.model import Config
 from models.config.network import NetworkConfig
 from models.network.inputs import ScaledContext
 
 LEVEL_RATES = (0.1, 0.3, 0.6, 1.0)
-FAMILIES: dict[str, tuple[Smoothed, ...]] = {
-    "level": tuple(Smoothed(a) for a in LEVEL_RATES),
-    "theta": tuple(Smoothed(a, drift=0.5) for a in LEVEL_RATES),
-    "trend": tuple(Smoothed(a, b, damping=d) for a in (0.2, 0.6, 1.0) for b in (0.0, 0.15) for d in (0.85, 0.97)),
+FAMILIES: dict[str, tuple[SmoothingModel, ...]] = {
+    "level": tuple(SmoothingModel(a) for a in LEVEL_RATES),
+    "theta": tuple(SmoothingModel(a, drift=0.5) for a in LEVEL_RATES),
+    "trend": tuple(SmoothingModel(a, b, damping=d) for a in (0.2, 0.6, 1.0) for b in (0.0, 0.15) for d in (0.85, 0.97)),
 }
 """The grids. A finer one forecasts no better."""
 SPACES = ("additive", "multiplicative")

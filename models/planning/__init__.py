@@ -1,1 +1,1 @@
-"""Choosing a configuration from the frequency and the amount of data. Imports no torch. Begin with `defaults`."""
+"""The choice of a configuration by the frequency and the amount of data. Imports no torch. Begin with `defaults`."""

@@ -1,59 +1,49 @@
-"""Defaults: every field of a Config from frequency and amount of data, never from a data set's name."""
+"""Defaults: every field of a Config from the frequency and the amount of data, never from the name of a data set."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import ceil, gcd, log2
 from typing import Any
-
-import numpy as np
 
 from models.calendar.features import active_calendar_fields
 from models.calendar.frequency import Frequency, parse_frequency, season_lengths
 from models.config.model import Config
 from models.config.network import NetworkConfig, require_seasons
 from models.config.training import TrainingConfig
-from models.config.validation import checked, require
-from models.data.covariates import covariate_config
+from models.config.validation import coerce_options, require
+from models.data.covariates import build_covariate_config
 from models.data.series import Panel
-from models.data.splits import shortest_context
 from models.errors import ConfigError, FrequencyError
+from models.planning.data_size import LARGE_DATA, MEDIUM_DATA, SMALL_DATA, DataSize, by_amount
 
 DEFAULT_QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
-MANY_SERIES = 30
-SHORT_HISTORY = 200
-LINEAR_FROM = 2_000
-ENSEMBLE_FROM = 10_000
-SECONDS_A_MEMBER = 60.0
-"""of a time budget: members that train for less are worse together than one that trains for all of it"""
-LONG_CONTEXT = 400
-LONGEST_ETS_SEASON = 24
-LONGEST_ETS_CONTEXT = 128
+
 FEW_SERIES = 2_000
+"""series below which smoothing models keep their share, ANCHOR"""
+SECONDS_A_MEMBER = 60.0
+"""seconds of a time budget for each member: members that train for less are worse together than one that trains for
+all of it (docs/networks.md)"""
+LONG_CONTEXT = 400
+"""steps of a context above which a third member, and more epochs, cost too much"""
+LONGEST_ETS_SEASON = 24
+"""steps of a season with which exponential smoothing models are fitted to a sample"""
+LONGEST_ETS_CONTEXT = 128
+"""steps of a context with smoothing models of its own, whose maps grow with the square"""
 ANCHOR = 0.4
-"""the M3 competition's hundreds of series hardly teach more than its best smoothing models know: half and half is
-best there; of M4's thousands of yearly ones a network learns more"""
+"""share of the point forecast that stays with the smoothing models. The M3 competition's hundreds of series teach a
+network hardly more than its best smoothing models have: half and half is best there. Of M4's thousands of yearly series
+it learns more"""
 STEPS_A_BATCH = 16_384
+"""steps of all contexts in a batch of much data"""
 LONGEST_SEGMENT = 96
+"""steps"""
+LEAST_RECURRENCE = 6
+"""steps of the recurrence that a segment leaves"""
 LONGEST_DEFAULT_CONTEXT = 1440
-
-ARTICLES_NETWORK: dict[str, object] = {
-    "segment": 1,
-    "cell": "lstm",
-    "hidden": 64,
-    "layers": 2,
-    "dropout": 0.0,
-    "decoder": "last_step",
-    "basis": False,
-    "mask": False,
-    "dampen": False,
-    "calendar": [],
-}
-"""The articles' network as overrides: `nn.LSTM(1, hidden, layers)` on values, linear on its last step."""
-ARTICLES_TRAINING: dict[str, object] = {"loss": "mse", "optimizer": "adam", "weight_decay": 0.0}
-"""The articles' training as overrides."""
+"""steps: a day of minutes, two months of hours"""
 
 
-def choose_for(
+def default_config(
     panel: Panel,
     horizon: int,
     quantiles: Sequence[float] = DEFAULT_QUANTILES,
@@ -66,26 +56,35 @@ def choose_for(
     network: Mapping[str, object] | None = None,
     training: Mapping[str, object] | None = None,
 ) -> Config:
-    """Choose a whole Config for a panel: `choose`, with covariates by role, and floors that the values suggest.
+    """Choose the configuration of a model for a panel by its frequency and its amount of data.
 
-    Where no observed value is negative, neither is a forecast of a series without negative values.
+    Args:
+        horizon: H, steps to predict.
+        quantiles: levels; 0.5, the point forecast, joins them.
+        known_future, past, static: names of covariates by role.
+        country: country of public holidays, such as `DE` or `US-NY`.
+        bounds: least and greatest value of a forecast.
+        network, training: fields of `NetworkConfig` and `TrainingConfig` to set by hand.
+
+    Where no observed value is negative, neither is a forecast of a context without negative values. Raises ConfigError,
+    which names the field.
     """
-    lengths = [len(one.y) for one in panel.series]
-    config = choose(panel.frequency, horizon, quantiles, lengths, network, training, country)
+    lengths = [len(series.y) for series in panel.series]
+    config = default_config_for_lengths(panel.frequency, horizon, quantiles, lengths, network, training, country)
     return replace(
         config,
-        covariates=covariate_config(panel, known_future, past, static),
+        covariates=build_covariate_config(panel, known_future, past, static),
         bounds=bounds,
-        nonnegative=never_negative(panel),
+        nonnegative=is_nonnegative(panel),
     )
 
 
-def never_negative(panel: Panel) -> bool:
-    """Return whether no observed value is below zero."""
-    return not any(bool((one.y < 0).any()) for one in panel.series)
+def is_nonnegative(panel: Panel) -> bool:
+    """Say whether no observed value of a panel is below zero."""
+    return not any(bool((series.y < 0).any()) for series in panel.series)
 
 
-def choose(
+def default_config_for_lengths(
     frequency: Frequency | str,
     horizon: int,
     quantiles: Sequence[float],
@@ -99,43 +98,42 @@ def choose(
     `lengths` are the series' numbers of steps; `network` and `training` override single fields. The level
     0.5, the point forecast, joins `quantiles` if it is not there. Raises ConfigError naming the field.
     """
-    network, training = network or {}, training or {}
-    parsed = _frequency(frequency)
+    parsed = _parse_frequency(frequency)
     require(horizon >= 1, "horizon", "must be a whole number from 1 on")
-    given_network = checked(NetworkConfig, network, "network")
-    given_training = checked(TrainingConfig, training, "training")
-    data = _Amount.of(lengths, horizon)
-    seasons = given_network.get("season_lengths", season_lengths(parsed))
+    network_overrides = coerce_options(NetworkConfig, network or {}, "network")
+    training_overrides = coerce_options(TrainingConfig, training or {}, "training")
+    data = DataSize.of(lengths, horizon)
+    seasons = network_overrides.get("season_lengths", season_lengths(parsed))
     require_seasons(seasons)
-    shape = _shape(data, horizon, seasons, given_network)
-    basis, budget = given_network.get("basis", True), given_training.get("time_budget_s")
-    chosen_network: dict[str, Any] = {
-        "hidden": 32 if data.total < 2_000 else 64 if data.total < 50_000 else 128,
+    shape = _choose_shape(data, horizon, seasons, network_overrides)
+    context = shape["context_length"]
+    chosen: dict[str, Any] = {
+        "hidden": by_amount(data.total, 32, 64, 128, (SMALL_DATA, LARGE_DATA)),
         "scaler": "recent" if data.short or not seasons else "standard",
         "season_lengths": seasons,
         "calendar": active_calendar_fields(parsed, country),
-        **(_gated(data, seasons, shape["context_length"], given_network, budget) if basis else {}),
-        **given_network,
-        **shape,
     }
+    if network_overrides.get("basis", True):
+        budget_s = training_overrides.get("time_budget_s")
+        chosen |= _choose_candidates(data, seasons, context, network_overrides, budget_s)
     return Config(
         frequency=parsed.alias,
         horizon=horizon,
-        quantiles=_levels(quantiles),
-        network=NetworkConfig(**chosen_network),
-        training=TrainingConfig(**_training(data, seasons, shape["context_length"], given_training)),
+        quantiles=_parse_levels(quantiles),
+        network=NetworkConfig(**{**chosen, **network_overrides, **shape}),
+        training=TrainingConfig(**_choose_training(data, seasons, context, training_overrides)),
         country=country,
     )
 
 
-def _frequency(frequency: Frequency | str) -> Frequency:
+def _parse_frequency(frequency: Frequency | str) -> Frequency:
     try:
         return frequency if isinstance(frequency, Frequency) else parse_frequency(frequency)
     except FrequencyError as e:
         raise ConfigError("frequency", str(e)) from e
 
 
-def _levels(quantiles: Sequence[float]) -> tuple[float, ...]:
+def _parse_levels(quantiles: Sequence[float]) -> tuple[float, ...]:
     try:
         levels = [float(q) for q in quantiles]
     except (TypeError, ValueError) as e:
@@ -144,95 +142,101 @@ def _levels(quantiles: Sequence[float]) -> tuple[float, ...]:
     return tuple(sorted({*levels, 0.5}))
 
 
-@dataclass(frozen=True)
-class _Amount:
-    """How much there is to learn from."""
-
-    series: int
-    total: int
-    """steps of all series"""
-    typical: int
-    """length of a long series: the third quartile"""
-    many: bool
-    """series differ from each other, so that each may be read almost whole; windows of a few must differ"""
-    short: bool
-    """many series of short histories: level and trend tell more than details"""
-    alone: bool
-    """no series is long enough for a selection span"""
-
-    @staticmethod
-    def of(lengths: Sequence[int], horizon: int) -> "_Amount":
-        typical = int(np.quantile(lengths, 0.75)) if len(lengths) else 0
-        many = len(lengths) >= MANY_SERIES
-        alone = not any(length >= shortest_context(horizon, length) + 2 * horizon for length in lengths)
-        return _Amount(len(lengths), sum(lengths), typical, many, many and typical < SHORT_HISTORY, alone)
-
-
-def _gated(
-    data: _Amount, seasons: Sequence[int], context: int, given: Mapping[str, Any], budget: float | None
+def _choose_candidates(
+    data: DataSize, seasons: Sequence[int], context: int, overrides: Mapping[str, Any], budget_s: float | None
 ) -> dict[str, Any]:
-    """Choose the candidates and the number of members, by what data and time can pay for."""
-    members = 1 if data.total < ENSEMBLE_FROM else 3 if context <= LONG_CONTEXT else 2
-    if budget is not None:
-        members = max(1, min(members, int(budget // SECONDS_A_MEMBER)))
+    """Choose the candidates and the number of members, as far as data and time suffice."""
+    members = _count_members(data, context, budget_s)
     modest = not seasons or seasons[0] <= LONGEST_ETS_SEASON
-    ets = given.get("ets", context <= LONGEST_ETS_CONTEXT and (data.short or not data.many))
+    ets = overrides.get("ets", context <= LONGEST_ETS_CONTEXT and (data.short or not data.many))
     return {
         "ets": ets,
         "anchor": ANCHOR if ets and data.series < FEW_SERIES else 0.0,
-        "linear": data.total >= LINEAR_FROM and not (data.short and seasons),
+        "linear": data.total >= SMALL_DATA and not (data.short and seasons),
         "smoothing": 2,
         "statistical": 2 if data.many and modest else 0,
         "lookbacks": (context,) * members if members > 1 else (),
     }
 
 
-def _shape(data: _Amount, horizon: int, seasons: Sequence[int], given: Mapping[str, Any]) -> dict[str, int]:
+def _count_members(data: DataSize, context: int, budget_s: float | None) -> int:
+    """Choose the number of members of the ensemble."""
+    if data.total < MEDIUM_DATA:
+        return 1
+    members = 3 if context <= LONG_CONTEXT else 2
+    return members if budget_s is None else max(1, min(members, int(budget_s // SECONDS_A_MEMBER)))
+
+
+def _choose_shape(data: DataSize, horizon: int, seasons: Sequence[int], overrides: Mapping[str, Any]) -> dict[str, int]:
     """Choose context length and segment together, because the one must be a multiple of the other."""
-    if "context_length" in given:
-        context = given["context_length"]
-        segment = given.get("segment", _divisor(gcd(context, seasons[0] if seasons else context), context))
-        return {"context_length": context, "segment": segment}
-    # a season that the history or the default context cannot hold shapes nothing
-    usable = [m for m in seasons if m <= min(data.typical, LONGEST_DEFAULT_CONTEXT)]
-    wanted = min(_wanted_context(horizon, usable), LONGEST_DEFAULT_CONTEXT)
-    free = data.typical - horizon if data.many else (data.typical - 2 * horizon) // 3
-    room = min(wanted, max(free, 4))
-    season = next((m for m in reversed(usable) if 2 * m <= room), usable[0] if usable else 1)
-    least = min(2, LONGEST_DEFAULT_CONTEXT // season) if usable else 4
-    context = max(room // season, least) * season
-    segment = given.get("segment", _divisor(seasons[0] if seasons else context, context))
+    if "context_length" in overrides:
+        context = overrides["context_length"]
+        aligned = gcd(context, seasons[0]) if seasons else context
+        return {"context_length": context, "segment": overrides.get("segment", _divide(aligned, context))}
+    context = _choose_context(data, horizon, seasons)
+    segment = overrides.get("segment", _divide(seasons[0] if seasons else context, context))
     return {
         "context_length": ceil(context / segment) * segment if segment >= 1 else context,
         "segment": segment,
     }
 
 
+def _choose_context(data: DataSize, horizon: int, seasons: Sequence[int]) -> int:
+    """Choose a context of whole seasons that the histories have room for."""
+    # a season longer than the history or the default context has no influence
+    usable = [m for m in seasons if m <= min(data.typical, LONGEST_DEFAULT_CONTEXT)]
+    wanted = min(_wanted_context(horizon, usable), LONGEST_DEFAULT_CONTEXT)
+    free = data.typical - horizon if data.many else (data.typical - 2 * horizon) // 3
+    room = min(wanted, max(free, 4))
+    if not usable:
+        return max(room, 4)
+    season = next((m for m in reversed(usable) if 2 * m <= room), usable[0])
+    least = min(2, LONGEST_DEFAULT_CONTEXT // season)
+    return max(room // season, least) * season
+
+
 def _wanted_context(horizon: int, seasons: Sequence[int]) -> int:
+    """Return the steps of a context that seasons and horizon suggest: some seasons, and some horizons."""
     if not seasons:
         return max(12, min(3 * horizon, 96))
     short, long = seasons[0], seasons[-1]
-    ahead = (7 if short >= 24 else 2) * ceil(horizon / short) * short
-    return max(2 * long, (8 if short < 12 else 4) * short, ahead)
+    horizons = 7 if short >= 24 else 2
+    short_seasons = 8 if short < 12 else 4
+    return max(2 * long, short_seasons * short, horizons * ceil(horizon / short) * short)
 
 
-def _divisor(season: int, context: int) -> int:
-    """Return the largest divisor of the season that leaves the recurrence six steps or more."""
-    highest = max(1, min(LONGEST_SEGMENT, context // 6))
+def _divide(season: int, context: int) -> int:
+    """Return the largest common divisor of season and context that is a usable segment."""
+    highest = max(1, min(LONGEST_SEGMENT, context // LEAST_RECURRENCE))
     return max(d for d in range(1, highest + 1) if season % d == 0 and context % d == 0)
 
 
-def _training(data: _Amount, seasons: Sequence[int], context: int, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Choose the number of steps from the amount of data; epochs set by hand are run to their end."""
-    paid = data.total >= ENSEMBLE_FROM and context <= LONG_CONTEXT
-    least = 64 if data.total < 50_000 else 128
-    wide = 2 ** round(log2(STEPS_A_BATCH / context))
+def _choose_training(
+    data: DataSize, seasons: Sequence[int], context: int, overrides: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Choose the number of steps by the amount of data; epochs set by hand are run to their end."""
     chosen = {
-        "epochs": 5 if data.alone else 30 if paid else 20,
-        "steps_per_epoch": 12 if data.total < 2_000 else 25 if data.total < 10_000 else 40,
-        "batch_size": 64 if data.total < 10_000 else min(512, max(least, wide)),
-        "patience": None if "epochs" in given else 7,
-        "learning_rate": 1e-3 if data.short and data.total < 50_000 else 3e-3,
+        "epochs": _count_epochs(data, context),
+        "steps_per_epoch": by_amount(data.total, 12, 25, 40, (SMALL_DATA, MEDIUM_DATA)),
+        "batch_size": _choose_batch_size(data, context),
+        "patience": None if "epochs" in overrides else 7,
+        "learning_rate": 1e-3 if data.short and data.total < LARGE_DATA else 3e-3,
         "weighting": "relative" if data.short and seasons else "context",
     }
-    return {**chosen, **given}
+    return {**chosen, **overrides}
+
+
+def _count_epochs(data: DataSize, context: int) -> int:
+    """Choose the most epochs: few where no selection span ends the training early."""
+    if data.alone:
+        return 5
+    return 30 if data.total >= MEDIUM_DATA and context <= LONG_CONTEXT else 20
+
+
+def _choose_batch_size(data: DataSize, context: int) -> int:
+    """Choose the windows of a batch: of much data about STEPS_A_BATCH steps, a power of two."""
+    if data.total < MEDIUM_DATA:
+        return 64
+    least = 64 if data.total < LARGE_DATA else 128
+    windows = int(2 ** round(log2(STEPS_A_BATCH / context)))
+    return min(512, max(least, windows))

@@ -1,7 +1,7 @@
-"""What a hyperparameter search varies: lists of values around a configuration. Knows neither torch nor optuna.
+"""The space of a hyperparameter search: lists of values around a configuration. It imports no optuna.
 
-Settings that need each other are drawn together from the pairs that fit: context length and segment, of which the
-one must be a multiple of the other, and the averaged smoothing models with their anchor.
+Settings that depend on each other are drawn together, from the pairs that fit: context length and segment, whose
+multiple it must be, and the averaged smoothing models with their anchor.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ from typing import Any
 from models.config.model import Config
 from models.config.network import MAX_CONTEXT, MAX_ETS_CONTEXT, NetworkConfig
 from models.config.training import TrainingConfig
-from models.config.validation import checked, require
+from models.config.validation import coerce_options, require
 from models.errors import ConfigError
 
 SHAPE = ("context_length", "segment")
@@ -22,40 +22,42 @@ RECURRENCE = ("cell", "hidden", "layers", "dropout", "bidirectional", "convoluti
 NETWORK = (*SHAPE, *RECURRENCE, "smoothing", "linear", "statistical", "prophet", *AVERAGES)
 TRAINING = ("learning_rate", "batch_size", "weight_decay", "loss", "weighting")
 FIELD = "search.space"
+"""prefix of the fields in errors"""
 
 CONTEXTS = (0.5, 1.0, 1.5, 2.0, 3.0)
-"""Context lengths to try, in units of the configuration's own"""
+"""context lengths to try, as multiples of the configuration's"""
 RATES = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0)
-"""Learning rates to try, likewise"""
+"""learning rates to try, as multiples of the configuration's"""
 SEGMENT_FACTOR = 4
-"""A segment is at most this many times longer or shorter than the configuration's own"""
+"""times that a segment may be longer or shorter than the configuration's"""
 DEPENDED_ON = (*SHAPE, *AVERAGES, "hidden", "attention", "decoder", "bidirectional", "convolution")
-"""What other values may need: some of their values or combinations, MOST_TRIED at most, must go with each value"""
+"""names whose values other values may depend on: each value of another name must go with some of their values or
+combinations, of which MOST_TRIED are tried"""
 MOST_TRIED = 2000
 HEADS = 4
-"""Heads of attention to try"""
+"""heads of attention to try"""
 LEAST_STEPS = 4
-"""Recurrence steps that a segment leaves of one of the contexts at least"""
+"""steps of the recurrence that a segment leaves of one of the contexts at least"""
 
 
 @dataclass(frozen=True)
 class Axis:
-    """Hyperparameters that are drawn together, and their options in ascending order, neighbours being alike."""
+    """Hyperparameters that are drawn together, and their options in ascending order: neighbours are alike."""
 
     names: tuple[str, ...]
     options: tuple[tuple[Any, ...], ...]
-    """values of the names"""
+    """combinations of values, each in the order of `names`"""
 
-    def named(self, option: tuple[Any, ...]) -> dict[str, Any]:
-        """Return name -> value of an option."""
+    def to_params(self, option: tuple[Any, ...]) -> dict[str, Any]:
+        """Return an option as name -> value."""
         return dict(zip(self.names, option, strict=True))
 
 
 def default_space(config: Config, history: int) -> dict[str, list[Any]]:
     """Return the values that a search tries by default: name -> plain JSON values.
 
-    `history` is the number of steps of the longest series before its selection span; no longer context is tried
-    than that, but for the configuration's own.
+    `history` is the number of steps of the longest series before its selection span, and the longest context to try
+    beside the configuration's.
     """
     network, training = config.network, config.training
     contexts = _contexts(config, history)
@@ -63,7 +65,7 @@ def default_space(config: Config, history: int) -> dict[str, list[Any]]:
     shapes = [pair for pair in shapes if accepts(config, dict(zip(SHAPE, pair, strict=True)))]
     contexts = sorted({network.context_length, *(c for c, _ in shapes)})
     hidden = [max(4, network.hidden // 2), network.hidden, 2 * network.hidden]
-    found: dict[str, list[Any]] = {
+    space: dict[str, list[Any]] = {
         "context_length": contexts,
         "segment": sorted({network.segment, *(s for _, s in shapes)}),
         "cell": ["lstm", "gru"],
@@ -80,14 +82,14 @@ def default_space(config: Config, history: int) -> dict[str, list[Any]]:
         "batch_size": [max(8, training.batch_size // 2), training.batch_size, 2 * training.batch_size],
         "weight_decay": [0.0, 1e-4, 1e-3, 1e-2, 1e-1],
     }
-    alone = (name for name in found if name not in (*SHAPE, "ets"))  # which are tried beside what they go with
-    found |= {name: [v for v in found[name] if accepts(config, {name: v})] for name in alone}
-    found["ets"] = [v for v in found["ets"] if accepts(config, {"ets": v, "anchor": v * network.anchor})]
-    return found
+    single = (name for name in space if name not in (*SHAPE, "ets"))
+    space |= {name: [v for v in space[name] if accepts(config, {name: v})] for name in single}
+    space["ets"] = [v for v in space["ets"] if accepts(config, {"ets": v, "anchor": v * network.anchor})]
+    return space
 
 
-def axes_of(config: Config, space: Mapping[str, Sequence[Any]]) -> tuple[Axis, ...]:
-    """Return what there is to draw; the configuration's own values join each list.
+def build_axes(config: Config, space: Mapping[str, Sequence[Any]]) -> tuple[Axis, ...]:
+    """Build the axes to draw from; the configuration's values join each list.
 
     Raises ConfigError, its field below `search.space`, for a name that is not searched, an ill-typed value, one
     that no combination can have, and an empty space.
@@ -101,97 +103,96 @@ def axes_of(config: Config, space: Mapping[str, Sequence[Any]]) -> tuple[Axis, .
     axes.append(Axis(AVERAGES, _averages(*averages)))
     for axis in axes:
         for option in axis.options:
-            _require_possible(config, axis.named(option), [one for one in axes if one != axis])
+            _require_possible(config, axis.to_params(option), [other for other in axes if other != axis])
     return tuple(axis for axis in axes if len(axis.options) > 1)
 
 
-def configured(config: Config, params: Mapping[str, Any]) -> Config:
+def apply_params(config: Config, params: Mapping[str, Any]) -> Config:
     """Return the configuration with other hyperparameters; an ensemble's lookbacks follow the context length.
 
     Raises ConfigError for values that do not go together.
     """
-    own = config.network
+    current = config.network
     network = {name: params[name] for name in NETWORK if name in params}
     training = {name: params[name] for name in TRAINING if name in params}
-    context, segment = (network.get(name, getattr(own, name)) for name in SHAPE)
+    context, segment = (network.get(name, getattr(current, name)) for name in SHAPE)
     least = ceil(2 / segment) * segment
-    scaled = (round(n * context / own.context_length / segment) * segment for n in own.lookbacks)
+    scaled = (round(n * context / current.context_length / segment) * segment for n in current.lookbacks)
     network["lookbacks"] = tuple(min(context, max(least, n)) for n in scaled)
-    return replace(config, network=replace(own, **network), training=replace(config.training, **training))
+    return replace(config, network=replace(current, **network), training=replace(config.training, **training))
 
 
 def _contexts(config: Config, history: int) -> list[int]:
-    """Return multiples of whole seasons and segments."""
-    own = config.network
-    unit = lcm(own.segment, _season(config))
-    unit = unit if own.context_length % unit == 0 else own.segment
-    longest = max(own.context_length, min(MAX_CONTEXT, history))
-    found = {max(1, round(own.context_length * factor / unit)) * unit for factor in CONTEXTS}
-    return sorted(n for n in found if 2 <= n <= longest)
+    """Return context lengths to try: multiples of whole seasons and segments, ascending."""
+    network = config.network
+    unit = lcm(network.segment, network.season)
+    if network.context_length % unit:
+        unit = network.segment
+    longest = max(network.context_length, min(MAX_CONTEXT, history))
+    lengths = {max(1, round(network.context_length * factor / unit)) * unit for factor in CONTEXTS}
+    return sorted(n for n in lengths if 2 <= n <= longest)
 
 
 def _segments(config: Config, contexts: Sequence[int]) -> list[int]:
     """Return parts or multiples of the season that divide one of the contexts into enough steps."""
-    own, season = config.network.segment, _season(config)
-    near = range(ceil(own / SEGMENT_FACTOR), own * SEGMENT_FACTOR + 1)
-    aligned = [n for n in near if n == own or season % n == 0 or n % season == 0]
-    return [n for n in aligned if n == own or any(c % n == 0 and c >= n * LEAST_STEPS for c in contexts)]
-
-
-def _season(config: Config) -> int:
-    return config.network.season_lengths[0] if config.network.season_lengths else 1
+    current = config.network.segment
+    season = config.network.season
+    near = range(ceil(current / SEGMENT_FACTOR), current * SEGMENT_FACTOR + 1)
+    aligned = [n for n in near if n == current or season % n == 0 or n % season == 0]
+    return [n for n in aligned if n == current or any(c % n == 0 and c >= n * LEAST_STEPS for c in contexts)]
 
 
 def _options(config: Config, name: str, given: Sequence[Any]) -> list[Any]:
-    """Return the given values of one name and the configuration's own, each once, ascending."""
-    known = name in NETWORK or name in TRAINING
-    require(known, f"{FIELD}.{name}", f"is not searched; choose among {', '.join(NETWORK + TRAINING)}")
+    """Return the given values of one name and the configuration's, each once, ascending. Raises ConfigError."""
+    searched = name in NETWORK or name in TRAINING
+    require(searched, f"{FIELD}.{name}", f"is not searched; choose among {', '.join(NETWORK + TRAINING)}")
     listed = isinstance(given, list | tuple) and len(given) > 0
     require(listed, f"{FIELD}.{name}", "must be a list of values to try")
-    kind, own = (NetworkConfig, config.network) if name in NETWORK else (TrainingConfig, config.training)
-    return sorted({getattr(own, name), *(checked(kind, {name: value}, FIELD)[name] for value in given)})
+    part: NetworkConfig | TrainingConfig = config.network if name in NETWORK else config.training
+    values = (coerce_options(type(part), {name: value}, FIELD)[name] for value in given)
+    return sorted({getattr(part, name), *values})
 
 
 def _pairs(contexts: Sequence[int], segments: Sequence[int]) -> tuple[tuple[int, int], ...]:
-    """Return the pairs of a context length and a segment that divides it."""
-    found = [(c, s) for c in contexts for s in segments if s >= 1 and c % s == 0]
-    lost = sorted(set(contexts) - {c for c, _ in found})
-    require(not lost, f"{FIELD}.context_length", f"{lost} are multiples of no segment among {list(segments)}")
-    lost = sorted(set(segments) - {s for _, s in found})
-    require(not lost, f"{FIELD}.segment", f"{lost} divide no context_length among {list(contexts)}")
-    return tuple(found)
+    """Return the pairs of a context length and a segment that divides it. Raises ConfigError for an unpaired value."""
+    pairs = [(c, s) for c in contexts for s in segments if s >= 1 and c % s == 0]
+    single = sorted(set(contexts) - {c for c, _ in pairs})
+    require(not single, f"{FIELD}.context_length", f"{single} are multiples of no segment among {list(segments)}")
+    single = sorted(set(segments) - {s for _, s in pairs})
+    require(not single, f"{FIELD}.segment", f"{single} divide no context_length among {list(contexts)}")
+    return tuple(pairs)
 
 
 def _averages(ets: Sequence[bool], anchors: Sequence[float]) -> tuple[tuple[bool, float], ...]:
-    """Return the pairs of the smoothing models and the share that they keep, which is none without them."""
-    found = sorted({(use, share if use else 0.0) for use in ets for share in anchors})
-    lost = sorted(set(anchors) - {share for _, share in found} - {0.0})
-    require(not lost, f"{FIELD}.anchor", f"{lost} are shares of smoothing models: try ets true beside them")
-    return tuple(found)
+    """Return the pairs of `ets` and `anchor`, which is 0 without smoothing models. Raises ConfigError."""
+    pairs = sorted({(use, share if use else 0.0) for use in ets for share in anchors})
+    unused = sorted(set(anchors) - {share for _, share in pairs} - {0.0})
+    require(not unused, f"{FIELD}.anchor", f"{unused} are shares of smoothing models: try ets true with them")
+    return tuple(pairs)
 
 
 def accepts(config: Config, params: Mapping[str, Any]) -> bool:
-    """Return whether the hyperparameters make a configuration."""
+    """Say whether a configuration with these hyperparameters is possible."""
     try:
-        configured(config, params)
+        apply_params(config, params)
     except ConfigError:
         return False
     return True
 
 
 def _require_possible(config: Config, params: Mapping[str, Any], others: Sequence[Axis]) -> None:
-    """Raise ConfigError unless the values go together with some of what else is tried."""
+    """Raise ConfigError unless the values go with some values of the other axes."""
     try:
-        configured(config, params)
+        apply_params(config, params)
     except ConfigError as e:
-        beside = [one for one in others if set(one.names) & set(DEPENDED_ON)]
-        if not any(accepts(config, {**more, **params}) for more in islice(_combined(beside), MOST_TRIED)):
+        related = [axis for axis in others if set(axis.names) & set(DEPENDED_ON)]
+        if not any(accepts(config, {**more, **params}) for more in islice(_combine(related), MOST_TRIED)):
             raise ConfigError(f"{FIELD}.{e.field.rpartition('.')[2]}", f"{dict(params)}: {e.detail}") from e
 
 
-def _combined(axes: Sequence[Axis]) -> Iterator[dict[str, Any]]:
-    """Return every option alone, then every combination of them, as name -> value."""
+def _combine(axes: Sequence[Axis]) -> Iterator[dict[str, Any]]:
+    """Yield every option by itself, then every combination of them, as name -> value."""
     for axis in axes:
-        yield from map(axis.named, axis.options)
+        yield from map(axis.to_params, axis.options)
     for chosen in product(*(axis.options for axis in axes)):
-        yield {k: v for axis, option in zip(axes, chosen, strict=True) for k, v in axis.named(option).items()}
+        yield {k: v for axis, option in zip(axes, chosen, strict=True) for k, v in axis.to_params(option).items()}

@@ -1,19 +1,20 @@
-"""The configuration of a training that begins from another trained network. Knows no torch."""
+"""The configuration of a training that begins from another trained network."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
 
 from models.calendar.frequency import Frequency
 from models.config.model import Config
-from models.config.validation import checked, require
+from models.config.network import NetworkConfig
+from models.config.validation import coerce_options, require
 from models.data.series import Panel
-from models.planning.defaults import choose, never_negative
+from models.planning.defaults import default_config_for_lengths, is_nonnegative
 
-RATE = 0.3
-"""Learning rate, as a share of what a fresh network gets"""
+LEARNING_RATE_SHARE = 0.3
+"""share of a fresh network's learning rate; a judgement"""
 
 
-def transferred_for(
+def transfer_config(
     source: Config,
     panel: Panel,
     horizon: int | None = None,
@@ -21,13 +22,13 @@ def transferred_for(
     bounds: tuple[float | None, float | None] = (None, None),
     training: Mapping[str, object] | None = None,
 ) -> Config:
-    """Choose the whole configuration for a panel: `transferred`, with floors that the values suggest."""
-    lengths = [len(one.y) for one in panel.series]
-    config = transferred(source, panel.frequency, lengths, horizon, bounds=bounds, training=training)
-    return dataclasses.replace(config, nonnegative=never_negative(panel))
+    """Choose the configuration for a panel: `transfer_config_for_lengths`, with the floor that its values suggest."""
+    lengths = [len(series.y) for series in panel.series]
+    config = transfer_config_for_lengths(source, panel.frequency, lengths, horizon, bounds=bounds, training=training)
+    return dataclasses.replace(config, nonnegative=is_nonnegative(panel))
 
 
-def transferred(
+def transfer_config_for_lengths(
     source: Config,
     frequency: Frequency,
     lengths: Sequence[int],
@@ -39,10 +40,10 @@ def transferred(
     """Choose the configuration of a training that begins from a network of `source`.
 
     Network, levels, covariates, loss and country stay; the rest is chosen from the amount of new data, at a lower
-    rate. Raises ConfigError for data of another frequency, and for overrides that the network could not follow.
+    rate. Raises ConfigError for data of another frequency, and for overrides that do not fit the network.
     """
-    given = dict(training or {})
-    loss = checked(type(source.training), given, "training").get("loss", source.training.loss)
+    overrides = dict(training or {})
+    loss = coerce_options(type(source.training), overrides, "training").get("loss", source.training.loss)
     require(
         loss == source.training.loss,
         "training.loss",
@@ -53,9 +54,21 @@ def transferred(
         "warm_start",
         f"must be of the series' frequency {frequency.alias}; it forecasts {source.frequency}",
     )
-    network = {name: list(v) if isinstance(v, tuple) else v for name, v in dataclasses.asdict(source.network).items()}
-    steps = source.horizon if horizon is None else horizon
-    fresh = choose(frequency, steps, source.quantiles, lengths, network, {**given, "loss": loss}, source.country)
-    rate = fresh.training.learning_rate * (1.0 if "learning_rate" in given else RATE)
-    slower = dataclasses.replace(fresh.training, learning_rate=rate)
+    fresh = default_config_for_lengths(
+        frequency,
+        source.horizon if horizon is None else horizon,
+        source.quantiles,
+        lengths,
+        network=_to_options(source.network),
+        training={**overrides, "loss": loss},
+        country=source.country,
+    )
+    share = 1.0 if "learning_rate" in overrides else LEARNING_RATE_SHARE
+    slower = dataclasses.replace(fresh.training, learning_rate=fresh.training.learning_rate * share)
     return dataclasses.replace(fresh, training=slower, covariates=source.covariates, bounds=bounds)
+
+
+def _to_options(network: NetworkConfig) -> dict[str, object]:
+    """Return the fields of a network as plain JSON values, which override every default."""
+    fields = dataclasses.asdict(network)
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}

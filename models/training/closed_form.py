@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from models.arrays import Floats
-from models.classical.exponential_smoothing import Smoothed
-from models.classical.pooled import Pooled, pooled_models
-from models.classical.prophet import prophet_models
+from models.classical.exponential_smoothing import SmoothingModel
+from models.classical.pooled import PooledModel, fit_pooled_models
+from models.classical.prophet import fit_prophet_models
 from models.config.covariates import CovariateConfig
 from models.config.model import Config
 from models.data.covariates import encode, encode_static

@@ -17,7 +17,7 @@ from models.data.preflight import trainable
 from models.data.series import Panel
 from models.evaluation.scoring import GateSpan
 from models.network.network import Network
-from models.planning.transfer import transferred_for
+from models.planning.transfer import transfer_config
 from models.training.checkpoint import Checkpoint
 from models.training.fitted import Fitted
 from models.training.learner import choose_device
@@ -46,7 +46,7 @@ def fit(
         on_progress: called about twice a second and after every epoch.
         save_checkpoint: called after every epoch; the caller may skip some.
         resume: where an earlier run of the same configuration, data and start stopped.
-        start: a trained network to begin from; `models.planning.transfer.transferred` chooses the configuration.
+        start: a trained network to begin from; `models.planning.transfer.transfer_config` chooses the configuration.
         stop: asked after every step; once it says yes, the best network so far is what comes of the run, with the
             warning `stopped`. It has not seen what it was selected and judged by.
 
@@ -86,7 +86,7 @@ def fine_tune(
     Raises ConfigError for data of another frequency, TrainingDataError for data that cannot be trained on.
     """
     given = {"freeze_encoder": freeze_encoder, **(training or {})}
-    config = transferred_for(source.config, panel, horizon, training=given)
+    config = transfer_config(source.config, panel, horizon, training=given)
     return fit(panel, config, device=device, on_progress=on_progress, start=source.network)
 
 

@@ -21,7 +21,7 @@ from models.config.model import Config
 from models.data.covariates import encode, encode_static
 from models.data.series import Series, observed_span
 from models.data.splits import shortest_context
-from models.data.windows import actuals, assemble, cut, pack
+from models.data.windows import assemble, cut, cut_actuals, pack
 from models.errors import OffGridError
 
 BALANCE = 0.5
@@ -143,7 +143,7 @@ def fixed_batch(series: Sequence[Series], origins: Ints, config: Config, device:
         calendar=torch.from_numpy(batch["calendar"]).to(device),
         covariates=torch.from_numpy(batch["covariates"]).to(device),
         static=torch.from_numpy(batch["static"]).to(device),
-        target=torch.from_numpy(actuals(series, origins, config.horizon)).to(device),
+        target=torch.from_numpy(cut_actuals(series, origins, config.horizon)).to(device),
     )
 
 

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from app.services.forecasting.service import ForecastService
 from app.serving.runtime import LoadedVersion
-from models.planning.defaults import choose
+from models.planning.defaults import default_config_for_lengths
 
 PATIENCE = 30.0
-CONFIG = choose("h", 1, (0.5,), [100])
+CONFIG = default_config_for_lengths("h", 1, (0.5,), [100])
 
 
 class Gate:

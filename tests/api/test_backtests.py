@@ -15,7 +15,7 @@ from app.services.runs.dispatch import run as run_job
 from app.storage import jobs, keys, registry
 from app.storage.artifacts import ArtifactStore
 from app.storage.engine import Database
-from models.classical.baselines import season_naive
+from models.classical.statistical_models import season_naive
 from models.evaluation import metrics
 from tests.api.stored import QUICK, claimed, numbers, run, store
 from tests.models.examples import small

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from app.config import Settings
 from app.main import create_app
 from app.storage.engine import Database
-from models.classical.baselines import season_naive
+from models.classical.statistical_models import season_naive
 from tests.api.held import Call, forecasts_of, held, until
 from tests.api.stored import store
 from tests.trained import HORIZON, Trained, publish, values

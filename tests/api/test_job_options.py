@@ -16,7 +16,7 @@ from app.services.runs.dispatch import run as run_job
 from app.storage import jobs
 from app.storage.artifacts import ArtifactStore
 from app.storage.engine import Database
-from models.data.preflight import fingerprint
+from models.data.preflight import compute_fingerprint
 from models.data.series import Panel
 from tests.api.stored import QUICK, claimed, run, store
 from tests.e2e.processes import until
@@ -250,7 +250,7 @@ class TestProvenance:
         assert (first["seed"], changed["seed"]) == (7, 0)
         assert first["packages"]["torch"].startswith("2.")
         assert {"gatecast", "numpy", "onnx", "onnxruntime", "statsforecast"} < set(first["packages"])
-        assert first["data_digest"] == fingerprint(Panel.from_arrays({"a": values()}, "h", "2024-01-01"))
+        assert first["data_digest"] == compute_fingerprint(Panel.from_arrays({"a": values()}, "h", "2024-01-01"))
         assert first["data_digest"] != changed["data_digest"]
         assert first["device"] == "cpu"
         assert first["seconds"] > 0

@@ -16,7 +16,7 @@ from app.services.schedules.service import ScheduleService
 from app.storage.clock import now
 from app.storage.engine import Database
 from app.storage.tables import JobRow, ModelRow, Schedule
-from models.planning.defaults import choose_for
+from models.planning.defaults import default_config
 from tests.api.stored import QUICK, claimed, run, store
 from tests.trained import HORIZON, LEVELS, Trained, publish, values
 
@@ -313,7 +313,7 @@ class TestRetraining:
         asked, config = request_of(database, job["id"]), trained.fitted.config.to_dict()
         assert asked["search"] is None
         assert (asked["network"], asked["training"]) == (config["network"], config["training"])
-        chosen = choose_for(trained.panel, HORIZON, LEVELS, network=asked["network"], training=asked["training"])
+        chosen = default_config(trained.panel, HORIZON, LEVELS, network=asked["network"], training=asked["training"])
         assert (chosen.network, chosen.training) == (trained.fitted.config.network, trained.fitted.config.training)
 
     @ONE

@@ -17,7 +17,7 @@ from app.storage.artifacts import ArtifactStore
 from app.storage.clock import now
 from app.storage.engine import Database
 from app.storage.tables import ArchivedForecast, JobRow, ModelRow, SeriesRow, VersionRow
-from models.classical.baselines import season_naive
+from models.classical.statistical_models import season_naive
 from models.evaluation import metrics
 from tests.api.stored import QUICK, claimed, hours, numbers, store
 from tests.trained import HORIZON, LEVELS, Trained, publish, values

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from models.calendar.frequency import parse_frequency
 from models.calendar.grid import Grid
 from models.config.model import Config
-from models.data.covariates import covariate_config
+from models.data.covariates import build_covariate_config
 from models.data.series import Panel, Series
 from models.data.windows import Batch, assemble
 from models.network.network import Network
-from models.planning.defaults import choose
+from models.planning.defaults import default_config_for_lengths
 from models.training.checkpoint import Checkpoint
 from models.training.fit import fit
 from models.training.fitted import Fitted
@@ -105,7 +105,7 @@ def covariate_panel(length: int = 200, series: int = 2, ahead: int = 100) -> Pan
 def small(horizon: int = 24, length: int = 300, training: dict[str, object] | None = None, **network: object) -> Config:
     """Return a configuration that trains in about a second."""
     chosen = {"epochs": 2, "steps_per_epoch": 6, "batch_size": 16, **(training or {})}
-    return choose("h", horizon, LEVELS, [length], {"hidden": 16, **PLAIN, **network}, chosen)
+    return default_config_for_lengths("h", horizon, LEVELS, [length], {"hidden": 16, **PLAIN, **network}, chosen)
 
 
 def rich(panel: Panel, horizon: int = 12, training: dict[str, object] | None = None, **network: object) -> Config:
@@ -115,7 +115,7 @@ def rich(panel: Panel, horizon: int = 12, training: dict[str, object] | None = N
     return replace(
         config,
         network=replace(config.network, calendar=calendar),
-        covariates=covariate_config(panel, **ROLES),
+        covariates=build_covariate_config(panel, **ROLES),
         country="DE",
     )
 

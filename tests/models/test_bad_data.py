@@ -12,7 +12,7 @@ from models.data.series import Panel
 from models.data.windows import Batch
 from models.errors import ConfigError, OffGridError, TrainingDataError
 from models.inference.predict import predict
-from models.planning.defaults import choose_for
+from models.planning.defaults import default_config
 from models.training.fit import fit
 from models.training.fitted import Fitted, runner_of
 from tests.models.examples import GATED, LEVELS, PLAIN, START, hourly, random_network, small
@@ -51,7 +51,7 @@ HARD: dict[str, tuple[Mapping[str, ArrayLike], int]] = {
 def trained(panel: Panel, horizon: int, **options: object) -> Fitted:
     training = {"epochs": 1, "steps_per_epoch": 4, "batch_size": 16}
     network = {"hidden": 8, **PLAIN, **GATED}
-    config = choose_for(panel, horizon, LEVELS, network=network, training=training, **options)  # type: ignore[arg-type]
+    config = default_config(panel, horizon, LEVELS, network=network, training=training, **options)  # type: ignore[arg-type]
     return fit(panel, config)
 
 
@@ -129,7 +129,7 @@ def test_a_context_without_negative_values_is_not_forecast_below_zero() -> None:
 @pytest.mark.parametrize(("values", "nonnegative"), [([0.0, 1.0, NAN], True), ([0.0, -1e-9], False), ([NAN], True)])
 def test_the_values_suggest_whether_zero_is_a_floor(values: list[float], nonnegative: bool) -> None:
     panel = Panel.from_arrays({"a": values, "b": [1.0]}, "h")
-    assert choose_for(panel, 3).nonnegative is nonnegative
+    assert default_config(panel, 3).nonnegative is nonnegative
 
 
 HOURS = pd.to_datetime(["2024-01-01 00:00", "2024-01-01 01:00", "2024-01-01 02:00"])

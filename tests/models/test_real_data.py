@@ -14,7 +14,7 @@ from app.serving.runtime import load_version
 from models.data.series import Panel
 from models.data.windows import assemble
 from models.evaluation.scoring import cut_windows, score, score_season_naive
-from models.experiments.backtest import rolling_origins
+from models.experiments.backtest import plan_origins
 from models.export.export import export
 from models.export.load import load_weights
 from models.inference.published import WEIGHTS
@@ -44,9 +44,9 @@ def test_beats_season_naive(
     y = rentals if freq == "h" else rentals.reshape(-1, 24).sum(1)
     tail = y[-known - seen :]
     training, whole = (Panel.from_arrays({"bikes": v}, freq, "2012-01-01") for v in (tail[:known], tail))
-    config = choose_for(training, horizon, network={"cell": cell, "hidden": 32}, training={"epochs": 8})
+    config = default_config(training, horizon, network={"cell": cell, "hidden": 32}, training={"epochs": 8})
     fitted = fit(training, config)
-    windows = cut_windows(whole, {"bikes": rolling_origins(whole.series[0], horizon, 14, horizon + 1)}, horizon)
+    windows = cut_windows(whole, {"bikes": plan_origins(whole.series[0], horizon, 14, horizon + 1)}, horizon)
     assert windows.origins.min() >= known - 1
     ours = score(windows, fitted.runner, config)
     floor = score_season_naive(windows, whole, config.quantiles)
@@ -66,9 +66,9 @@ def test_every_network_beats_season_naive_and_serves_its_forecasts(
     training, whole = (Panel.from_arrays({"bikes": v}, "h", "2012-01-01") for v in (tail[:known], tail))
     sizes = {"hidden": 24, "context_length": 48, "segment": 12, **PLAIN}
     budget = {"epochs": 10, "steps_per_epoch": 30, "batch_size": 64, "learning_rate": 5e-3}
-    config = choose_for(training, horizon, network={**sizes, **network}, training={**budget, **options})
+    config = default_config(training, horizon, network={**sizes, **network}, training={**budget, **options})
     fitted = fit(training, config)
-    windows = cut_windows(whole, {"bikes": rolling_origins(whole.series[0], horizon, 24, horizon + 1)}, horizon)
+    windows = cut_windows(whole, {"bikes": plan_origins(whole.series[0], horizon, 24, horizon + 1)}, horizon)
     ours, floor = score(windows, fitted.runner, config), score_season_naive(windows, whole, config.quantiles)
     measure = "rmse" if options.get("loss") == "mse" else "mae"  # what it learns
     assert ours[measure] < floor[measure]

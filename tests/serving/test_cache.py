@@ -10,10 +10,10 @@ import pytest
 
 from app.serving.cache import ModelCache
 from app.serving.runtime import LoadedVersion
-from models.planning.defaults import choose
+from models.planning.defaults import default_config_for_lengths
 
 ROOT = Path(__file__).parents[2]
-CONFIG = choose("h", 1, (0.5,), [100])
+CONFIG = default_config_for_lengths("h", 1, (0.5,), [100])
 
 
 def version(size: int) -> LoadedVersion:

@@ -34,7 +34,7 @@ class SeriesScan:
 
     view: dict[str, Any]
     judgement: Judgement | None
-    scored: Scored | None
+    scored: ScoredSeries | None
 
 
 def load_histories(

@@ -21,7 +21,7 @@ from app.storage.engine import Database
 from app.storage.tables import JobRow, ModelRow, SeriesRow
 from models.config.model import Config
 from models.data.splits import shortest_context
-from models.planning.cost import Cost, cost_of
+from models.planning.cost import Cost, estimate_cost
 
 MOST_REFITS = 1000
 """trainings of one backtest"""

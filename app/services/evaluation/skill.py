@@ -21,7 +21,7 @@ from models.calendar.frequency import parse_frequency
 from models.calendar.grid import Grid
 from models.calendar.timestamps import Stamps, format_stamp, format_stamps, parse_stamps
 from models.errors import OffGridError, TimestampError
-from models.evaluation.skill import Told, drift
+from models.evaluation.skill import ForecastOutcomes, detect_drift
 
 MOST_ORIGINS = 200
 """newest origins that skill is measured on"""

@@ -24,7 +24,7 @@ from app.services.refusals import Refusal, refusal
 from app.serving.batcher import Inputs, Quantiles
 from models.arrays import Floats
 from models.config.model import Config
-from models.data.windows import beside
+from models.data.windows import cut_covariates
 
 KnownFuture = Mapping[str, Mapping[str, Values]]
 """series id → known-future covariate → its values over the horizon"""

@@ -24,7 +24,7 @@ from app.storage import archive as archived
 from app.storage import jobs, registry, schedules, series
 from app.storage.tables import ModelRow, SeriesRow, VersionRow
 from models.calendar.frequency import parse_frequency
-from models.classical.baselines import season_naive
+from models.classical.statistical_models import season_naive
 from models.data.series import Series
 from models.evaluation import metrics
 from models.inference.predict import predict

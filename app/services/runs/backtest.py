@@ -15,9 +15,8 @@ from app.storage import jobs, registry
 from app.storage.artifacts import ArtifactMissing
 from models.calendar.timestamps import format_stamp
 from models.config.model import Config
-from models.evaluation.references import usual
-from models.evaluation.scoring import scoring_season
-from models.experiments.backtest import Unfinished, backtest
+from models.evaluation.baselines import choose_affordable
+from models.experiments.backtest import BacktestResume, backtest
 from models.experiments.backtest_result import Backtest
 from models.training.progress import Progress
 
@@ -75,7 +74,7 @@ class BacktestRun:
             raise JobFailure(ErrorCode.version_not_found, f"{model.name}@{number}, which was to be judged, was deleted")
         return Config.from_dict(row.config)
 
-    def _unfinished(self) -> Unfinished:
+    def _resume(self) -> BacktestResume:
         """Return what earlier attempts have left."""
         checkpoints = Checkpoints(self.attempt)
         done = {}

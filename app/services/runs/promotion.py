@@ -21,7 +21,7 @@ from models.calendar.timestamps import parse_stamps
 from models.config.covariates import CovariateConfig
 from models.data.series import Panel
 from models.errors import ConfigError
-from models.evaluation.scoring import Windows, measures, score, score_season_naive, windows_of
+from models.evaluation.scoring import Windows, find_windows, measure_quantiles, score, score_season_naive
 from models.training.fitted import Fitted
 
 log = get_logger(__name__)

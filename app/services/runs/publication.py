@@ -13,7 +13,7 @@ from app.services.series.selection import Selector
 from app.storage import jobs, registry
 from app.storage.tables import JobRow, VersionRow
 from models.calendar.timestamps import format_stamp
-from models.data.preflight import fingerprint, trainable
+from models.data.preflight import compute_fingerprint, select_trainable
 from models.data.series import Panel
 from models.training.fitted import Fitted
 
@@ -59,7 +59,7 @@ def _provenance(job: JobRow, panel: Panel, fitted: Fitted) -> dict[str, Any]:
         "platform": platform.platform(),
         "device": str(next(fitted.network.parameters()).device),
         "seed": fitted.config.training.seed,
-        "data_digest": fingerprint(trainable(panel)),
+        "data_digest": compute_fingerprint(select_trainable(panel)),
         "started_by": job.started_by,
         "seconds": round(fitted.report.seconds, 3),
     }

@@ -27,8 +27,8 @@ from models.export.graph import template_key
 from models.export.graph_cache import GraphCache
 from models.inference.published import MANIFEST, sha256_of
 from models.network.network import Network
-from models.planning.defaults import choose_for
-from models.planning.transfer import transferred_for
+from models.planning.defaults import default_config
+from models.planning.transfer import transfer_config
 from models.training.checkpoint import Checkpoint
 from models.training.fit import fit
 from models.training.fitted import Fitted

@@ -6,7 +6,7 @@ import re
 from croniter import CroniterError, croniter
 
 from app.errors import ErrorCode, invalid
-from models.calendar.timestamps import zone
+from models.calendar.timestamps import load_timezone
 
 FIELDS = 5
 SECOND = 1_000_000

@@ -4,7 +4,7 @@ import re
 
 from app.errors import ErrorCode, FieldError, Invalid
 from models.calendar.frequency import parse_frequency
-from models.calendar.timestamps import zone
+from models.calendar.timestamps import load_timezone
 from models.errors import FrequencyError, TimezoneError
 
 MAX_ID = 200
@@ -42,7 +42,7 @@ def check_frequency(alias: str) -> str:
 def check_timezone(name: str, field: str = "timezone") -> str:
     """Return the timezone's name. Raises Invalid, which names the field of the request."""
     try:
-        zone(name)
+        load_timezone(name)
     except TimezoneError as e:
         error = FieldError(field, ErrorCode.invalid_timezone, str(e))
         raise Invalid(ErrorCode.invalid_timezone, str(e), errors=[error]) from e

@@ -20,10 +20,10 @@ from app.storage.tables import ModelRow, SeriesRow
 from models.calendar.frequency import parse_frequency
 from models.config.model import Config
 from models.errors import ConfigError
-from models.planning.cost import cost_of
-from models.planning.defaults import DEFAULT_QUANTILES, choose
-from models.planning.search_space import axes_of, default_space
-from models.planning.transfer import transferred
+from models.planning.cost import estimate_cost
+from models.planning.defaults import DEFAULT_QUANTILES, default_config_for_lengths
+from models.planning.search_space import build_axes, default_space
+from models.planning.transfer import transfer_config_for_lengths
 
 
 class TrainingService:
@@ -110,10 +110,10 @@ def _choose_config(
     lengths = [count_steps(row) for row in rows]
     try:
         if source is not None:
-            return transferred(
+            return transfer_config_for_lengths(
                 source, frequency, lengths, model.horizon, bounds=request.bounds, training=request.training
             )
-        config = choose(
+        config = default_config_for_lengths(
             frequency,
             model.horizon,
             tuple(model.quantiles),

@@ -8,20 +8,20 @@ import pytest
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from models.anomaly.detect import HISTORY, Anomalies, alarms, detect
+from models.anomaly.detect import HISTORY, Anomalies, detect_anomalies, find_alarms
 from models.anomaly.residuals import LEAST_SEEN, REGIME
 from models.data.series import Panel, Series
 from models.data.windows import Batch
 from models.errors import ConfigError
 from models.inference.predict import Runner
-from models.planning.defaults import choose
+from models.planning.defaults import default_config_for_lengths
 from models.training.fit import fit
 from tests.models.examples import LEVELS, beside, hourly, rich, small
 
 pytestmark = pytest.mark.training
 
 Floats = NDArray[np.float64]
-CONFIG = choose("h", 3, LEVELS, [3000], {"context_length": 48})
+CONFIG = default_config_for_lengths("h", 3, LEVELS, [3000], {"context_length": 48})
 
 
 def around(point: Callable[[Floats], Floats], below: float = 1.0, above: float = 1.0) -> Runner:
@@ -58,7 +58,7 @@ def noise(n: int = 3000, seed: int = 0) -> Floats:
 
 
 def found(y: Floats, runner: Runner, start: int = 0, level: float = 0.99) -> Anomalies:
-    return detect([series_of(y)], [(start, len(y))], runner, CONFIG, level)[0]
+    return detect_anomalies([series_of(y)], [(start, len(y))], runner, CONFIG, level)[0]
 
 
 def same(one: Anomalies, other: Anomalies, steps: slice = slice(None)) -> None:
@@ -144,7 +144,7 @@ def test_nothing_is_told_by_later_values() -> None:
         other.lower[250],
         other.upper[250],
     )
-    cut = detect([series_of(y)], [(400, 650)], around(latest_mean), CONFIG)[0]
+    cut = detect_anomalies([series_of(y)], [(400, 650)], around(latest_mean), CONFIG)[0]
     same(cut, found(y, around(latest_mean), 400), before)
 
 
@@ -159,7 +159,7 @@ def test_nothing_is_told_by_the_steps_own_past_covariates() -> None:
         batches.append(batch)
         return np.tile(np.array([9.0, 10.0, 11.0]), (len(batch["y"]), config.horizon, 1))
 
-    detect([one], [(150, 160)], run, config)
+    detect_anomalies([one], [(150, 160)], run, config)
     context, ahead = config.network.context_length, len(config.covariates.known_future)
     covariates = np.concatenate([batch["covariates"][:, context:] for batch in batches])
     assert np.isnan(covariates[:, :, ahead:]).all()
@@ -234,11 +234,11 @@ def test_quantiles_without_width_take_that_of_the_series() -> None:
 def test_several_series_at_once_equal_one_at_a_time() -> None:
     series = [series_of(noise(300 + 100 * k, k), str(k)) for k in range(4)]
     spans = [(100 * k, 200 + 100 * k) for k in range(4)]
-    together = detect(series, spans, around(latest_mean), CONFIG)
+    together = detect_anomalies(series, spans, around(latest_mean), CONFIG)
     assert [one.series_id for one in together] == ["0", "1", "2", "3"]
     assert [one.start for one in together] == [0, 100, 200, 300]
     for one, single, span in zip(together, series, spans, strict=True):
-        same(one, detect([single], [span], around(latest_mean), CONFIG)[0])
+        same(one, detect_anomalies([single], [span], around(latest_mean), CONFIG)[0])
 
 
 @pytest.mark.parametrize(
@@ -246,12 +246,12 @@ def test_several_series_at_once_equal_one_at_a_time() -> None:
 )
 def test_what_cannot_be_asked_is_refused(level: float, span: tuple[int, int]) -> None:
     with pytest.raises(ConfigError):
-        detect([series_of(noise(50))], [span], around(latest_mean), CONFIG, level)
+        detect_anomalies([series_of(noise(50))], [span], around(latest_mean), CONFIG, level)
 
 
 def test_an_infinite_value_is_refused_and_an_empty_span_is_empty() -> None:
     y = noise(100)
-    assert detect([series_of(y)], [(50, 50)], around(latest_mean), CONFIG)[0].score.shape == (0,)
+    assert detect_anomalies([series_of(y)], [(50, 50)], around(latest_mean), CONFIG)[0].score.shape == (0,)
     y[60] = np.inf
     with pytest.raises(ValueError, match="infinite"):
         found(y, around(latest_mean))
@@ -281,7 +281,7 @@ def test_levels_of_one_side_or_none_do(levels: tuple[float, ...]) -> None:
 
     y = noise(2000)
     y[1500] = 20.0
-    one = detect([series_of(y)], [(800, 2000)], run, config)[0]
+    one = detect_anomalies([series_of(y)], [(800, 2000)], run, config)[0]
     assert one.anomaly.mean() == pytest.approx(0.01, abs=0.006)
     assert np.argmax(one.score) == 700
 
@@ -290,25 +290,25 @@ def test_forecasts_from_farther_before_do_not_know_how_it_began() -> None:
     y = noise(1500)
     y[1200:1206] += 6
     spans = [(1000, 1500)]
-    near, far = (detect([series_of(y)], spans, around(last), CONFIG, ahead=ahead)[0] for ahead in (1, 3))
+    near, far = (detect_anomalies([series_of(y)], spans, around(last), CONFIG, ahead=ahead)[0] for ahead in (1, 3))
     np.testing.assert_array_equal(near.expected[:200], y[999:1199])
     np.testing.assert_array_equal(far.expected[:200], y[997:1197])
     assert far.anomaly[200:203].sum() >= near.anomaly[200:203].sum()
     changed = y.copy()
     changed[1204:] = 500.0
-    other = detect([series_of(changed)], spans, around(last), CONFIG, ahead=3)[0]
+    other = detect_anomalies([series_of(changed)], spans, around(last), CONFIG, ahead=3)[0]
     same(far, other, slice(0, 204))
     assert (far.expected[204:207] == other.expected[204:207]).all()
     with pytest.raises(ConfigError, match="horizon"):
-        detect([series_of(y)], spans, around(last), CONFIG, ahead=4)
+        detect_anomalies([series_of(y)], spans, around(last), CONFIG, ahead=4)
 
 
 def test_an_anomaly_that_goes_on_alarms_once() -> None:
     score = np.array([0.0, 5.0, 4.0, 5.0, np.nan, 6.0, 1.0, 2.0, 3.0, 3.0])
-    assert alarms(score, 3).tolist() == [0, 5, 0, 0, 0, 6, 0, 0, 0, 0]
-    assert alarms(score, 1).tolist() == [0, 5, 0, 5, 0, 6, 0, 2, 3, 0]
+    assert find_alarms(score, 3).tolist() == [0, 5, 0, 0, 0, 6, 0, 0, 0, 0]
+    assert find_alarms(score, 1).tolist() == [0, 5, 0, 5, 0, 6, 0, 2, 3, 0]
     changed = np.append(score[:6], [9.0, 9.0])
-    np.testing.assert_array_equal(alarms(changed, 3)[:6], alarms(score, 3)[:6])
+    np.testing.assert_array_equal(find_alarms(changed, 3)[:6], find_alarms(score, 3)[:6])
 
 
 def test_a_trained_network_finds_what_was_planted() -> None:
@@ -317,7 +317,7 @@ def test_a_trained_network_finds_what_was_planted() -> None:
     fitted = fit(Panel.from_arrays({"a": y[:400]}, "h", start="2024-01-01"), config)
     planted = y.copy()
     planted[[450, 520]] += [8.0, -8.0]
-    one = detect([series_of(planted)], [(400, 600)], fitted.runner, fitted.config)[0]
+    one = detect_anomalies([series_of(planted)], [(400, 600)], fitted.runner, fitted.config)[0]
     assert sorted(np.argsort(-one.score)[:2].tolist()) == [50, 120]
     assert one.anomaly[[50, 120]].all()
     assert one.anomaly.mean() < 0.05
@@ -327,7 +327,7 @@ def test_the_floor_holds_until_a_value_is_below_it() -> None:
     config = replace(CONFIG, nonnegative=True)
     y = np.abs(noise(600) - 10)
     y[300:] -= 50.0
-    (told,) = detect([series_of(y)], [(0, 600)], around(latest_mean), config)
+    (told,) = detect_anomalies([series_of(y)], [(0, 600)], around(latest_mean), config)
     assert np.nanmin(told.lower[:301]) == 0.0
     assert told.anomaly[300]
     assert told.lower[320:].max() < -40

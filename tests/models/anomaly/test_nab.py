@@ -5,18 +5,18 @@ import math
 import numpy as np
 import pytest
 
-from models.anomaly.nab import PROFILES, Profile, Scored, best_threshold, judge, nab_score, total
+from models.anomaly.nab import PROFILES, ScoredSeries, judge_flags, nab_score, sum_judgements
 
 STAMPS = np.arange(200, dtype=np.int64)
 WINDOW = (100, 119)
 """twenty points"""
 
 
-def flagged(*at: int, windows: tuple[tuple[int, int], ...] = (WINDOW,), n: int = 200) -> Scored:
+def flagged(*at: int, windows: tuple[tuple[int, int], ...] = (WINDOW,), n: int = 200) -> ScoredSeries:
     """Return a detector that flags these points."""
     score = np.zeros(n)
     score[list(at)] = 1.0
-    return Scored(score, np.arange(n, dtype=np.int64), windows)
+    return ScoredSeries(score, np.arange(n, dtype=np.int64), windows)
 
 
 def sigmoid(x: float) -> float:
@@ -25,9 +25,9 @@ def sigmoid(x: float) -> float:
 
 def test_points_and_windows_are_counted() -> None:
     flags = np.isin(STAMPS, [10, 11, 12, 50, 99, 105, 106, 180])
-    found = judge(flags, STAMPS, [(100, 109), (150, 154), (300, 400)])
+    found = judge_flags(flags, STAMPS, [(100, 109), (150, 154), (300, 400)])
     assert (found.right, found.wrong, found.silent) == (2, 6, 13)
-    assert (found.found, found.missed, found.alarms) == (1, 1, 4)
+    assert (found.detected, found.missed, found.alarms) == (1, 1, 4)
     rates = found.to_dict()
     assert rates["points"] == pytest.approx({"precision": 2 / 8, "recall": 2 / 15, "f1": 4 / 23})
     assert rates["windows"] == pytest.approx({"precision": 1 / 5, "recall": 1 / 2, "f1": 2 / 7})
@@ -35,21 +35,21 @@ def test_points_and_windows_are_counted() -> None:
 
 def test_a_window_holds_both_of_its_ends() -> None:
     for at in (100, 119):
-        assert judge(at == STAMPS, STAMPS, [WINDOW]).found == 1
-    assert judge((STAMPS == 99) | (STAMPS == 120), STAMPS, [WINDOW]).alarms == 2
+        assert judge_flags(at == STAMPS, STAMPS, [WINDOW]).detected == 1
+    assert judge_flags((STAMPS == 99) | (STAMPS == 120), STAMPS, [WINDOW]).alarms == 2
 
 
 def test_counts_of_several_series_add_up() -> None:
-    one = judge(STAMPS == 100, STAMPS, [WINDOW])
-    other = judge(STAMPS == 5, STAMPS, [WINDOW, (150, 150)])
-    assert total([one, other]) == judge(
+    one = judge_flags(STAMPS == 100, STAMPS, [WINDOW])
+    other = judge_flags(STAMPS == 5, STAMPS, [WINDOW, (150, 150)])
+    assert sum_judgements([one, other]) == judge_flags(
         np.append(STAMPS == 100, STAMPS == 5), np.arange(400), [WINDOW, (300, 319), (350, 350)]
     )
 
 
 def test_without_a_flag_or_a_label_rates_are_left_out() -> None:
-    assert judge(STAMPS < 0, STAMPS, []).to_dict() == {"points": {}, "windows": {}}
-    assert judge(STAMPS < 0, STAMPS, [WINDOW]).to_dict()["points"] == {"recall": 0.0, "f1": 0.0}
+    assert judge_flags(STAMPS < 0, STAMPS, []).to_dict() == {"points": {}, "windows": {}}
+    assert judge_flags(STAMPS < 0, STAMPS, [WINDOW]).to_dict()["points"] == {"recall": 0.0, "f1": 0.0}
 
 
 @pytest.mark.parametrize("name", PROFILES)
@@ -84,24 +84,3 @@ def test_the_probationary_part_is_not_judged() -> None:
     assert nab_score([flagged(750, windows=((5000, 5100),), n=long)], 0.5) < 0
     with pytest.raises(ValueError, match="no labelled window"):
         nab_score([flagged(windows=((0, 20),))], 0.5)
-
-
-def test_the_best_threshold_is_that_of_the_best_score() -> None:
-    rng = np.random.default_rng(0)
-    series = []
-    for _ in range(4):
-        score = np.round(rng.random(200), 2)
-        score[100:120] += 0.3
-        score[3] = np.nan
-        series.append(Scored(score, STAMPS, (WINDOW, (170, 175))))
-    for profile in PROFILES.values():
-        threshold, best = best_threshold(series, profile)
-        candidates = np.unique(np.concatenate([one.score for one in series]))
-        every = [nab_score(series, float(one), profile) for one in candidates[~np.isnan(candidates)]]
-        assert best == pytest.approx(max(every))
-        assert nab_score(series, threshold, profile) == pytest.approx(best)
-
-
-def test_flagging_nothing_is_the_best_of_a_bad_detector() -> None:
-    score = np.where((STAMPS >= 100) & (STAMPS <= 119), 0.0, 1.0)
-    assert best_threshold([Scored(score, STAMPS, (WINDOW,))], Profile(1.0, 1.0, 1.0)) == (math.inf, 0.0)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from models.data.series import Panel
-from models.planning.defaults import choose_for
+from models.planning.defaults import default_config
 from models.training.fit import fit
 
 pytestmark = pytest.mark.training
@@ -28,7 +28,7 @@ def test_any_frequency_is_forecast(freq: str, timezone: str) -> None:
     )
     panel = Panel.from_frame(frame, freq, timezone)
     training = {"epochs": 1, "steps_per_epoch": 2, "batch_size": 8, "max_windows": 8}
-    config = choose_for(panel, 10, country="DE", network={"hidden": 8}, training=training)
+    config = default_config(panel, 10, country="DE", network={"hidden": 8}, training=training)
     for forecast in fit(panel, config).predict(panel):
         assert np.isfinite(forecast.quantiles).all()
         local = pd.DatetimeIndex(forecast.stamps.view("M8[us]"), tz="UTC").tz_convert(timezone)

@@ -8,7 +8,7 @@ from models.calendar.features import calendar_features
 from models.calendar.frequency import parse_frequency, season_lengths
 from models.calendar.grid import Grid
 from models.calendar.holidays import DAY_BEFORE, HOLIDAY
-from models.calendar.timestamps import format_stamps, from_local, parse_stamps, to_local, zone
+from models.calendar.timestamps import format_stamps, from_local, load_timezone, parse_stamps, to_local
 from models.errors import FrequencyError, OffGridError, TimestampError, TimezoneError
 
 ALIASES = [
@@ -168,7 +168,7 @@ def test_local_conversions_invert_each_other() -> None:
 
 def test_unknown_timezone() -> None:
     with pytest.raises(TimezoneError, match="Mars/Base"):
-        zone("Mars/Base")
+        load_timezone("Mars/Base")
 
 
 @pytest.mark.parametrize("alias", ["bh", "9999999SME", "500SMS", "99999999999D", "10000000h"])
@@ -204,4 +204,4 @@ def test_a_walk_is_bounded() -> None:
 
 def test_localtime_is_no_timezone() -> None:
     with pytest.raises(TimezoneError):
-        zone("localtime")
+        load_timezone("localtime")

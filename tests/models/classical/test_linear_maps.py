@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models.classical.exponential_smoothing import ses
-from models.classical.linear_maps import basis_forecasts, mean_of_seasons, moved_season, season_naive
+from models.classical.linear_maps import build_basis, mean_of_seasons, moved_season, season_naive
 from tests.models.examples import hourly
 
 
@@ -12,14 +12,14 @@ from tests.models.examples import hourly
     ("length", "seasons"), [(336, (24, 168)), (48, (24,)), (24, (24,)), (40, (12,)), (12, ()), (2, ())]
 )
 def test_columns_sum_to_one(length: int, seasons: tuple[int, ...]) -> None:
-    names, maps = basis_forecasts(length, 31, seasons)
+    names, maps = build_basis(length, 31, seasons)
     assert maps.shape == (len(names), length, 31)
     np.testing.assert_allclose(maps.sum(1), 1.0, atol=1e-9)
 
 
 def test_season_map_is_season_naive() -> None:
     y = hourly(336)
-    names, maps = basis_forecasts(336, 50, (24, 168))
+    names, maps = build_basis(336, 50, (24, 168))
     expected = [y[-24:][h % 24] for h in range(50)]
     np.testing.assert_allclose(y @ maps[names.index("season")], expected)
     expected = [y[-168:][h] for h in range(50)]
@@ -28,7 +28,7 @@ def test_season_map_is_season_naive() -> None:
 
 def test_trends_extend_a_line() -> None:
     line = 3.0 + 0.5 * np.arange(20)
-    names, maps = basis_forecasts(20, 6, ())
+    names, maps = build_basis(20, 6, ())
     np.testing.assert_allclose(line @ maps[names.index("drift")], 3.0 + 0.5 * np.arange(20, 26))
     for name, found in zip(names, line @ maps, strict=True):
         if name.startswith(("theta", "damped", "holt")):
@@ -37,7 +37,7 @@ def test_trends_extend_a_line() -> None:
 
 def test_all_seasonal_forecasts_continue_a_pure_season() -> None:
     day = np.abs(np.arange(24) - 11.5)  # mirrored, so that no line lies in it
-    names, maps = basis_forecasts(336, 48, (24, 168))
+    names, maps = build_basis(336, 48, (24, 168))
     for name, found in zip(names, np.tile(day, 14) @ maps, strict=True):
         if name not in ("last", "theta"):
             np.testing.assert_allclose(found, np.tile(day, 2), atol=1e-9, err_msg=name)

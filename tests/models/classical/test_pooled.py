@@ -8,9 +8,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from models.classical.baselines import smoothing_models
-from models.classical.exponential_smoothing import Smoothed, theta
-from models.classical.pooled import LONGEST_SEASON, SAMPLED_SERIES, pooled_models
+from models.classical.exponential_smoothing import SmoothingModel, theta
+from models.classical.pooled import LONGEST_SEASON, SAMPLED_SERIES, fit_pooled_models
+from models.classical.statistical_models import fit_smoothing_models
 from models.data.series import Panel
 from models.network.network import Network
 from models.network.reader import Reader
@@ -57,7 +57,7 @@ def test_exponential_smoothing_equals_statsforecast(
     fitted = ets_f(y, season, model=model, damped=damped)
     alpha, beta, gamma, phi = (float(v) for v in fitted["par"][:4])
     trend = model[1] == "A"
-    own = Smoothed(alpha, np.nan_to_num(beta), np.nan_to_num(gamma), (phi if damped else 1.0) if trend else 0.0)
+    own = SmoothingModel(alpha, np.nan_to_num(beta), np.nan_to_num(gamma), (phi if damped else 1.0) if trend else 0.0)
     # they begin from other states, whose share fades
     np.testing.assert_allclose(own.forecast(y, HORIZON, season), forecast_ets(fitted, HORIZON)["mean"], rtol=2e-3)
 
@@ -70,16 +70,16 @@ def test_theta_equals_statsforecast(length: int) -> None:
     for chosen in (AutoTheta, Theta):
         fitted = chosen(season_length=1, decomposition_type="additive").fit(y)
         parameters = {name: float(value) for name, value in fitted.model_["par"].items()}
-        own = Smoothed(parameters["alpha"], drift=1 - 1 / parameters["theta"])
+        own = SmoothingModel(parameters["alpha"], drift=1 - 1 / parameters["theta"])
         np.testing.assert_allclose(own.forecast(y, HORIZON, 1), fitted.predict(HORIZON)["mean"], rtol=1e-4)
     np.testing.assert_allclose(theta(y, HORIZON, parameters["alpha"]), fitted.predict(HORIZON)["mean"], rtol=1e-4)
     flat = SimpleExponentialSmoothing(alpha=0.4).fit(y).predict(HORIZON)["mean"]
-    np.testing.assert_allclose(Smoothed(0.4).forecast(y, HORIZON, 1), flat, rtol=1e-9)
+    np.testing.assert_allclose(SmoothingModel(0.4).forecast(y, HORIZON, 1), flat, rtol=1e-9)
 
 
 @pytest.mark.parametrize("season", [1, 4])
 def test_what_is_found_can_be_a_map(season: int) -> None:
-    models = smoothing_models([seasonal() if season > 1 else wandering(), wandering(60, 1)], season)
+    models = fit_smoothing_models([seasonal() if season > 1 else wandering(), wandering(60, 1)], season)
     assert len(models) >= 2
     assert all(model.is_sound for model in models)
     for model in models:
@@ -92,14 +92,14 @@ def test_what_is_found_can_be_a_map(season: int) -> None:
 def test_models_are_found_on_what_comes_before_the_ends() -> None:
     panel = hourly_panel(200, 3)
     later = Panel.from_arrays({one.id: np.r_[one.y[:150], np.full(50, 1e6)] for one in panel.series}, "h", "2024-01-01")
-    found = [pooled_models(p.series, [150] * 3, 24, 0) for p in (panel, later)]
+    found = [fit_pooled_models(p.series, [150] * 3, 24, 0) for p in (panel, later)]
     assert found[0] == found[1] != []
 
 
 def test_a_sample_is_drawn_by_the_seed() -> None:
     panel = Panel.from_arrays({str(k): wandering(40, k) for k in range(3 * SAMPLED_SERIES)}, "YS", "1980-01-01")
     ends = [40] * len(panel.series)
-    first, same, other = (pooled_models(panel.series, ends, 1, seed) for seed in (0, 0, 1))
+    first, same, other = (fit_pooled_models(panel.series, ends, 1, seed) for seed in (0, 0, 1))
     assert first == same != other
     assert len(first) <= 2 * SAMPLED_SERIES
 
@@ -111,7 +111,7 @@ def test_a_sample_is_drawn_by_the_seed() -> None:
 )
 def test_what_cannot_be_modelled_is_left_out(values: NDArray[np.float64], season: int) -> None:
     panel = Panel.from_arrays({"a": values}, "h")
-    assert pooled_models(panel.series, [len(values)], season, 0) == []
+    assert fit_pooled_models(panel.series, [len(values)], season, 0) == []
 
 
 def reader(count: int) -> Reader:
@@ -125,7 +125,7 @@ def maps_of(one: Reader, count: int) -> NDArray[np.float64]:
 def test_the_models_that_serve_the_windows_together_are_kept() -> None:
     rng = np.random.default_rng(0)
     z = torch.from_numpy(rng.standard_normal((60, 24)))
-    models = [Smoothed(0.01), Smoothed(1.0), Smoothed(0.5, 0.9, damping=1.0), Smoothed(0.1)]
+    models = [SmoothingModel(0.01), SmoothingModel(1.0), SmoothingModel(0.5, 0.9, damping=1.0), SmoothingModel(0.1)]
     target = torch.from_numpy(models[1].forecast(z.numpy(), HORIZON, 1))
     target[:20] = torch.from_numpy(models[3].forecast(z[:20].numpy(), HORIZON, 1))
     target[0, 2:] = torch.nan
@@ -136,8 +136,8 @@ def test_the_models_that_serve_the_windows_together_are_kept() -> None:
         np.testing.assert_allclose(maps_of(one, 2)[..., number], expected, atol=1e-6)
 
 
-@pytest.mark.parametrize(("models", "alpha"), [([], 1.0), ([Smoothed(0.3)], 0.3)])
-def test_too_few_models_fill_the_room(models: list[Smoothed], alpha: float) -> None:
+@pytest.mark.parametrize(("models", "alpha"), [([], 1.0), ([SmoothingModel(0.3)], 0.3)])
+def test_too_few_models_fill_the_room(models: list[SmoothingModel], alpha: float) -> None:
     one = reader(3)
     z = torch.randn(20, 24, generator=torch.Generator().manual_seed(0))
     set_models(one, [(one.config.statistical, models)], z, z[:, :HORIZON])

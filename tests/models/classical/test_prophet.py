@@ -8,7 +8,7 @@ import pytest
 
 from models.calendar.frequency import parse_frequency
 from models.calendar.grid import Grid
-from models.classical.prophet import SAMPLED_SERIES, Structural, prophet_models
+from models.classical.prophet import SAMPLED_SERIES, StructuralModel, fit_prophet_models
 from models.data.series import Series
 from models.errors import ConfigError
 from models.training.fit import fit
@@ -26,7 +26,7 @@ def seasonal(n: int = 24 * 28, noise: float = 0.5) -> Series:
 
 
 def test_it_finds_the_seasons_and_the_noise() -> None:
-    (found,) = prophet_models([seasonal()], [24 * 28], seed=0)
+    (found,) = fit_prophet_models([seasonal()], [24 * 28], seed=0)
     daily = max(found.harmonics, key=lambda one: one[1])
     assert daily[0] == pytest.approx(24)
     # a wave of size 8 has the variance 32 of both its coefficients' mean; the noise's is 0.25
@@ -38,7 +38,7 @@ def test_the_map_forecasts_as_prophet_does() -> None:
     from prophet import Prophet
 
     one, horizon = seasonal(), 48
-    (found,) = prophet_models([one], [len(one.y)], seed=0)
+    (found,) = fit_prophet_models([one], [len(one.y)], seed=0)
     stamps = one.stamps(0, len(one.y) + horizon).astype("datetime64[us]")
     theirs = Prophet().fit(pd.DataFrame({"ds": stamps[: len(one.y)], "y": one.y}), seed=0)
     expected = theirs.predict(pd.DataFrame({"ds": stamps[len(one.y) :]}))["yhat"].to_numpy()
@@ -51,7 +51,7 @@ def test_the_map_forecasts_as_prophet_does() -> None:
 
 
 def test_a_constant_stays_one_and_the_phase_does_not_matter() -> None:
-    model = Structural(1e-4, 1e-6, ((24.0, 5.0), (12.0, 1.0)))
+    model = StructuralModel(1e-4, 1e-6, ((24.0, 5.0), (12.0, 1.0)))
     weights = model.forecast(np.eye(72), 10, 24)
     assert weights.sum(0) == pytest.approx(np.ones(10), abs=1e-9)
     wave = np.sin(2 * np.pi * np.arange(100) / 24)
@@ -64,7 +64,7 @@ def test_a_constant_stays_one_and_the_phase_does_not_matter() -> None:
 def test_only_what_lies_before_the_ends_is_read() -> None:
     one = seasonal()
     spoiled = replace(one, y=np.where(np.arange(len(one.y)) < 500, one.y, 1e6))
-    assert prophet_models([one], [500], seed=0) == prophet_models([spoiled], [500], seed=0)
+    assert fit_prophet_models([one], [500], seed=0) == fit_prophet_models([spoiled], [500], seed=0)
 
 
 def test_gaps_short_and_constant_series() -> None:
@@ -72,14 +72,14 @@ def test_gaps_short_and_constant_series() -> None:
     gaps.y[::7] = np.nan
     constant = Series("c", np.full(200, 3.0), GRID)
     short = Series("s", hourly(10), GRID)
-    assert len(prophet_models([gaps, constant, short], [600, 200, 10], seed=0)) == 1
+    assert len(fit_prophet_models([gaps, constant, short], [600, 200, 10], seed=0)) == 1
     many = hourly_panel(60, SAMPLED_SERIES + 3).series
-    assert len(prophet_models(many, [60] * len(many), seed=0)) == SAMPLED_SERIES
+    assert len(fit_prophet_models(many, [60] * len(many), seed=0)) == SAMPLED_SERIES
 
 
 def test_any_seed_of_a_training_will_do(caplog: pytest.LogCaptureFixture) -> None:
     one = seasonal()
-    assert prophet_models([one], [600], seed=2**62 + 1) == prophet_models([one], [600], seed=1)
+    assert fit_prophet_models([one], [600], seed=2**62 + 1) == fit_prophet_models([one], [600], seed=1)
     assert not caplog.records
 
 

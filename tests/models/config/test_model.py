@@ -8,21 +8,22 @@ import pytest
 
 from models.config.model import Config
 from models.errors import ConfigError
-from models.planning.defaults import ARTICLES_NETWORK, ARTICLES_TRAINING, choose
+from models.planning.defaults import default_config_for_lengths
+from models.planning.presets import ARTICLES_NETWORK, ARTICLES_TRAINING
 from tests.models.examples import covariate_panel, rich, small
 
 
 @pytest.mark.parametrize("freq", ["s", "15min", "h", "4h", "D", "B", "W", "MS", "QS", "YS", "2D", "SMS"])
 @pytest.mark.parametrize("length", [0, 5, 60, 1000, 100_000])
 def test_defaults_fit_every_frequency_and_length(freq: str, length: int) -> None:
-    config = choose(freq, 12, (0.1, 0.9), [length])
+    config = default_config_for_lengths(freq, 12, (0.1, 0.9), [length])
     assert config.quantiles == (0.1, 0.5, 0.9)
     assert config.network.context_length % config.network.segment == 0
     assert Config.from_dict(json.loads(json.dumps(config.to_dict()))) == config
 
 
 def test_hourly_defaults_read_two_weeks_by_the_day() -> None:
-    network = choose("h", 24, (0.5,), [17_000]).network
+    network = default_config_for_lengths("h", 24, (0.5,), [17_000]).network
     assert (network.context_length, network.segment, network.seasons) == (336, 24, (24, 168))
 
 
@@ -35,7 +36,7 @@ def test_hourly_defaults_read_two_weeks_by_the_day() -> None:
     ],
 )
 def test_context_and_segment_follow_each_other(options: dict[str, object], context: int, segment: int) -> None:
-    network = choose("h", 24, (0.5,), [17_000], options).network
+    network = default_config_for_lengths("h", 24, (0.5,), [17_000], options).network
     assert (network.context_length, network.segment) == (context, segment)
 
 
@@ -50,9 +51,9 @@ def test_context_and_segment_follow_each_other(options: dict[str, object], conte
     ],
 )
 def test_short_histories_are_smoothed(freq: str, lengths: list[int], ets: bool, anchor: float) -> None:
-    network = choose(freq, 12, (0.5,), lengths).network
+    network = default_config_for_lengths(freq, 12, (0.5,), lengths).network
     assert (network.ets, network.anchor) == (ets, anchor)
-    assert choose(freq, 12, (0.5,), lengths, {"ets": False}).network.anchor == 0
+    assert default_config_for_lengths(freq, 12, (0.5,), lengths, {"ets": False}).network.anchor == 0
 
 
 @pytest.mark.parametrize(
@@ -60,16 +61,16 @@ def test_short_histories_are_smoothed(freq: str, lengths: list[int], ets: bool, 
     [(900, None, 1), (20_000, None, 3), (20_000, 40.0, 1), (20_000, 130.0, 2), (20_000, 900.0, 3), (900, 900.0, 1)],
 )
 def test_data_and_time_pay_for_members(length: int, budget: float | None, members: int) -> None:
-    config = choose("h", 24, (0.5,), [length], {}, {"time_budget_s": budget})
+    config = default_config_for_lengths("h", 24, (0.5,), [length], {}, {"time_budget_s": budget})
     assert len(config.network.members) == members
 
 
 def test_overrides_are_kept_literally() -> None:
-    training = choose("h", 24, (0.5,), [17_000], training={"epochs": 100_000}).training
+    training = default_config_for_lengths("h", 24, (0.5,), [17_000], training={"epochs": 100_000}).training
     assert (training.epochs, training.patience) == (100_000, None)
-    training = choose("h", 24, (0.5,), [17_000], training={"epochs": 3, "patience": 2}).training
+    training = default_config_for_lengths("h", 24, (0.5,), [17_000], training={"epochs": 3, "patience": 2}).training
     assert (training.epochs, training.patience) == (3, 2)
-    network = choose("h", 24, (0.5,), [17_000], ARTICLES_NETWORK, ARTICLES_TRAINING).network
+    network = default_config_for_lengths("h", 24, (0.5,), [17_000], ARTICLES_NETWORK, ARTICLES_TRAINING).network
     assert (network.segment, network.decoder, network.basis, network.calendar) == (1, "last_step", False, ())
 
 
@@ -118,13 +119,13 @@ def test_overrides_are_kept_literally() -> None:
 )
 def test_complaints_name_the_field(section: str, options: dict[str, object], field: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        choose("h", 24, (0.5,), [1000], **{section: options})
+        default_config_for_lengths("h", 24, (0.5,), [1000], **{section: options})
     assert caught.value.field == field
 
 
 def test_a_long_recursion_is_refused() -> None:
     with pytest.raises(ConfigError) as caught:
-        choose("h", 169, (0.5,), [9000], {"decoder": "recursive", "segment": 1})
+        default_config_for_lengths("h", 169, (0.5,), [9000], {"decoder": "recursive", "segment": 1})
     assert caught.value.field == "network.decoder"
 
 
@@ -140,7 +141,7 @@ def test_a_long_recursion_is_refused() -> None:
 )
 def test_complaints_about_the_task(arguments: tuple[str, int, tuple[float, ...]], field: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        choose(*arguments, [1000])
+        default_config_for_lengths(*arguments, [1000])
     assert caught.value.field == field
 
 
@@ -156,7 +157,7 @@ def test_complaints_about_the_task(arguments: tuple[str, int, tuple[float, ...]]
 )
 def test_complaints_about_the_whole(changes: dict[str, Any], field: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        replace(choose("h", 24, (0.5,), [1000]), **changes)
+        replace(default_config_for_lengths("h", 24, (0.5,), [1000]), **changes)
     assert caught.value.field == field
 
 
@@ -171,7 +172,7 @@ def test_complaints_about_the_whole(changes: dict[str, Any], field: str) -> None
     ],
 )
 def test_complaints_about_covariates(covariates: dict[str, Any], field: str) -> None:
-    stored = {**choose("h", 24, (0.5,), [1000]).to_dict(), "covariates": covariates}
+    stored = {**default_config_for_lengths("h", 24, (0.5,), [1000]).to_dict(), "covariates": covariates}
     with pytest.raises(ConfigError) as caught:
         Config.from_dict(stored)
     assert caught.value.field == field
@@ -197,7 +198,7 @@ def test_a_config_without_the_newer_fields_is_read() -> None:
 
 @pytest.mark.parametrize("lost", ["horizon", "network", ("network", "segment"), ("training", "epochs")])
 def test_a_stored_config_must_be_whole(lost: str | tuple[str, str]) -> None:
-    stored = choose("h", 24, (0.5,), [1000]).to_dict()
+    stored = default_config_for_lengths("h", 24, (0.5,), [1000]).to_dict()
     if isinstance(lost, tuple):
         del stored[lost[0]][lost[1]]
     else:
@@ -207,6 +208,6 @@ def test_a_stored_config_must_be_whole(lost: str | tuple[str, str]) -> None:
 
 
 def test_a_stored_config_has_nothing_else() -> None:
-    stored = choose("h", 24, (0.5,), [1000]).to_dict()
+    stored = default_config_for_lengths("h", 24, (0.5,), [1000]).to_dict()
     with pytest.raises(ConfigError):
         Config.from_dict({**stored, "extra": 1})

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from models.config.covariates import CovariateConfig
 from models.config.model import Config
-from models.data.covariates import covariate_config, encode, encode_static
+from models.data.covariates import build_covariate_config, encode, encode_static
 from models.data.series import Panel, Series
 from models.errors import ConfigError
 from models.training.fit import fit
@@ -76,7 +76,7 @@ def test_what_is_no_number_is_refused(encoded: Any) -> None:
 def test_vocabularies_are_sorted_and_joined_over_the_series() -> None:
     panel = panel_of({"w": np.array(["b", None, "a"], object)}, {"w": np.array(["c", "a"])}, {"k": np.arange(3)})
     panel = replace(panel, series=(replace(panel.series[0], static={"c": "x", "s": 1}), *panel.series[1:]))
-    assert covariate_config(panel, ("k", "w"), (), ("s", "c")) == CovariateConfig(
+    assert build_covariate_config(panel, ("k", "w"), (), ("s", "c")) == CovariateConfig(
         known_future=("k", "w"), static=("s", "c"), levels={"w": ("a", "b", "c"), "c": ("x",)}
     )
 
@@ -98,7 +98,7 @@ NUMBERS, TEXT = {"k": np.arange(30.0)}, {"k": np.full(30, "a", object)}
 )
 def test_refused_covariates_are_named(panel: Panel, roles: dict[str, list[str]], field: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        covariate_config(panel, **roles)
+        build_covariate_config(panel, **roles)
     assert caught.value.field == field
 
 
@@ -119,7 +119,7 @@ HARD: dict[str, dict[str, NDArray[Any]]] = {
 def test_hard_covariates_give_sound_forecasts(name: str) -> None:
     usual = {"k": np.arange(140.0), "w": np.resize(np.array(["a", "b"], object), 140), "p": np.ones(140)}
     panel = panel_of({"p": usual["p"], **HARD[name]}, usual, length=128, static={"s": 1e9, "c": "x"})
-    covariates = covariate_config(panel, ("k", "w"), ("p",), ("s", "c"))
+    covariates = build_covariate_config(panel, ("k", "w"), ("p",), ("s", "c"))
     training: dict[str, object] = {"epochs": 1, "batch_size": 8}
     config = small(12, 128, training, hidden=8, context_length=24, segment=12, linear=True)
     fitted = fit(panel, replace(config, covariates=covariates))
@@ -130,7 +130,7 @@ def test_hard_covariates_give_sound_forecasts(name: str) -> None:
 
 def error(panel: Panel, config: Config, **roles: tuple[str, ...]) -> float:
     """Return the mean absolute error on the gate of a network that reads some covariates."""
-    covariates = covariate_config(panel, **roles)
+    covariates = build_covariate_config(panel, **roles)
     return fit(panel, replace(config, covariates=covariates)).report.metrics["gate"]["mae"]
 
 
@@ -201,4 +201,4 @@ def test_levels_that_are_new_when_forecasting_count_as_missing() -> None:
     np.testing.assert_array_equal(forecast("new"), forecast("newer"))
     np.testing.assert_array_equal(forecast("new"), forecast(None))
     assert (forecast("free") != forecast("work")).any()
-    assert fitted.config.covariates == covariate_config(panel, **ROLES)
+    assert fitted.config.covariates == build_covariate_config(panel, **ROLES)

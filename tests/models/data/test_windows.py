@@ -10,7 +10,7 @@ from models.calendar.frequency import parse_frequency
 from models.calendar.grid import Grid
 from models.config.model import Config
 from models.data.series import Panel, Series, observed_span
-from models.data.windows import actuals, assemble, cut, pack
+from models.data.windows import assemble, cut, cut_actuals, pack
 from models.errors import OffGridError
 from tests.models.examples import START, small
 
@@ -51,7 +51,7 @@ def test_windows_of_series_with_other_anchors_share_stamps() -> None:
 
 
 def test_actuals_end_with_the_series() -> None:
-    found = actuals([hours("a", [1, 2, 3])], np.array([1]), 3)
+    found = cut_actuals([hours("a", [1, 2, 3])], np.array([1]), 3)
     np.testing.assert_array_equal(found, [[3, np.nan, np.nan]])
 
 
@@ -100,7 +100,7 @@ def test_an_origin_may_lie_outside_of_the_series(origin: int) -> None:
     positions = np.arange(origin - 3, origin + 3)
     expected = np.where((positions >= 0) & (positions < 3), positions, np.nan)
     np.testing.assert_array_equal(assemble([one], np.array([origin]), reading(4, 2))["y"][0], expected[:4])
-    np.testing.assert_array_equal(actuals([one], np.array([origin]), 2)[0], expected[4:])
+    np.testing.assert_array_equal(cut_actuals([one], np.array([origin]), 2)[0], expected[4:])
 
 
 def test_columns_of_a_frame_are_covariates_and_may_reach_ahead() -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from models.data.series import Panel
 from models.evaluation import metrics
-from models.evaluation.scoring import cut_windows, measures, score_season_naive, season_naive_points
+from models.evaluation.scoring import cut_windows, forecast_season_naive, measure_quantiles, score_season_naive
 from tests.models.examples import hourly
 
 LEVELS = (0.1, 0.5, 0.9)
@@ -33,7 +33,7 @@ def test_no_windows_are_an_empty_part() -> None:
     windows = cut_windows(Panel.from_arrays({"a": hourly(80)}, "h"), {}, 4)
     assert windows.actual.shape == (0, 4)
     assert windows.scale.shape == (0, 1)
-    assert measures(windows, np.empty((0, 4, 3)), LEVELS) == {}
+    assert measure_quantiles(windows, np.empty((0, 4, 3)), LEVELS) == {}
 
 
 def test_a_part_holds_rows_and_steps() -> None:
@@ -50,7 +50,7 @@ def test_season_naive_is_measured_without_intervals() -> None:
     panel = Panel.from_arrays({"a": hourly(80)}, "h")
     windows = cut_windows(panel, {"a": (50, 60)}, 4)
     found = score_season_naive(windows, panel, LEVELS)
-    point = season_naive_points(windows, 24)
+    point = forecast_season_naive(windows, 24)
     np.testing.assert_array_equal(point[1], panel.series[0].y[37:41])
     assert found["mae"] == pytest.approx(metrics.mae(windows.actual, point))
     assert not any(name.startswith(("coverage", "width")) for name in found)

@@ -5,18 +5,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.evaluation.skill import LEAST_ORIGINS, Drift, Told, drift
+from models.evaluation.skill import LEAST_ORIGINS, Drift, ForecastOutcomes, detect_drift
 
 LEVELS = (0.1, 0.5, 0.9)
 NAN = np.nan
 
 
-def told(actual: list[list[float]], width: float = 2.0, scale: float = 4.0) -> Told:
+def told(actual: list[list[float]], width: float = 2.0, scale: float = 4.0) -> ForecastOutcomes:
     """Return forecasts of 0, season-naive forecasts of 1, with an interval of +-width; one origin each, 10 apart."""
     values = np.array(actual, float)
     n, horizon = values.shape
     quantiles = np.broadcast_to(np.array([-width, 0.0, width]), (n, horizon, 3))
-    return Told(
+    return ForecastOutcomes(
         origins=10 * np.arange(n, dtype=np.int64),
         quantiles=quantiles,
         season_naive=np.ones((n, horizon)),
@@ -27,7 +27,7 @@ def told(actual: list[list[float]], width: float = 2.0, scale: float = 4.0) -> T
 
 
 def test_measures_by_hand() -> None:
-    found = told([[1, -3], [NAN, 4]]).measured()
+    found = told([[1, -3], [NAN, 4]]).measure()
     assert found["n"] == 3
     assert found["model"]["mae"] == pytest.approx(8 / 3)
     assert found["model"]["rmse"] == pytest.approx(np.sqrt(26 / 3))
@@ -42,8 +42,8 @@ def test_measures_by_hand() -> None:
 
 def test_a_forecast_without_a_scale_has_no_mase_but_an_error() -> None:
     one = replace(told([[1.0], [3.0]]), scale=np.array([NAN, 2.0]))
-    assert one.measured()["model"]["mae"] == 2
-    assert one.measured()["model"]["mase"] == pytest.approx(1.5)
+    assert one.measure()["model"]["mae"] == 2
+    assert one.measure()["model"]["mase"] == pytest.approx(1.5)
 
 
 def test_steps_are_told_once_they_have_come_true() -> None:
@@ -65,12 +65,12 @@ def test_rolling_skill_is_that_of_runs_of_origins() -> None:
 
 
 def one_origin(y: float) -> list[dict[str, object]]:
-    return [{"first_origin": 0, "last_origin": 0, **told([[y]]).measured()}]
+    return [{"first_origin": 0, "last_origin": 0, **told([[y]]).measure()}]
 
 
 def test_nothing_archived_is_nothing_told() -> None:
     nothing = told(np.empty((0, 3)).tolist() or [[NAN]])
-    assert nothing.measured() == {"n": 0, "model": {}, "season_naive": {}}
+    assert nothing.measure() == {"n": 0, "model": {}, "season_naive": {}}
     assert nothing.by_step() == nothing.rolling(4) == []
 
 
@@ -86,7 +86,7 @@ WIDTH = 2 * 1.2816
 
 @pytest.mark.parametrize("seed", range(5))
 def test_what_is_as_on_the_gate_is_steady(seed: int) -> None:
-    found = drift(told(noisy(2.0, seed=seed), WIDTH), GATE)
+    found = detect_drift(told(noisy(2.0, seed=seed), WIDTH), GATE)
     assert found.status == "steady"
     assert found.measures["mase"] == pytest.approx(0.4, rel=0.15)
     assert found.measures["gate_mase"] == 0.4
@@ -94,7 +94,7 @@ def test_what_is_as_on_the_gate_is_steady(seed: int) -> None:
 
 
 def test_twice_the_error_is_drift() -> None:
-    found = drift(told(noisy(4.0), 2 * WIDTH), GATE)
+    found = detect_drift(told(noisy(4.0), 2 * WIDTH), GATE)
     assert found.status == "drifting"
     assert found.measures["mase"] == pytest.approx(0.8, rel=0.15)
     assert "MASE is 0.8" in found.detail or "MASE is 0.7" in found.detail
@@ -102,42 +102,42 @@ def test_twice_the_error_is_drift() -> None:
 
 
 def test_intervals_that_no_longer_hold_are_drift() -> None:
-    found = drift(told(noisy(2.0), 0.5 * WIDTH), GATE)
+    found = detect_drift(told(noisy(2.0), 0.5 * WIDTH), GATE)
     assert found.status == "drifting"
     assert found.detail.startswith("coverage_80 is 0.4")
     assert found.measures["gate_coverage_80"] == 0.8
 
 
 def test_smaller_errors_and_wider_intervals_are_no_drift() -> None:
-    assert drift(told(noisy(0.5), 9.0), GATE).status == "steady"
+    assert detect_drift(told(noisy(0.5), 9.0), GATE).status == "steady"
 
 
 def test_one_bad_origin_among_many_is_no_drift() -> None:
     """Its mean is far beyond the gate's, but the other origins say that it is chance."""
     rows = noisy(2.0)
     rows[3] = [1000.0] * 6
-    found = drift(told(rows, WIDTH), GATE)
+    found = detect_drift(told(rows, WIDTH), GATE)
     assert found.measures["mase"] > 1.3 * 0.4
     assert found.status == "steady"
 
 
 def test_values_of_one_origin_prove_little() -> None:
     """Forty values of few origins are few observations."""
-    found = drift(told(noisy(9.0, LEAST_ORIGINS - 1, horizon=40), WIDTH), GATE)
+    found = detect_drift(told(noisy(9.0, LEAST_ORIGINS - 1, horizon=40), WIDTH), GATE)
     assert (found.status, found.measures) == ("unknown", {})
     assert f"{LEAST_ORIGINS - 1} forecast origins" in found.detail
-    assert drift(told(noisy(9.0, LEAST_ORIGINS, horizon=40), WIDTH), GATE).status == "drifting"
+    assert detect_drift(told(noisy(9.0, LEAST_ORIGINS, horizon=40), WIDTH), GATE).status == "drifting"
 
 
 def test_origins_that_have_not_come_true_do_not_count() -> None:
     rows = noisy(9.0, LEAST_ORIGINS) + [[NAN] * 6] * 20
     rows[0] = [NAN] * 6
-    assert drift(told(rows, WIDTH), GATE).status == "unknown"
+    assert detect_drift(told(rows, WIDTH), GATE).status == "unknown"
 
 
 @pytest.mark.parametrize("gate", [None, {}, {"mae": 3.0, "coverage_80": 0.8}])
 def test_without_a_gate_nothing_is_known(gate: dict[str, float] | None) -> None:
-    found: Drift = drift(told(noisy(9.0), WIDTH), gate)
+    found: Drift = detect_drift(told(noisy(9.0), WIDTH), gate)
     assert found.status == "unknown"
     assert "gate" in found.detail
 
@@ -145,4 +145,4 @@ def test_without_a_gate_nothing_is_known(gate: dict[str, float] | None) -> None:
 def test_several_series_of_an_origin_are_one_observation() -> None:
     one = told(noisy(4.0, 40), 2 * WIDTH)
     same = replace(one, origins=one.origins // 100)  # ten of each: four origins
-    assert drift(same, GATE).status == "unknown"
+    assert detect_drift(same, GATE).status == "unknown"

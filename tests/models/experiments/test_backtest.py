@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.classical.baselines import season_naive
+from models.classical.statistical_models import season_naive
 from models.config.covariates import CovariateConfig
 from models.config.model import Config
 from models.data.series import Panel, Series
 from models.errors import ConfigError, TrainingDataError
 from models.evaluation import metrics
-from models.experiments.backtest import backtest, rolling_origins
+from models.experiments.backtest import backtest, plan_origins
 from models.experiments.backtest_result import Backtest
-from models.planning.defaults import choose
+from models.planning.defaults import default_config_for_lengths
 from models.training.fit import fit
 from models.training.progress import Progress
 from tests.models.examples import hourly, hourly_panel
@@ -32,7 +32,7 @@ ROUNDING = 1e-5
 
 def tiny(levels: tuple[float, ...] = (0.1, 0.5, 0.9)) -> Config:
     training = {"epochs": 1, "steps_per_epoch": 4, "batch_size": 64}
-    return choose("h", HORIZON, levels, [LENGTH], {"hidden": 8, "context_length": 48}, training)
+    return default_config_for_lengths("h", HORIZON, levels, [LENGTH], {"hidden": 8, "context_length": 48}, training)
 
 
 def changed(panel: Panel, number: int, edit: Callable[[Series], Series]) -> Panel:
@@ -76,10 +76,10 @@ def test_origins_are_a_step_size_apart_and_after_the_first_value() -> None:
     y = np.full(50, np.nan)
     y[10:45] = 1.0
     one = Panel.from_arrays({"a": y}, "h").series[0]
-    assert rolling_origins(one, 6, 3, 2) == (34, 36, 38)
-    assert rolling_origins(one, 6, 9, 12) == (14, 26, 38)
-    assert rolling_origins(one, 34, 5, 1) == (10,)
-    assert rolling_origins(one, 35, 5, 1) == ()
+    assert plan_origins(one, 6, 3, 2) == (34, 36, 38)
+    assert plan_origins(one, 6, 9, 12) == (14, 26, 38)
+    assert plan_origins(one, 34, 5, 1) == (10,)
+    assert plan_origins(one, 35, 5, 1) == ()
 
 
 def test_one_model_of_what_comes_before_the_first_origin_forecasts_all_windows(panel: Panel, result: Backtest) -> None:
@@ -96,7 +96,7 @@ def test_refit_trains_on_what_comes_before_each_origin(panel: Panel, result: Bac
     again = backtest(panel, tiny(), n_windows=3, refit=True)
     np.testing.assert_array_equal(again.origins, result.origins)
     np.testing.assert_array_equal(again.actual, result.actual)
-    np.testing.assert_array_equal(again.references["season_naive"], result.references["season_naive"])
+    np.testing.assert_array_equal(again.baselines["season_naive"], result.baselines["season_naive"])
     for window, origin in enumerate((141, 147, 153)):
         fitted = fit(replace(panel, series=tuple(replace(s, y=s.y[: origin + 1]) for s in panel.series)), tiny())
         for row, forecast in zip((window, window + 3), fitted.predict(panel, [origin, origin]), strict=True):
@@ -111,8 +111,8 @@ def test_no_forecast_sees_past_its_origin(panel: Panel, refit: bool) -> None:
     moved = backtest(changed(panel, 0, other_after(147)), tiny(), n_windows=3, refit=refit)
     before = [0, 1, 3, 4] if refit else [0, 1, 3, 4, 5]  # without a refit the other series sees nothing of it
     np.testing.assert_array_equal(moved.quantiles[before], base.quantiles[before])
-    floor = base.references["season_naive"]
-    np.testing.assert_array_equal(moved.references["season_naive"][before], floor[before])
+    floor = base.baselines["season_naive"]
+    np.testing.assert_array_equal(moved.baselines["season_naive"][before], floor[before])
     assert (moved.quantiles[2] != base.quantiles[2]).all()
     for name in ("last", "scale", "square_scale"):
         np.testing.assert_array_equal(getattr(moved.windows, name)[before], getattr(base.windows, name)[before])
@@ -168,7 +168,7 @@ def test_measures_are_the_metrics(panel: Panel, result: Backtest) -> None:
             "width_80": metrics.interval_width(actual, result.quantiles[..., 0], result.quantiles[..., 2]),
         }
     )
-    np.testing.assert_array_equal(result.references["season_naive"], naive)
+    np.testing.assert_array_equal(result.baselines["season_naive"], naive)
     assert floor["mase"] == pytest.approx(metrics.mase(actual, naive, scale))
     assert floor["pinball"] == pytest.approx(metrics.mae(actual, naive) / 2)
     assert set(floor) == set(ours) - {"owa", "coverage_80", "width_80"}
@@ -176,7 +176,7 @@ def test_measures_are_the_metrics(panel: Panel, result: Backtest) -> None:
 
 def test_measures_by_step_series_and_window(result: Backtest) -> None:
     error = np.abs(result.actual - result.point)
-    floor = np.abs(result.actual - result.references["season_naive"])
+    floor = np.abs(result.actual - result.baselines["season_naive"])
     by_step, by_series, by_window = result.by_step(), result.by_series(), result.by_window()
     assert [row["step"] for row in by_step] == list(range(1, HORIZON + 1))
     np.testing.assert_allclose([row["model"]["mae"] for row in by_step], error.mean(0))

@@ -17,7 +17,7 @@ from models.data.series import Panel
 from models.data.splits import plan_spans
 from models.errors import CheckpointError, ConfigError, TrainingDataError
 from models.experiments.search import search
-from models.experiments.selection import Selection
+from models.experiments.selection import SelectPhase
 from models.experiments.trials import SearchResult, Trial
 from models.training.fit import fit
 from models.training.learner import Learner
@@ -42,13 +42,15 @@ Objective = Callable[[Config, int], float]
 def use(monkeypatch: pytest.MonkeyPatch, objective: Objective, epochs: int = 10) -> None:
     """Replace training by an objective, of which ten steps are an epoch."""
 
-    def train(self: Selection, config: Config, stepped: Callable[[], None], epoch_end: Callable[[float], None]) -> None:
+    def train(
+        self: SelectPhase, config: Config, stepped: Callable[[], None], epoch_end: Callable[[float], None]
+    ) -> None:
         for epoch in range(1, epochs + 1):
             for _ in range(10):
                 stepped()
             epoch_end(objective(config, epoch))
 
-    monkeypatch.setattr(Selection, "train", train)
+    monkeypatch.setattr(SelectPhase, "train", train)
 
 
 def bowl(config: Config, epoch: int) -> float:

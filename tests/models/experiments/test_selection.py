@@ -9,7 +9,7 @@ import torch
 from models.config.model import Config
 from models.data.series import Panel
 from models.evaluation import metrics
-from models.experiments.selection import Selection, measured
+from models.experiments.selection import SelectPhase, measure_loss
 from models.inference.predict import run_windows
 from models.network.network import Network
 from models.training.fitted import runner_of
@@ -29,21 +29,21 @@ def trained(panel: Panel, config: Config) -> list[float]:
     """Return the loss after each epoch."""
     curve: list[float] = []
     with torch.random.fork_rng():
-        Selection(panel, config, CPU).train(config, lambda: None, curve.append)
+        SelectPhase(panel, config, CPU).train(config, lambda: None, curve.append)
     return curve
 
 
 def untrained(panel: Panel, config: Config) -> float:
-    selection = Selection(panel, config, CPU)
+    selection = SelectPhase(panel, config, CPU)
     batch = fixed_batch(selection.windows.series, selection.windows.origins, config, CPU)
     with torch.random.fork_rng():
-        return measured(Learner(config, CPU), batch, selection.windows, selection.compared_by)
+        return measure_loss(Learner(config, CPU), batch, selection.windows, selection.compared_by)
 
 
 @pytest.mark.parametrize("loss", ["quantile", "mae", "mse"])
 def test_the_loss_is_that_of_serving_in_season_errors(loss: str) -> None:
     panel, config = hourly_panel(300, 3), small(12, training={"loss": loss}, **FIELDS)
-    selection = Selection(panel, config, CPU)
+    selection = SelectPhase(panel, config, CPU)
     windows = selection.windows
     with torch.random.fork_rng():
         network: Network = Learner(config, CPU).averaged
@@ -67,7 +67,7 @@ def test_units_of_a_series_do_not_matter() -> None:
 
 def test_all_configurations_are_measured_on_the_same_windows() -> None:
     panel = hourly_panel(300, 2)
-    found = [Selection(panel, small(12, context_length=n, segment=12), CPU).windows for n in (24, 96)]
+    found = [SelectPhase(panel, small(12, context_length=n, segment=12), CPU).windows for n in (24, 96)]
     assert np.array_equal(found[0].origins, found[1].origins)
     assert np.array_equal(found[0].scale, found[1].scale)
 
@@ -96,7 +96,7 @@ def test_the_curve_is_that_of_the_kept_weights() -> None:
 
 def test_at_most_max_windows_are_measured() -> None:
     panel = hourly_panel(600, 3)
-    many, few = (Selection(panel, small(6, training={"max_windows": n}, **FIELDS), CPU).windows for n in (2048, 5))
+    many, few = (SelectPhase(panel, small(6, training={"max_windows": n}, **FIELDS), CPU).windows for n in (2048, 5))
     assert len(many.series) > len(few.series) == 5
     assert few.series[0].id == "a"
     assert few.series[-1].id == "c"
@@ -104,5 +104,5 @@ def test_at_most_max_windows_are_measured() -> None:
 
 def test_nothing_from_the_gate_on_is_held() -> None:
     panel, config = hourly_panel(300), small(12, **FIELDS)
-    selection = Selection(panel, config, CPU)
+    selection = SelectPhase(panel, config, CPU)
     assert len(selection.panel.series[0].y) == selection.windows.origins.max() + 1 + 12 < 300

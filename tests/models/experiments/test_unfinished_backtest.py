@@ -8,12 +8,12 @@ import pytest
 from numpy.typing import NDArray
 
 from models.config.model import Config
-from models.data.covariates import covariate_config
+from models.data.covariates import build_covariate_config
 from models.data.series import Panel
 from models.errors import ConfigError
 from models.experiments import backtest as module
-from models.experiments.backtest import Unfinished, backtest
-from models.planning.defaults import choose, never_negative
+from models.experiments.backtest import BacktestResume, backtest
+from models.planning.defaults import default_config_for_lengths, is_nonnegative
 from models.training.checkpoint import Checkpoint
 from tests.models.examples import LEVELS, hourly_panel
 
@@ -25,7 +25,7 @@ LENGTH = 160
 
 def tiny(epochs: int = 2, horizon: int = HORIZON) -> Config:
     training = {"epochs": epochs, "steps_per_epoch": 3, "batch_size": 32}
-    return choose("h", horizon, LEVELS, [LENGTH], {"hidden": 8, "context_length": 48}, training)
+    return default_config_for_lengths("h", horizon, LEVELS, [LENGTH], {"hidden": 8, "context_length": 48}, training)
 
 
 class Interrupted(Exception):
@@ -49,22 +49,24 @@ class Keeper:
         if not self.left:
             raise Interrupted
 
-    def unfinished(self) -> Unfinished:
-        return Unfinished(done=dict(self.done), resume=self.last, fitted=self.fitted, save_checkpoint=self.save)
+    def to_resume(self) -> BacktestResume:
+        return BacktestResume(
+            finished=dict(self.done), checkpoint=self.last, on_fit=self.fitted, save_checkpoint=self.save
+        )
 
 
 @pytest.mark.parametrize("checkpoints", [1, 4, 6])
 def test_an_interrupted_backtest_ends_as_an_uninterrupted_one(checkpoints: int) -> None:
     panel, config = hourly_panel(LENGTH, 2), tiny()
     whole = Keeper(1000)
-    base = backtest(panel, config, n_windows=3, refit=True, unfinished=whole.unfinished())
+    base = backtest(panel, config, n_windows=3, refit=True, resume=whole.to_resume())
     assert sorted(whole.done) == [0, 1, 2]
     kept = Keeper(checkpoints)
     with pytest.raises(Interrupted):
-        backtest(panel, config, n_windows=3, refit=True, unfinished=kept.unfinished())
+        backtest(panel, config, n_windows=3, refit=True, resume=kept.to_resume())
     done, before = len(kept.done), 1000 - whole.left
     kept.left = 1000
-    again = backtest(panel, config, n_windows=3, refit=True, unfinished=kept.unfinished())
+    again = backtest(panel, config, n_windows=3, refit=True, resume=kept.to_resume())
     np.testing.assert_array_equal(again.quantiles, base.quantiles)
     assert again.to_dict() == base.to_dict()
     assert sorted(kept.done) == [0, 1, 2]
@@ -75,7 +77,7 @@ def test_an_interrupted_backtest_ends_as_an_uninterrupted_one(checkpoints: int) 
 def test_a_fit_that_is_over_is_not_repeated() -> None:
     panel, config = hourly_panel(LENGTH), tiny(1)
     made_up = np.full((1, HORIZON, 3), 7.0)
-    found = backtest(panel, config, n_windows=2, refit=True, unfinished=Unfinished(done={0: made_up}))
+    found = backtest(panel, config, n_windows=2, refit=True, resume=BacktestResume(finished={0: made_up}))
     np.testing.assert_array_equal(found.quantiles[0], made_up[0])
     assert (found.quantiles[1] != 7.0).all()
 
@@ -83,8 +85,8 @@ def test_a_fit_that_is_over_is_not_repeated() -> None:
 def test_a_checkpoint_of_another_fit_is_left_alone() -> None:
     panel, config = hourly_panel(LENGTH), tiny(1)
     kept = Keeper(1000)
-    base = backtest(panel, config, n_windows=2, refit=True, unfinished=kept.unfinished())
-    again = backtest(panel, config, n_windows=2, refit=True, unfinished=Unfinished(resume=kept.last))
+    base = backtest(panel, config, n_windows=2, refit=True, resume=kept.to_resume())
+    again = backtest(panel, config, n_windows=2, refit=True, resume=BacktestResume(checkpoint=kept.last))
     np.testing.assert_array_equal(again.quantiles, base.quantiles)
 
 
@@ -108,7 +110,7 @@ def test_vocabularies_are_of_what_comes_before_the_origin(monkeypatch: pytest.Mo
     text[150:] = "strike"
     panel = hourly_panel(LENGTH)
     panel = replace(panel, series=(replace(panel.series[0], covariates={"day": text}),))
-    config = replace(tiny(1), covariates=covariate_config(panel, (), ("day",), ()))
+    config = replace(tiny(1), covariates=build_covariate_config(panel, (), ("day",), ()))
     assert config.covariates.levels["day"] == ("free", "strike", "work")
     found = backtest(panel, config, n_windows=2, refit=True)
     assert [len(one.series[0].y) for one, _ in seen] == [148, 154]
@@ -121,7 +123,7 @@ def test_a_floor_at_zero_is_learned_from_what_comes_before_the_origin(monkeypatc
     panel = hourly_panel(LENGTH)
     later = panel.series[0].y.copy()
     later[0] = -1.0
-    assert never_negative(panel)
+    assert is_nonnegative(panel)
     floored = replace(tiny(1), nonnegative=True)
     for one in (panel, replace(panel, series=(replace(panel.series[0], y=later),))):
         backtest(one, floored, n_windows=1)
@@ -148,7 +150,7 @@ def test_a_shorter_horizon_is_the_beginning_of_the_whole_one() -> None:
 
 @pytest.mark.parametrize(
     ("field", "options"),
-    [("horizon", {"horizon": 0}), ("horizon", {"horizon": 7}), ("references", {"references": ["naive", "mean"]})],
+    [("horizon", {"horizon": 0}), ("horizon", {"horizon": 7}), ("baselines", {"baselines": ["naive", "mean"]})],
 )
 def test_what_cannot_be_asked_is_named(field: str, options: dict[str, object]) -> None:
     with pytest.raises(ConfigError) as caught:
@@ -156,10 +158,10 @@ def test_what_cannot_be_asked_is_named(field: str, options: dict[str, object]) -
     assert caught.value.field == field
 
 
-def test_references_stand_beside_the_model_in_every_table() -> None:
+def test_baselines_are_measured_with_the_model_in_every_table() -> None:
     names = ("season_naive", "naive", "drift")
-    found = backtest(hourly_panel(LENGTH), tiny(1), n_windows=2, references=names[1:])
-    assert tuple(found.references) == names
+    found = backtest(hourly_panel(LENGTH), tiny(1), n_windows=2, baselines=names[1:])
+    assert tuple(found.baselines) == names
     for row in (found.overall(), *found.by_step(), *found.by_series(), *found.by_window()):
         assert set(names) <= set(row)
         assert all(row[name]["mae"] > 0 for name in names)

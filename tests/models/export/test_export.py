@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 from models.config.model import Config
-from models.data.covariates import covariate_config
+from models.data.covariates import build_covariate_config
 from models.data.windows import Batch, assemble, inputs_of
 from models.errors import BrokenVersion, ExportError
 from models.export.export import TOLERANCE, export, verify
@@ -25,7 +25,7 @@ from models.inference.golden import golden_batch
 from models.inference.predict import Runner
 from models.inference.published import GOLDEN, GRAPH, MANIFEST, WEIGHTS
 from models.network.network import Network
-from models.planning.defaults import ARTICLES_NETWORK, ARTICLES_TRAINING
+from models.planning.presets import ARTICLES_NETWORK, ARTICLES_TRAINING
 from models.training.fitted import Fitted, runner_of
 from models.training.report import TrainingReport
 from tests.kept import GRAPHS
@@ -61,7 +61,7 @@ CONFIGS = {
             context_length=48,
             segment=24,
         ),
-        covariates=covariate_config(PANEL, ("temp",), ("flow",)),
+        covariates=build_covariate_config(PANEL, ("temp",), ("flow",)),
         bounds=(5.0, 30.0),
     ),
     # all quantiles, two seasons, statistical candidates
@@ -91,7 +91,7 @@ CONFIGS = {
     # raw values, no season, levels and statics alone beside them
     "unscaled": replace(
         small(9, context_length=12, segment=6, season_lengths=[], scaler="none", layers=2, **GATED),
-        covariates=covariate_config(PANEL, ("day",), (), ("size", "kind")),
+        covariates=build_covariate_config(PANEL, ("day",), (), ("size", "kind")),
         bounds=(0.0, None),
     ),
 }

@@ -18,7 +18,7 @@ def test_a_matrix_of_low_rank_is_a_product_of_two_small_ones() -> None:
 
 
 def test_the_basis_forecasts_of_two_seasons_have_a_low_rank() -> None:
-    _, maps = basis_forecasts(336, 24, (24, 168))
+    _, maps = build_basis(336, 24, (24, 168))
     matrix = maps.transpose(1, 2, 0).reshape(336, -1).astype(np.float32).astype(np.float64)
     found = factorise(matrix)
     assert found is not None

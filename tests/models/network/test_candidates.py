@@ -7,7 +7,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from models.classical.linear_maps import basis_forecasts
+from models.classical.linear_maps import build_basis
 from models.config.covariates import CovariateConfig
 from models.config.model import Config
 from models.config.network import NetworkConfig
@@ -83,7 +83,7 @@ def test_candidates_without_a_record_are_neither_trusted_nor_distrusted() -> Non
     candidates = Candidates(config, config.network, 0)
     z = tensor(hourly(336)[None])
     record = candidates(unit(z), torch.zeros(1, 4, 0), None)[1][0]
-    shorter, _ = basis_forecasts(candidates.recent.length, 24, (24, 168))
+    shorter, _ = build_basis(candidates.recent.length, 24, (24, 168))
     known = torch.tensor([name in shorter for name in candidates.names])
     assert not known.all()  # two weeks do not fit before the tried windows
     assert (record[: candidates.fixed][~known] == 0).all()

@@ -5,7 +5,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from models.classical.exponential_smoothing import Smoothed
+from models.classical.exponential_smoothing import SmoothingModel
 from models.config.model import Config
 from models.network.ets import ETS, FAMILIES, LEAST_VARIANCE
 from models.network.inputs import Normalise
@@ -46,7 +46,7 @@ def test_a_family_is_averaged_by_the_likelihood_of_its_models(family: str) -> No
 
 def test_errors_are_those_of_forecasts_one_step_ahead() -> None:
     y = wandering(12)
-    for model in (Smoothed(0.3), Smoothed(0.4, 0.2, damping=1.0), Smoothed(0.6, 0.1, damping=0.9)):
+    for model in (SmoothingModel(0.3), SmoothingModel(0.4, 0.2, damping=1.0), SmoothingModel(0.6, 0.1, damping=0.9)):
         errors = model.errors(y, 1)
         level, trend = (y[0], 0.0) if not model.damping else (None, None)
         if level is None:

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import nn
 
-from models.classical.linear_maps import basis_forecasts
+from models.classical.linear_maps import build_basis
 from models.config.model import Config
 from models.data.windows import Batch
 from models.network.candidates import LEAST_ERROR
 from models.network.network import Network
-from models.planning.defaults import ARTICLES_NETWORK, ARTICLES_TRAINING
+from models.planning.presets import ARTICLES_NETWORK, ARTICLES_TRAINING
 from models.training.fitted import runner_of
 from tests.models.examples import GATED, covariate_panel, hourly, random_network, rich, small, window
 
@@ -93,7 +93,7 @@ def test_starts_from_the_candidates_that_have_lately_done_well() -> None:
     network = Network(config)
     y = hourly(336)
     found = runner_of(network)(window(y, config))[0, :, 1]
-    names, maps = basis_forecasts(336, 30, (24, 168))
+    names, maps = build_basis(336, 30, (24, 168))
     trust = network.members[0].head.trust
     errors = recent_errors((y - y.mean()) / y.std(), names, 30)
     known = ~np.isnan(errors)
@@ -105,7 +105,7 @@ def test_starts_from_the_candidates_that_have_lately_done_well() -> None:
 def recent_errors(z: NDArray[np.float64], names: tuple[str, ...], horizon: int) -> NDArray[np.float64]:
     """Return how far each candidate was off on the last three horizons (K,), NaN where it needs a longer context."""
     length = len(z) - 3 * horizon
-    found, maps = basis_forecasts(length, horizon, (24, 168))
+    found, maps = build_basis(length, horizon, (24, 168))
     misses = [
         np.abs(z[s : s + length] @ maps - z[s + length : s + length + horizon]).mean(-1)
         for s in (0, horizon, 2 * horizon)

@@ -6,17 +6,19 @@ import pytest
 
 from models.config.model import Config
 from models.data.splits import shortest_context
-from models.planning.cost import BASE_BYTES, cost_of
-from models.planning.defaults import choose
+from models.planning.cost import BASE_BYTES, estimate_cost
+from models.planning.defaults import default_config_for_lengths
 
 
 def config(training: dict[str, object] | None = None, **network: object) -> Config:
     chosen = {"context_length": 48, "segment": 12, "hidden": 16, "lookbacks": [], **network}
-    return choose("h", 12, (0.1, 0.5, 0.9), [400], chosen, {"epochs": 3, "steps_per_epoch": 10, **(training or {})})
+    return default_config_for_lengths(
+        "h", 12, (0.1, 0.5, 0.9), [400], chosen, {"epochs": 3, "steps_per_epoch": 10, **(training or {})}
+    )
 
 
 def test_rows_windows_and_steps_are_counted() -> None:
-    found = cost_of(config(), [400, 100], trainings=2)
+    found = estimate_cost(config(), [400, 100], trainings=2)
     assert found.rows == 500
     assert shortest_context(12, 400) == shortest_context(12, 100) == 12
     assert found.windows == (400 - 12 - 12 + 1) + (100 - 12 - 12 + 1)
@@ -41,24 +43,24 @@ def test_rows_windows_and_steps_are_counted() -> None:
     ],
 )
 def test_larger_networks_and_batches_take_more_memory(more: dict[str, object]) -> None:
-    assert cost_of(config(**more), [4000]).memory_bytes > cost_of(config(), [4000]).memory_bytes  # type: ignore[arg-type]
+    assert estimate_cost(config(**more), [4000]).memory_bytes > estimate_cost(config(), [4000]).memory_bytes  # type: ignore[arg-type]
 
 
 def test_more_data_takes_more_memory() -> None:
-    sizes = [cost_of(config(), [10_000] * n).memory_bytes for n in (0, 1, 10, 100, 1000)]
+    sizes = [estimate_cost(config(), [10_000] * n).memory_bytes for n in (0, 1, 10, 100, 1000)]
     assert sizes == sorted(set(sizes))
     assert sizes[0] >= BASE_BYTES
-    with_covariates = [cost_of(config(), [10_000], covariates).memory_bytes for covariates in range(4)]
+    with_covariates = [estimate_cost(config(), [10_000], covariates).memory_bytes for covariates in range(4)]
     assert with_covariates == sorted(set(with_covariates))
 
 
 def test_repeated_trainings_take_more_steps_but_no_more_memory() -> None:
-    once, often = cost_of(config(), [400]), cost_of(config(), [400], trainings=7)
+    once, often = estimate_cost(config(), [400]), estimate_cost(config(), [400], trainings=7)
     assert often == replace(once, steps=7 * once.steps)
 
 
 @pytest.mark.parametrize("lengths", [[], [0], [1], [12], [3, 5]])
 def test_series_too_short_for_a_window_have_none(lengths: list[int]) -> None:
-    found = cost_of(config(), lengths)
+    found = estimate_cost(config(), lengths)
     assert (found.rows, found.windows) == (sum(lengths), 0)
     assert found.memory_bytes >= BASE_BYTES

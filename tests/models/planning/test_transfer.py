@@ -11,7 +11,7 @@ from models.calendar.frequency import parse_frequency
 from models.data.series import Panel
 from models.errors import CheckpointError, ConfigError
 from models.network.network import Network
-from models.planning.transfer import transferred_for
+from models.planning.transfer import transfer_config
 from models.training.fit import fine_tune, fit
 from models.training.fitted import Fitted
 from models.training.learner import Learner
@@ -74,7 +74,7 @@ def test_a_frozen_encoder_stays(source: Fitted) -> None:
 
 
 def test_another_horizon_begins_from_what_fits(source: Fitted) -> None:
-    config = transferred_for(source.config, hourly_panel(400), 36)
+    config = transfer_config(source.config, hourly_panel(400), 36)
     assert (config.horizon, config.network.context_length) == (36, 48)
     network = Network(config)
     afresh = adopt(network, source.network)
@@ -133,7 +133,7 @@ def test_what_cannot_be_followed_is_said(freq: str, training: dict[str, object],
     panel = Panel.from_arrays({"a": hourly(300)}, freq, "2024-01-01")
     assert panel.frequency == parse_frequency(freq)
     with pytest.raises(ConfigError) as caught:
-        transferred_for(small(), panel, training=training)
+        transfer_config(small(), panel, training=training)
     assert caught.value.field == field
 
 

@@ -9,8 +9,8 @@ import torch
 from models.data.series import Panel
 from models.errors import ConfigError
 from models.evaluation.scoring import cut_windows, score, score_gate, score_season_naive
-from models.experiments.backtest import rolling_origins
-from models.planning.defaults import choose
+from models.experiments.backtest import plan_origins
+from models.planning.defaults import default_config_for_lengths
 from models.training.checkpoint import Checkpoint
 from models.training.fit import fit
 from models.training.progress import Progress
@@ -24,9 +24,9 @@ CPU = torch.device("cpu")
 def test_beats_season_naive_on_what_it_has_not_seen() -> None:
     y = hourly(2400)
     known, whole = (Panel.from_arrays({"a": v}, "h", "2024-01-01") for v in (y[:2000], y))
-    config = choose("h", 24, (0.1, 0.5, 0.9), [2000], training={"epochs": 8, "steps_per_epoch": 20})
+    config = default_config_for_lengths("h", 24, (0.1, 0.5, 0.9), [2000], training={"epochs": 8, "steps_per_epoch": 20})
     fitted = fit(known, config)
-    windows = cut_windows(whole, {"a": rolling_origins(whole.series[0], 24, 15, 25)}, 24)
+    windows = cut_windows(whole, {"a": plan_origins(whole.series[0], 24, 15, 25)}, 24)
     assert windows.origins.min() >= 1999
     ours = score(windows, fitted.runner, config)
     floor = score_season_naive(windows, whole, config.quantiles)

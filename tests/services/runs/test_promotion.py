@@ -21,7 +21,7 @@ from app.storage.tables import VersionRow
 from models.calendar.timestamps import format_stamp
 from models.config.covariates import CovariateConfig
 from models.data.series import Panel
-from models.evaluation.scoring import GateSpan, score_gate, windows_of
+from models.evaluation.scoring import GateSpan, find_windows, score_gate
 from models.inference.predict import run_windows
 from models.training.fitted import Fitted
 from tests.api.stored import claimed, store_beside
@@ -32,7 +32,7 @@ def with_gate_error(fitted: Fitted, panel: Panel, factor: float) -> Fitted:
     """Return the same version with the gate's errors multiplied."""
     assert fitted.report.gate is not None
     assert fitted.gate_quantiles is not None
-    actual = windows_of(panel, fitted.report.gate).actual[..., None]
+    actual = find_windows(panel, fitted.report.gate).actual[..., None]
     return replace(fitted, gate_quantiles=actual + factor * (fitted.gate_quantiles - actual))
 
 
@@ -159,7 +159,7 @@ def judged_on_many(
     origins = gate.origins["a"]
     panel = Panel.from_arrays({str(k): values(400, seed=k) for k in range(SERIES)}, "h", "2024-01-01")
     wide = GateSpan(horizon=HORIZON, origins={one.id: origins for one in panel.series})
-    windows = windows_of(panel, wide)
+    windows = find_windows(panel, wide)
     quantiles = run_windows(windows.series, windows.origins, fitted.runner, fitted.config)
     actual = windows.actual[..., None]
     publish(database, settings, trained)

@@ -6,7 +6,7 @@ from app.services.runs.snapshots import Snapshot
 from models.calendar.frequency import parse_frequency
 from models.calendar.grid import Grid
 from models.data.series import Panel, Series
-from models.planning.defaults import choose_for
+from models.planning.defaults import default_config
 
 
 def test_round_trip() -> None:
@@ -21,7 +21,9 @@ def test_round_trip() -> None:
         Series("c", y[:5], grids[0]),
     )
     panel = Panel(frequency, series)
-    config = choose_for(panel, 4, known_future=["day"], past=["temp"], static=["kind"], country="DE", bounds=(0, None))
+    config = default_config(
+        panel, 4, known_future=["day"], past=["temp"], static=["kind"], country="DE", bounds=(0, None)
+    )
     found = Snapshot.from_bytes(Snapshot(panel, config).to_bytes())
     assert found.config == config
     for one, other in zip(found.panel.series, series, strict=True):

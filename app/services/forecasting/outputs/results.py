@@ -13,7 +13,7 @@ from app.services.refusals import Refusal
 from app.serving.moments import Moment
 from models.arrays import Floats
 from models.calendar.timestamps import Stamps
-from models.classical.baselines import season_naive
+from models.classical.statistical_models import season_naive
 from models.config.model import Config
 from models.inference.predict import interpolate_quantiles
 

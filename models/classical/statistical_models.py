@@ -1,6 +1,6 @@
-"""Statistical forecasts: season-naive, the floor that every model must beat, its kin, and what statsforecast finds.
+"""Statistical models of one history: season-naive, which every model must beat, its kin, and those of statsforecast.
 
-statsforecast is imported when it is asked, so that season-naive alone costs nothing.
+statsforecast is imported by the functions that need it, so that season-naive does not load it.
 """
 
 import warnings
@@ -10,15 +10,18 @@ from typing import Any
 import numpy as np
 
 from models.arrays import Floats
-from models.classical.exponential_smoothing import Smoothed
+from models.classical.exponential_smoothing import SmoothingModel
 
 MEAN_SEASONS = 4
-"""seasons that `season_mean` takes the mean of"""
+"""seasons in the mean of `season_mean`"""
 LEAST_FITTED = 8
-FITTED_STEPS, FITTED_SEASONS = 300, 20
-"""of a history that a statistical model is fitted to: what is older tells its few parameters nothing new"""
+"""observed values of a history that a model is fitted to"""
+FITTED_STEPS = 300
+FITTED_SEASONS = 20
+"""steps and seasons of a history, whichever is more, that a model is fitted to: older values add nothing to its few
+parameters"""
 LONGEST_FITTED = 300
-"""season beyond which they are fitted without one: their cost grows with its square, to minutes a window"""
+"""steps of a season; models are fitted without a longer one: their cost grows with its square, to minutes a window"""
 
 
 def season_naive(history: Floats, horizon: int, season: int | None) -> Floats:
@@ -49,7 +52,7 @@ def naive(history: Floats, horizon: int) -> Floats:
 
 
 def drift(history: Floats, horizon: int) -> Floats:
-    """Go on along the line from the first to the last observed value: history (T,) -> (H,).
+    """Continue the line from the first to the last observed value: history (T,) -> (H,).
 
     Hyndman and Athanasopoulos, "Forecasting: principles and practice", 3rd edition, section 5.2.
     """
@@ -64,17 +67,17 @@ def drift(history: Floats, horizon: int) -> Floats:
 
 
 def season_mean(history: Floats, horizon: int, season: int | None) -> Floats:
-    """Repeat the mean of each phase over the last seasons: history (T,) -> (H,).
+    """Repeat the mean of each phase over the last MEAN_SEASONS seasons: history (T,) -> (H,).
 
-    A phase without an observed value among them takes season-naive's. Without a season it is the mean of the last
-    values.
+    A phase without an observed value among them is forecast by season-naive. Without a season it is the mean of the
+    last values.
     """
     width = season or 1
-    whole = history[-width * MEAN_SEASONS :]
-    padded = np.concatenate([np.full(-len(whole) % width, np.nan), whole]).reshape(-1, width)
-    seen = ~np.isnan(padded)
-    count = seen.sum(0)
-    total = np.where(seen, padded, 0.0).sum(0)
+    recent = history[-width * MEAN_SEASONS :]
+    padded = np.concatenate([np.full(-len(recent) % width, np.nan), recent]).reshape(-1, width)  # (seasons, m)
+    observed = ~np.isnan(padded)
+    count = observed.sum(0)
+    total = np.where(observed, padded, 0.0).sum(0)
     phases = np.divide(total, count, out=np.full(width, np.nan), where=count > 0)
     forecast: Floats = phases[np.arange(horizon) % width]
     return np.where(np.isnan(forecast), season_naive(history, horizon, season), forecast)
@@ -89,11 +92,11 @@ def theta(history: Floats, horizon: int, season: int) -> Floats:
     from statsforecast.models import Theta
 
     season = season if season <= LONGEST_FITTED else 1
-    return _fitted(Theta(season_length=season, decomposition_type="additive"), history, horizon, season)
+    return _fit_and_forecast(Theta(season_length=season, decomposition_type="additive"), history, horizon, season)
 
 
 def ets(history: Floats, horizon: int, season: int) -> Floats:
-    """Forecast by the exponential smoothing that AutoETS chooses: history (T,) -> (H,).
+    """Forecast by the exponential smoothing model that AutoETS selects: history (T,) -> (H,).
 
     Hyndman and Khandakar 2008, with additive errors and seasons, which values of any sign allow; gaps are interpolated.
     A history that it cannot be fitted to is forecast by season-naive, and one of a long season without that season.
@@ -101,51 +104,62 @@ def ets(history: Floats, horizon: int, season: int) -> Floats:
     from statsforecast.models import AutoETS
 
     season = season if season <= LONGEST_FITTED else 1
-    return _fitted(AutoETS(season_length=season, model="AZA" if season > 1 else "AZN"), history, horizon, season)
+    return _fit_and_forecast(AutoETS(season_length=season, model=_ets_family(season)), history, horizon, season)
 
 
-def _fitted(model: Any, history: Floats, horizon: int, season: int) -> Floats:
+def _fit_and_forecast(model: Any, history: Floats, horizon: int, season: int) -> Floats:
+    """Fit a model of statsforecast and forecast: history (T,) -> (H,); by season-naive where it cannot be fitted."""
     present = np.flatnonzero(~np.isnan(history))
     if len(present) < max(LEAST_FITTED, 2 * season + 1):
         return season_naive(history, horizon, season)
     recent = history[present[0] :][-max(FITTED_STEPS, FITTED_SEASONS * season) :]
     steps = np.arange(len(recent))
-    seen = ~np.isnan(recent)
-    whole = np.interp(steps, steps[seen], recent[seen])
+    observed = ~np.isnan(recent)
+    filled = np.interp(steps, steps[observed], recent[observed])
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            forecast: Floats = np.asarray(model.forecast(whole, horizon)["mean"], np.float64)
+            forecast: Floats = np.asarray(model.forecast(filled, horizon)["mean"], np.float64)
     except Exception:  # statsforecast raises this very class for histories that it cannot fit
         return season_naive(history, horizon, season)
     return forecast if np.isfinite(forecast).all() else season_naive(history, horizon, season)
 
 
-def smoothing_models(histories: Sequence[Floats], season: int) -> list[Smoothed]:
-    """Return the exponential smoothing models that AutoETS and AutoTheta choose for each history.
+def fit_smoothing_models(histories: Sequence[Floats], season: int) -> list[SmoothingModel]:
+    """Fit AutoETS and AutoTheta to each history; return the exponential smoothing models that they select.
 
     Args:
         histories: (T,) values each, none missing.
         season: m in steps; 1 for none.
 
-    Only additive errors and seasons are asked for, because these alone are linear in the history. A history on
-    which a model cannot be fitted adds nothing. Theta is simple exponential smoothing with a share of the linear
+    Errors and seasons are additive, because only such models are linear in the history. A history that no model can be
+    fitted to adds none. Theta is simple exponential smoothing with a share of the linear
     trend (Hyndman and Billah 2003; Fiorucci et al. 2016).
     """
     from statsforecast.models import AutoETS, AutoTheta
 
-    found: list[Smoothed] = []
+    models: list[SmoothingModel] = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for history in histories:
             try:
-                ets = AutoETS(season_length=season, model="AZA" if season > 1 else "AZN").fit(history).model_["par"]
+                ets = AutoETS(season_length=season, model=_ets_family(season)).fit(history).model_["par"]
                 theta = AutoTheta(season_length=season, decomposition_type="additive").fit(history).model_["par"]
             except Exception:  # noqa: S112 - statsforecast raises this very class for what it cannot fit
                 continue
-            alpha, beta, gamma, phi = (float(v) for v in ets[:4])
-            trend = not np.isnan(beta)
-            damping = 0.0 if not trend else 1.0 if np.isnan(phi) else phi
-            found.append(Smoothed(alpha, float(np.nan_to_num(beta)), float(np.nan_to_num(gamma)), damping))
-            found.append(Smoothed(float(theta["alpha"]), drift=1 - 1 / max(float(theta["theta"]), 1.0)))
-    return [one for one in found if one.is_sound]
+            models.append(_from_ets(*(float(v) for v in ets[:4])))
+            models.append(SmoothingModel(float(theta["alpha"]), drift=1 - 1 / max(float(theta["theta"]), 1.0)))
+    return [model for model in models if model.is_sound]
+
+
+def _ets_family(season: int) -> str:
+    """Name the models that AutoETS selects from: additive errors, any trend, additive seasons or none."""
+    return "AZA" if season > 1 else "AZN"
+
+
+def _from_ets(alpha: float, beta: float, gamma: float, phi: float) -> SmoothingModel:
+    """Build a model of the parameters of AutoETS, NaN for a part that it does without."""
+    if np.isnan(beta):  # no trend
+        return SmoothingModel(alpha, 0.0, float(np.nan_to_num(gamma)), 0.0)
+    damping = 1.0 if np.isnan(phi) else phi
+    return SmoothingModel(alpha, beta, float(np.nan_to_num(gamma)), damping)

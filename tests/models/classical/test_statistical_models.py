@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.classical.baselines import ets, season_naive, theta
+from models.classical.statistical_models import ets, season_naive, theta
 
 NAN = np.nan
 

@@ -42,7 +42,7 @@ from models.classical.statistical_models import season_naive
 from models.export.export import export
 from models.inference.predict import predict
 from models.inference.published import MANIFEST
-from models.planning.defaults import choose_for
+from models.planning.defaults import default_config
 from models.training.fit import fit
 from models.training.fitted import Fitted
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gatecast_client.client import Client
-    from models.anomaly.detect import detect as detect_anomalies
+    from models.anomaly.detect import detect_anomalies
     from models.config.model import Config
     from models.data.series import Panel, Series
     from models.experiments.backtest import backtest
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from models.explain.explain import explain
     from models.export.export import export
     from models.export.load_fitted import load
-    from models.planning.defaults import choose_for as default_config
+    from models.planning.defaults import default_config
     from models.training.fit import fine_tune, fit
 
 __all__ = [
@@ -43,8 +43,8 @@ _SOURCES = {
     "Panel": ("models.data.series", "Panel"),
     "Series": ("models.data.series", "Series"),
     "backtest": ("models.experiments.backtest", "backtest"),
-    "default_config": ("models.planning.defaults", "choose_for"),
-    "detect_anomalies": ("models.anomaly.detect", "detect"),
+    "default_config": ("models.planning.defaults", "default_config"),
+    "detect_anomalies": ("models.anomaly.detect", "detect_anomalies"),
     "explain": ("models.explain.explain", "explain"),
     "export": ("models.export.export", "export"),
     "fine_tune": ("models.training.fit", "fine_tune"),

@@ -21,7 +21,7 @@ from models.calendar.grid import Grid
 from models.data.series import Panel, Series
 from models.export.export import export
 from models.inference.published import FORMAT, GOLDEN, GRAPH, MANIFEST
-from models.planning.defaults import choose, choose_for
+from models.planning.defaults import default_config, default_config_for_lengths
 from models.training.fit import fit
 from models.training.fitted import Fitted
 from tests.kept import GRAPHS

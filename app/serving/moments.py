@@ -51,7 +51,7 @@ class MomentCache:
     def get_all(self, series: Sequence[Series], config: Config) -> list[Moment]:
         """Return the moment of each series' end."""
         window = (config.network.context_length, config.horizon, config.country)
-        keys: list[Hashable] = [(window, moment_of(one, len(one.y) - 1)) for one in series]
+        keys: list[Hashable] = [(window, calendar_key(one, len(one.y) - 1)) for one in series]
         cached = {key: self._moments.get(key) for key in keys}
         missing = {key: one for key, one in zip(keys, series, strict=True) if cached[key] is None}
         if missing:
@@ -60,7 +60,7 @@ class MomentCache:
 
     def _compute(self, missing: Mapping[Hashable, Series], config: Config) -> dict[Hashable, Moment]:
         series = list(missing.values())
-        calendar = calendars(series, np.array([len(one.y) - 1 for one in series], np.int64), config)
+        calendar = cut_calendars(series, np.array([len(one.y) - 1 for one in series], np.int64), config)
         moments: dict[Hashable, Moment] = {}
         for row, (key, one) in enumerate(missing.items()):
             moment = _build_moment(one, calendar[row : row + 1].copy(), config.horizon)

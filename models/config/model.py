@@ -81,11 +81,6 @@ class Config:
         return median_position(self.quantiles)
 
     @property
-    def median(self) -> int:
-        """The position of the level 0.5 among `quantiles`."""
-        return self.quantiles.index(0.5)
-
-    @property
     def inputs(self) -> tuple[str, ...]:
         """The network's inputs: names of `models.data.windows.Batch`."""
         optional = {"covariates": self.covariates.temporal, "static": self.covariates.static}

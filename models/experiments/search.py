@@ -29,7 +29,7 @@ from models.data.series import Panel
 from models.errors import CheckpointError, TrainingDataError
 from models.experiments.selection import SelectPhase
 from models.experiments.trials import SearchResult, Trial, read_trials
-from models.planning.search_space import Axis, accepts, axes_of, configured, default_space
+from models.planning.search_space import Axis, accepts, apply_params, build_axes, default_space
 from models.training.learner import choose_device
 
 MAX_TRIALS = 1000
@@ -95,7 +95,7 @@ def search(
     optuna.logging.disable_default_handler()  # the application's handlers decide
     optuna.logging.enable_propagation()
     by_median = "mae" if space is not None and "loss" in space else None  # networks of every loss compare by it
-    selection = Selection(panel, config, choose_device(device), by_median)
+    selection = SelectPhase(panel, config, choose_device(device), by_median)
     given = default_space(config, max(selection.fit_ends)) if space is None else space
     if any(given.get("prophet", ())):
         require_prophet()

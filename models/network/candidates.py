@@ -31,7 +31,7 @@ class Candidates(nn.Module):
         near = config.near
         self.horizon = model.horizon
         self.length = near.context_length
-        self.names, maps = basis_forecasts(near.context_length, model.horizon, near.seasons)
+        self.names, maps = build_basis(near.context_length, model.horizon, near.seasons)
         self.fixed = len(maps)
         self.fixed_maps: Tensor
         self.register_buffer("fixed_maps", _flatten_maps(maps), persistent=False)  # (T, H * F)
@@ -113,7 +113,7 @@ class RecentErrors(nn.Module):
         self.windows = max(1, min(most, length // 2 // self.steps))
         self.length = length - self.windows * self.steps
         seasons = tuple(m for m in config.seasons if m <= self.length)
-        shorter_names, maps = basis_forecasts(self.length, self.steps, seasons)
+        shorter_names, maps = build_basis(self.length, self.steps, seasons)
         # a candidate that needs a longer context than is left is not tried; any map stands in for it
         positions = [shorter_names.index(name) if name in shorter_names else -1 for name in names]
         chosen = np.stack([maps[max(position, 0)] for position in positions])

@@ -39,7 +39,7 @@ LONG = 1440
 LARGEST = 5.0
 """Targets of the regression are clipped to this many scales: squares give jumps too much say"""
 
-Group = tuple[int, Sequence[Pooled]]
+Group = tuple[int, Sequence[PooledModel]]
 """how many models of a kind are kept, and those to choose from"""
 
 
@@ -84,9 +84,9 @@ def _find_models(config: Config, series: Sequence[Series], ends: Sequence[int]) 
     seed = config.training.seed
     groups: list[Group] = []
     if network.statistical:
-        groups.append((network.statistical, pooled_models(series, ends, network.season, seed)))
+        groups.append((network.statistical, fit_pooled_models(series, ends, network.season, seed)))
     if network.prophet:
-        groups.append((network.prophet, prophet_models(series, ends, seed)))
+        groups.append((network.prophet, fit_prophet_models(series, ends, seed)))
     return groups
 
 
@@ -214,7 +214,7 @@ def set_models(reader: Reader, groups: Sequence[Group], z: Tensor, target: Tenso
     actual = target.double().cpu().numpy()
     chosen: list[Floats] = []
     for count, models in groups:
-        choices = list(models) or [Smoothed(1.0)]
+        choices = list(models) or [SmoothingModel(1.0)]
         forecasts = [item.forecast(identity, candidates.horizon, reader.config.season) for item in choices]
         maps = np.stack(forecasts, axis=-1)  # (T, H, models)
         chosen.append(maps[..., _choose_greedily(context, actual, maps, count)])

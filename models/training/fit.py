@@ -13,7 +13,7 @@ from typing import Literal
 import torch
 
 from models.config.model import Config
-from models.data.preflight import trainable
+from models.data.preflight import select_trainable
 from models.data.series import Panel
 from models.evaluation.scoring import GateSpan
 from models.network.network import Network
@@ -52,7 +52,7 @@ def fit(
 
     Raises TrainingDataError for data that cannot be trained on, CheckpointError for a foreign checkpoint.
     """
-    kept = trainable(panel)
+    kept = select_trainable(panel)
     chosen_device = choose_device(device)
     meter = ProgressMeter(on_progress, config.training.steps_per_epoch, config.training.patience)
     with torch.random.fork_rng(devices=[chosen_device] if chosen_device.type == "cuda" else []):

@@ -7,12 +7,12 @@ import torch
 
 from models.arrays import Floats
 from models.config.model import Config
-from models.data.preflight import fingerprint
+from models.data.preflight import compute_fingerprint
 from models.data.series import Panel
 from models.data.splits import plan_spans
 from models.errors import TrainingDataError
-from models.evaluation.references import score_references, usual
-from models.evaluation.scoring import Windows, chosen_windows, measures, scoring_season
+from models.evaluation.baselines import choose_affordable, score_baselines
+from models.evaluation.scoring import Windows, choose_windows, measure_quantiles
 from models.inference.predict import run_windows
 from models.network.network import Network
 from models.training.checkpoint import Checkpoint
@@ -67,7 +67,7 @@ class TrainingRun:
         self.hooks = TrainingHooks(on_step=meter.count_step, on_epoch=self._finish_epoch, should_stop=stop)
         self.spans = plan_spans(panel, config)
         start_digest = digest_weights(start) if start is not None else None
-        self.identity = RunIdentity(config, fingerprint(panel), start_digest)
+        self.identity = RunIdentity(config, compute_fingerprint(panel), start_digest)
         self.best_round: BestRound | None = None
 
     def train(self, resume: Checkpoint | None) -> RunOutcome:
@@ -147,11 +147,11 @@ class TrainingRun:
     def _score(self, windows: Windows, quantiles: Floats, name: str) -> dict[str, dict[str, float]]:
         """Score the network by its quantiles (B, H, Q), and the baselines, on windows of the span of that name."""
         levels = self.config.quantiles
-        season = scoring_season(self.panel)
-        baselines = [item for item in usual(len(windows.series), season, JUDGING_SECONDS) if item != "ets"]
+        season = self.panel.frequency.season
+        baselines = [item for item in choose_affordable(len(windows.series), season, JUDGING_SECONDS) if item != "ets"]
         return {
-            name: measures(windows, quantiles, levels),
-            **score_references(windows, season, baselines, levels),
+            name: measure_quantiles(windows, quantiles, levels),
+            **score_baselines(windows, season, baselines, levels),
         }
 
     @property
@@ -165,7 +165,7 @@ class TrainingRun:
 
     def _windows(self, origins: list[tuple[int, ...]]) -> Windows | None:
         """Return windows at the origins of each series, as many as the configuration wants at most."""
-        return chosen_windows(self.panel, origins, self.config.horizon, self.config.training.max_windows)
+        return choose_windows(self.panel, origins, self.config.horizon, self.config.training.max_windows)
 
     def _begin(self, learner: Learner, name: str, total: int, resumed: FitState | None) -> tuple[PhaseState, Arrays]:
         """Return the phase's state and best weights, fresh or as the checkpoint left them."""

@@ -18,7 +18,7 @@ from models.experiments.backtest import plan_origins
 from models.export.export import export
 from models.export.load import load_weights
 from models.inference.published import WEIGHTS
-from models.planning.defaults import choose_for
+from models.planning.defaults import default_config
 from models.training.fit import fit
 from tests.kept import GRAPHS
 from tests.models.examples import PLAIN, VARIANTS

@@ -16,8 +16,8 @@ from app.services.refusals import refusal
 from app.services.series import panels
 from app.services.series.checks import build_grid
 from app.serving.runtime import LoadedVersion
-from models.anomaly.detect import HISTORY, Anomalies, detect
-from models.anomaly.nab import PROFILES, Judgement, Scored, judge, nab_score, total
+from models.anomaly.detect import HISTORY, Anomalies, detect_anomalies
+from models.anomaly.nab import PROFILES, Judgement, ScoredSeries, judge_flags, nab_score, sum_judgements
 from models.arrays import Floats
 from models.calendar.timestamps import Stamps, format_stamps
 from models.config.model import Config
@@ -59,10 +59,10 @@ def compare_with_labels(scans: Sequence[SeriesScan], level: float) -> dict[str, 
     """Return precision, recall and F1 over all labelled series, and the benchmark's score; None without labels."""
     judgements = [scan.judgement for scan in scans if scan.judgement is not None]
     scored = [scan.scored for scan in scans if scan.scored is not None]
-    return None if not judgements else {**total(judgements).to_dict(), "nab": _compute_nab(scored, level)}
+    return None if not judgements else {**sum_judgements(judgements).to_dict(), "nab": _compute_nab(scored, level)}
 
 
-def _compute_nab(scored: Sequence[Scored], level: float) -> dict[str, float] | None:
+def _compute_nab(scored: Sequence[ScoredSeries], level: float) -> dict[str, float] | None:
     threshold = NormalDist().inv_cdf((1 + level) / 2)  # scores are standard deviations of a normal distribution
     try:
         return {name: nab_score(scored, threshold, profile) for name, profile in PROFILES.items()}
@@ -87,7 +87,7 @@ def _scan_task(task: Task, history: Series | None, version: LoadedVersion, scan:
     start = max(0, task.first - history.start)
     end = max(start, min(len(history.y), task.end - history.start))
     try:
-        (anomalies,) = detect([history], [(start, end)], version.run, version.config, scan.level, scan.ahead)
+        (anomalies,) = detect_anomalies([history], [(start, end)], version.run, version.config, scan.level, scan.ahead)
     except ConfigError as e:  # a covariate is text in the series and a number in the model
         return _fail(task, str(e))
     stamps = history.stamps(start, end)
@@ -95,7 +95,7 @@ def _scan_task(task: Task, history: Series | None, version: LoadedVersion, scan:
     if not task.windows:
         return SeriesScan(view, None, None)
     judgement = _judge(anomalies, stamps, task.windows)
-    scored = Scored(anomalies.score, stamps, _merge_windows(task.windows))
+    scored = ScoredSeries(anomalies.score, stamps, _merge_windows(task.windows))
     return SeriesScan(view | {"metrics": judgement.to_dict()}, judgement, scored)
 
 
@@ -135,7 +135,7 @@ def _merge_windows(windows: Sequence[Window]) -> tuple[Window, ...]:
 
 def _judge(anomalies: Anomalies, stamps: Stamps, windows: Sequence[Window]) -> Judgement:
     finite = np.isfinite(anomalies.score)
-    return judge(anomalies.anomaly[finite], stamps[finite], windows)
+    return judge_flags(anomalies.anomaly[finite], stamps[finite], windows)
 
 
 def _convert_to_json(values: Floats) -> list[float | None]:

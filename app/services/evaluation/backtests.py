@@ -145,7 +145,7 @@ def _check_frequency(rows: Sequence[SeriesRow], model: ModelRow) -> None:
 def _estimate_cost(config: Config, rows: Sequence[SeriesRow], request: BacktestRequest) -> Cost:
     trainings = request.n_windows if request.refit else 1
     judged = request.n_windows * len(rows)
-    return cost_of(config, [count_steps(row) for row in rows], len(config.covariates.temporal), trainings, judged)
+    return estimate_cost(config, [count_steps(row) for row in rows], len(config.covariates.temporal), trainings, judged)
 
 
 def _describe_backtest(row: JobRow, result: dict[str, Any]) -> dict[str, Any]:

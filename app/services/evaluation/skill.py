@@ -76,7 +76,7 @@ class SkillService:
         return {
             "model": model.name,
             "forecasts": len(outcomes.origins),
-            "overall": outcomes.measured(),
+            "overall": outcomes.measure(),
             "by_step": outcomes.by_step(),
             "rolling": [_describe_period(period) for period in outcomes.rolling(PERIODS)],
             "drift": drifts,
@@ -98,7 +98,7 @@ def measure_drift(session: Session, model: ModelRow, version: VersionRow) -> dic
     span = (None, None)
     most = min(DRIFT_FORECASTS, _max_forecasts(model))
     rows = archive.list_observed(session, model, span, version.number, most, DRIFT_ORIGINS)
-    signal = drift(load_outcomes(session, rows, model), version.metrics.get("gate"))
+    signal = detect_drift(load_outcomes(session, rows, model), version.metrics.get("gate"))
     return {"version": version.number, "status": signal.status, "detail": signal.detail, **signal.measures}
 
 
@@ -111,7 +111,7 @@ class _Comparable(NamedTuple):
     """(H,)"""
 
 
-def load_outcomes(session: Session, rows: Sequence[ArchivedRow], model: ModelRow) -> Told:
+def load_outcomes(session: Session, rows: Sequence[ArchivedRow], model: ModelRow) -> ForecastOutcomes:
     """Return archived forecasts with the values that were observed since, NaN where there is none.
 
     Forecasts of another frequency or of other levels than the model's are left out.
@@ -123,7 +123,7 @@ def load_outcomes(session: Session, rows: Sequence[ArchivedRow], model: ModelRow
     shape = (len(forecasts), horizon)
     quantiles = np.array([f.forecast["quantiles"] for f in forecasts], np.float64)
     season_naive = np.array([f.forecast["season_naive"] for f in forecasts], np.float64)
-    return Told(
+    return ForecastOutcomes(
         origins=np.array([f.origin for f in forecasts], np.int64),
         quantiles=quantiles.reshape(*shape, len(levels)),
         season_naive=season_naive.reshape(shape),

@@ -125,7 +125,7 @@ def _build_inputs(contexts: Sequence[SeriesContext], config: Config) -> Inputs:
     roles = config.covariates
     if roles.temporal or roles.static:
         origins = np.array([len(context.series.y) - 1 for context in contexts], np.int64)
-        covariates, static = beside([context.series for context in contexts], origins, config)
+        covariates, static = cut_covariates([context.series for context in contexts], origins, config)
         if roles.temporal:
             inputs["covariates"] = covariates
         if roles.static:

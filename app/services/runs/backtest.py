@@ -37,7 +37,7 @@ class BacktestRun:
         request = self.attempt.job.request
         snapshot = self._load_snapshot()
         windows = request["n_windows"] * len(snapshot.panel.series)
-        season = scoring_season(snapshot.panel)
+        season = snapshot.panel.frequency.season
         result = backtest(
             snapshot.panel,
             snapshot.config,
@@ -45,10 +45,10 @@ class BacktestRun:
             step_size=request["step_size"],
             horizon=request["horizon"],
             refit=request["refit"],
-            references=usual(windows, season) if request["baselines"] is None else request["baselines"],
+            baselines=choose_affordable(windows, season) if request["baselines"] is None else request["baselines"],
             device=self.attempt.settings.device,
             on_progress=self._write_progress,
-            unfinished=self._unfinished(),
+            resume=self._resume(),
         )
         self.attempt.succeed(_describe(result))
 
@@ -77,16 +77,19 @@ class BacktestRun:
     def _resume(self) -> BacktestResume:
         """Return what earlier attempts have left."""
         checkpoints = Checkpoints(self.attempt)
-        done = {}
+        finished = {}
         with self.attempt.database.read() as session:
             events = jobs.list_events(session, self.attempt.job.id, (FITTED,))
         for event in events:
             try:
-                done[int(event.data["number"])] = load(self.attempt.store.get(event.data["path"]))["quantiles"]
+                finished[int(event.data["number"])] = load(self.attempt.store.get(event.data["path"]))["quantiles"]
             except ArtifactMissing as e:
                 log.warning("fit_repeated", detail=str(e))
-        return Unfinished(
-            done=done, resume=checkpoints.load_last(), fitted=self._keep_fit, save_checkpoint=checkpoints.save
+        return BacktestResume(
+            finished=finished,
+            checkpoint=checkpoints.load_last(),
+            on_fit=self._keep_fit,
+            save_checkpoint=checkpoints.save,
         )
 
     def _keep_fit(self, number: int, quantiles: Any) -> None:
@@ -106,6 +109,6 @@ def _describe(result: Backtest) -> dict[str, Any]:
     return {
         "windows": len(result.number),
         "series": len(set(result.series_ids)),
-        "baselines": list(result.references),
+        "baselines": list(result.baselines),
         **measured,
     }

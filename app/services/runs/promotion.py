@@ -66,7 +66,7 @@ def judge(attempt: Attempt, model_pk: int, panel: Panel, fitted: Fitted) -> Verd
         return Verdict(promote == "always", f"promote was {promote!r}", champion)
     if report.gate is None or fitted.gate_quantiles is None:
         return _decide_ungated("the history is too short for a gate", champion)
-    windows = windows_of(panel, report.gate)
+    windows = find_windows(panel, report.gate)
     rows, span = _select_windows(windows, row, start)
     if not len(rows):
         return _decide_ungated("the version that it began from has seen the gate", champion)
@@ -103,7 +103,7 @@ def _compare(
     assert fitted.gate_quantiles is not None
     part = windows.part(rows)
     levels = fitted.config.quantiles
-    ours = measures(part, fitted.gate_quantiles[rows], levels)
+    ours = measure_quantiles(part, fitted.gate_quantiles[rows], levels)
     floor = score_season_naive(part, panel, levels)
     theirs = _ChampionScore(None, "") if row is None else _measure_champion(attempt, panel, fitted, row, rows)
     champion = row.number if row is not None else None
@@ -155,7 +155,7 @@ def _measure_champion(attempt: Attempt, panel: Panel, fitted: Fitted, row: Versi
     try:
         version = attempt.load_version(row)
         complete = _panel_for(attempt, panel, fitted, version)
-        windows = windows_of(complete, gate).part(rows)
+        windows = find_windows(complete, gate).part(rows)
         return _ChampionScore(score(windows, version.run, version.config), ", and of the champion")
     except JobFailure as e:  # it cannot serve either; an outage is raised
         log.warning("champion_broken", version=row.number, detail=str(e))

@@ -133,9 +133,9 @@ class Training:
         if start is not None:
             bounds = parse_bounds(request)
             training = request["training"]
-            config = transferred_for(start.config, panel, model.horizon, bounds=bounds, training=training)
+            config = transfer_config(start.config, panel, model.horizon, bounds=bounds, training=training)
             return Snapshot(panel, config)
-        config = choose_for(
+        config = default_config(
             panel,
             model.horizon,
             tuple(model.quantiles),

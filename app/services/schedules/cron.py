@@ -26,7 +26,7 @@ def find_next_due(expression: str, timezone: str, moment: int, field: str) -> in
             raise ValueError(f"it has {len(expression.split())} fields")
         if RANDOM.search(expression):
             raise ValueError("random times are not supported")
-        now = dt.datetime.fromtimestamp(moment // SECOND, zone(timezone))
+        now = dt.datetime.fromtimestamp(moment // SECOND, load_timezone(timezone))
         due: dt.datetime = croniter(expression, now).get_next(dt.datetime)
     except (CroniterError, ValueError, KeyError, OverflowError) as e:
         detail = (

@@ -99,7 +99,7 @@ def _estimate_cost(request: TrainingRequest, config: Config, rows: Sequence[Seri
     """Estimate the size of the training: rows, windows, steps and bytes of memory."""
     temporal = sum(len(request.covariates.get(role, ())) for role in ("known_future", "past"))
     trials = request.search["trials"] if request.search is not None else 0
-    return cost_of(config, [count_steps(row) for row in rows], temporal, trainings=1 + trials).to_dict()
+    return estimate_cost(config, [count_steps(row) for row in rows], temporal, trainings=1 + trials).to_dict()
 
 
 def _choose_config(
@@ -124,7 +124,7 @@ def _choose_config(
         )
         if request.search is not None:
             space = request.search["space"]
-            axes_of(config, default_space(config, max(lengths)) if space is None else space)
+            build_axes(config, default_space(config, max(lengths)) if space is None else space)
         return replace(config, covariates=parse_roles(request.document()), bounds=request.bounds)
     except ConfigError as e:
         raise Invalid(

@@ -141,6 +141,6 @@ def test_too_few_models_fill_the_room(models: list[SmoothingModel], alpha: float
     one = reader(3)
     z = torch.randn(20, 24, generator=torch.Generator().manual_seed(0))
     set_models(one, [(one.config.statistical, models)], z, z[:, :HORIZON])
-    expected = Smoothed(alpha).forecast(np.eye(24), HORIZON, 1)
+    expected = SmoothingModel(alpha).forecast(np.eye(24), HORIZON, 1)
     for number in range(3):
         np.testing.assert_allclose(maps_of(one, 3)[..., number], expected, atol=1e-6)

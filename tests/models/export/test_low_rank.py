@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.classical.linear_maps import basis_forecasts
+from models.classical.linear_maps import build_basis
 from models.export.low_rank import factorise
 
 

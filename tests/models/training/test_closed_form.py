@@ -26,7 +26,7 @@ def prepared(
     return network, prepare(network, panel.series, ends, pool, selection, penalties)
 
 
-def windows_of(panel: Panel, config: Config, origins: range) -> TensorBatch:
+def find_windows(panel: Panel, config: Config, origins: range) -> TensorBatch:
     return fixed_batch([panel.series[0]] * len(origins), np.array(origins), config, CPU)
 
 
@@ -53,7 +53,7 @@ def test_ridge_recovers_a_linear_process() -> None:
     config = small(12, 600, context_length=48, segment=12, linear=True, calendar=[])
     known, whole = waves(600), waves(900)
     network, _ = prepared(known, config, penalties=[1e-4])
-    assert linear_error(network, windows_of(whole, config, range(600, 880, 7))) < 0.02
+    assert linear_error(network, find_windows(whole, config, range(600, 880, 7))) < 0.02
 
 
 def test_ridge_recovers_a_covariates_effect() -> None:
@@ -65,13 +65,13 @@ def test_ridge_recovers_a_covariates_effect() -> None:
     config = replace(config, covariates=replace(config.covariates, known_future=("temp",)))
     known = replace(panel, series=(replace(panel.series[0], y=panel.series[0].y[:600]),))
     network, _ = prepared(known, config, penalties=[1e-4])
-    assert linear_error(network, windows_of(panel, config, range(600, 880, 7))) < 0.1
+    assert linear_error(network, find_windows(panel, config, range(600, 880, 7))) < 0.1
 
 
 def test_the_selection_chooses_the_penalty_of_each_reader() -> None:
     config = small(12, 300, context_length=48, segment=12, linear=True, lookbacks=[48, 24])
     panel, whole = waves(300, noise=3.0), waves(500, noise=3.0)
-    selection = windows_of(whole, config, range(300, 480, 3))
+    selection = find_windows(whole, config, range(300, 480, 3))
     network, chosen = prepared(panel, config, selection)
     assert len(chosen) == 2
     assert set(chosen) <= set(PENALTIES)

@@ -32,7 +32,7 @@ from app.storage.engine import Database
 from app.storage.freshness import Identity
 from app.storage.tables import ModelRow, SeriesRow
 from models.data.series import Series
-from models.data.windows import contexts as cut_contexts
+from models.data.windows import cut_contexts
 
 log = get_logger(__name__)
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.orm import Session
 
 from app.storage.clock import now_us
@@ -84,21 +84,16 @@ def list_observed(
         most_origins: limit of origins
     """
     table = ArchivedForecast
-    conditions = [table.model_pk == model.pk, SeriesRow.last_ts > table.origin]
-    conditions += [table.origin >= span[0]] if span[0] is not None else []
-    conditions += [table.origin < span[1]] if span[1] is not None else []
-    conditions += [table.version == version] if version is not None else []
     join = (SeriesRow, SeriesRow.pk == table.series_pk)
-    newest = (
-        select(table.origin).join(*join).where(*conditions).distinct().order_by(table.origin.desc()).limit(most_origins)
-    )
-    origins = list(session.execute(newest).scalars())
+    conditions = _match_observed(model, span, version)
+    newest = select(table.origin).join(*join).where(*conditions).distinct().order_by(table.origin.desc())
+    origins = list(session.execute(newest.limit(most_origins)).scalars())
     if not origins:
         return []
     shuffled = (table.series_pk * SHUFFLE_FACTOR) % SHUFFLE_MODULUS
     rank = func.row_number().over(partition_by=table.origin, order_by=(shuffled, table.series_pk))
     chosen = (
-        select(func.min(table.pk).label("pk"), rank.label("place"))
+        select(func.min(table.pk).label("pk"), rank.label("rank"))
         .join(*join)
         .where(*conditions, table.origin >= origins[-1])
         .group_by(table.series_pk, table.origin)
@@ -108,10 +103,27 @@ def list_observed(
         select(table, SeriesRow)
         .join(chosen, chosen.c.pk == table.pk)
         .join(*join)
-        .where(chosen.c.place <= max(1, most // len(origins)))
+        .where(chosen.c.rank <= max(1, most // len(origins)))
         .order_by(table.origin.desc(), SeriesRow.id)
     )
     return [(forecast, row) for forecast, row in session.execute(query)]
+
+
+def _match_observed(
+    model: ModelRow, span: tuple[int | None, int | None], version: int | None
+) -> list[ColumnElement[bool]]:
+    start, end = span
+    conditions: list[ColumnElement[bool]] = [
+        ArchivedForecast.model_pk == model.pk,
+        SeriesRow.last_ts > ArchivedForecast.origin,
+    ]
+    if start is not None:
+        conditions.append(ArchivedForecast.origin >= start)
+    if end is not None:
+        conditions.append(ArchivedForecast.origin < end)
+    if version is not None:
+        conditions.append(ArchivedForecast.version == version)
+    return conditions
 
 
 def delete_old(session: Session, days: float, most: int) -> int:

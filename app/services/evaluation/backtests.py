@@ -18,7 +18,7 @@ from app.services.training.checks import count_steps, require_trainable
 from app.services.training.warm_start import ROLES
 from app.storage import jobs
 from app.storage.engine import Database
-from app.storage.tables import JobRow, ModelRow, SeriesRow
+from app.storage.tables import JobRow, ModelRow, SeriesRow, VersionRow
 from models.config.model import Config
 from models.data.splits import shortest_context
 from models.planning.cost import Cost, estimate_cost
@@ -74,19 +74,10 @@ class BacktestService:
             self._check_windows(request.n_windows * len(rows))
             _check_refits(request)
             _check_history(request.n_windows, request.step_size or horizon, model.horizon, rows)
-            document = {
-                "version": version.number,
-                "series": request.series.document(),
-                "horizon": horizon,
-                "n_windows": request.n_windows,
-                "step_size": request.step_size or horizon,
-                "refit": request.refit,
-                "baselines": list(request.baselines) if request.baselines is not None else None,
-            }
+            document = _build_document(request, version, horizon)
             cost = _estimate_cost(config, rows, request).to_dict()
-            return respond_accepted(
-                session, self._submission.add(session, scope, "backtest", model, document, options, cost)
-            )
+            job = self._submission.add(session, scope, "backtest", model, document, options, cost)
+            return respond_accepted(session, job)
 
         return respond_once(self._database, scope, key, make)
 
@@ -111,6 +102,19 @@ class BacktestService:
                 "request fewer windows or series"
             )
             raise invalid("body.n_windows", ErrorCode.too_many_values, detail)
+
+
+def _build_document(request: BacktestRequest, version: VersionRow, horizon: int) -> dict[str, Any]:
+    """Return the request as plain JSON, which is stored with the job."""
+    return {
+        "version": version.number,
+        "series": request.series.document(),
+        "horizon": horizon,
+        "n_windows": request.n_windows,
+        "step_size": request.step_size or horizon,
+        "refit": request.refit,
+        "baselines": list(request.baselines) if request.baselines is not None else None,
+    }
 
 
 def _check_refits(request: BacktestRequest) -> None:

@@ -55,9 +55,8 @@ class TrainingService:
             config = _choose_config(resolved, model, rows, source)
             cost = _estimate_cost(resolved, config, rows)
             document = resolved.document()
-            return respond_accepted(
-                session, self._submission.add(session, scope, "train", model, document, options, cost)
-            )
+            job = self._submission.add(session, scope, "train", model, document, options, cost)
+            return respond_accepted(session, job)
 
         return respond_once(self._database, scope, key, make)
 

@@ -220,7 +220,7 @@ TORCH_FREE = (
     "planning.defaults",
     "data.windows",
     "inference.predict",
-    "classical.baselines",
+    "classical.statistical_models",
     "evaluation.scoring",
     "evaluation.metrics",
     "training.report",

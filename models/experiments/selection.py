@@ -4,8 +4,8 @@ The loss of a network is the mean over the elements of the selection span of twi
 mae, huber and mse, and wherever networks of several training losses are compared, it is that of the point forecast's
 absolute or squared error. Errors are in original units divided by the unit of each series, its season error. The loss
 is measured before conformal correction, for all configurations on the same windows in the same units, so that contexts
-and scalers compare; the training loss, in units of each context's scale, would not allow it. Nothing from the gate span on
-is kept here. Shapes: B windows.
+and scalers compare; the training loss, in units of each context's scale, would not allow it. Nothing from the gate
+span on is kept here. Shapes: B windows.
 """
 
 from collections.abc import Callable

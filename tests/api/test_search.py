@@ -122,7 +122,7 @@ def test_an_attempt_after_the_search_trains_what_it_found(
     def replaced(_: object) -> None:  # as soon as training begins, another worker takes the job over
         claimed(database, asked)
 
-    training._progress = replaced  # type: ignore[method-assign]
+    training._write_progress = replaced  # type: ignore[method-assign]
     with pytest.raises(FenceLost):
         training.run()
     searched = trials_of(stored, asked)

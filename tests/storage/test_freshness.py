@@ -70,7 +70,7 @@ def test_a_write_and_a_deletion_are_told(database: Database, freshness: Freshnes
     with database.write() as session:
         found = series.get(session, scope, "a", lock=True)
         assert found is not None
-        series.touch(session, found)
+        series.bump_version(session, found)
         assert freshness.query(question).series == {(row.pk, row.created_at, 1)}, "not before it is committed"
     assert freshness.query(question).series == {(row.pk, row.created_at, 2)}
     with database.write() as session:

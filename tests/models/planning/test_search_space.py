@@ -43,7 +43,7 @@ def test_every_default_combination_is_a_configuration(
     for _ in range(200):
         params: dict[str, Any] = {}
         for axis in axes:
-            params |= axis.named(rng.choice(axis.options))
+            params |= axis.to_params(rng.choice(axis.options))
         found = apply_params(config, params)
         assert all(getattr(found.network, name, getattr(found.training, name, None)) == v for name, v in params.items())
         assert len(found.network.lookbacks) == len(config.network.lookbacks)

@@ -107,7 +107,7 @@ def _rows(
     ready: Ready, version: LoadedVersion, model: ModelRow, row: VersionRow, known: dict[str, SeriesRow]
 ) -> list[dict[str, Any]]:
     config = version.config
-    season = config.network.season_lengths[0] if config.network.season_lengths else 1
+    season = config.network.season
     found = predict(ready.series, version.run, config, [len(one.y) - 1 for one in ready.series])
     return [
         {

@@ -8,7 +8,7 @@ import torch
 
 from models.data.series import Panel
 from models.errors import ConfigError
-from models.evaluation.scoring import cut_windows, score, score_gate, score_season_naive
+from models.evaluation.scoring import cut_windows, find_windows, score, score_season_naive
 from models.experiments.backtest import plan_origins
 from models.planning.defaults import default_config_for_lengths
 from models.training.checkpoint import Checkpoint
@@ -56,13 +56,13 @@ def test_progress_never_falls(length: int, phases: set[str]) -> None:
     assert all(p.epoch <= p.epochs for p in told)
 
 
-def test_score_gate_repeats_the_reported_windows() -> None:
+def test_the_gate_span_repeats_the_reported_windows() -> None:
     panel = hourly_panel(400, 3)
     fitted = fit(panel, small(12, 400, {"epochs": 1}))
     gate = fitted.report.gate
     assert gate is not None
     assert set(gate.origins) == {"a", "b", "c"}
-    found = score_gate(panel, gate, fitted.runner, fitted.config)
+    found = score(find_windows(panel, gate), fitted.runner, fitted.config)
     assert set(found) == set(fitted.report.metrics["gate"])
     assert all(math.isfinite(value) for value in found.values())
 

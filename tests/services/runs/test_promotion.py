@@ -21,7 +21,7 @@ from app.storage.tables import VersionRow
 from models.calendar.timestamps import format_stamp
 from models.config.covariates import CovariateConfig
 from models.data.series import Panel
-from models.evaluation.scoring import GateSpan, find_windows, score_gate
+from models.evaluation.scoring import GateSpan, find_windows, score
 from models.inference.predict import run_windows
 from models.training.fitted import Fitted
 from tests.api.stored import claimed, store_beside
@@ -72,7 +72,7 @@ def test_a_challenger_must_beat_the_champion(  # type: ignore[no-untyped-def]
     publish(database, settings, trained)
     gate = trained.fitted.report.gate
     assert gate is not None
-    champion = score_gate(trained.panel, gate, trained.fitted.runner, trained.fitted.config)["mase"]
+    champion = score(find_windows(trained.panel, gate), trained.fitted.runner, trained.fitted.config)["mase"]
     ours = trained.fitted.report.metrics["gate"]["mase"]
     better, worse = (judged(with_gate_error(trained.fitted, trained.panel, f * champion / ours)) for f in (0.97, 1.03))
     assert (better.promoted, better.champion) == (True, 1)
@@ -128,7 +128,9 @@ def test_a_champion_is_given_the_covariates_that_the_challenger_lacks(
     bare = replace(panel, series=tuple(replace(one, covariates={}, static={}) for one in panel.series))
     without = replace(fitted, config=replace(fitted.config, covariates=CovariateConfig()))
     verdict = judge_on(database, settings, bare, with_gate_error(without, bare, 0.01), "if_better")
-    fair, blind = (score_gate(p, fitted.report.gate, fitted.runner, fitted.config)["mase"] for p in (panel, bare))
+    fair, blind = (
+        score(find_windows(p, fitted.report.gate), fitted.runner, fitted.config)["mase"] for p in (panel, bare)
+    )
     assert verdict.metrics["champion"]["mase"] == pytest.approx(fair, rel=1e-3)
     assert blind > 1.05 * fair
 

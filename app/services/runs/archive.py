@@ -117,8 +117,8 @@ def _forecast(
 ) -> list[dict[str, Any]]:
     """Return a row of the archive for each series with a finite forecast."""
     config = version.config
-    season = config.network.season_lengths[0] if config.network.season_lengths else 1
-    forecasts = predict(contexts, version.run, config, [len(series.y) - 1 for series in contexts])
+    season = config.network.season
+    forecasts = predict(contexts, version.run, config, [len(context.y) - 1 for context in contexts])
     return [
         {
             "model_pk": model.pk,

@@ -56,7 +56,7 @@ def test_progress_never_falls(length: int, phases: set[str]) -> None:
     assert all(p.epoch <= p.epochs for p in told)
 
 
-def test_scoring_the_gate_repeats_the_reported_windows() -> None:
+def test_the_gate_span_repeats_the_reported_windows() -> None:
     panel = hourly_panel(400, 3)
     fitted = fit(panel, small(12, 400, {"epochs": 1}))
     gate = fitted.report.gate

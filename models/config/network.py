@@ -164,7 +164,12 @@ class NetworkConfig:
 
     @property
     def season(self) -> int:
-        """The shortest season that fits into the context; 1 without one."""
+        """The shortest season in steps; 1 without one."""
+        return self.season_lengths[0] if self.season_lengths else 1
+
+    @property
+    def season_in_context(self) -> int:
+        """The shortest season in steps that fits into the context; 1 without one."""
         return self.seasons[0] if self.seasons else 1
 
 

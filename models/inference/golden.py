@@ -22,7 +22,7 @@ def golden_batch(config: Config) -> Batch:
     horizon = config.horizon
     rng = np.random.default_rng(7)
     steps = np.arange(network.context_length)
-    season = network.season if network.seasons else SEASON
+    season = network.season_in_context if network.seasons else SEASON
     noise = 0.3 * rng.standard_normal((WINDOWS, len(steps)))
     clean = 5 + np.sin(2 * np.pi * steps / season) + 0.01 * steps + noise  # (WINDOWS, T)
     y = clean.copy()

@@ -61,7 +61,7 @@ class ETS(nn.Module):
         names = [(space, family) for space in SPACES for family in FAMILIES]
         self.labels = [f"ets_{space}_{family}" for space, family in names]
         self.anchors = [k for k, (_, family) in enumerate(names) if family in ANCHORS]
-        self.season = config.season
+        self.season = config.season_in_context
         self.seasons = ceil(length / self.season)
         steps = np.arange(length) - (length - 1) / 2
         self.error_maps: Tensor

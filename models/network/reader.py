@@ -48,7 +48,7 @@ class Reader(nn.Module):
     def __init__(self, model: Config, config: NetworkConfig) -> None:
         super().__init__()
         self.config = config
-        self.normalise = Normalise(config.context_length, config.season, config.scaler)
+        self.normalise = Normalise(config.context_length, config.season_in_context, config.scaler)
         self.calendar = CalendarFeatures(config.calendar)
         self.covariates = CovariateNumbers(model.covariates.temporal, model.covariates)
         self.static = CovariateNumbers(model.covariates.static, model.covariates)

@@ -37,8 +37,8 @@ class LinearForecast(nn.Module):
         # of models.network.inputs.CovariateNumbers: the z-scores in the window
         self.columns = [len(numeric) + i for i in future]
         room = WIDEST_LINEAR - self.length - model.horizon * len(future)
-        whole_seasons = max(0, min(self.length, room // max(len(future), 1))) // config.season
-        self.before = whole_seasons * config.season  # steps of a covariate that are read before the origin
+        whole_seasons = max(0, min(self.length, room // max(len(future), 1))) // config.season_in_context
+        self.before = whole_seasons * config.season_in_context  # steps of a covariate that are read before the origin
         self.width = self.length + calendar_width + (self.before + model.horizon) * len(future) + 1
         self.labels = ["linear", "linear_moved_by_step", "linear_moved"] if tried else ["linear"]
         self.count = len(self.labels)

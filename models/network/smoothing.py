@@ -27,7 +27,7 @@ class Smoothing(nn.Module):
     def __init__(self, model: Config, config: NetworkConfig) -> None:
         super().__init__()
         near = config.near
-        self.season = near.season
+        self.season = near.season_in_context
         self.length = near.context_length
         profile = detrended_profile(np.eye(self.length), self.season) if near.seasons else np.zeros((self.length, 1))
         age = np.arange(self.length)[::-1].copy()

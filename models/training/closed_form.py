@@ -84,7 +84,7 @@ def _find_models(config: Config, series: Sequence[Series], ends: Sequence[int]) 
     seed = config.training.seed
     groups: list[Group] = []
     if network.statistical:
-        groups.append((network.statistical, fit_pooled_models(series, ends, network.season, seed)))
+        groups.append((network.statistical, fit_pooled_models(series, ends, network.season_in_context, seed)))
     if network.prophet:
         groups.append((network.prophet, fit_prophet_models(series, ends, seed)))
     return groups
@@ -215,7 +215,7 @@ def set_models(reader: Reader, groups: Sequence[Group], z: Tensor, target: Tenso
     chosen: list[Floats] = []
     for count, models in groups:
         choices = list(models) or [SmoothingModel(1.0)]
-        forecasts = [item.forecast(identity, candidates.horizon, reader.config.season) for item in choices]
+        forecasts = [item.forecast(identity, candidates.horizon, reader.config.season_in_context) for item in choices]
         maps = np.stack(forecasts, axis=-1)  # (T, H, models)
         chosen.append(maps[..., _choose_greedily(context, actual, maps, count)])
     reader.set_pooled(np.concatenate(chosen, axis=-1))

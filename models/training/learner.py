@@ -95,7 +95,7 @@ class Learner:
 
     def relative_weight(self, context: ScaledContext, target: Tensor) -> Tensor:
         """Return (B, H): the mean of one over the context's season-naive error and one over the target's size."""
-        season = self.config.network.season
+        season = self.config.network.season_in_context
         lag = season if season < context.z.shape[1] else 1
         pair = context.observed[:, lag:] * context.observed[:, :-lag]  # (B, T - lag), 1 where both are observed
         change = ((context.z[:, lag:] - context.z[:, :-lag]).abs() * pair).sum(-1, keepdim=True)

@@ -11,7 +11,7 @@ import pytest
 
 from app.serving.batcher import TURN_ROWS, Batcher, Inputs, Quantiles, Windows
 from app.serving.runtime import LoadedVersion
-from tests.api.held import CONFIG, PATIENCE, Gate
+from tests.services.held import CONFIG, PATIENCE, Gate
 
 
 def mean(quantiles: Quantiles | None) -> float:

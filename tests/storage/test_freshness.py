@@ -13,7 +13,7 @@ from app.storage import jobs, keys, registry, series
 from app.storage.engine import Database
 from app.storage.freshness import CommittedState, Freshness, FreshnessKeys
 from app.storage.tables import SeriesRow, VersionRow
-from tests.api.held import Call
+from tests.services.held import Call
 
 FIELDS: dict[str, Any] = {"freq": "h", "timezone": "UTC", "labels": {}, "static": {}}
 NOTHING = CommittedState()

@@ -18,9 +18,9 @@ from app.storage import migrate
 from app.storage.clock import now_us
 from app.storage.engine import make_engine
 from app.storage.tables import Schedule
-from tests.api.stored import hours
 from tests.e2e.processes import Service, until
 from tests.e2e.test_recovery import finished
+from tests.services.stored import hours
 from tests.trained import HORIZON
 from tests.upgrade import archive, world
 from tests.upgrade.calls import find_differences, post

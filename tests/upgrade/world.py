@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.api.stored import QUICK, hours, numbers
+from tests.services.stored import QUICK, hours, numbers
 from tests.trained import HORIZON, STATIC, beside, moved, values
 
 N = 400

@@ -11,7 +11,7 @@ from app.storage.artifacts import ArtifactStore, job_folder, version_folder
 from app.storage.clock import now
 from app.storage.engine import Database
 from app.storage.tables import ArchivedForecast
-from tests.api.stored import claimed
+from tests.services.stored import claimed
 
 
 @pytest.fixture

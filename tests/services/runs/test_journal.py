@@ -5,8 +5,8 @@ import pytest
 from app.services.runs.journal import SILENT_SECONDS, Journal
 from app.storage import jobs, keys
 from app.storage.engine import Database
-from tests.api.stored import claimed
 from tests.e2e.processes import until
+from tests.services.stored import claimed
 
 
 @pytest.fixture

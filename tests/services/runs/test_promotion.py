@@ -24,7 +24,7 @@ from models.data.series import Panel
 from models.evaluation.scoring import GateSpan, find_windows, score
 from models.inference.predict import run_windows
 from models.training.fitted import Fitted
-from tests.api.stored import claimed, store_beside
+from tests.services.stored import claimed, store_beside
 from tests.trained import HORIZON, LEVELS, Trained, publish, values
 
 

@@ -17,8 +17,8 @@ from app.services.access.keys import Caller
 from app.services.forecasting.inputs.request import ForecastRequest
 from app.services.forecasting.pending import Stream
 from app.storage.engine import Database
-from tests.api.held import Call, forecasts_of
-from tests.api.stored import hours, store, store_beside
+from tests.services.held import Call, forecasts_of
+from tests.services.stored import hours, store, store_beside
 from tests.trained import HORIZON, Trained, publish, values
 
 pytestmark = pytest.mark.one_database

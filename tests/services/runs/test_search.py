@@ -14,8 +14,8 @@ from app.services.runs.training import Training
 from app.storage.artifacts import ArtifactStore
 from app.storage.engine import Database
 from app.storage.jobs import FenceLost
-from tests.api.stored import claimed, run, store
 from tests.e2e.processes import until
+from tests.services.stored import claimed, run, store
 from tests.trained import HORIZON, values
 
 pytestmark = pytest.mark.training

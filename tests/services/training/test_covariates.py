@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 
 from app.config import Settings
 from app.storage.engine import Database
-from tests.api.stored import run, store, store_beside
+from tests.services.stored import run, store, store_beside
 from tests.trained import HORIZON, beside, values
 
 pytestmark = pytest.mark.training

@@ -17,8 +17,8 @@ from app.storage.artifacts import ArtifactStore
 from app.storage.engine import Database
 from models.classical.statistical_models import season_naive
 from models.evaluation import metrics
-from tests.api.stored import QUICK, claimed, numbers, run, store
 from tests.models.examples import small
+from tests.services.stored import QUICK, claimed, numbers, run, store
 from tests.trained import HORIZON, Trained, publish, values
 
 LENGTH = 400

@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 from app.config import Settings
 from app.main import create_app
 from app.storage.engine import Database
-from tests.api.stored import hours, numbers, store
+from tests.services.stored import hours, numbers, store
 from tests.trained import Trained, publish, values
 
 pytestmark = pytest.mark.one_database

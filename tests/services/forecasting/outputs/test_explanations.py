@@ -13,7 +13,7 @@ from app.main import create_app
 from app.serving.explainer import UNDER_WAY, Explainer
 from app.serving.helper_process import Child, HelperTask
 from app.storage.engine import Database
-from tests.api.stored import store, store_beside
+from tests.services.stored import store, store_beside
 from tests.trained import HORIZON, Trained, publish, values
 
 pytestmark = pytest.mark.one_database

@@ -21,8 +21,8 @@ from app.serving.runtime import LoadedVersion
 from app.storage import keys
 from app.storage.engine import Database
 from app.storage.tables import ModelRow, Project
-from tests.api.held import forecasts_of, until
-from tests.api.stored import hours, store
+from tests.services.held import forecasts_of, until
+from tests.services.stored import hours, store
 from tests.trained import Trained, publish, values
 
 pytestmark = pytest.mark.one_database

@@ -19,7 +19,7 @@ from app.storage.engine import Database
 from app.storage.tables import ArchivedForecast, JobRow, ModelRow, SeriesRow, VersionRow
 from models.classical.statistical_models import season_naive
 from models.evaluation import metrics
-from tests.api.stored import QUICK, claimed, hours, numbers, store
+from tests.services.stored import QUICK, claimed, hours, numbers, store
 from tests.trained import HORIZON, LEVELS, Trained, publish, values
 
 ONE = pytest.mark.one_database

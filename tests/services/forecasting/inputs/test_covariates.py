@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 from app.config import Settings
 from app.storage.engine import Database
 from models.classical.statistical_models import season_naive
-from tests.api.stored import hours, store_beside
+from tests.services.stored import hours, store_beside
 from tests.trained import HORIZON, Trained, beside, moved, publish
 
 

@@ -10,7 +10,7 @@ from app.services.jobs.events import MOST_EVENTS, EventCursor
 from app.storage import jobs
 from app.storage.engine import Database
 from app.storage.jobs import Fence
-from tests.api.stored import claimed, store
+from tests.services.stored import claimed, store
 from tests.trained import HORIZON, values
 
 

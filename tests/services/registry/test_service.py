@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 
 from app.config import Settings
 from app.storage.engine import Database
-from tests.api.stored import store
+from tests.services.stored import store
 from tests.trained import HORIZON, Trained, publish, values
 
 

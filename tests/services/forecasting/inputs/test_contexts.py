@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 
 from app.config import Settings
 from app.storage.engine import Database
-from tests.api.stored import hours, numbers, store, store_beside
+from tests.services.stored import hours, numbers, store, store_beside
 from tests.trained import HORIZON, STATIC, Trained, beside, moved, publish, values
 
 pytestmark = pytest.mark.one_database

@@ -21,7 +21,7 @@ from app.api.http.decompression import PIECE
 from app.api.http.middleware import Limits, Metrics, RequestContext
 from app.config import Settings
 from app.main import create_app
-from tests.api.stored import hours, store
+from tests.services.stored import hours, store
 
 pytestmark = pytest.mark.one_database
 

@@ -12,8 +12,8 @@ from app.config import Settings
 from app.main import create_app
 from app.storage.engine import Database
 from models.classical.statistical_models import season_naive
-from tests.api.held import Call, forecasts_of, held, until
-from tests.api.stored import store
+from tests.services.held import Call, forecasts_of, held, until
+from tests.services.stored import store
 from tests.trained import HORIZON, Trained, publish, values
 
 pytestmark = pytest.mark.one_database

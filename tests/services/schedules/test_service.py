@@ -17,7 +17,7 @@ from app.storage.clock import now
 from app.storage.engine import Database
 from app.storage.tables import JobRow, ModelRow, Schedule
 from models.planning.defaults import default_config
-from tests.api.stored import QUICK, claimed, run, store
+from tests.services.stored import QUICK, claimed, run, store
 from tests.trained import HORIZON, LEVELS, Trained, publish, values
 
 ONE = pytest.mark.one_database

@@ -7,7 +7,7 @@ from fastapi.testclient import TestClient
 
 from app.config import Settings
 from app.storage.engine import Database
-from tests.api.stored import QUICK, run, store
+from tests.services.stored import QUICK, run, store
 from tests.trained import HORIZON, values
 
 pytestmark = [pytest.mark.one_database, pytest.mark.training]

@@ -15,7 +15,7 @@ from app.main import create_app
 from app.services.access.keys import KeyService, NewKey
 from app.storage.engine import Database
 from app.storage.tables import LinkSecret
-from tests.api.stored import hours, numbers
+from tests.services.stored import hours, numbers
 from tests.trained import Trained, publish, values
 
 pytestmark = pytest.mark.one_database

@@ -23,10 +23,10 @@ from app.config import Settings
 from app.main import create_app
 from app.services.access.keys import KeyService
 from app.storage.engine import Database
-from tests.api.stored import hours, numbers, store
+from tests.services.stored import hours, numbers, store
 from tests.trained import HORIZON, LEVELS, Trained, publish, values
 
-SCRIPT = Path(__file__).parents[2] / "docs" / "bundle.py"
+SCRIPT = Path(__file__).parents[3] / "docs" / "bundle.py"
 PATH = "/models/m/versions/1/bundle"
 FILES = ["README.txt", "manifest.json", "weights.safetensors", "graph.onnx", "golden.safetensors"]
 

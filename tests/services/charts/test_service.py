@@ -13,7 +13,7 @@ from app.config import Settings
 from app.main import create_app
 from app.serving.charts.drawer import UNDER_WAY
 from app.storage.engine import Database
-from tests.api.stored import hours, numbers, store
+from tests.services.stored import hours, numbers, store
 from tests.trained import HORIZON, Trained, publish, values
 
 SVG = "{http://www.w3.org/2000/svg}"

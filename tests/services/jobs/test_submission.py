@@ -18,8 +18,8 @@ from app.storage.artifacts import ArtifactStore
 from app.storage.engine import Database
 from models.data.preflight import compute_fingerprint
 from models.data.series import Panel
-from tests.api.stored import QUICK, claimed, run, store
 from tests.e2e.processes import until
+from tests.services.stored import QUICK, claimed, run, store
 from tests.trained import HORIZON, values
 
 pytestmark = pytest.mark.training

@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from app.config import Settings
 from app.main import create_app
 from app.storage.engine import Database
-from tests.api.stored import hours, store
+from tests.services.stored import hours, store
 from tests.trained import HORIZON, Trained, publish, values
 
 

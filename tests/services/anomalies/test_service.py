@@ -13,7 +13,7 @@ from app.main import create_app
 from app.storage import keys, registry
 from app.storage.engine import Database
 from models.anomaly.residuals import LEAST_SEEN
-from tests.api.stored import hours, numbers, run, store, store_beside
+from tests.services.stored import hours, numbers, run, store, store_beside
 from tests.trained import Trained, publish, values
 
 ONE = pytest.mark.one_database

@@ -5,7 +5,7 @@ ServiceError
 ├── TooLarge 413 · Unsupported 415
 ├── Invalid 422 (may list `errors`)
 ├── Unavailable 503
-└── JobFailure (told with the job)
+└── JobRefused (told with the job)
 """
 
 from collections.abc import Sequence
@@ -130,55 +130,64 @@ class ServiceError(Exception):
 class Unreadable(ServiceError):
     """The body is not what its headers say."""
 
-    status, title = 400, "Unreadable"
+    status = 400
+    title = "Unreadable"
 
 
 class Unauthorized(ServiceError):
     """No key, or one that is unknown or revoked."""
 
-    status, title = 401, "Unauthorized"
+    status = 401
+    title = "Unauthorized"
 
 
 class Forbidden(ServiceError):
     """The key does not carry the right."""
 
-    status, title = 403, "Forbidden"
+    status = 403
+    title = "Forbidden"
 
 
 class NotFound(ServiceError):
     """The thing does not exist in the key's project."""
 
-    status, title = 404, "Not found"
+    status = 404
+    title = "Not found"
 
 
 class Conflict(ServiceError):
     """The thing exists in a state that does not allow the call."""
 
-    status, title = 409, "Conflict"
+    status = 409
+    title = "Conflict"
 
 
 class TooLarge(ServiceError):
     """The body is over its limit."""
 
-    status, title = 413, "Too large"
+    status = 413
+    title = "Too large"
 
 
 class NotAcceptable(ServiceError):
     """The answer is asked for in a format that the call does not write."""
 
-    status, title = 406, "Not acceptable"
+    status = 406
+    title = "Not acceptable"
 
 
 class Unsupported(ServiceError):
     """The body's format is not one that the call reads."""
 
-    status, title = 415, "Unsupported media type"
+    status = 415
+    title = "Unsupported media type"
 
 
 class Invalid(ServiceError):
     """The input is wrong."""
 
-    status, title = 422, "Invalid input"
+    status = 422
+    title = "Invalid input"
 
 
 def invalid(field: str, code: ErrorCode, detail: str) -> Invalid:
@@ -189,10 +198,11 @@ def invalid(field: str, code: ErrorCode, detail: str) -> Invalid:
 class Unavailable(ServiceError):
     """Something that the call needs is not there now; try again."""
 
-    status, title = 503, "Unavailable"
+    status = 503
+    title = "Unavailable"
 
 
-class JobFailure(ServiceError):
+class JobRefused(ServiceError):
     """The job cannot succeed, for a reason that its user can mend."""
 
     title = "Job failed"

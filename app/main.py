@@ -129,7 +129,8 @@ def _services(
     drawer: ChartDrawer,
 ) -> Services:
     store = ArtifactStore(settings.artifacts)
-    submission, versions = Submission(queue, settings), VersionLoader(store, cache, settings.serving_device)
+    submission = Submission(queue, settings)
+    versions = VersionLoader(store, cache, settings.serving_device)
     forecasts = ForecastService(database, versions, explainer, settings)
     return Services(
         keys=KeyService(database, settings.auth == "on", settings.stale_seconds),

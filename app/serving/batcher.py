@@ -2,7 +2,7 @@
 
 It never lingers: when it is idle, the first request starts a turn, and what arrives meanwhile shares the next one. A
 turn takes the requests that wait, up to TURN_ROWS, and one piece of the large ones, so that a request of 10 000 series
-holds a small one up for a piece and no longer. Windows of one version run as one batch.
+holds a small one up for a piece and no longer. PendingWindows of one version run as one batch.
 """
 
 import threading
@@ -42,8 +42,8 @@ class Quantiles(NamedTuple):
     """whether all of the batch is finite: where not, some of its windows may be"""
 
 
-class Windows(Protocol):
-    """Windows of one version, and the methods that the batcher calls with their quantiles."""
+class PendingWindows(Protocol):
+    """PendingWindows of one version, and the methods that the batcher calls with their quantiles."""
 
     @property
     def version(self) -> LoadedVersion:
@@ -75,7 +75,7 @@ R_contra = TypeVar("R_contra", bound=Countable, contravariant=True)
 class Turns(Protocol[R_contra]):
     """The methods that a batcher calls, in its thread, for the requests that are submitted to it."""
 
-    def prepare(self, requests: Sequence[R_contra]) -> Iterable[Windows]:
+    def prepare(self, requests: Sequence[R_contra]) -> Iterable[PendingWindows]:
         """Yield the windows of those requests that need a network."""
 
     def flush(self) -> None:
@@ -84,7 +84,7 @@ class Turns(Protocol[R_contra]):
 
 @dataclass(eq=False, slots=True)
 class Piece:
-    """Windows of a large request, whose thread waits for the future."""
+    """PendingWindows of a large request, whose thread waits for the future."""
 
     version: LoadedVersion
     inputs: Inputs
@@ -154,7 +154,7 @@ class Batcher(Generic[R]):
         while self._requests and rows < TURN_ROWS:
             requests.append(self._requests.popleft())
             rows += requests[-1].rows
-        windows: list[Windows] = list(self._turns.prepare(requests)) if requests else []
+        windows: list[PendingWindows] = list(self._turns.prepare(requests)) if requests else []
         if self._pieces:
             windows.append(self._pieces.popleft())
         for group in _group_by_version(windows):
@@ -180,15 +180,15 @@ class Batcher(Generic[R]):
             return
 
 
-def _group_by_version(windows: Sequence[Windows]) -> list[list[Windows]]:
+def _group_by_version(windows: Sequence[PendingWindows]) -> list[list[PendingWindows]]:
     """Group what can run as one batch: a version's windows have one shape."""
-    groups: dict[int, list[Windows]] = {}
+    groups: dict[int, list[PendingWindows]] = {}
     for member in windows:
         groups.setdefault(id(member.version), []).append(member)
     return list(groups.values())
 
 
-def _run_batch(members: Sequence[Windows]) -> None:
+def _run_batch(members: Sequence[PendingWindows]) -> None:
     """Run windows of one version as one batch, and give each member its quantiles, or the error."""
     try:
         inputs = _concatenate([member.inputs for member in members])

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.serving.batcher import TURN_ROWS, Batcher, Inputs, Quantiles, Windows
+from app.serving.batcher import TURN_ROWS, Batcher, Inputs, PendingWindows, Quantiles
 from app.serving.runtime import LoadedVersion
 from tests.services.held import CONFIG, PATIENCE, Gate
 
@@ -51,7 +51,7 @@ class Broken:
         return LoadedVersion(session=self, config=CONFIG, size=1)
 
 
-Prepare = Callable[[Sequence[Wanted]], Iterable[Windows]]
+Prepare = Callable[[Sequence[Wanted]], Iterable[PendingWindows]]
 
 
 @dataclass
@@ -253,7 +253,7 @@ def test_a_failed_piece_is_raised_to_its_own_request(batchers: Batchers) -> None
 def test_a_bug_in_a_turn_does_not_end_later_ones(batchers: Batchers) -> None:
     failed = threading.Event()
 
-    def prepare(asks: Sequence[Wanted]) -> Iterator[Windows]:
+    def prepare(asks: Sequence[Wanted]) -> Iterator[PendingWindows]:
         for one in asks:
             if one.value < 0:
                 failed.set()

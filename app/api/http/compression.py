@@ -109,7 +109,10 @@ class _Encoded:
     """Sends one answer compressed, where that pays."""
 
     def __init__(self, send: Send, coding: str, encoding: Encoding, *, tagged: bool) -> None:
-        self._send, self._coding, self._encoding, self._tagged = send, coding, encoding, tagged
+        self._send = send
+        self._coding = coding
+        self._encoding = encoding
+        self._tagged = tagged
         self._start: Message | None = None
         """held back until the first of the body is there"""
         self._step: Step | None = None
@@ -121,13 +124,15 @@ class _Encoded:
         elif kind == "http.response.start" and message["status"] == 304 and self._tagged:
             await self._send({**message, "headers": _tagged(message["headers"], self._coding)})
         elif kind == "http.response.body" and self._start is not None:
-            start, self._start = self._start, None
+            start = self._start
+            self._start = None
             await (self._begin if message.get("more_body") else self._whole)(start, message)
         elif kind == "http.response.body" and self._step is not None:
             await self._next(self._step, message)
         else:
             if self._start is not None:  # something that is no body, such as a file to send by its path
-                start, self._start = self._start, None
+                start = self._start
+                self._start = None
                 await self._send(start)
             await self._send(message)
 

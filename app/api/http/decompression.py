@@ -53,7 +53,8 @@ class _Gzip:
             yield self._member.decompress(data, PIECE)
             data = self._member.unconsumed_tail
             if self._member.eof:
-                data, self._member = self._member.unused_data, None
+                data = self._member.unused_data
+                self._member = None
 
 
 class _Zstd:
@@ -76,7 +77,8 @@ class _Zstd:
                 yield self._frame.decompress(part)
                 part = b""
                 if self._frame.eof:
-                    part, self._frame = self._frame.unused_data, None
+                    part = self._frame.unused_data
+                    self._frame = None
 
 
 _DECODERS: dict[bytes, type[_Gzip] | type[_Zstd]] = {b"gzip": _Gzip, b"x-gzip": _Gzip, b"zstd": _Zstd}
@@ -110,8 +112,12 @@ class Decoded:
     """
 
     def __init__(self, receive: Receive, decoder: ContentDecoder, limit: int) -> None:
-        self._receive, self._decoder, self._limit = receive, decoder, limit
-        self._taken, self._more, self._inline = 0, True, True
+        self._receive = receive
+        self._decoder = decoder
+        self._limit = limit
+        self._taken = 0
+        self._more = True
+        self._inline = True
         self._pieces: Iterator[bytes] | None = None
 
     async def __call__(self) -> Message:
@@ -120,8 +126,10 @@ class Decoded:
                 message = await self._receive()
                 if message["type"] != "http.request":
                     return message
-                data, self._more = message.get("body", b""), message.get("more_body", False)
-                self._pieces, self._inline = self._gathered(data), len(data) <= INLINE
+                data = message.get("body", b"")
+                self._more = message.get("more_body", False)
+                self._pieces = self._gathered(data)
+                self._inline = len(data) <= INLINE
             pieces = self._pieces
             piece = next(pieces, None) if self._inline else await run_in_threadpool(next, pieces, None)
             if piece is not None:
@@ -138,7 +146,8 @@ class Decoded:
 
     def _gathered(self, data: bytes) -> Iterator[bytes]:
         """Yield what a part becomes, in pieces of a size that is worth a message."""
-        gathered, size = [], 0
+        gathered = []
+        size = 0
         try:
             for piece in self._decoder.pieces(data):
                 size += len(piece)
@@ -149,7 +158,8 @@ class Decoded:
                 gathered.append(piece)
                 if size >= PIECE:
                     yield b"".join(gathered)
-                    gathered, size = [], 0
+                    gathered = []
+                    size = 0
         except (zlib.error, zstandard.ZstdError) as e:
             raise _corrupt(str(e)) from e
         if size:

@@ -44,7 +44,8 @@ class Metrics:
         try:
             requests, taken = self._children[key]
         except KeyError:  # finding them by their labels costs more than counting does
-            requests, taken = self._requests.labels(*key), self._seconds.labels(*key[:2])
+            requests = self._requests.labels(*key)
+            taken = self._seconds.labels(*key[:2])
             self._children[key] = requests, taken
         requests.inc()
         taken.observe(seconds)
@@ -112,7 +113,8 @@ class RequestContext:
         return bounded if decoder is None else Decoded(bounded, decoder, limit)
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
-        method, path = scope["method"], scope["path"]
+        method = scope["method"]
+        path = scope["path"]
         route = getattr(scope.get("route"), "path", "none")
         self._metrics.count(method if method in _METHODS else "other", route, status, seconds)
         if path not in _QUIET:
@@ -130,7 +132,8 @@ class _Sent:
     """Passes messages on, adds what every answer carries, and remembers the status."""
 
     def __init__(self, send: Send, named: bytes) -> None:
-        self._send, self._named = send, named
+        self._send = send
+        self._named = named
         self.status: int | None = None
 
     async def __call__(self, message: Message) -> None:

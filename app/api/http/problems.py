@@ -121,7 +121,8 @@ def _http_error(request: Request, error: Exception) -> Response:
         400: "the body cannot be read: it must be JSON in UTF-8, and not nested too deeply",
     }
     problem = ServiceError(code, details.get(error.status_code, str(error.detail)), headers=dict(error.headers or {}))
-    problem.status, problem.title = error.status_code, str(code).replace("_", " ").capitalize()
+    problem.status = error.status_code
+    problem.title = str(code).replace("_", " ").capitalize()
     return response(problem)
 
 

@@ -15,7 +15,7 @@ from app.services.forecasting.pending import ForecastResponse, PendingRequest, d
 from app.services.forecasting.preparation import PreparedBatch, prepare_batch
 from app.services.forecasting.response_cache import ResponseCache
 from app.services.forecasting.revalidation import Revalidator
-from app.serving.batcher import Inputs, Quantiles, Windows
+from app.serving.batcher import Inputs, PendingWindows, Quantiles
 from app.serving.runtime import LoadedVersion
 
 
@@ -44,7 +44,7 @@ class BatchedPath:
         self._settings = settings
         self._finished: list[PendingRequest] = []
 
-    def prepare(self, requests: Sequence[PendingRequest]) -> Iterator[Windows]:
+    def prepare(self, requests: Sequence[PendingRequest]) -> Iterator[PendingWindows]:
         """Yield the windows of those requests of a turn that need a network."""
         now = time.perf_counter()
         for pending in requests:

@@ -86,7 +86,8 @@ class BundleService:
     """What GET /models/{name}/versions/{n}/bundle means."""
 
     def __init__(self, database: Database, store: ArtifactStore) -> None:
-        self._database, self._store = database, store
+        self._database = database
+        self._store = store
 
     def get(self, scope: Scope, name: str, number: int) -> Bundle:
         """Return a version's bundle, which is not packed yet. Raises NotFound."""

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy.orm import Session
 
-from app.errors import ErrorCode, JobFailure
+from app.errors import ErrorCode, JobRefused
 from app.jobs.queue import JobQueue
 from app.logs import get_logger
 from app.scope import Scope
@@ -38,7 +38,7 @@ CHUNK = 500
 def archive(attempt: Attempt) -> None:
     """Forecast every series that the champion's training would be about now, and keep what is told.
 
-    Raises JobFailure where no version is live, or its files are broken.
+    Raises JobRefused where no version is live, or its files are broken.
     """
     model, row = _champion(attempt)
     version = attempt.load_version(row)
@@ -68,7 +68,7 @@ def _champion(attempt: Attempt) -> tuple[ModelRow, VersionRow]:
     with attempt.database.read() as session:
         row = registry.get_version(session, model, model.champion) if model.champion is not None else None
     if row is None:
-        raise JobFailure(ErrorCode.no_champion, f"no version of the model {model.name!r} is live")
+        raise JobRefused(ErrorCode.no_champion, f"no version of the model {model.name!r} is live")
     return model, row
 
 

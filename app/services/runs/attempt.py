@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from app.config import Settings
-from app.errors import ErrorCode, JobFailure
+from app.errors import ErrorCode, JobRefused
 from app.scope import Scope
 from app.services.runs.journal import Journal
 from app.serving.runtime import LoadedVersion, load_version
@@ -62,22 +62,22 @@ class Attempt:
         return job_folder(self.job.project_id, self.fence.job_id)
 
     def get_model(self) -> ModelRow:
-        """Return the job's model. Raises JobFailure where it was deleted."""
+        """Return the job's model. Raises JobRefused where it was deleted."""
         with self.database.read() as session:
             model = registry.get_by_pk(session, self.scope, self.job.model_pk)
         if model is None:
-            raise JobFailure(ErrorCode.model_not_found, f"the model {self.job.model!r} was deleted")
+            raise JobRefused(ErrorCode.model_not_found, f"the model {self.job.model!r} was deleted")
         return model
 
     def load_version(self, row: VersionRow) -> LoadedVersion:
         """Return a version that can run.
 
-        Raises JobFailure for files that are gone or broken, ArtifactError for outages.
+        Raises JobRefused for files that are gone or broken, ArtifactError for outages.
         """
         try:
             return load_version(row.digest, lambda name: self.store.get(f"{row.artifact}/{name}"))
         except (ArtifactMissing, BrokenVersion) as e:
-            raise JobFailure(ErrorCode.artifact_unavailable, f"version {row.number} cannot be loaded: {e}") from e
+            raise JobRefused(ErrorCode.artifact_unavailable, f"version {row.number} cannot be loaded: {e}") from e
 
     def keep(self, name: str, data: bytes) -> str:
         """Store something for the job's next attempts; return its path. Raises ArtifactError."""

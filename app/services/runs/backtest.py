@@ -5,7 +5,7 @@ from typing import Any
 
 from safetensors.numpy import load, save
 
-from app.errors import ErrorCode, JobFailure
+from app.errors import ErrorCode, JobRefused
 from app.logs import get_logger
 from app.services.jobs.documents import parse_selector
 from app.services.runs.attempt import Attempt
@@ -33,7 +33,7 @@ class BacktestRun:
     attempt: Attempt
 
     def run(self) -> None:
-        """Judge, and end the job with the measures. Raises JobFailure, TrainingDataError and ConfigError."""
+        """Judge, and end the job with the measures. Raises JobRefused, TrainingDataError and ConfigError."""
         request = self.attempt.job.request
         snapshot = self._load_snapshot()
         windows = request["n_windows"] * len(snapshot.panel.series)
@@ -71,7 +71,7 @@ class BacktestRun:
         with self.attempt.database.read() as session:
             row = registry.get_version(session, model, number)
         if row is None:
-            raise JobFailure(ErrorCode.version_not_found, f"{model.name}@{number}, which was to be judged, was deleted")
+            raise JobRefused(ErrorCode.version_not_found, f"{model.name}@{number}, which was to be judged, was deleted")
         return Config.from_dict(row.config)
 
     def _resume(self) -> BacktestResume:

@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass, field
 
-from app.errors import ErrorCode, JobFailure
+from app.errors import ErrorCode, JobRefused
 from app.logs import get_logger
 from app.services.runs.attempt import Attempt
 from app.services.series import panels
@@ -21,13 +21,13 @@ log = get_logger(__name__)
 
 
 def load_panel(attempt: Attempt, model: ModelRow, selector: Selector, roles: CovariateConfig) -> Panel:
-    """Return the series that a job is about as they are stored now. Raises JobFailure where there are none."""
+    """Return the series that a job is about as they are stored now. Raises JobRefused where there are none."""
     with attempt.database.read() as session:
         candidates = select_series(session, attempt.scope, selector)
         rows = [row for row in candidates if row.last_ts is not None and row.freq == model.freq]
         if not rows:
             detail = f"none of the series has observations of the model's frequency {model.freq!r}"
-            raise JobFailure(ErrorCode.not_enough_data, detail)
+            raise JobRefused(ErrorCode.not_enough_data, detail)
         series = panels.load_histories(session, attempt.scope, rows, roles, model.horizon)
     return Panel(parse_frequency(model.freq), tuple(series))
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from app.errors import ErrorCode, JobFailure, ServiceError
+from app.errors import ErrorCode, JobRefused, ServiceError
 from app.logs import get_logger
 from app.services.runs.attempt import Attempt, HandedOver
 from app.storage.artifacts import ArtifactError
@@ -60,7 +60,7 @@ def _load_work(kind: str) -> Callable[[Attempt], None]:
             from app.services.runs.archive import archive
 
             return archive
-    raise JobFailure(ErrorCode.job_failed, f"this worker's release knows no job of the kind {kind!r}; upgrade it")
+    raise JobRefused(ErrorCode.job_failed, f"this worker's release knows no job of the kind {kind!r}; upgrade it")
 
 
 def _error_code(error: Exception) -> ErrorCode:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
-from app.errors import JobFailure
+from app.errors import JobRefused
 from app.logs import get_logger
 from app.services.jobs.documents import parse_warm_start
 from app.services.runs.attempt import Attempt
@@ -157,7 +157,7 @@ def _measure_champion(attempt: Attempt, panel: Panel, fitted: Fitted, row: Versi
         complete = _panel_for(attempt, panel, fitted, version)
         windows = find_windows(complete, gate).part(rows)
         return _ChampionScore(score(windows, version.run, version.config), ", and of the champion")
-    except JobFailure as e:  # it cannot serve either; an outage is raised
+    except JobRefused as e:  # it cannot serve either; an outage is raised
         log.warning("champion_broken", version=row.number, detail=str(e))
         return _ChampionScore(None, "; the champion's files are broken")
     except ConfigError as e:

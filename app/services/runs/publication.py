@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
 
-from app.errors import ErrorCode, JobFailure
+from app.errors import ErrorCode, JobRefused
 from app.services.jobs.documents import parse_selector
 from app.services.runs.attempt import Attempt
 from app.services.runs.promotion import Verdict
@@ -24,17 +24,18 @@ PACKAGES = ("gatecast", "torch", "numpy", "onnx", "onnxruntime", "statsforecast"
 def publish(attempt: Attempt, panel: Panel, fitted: Fitted, verdict: Verdict, files: Mapping[str, str]) -> VersionRow:
     """Publish a judged version, whose `files` are its `artifact` folder and its manifest's `digest`.
 
-    A job that was asked to stop ends as cancelled, with its version. Raises FenceLost, and JobFailure where the model
+    A job that was asked to stop ends as cancelled, with its version. Raises FenceLost, and JobRefused where the model
     is gone; then nothing was published.
     """
-    job, fence = attempt.job, attempt.fence
+    job = attempt.job
+    fence = attempt.fence
     fields = _fields(panel, fitted, verdict, parse_selector(job.request)) | {
         "provenance": _provenance(job, panel, fitted)
     }
     with attempt.database.write() as session:
         model = registry.get_by_pk(session, attempt.scope, job.model_pk, lock=True)
         if model is None:
-            raise JobFailure(ErrorCode.model_not_found, "the model was deleted while it was trained")
+            raise JobRefused(ErrorCode.model_not_found, "the model was deleted while it was trained")
         held = jobs.require_fenced(session, fence, lock=True)
         outdated = job.request["promote"] == "if_better" and verdict.champion != model.champion
         if outdated:

@@ -1,6 +1,6 @@
 """A scan for anomalies that takes too long to wait for."""
 
-from app.errors import ErrorCode, JobFailure
+from app.errors import ErrorCode, JobRefused
 from app.services.anomalies.plan import parse_scan, plan_tasks
 from app.services.anomalies.scan import SeriesScan, load_histories, scan_tasks
 from app.services.anomalies.service import describe_scan
@@ -9,7 +9,7 @@ from app.storage import registry
 
 
 def scan(attempt: Attempt) -> None:
-    """Score the values of series, and end the job with the scores. Raises JobFailure."""
+    """Score the values of series, and end the job with the scores. Raises JobRefused."""
     model = attempt.get_model()
     number = attempt.job.request["version"]
     request = parse_scan(attempt.job.request)
@@ -17,7 +17,7 @@ def scan(attempt: Attempt) -> None:
         row = registry.get_version(session, model, number)
         tasks = plan_tasks(session, attempt.scope, model, request)
     if row is None:
-        raise JobFailure(ErrorCode.version_not_found, f"{model.name}@{number} was deleted")
+        raise JobRefused(ErrorCode.version_not_found, f"{model.name}@{number} was deleted")
     version = attempt.load_version(row)
     scans: list[SeriesScan] = []
     done = 0

@@ -44,7 +44,8 @@ class Snapshot:
         arrays = load(data)
         header = read_header(data)
         config = Config.from_dict(json.loads(header["config"]))
-        frequency, levels = parse_frequency(config.frequency), json.loads(header["levels"])
+        frequency = parse_frequency(config.frequency)
+        levels = json.loads(header["levels"])
         records = enumerate(json.loads(header["series"]))
         series = [_series(record, str(i), arrays, levels, frequency) for i, record in records]
         return Snapshot(Panel(frequency, tuple(series)), config)

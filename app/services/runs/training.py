@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from app.errors import ErrorCode, JobFailure
+from app.errors import ErrorCode, JobRefused
 from app.logs import get_logger
 from app.services.jobs import trials
 from app.services.jobs.documents import parse_bounds, parse_roles, parse_search, parse_selector, parse_warm_start
@@ -52,7 +52,7 @@ class Training:
     _publishing_seconds: float = field(init=False, default=PUBLISHING_SECONDS)
 
     def run(self) -> None:
-        """Train and publish. Raises JobFailure, TrainingDataError and ConfigError for what a user can mend."""
+        """Train and publish. Raises JobRefused, TrainingDataError and ConfigError for what a user can mend."""
         model = self.attempt.get_model()
         start = self._load_start()
         snapshot = self._search(self._snapshot(model, start))
@@ -62,12 +62,12 @@ class Training:
             try:
                 export(fitted, Path(folder), self._graphs)
             except ExportError as e:
-                raise JobFailure(ErrorCode.export_failed, str(e)) from e
+                raise JobRefused(ErrorCode.export_failed, str(e)) from e
             files = self._upload(model, Path(folder))
         try:
             verdict = judge(self.attempt, model.pk, snapshot.panel, fitted)
             row = publish(self.attempt, snapshot.panel, fitted, verdict, files)
-        except (FenceLost, JobFailure):
+        except (FenceLost, JobRefused):
             self.attempt.store.remove(files["artifact"])  # nothing points to it
             raise
         log.info(
@@ -96,11 +96,11 @@ class Training:
             row = registry.get_version(session, source, number) if source is not None else None
         if row is None:
             detail = f"{name}@{number}, which the training was to begin from, was deleted"
-            raise JobFailure(ErrorCode.version_not_found, detail)
+            raise JobRefused(ErrorCode.version_not_found, detail)
         try:
             return load_network(self.attempt.store, row)
         except (ArtifactMissing, BrokenVersion) as e:
-            raise JobFailure(ErrorCode.version_not_found, f"{name}@{number} cannot be read ({e}); begin afresh") from e
+            raise JobRefused(ErrorCode.version_not_found, f"{name}@{number} cannot be read ({e}); begin afresh") from e
 
     def _snapshot(self, model: ModelRow, start: Network | None) -> Snapshot:
         """Return the data and configuration of the job's first attempt, which reads, chooses and keeps them."""

@@ -7,5 +7,5 @@ def unchanged(if_none_match: str | None, tag: str | None) -> bool:
         return False
     if if_none_match == tag:
         return True
-    known = [one.strip().removeprefix("W/") for one in if_none_match.split(",")]
-    return "*" in known or tag.removeprefix("W/") in known
+    tags = [entity.strip().removeprefix("W/") for entity in if_none_match.split(",")]
+    return "*" in tags or tag.removeprefix("W/") in tags

@@ -28,7 +28,7 @@ def anomalies(
     prefer: Annotated[str | None, Header(description="`respond-async` makes it a job")] = None,
 ) -> Response:
     """Score the values of stored series by how improbable a model held them for; a long span becomes a job."""
-    labels = {name: [(one.start, one.end) for one in windows] for name, windows in body.labels.items()}
+    labels = {name: [(window.start, window.end) for window in windows] for name, windows in body.labels.items()}
     scan = Scan(tuple(body.series), body.start, body.end, body.level, body.ahead, labels)
     in_background = prefer is not None and BACKGROUND in (part.strip().lower() for part in prefer.split(","))
     answer = services.anomalies.scan(

@@ -51,19 +51,19 @@ class MomentCache:
     def get_all(self, series: Sequence[Series], config: Config) -> list[Moment]:
         """Return the moment of each series' end."""
         window = (config.network.context_length, config.horizon, config.country)
-        keys: list[Hashable] = [(window, calendar_key(one, len(one.y) - 1)) for one in series]
+        keys: list[Hashable] = [(window, calendar_key(context, len(context.y) - 1)) for context in series]
         cached = {key: self._moments.get(key) for key in keys}
-        missing = {key: one for key, one in zip(keys, series, strict=True) if cached[key] is None}
+        missing = {key: context for key, context in zip(keys, series, strict=True) if cached[key] is None}
         if missing:
             cached |= self._compute(missing, config)
         return [moment for key in keys if (moment := cached[key]) is not None]
 
     def _compute(self, missing: Mapping[Hashable, Series], config: Config) -> dict[Hashable, Moment]:
         series = list(missing.values())
-        calendar = cut_calendars(series, np.array([len(one.y) - 1 for one in series], np.int64), config)
+        calendar = cut_calendars(series, np.array([len(context.y) - 1 for context in series], np.int64), config)
         moments: dict[Hashable, Moment] = {}
-        for row, (key, one) in enumerate(missing.items()):
-            moment = _build_moment(one, calendar[row : row + 1].copy(), config.horizon)
+        for row, (key, context) in enumerate(missing.items()):
+            moment = _build_moment(context, calendar[row : row + 1].copy(), config.horizon)
             self._moments.put(key, moment, moment.calendar.nbytes + STAMP_BYTES * config.horizon)
             moments[key] = moment
         return moments

@@ -205,7 +205,7 @@ _parse_short_query = lru_cache(maxsize=1000)(_parse_any_query)
 
 def _to_request_error(error: ValidationError, part: str) -> RequestValidationError:
     errors = error.errors(include_url=False, include_context=False, include_input=False)
-    return RequestValidationError([{**one, "loc": (part, *one["loc"])} for one in errors])
+    return RequestValidationError([{**error, "loc": (part, *error["loc"])} for error in errors])
 
 
 async def _send(response: FastResponse, send: Send) -> None:

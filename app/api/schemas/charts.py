@@ -109,7 +109,7 @@ class ChartLinkIn(Input):
         pairs: list[tuple[str, str]] = []
         for name, value in self.model_dump(exclude={"expires_in"}, exclude_none=True).items():
             if name == "series":
-                pairs += [(name, one) for one in value]
+                pairs += [(name, item) for item in value]
             elif name == "quantiles":
                 pairs.append((name, ",".join(repr(level) for level in value)))
             else:

@@ -119,7 +119,7 @@ def load_outcomes(session: Session, rows: Sequence[ArchivedRow], model: ModelRow
     levels = tuple(model.quantiles)
     horizon = model.horizon
     comparable = _select_comparable(rows, model)
-    forecasts = [one.forecast for one in comparable]
+    forecasts = [item.forecast for item in comparable]
     shape = (len(forecasts), horizon)
     quantiles = np.array([f.forecast["quantiles"] for f in forecasts], np.float64)
     season_naive = np.array([f.forecast["season_naive"] for f in forecasts], np.float64)

@@ -107,8 +107,8 @@ def prepare_batch(
     elif future or config.covariates.temporal or config.covariates.static:
         series = {i: context.series for i, context in available.items()}
         completed, refusals = complete_all(series, future, request.covariate_fill, config, shape.horizon)
-        contexts = [replace(available[i], series=one.series) for i, one in completed.items()]
-        warnings = {i: one.warnings for i, one in completed.items()}
+        contexts = [replace(available[i], series=item.series) for i, item in completed.items()]
+        warnings = {i: item.warnings for i, item in completed.items()}
     level_rows = find_level_rows(config.quantiles, shape.levels)
     has_baseline = request.on_missing is not None
     return PreparedBatch(ids, resolved, shape, level_rows, contexts, warnings, refusals, has_baseline, is_late)

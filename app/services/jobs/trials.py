@@ -35,5 +35,5 @@ def describe_trials(ended: list[dict[str, Any]], running: dict[str, Any] | None)
     last = {trial["number"]: trial for trial in [*ended, *([running] if running else [])]}
     trials = [{name: trial[name] for name in FIELDS} for _, trial in sorted(last.items())]
     complete = [trial for trial in trials if trial["state"] == "complete"]
-    best = min(complete, key=lambda one: float(one["loss"]))["number"] if complete else None
+    best = min(complete, key=lambda trial: float(trial["loss"]))["number"] if complete else None
     return {"trials": trials, "best": best}

@@ -78,7 +78,9 @@ def _ids(attempt: Attempt, model: ModelRow, row: VersionRow) -> list[str]:
         if made_by is None or "series" not in made_by.request:
             return list(row.data_span["series"])
         rows = select_series(session, attempt.scope, parse_selector(made_by.request))
-        return [one.id for one in rows if one.freq == model.freq and one.last_ts is not None]
+        return [
+            series_row.id for series_row in rows if series_row.freq == model.freq and series_row.last_ts is not None
+        ]
 
 
 def _archive(

@@ -135,7 +135,7 @@ def _unseen(windows: Windows, row: VersionRow) -> NDArray[np.bool_]:
     end = int(parse_stamps([row.data_span["end"]], "UTC")[0])
     seen = set(row.data_span["series"])
     pairs = zip(windows.series, windows.origins.tolist(), strict=True)
-    return np.array([one.id not in seen or one.stamps(o, o + 1)[0] >= end for one, o in pairs], bool)
+    return np.array([item.id not in seen or item.stamps(o, o + 1)[0] >= end for item, o in pairs], bool)
 
 
 @dataclass(frozen=True)
@@ -171,12 +171,13 @@ def _panel_for(attempt: Attempt, panel: Panel, fitted: Fitted, version: LoadedVe
     if _names(wanted) <= _names(fitted.config.covariates):
         return panel
     with attempt.database.read() as session:
-        rows = series.get_many(session, attempt.scope, [one.id for one in panel.series])
-        loaded = [(rows[one.id], one) for one in panel.series if one.id in rows]
+        rows = series.get_many(session, attempt.scope, [item.id for item in panel.series])
+        loaded = [(rows[item.id], item) for item in panel.series if item.id in rows]
         complete = {
-            one.id: one for one in panels.add_covariates(session, attempt.scope, loaded, wanted, fitted.config.horizon)
+            item.id: item
+            for item in panels.add_covariates(session, attempt.scope, loaded, wanted, fitted.config.horizon)
         }
-    return replace(panel, series=tuple(complete.get(one.id, one) for one in panel.series))
+    return replace(panel, series=tuple(complete.get(item.id, item) for item in panel.series))
 
 
 def _names(covariates: CovariateConfig) -> set[str]:

@@ -67,7 +67,7 @@ def _provenance(job: JobRow, panel: Panel, fitted: Fitted) -> dict[str, Any]:
 
 
 def _fields(panel: Panel, fitted: Fitted, verdict: Verdict, selector: Selector) -> dict[str, Any]:
-    missing = set(selector.ids or ()) - {one.id for one in panel.series}
+    missing = set(selector.ids or ()) - {item.id for item in panel.series}
     report = fitted.report.to_dict()
     metrics: Mapping[str, Any] = report["metrics"]
     first = min(panel.series, key=lambda s: int(s.stamps(0, 1)[0]))
@@ -81,7 +81,7 @@ def _fields(panel: Panel, fitted: Fitted, verdict: Verdict, selector: Selector) 
         "data_span": {
             "start": format_stamp(int(first.stamps(0, 1)[0]), first.grid.timezone),
             "end": format_stamp(int(last.stamps(len(last.y) - 1, len(last.y))[0]), last.grid.timezone),
-            "series": [one.id for one in panel.series],
+            "series": [item.id for item in panel.series],
         },
         "warnings": [*report["warnings"], *(["empty_series"] if missing else [])],
     }

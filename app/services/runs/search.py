@@ -58,7 +58,7 @@ class SearchRun:
         return wanted / (wanted + TRAININGS_AFTER)
 
     def _search(self, panel: Panel, config: Config, recorded: list[dict[str, Any]]) -> SearchResult:
-        before = [Trial.from_dict(one) for one in recorded]
+        before = [Trial.from_dict(trial) for trial in recorded]
         self._done = [trial for trial in before if trial.finished]
         self._spent = {trial.number: trial.seconds for trial in before if not trial.finished}
         self._began = time.monotonic() - sum(trial.seconds for trial in before)
@@ -112,7 +112,7 @@ class SearchRun:
         """Return the seconds that are left, from the mean of the trials so far."""
         if not self._done:
             return None
-        mean = sum(one.seconds for one in self._done) / len(self._done)
+        mean = sum(done.seconds for done in self._done) / len(self._done)
         remaining: int = self.options["trials"] - len(self._done)
         left = mean * remaining - (0.0 if trial.finished else min(trial.seconds, mean))
         if self.options["time_budget_s"] is not None:

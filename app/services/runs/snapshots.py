@@ -31,10 +31,10 @@ class Snapshot:
         """Write it as safetensors with a JSON header. Text is kept as codes of a vocabulary, -1 where missing."""
         levels = _vocabularies(self.panel)
         arrays: Arrays = {}
-        for i, one in enumerate(self.panel.series):
-            arrays[f"{i}"] = one.y
-            arrays |= {f"{i}/{name}": _coded(column, levels.get(name, [])) for name, column in one.covariates.items()}
-        series = [_record(one) for one in self.panel.series]
+        for i, item in enumerate(self.panel.series):
+            arrays[f"{i}"] = item.y
+            arrays |= {f"{i}/{name}": _coded(column, levels.get(name, [])) for name, column in item.covariates.items()}
+        series = [_record(item) for item in self.panel.series]
         documents = {"config": self.config.to_dict(), "levels": levels, "series": series}
         return save(arrays, metadata={name: json.dumps(document) for name, document in documents.items()})
 
@@ -51,14 +51,14 @@ class Snapshot:
         return Snapshot(Panel(frequency, tuple(series)), config)
 
 
-def _record(one: Series) -> dict[str, Any]:
+def _record(item: Series) -> dict[str, Any]:
     return {
-        "id": one.id,
-        "timezone": one.grid.timezone,
-        "anchor": one.grid.anchor,
-        "start": one.start,
-        "covariates": list(one.covariates),
-        "static": dict(one.static),
+        "id": item.id,
+        "timezone": item.grid.timezone,
+        "anchor": item.grid.anchor,
+        "start": item.start,
+        "covariates": list(item.covariates),
+        "static": dict(item.static),
     }
 
 
@@ -76,12 +76,12 @@ def _series(record: Mapping[str, Any], key: str, arrays: Arrays, levels: Vocabul
 
 def _vocabularies(panel: Panel) -> Vocabularies:
     """Return the levels of each covariate that is text."""
-    found: dict[str, set[str]] = {}
-    for one in panel.series:
-        for name, column in one.covariates.items():
+    vocabularies: dict[str, set[str]] = {}
+    for item in panel.series:
+        for name, column in item.covariates.items():
             if column.dtype == object:
-                found.setdefault(name, set()).update(level for level in column.tolist() if level is not None)
-    return {name: sorted(levels) for name, levels in found.items()}
+                vocabularies.setdefault(name, set()).update(level for level in column.tolist() if level is not None)
+    return {name: sorted(levels) for name, levels in vocabularies.items()}
 
 
 def _coded(column: NDArray[Any], levels: list[str]) -> NDArray[Any]:

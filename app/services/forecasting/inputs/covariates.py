@@ -38,8 +38,8 @@ def complete_all(
     """
     completed: dict[str, CompletedSeries] = {}
     refusals: dict[str, Refusal] = {}
-    for series_id, one in series.items():
-        outcome = complete(one, future.get(one.id, {}), fill, config, horizon)
+    for series_id, context in series.items():
+        outcome = complete(context, future.get(context.id, {}), fill, config, horizon)
         if isinstance(outcome, CompletedSeries):
             completed[series_id] = outcome
         else:

@@ -132,12 +132,12 @@ class ContextLoader:
         self, version: ServedVersion, series: Sequence[Series], identities: Mapping[str, Identity]
     ) -> list[SeriesContext]:
         config = version.config
-        origins = np.array([len(one.y) - 1 for one in series], np.int64)
+        origins = np.array([len(context.y) - 1 for context in series], np.int64)
         y = cut_contexts(series, origins, config)  # (B, T)
         moments = self._moments.get_all(series, config)
         return [
-            SeriesContext(one, y[row : row + 1].copy(), moment, identities.get(one.id))
-            for row, (one, moment) in enumerate(zip(series, moments, strict=True))
+            SeriesContext(context, y[row : row + 1].copy(), moment, identities.get(context.id))
+            for row, (context, moment) in enumerate(zip(series, moments, strict=True))
         ]
 
     def _find_version(

@@ -27,12 +27,12 @@ def explain(
 
     Raises Unavailable, and Invalid for what takes too long.
     """
-    explained = [one for one in series if _is_by_network(documents[one.id])]
+    explained = [context for context in series if _is_by_network(documents[context.id])]
     if not explained:
         return
     stored = resolved.version.stored
     config = resolved.loaded.config
-    batch = assemble(explained, np.array([len(one.y) - 1 for one in explained]), config)
+    batch = assemble(explained, np.array([len(context.y) - 1 for context in explained]), config)
     try:
         question = Question(stored.artifact, stored.digest, shape.horizon, inputs_of(batch, config))
         explanations = explainer.explain(question)
@@ -41,8 +41,8 @@ def explain(
         raise invalid("explain", ErrorCode.explanation_too_long, detail) from e
     except NotAnswered as e:
         raise Unavailable(ErrorCode.explanation_unavailable, str(e), headers={"Retry-After": "5"}) from e
-    for one, explanation, y in zip(explained, explanations, batch["y"], strict=True):
-        documents[one.id]["explanation"] = _to_document(one, explanation, y)
+    for context, explanation, y in zip(explained, explanations, batch["y"], strict=True):
+        documents[context.id]["explanation"] = _to_document(context, explanation, y)
 
 
 def _is_by_network(document: dict[str, Any]) -> bool:

@@ -105,7 +105,7 @@ class Chaos:
 
     def _add(self) -> None:
         name = f"chaos{len(self._names) + self.strikes.total()}-{time.monotonic_ns()}"
-        self.service.start(name, "worker", GATECAST_PRELOAD="true")
+        self.service.start(name, "worker")
         self._names.append(name)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.e2e.processes import Service
+from tests.e2e.processes import ONE_JOB, Service
 from tests.trained import Trained, altered
 
 N = 400
@@ -15,7 +15,7 @@ N = 400
 @pytest.fixture
 def service(database_url: str, tmp_path: Path) -> Iterator[Service]:
     """Nothing is started yet; everything is ended afterwards."""
-    service = Service(tmp_path, database_url)
+    service = Service(tmp_path, database_url, **ONE_JOB)
     yield service
     service.stop()
 

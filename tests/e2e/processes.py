@@ -24,6 +24,8 @@ T = TypeVar("T")
 Signalled = subprocess.Popen[bytes] | psutil.Process
 TABLES = ("jobs", "job_events", "worker_leases", "models", "versions")
 POLL = 0.05
+ONE_JOB = {"GATECAST_PRELOAD": "false"}
+"""settings of a service that runs one job or none: it imports what it needs by itself"""
 JOB = "gatecast-job"
 """what a job's process is called"""
 
@@ -56,7 +58,6 @@ class Service:
             "GATECAST_LEASE_SECONDS": "2",
             "GATECAST_CHECKPOINT_SECONDS": "0",
             "GATECAST_CACHE_DIR": str(KEPT),
-            "GATECAST_PRELOAD": "false",  # most tests run one job, which then imports what it needs by itself
             "OMP_NUM_THREADS": "1",
             **environment,
         }

@@ -13,7 +13,7 @@ from app.jobs.queue import JobQueue
 from app.storage import migrate
 from app.storage.engine import Database
 from tests.e2e.conftest import store
-from tests.e2e.processes import Service, until
+from tests.e2e.processes import ONE_JOB, Service, until
 from tests.e2e.test_recovery import LONG, finished, job_at_epoch, taken_over, training_at_epoch
 
 TINY = {"network": {"hidden": 8, "basis": False}, "training": {"epochs": 1, "steps_per_epoch": 5}}
@@ -107,7 +107,7 @@ def test_a_job_of_the_release_before_is_run_after_the_migration(
     queue.migrate(settings.database)
     _queue_as_before(database)
     database.dispose()
-    service = Service(tmp_path, url)
+    service = Service(tmp_path, url, **ONE_JOB)
     try:
         assert service.start("migrate", "migrate").wait(60) == 0, service.log("migrate")
         service.serve()

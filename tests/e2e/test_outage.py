@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import store
-from tests.e2e.processes import Service, until
+from tests.e2e.processes import ONE_JOB, Service, until
 from tests.e2e.servers import Server, server
 from tests.e2e.test_recovery import finished, train
 
@@ -25,7 +25,7 @@ def own_server() -> Iterator[Server]:
 
 @pytest.fixture
 def service(own_server: Server, tmp_path: Path) -> Iterator[Service]:
-    service = Service(tmp_path, own_server.database())
+    service = Service(tmp_path, own_server.database(), **ONE_JOB)
     yield service
     own_server.start()
     service.stop()

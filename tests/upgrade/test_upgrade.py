@@ -18,7 +18,7 @@ from app.storage import migrate
 from app.storage.clock import now_us
 from app.storage.engine import make_engine
 from app.storage.tables import Schedule
-from tests.e2e.processes import Service, until
+from tests.e2e.processes import ONE_JOB, Service, until
 from tests.e2e.test_recovery import finished
 from tests.services.stored import hours
 from tests.trained import HORIZON
@@ -69,7 +69,7 @@ def upgrade(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Upgrade]
     if name == "postgresql":
         url = request.getfixturevalue("empty_database")
         archive.restore_postgresql(tmp_path / archive.POSTGRESQL, url)
-    service = Service(tmp_path, url)
+    service = Service(tmp_path, url, **ONE_JOB)
     yield Upgrade(service)
     service.stop()
 

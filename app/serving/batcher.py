@@ -2,7 +2,7 @@
 
 It never lingers: when it is idle, the first request starts a turn, and what arrives meanwhile shares the next one. A
 turn takes the requests that wait, up to TURN_ROWS, and one piece of the large ones, so that a request of 10 000 series
-holds a small one up for a piece and no longer. PendingWindows of one version run as one batch.
+holds a small one up for a piece and no longer. Windows of one version run as one batch.
 """
 
 import threading
@@ -43,7 +43,7 @@ class Quantiles(NamedTuple):
 
 
 class PendingWindows(Protocol):
-    """PendingWindows of one version, and the methods that the batcher calls with their quantiles."""
+    """Windows of one version, and the methods that the batcher calls with their quantiles."""
 
     @property
     def version(self) -> LoadedVersion:
@@ -84,7 +84,7 @@ class Turns(Protocol[R_contra]):
 
 @dataclass(eq=False, slots=True)
 class Piece:
-    """PendingWindows of a large request, whose thread waits for the future."""
+    """Windows of a large request, whose thread waits for the future."""
 
     version: LoadedVersion
     inputs: Inputs

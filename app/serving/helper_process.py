@@ -59,7 +59,7 @@ class HelperProcess:
     """Starts the process, sends it questions, and ends it."""
 
     def __init__(self, task: HelperTask, seconds: float, slots: int, idle_seconds: float = IDLE_SECONDS) -> None:
-        """`seconds`: what a question may take, and may wait for others; `places`: questions at a time, the one that is
+        """`seconds`: what a question may take, and may wait for others; `slots`: questions at a time, the one that is
         being answered included, since each holds a thread of the server."""
         self._task = task
         self._seconds = seconds

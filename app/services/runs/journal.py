@@ -15,6 +15,8 @@ log = get_logger(__name__)
 
 PROGRESS_SECONDS = 0.4
 """least time between two writes of the progress"""
+LAST_WRITE_SECONDS = 5.0
+"""longest wait for a write of the progress when the run has ended: the database may be away"""
 SILENT_SECONDS = 0.5
 """after which progress is written again, with less time left: a step, a scoring or an export may take longer"""
 
@@ -70,8 +72,10 @@ class Journal:
                 log.warning("progress_not_written", detail=str(e).splitlines()[0])
 
     def close(self) -> None:
-        """Write no more progress."""
+        """Write no more progress: what is being written now is waited for, so that no connection outlives the run."""
         self._over.set()
+        if self._thread is not None:
+            self._thread.join(LAST_WRITE_SECONDS)
 
     def _repeat(self) -> None:
         """Tell the last progress again where it is old."""

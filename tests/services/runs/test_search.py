@@ -70,6 +70,7 @@ def test_the_best_trial_is_trained(stored: TestClient, database: Database, setti
     assert (forecast["status"], len(forecast["yhat"])) == ("ok", HORIZON)
 
 
+@pytest.mark.slow
 @pytest.mark.one_database
 def test_trials_are_seen_while_it_runs_and_another_attempt_goes_on(
     stored: TestClient, database: Database, settings: Settings

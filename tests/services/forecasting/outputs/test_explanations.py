@@ -148,7 +148,7 @@ def test_a_slow_explanation_is_given_up_and_a_crowd_is_turned_away(
         problem = asked(other, 422).json()
         assert (problem["code"], problem["errors"][0]["field"]) == ("explanation_too_long", "explain")
         assert "more than 0.01 seconds" in problem["detail"]
-        places = other.app.state.services.forecasts._streamed._explainer.process.places  # type: ignore[attr-defined]
+        places = other.app.state.services.forecasts._streamed._explainer.process.slots  # type: ignore[attr-defined]
         for _ in range(UNDER_WAY):
             assert places.acquire(blocking=False)
         assert "try again" in asked(other, 503).json()["detail"]

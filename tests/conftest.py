@@ -33,6 +33,8 @@ WITH_PROCESSES = ("e2e", "deploy", "upgrade", "benchmarks")
 """folders of tests that start processes"""
 WAITING = ("e2e", "upgrade")
 """those of them that wait for processes most of the time"""
+SPREAD_OVER = 0.6
+"""share of the other tests between which those are spread"""
 
 
 @pytest.fixture(autouse=True)
@@ -109,7 +111,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     waiting = [item for item in items if item.path.parent.name in WAITING]
     others = [item for item in items if item.path.parent.name not in WAITING]
-    items[:] = _spread(waiting, others)
+    items[:] = _spread(waiting, others, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         parameters = getattr(getattr(item, "callspec", None), "params", {})
@@ -119,17 +121,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("training")
 
 
-def _spread(waiting: list[pytest.Item], others: list[pytest.Item]) -> list[pytest.Item]:
-    """Return all tests, with as large a share of `waiting` before each module as of `others`."""
-    found: list[pytest.Item] = []
-    placed = 0
-    for number, item in enumerate(others):
-        if number == 0 or item.path != others[number - 1].path:
-            due = round(len(waiting) * (number + 1) / len(others))
-            found += waiting[placed:due]
-            placed = max(placed, due)
-        found.append(item)
-    return found + waiting[placed:]
+def _spread(waiting: list[pytest.Item], others: list[pytest.Item], parts: int) -> list[pytest.Item]:
+    """Return all tests in so many parts, one a worker, each with its share of `waiting` between its first modules.
+
+    What waits is long: at the end of a run one worker would still be at it while the others have nothing left.
+    """
+    items: list[pytest.Item] = []
+    for part in range(parts):
+        mine = others[part * len(others) // parts : (part + 1) * len(others) // parts]
+        long = waiting[part::parts]
+        placed = 0
+        for number, item in enumerate(mine):
+            if number == 0 or item.path != mine[number - 1].path:
+                due = min(len(long), round(len(long) * (number + 1) / (SPREAD_OVER * len(mine))))
+                items += long[placed:due]
+                placed = max(placed, due)
+            items.append(item)
+        items += long[placed:]
+    return items
 
 
 @pytest.fixture

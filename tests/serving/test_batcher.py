@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.serving.batcher import TURN_ROWS, Batcher, Inputs, PendingWindows, Quantiles
+from app.serving.batcher import MAX_WAITING_PIECES, TURN_ROWS, Batcher, Inputs, PendingWindows, Quantiles
 from app.serving.runtime import LoadedVersion
 from tests.services.held import CONFIG, PATIENCE, Gate
 
@@ -198,16 +198,24 @@ def test_small_ones_of_the_same_version_share_the_batch_of_a_piece(batchers: Bat
 def test_pieces_of_large_ones_take_turns(batchers: Batchers) -> None:
     batcher = batchers.make()
     blocker, gate = hold(batcher), Gate(is_open=True)
+    both_wait = threading.Barrier(3, timeout=30)
     ends: list[str] = []
 
+    def build(n: int) -> Iterator[Inputs]:
+        for k in range(n):
+            if k == MAX_WAITING_PIECES:  # the pieces before it have been submitted
+                both_wait.wait()
+            yield {"y": np.zeros((1, 4))}
+
     def consume(name: str, n: int) -> None:
-        for _ in batcher.run(gate.version, ({"y": np.zeros((1, 4))} for _ in range(n))):
+        for _ in batcher.run(gate.version, build(n)):
             pass
         ends.append(name)
 
-    threads = [threading.Thread(target=consume, args=one) for one in (("long", 400), ("short", 4))]
+    threads = [threading.Thread(target=consume, args=args) for args in (("long", 400), ("short", 4))]
     for thread in threads:
         thread.start()
+    both_wait.wait()
     blocker.opened.set()
     for thread in threads:
         thread.join()

@@ -95,7 +95,8 @@ def test_a_worker_told_to_stop_keeps_what_its_job_has_done(service: Service) -> 
     service.call("POST", job + "/cancel")
 
 
-@pytest.mark.parametrize("kind", [pytest.param("sqlite", marks=pytest.mark.slow), "postgresql"])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_a_job_of_the_release_before_is_run_after_the_migration(
     kind: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

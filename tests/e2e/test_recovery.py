@@ -124,6 +124,7 @@ def test_a_worker_that_hung_publishes_nothing(service: Service) -> None:
     assert service.call("GET", "/models/m")["versions"] == []
 
 
+@pytest.mark.slow
 @pytest.mark.one_database("postgresql")
 def test_a_trainer_that_hung_publishes_nothing(service: Service) -> None:
     """Worker and trainer are stopped together, the job succeeds elsewhere, then both continue."""

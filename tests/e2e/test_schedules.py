@@ -131,6 +131,7 @@ def test_a_retraining_goes_live_only_where_it_is_better(service: Service) -> Non
     assert skill["overall"]["model"]["mae"] == pytest.approx(float(error.mean()), rel=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.one_database("postgresql")
 def test_workers_together_start_each_schedule_once(service: Service) -> None:
     service.serve()

@@ -25,7 +25,7 @@ from tests.models.examples import PLAIN, VARIANTS
 
 pytestmark = pytest.mark.training
 
-LONG = ("ensemble", "recursive", "recursive-plain", "everything")
+LONG = ("ensemble", "everything", "recursive", "recursive-plain", "stepwise")
 """whose graphs take a quarter of a minute to trace"""
 
 

@@ -7,7 +7,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 
 from models.config.model import Config
-from models.errors import BrokenVersion, ConfigError, DamagedFile
+from models.errors import BrokenVersion
 from models.inference.published import FORMAT, WEIGHTS, Published, read_header
 from models.network.network import Network
 
@@ -28,8 +28,8 @@ def load_weights(weights: bytes) -> Network:
             raise BrokenVersion(f"{WEIGHTS} is not of the format {FORMAT}")
         network = Network(Config.from_dict(json.loads(header["config"])))
         network.load_state_dict(load_tensors(weights))
-    except (ConfigError, DamagedFile, KeyError, RuntimeError, SafetensorError, ValueError) as e:
-        if isinstance(e, BrokenVersion):
-            raise
+    except BrokenVersion:
+        raise
+    except (KeyError, RuntimeError, SafetensorError, ValueError) as e:  # the engine's own are ValueErrors
         raise BrokenVersion(f"{WEIGHTS} does not fit its own configuration ({e})") from e
     return network.eval()

@@ -17,7 +17,7 @@ NO_REPORT = TrainingReport(
     seconds=0.0,
     windows_per_second=0.0,
 )
-"""TrainingReport of a model that was loaded: a folder holds the network, not the course of its training"""
+"""Report of a model that was loaded: a folder holds the network, not the course of its training"""
 
 
 def load(folder: Path | str) -> Fitted:
@@ -30,7 +30,8 @@ def load(folder: Path | str) -> Fitted:
     path = Path(folder)
     published = Published(None, lambda name: _read_file(path / name))
     for name in published.digests:
-        published.read(name)
+        if name != WEIGHTS:  # read below
+            published.read(name)
     network = load_weights(published.read(WEIGHTS))
     return Fitted(network.config, network, NO_REPORT)
 

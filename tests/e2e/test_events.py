@@ -11,7 +11,7 @@ import pytest
 from app.server import GRACE_SECONDS
 from tests.e2e.conftest import store
 from tests.e2e.processes import Service
-from tests.e2e.test_recovery import SMALL
+from tests.e2e.test_recovery import train
 
 LEAST_SECONDS = 3.0
 
@@ -21,16 +21,7 @@ def test_a_training_is_followed_to_its_end(service: Service) -> None:
     service.serve()
     store(service)
     service.worker("w1")
-    training = {"epochs": 30, "steps_per_epoch": 60, "batch_size": 64}
-    body: dict[str, Any] = {
-        "model": "m",
-        "series": {"ids": ["a"]},
-        "horizon": 24,
-        "promote": "always",
-        "network": SMALL,
-    }
-    body["training"] = training
-    job = f"/jobs/{service.call('POST', '/train', body)['id']}"
+    job = train(service, epochs=30, steps_per_epoch=60, batch_size=64)
     told: list[tuple[float, str, dict[str, Any]]] = []
     kind = ""
     with urllib.request.urlopen(service.url + job + "/events", timeout=120) as stream:

@@ -20,6 +20,7 @@ from models.arrays import Floats
 from models.calendar.frequency import parse_frequency
 from models.calendar.grid import Grid
 from models.calendar.timestamps import Stamps, format_stamp, format_stamps, parse_stamps
+from models.config.model import median_position
 from models.errors import OffGridError, TimestampError
 from models.evaluation.skill import ForecastOutcomes, detect_drift
 
@@ -189,7 +190,7 @@ def _describe_forecast(row: ArchivedRow, model: ModelRow) -> dict[str, Any] | No
         "made_at": format_stamp(forecast.made_at, "UTC"),
         "origin": format_stamp(forecast.origin, series.timezone),
         "ds": format_stamps(stamps, series.timezone),
-        "yhat": quantiles[:, levels.index(0.5)].tolist(),
+        "yhat": quantiles[:, median_position(levels)].tolist(),
         "quantiles": {repr(level): quantiles[:, i].tolist() for i, level in enumerate(levels)},
     }
 

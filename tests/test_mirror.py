@@ -143,7 +143,11 @@ EXERCISED_BY = {
         "app/services/refusals.py",
         "app/services/registry/loader.py",
     ),
-    "tests/services/ingest/test_service.py": ("app/services/ingest/report.py",),
+    "tests/services/ingest/test_service.py": (
+        "app/services/ingest/columns.py",
+        "app/services/ingest/report.py",
+        "app/services/ingest/timestamps.py",
+    ),
     "tests/services/jobs/test_events.py": (
         "app/api/jobs.py",
         "app/api/schemas/jobs.py",
@@ -165,7 +169,10 @@ EXERCISED_BY = {
         "app/services/jobs/trials.py",
         "app/services/runs/training.py",
     ),
-    "tests/services/series/test_observations.py": ("app/services/series/checks.py",),
+    "tests/services/series/test_observations.py": (
+        "app/services/series/covariates.py",
+        "app/services/series/checks.py",
+    ),
     "tests/services/series/test_service.py": (
         "app/api/schemas/series.py",
         "app/api/series.py",

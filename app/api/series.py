@@ -84,8 +84,8 @@ async def import_series(
     idempotency_key: IdempotencyKey = None,
     freq: Annotated[str | None, Query(max_length=40, description="of new series; inferred when absent")] = None,
     timezone: Annotated[
-        str, Query(max_length=64, description="of new series, and of naive timestamps in them")
-    ] = "UTC",
+        str | None, Query(max_length=64, description="of naive timestamps, and of new series; UTC when absent")
+    ] = None,
     ds_start: Annotated[
         str | None,
         Query(max_length=64, description="timestamp of step 0, where ds holds integers; needs freq"),
@@ -93,6 +93,14 @@ async def import_series(
     dry_run: bool = False,
     on_error: Literal["abort", "skip"] = "abort",
     on_duplicate: Literal["error", "last", "mean"] = "error",
+    ambiguous: Annotated[
+        Literal["raise", "infer"],
+        Query(description="local times that exist twice: refuse them, or tell them by the order of the rows"),
+    ] = "raise",
+    empty_y: Annotated[
+        Literal["missing", "keep"] | None,
+        Query(description="an empty y where a value is stored; `keep` where covariates stand beside it, when absent"),
+    ] = None,
 ) -> Response:
     """Import a long table `unique_id, ds, y`; other columns are covariates. Series are made as needed."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -100,7 +108,7 @@ async def import_series(
         raise Unsupported(ErrorCode.unsupported_media_type, "send the table as Content-Type: text/csv")
     async with spooled(request) as body:
         once = None if idempotency_key is None else checked_key(request, idempotency_key, body.digest)
-        options = ImportOptions(freq, timezone, ds_start, dry_run, on_error, on_duplicate)
+        options = ImportOptions(freq, timezone, ds_start, dry_run, on_error, on_duplicate, ambiguous, empty_y)
         with body.text() as lines:
             return created(await run_in_threadpool(services.imports.run, scope, lines, options, once))
 

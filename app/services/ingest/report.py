@@ -18,12 +18,17 @@ class ImportOptions:
 
     freq: str | None
     """of series that are made; inferred from their timestamps when absent"""
-    timezone: str
+    timezone: str | None
+    """of naive timestamps, and of series that are made; UTC when absent"""
     ds_start: str | None
     """the timestamp of the integer step 0, where `ds` holds integers"""
     dry_run: bool
     on_error: Literal["abort", "skip"]
     on_duplicate: Literal["error", "last", "mean"]
+    ambiguous: Literal["raise", "infer"] = "raise"
+    """of local times that exist twice: refuse them, or tell them by the order of the rows"""
+    empty_y: Literal["missing", "keep"] | None = None
+    """of a stored value whose cell is empty; kept where covariates stand beside it, when absent"""
 
 
 @dataclass

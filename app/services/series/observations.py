@@ -9,7 +9,8 @@ from app.errors import ErrorCode, FieldError, Invalid
 from app.scope import Scope
 from app.services.idempotency import Idempotency, ServiceResponse, respond_once
 from app.services.paging import convert_cursor_errors
-from app.services.series.checks import Upload, check_lengths, raise_problems, read_rows, write_covariates, write_points
+from app.services.series.checks import Upload, check_lengths, raise_problems, read_rows, write_points
+from app.services.series.covariates import write_covariates
 from app.services.series.service import require_series
 from app.storage import observations, series
 from app.storage.engine import Database

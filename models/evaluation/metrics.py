@@ -5,13 +5,16 @@ leaves its element out. With nothing to measure the result is NaN. Formulas: Hyn
 ("Another look at measures of forecast accuracy"); sMAPE and OWA Makridakis et al. 2020 (the M4 competition);
 RMSSE Makridakis et al. 2022 (the M5 competition); intervals Gneiting and Raftery 2007 ("Strictly proper
 scoring rules") and Bracher et al. 2021 ("Evaluating epidemic forecasts in an interval format").
+
+What is divided by is zero where it is rounding: a series that repeats itself exactly has no season error to measure in,
+whatever its last digits say (`models.arrays.ROUNDING`).
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from models.arrays import Floats
+from models.arrays import ROUNDING, Floats, measure_size
 from models.config.model import median_position
 
 
@@ -43,13 +46,22 @@ def smape(actual: Floats, point: Floats) -> float:
 
 
 def season_error(history: Floats, season: int) -> float:
-    """Mean absolute in-sample error of season-naive on `history` (T,): the denominator of MASE."""
-    return _mean(np.abs(history[season:] - history[:-season])) if len(history) > season else float("nan")
+    """Mean absolute in-sample error of season-naive on `history` (T,): the denominator of MASE; 0 for rounding."""
+    if len(history) <= season:
+        return float("nan")
+    error = _mean(np.abs(history[season:] - history[:-season]))
+    return 0.0 if error <= ROUNDING * measure_size(history) else error
 
 
 def season_squared_error(history: Floats, season: int) -> float:
-    """Mean squared in-sample error of season-naive on `history` (T,): the denominator of RMSSE."""
-    return _mean((history[season:] - history[:-season]) ** 2) if len(history) > season else float("nan")
+    """Mean squared in-sample error of season-naive on `history` (T,): the denominator of RMSSE; 0 for rounding."""
+    error = season_error(history, season)
+    return _mean((history[season:] - history[:-season]) ** 2) if error > 0 else error
+
+
+def drop_rounding(values: Floats, size: Floats | float) -> Floats:
+    """Return values (..., H), 0 where they are rounding beside the size (..., 1) of their series; NaN: unknown."""
+    return np.where(np.abs(values) <= ROUNDING * np.nan_to_num(size), 0.0, values)
 
 
 def mase(actual: Floats, point: Floats, scale: Floats | float) -> float:
@@ -68,13 +80,14 @@ def rmsse(actual: Floats, point: Floats, square_scale: Floats | float) -> float:
 def owa(actual: Floats, point: Floats, baseline: Floats, scale: Floats | float) -> float:
     """Overall weighted average (M4): the mean of sMAPE and MASE, each relative to those of `baseline` (..., H).
 
-    The competition's baseline is Naive 2; below 1 the forecast is better than the baseline.
+    The competition's baseline is Naive 2; below 1 the forecast is better than the baseline. NaN where the baseline is
+    exact up to rounding, beside which nothing is better or worse by a factor.
     """
     parts = (
         (smape(actual, point), smape(actual, baseline)),
         (mase(actual, point, scale), mase(actual, baseline, scale)),
     )
-    return sum(0.5 * error / other if other > 0 else float("nan") for error, other in parts)
+    return sum(0.5 * error / other if other > ROUNDING else float("nan") for error, other in parts)
 
 
 def directional_accuracy(actual: Floats, point: Floats, last: Floats | float) -> float:

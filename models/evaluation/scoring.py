@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from models.arrays import Floats, Ints
+from models.arrays import ROUNDING, Floats, Ints, measure_size
 from models.classical.statistical_models import season_naive
 from models.config.model import Config, median_position
 from models.data.series import Panel, Series
@@ -44,9 +44,13 @@ class Windows:
     last: Floats
     """(B, 1) last observed value up to the origin, where a direction starts; NaN without any"""
     scale: Floats
-    """(B, 1) season error of the history before the series' first window, the denominator of MASE; NaN for 0"""
+    """(B, 1) season error of the history before the series' first window, the denominator of MASE; NaN for rounding"""
     square_scale: Floats
-    """(B, 1) squared season error of the same history, the denominator of RMSSE; NaN for 0"""
+    """(B, 1) squared season error of the same history, the denominator of RMSSE; NaN for rounding"""
+    size: Floats
+    """(B, 1) mean absolute value of the same history, beside which much smaller values are rounding"""
+    spread: Floats
+    """(B, 1) standard deviation of the same history, 0 for rounding"""
 
     def part(self, rows: Ints, steps: slice = ALL) -> "Windows":
         """Select the windows at `rows`, cut to some steps of the horizon."""
@@ -58,6 +62,8 @@ class Windows:
             last=self.last[rows],
             scale=self.scale[rows],
             square_scale=self.square_scale[rows],
+            size=self.size[rows],
+            spread=self.spread[rows],
         )
 
 
@@ -90,19 +96,37 @@ def cut_windows(panel: Panel, positions: Mapping[str, Sequence[int]], horizon: i
     chosen = [(item, positions[item.id]) for item in panel.series if len(positions.get(item.id, ()))]
     series = tuple(item for item, origins in chosen for _ in origins)
     index = np.array([origin for _, origins in chosen for origin in origins], np.int64)
-    rows = [row for item, origins in chosen for row in _compute_scales(item.y, origins, season)]
-    last, scale, square_scale = np.array(rows, np.float64).reshape(-1, 3, 1).swapaxes(0, 1)  # each (B, 1)
-    return Windows(series, index, cut_actuals(series, index, horizon), last, scale, square_scale)
+    last = [value for item, origins in chosen for value in _find_last(item.y, origins)]
+    rows = [row for item, origins in chosen for row in [_compute_scales(item.y, origins, season)] * len(origins)]
+    scale, square_scale, size, spread = np.array(rows, np.float64).reshape(-1, 4, 1).swapaxes(0, 1)  # each (B, 1)
+    return Windows(
+        series=series,
+        origins=index,
+        actual=cut_actuals(series, index, horizon),
+        last=np.array(last, np.float64)[:, None],
+        scale=scale,
+        square_scale=square_scale,
+        size=size,
+        spread=spread,
+    )
 
 
-def _compute_scales(y: Floats, origins: Sequence[int], season: int) -> list[tuple[float, float, float]]:
-    """Compute (last value, season error, squared season error) for each origin, NaN where there is none."""
+def _find_last(y: Floats, origins: Sequence[int]) -> list[float]:
+    """Find the last value up to each origin, NaN where there is none."""
+    present = np.flatnonzero(~np.isnan(y))
+    latest = np.searchsorted(present, np.asarray(origins), side="right") - 1  # -1: none
+    return [float(y[present[k]]) if k >= 0 else np.nan for k in latest.tolist()]
+
+
+def _compute_scales(y: Floats, origins: Sequence[int], season: int) -> tuple[float, float, float, float]:
+    """Compute season error and squared season error, NaN for none, size and spread of y up to the first origin."""
     history = y[: min(origins) + 1]
     errors = (metrics.season_error(history, season), metrics.season_squared_error(history, season))
     scale, square_scale = (error if error > 0 else np.nan for error in errors)
-    present = np.flatnonzero(~np.isnan(y))
-    latest = np.searchsorted(present, np.asarray(origins), side="right") - 1  # -1: none
-    return [(float(y[present[k]]) if k >= 0 else np.nan, scale, square_scale) for k in latest.tolist()]
+    size = measure_size(history)
+    observed = history[~np.isnan(history)]
+    spread = float(observed.std()) if observed.size else 0.0
+    return scale, square_scale, size, spread if spread > ROUNDING * size else 0.0
 
 
 def score(windows: Windows, runner: Runner, config: Config) -> dict[str, float]:
@@ -136,12 +160,13 @@ def measure_quantiles(windows: Windows, quantiles: Floats, levels: Sequence[floa
     `coverage_80`, `width_80` and their like are those of each pair of levels that is symmetric about the median.
     """
     actual = windows.actual
+    rounded = metrics.drop_rounding(actual, windows.size)
     point = quantiles[..., median_position(levels)]
     measures = {
         "mae": metrics.mae(actual, point),
         "rmse": metrics.rmse(actual, point),
         "mse": metrics.mse(actual, point),
-        "mape": metrics.mape(actual, point),
+        "mape": metrics.mape(rounded, point),
         "smape": metrics.smape(actual, point),
         "mase": metrics.mase(actual, point, windows.scale),
         "rmsse": metrics.rmsse(actual, point, windows.square_scale),
@@ -150,7 +175,7 @@ def measure_quantiles(windows: Windows, quantiles: Floats, levels: Sequence[floa
         "directional_recall": metrics.directional_recall(actual, point, windows.last),
         "directional_f1": metrics.directional_f1(actual, point, windows.last),
         "pinball": metrics.pinball(actual, quantiles, levels),
-        "wql": metrics.wql(actual, quantiles, levels),
+        "wql": metrics.wql(rounded, quantiles, levels),
         "wis": metrics.weighted_interval_score(actual, quantiles, levels),
     }
     for low, high in metrics.central_intervals(levels):

@@ -5,11 +5,12 @@ Shapes: N forecasts, H horizon, Q quantiles, O distinct origins.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 
-from models.arrays import Floats, Ints
+from models.arrays import ROUNDING, Floats, Ints
 from models.config.model import median_position
 from models.evaluation.metrics import central_intervals
 from models.evaluation.scoring import ALL, Windows, measure_points, measure_quantiles
@@ -42,12 +43,32 @@ class ForecastOutcomes:
     levels: tuple[float, ...]
     """(Q,)"""
 
+    @cached_property
+    def size(self) -> Floats:
+        """(N,) mean absolute value of the last season before the origin, as far as the horizon repeats it."""
+        size: Floats = np.nan_to_num(np.abs(self.season_naive)).mean(1)
+        return size
+
+    @cached_property
+    def unit(self) -> Floats:
+        """(N,) the season error, NaN where it is rounding: earlier releases archived that too."""
+        return np.where(self.scale > ROUNDING * self.size, self.scale, np.nan)
+
     def measure(self, rows: Ints | slice = ALL, steps: slice = ALL) -> dict[str, Any]:
         """Return `n`, the number of actual values, and the measures of `model` and `season_naive` on them."""
         actual = self.actual[rows, steps]
-        scale = self.scale[rows, None]
+        scale = self.unit[rows, None]
         unknown = np.full_like(scale, np.nan)
-        windows = Windows((), self.origins[rows], actual, unknown, scale, unknown)
+        windows = Windows(
+            series=(),
+            origins=self.origins[rows],
+            actual=actual,
+            last=unknown,
+            scale=scale,
+            square_scale=unknown,
+            size=self.size[rows, None],
+            spread=unknown,
+        )
         return {
             "n": int((~np.isnan(actual)).sum()),
             "model": measure_quantiles(windows, self.quantiles[rows, steps], self.levels),
@@ -89,7 +110,7 @@ def detect_drift(outcomes: ForecastOutcomes, gate: Mapping[str, float] | None) -
     """
     if not gate or "mase" not in gate:
         return Drift("unknown", "the version was not judged on a gate in units of its season error", {})
-    errors = _by_origin(outcomes, np.abs(outcomes.actual - _median(outcomes)) / outcomes.scale[:, None])
+    errors = _by_origin(outcomes, np.abs(outcomes.actual - _median(outcomes)) / outcomes.unit[:, None])
     if len(errors) < LEAST_ORIGINS:
         return Drift("unknown", f"{len(errors)} forecast origins have come true, {LEAST_ORIGINS} are needed", {})
     live = {"mase": float(errors.mean()), "gate_mase": gate["mase"]}

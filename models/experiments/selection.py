@@ -111,21 +111,7 @@ def measure_loss(learner: Learner, batch: TensorBatch, windows: Windows, loss: s
 
 def _find_units(windows: Windows) -> Floats:
     """Find the unit of each window's loss: (B, 1), NaN for a constant series unless all are constant."""
-    spread = _compute_spread(windows)
+    spread = windows.spread
     unit = np.where(np.isnan(windows.scale), spread, np.maximum(windows.scale, LEAST_UNIT * spread))
     measurable = (~np.isnan(windows.actual) & (unit > 0)).any()
     return np.where(unit > 0, unit, np.nan) if measurable else np.ones_like(unit)
-
-
-def _compute_spread(windows: Windows) -> Floats:
-    """Compute the standard deviation of each window's series before its first window: (B, 1)."""
-    ends: dict[str, int] = {}
-    for item, origin in zip(windows.series, windows.origins.tolist(), strict=True):
-        ends[item.id] = min(origin + 1, ends.get(item.id, origin + 1))
-    by_id = {item.id: item for item in windows.series}
-    spread: dict[str, float] = {}
-    for name, end in ends.items():
-        history = by_id[name].y[:end]
-        observed = history[~np.isnan(history)]
-        spread[name] = float(observed.std()) if len(observed) else 0.0
-    return np.array([spread[item.id] for item in windows.series])[:, None]

@@ -3,6 +3,7 @@
 Shapes: B batch, T context, H horizon, Q quantiles, K candidates.
 """
 
+from collections.abc import Sequence
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -21,6 +22,8 @@ FIRST_ERROR_POWER = 1.0
 """Power of a candidate's recent error that its gate starts from: the inverse error"""
 FIRST_LEAD = 2.0
 """Lead of the gates of the context's own smoothing models when training begins"""
+EXACT_LEAD = 15.0
+"""Lead of the gates of candidates that have missed nothing: all others together weigh less than float32 can tell"""
 FIRST_SPREAD = 0.5
 """Scales of the context that the deviation of the levels is when training begins"""
 
@@ -88,6 +91,11 @@ class Head(nn.Module):
             if self.trains_levels:
                 normal = torch.tensor([FIRST_SPREAD * NormalDist().inv_cdf(level) for level in self.levels])
                 bias[:, self.count + 1 :] = normal
+
+    def lead(self, output: nn.Linear, columns: Sequence[int]) -> None:
+        """Let the gates begin with some of the candidates alone; none of them changes nothing."""
+        with torch.no_grad():
+            output.bias.view(-1, self.width)[:, list(columns)] += EXACT_LEAD
 
     def build_choice(self, reading: Reading, state: Tensor) -> Choice | None:
         """Return what there is to choose from; state (B, hidden) of the encoder's last step."""

@@ -5,6 +5,9 @@ from dataclasses import replace
 from math import ceil, gcd, log2
 from typing import Any
 
+import numpy as np
+
+from models.arrays import ROUNDING, Floats, measure_size
 from models.calendar.features import active_calendar_fields
 from models.calendar.frequency import Frequency, parse_frequency, season_lengths
 from models.config.model import Config
@@ -70,6 +73,8 @@ def default_config(
     which names the field.
     """
     lengths = [len(series.y) for series in panel.series]
+    if is_repeating(panel):  # smoothing models would keep a share of what a season forecasts exactly
+        network = {"anchor": 0.0, **(network or {})}
     config = default_config_for_lengths(panel.frequency, horizon, quantiles, lengths, network, training, country)
     return replace(
         config,
@@ -82,6 +87,18 @@ def default_config(
 def is_nonnegative(panel: Panel) -> bool:
     """Say whether no observed value of a panel is below zero."""
     return not any(bool((series.y < 0).any()) for series in panel.series)
+
+
+def is_repeating(panel: Panel) -> bool:
+    """Say whether every series of a panel repeats itself each season, up to rounding."""
+    season = panel.frequency.season
+    return all(_is_repeating(series.y, season) for series in panel.series)
+
+
+def _is_repeating(y: Floats, season: int) -> bool:
+    changes = np.abs(y[season:] - y[:-season])
+    seen = changes[~np.isnan(changes)]
+    return bool(seen.size) and float(seen.max()) <= ROUNDING * measure_size(y)
 
 
 def default_config_for_lengths(

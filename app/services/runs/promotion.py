@@ -1,6 +1,6 @@
-"""Whether a new version goes live: on the gate span, which it has never seen, against the champion and the floor."""
+"""Whether a new version goes live: on the gate span, which it has never seen, against the champion and the floors."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,20 +16,20 @@ from app.services.series import panels
 from app.serving.runtime import LoadedVersion
 from app.storage import registry, series
 from app.storage.tables import VersionRow
-from models.arrays import Ints
+from models.arrays import Floats, Ints
 from models.calendar.timestamps import parse_stamps
 from models.config.covariates import CovariateConfig
 from models.data.series import Panel
 from models.errors import ConfigError
-from models.evaluation.scoring import Windows, find_windows, measure_quantiles, score, score_season_naive
+from models.evaluation.baselines import forecast_baselines
+from models.evaluation.floors import FLOORS, compare, is_level
+from models.evaluation.scoring import Windows, find_windows, measure_points, measure_quantiles, score
 from models.training.fitted import Fitted
 
 log = get_logger(__name__)
 
 LEAST_FRESH = 8
 """windows since the champion's data ended, from which on they alone decide"""
-MEASURE = "mase"
-"""scale-free, so that a panel's large series do not outvote the small; mean absolute error where it is undefined"""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Verdict:
 def judge(attempt: Attempt, model_pk: int, panel: Panel, fitted: Fitted) -> Verdict:
     """Decide whether `fitted` replaces the champion.
 
-    With `if_better` it must beat season-naive and the champion on the same windows: those of its gate that begin
+    With `if_better` it must beat the floors and the champion on the same windows: those of its gate that begin
     after the champion's data ended, which neither has seen. Where they are too few it is the whole gate, of which the
     champion may have seen a part and the challenger has not: a challenger that wins there has won under the harder
     terms. What the version that it began from has seen is left out, however little remains. Raises ArtifactError where
@@ -99,23 +99,58 @@ def _compare(
     rows: Ints,
     span: str,
 ) -> Verdict:
-    """Compare with season-naive and the champion on the same windows."""
+    """Compare with the floors and the champion on the same windows."""
     assert fitted.gate_quantiles is not None
     part = windows.part(rows)
     levels = fitted.config.quantiles
-    ours = measure_quantiles(part, fitted.gate_quantiles[rows], levels)
-    floor = score_season_naive(part, panel, levels)
+    quantiles = fitted.gate_quantiles[rows]
+    ours = measure_quantiles(part, quantiles, levels)
+    floors = _compare_floors(part, panel, quantiles[..., fitted.config.median], levels, ours)
     theirs = _ChampionScore(None, "") if row is None else _measure_champion(attempt, panel, fitted, row, rows)
     champion = row.number if row is not None else None
     measured = {"champion": theirs.measures} if theirs.measures else {}
     if len(rows) < len(windows.series):
-        measured |= {"gate_unseen": ours, "season_naive_unseen": floor}
-    for name, other in (("season-naive", floor), (f"the champion, version {champion}", theirs.measures)):
-        if other is not None:
-            better, comparison = _is_better(ours, other)
-            if not better:
-                return Verdict(False, f"not ahead of {name} on {span}: {comparison}", champion, measured)
-    return Verdict(True, f"ahead of season-naive on {span}{theirs.beaten}", champion, measured)
+        measured |= {"gate_unseen": ours, "season_naive_unseen": floors.season_naive}
+    if floors.lost:
+        return Verdict(False, f"not ahead of {_join_lost(floors.lost, span)}", champion, measured)
+    if theirs.measures is not None:
+        better, comparison = compare(ours, theirs.measures)
+        if not better:
+            name = f"the champion, version {champion}"
+            return Verdict(False, f"not ahead of {name} on {span}: {comparison}", champion, measured)
+    return Verdict(True, f"{floors.passed} on {span}{theirs.beaten}", champion, measured)
+
+
+@dataclass(frozen=True)
+class _FloorsScore:
+    """How the floors did."""
+
+    season_naive: dict[str, float]
+    """the measures of season-naive"""
+    lost: Sequence[tuple[str, str]]
+    """what the floors are called that the challenger is not ahead of, and by which numbers"""
+    passed: str
+    """what is said of the others"""
+
+
+def _compare_floors(
+    windows: Windows, panel: Panel, point: Floats, levels: Sequence[float], ours: Mapping[str, float]
+) -> _FloorsScore:
+    """Compare a challenger, its point forecasts (B, H) and measures, with each floor on the same windows."""
+    points = forecast_baselines(windows, panel.frequency.season, list(FLOORS))
+    measured = {name: measure_points(windows, floor, levels) for name, floor in points.items()}
+    compared = {name: compare(ours, measures) for name, measures in measured.items()}
+    behind = [name for name, (better, _) in compared.items() if not better]
+    level = [name for name in behind if is_level(windows, point, points[name])]
+    lost = [(FLOORS[name], compared[name][1]) for name in behind if name not in level]
+    passed = f"level with {FLOORS[level[0]]}, which is exact," if level else "ahead of season-naive"
+    return _FloorsScore(measured["season_naive"], lost, passed)
+
+
+def _join_lost(lost: Sequence[tuple[str, str]], span: str) -> str:
+    """Return the lost comparisons as one text."""
+    first, *others = lost
+    return "; nor of ".join([f"{first[0]} on {span}: {first[1]}", *(f"{name}: {numbers}" for name, numbers in others)])
 
 
 def _select_windows(windows: Windows, champion: VersionRow | None, start: VersionRow | None) -> tuple[Ints, str]:
@@ -182,10 +217,3 @@ def _panel_for(attempt: Attempt, panel: Panel, fitted: Fitted, version: LoadedVe
 
 def _names(covariates: CovariateConfig) -> set[str]:
     return {*covariates.temporal, *covariates.static}
-
-
-def _is_better(ours: Mapping[str, float], other: Mapping[str, float]) -> tuple[bool, str]:
-    measure = MEASURE if MEASURE in ours and MEASURE in other else "mae"
-    mine = ours.get(measure, np.nan)
-    theirs = other.get(measure, np.nan)
-    return bool(mine < theirs), f"{measure} {mine:.4g} against {theirs:.4g}"

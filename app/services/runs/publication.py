@@ -15,6 +15,7 @@ from app.storage.tables import JobRow, VersionRow
 from models.calendar.timestamps import format_stamp
 from models.data.preflight import compute_fingerprint, select_trainable
 from models.data.series import Panel
+from models.evaluation.floors import FLOORS
 from models.training.fitted import Fitted
 
 PACKAGES = ("gatecast", "torch", "numpy", "onnx", "onnxruntime", "statsforecast")
@@ -76,7 +77,7 @@ def _fields(panel: Panel, fitted: Fitted, verdict: Verdict, selector: Selector) 
         "promoted": verdict.promoted,
         "reason": verdict.reason,
         "config": fitted.config.to_dict(),
-        "metrics": {"gate": None, "season_naive": None, **metrics, **verdict.metrics},
+        "metrics": {"gate": None, **dict.fromkeys(FLOORS), **metrics, **verdict.metrics},
         "loss_curve": report["loss_curve"],
         "data_span": {
             "start": format_stamp(int(first.stamps(0, 1)[0]), first.grid.timezone),

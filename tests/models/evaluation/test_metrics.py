@@ -236,3 +236,24 @@ def test_nothing_observed_is_nan() -> None:
         assert np.isnan(interval(nothing, POINT, POINT))
     assert np.isnan(metrics.interval_score(nothing, POINT, POINT, 0.8))
     assert np.isnan(metrics.owa(nothing, POINT, POINT, 1.0))
+
+
+@pytest.mark.parametrize("size", [1e-9, 1.0, 1e12])
+def test_a_season_error_that_is_rounding_is_none(size: float) -> None:
+    steps = np.arange(240)
+    exact = size * (1 + np.sin(2 * np.pi * steps / 24))
+    kept_in_float32 = exact.astype(np.float32).astype(np.float64)
+    rounded = exact + size * np.random.default_rng(0).uniform(-5e-7, 5e-7, 240)
+    for history in (exact, kept_in_float32, rounded):
+        assert metrics.season_error(history, 24) == metrics.season_squared_error(history, 24) == 0
+        assert np.isnan(metrics.mase(history[:3], history[:3] + 1, metrics.season_error(history, 24)))
+    changing = exact + size * 1e-4 * steps
+    assert metrics.season_error(changing, 24) == pytest.approx(24e-4 * size)
+
+
+def test_values_that_are_rounding_beside_their_series_are_zero() -> None:
+    values = np.array([[1e-16, 2.0, np.nan], [3e-7, -1.0, 5.0]])
+    dropped = metrics.drop_rounding(values, np.array([[1.0], [np.nan]]))
+    assert dropped[0, :2].tolist() == [0.0, 2.0]
+    assert np.isnan(dropped[0, 2])
+    assert dropped[1].tolist() == [3e-7, -1.0, 5.0]

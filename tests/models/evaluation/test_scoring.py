@@ -54,3 +54,15 @@ def test_season_naive_is_measured_without_intervals() -> None:
     np.testing.assert_array_equal(point[1], panel.series[0].y[37:41])
     assert found["mae"] == pytest.approx(metrics.mae(windows.actual, point))
     assert not any(name.startswith(("coverage", "width")) for name in found)
+
+
+def test_no_measure_of_exact_repetition_is_absurd() -> None:
+    """A sine around zero has zeros that are not quite zero, and a season error that is not quite one."""
+    y = np.sin(2 * np.pi * np.arange(240) / 24)
+    windows = cut_windows(Panel.from_arrays({"a": y}, "h"), {"a": [203, 227]}, 12)
+    for steps in (slice(None), slice(0, 1), slice(8, 9)):
+        part = windows.part(np.arange(2), steps)
+        measured = measure_quantiles(part, np.repeat(part.actual[..., None] + 0.01, len(LEVELS), -1), LEVELS)
+        assert "mase" not in measured
+        assert "rmsse" not in measured
+        assert max(measured.values()) <= 200

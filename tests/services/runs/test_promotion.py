@@ -21,8 +21,13 @@ from app.storage.tables import VersionRow
 from models.calendar.timestamps import format_stamp
 from models.config.covariates import CovariateConfig
 from models.data.series import Panel
+from models.evaluation.baselines import forecast_baselines
+from models.evaluation.floors import FLOORS
+from models.evaluation.metrics import mae
 from models.evaluation.scoring import GateSpan, find_windows, score
 from models.inference.predict import run_windows
+from models.planning.defaults import default_config
+from models.training.fit import fit
 from models.training.fitted import Fitted
 from tests.services.stored import claimed, store_beside
 from tests.trained import HORIZON, LEVELS, Trained, publish, values
@@ -144,6 +149,68 @@ def test_a_champion_that_cannot_read_the_series_is_replaced(
     challenger = with_gate_error(fitted, panel, 0.01)
     verdict = judge_on(database, settings, replace(panel, series=changed), challenger, "if_better")
     assert verdict.reason == "ahead of season-naive on the gate span; the champion cannot read the series any more"
+
+
+LENGTH = 360
+STEPS = np.arange(LENGTH)
+EXACT = {
+    "sine": 20 + 6 * np.sin(2 * np.pi * STEPS / 24),
+    "sine around zero": np.sin(2 * np.pi * STEPS / 24),
+    "constant": np.full(LENGTH, 42.7),
+    "zeros": np.zeros(LENGTH),
+    "discontinued": np.where(STEPS < 150, values(LENGTH), 0.0),
+    "week": np.resize(np.random.default_rng(2).normal(100, 20, 168), LENGTH),
+    "line": 5 + 0.37 * STEPS,
+}
+
+
+def train_and_judge(database: Database, settings: Settings, series: dict[str, Any]) -> tuple[Verdict, dict[str, Any]]:
+    """Train a small version of some hourly series and judge it as the first of its model; return its measures too."""
+    panel = Panel.from_arrays(series, "h", "2024-01-01")
+    config = default_config(
+        panel, HORIZON, LEVELS, network={"hidden": 16}, training={"epochs": 3, "steps_per_epoch": 20}
+    )
+    fitted = fit(panel, config)
+    return judge_on(database, settings, panel, fitted, "if_better"), dict(fitted.report.metrics)
+
+
+@pytest.mark.training
+@pytest.mark.one_database
+@pytest.mark.parametrize("name", EXACT)
+def test_exact_repetition_goes_live(database: Database, settings: Settings, name: str) -> None:
+    verdict, measured = train_and_judge(database, settings, {name: EXACT[name]})
+    assert verdict.promoted, verdict.reason
+    largest = max(value for measures in measured.values() for value in measures.values())
+    assert largest < 5000
+
+
+@pytest.mark.training
+@pytest.mark.one_database
+@pytest.mark.parametrize("name", ["sine", "zeros", "line"])
+def test_an_exact_series_does_not_keep_others_from_going_live(
+    database: Database, settings: Settings, name: str
+) -> None:
+    noisy = {str(seed): values(LENGTH, seed) for seed in range(5)}
+    verdict, measured = train_and_judge(database, settings, noisy | {"exact": EXACT[name]})
+    assert verdict.promoted, verdict.reason
+    assert measured["gate"]["mase"] < measured["season_naive"]["mase"] < 2
+
+
+def test_each_floor_is_to_be_beaten(database: Database, settings: Settings, trained: Trained) -> None:
+    """Of a random walk the last value is the best forecast, and no season helps."""
+    walk = 100 + np.cumsum(np.random.default_rng(4).normal(0, 1, 400))
+    panel = Panel.from_arrays({"a": walk}, "h", "2024-01-01")
+    fitted = trained.fitted
+    assert fitted.report.gate is not None
+    windows = find_windows(panel, fitted.report.gate)
+    floors = {name: mae(windows.actual, point) for name, point in forecast_baselines(windows, 24, list(FLOORS)).items()}
+    assert floors["naive"] < floors["season_naive"]
+    between = (floors["naive"] + floors["season_naive"]) / 2
+    quantiles = np.repeat(windows.actual[..., None] + between, len(LEVELS), -1)
+    verdict = judge_on(database, settings, panel, replace(fitted, gate_quantiles=quantiles), "if_better")
+    assert not verdict.promoted
+    assert verdict.reason.startswith("not ahead of naive on the gate span: mase ")
+    assert "season-naive" not in verdict.reason
 
 
 SERIES = 5

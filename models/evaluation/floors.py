@@ -1,0 +1,54 @@
+"""The floors: season-naive, naive and drift, which cost nothing and which every champion must beat.
+
+A floor may be exact: of data that repeat themselves, or lie on a line, its error is rounding, and no forecast is ahead
+of it. There a network counts as level with it as long as what it misses is a small part of what the series does. Where
+a floor misses anything, nothing but a smaller error will do.
+
+Shapes: B windows, H horizon.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from models.arrays import ROUNDING, Floats
+from models.evaluation import metrics
+from models.evaluation.scoring import Windows
+
+FLOORS: Mapping[str, str] = {"season_naive": "season-naive", "naive": "naive", "drift": "drift"}
+"""name among `models.evaluation.baselines` -> what it is called"""
+MEASURE = "mase"
+"""scale-free, so that a panel's large series do not outvote the small; mean absolute error where it is undefined"""
+LEVEL = 0.1
+"""Share of a series' standard deviation by which a network may miss what a floor forecasts exactly: 99 hundredths of
+the variance are explained then. By default settings networks miss a repetition by 0.0001, a line by 0.002 to 0.04"""
+LEAST_SPREAD = 1e-3
+"""Least standard deviation, as a share of the size of the values: a constant has none"""
+
+
+def compare(ours: Mapping[str, float], other: Mapping[str, float]) -> tuple[bool, str]:
+    """Say whether the first measures are better than the others, and by which numbers."""
+    measure = _choose_measure((ours, other))
+    mine = ours.get(measure, np.nan)
+    theirs = other.get(measure, np.nan)
+    return bool(mine < theirs), f"{measure} {mine:.4g} against {theirs:.4g}"
+
+
+def choose_best(measured: Mapping[str, Mapping[str, float] | None]) -> str:
+    """Return the floor with the smallest error among the measures of a version; season-naive where there are none."""
+    known = {name: values for name in FLOORS if (values := measured.get(name))}
+    measure = _choose_measure(list(known.values()))
+    return min(known, key=lambda name: known[name].get(measure, np.inf), default="season_naive")
+
+
+def _choose_measure(measured: Sequence[Mapping[str, float]]) -> str:
+    return MEASURE if all(MEASURE in values for values in measured) else "mae"
+
+
+def is_level(windows: Windows, point: Floats, floor: Floats) -> bool:
+    """Say whether a floor is exact and a forecast as good as that: point (B, H), floor (B, H)."""
+    size = np.where(windows.size > 0, windows.size, 1.0)  # (B, 1)
+    if not metrics.mae(windows.actual / size, floor / size) <= ROUNDING:
+        return False
+    spread = np.maximum(windows.spread, LEAST_SPREAD * size)  # (B, 1)
+    return metrics.mae(windows.actual / spread, point / spread) <= LEVEL

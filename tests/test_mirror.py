@@ -125,10 +125,12 @@ EXERCISED_BY = {
     "tests/services/forecasting/inputs/test_covariates.py": ("app/services/series/panels.py",),
     "tests/services/forecasting/outputs/test_explanations.py": ("app/serving/explainer.py",),
     "tests/services/forecasting/outputs/test_writers.py": ("app/api/http/negotiation.py",),
+    "tests/services/forecasting/inputs/test_floor_version.py": ("app/services/forecasting/outputs/floors.py",),
     "tests/services/forecasting/test_response_cache.py": (
         "app/etags.py",
         "app/services/forecasting/inputs/context_cache.py",
         "app/services/forecasting/inputs/loader.py",
+        "app/services/forecasting/inputs/served_version.py",
         "app/services/forecasting/revalidation.py",
         "app/serving/moments.py",
     ),

@@ -79,7 +79,8 @@ def _encode(response: ForecastResponse, form: Form) -> FastResponse:
     headers = {"Server-Timing": server_timing(response.timing), "Vary": "Accept"}
     if form is not Form.json:
         stored = response.version.stored
-        headers["X-Model-Version"] = f"{stored.model_name}@{stored.number}"
+        name = stored.model_name
+        headers["X-Model-Version"] = name if stored.number is None else f"{name}@{stored.number}"
     if response.content is None:
         return FastResponse(b"", None, 304, headers)
     return FastResponse(response.content, form.value, 200, headers)

@@ -115,9 +115,9 @@ class Batcher(Generic[R]):
         """Let requests wait for the next turn."""
         self._arrivals.put(requests)
 
-    def run(self, version: LoadedVersion, pieces: Iterable[Inputs | None]) -> Iterator[Quantiles | None]:
+    def run(self, version: LoadedVersion | None, pieces: Iterable[Inputs | None]) -> Iterator[Quantiles | None]:
         """Run the pieces of a large request, from another thread: yield the quantiles of each, in order, and None for
-        one without windows.
+        one without windows. Where no piece has any, it needs no version.
 
         Pieces are built as they are taken, MAX_WAITING_PIECES before their turn. Raises what running them raised.
         """
@@ -127,6 +127,7 @@ class Batcher(Generic[R]):
             if inputs is None:
                 future.set_result(None)
             else:
+                assert version is not None, "a version runs windows"
                 self._arrivals.put(Piece(version, inputs, future))
             waiting.append(future)
             if len(waiting) > MAX_WAITING_PIECES:

@@ -90,6 +90,19 @@ def has_active(session: Session, model_pk: int, kind: str) -> bool:
     return session.execute(query.limit(1)).scalar_one_or_none() is not None
 
 
+def find_newest(session: Session, model_pk: int, kind: str) -> JobRow | None:
+    """Return the newest job of this kind for a model."""
+    query = select(JobRow).where(JobRow.model_pk == model_pk, JobRow.kind == kind)
+    newest = query.order_by(JobRow.created_at.desc(), JobRow.id.desc()).limit(1)
+    return session.execute(newest).scalar_one_or_none()
+
+
+def find_active_training(session: Session, scope: Scope, name: str) -> JobRow | None:
+    """Return a queued or running training of a model's name."""
+    query = select(JobRow).where(JobRow.project_id == scope.project_id, JobRow.kind == "train", JobRow.model == name)
+    return session.execute(query.where(JobRow.status.in_(ACTIVE)).limit(1)).scalar_one_or_none()
+
+
 def is_training_idle(session: Session, model_pk: int, pause_us: int) -> bool:
     """Say whether a model has no active training, and none was requested within the last `pause_us` microseconds."""
     busy = or_(JobRow.status.in_(ACTIVE), JobRow.created_at > now_us() - pause_us)

@@ -12,7 +12,7 @@ from app.errors import ErrorCode, FieldError, Invalid
 from app.services.forecasting.inputs.request import ForecastRequest
 
 Fill = Literal["last", "season"]
-OnMissing = Literal["season_naive"]
+OnMissing = Literal["season_naive", "floor"]
 ForecastWarning = Literal[
     "short_history",
     "unknown_category",
@@ -20,8 +20,14 @@ ForecastWarning = Literal[
     "covariate_kind_conflict",
     "forecast_not_finite",
     "missing_future_covariates",
+    "deadline_exceeded",
+    "no_champion",
 ]
 """warnings of a forecast; those that are error codes too say what kept the network from it"""
+ON_MISSING = (
+    "who answers for a series that the network cannot forecast, and for all of them while no version of the model is "
+    "live; `floor` is the best of season-naive, naive and drift on the data that the model was judged on"
+)
 Column = list[float | LabelValue | None]
 
 
@@ -70,7 +76,7 @@ class ForecastQuery(BaseModel):
         None, description="later observations are not seen"
     )
     covariate_fill: Fill | None = None
-    on_missing: OnMissing | None = None
+    on_missing: OnMissing | None = Field(None, description=ON_MISSING)
     max_age: float | None = Field(
         None,
         ge=0,
@@ -148,9 +154,7 @@ class ForecastIn(Input):
     covariate_fill: Fill | None = Field(
         None, description="what is not known of the horizon is the `last` value, or that of a `season` before"
     )
-    on_missing: OnMissing | None = Field(
-        None, description="who answers for a stored or sent series that the network cannot forecast"
-    )
+    on_missing: OnMissing | None = Field(None, description=ON_MISSING)
     explain: bool = Field(
         False, description="tell what moved each forecast; takes about a second, in a process of its own"
     )
@@ -192,7 +196,8 @@ class ExplanationOut(Output):
 
 
 class SeriesForecast(Output):
-    """One series' forecast: a value for each of `ds`. `fallback` says that season-naive made it."""
+    """One series' forecast: a value for each of `ds`. `fallback` says that `fallback_by` made it, not the
+    network."""
 
     series_id: str
     status: Literal["ok"]
@@ -203,6 +208,7 @@ class SeriesForecast(Output):
     warnings: list[ForecastWarning]
     stale: bool
     fallback: bool
+    fallback_by: Literal["season_naive", "naive", "drift"] | None
 
 
 class ExplainedForecast(SeriesForecast):
@@ -238,6 +244,7 @@ class ForecastOut(Output):
                         "warnings": [],
                         "stale": False,
                         "fallback": False,
+                        "fallback_by": None,
                     },
                     {
                         "series_id": "bikes/none",
@@ -250,5 +257,5 @@ class ForecastOut(Output):
     )
 
     model: str
-    version: int
+    version: int | None = Field(description="null where no version is live, and `on_missing` let a floor answer")
     forecasts: list[ExplainedForecast | SeriesForecast | SeriesFailure]

@@ -31,6 +31,7 @@ from app.serving.charts.picture import (
 from app.serving.helper_process import NotAnswered
 from app.storage.engine import Database
 from models.calendar.timestamps import parse_stamps
+from models.evaluation.floors import FLOORS
 
 MOST_SERIES = 12
 MOST_VALUES = 200_000
@@ -144,7 +145,8 @@ def _build_error(failed: list[Result]) -> ServiceError:
 def _build_chart(request: ChartRequest, document: dict[str, Any], observations: Mapping[str, ObservedSeries]) -> Chart:
     results: list[Result] = document["forecasts"]
     steps = max(len(result["ds"]) for result in results if result["status"] == "ok")
-    model = f"{document['model']}@{document['version']}"
+    version = document["version"]
+    model = document["model"] if version is None else f"{document['model']}@{version}"
     title = request.title or (results[0]["series_id"] if len(results) == 1 else document["model"])
     return Chart(
         format=request.format,
@@ -177,7 +179,8 @@ def _describe_problems(result: Result) -> str | None:
         return strip_unprintable(result["error"]["detail"])
     notes = []
     if result["fallback"]:
-        notes.append("season-naive, because the network could not forecast: " + ", ".join(result["warnings"]))
+        floor = FLOORS[result["fallback_by"]]
+        notes.append(f"{floor}, because the network could not forecast: " + ", ".join(result["warnings"]))
     if result["stale"]:
         notes.append("made from data read before the database became unavailable")
     return "; ".join(notes) or None

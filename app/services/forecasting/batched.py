@@ -12,7 +12,7 @@ from app.services.forecasting.inputs.loader import ContextLoader
 from app.services.forecasting.inputs.request import ForecastShape
 from app.services.forecasting.outputs import writers
 from app.services.forecasting.pending import ForecastResponse, PendingRequest, deliver_all
-from app.services.forecasting.preparation import PreparedBatch, prepare_batch
+from app.services.forecasting.preparation import KnownFuture, PreparedBatch, prepare_batch
 from app.services.forecasting.response_cache import ResponseCache
 from app.services.forecasting.revalidation import Revalidator
 from app.serving.batcher import Inputs, PendingWindows, Quantiles
@@ -96,13 +96,14 @@ class BatchedPath:
             self._finished.append(pending)
             return None
         request = pending.request
-        future = parse_future(request.future, pending.ids, resolved.version.config, shape.horizon)
+        future = parse_known_future(pending, resolved, shape)
         prepared = prepare_batch(request, pending.ids, resolved, shape, future, is_late=pending.is_late())
         inputs = prepared.build_inputs()
         pending.mark("context", time.perf_counter())
         if inputs is None:
             self.finish(pending, prepared, None)
             return None
+        assert resolved.loaded is not None, "a floor has no inputs"
         return BatchedRequest(self, pending, prepared, resolved.loaded, inputs)
 
 
@@ -137,3 +138,10 @@ def resolve(pending: PendingRequest, loader: ContextLoader, settings: Settings) 
         resolved = loader.add_histories(resolved, pending.request)
     shape = resolve_shape(pending.request, len(pending.ids), resolved.version.stored.trained, settings)
     return resolved, shape
+
+
+def parse_known_future(pending: PendingRequest, resolved: ResolvedSeries, shape: ForecastShape) -> KnownFuture:
+    """Return the known-future covariates that come with a request; floors read none. Raises Invalid."""
+    if resolved.loaded is None:
+        return {}
+    return parse_future(pending.request.future, pending.ids, resolved.version.config, shape.horizon)

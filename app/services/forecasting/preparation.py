@@ -15,7 +15,7 @@ from app.services.forecasting.outputs.results import (
     LevelRows,
     RefusedResult,
     Result,
-    build_baseline_result,
+    build_floor_result,
     build_network_result,
     find_level_rows,
     select_levels,
@@ -28,6 +28,7 @@ from models.data.windows import cut_covariates
 
 KnownFuture = Mapping[str, Mapping[str, Values]]
 """series id → known-future covariate → its values over the horizon"""
+NOT_LIVE = refusal(ErrorCode.no_champion, "no version of the model is live")
 LATE = refusal(ErrorCode.deadline_exceeded, "its deadline had passed before the network could run")
 
 
@@ -44,8 +45,8 @@ class PreparedBatch(NamedTuple):
     warnings: dict[str, list[str]]
     refusals: dict[str, Refusal]
     """why it cannot forecast others, by id"""
-    has_baseline: bool
-    """whether season-naive answers for those"""
+    floor: str | None
+    """the floor that answers for those; None: none does"""
     is_late: bool
     """whether the deadline passed before the network could run"""
 
@@ -76,11 +77,12 @@ class PreparedBatch(NamedTuple):
         return build_network_result(context, selected, self.shape, warnings, stale=self.resolved.stale)
 
     def _build_refused_result(self, series_id: str, why: Refusal) -> Result:
-        if not self.has_baseline:
+        if self.floor is None:
             return RefusedResult(series_id, why)
         resolved = self.resolved
         context = resolved.contexts[series_id]
-        return build_baseline_result(context, resolved.version.config, self.shape, why, stale=resolved.stale)
+        config = resolved.version.config
+        return build_floor_result(context, self.floor, config, self.shape, why, stale=resolved.stale)
 
 
 def prepare_batch(
@@ -101,17 +103,17 @@ def prepare_batch(
     contexts = list(available.values())
     warnings: dict[str, list[str]] = {}
     refusals: dict[str, Refusal] = {}
-    if is_late:
+    if is_late or resolved.loaded is None:
         contexts = []
-        refusals = dict.fromkeys(available, LATE)
+        refusals = dict.fromkeys(available, NOT_LIVE if resolved.loaded is None else LATE)
     elif future or config.covariates.temporal or config.covariates.static:
         series = {i: context.series for i, context in available.items()}
         completed, refusals = complete_all(series, future, request.covariate_fill, config, shape.horizon)
         contexts = [replace(available[i], series=item.series) for i, item in completed.items()]
         warnings = {i: item.warnings for i, item in completed.items()}
     level_rows = find_level_rows(config.quantiles, shape.levels)
-    has_baseline = request.on_missing is not None
-    return PreparedBatch(ids, resolved, shape, level_rows, contexts, warnings, refusals, has_baseline, is_late)
+    floor = resolved.version.stored.floor if request.on_missing == "floor" else request.on_missing
+    return PreparedBatch(ids, resolved, shape, level_rows, contexts, warnings, refusals, floor, is_late)
 
 
 def _build_inputs(contexts: Sequence[SeriesContext], config: Config) -> Inputs:

@@ -7,8 +7,8 @@ from typing import Any
 
 from app.config import Settings
 from app.logs import get_logger
-from app.services.forecasting.batched import resolve
-from app.services.forecasting.inputs.checks import check_explained, parse_future
+from app.services.forecasting.batched import parse_known_future, resolve
+from app.services.forecasting.inputs.checks import check_explained
 from app.services.forecasting.inputs.context_cache import ResolvedSeries
 from app.services.forecasting.inputs.loader import ContextLoader
 from app.services.forecasting.inputs.request import ForecastShape
@@ -50,7 +50,7 @@ class StreamedPath:
             deliver_all([pending])
             return
         is_late = pending.is_late()
-        future = parse_future(pending.request.future, pending.ids, version.config, shape.horizon)
+        future = parse_known_future(pending, resolved, shape)
         prepared: list[PreparedBatch] = []
         inputs = _prepare_pieces(pending, resolved, shape, future, prepared, is_late=is_late)
         quantiles = self._batcher.run(resolved.loaded, inputs)

@@ -22,7 +22,7 @@ class VersionFiles(Protocol):
         """Its primary key."""
 
     @property
-    def number(self) -> int:
+    def number(self) -> int | None:
         """Its number within the model."""
 
     @property

@@ -6,8 +6,8 @@ from sqlalchemy.orm import Session
 
 from app.errors import Conflict, ErrorCode, FieldError, Invalid, NotFound
 from app.scope import Scope
-from app.storage import registry
-from app.storage.tables import ModelRow, VersionRow
+from app.storage import jobs, registry
+from app.storage.tables import JobRow, ModelRow, VersionRow
 
 MODEL_NAME = r"[A-Za-z0-9._-]{1,100}"
 """regular expression of a model's name"""
@@ -24,10 +24,11 @@ def require_model(session: Session, scope: Scope, name: str, *, lock: bool = Fal
     """Return a model that must exist; `lock` keeps its other writers out. Raises NotFound."""
     row = registry.get(session, scope, name, lock=lock) if _NAME.fullmatch(name) else None
     if row is None:
-        raise NotFound(
-            ErrorCode.model_not_found,
-            f"there is no model {name[:100]!r}; GET /models lists them, POST /train makes one",
-        )
+        hint = "GET /models lists them, POST /train makes one"
+        training = jobs.find_active_training(session, scope, name) if _NAME.fullmatch(name) else None
+        if training is not None:
+            hint = f"a training of that name is {training.status}, GET /jobs/{training.id} shows how far it is"
+        raise NotFound(ErrorCode.model_not_found, f"there is no model {name[:100]!r}; {hint}")
     return row
 
 
@@ -60,13 +61,30 @@ def resolve_version(session: Session, scope: Scope, name: str, number: int | Non
     if number is not None:
         return model, require_version(session, model, number)
     if model.champion is None:
-        raise _no_champion(model)
+        raise no_champion(session, model)
     return model, require_version(session, model, model.champion)
 
 
-def _no_champion(model: ModelRow) -> Conflict:
-    if model.last_version:
-        hint = f"name one of its versions, such as {model.name}@{model.last_version}"
+def no_champion(session: Session, model: ModelRow, instead: str = "") -> Conflict:
+    """Return what a model without a live version is refused with; `instead`: what else the caller may send."""
+    row = registry.get_serving_version(session, model)
+    if row is not None:
+        state = f"version {row.number} is not, for this reason: {row.reason}"
+        hints = [f"name it as {model.name}@{row.number}", f"PUT /models/{model.name}/champion sets it live"]
     else:
-        hint = "its first training has not ended yet; GET /jobs shows how far it is"
-    return Conflict(ErrorCode.no_champion, f"no version of the model {model.name!r} is live: {hint}")
+        state, hint = _describe_training(jobs.find_newest(session, model.pk, "train"))
+        hints = [hint]
+    detail = (
+        f"no version of the model {model.name!r} is live: {state}; {', or '.join([*hints, *filter(None, [instead])])}"
+    )
+    return Conflict(ErrorCode.no_champion, detail)
+
+
+def _describe_training(job: JobRow | None) -> tuple[str, str]:
+    """Return how the newest training of a model without versions stands, and what to do."""
+    if job is None:
+        return "it has no version", "POST /train makes one"
+    if job.status in ("queued", "running"):
+        return f"its first training is {job.status}", f"GET /jobs/{job.id} shows how far it is"
+    reason = f": {job.error['detail']}" if job.error else ""
+    return f"its last training has {job.status}{reason}", "POST /train makes a version"

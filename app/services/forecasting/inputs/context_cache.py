@@ -15,16 +15,15 @@ from typing import NamedTuple
 
 from app.errors import ErrorCode
 from app.scope import Scope
-from app.services.forecasting.inputs.request import ForecastRequest, ForecastShape
+from app.services.forecasting.inputs.request import ForecastRequest
+from app.services.forecasting.inputs.served_version import ServedVersion
 from app.services.refusals import Refusal, refusal
 from app.services.registry.loader import VersionLoader
 from app.serving.lru import LruCache
 from app.serving.moments import Moment
 from app.serving.runtime import LoadedVersion
 from app.storage.freshness import CommittedState, FreshnessKeys, Identity
-from app.storage.tables import ModelRow, VersionRow
 from models.arrays import Floats
-from models.config.model import Config
 from models.data.series import Series
 
 AWAY_SECONDS = 1.0
@@ -34,79 +33,12 @@ ENTRY_BYTES = 2000
 """bytes of a cached series besides its values"""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredVersion:
-    """A model and one of its versions, as their rows were read."""
+class FirstValue(NamedTuple):
+    """The first value of a series."""
 
-    model_pk: int
-    model_name: str
-    model_created_at: int
-    frequency: str
-    trained: ForecastShape
-    """the whole horizon, and all levels"""
-    pk: int
-    number: int
-    created_at: int
-    digest: str
-    artifact: str
-    """folder of its files"""
-
-    @classmethod
-    def from_rows(cls, model: ModelRow, version: VersionRow) -> "StoredVersion":
-        """Copy the fields that forecasts need."""
-        return cls(
-            model_pk=model.pk,
-            model_name=model.name,
-            model_created_at=model.created_at,
-            frequency=model.freq,
-            trained=ForecastShape(model.horizon, tuple(model.quantiles)),
-            pk=version.pk,
-            number=version.number,
-            created_at=version.created_at,
-            digest=version.digest,
-            artifact=version.artifact,
-        )
-
-    def is_same_version(self, other: "StoredVersion") -> bool:
-        """Whether both are one version, which cannot change; their models may have been made at other times."""
-        return (self.pk, self.created_at, self.digest) == (other.pk, other.created_at, other.digest)
-
-
-@dataclass(eq=False)
-class ServedVersion:
-    """The version that answers for a model's name."""
-
-    stored: StoredVersion
-    config: Config
-    pinned: bool
-    """whether the request named it, so that another champion does not matter"""
-    context_key: Hashable = field(init=False)
-    """what its network reads of a series: versions that read the same share contexts"""
-    identity: tuple[Hashable, ...] = field(init=False)
-    """differs from that of any other version under any name"""
-    confirmed_at: float = field(init=False, default_factory=time.monotonic)
-    """when it was last known to be what is committed"""
-
-    def __post_init__(self) -> None:
-        stored = self.stored
-        self.context_key = _build_context_key(self.config)
-        self.identity = (stored.model_name, stored.number, stored.pk, stored.created_at, stored.digest)
-
-    def add_keys(self, keys: FreshnessKeys) -> None:
-        """Add the keys of the rows that confirm it."""
-        keys.models.add(self.stored.model_pk)
-        if self.pinned:
-            keys.versions.add(self.stored.pk)
-
-    def is_committed(self, state: CommittedState) -> bool:
-        """Whether it still answers for its model's name."""
-        stored = self.stored
-        model = state.models.get(stored.model_pk)
-        if model is None or model[0] != stored.model_created_at:
-            return False
-        if self.pinned:
-            return state.versions.get(stored.pk) == stored.created_at
-        return model[1:] == (stored.pk, stored.created_at)
+    steps: int
+    """from it to the origin"""
+    y: float
 
 
 @dataclass(eq=False)
@@ -119,6 +51,8 @@ class SeriesContext:
     moment: Moment
     identity: Identity | None
     """None of a series that is not stored"""
+    first: FirstValue | None = None
+    """None where the version needs none that lies before `series`"""
     confirmed_at: float = field(default_factory=time.monotonic)
     """when it was last known to be what is committed"""
 
@@ -127,7 +61,8 @@ class ResolvedSeries(NamedTuple):
     """The version and the series that a forecast starts from."""
 
     version: ServedVersion
-    loaded: LoadedVersion
+    loaded: LoadedVersion | None
+    """None where no version is live"""
     contexts: dict[str, SeriesContext]
     refusals: dict[str, Refusal]
     """of the series that have no context"""
@@ -250,9 +185,3 @@ class ContextCache:
             contexts[series_id] = context
             identities[series_id] = context.identity
         return ResolvedSeries(version, loaded, contexts, {}, identities)
-
-
-def _build_context_key(config: Config) -> Hashable:
-    roles = config.covariates
-    columns = (roles.known_future, roles.past, roles.static)
-    return config.frequency, config.network.context_length, config.horizon, config.country, columns

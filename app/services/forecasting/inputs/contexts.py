@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from sqlalchemy.orm import Session
@@ -9,6 +10,7 @@ from sqlalchemy.orm import Session
 from app.errors import ErrorCode
 from app.scope import Scope
 from app.services.forecasting.inputs.checks import check_history, parse_column, parse_origin
+from app.services.forecasting.inputs.context_cache import FirstValue
 from app.services.forecasting.inputs.request import History
 from app.services.refusals import Refusal, refusal
 from app.services.series.checks import build_grid, raise_problems, read_rows
@@ -30,6 +32,14 @@ class HistoryGrid:
     freq: str
     timezone: str
     anchor: int | None = None
+
+
+class ReadHistory(NamedTuple):
+    """A series that comes with a request, up to its origin."""
+
+    series: Series
+    """the steps that the model reads"""
+    first: FirstValue
 
 
 @dataclass(frozen=True)
@@ -66,19 +76,37 @@ def select_contexts(
     return SeriesSelection(rows, origins, refusals)
 
 
+def load_first_values(session: Session, rows: Sequence[SeriesRow], contexts: Sequence[Series]) -> dict[str, FirstValue]:
+    """Return the first value of each of the stored series whose contexts end with their origins, by id."""
+    spans = {row.pk: (row.first_ts, row.first_ts) for row in rows if row.first_ts is not None}
+    points = observations.load_between(session, spans)
+    by_id = {row.id: points[row.pk] for row in rows if row.pk in spans}
+    return {
+        context.id: FirstValue(_count_steps(context, int(by_id[context.id].ts[0])), float(by_id[context.id].y[0]))
+        for context in contexts
+        if len(by_id[context.id].ts)
+    }
+
+
+def _count_steps(context: Series, stamp: int) -> int:
+    """Return the steps from a stamp to the end of a context."""
+    index = int(context.grid.index(np.array([stamp], np.int64))[0])
+    return context.start + len(context.y) - 1 - index
+
+
 def read_histories(
     histories: Mapping[str, History], config: Config, origin: str | None
-) -> tuple[dict[str, Series], dict[str, Refusal]]:
+) -> tuple[dict[str, ReadHistory], dict[str, Refusal]]:
     """Return the series that come with the request and end with their origins, and why the others cannot be forecast,
     by id.
 
     Raises Invalid for rows that an upload would be refused for, and for covariates that the model does not read.
     """
-    readable: dict[str, Series] = {}
+    readable: dict[str, ReadHistory] = {}
     refusals: dict[str, Refusal] = {}
     for series_id, history in histories.items():
         outcome = _read_history(series_id, history, config, origin)
-        if isinstance(outcome, Series):
+        if isinstance(outcome, ReadHistory):
             readable[series_id] = outcome
         else:
             refusals[series_id] = outcome
@@ -116,7 +144,7 @@ def _find_origins(session: Session, rows: Sequence[SeriesRow], origin: str | Non
     return origins
 
 
-def _read_history(series_id: str, history: History, config: Config, origin: str | None) -> Series | Refusal:
+def _read_history(series_id: str, history: History, config: Config, origin: str | None) -> ReadHistory | Refusal:
     """Return the last steps of a history up to its origin, with its covariates there and over the horizon."""
     field = f"body.history.{series_id}"
     timezone = check_history(history, config, field)
@@ -134,7 +162,9 @@ def _read_history(series_id: str, history: History, config: Config, origin: str 
     grid = build_grid(fields)
     index = grid.index(stamps)
     last = int(index[observed].max())
-    return _build_series(series_id, history, grid, index, last, config)
+    begin = int(np.flatnonzero(observed)[np.argmin(index[observed])])
+    first_value = FirstValue(last - int(index[begin]), float(history.values[begin]))
+    return ReadHistory(_build_series(series_id, history, grid, index, last, config), first_value)
 
 
 def _build_series(series_id: str, history: History, grid: Grid, index: Ints, last: int, config: Config) -> Series:

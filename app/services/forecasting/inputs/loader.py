@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 from sqlalchemy.orm import Session
@@ -13,17 +14,13 @@ from app.logs import get_logger
 from app.scope import Scope
 from app.services.access.keys import unknown_key
 from app.services.forecasting.inputs.checks import check_request, resolve_shape
-from app.services.forecasting.inputs.context_cache import (
-    ContextCache,
-    ResolvedSeries,
-    SeriesContext,
-    ServedVersion,
-    StoredVersion,
-)
-from app.services.forecasting.inputs.contexts import read_histories, select_contexts
+from app.services.forecasting.inputs.context_cache import ContextCache, ResolvedSeries, SeriesContext
+from app.services.forecasting.inputs.contexts import load_first_values, read_histories, select_contexts
+from app.services.forecasting.inputs.floor_version import build_floor_version
 from app.services.forecasting.inputs.request import ForecastRequest
+from app.services.forecasting.inputs.served_version import ServedVersion, StoredVersion
 from app.services.registry.loader import VersionLoader
-from app.services.registry.lookup import resolve_version
+from app.services.registry.lookup import no_champion, require_model, require_version
 from app.services.series import panels
 from app.serving.moments import MomentCache
 from app.serving.runtime import LoadedVersion
@@ -77,8 +74,7 @@ class ContextLoader:
         with self._database.read() as session:
             if scope.key is not None and not keys.is_living(session, scope.key):
                 raise unknown_key()
-            model, row = resolve_version(session, scope, *request.reference)
-            version, loaded = self._find_version(session, scope, request, model, StoredVersion.from_rows(model, row))
+            version, loaded = self._resolve(session, scope, request)
             stored_ids = request.series
             if request.labels is not None:
                 stored_ids = tuple(series.select_ids(session, scope, request.labels))
@@ -92,12 +88,31 @@ class ContextLoader:
         if not request.history:
             return resolved
         version = resolved.version
-        histories, refusals = read_histories(request.history, version.config, request.origin)
-        contexts = {c.series.id: c for c in self._build_contexts(version, list(histories.values()), {})}
+        histories = request.history
+        if version.stored.number is None:  # floors read no covariates
+            histories = {i: replace(history, covariates={}, static={}) for i, history in histories.items()}
+        read, refusals = read_histories(histories, version.config, request.origin)
+        contexts = {c.series.id: c for c in self._build_contexts(version, [one.series for one in read.values()], {})}
+        for series_id, context in contexts.items():
+            context.first = read[series_id].first
         return resolved._replace(
             contexts=resolved.contexts | contexts,
             refusals=resolved.refusals | refusals,
         )
+
+    def _resolve(
+        self, session: Session, scope: Scope, request: ForecastRequest
+    ) -> tuple[ServedVersion, LoadedVersion | None]:
+        """Return the version that answers, or where none is live a floor, if the request takes one."""
+        name, pinned = request.reference
+        model = require_model(session, scope, name)
+        number = model.champion if pinned is None else pinned
+        if number is None:
+            if request.on_missing is None:
+                raise no_champion(session, model, "send on_missing=floor for the best of season-naive, naive and drift")
+            return build_floor_version(session, model), None
+        row = require_version(session, model, number)
+        return self._find_version(session, scope, request, model, StoredVersion.from_rows(model, row))
 
     def _load_series(
         self,
@@ -105,7 +120,7 @@ class ContextLoader:
         scope: Scope,
         request: ForecastRequest,
         version: ServedVersion,
-        loaded: LoadedVersion,
+        loaded: LoadedVersion | None,
         ids: Sequence[str],
     ) -> ResolvedSeries:
         """Return the stored series, from the cache where their rows are what it holds."""
@@ -122,7 +137,9 @@ class ContextLoader:
                 missing.append(row)
         if missing:
             read = panels.load_contexts(session, scope, missing, selection.origins, version.config)
+            first = load_first_values(session, missing, read) if version.needs_first else {}
             for context in self._build_contexts(version, read, identities):
+                context.first = first.get(context.series.id)
                 contexts[context.series.id] = context
                 if request.origin is None:
                     self._cache.put_context(scope, version, context)
@@ -164,6 +181,7 @@ class ContextLoader:
         """Whether the previous version may answer while the new champion is being loaded; begin to load that."""
         if self._versions.held(scope, champion) is not None:
             return False
+        assert previous.number is not None, "floors are not cached"
         row = registry.get_version(session, model, previous.number)
         if row is None or not previous.is_same_version(StoredVersion.from_rows(model, row)):
             return False

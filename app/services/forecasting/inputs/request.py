@@ -11,6 +11,7 @@ from app.services.registry.lookup import parse_reference
 from app.services.series.checks import Upload
 
 Fill = Literal["last", "season"]
+OnMissing = Literal["season_naive", "floor"]
 Future = Mapping[str, Mapping[str, Column]]
 """series id → known-future covariate → its values from the first step of the horizon on, None where unknown"""
 
@@ -44,8 +45,8 @@ class ForecastRequest(NamedTuple):
     """series that are not stored, by id"""
     covariate_fill: Fill | None = None
     """how missing known-future values are imputed"""
-    on_missing: Literal["season_naive"] | None = None
-    """the baseline that answers where the network cannot"""
+    on_missing: OnMissing | None = None
+    """the floor that answers where no network can; `floor` is the best of them on the gate"""
     explain: bool = False
     """explain each forecast that the network makes"""
     max_age: float | None = None

@@ -31,7 +31,7 @@ def explain(
     if not explained:
         return
     stored = resolved.version.stored
-    config = resolved.loaded.config
+    config = resolved.version.config
     batch = assemble(explained, np.array([len(context.y) - 1 for context in explained]), config)
     try:
         question = Question(stored.artifact, stored.digest, shape.horizon, inputs_of(batch, config))

@@ -1,4 +1,4 @@
-"""Results of single series: forecasts by the network, or by the baseline where that is asked for, and refusals."""
+"""Results of single series: forecasts by the network, or by a floor where that is asked for, and refusals."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ import numpy as np
 
 from app.services.forecasting.inputs.context_cache import SeriesContext
 from app.services.forecasting.inputs.request import ForecastShape
+from app.services.forecasting.outputs.floors import forecast_floor
 from app.services.refusals import Refusal
 from app.serving.moments import Moment
 from models.arrays import Floats
 from models.calendar.timestamps import Stamps
-from models.classical.statistical_models import season_naive
 from models.config.model import Config
 from models.inference.predict import interpolate_quantiles
 
@@ -36,8 +36,8 @@ class ForecastResult:
     """R of (H,) each"""
     warnings: list[str]
     stale: bool
-    fallback: bool
-    """whether the baseline made it"""
+    fallback_by: str | None
+    """the floor that made it, None: the network did"""
 
     @property
     def stamps(self) -> Stamps:
@@ -89,32 +89,16 @@ def build_network_result(
     stale: bool,
 ) -> ForecastResult:
     """Return the forecast of a series from its median and levels, 1 + R of (H,) each."""
-    return _build_result(context, values, shape.horizon, warnings, stale=stale, fallback=False)
+    return _build_result(context, values, shape.horizon, warnings, stale=stale, fallback_by=None)
 
 
-def build_baseline_result(
-    context: SeriesContext, config: Config, shape: ForecastShape, why: Refusal, *, stale: bool
+def build_floor_result(
+    context: SeriesContext, floor: str, config: Config, shape: ForecastShape, why: Refusal, *, stale: bool
 ) -> ForecastResult:
-    """Forecast a series by season-naive; the spread of its quantiles is that of the changes over a season.
-
-    `why` is what kept the network from it, and becomes a warning.
-    """
-    y = context.series.y
-    season = next((length for length in config.network.season_lengths if length < len(y)), 1)
-    point = season_naive(y, shape.horizon, season)  # (H,)
-    offsets = _compute_offsets(y, season, shape.levels)
-    values = point + np.concatenate([[0.0], offsets])[:, None]  # (1 + R, H)
-    values = np.clip(values, *_find_bounds(y, config))
-    return _build_result(context, values, shape.horizon, [why["code"]], stale=stale, fallback=True)
-
-
-def _compute_offsets(y: Floats, season: int, levels: Sequence[float]) -> Floats:
-    """Return how far the quantiles of the changes over a season lie from their median, (R,)."""
-    changes = y[season:] - y[:-season]
-    changes = changes[~np.isnan(changes)]
-    if not len(changes):
-        return np.zeros(len(levels))
-    return np.quantile(changes, levels) - np.median(changes)
+    """Forecast a series by a floor. `why` is what kept the network from it, and becomes a warning."""
+    point, offsets = forecast_floor(context, floor, config, shape)
+    values = np.clip(np.concatenate([point[None], point + offsets]), *_find_bounds(context.series.y, config))
+    return _build_result(context, values, shape.horizon, [why["code"]], stale=stale, fallback_by=floor)
 
 
 def _find_bounds(y: Floats, config: Config) -> tuple[float, float]:
@@ -131,13 +115,13 @@ def _build_result(
     warnings: list[str],
     *,
     stale: bool,
-    fallback: bool,
+    fallback_by: str | None,
 ) -> ForecastResult:
     yhat, *quantiles = values if len(values[0]) == horizon else [column[:horizon] for column in values]
     series = context.series
     if len(series.y) < horizon:
         warnings = ["short_history", *warnings]
-    return ForecastResult(series.id, context.moment, horizon, yhat, quantiles, warnings, stale, fallback)
+    return ForecastResult(series.id, context.moment, horizon, yhat, quantiles, warnings, stale, fallback_by)
 
 
 def to_document(result: Result, shape: ForecastShape) -> dict[str, Any]:
@@ -153,5 +137,6 @@ def to_document(result: Result, shape: ForecastShape) -> dict[str, Any]:
         "quantiles": dict(zip(shape.names, result.quantiles, strict=True)),
         "warnings": result.warnings,
         "stale": result.stale,
-        "fallback": result.fallback,
+        "fallback": result.fallback_by is not None,
+        "fallback_by": result.fallback_by,
     }

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import orjson
 
-from app.services.forecasting.inputs.context_cache import ServedVersion
 from app.services.forecasting.inputs.request import ForecastShape
+from app.services.forecasting.inputs.served_version import ServedVersion
 from app.services.forecasting.outputs.results import ForecastResult, Result, to_document
 from models.calendar.timestamps import Stamps
 

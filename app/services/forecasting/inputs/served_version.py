@@ -1,0 +1,103 @@
+"""Versions as forecasts know them: a model's row and a version's, and what of them a network reads."""
+
+import time
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+
+from app.services.forecasting.inputs.request import ForecastShape
+from app.storage.freshness import CommittedState, FreshnessKeys
+from app.storage.tables import ModelRow, VersionRow
+from models.config.model import Config
+from models.evaluation.floors import choose_best
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVersion:
+    """A model and one of its versions, as their rows were read."""
+
+    model_pk: int
+    model_name: str
+    model_created_at: int
+    frequency: str
+    trained: ForecastShape
+    """the whole horizon, and all levels"""
+    pk: int
+    number: int | None
+    """None: no version is live, and the floor answers"""
+    created_at: int
+    digest: str
+    artifact: str
+    """folder of its files"""
+    floor: str
+    """the best floor on the gate, one of `models.evaluation.floors.FLOORS`"""
+
+    @classmethod
+    def from_rows(cls, model: ModelRow, version: VersionRow) -> "StoredVersion":
+        """Copy the fields that forecasts need."""
+        return cls(
+            model_pk=model.pk,
+            model_name=model.name,
+            model_created_at=model.created_at,
+            frequency=model.freq,
+            trained=ForecastShape(model.horizon, tuple(model.quantiles)),
+            pk=version.pk,
+            number=version.number,
+            created_at=version.created_at,
+            digest=version.digest,
+            artifact=version.artifact,
+            floor=choose_best(version.metrics),
+        )
+
+    def is_same_version(self, other: "StoredVersion") -> bool:
+        """Whether both are one version, which cannot change; their models may have been made at other times."""
+        return (self.pk, self.created_at, self.digest) == (other.pk, other.created_at, other.digest)
+
+
+@dataclass(eq=False)
+class ServedVersion:
+    """The version that answers for a model's name."""
+
+    stored: StoredVersion
+    config: Config
+    pinned: bool
+    """whether the request named it, so that another champion does not matter"""
+    context_key: Hashable = field(init=False)
+    """what its network reads of a series: versions that read the same share contexts"""
+    identity: tuple[Hashable, ...] = field(init=False)
+    """differs from that of any other version under any name"""
+    confirmed_at: float = field(init=False, default_factory=time.monotonic)
+    """when it was last known to be what is committed"""
+
+    def __post_init__(self) -> None:
+        stored = self.stored
+        self.context_key = _build_context_key(self.config, needs_first=self.needs_first)
+        self.identity = (stored.model_name, stored.number, stored.pk, stored.created_at, stored.digest)
+        if stored.number is None:
+            self.identity += (stored.model_pk, stored.model_created_at, stored.frequency, self.config.bounds)
+
+    @property
+    def needs_first(self) -> bool:
+        """Whether its floor needs a series' first value, which may lie before the context."""
+        return self.stored.floor == "drift"
+
+    def add_keys(self, keys: FreshnessKeys) -> None:
+        """Add the keys of the rows that confirm it."""
+        keys.models.add(self.stored.model_pk)
+        if self.pinned:
+            keys.versions.add(self.stored.pk)
+
+    def is_committed(self, state: CommittedState) -> bool:
+        """Whether it still answers for its model's name."""
+        stored = self.stored
+        model = state.models.get(stored.model_pk)
+        if model is None or model[0] != stored.model_created_at:
+            return False
+        if self.pinned:
+            return state.versions.get(stored.pk) == stored.created_at
+        return model[1:] == (stored.pk, stored.created_at)
+
+
+def _build_context_key(config: Config, *, needs_first: bool) -> Hashable:
+    roles = config.covariates
+    columns = (roles.known_future, roles.past, roles.static)
+    return config.frequency, config.network.context_length, config.horizon, config.country, columns, needs_first

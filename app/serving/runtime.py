@@ -12,7 +12,7 @@ from safetensors.numpy import load as load_tensors
 
 from models.arrays import Floats
 from models.config.model import Config
-from models.data.windows import Batch, inputs_of
+from models.data.windows import Batch, graph_inputs_of
 from models.errors import BrokenVersion
 from models.inference.published import GOLDEN, GRAPH, Published
 
@@ -34,7 +34,7 @@ class LoadedVersion:
 
     def run(self, batch: Batch) -> Floats:
         """Forecast a batch; return quantiles (B, H, Q) in original units."""
-        return self.run_arrays(inputs_of(batch, self.config))
+        return self.run_arrays(graph_inputs_of(batch, self.config))
 
     def run_arrays(self, inputs: Mapping[str, NDArray[Any]]) -> Floats:
         """Run the graph on its inputs by name, (B, ...) each."""
@@ -89,7 +89,7 @@ def _torch_session(digest: str, read: Callable[[str], bytes], device: str) -> An
 
 
 def _check_golden(version: LoadedVersion, vectors: Mapping[str, NDArray[Any]], tolerance: float) -> None:
-    quantiles = version.run_arrays(inputs_of(vectors, version.config))
+    quantiles = version.run_arrays(graph_inputs_of(vectors, version.config))
     difference = np.abs(quantiles - vectors["quantiles"]) / vectors["scale"][:, None, None]
     worst = float(np.max(difference))
     if not worst <= tolerance:

@@ -79,7 +79,7 @@ def _detect(series: Series, span: Span, runner: Runner, config: Config, level: f
     begin = max(0, start - HISTORY)
     residuals = compute_residuals(series, (begin, end), runner, config, ahead)
     radius, score = judge_deviations(residuals.deviation, level)
-    low, high = _find_limits(series.y[:end], config)
+    low, high = _find_limits(series, end, config)
     lower = np.clip(residuals.expected - radius * residuals.below, low[begin:], high)
     upper = np.clip(residuals.expected + radius * residuals.above, low[begin:], high)
     y = series.y[begin:end]
@@ -98,14 +98,15 @@ def _detect(series: Series, span: Span, runner: Runner, config: Config, level: f
     )
 
 
-def _find_limits(y: Floats, config: Config) -> tuple[Floats, float]:
-    """Return the least possible value at each step of y (T,), and the greatest.
+def _find_limits(series: Series, end: int, config: Config) -> tuple[Floats, float]:
+    """Return the least possible value at each step of y[:end], (end,), and the greatest.
 
-    With `nonnegative`, zero is the floor of each step that no negative value comes before.
+    With `nonnegative`, zero is the floor of each step that no negative value comes before, of a series without a sign.
     """
+    y = series.y[:end]
     low, high = config.bounds
     negative_before = np.concatenate([[False], np.logical_or.accumulate(y < 0)[:-1]])[: len(y)]
-    floor = np.where(config.nonnegative & ~negative_before, 0.0, -np.inf)
+    floor = np.where(~negative_before & (not config.is_signed(series.id)), 0.0, -np.inf)
     least = np.maximum(floor, -np.inf if low is None else low)
     return least, np.inf if high is None else high
 

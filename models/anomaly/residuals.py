@@ -206,6 +206,7 @@ def _drop_windows(batch: Batch, done: int) -> Batch:
         calendar=batch["calendar"][done:],
         covariates=batch["covariates"][done:],
         static=batch["static"][done:],
+        signed=batch["signed"][done:],
     )
 
 

@@ -6,6 +6,7 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from models.calendar.frequency import parse_frequency
@@ -43,13 +44,16 @@ class Config:
     bounds: tuple[float | None, float | None] = (None, None)
     """least and greatest value of a forecast; none: unbounded"""
     nonnegative: bool = False
-    """no forecast below zero for a context without a negative value"""
+    """no forecast below zero for a context without a negative value, unless its series is among `signed`"""
+    signed: tuple[str, ...] = ()
+    """ids of the series that had negative values in a panel of which others had none"""
 
     def __post_init__(self) -> None:
         self._check_reach()
         self._check_quantiles()
         require(self.country is None or is_country(self.country), "country", f"{self.country!r} has no known holidays")
         require(len(self.bounds) == 2, "bounds", "must be the least and the greatest value")
+        require(self.nonnegative or not self.signed, "signed", "names exceptions, and needs nonnegative")
         low, high = self.bounds
         require(low is None or high is None or low < high, "bounds", "min must be below max")
 
@@ -82,9 +86,22 @@ class Config:
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """The network's inputs: names of `models.data.windows.Batch`."""
+        """What the network forecasts from: names of `models.data.windows.Batch`."""
         optional = {"covariates": self.covariates.temporal, "static": self.covariates.static}
         return ("y", "calendar", *(name for name, columns in optional.items() if columns))
+
+    @property
+    def graph_inputs(self) -> tuple[str, ...]:
+        """The inputs of the whole graph: those of the network, and where panels are mixed which series are signed."""
+        return (*self.inputs, "signed") if self.signed else self.inputs
+
+    @cached_property
+    def _signed_ids(self) -> frozenset[str]:
+        return frozenset(self.signed)
+
+    def is_signed(self, series_id: str) -> bool:
+        """Whether a series may be forecast below zero whatever its context holds."""
+        return not self.nonnegative or series_id in self._signed_ids
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values; `from_dict` gives the same Config back."""
@@ -123,6 +140,7 @@ class _TopLevel:
     country: str | None = None
     bounds: tuple[float | None, float | None] = (None, None)
     nonnegative: bool = False
+    signed: tuple[str, ...] = ()
 
 
 def _plain(value: Any) -> Any:

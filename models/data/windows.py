@@ -7,7 +7,7 @@ history is a padded one. Shapes: B windows, T context, H horizon, C temporal and
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypedDict
+from typing import Any, NotRequired, Protocol, TypedDict
 
 import numpy as np
 
@@ -31,11 +31,23 @@ class Batch(TypedDict):
     """(B, T + H, C) encoded (models.data.covariates), known-future first; past ones are NaN over the horizon"""
     static: Floats
     """(B, S) encoded"""
+    signed: NotRequired[Floats]
+    """(B, 1) 1 where zero is no bound whatever the context holds; read where `Config.signed` names any series"""
 
 
 def inputs_of(batch: Mapping[str, Any], config: Config) -> dict[str, Any]:
     """Return the inputs of the network among those of a batch, by name: arrays or tensors (B, ...)."""
     return {name: batch[name] for name in config.inputs}
+
+
+def graph_inputs_of(batch: Mapping[str, Any], config: Config) -> dict[str, Any]:
+    """Return the inputs of the whole graph, bounds and all, among those of a batch."""
+    return {name: batch[name] for name in config.graph_inputs}
+
+
+def mark_signed(series: Sequence[Series], config: Config) -> Floats:
+    """Mark the series (B,) that may be forecast below zero whatever their contexts hold: (B, 1)."""
+    return np.array([[float(config.is_signed(item.id))] for item in series]).reshape(len(series), 1)
 
 
 class Indexable(Protocol):
@@ -84,6 +96,7 @@ def assemble(series: Sequence[Series], origins: Ints, config: Config) -> Batch:
         calendar=cut_calendars(series, origins, config),
         covariates=covariates,
         static=static,
+        signed=mark_signed(series, config),
     )
 
 

@@ -21,7 +21,7 @@ from models.errors import CheckpointError, TrainingDataError
 from models.evaluation.baselines import BASELINES, forecast_baselines
 from models.evaluation.scoring import Windows, cut_windows
 from models.experiments.backtest_result import Backtest, group_rows
-from models.planning.defaults import is_nonnegative
+from models.planning.defaults import find_signs
 from models.training.checkpoint import Checkpoint
 from models.training.fit import fit
 from models.training.fitted import Fitted
@@ -139,12 +139,12 @@ def _fit(panel: Panel, config: Config, *, resume: Checkpoint | None, **options: 
 
 
 def _restrict_config(config: Config, history: Panel) -> Config:
-    """Return the configuration with the vocabularies and the floor of a history, not those of later data."""
+    """Return the configuration with the vocabularies and the signs of a history, not those of later data."""
     roles = config.covariates
     return replace(
         config,
         covariates=build_covariate_config(history, roles.known_future, roles.past, roles.static),
-        nonnegative=config.nonnegative and is_nonnegative(history),
+        **(find_signs(history) if config.nonnegative else {}),
     )
 
 

@@ -20,7 +20,7 @@ from models.config.training import POINT_LOSSES
 from models.data.preflight import select_trainable
 from models.data.series import Panel
 from models.data.splits import plan_spans
-from models.data.windows import inputs_of
+from models.data.windows import inputs_of, mark_signed
 from models.errors import TrainingDataError
 from models.evaluation import metrics
 from models.evaluation.scoring import Windows, choose_windows
@@ -95,9 +95,12 @@ def measure_loss(learner: Learner, batch: TensorBatch, windows: Windows, loss: s
     out, unless all are. Raises TrainingDataError `diverged` for forecasts that are not finite.
     """
     learner.averaged.eval()
-    parts = split_batch(batch, SCORED_AT_ONCE)
+    config = learner.config
+    signed = torch.from_numpy(mark_signed(windows.series, config)).to(learner.device)
+    parts = zip(split_batch(batch, SCORED_AT_ONCE), torch.split(signed, SCORED_AT_ONCE), strict=True)
     with torch.no_grad():
-        quantiles = torch.cat([learner.averaged(**inputs_of(part, learner.config)) for part in parts]).cpu().numpy()
+        forecasts = [learner.averaged(**inputs_of(part, config), signed=marks) for part, marks in parts]
+    quantiles = torch.cat(forecasts).cpu().numpy()
     if not np.isfinite(quantiles).all():
         raise TrainingDataError("diverged", "the forecasts are not finite")
     unit = _find_units(windows)

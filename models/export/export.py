@@ -17,7 +17,7 @@ from safetensors.torch import save_file as save_tensors
 from models.arrays import Floats
 from models.calendar.features import CALENDAR_FIELDS
 from models.config.model import Config
-from models.data.windows import Batch, inputs_of
+from models.data.windows import Batch, graph_inputs_of
 from models.errors import ExportError, GraphError
 from models.export.graph import Templates, put_weights, template_key, trace
 from models.inference.golden import golden_batch
@@ -44,7 +44,7 @@ def export(fitted: Fitted, folder: Path, templates: Templates | None = None) -> 
     header = {"format": FORMAT, "config": json.dumps(config.to_dict())}
     save_tensors({name: t.contiguous() for name, t in network.state_dict().items()}, folder / WEIGHTS, header)
     batch = golden_batch(config)
-    inputs = inputs_of(batch, config)
+    inputs = graph_inputs_of(batch, config)
     expected, scale = _expected(network, batch)
     try:
         graph = _graph(network, batch, templates, lambda graph: verify(graph, inputs, expected, scale))
@@ -129,13 +129,14 @@ def _manifest(config: Config, folder: Path) -> Manifest:
         "calendar": ["batch", total, len(CALENDAR_FIELDS)],
         "covariates": ["batch", total, len(config.covariates.temporal)],
         "static": ["batch", len(config.covariates.static)],
+        "signed": ["batch", 1],
     }
     return Manifest(
         format=FORMAT,
         config=config.to_dict(),
-        inputs={name: shapes[name] for name in config.inputs},
+        inputs={name: shapes[name] for name in config.graph_inputs},
         outputs={"quantiles": ["batch", config.horizon, len(config.quantiles)]},
-        dtypes={name: "int64" if name == "calendar" else "float64" for name in (*config.inputs, "quantiles")},
+        dtypes={name: "int64" if name == "calendar" else "float64" for name in (*config.graph_inputs, "quantiles")},
         calendar_fields=list(CALENDAR_FIELDS),
         tolerance=TOLERANCE,
         sha256={name: sha256_of((folder / name).read_bytes()) for name in (WEIGHTS, GRAPH, GOLDEN)},

@@ -32,7 +32,7 @@ from onnxscript import optimizer
 from torch import Tensor
 
 from models.config.model import Config
-from models.data.windows import Batch, inputs_of
+from models.data.windows import Batch, graph_inputs_of
 from models.errors import GraphError
 from models.export.low_rank import factorise
 from models.network.network import Network
@@ -66,6 +66,7 @@ class Templates(Protocol):
 def template_key(config: Config) -> str:
     """Return a digest of everything that a template depends on: configuration, source code and packages."""
     plain = config.to_dict()
+    plain["signed"] = bool(config.signed)  # which series those are is an input
     plain["training"] = {name: plain["training"][name] for name in READ_OF_TRAINING}
     parts = {
         "config": plain,
@@ -136,7 +137,7 @@ def _export(network: Network, example: Batch) -> ir.Model:
     Parameters that want no gradients keep a recurrence one operation while it is traced; else it would be unrolled.
     """
     free = torch.export.Dim("batch", min=1, max=LARGEST_BATCH)
-    inputs = {name: torch.from_numpy(values) for name, values in inputs_of(example, network.config).items()}
+    inputs = {name: torch.from_numpy(values) for name, values in graph_inputs_of(example, network.config).items()}
     learned = [parameter for parameter in network.parameters() if parameter.requires_grad]
     network.requires_grad_(False)
     # the exporter prints its progress

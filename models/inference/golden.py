@@ -45,7 +45,8 @@ def golden_batch(config: Config) -> Batch:
     covariates = _covariates(config.covariates.temporal, config, (WINDOWS, len(steps) + horizon), rng)
     covariates[:, len(steps) :, len(config.covariates.known_future) :] = np.nan
     static = _covariates(config.covariates.static, config, (WINDOWS,), rng)
-    return Batch(y=y, calendar=calendar, covariates=covariates, static=static)
+    signed = (np.arange(WINDOWS) % 2).astype(np.float64)[:, None]  # (WINDOWS, 1)
+    return Batch(y=y, calendar=calendar, covariates=covariates, static=static, signed=signed)
 
 
 def _covariates(names: tuple[str, ...], config: Config, shape: tuple[int, ...], rng: np.random.Generator) -> Floats:

@@ -82,7 +82,7 @@ class Published:
             raise BrokenVersion(f"it was made by another release: {e}") from e
         inputs = self._manifest["inputs"]
         fields = self._manifest.get("calendar_fields", list(CALENDAR_FIELDS))  # older manifests do not name them
-        reads_ours = set(inputs) == set(config.inputs) and inputs["calendar"][-1] == len(fields)
+        reads_ours = set(inputs) == set(config.graph_inputs) and inputs["calendar"][-1] == len(fields)
         if not reads_ours or fields != list(CALENDAR_FIELDS):
             raise BrokenVersion("it was made by another release, whose graph reads other inputs")
         return config

@@ -56,16 +56,22 @@ class Network(nn.Module):
         self.register_buffer("widened", torch.ones(shape, dtype=torch.float32))
 
     def forward(
-        self, y: Tensor, calendar: Tensor, covariates: Tensor | None = None, static: Tensor | None = None
+        self,
+        y: Tensor,
+        calendar: Tensor,
+        covariates: Tensor | None = None,
+        static: Tensor | None = None,
+        signed: Tensor | None = None,
     ) -> Tensor:
         """Return quantiles (B, H, Q) float64 in original units, ascending along Q.
 
-        y (B, T), calendar (B, T + H, 5), covariates (B, T + H, C), static (B, S): `models.data.windows.Batch`.
+        y (B, T), calendar (B, T + H, 5), covariates (B, T + H, C), static (B, S), signed (B, 1):
+        `models.data.windows.Batch`.
         """
         context, quantiles = self.forecast_scaled(y, calendar, covariates, static)
         corrected = self.apply_correction(torch.sort(quantiles, dim=-1).values)
         ordered = torch.sort(corrected, dim=-1).values
-        return self.clip_to_bounds(ordered * context.scale[..., None] + context.loc[..., None], y)
+        return self.clip_to_bounds(ordered * context.scale[..., None] + context.loc[..., None], y, signed)
 
     def forecast_scaled(
         self, y: Tensor, calendar: Tensor, covariates: Tensor | None = None, static: Tensor | None = None
@@ -123,11 +129,14 @@ class Network(nn.Module):
         middle = ordered[..., self.median : self.median + 1]  # (B, H, 1)
         return middle + (ordered - middle) * self.widened + self.added
 
-    def clip_to_bounds(self, quantiles: Tensor, y: Tensor) -> Tensor:
-        """Keep quantiles (B, H, Q) within the bounds that the configuration sets; y (B, T) is their context."""
+    def clip_to_bounds(self, quantiles: Tensor, y: Tensor, signed: Tensor | None = None) -> Tensor:
+        """Keep quantiles (B, H, Q) within the bounds that the configuration sets; y (B, T) is their context, signed
+        (B, 1) says which series zero does not bound."""
         low, high = self.config.bounds
         if self.config.nonnegative:
             negative = (y < 0).any(-1)[:, None, None]  # (B, 1, 1); NaN is not below zero
+            if signed is not None:
+                negative = negative | (signed > 0)[..., None]
             quantiles = torch.where(negative, quantiles, quantiles.clip(0.0))
         return quantiles if low is None and high is None else quantiles.clip(low, high)
 

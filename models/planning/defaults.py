@@ -69,8 +69,8 @@ def default_config(
         bounds: least and greatest value of a forecast.
         network, training: fields of `NetworkConfig` and `TrainingConfig` to set by hand.
 
-    Where no observed value is negative, neither is a forecast of a context without negative values. Raises ConfigError,
-    which names the field.
+    Where no observed value of a series is negative, neither is a forecast of a context without negative values. Raises
+    ConfigError, which names the field.
     """
     lengths = [len(series.y) for series in panel.series]
     if is_repeating(panel):  # smoothing models would keep a share of what a season forecasts exactly
@@ -80,13 +80,16 @@ def default_config(
         config,
         covariates=build_covariate_config(panel, known_future, past, static),
         bounds=bounds,
-        nonnegative=is_nonnegative(panel),
+        **find_signs(panel),
     )
 
 
-def is_nonnegative(panel: Panel) -> bool:
-    """Say whether no observed value of a panel is below zero."""
-    return not any(bool((series.y < 0).any()) for series in panel.series)
+def find_signs(panel: Panel) -> dict[str, Any]:
+    """Return the fields `nonnegative` and `signed` of a Config: whether any series of a panel has no value below zero,
+    and then which others have one."""
+    signed = tuple(series.id for series in panel.series if bool((series.y < 0).any()))
+    nonnegative = len(signed) < len(panel.series)
+    return {"nonnegative": nonnegative, "signed": signed if nonnegative else ()}
 
 
 def is_repeating(panel: Panel) -> bool:

@@ -8,7 +8,7 @@ from models.config.model import Config
 from models.config.network import NetworkConfig
 from models.config.validation import coerce_options, require
 from models.data.series import Panel
-from models.planning.defaults import default_config_for_lengths, is_nonnegative
+from models.planning.defaults import default_config_for_lengths, find_signs
 
 LEARNING_RATE_SHARE = 0.3
 """share of a fresh network's learning rate; a judgement"""
@@ -22,10 +22,10 @@ def transfer_config(
     bounds: tuple[float | None, float | None] = (None, None),
     training: Mapping[str, object] | None = None,
 ) -> Config:
-    """Choose the configuration for a panel: `transfer_config_for_lengths`, with the floor that its values suggest."""
+    """Choose the configuration for a panel: `transfer_config_for_lengths`, with the signs that its values have."""
     lengths = [len(series.y) for series in panel.series]
     config = transfer_config_for_lengths(source, panel.frequency, lengths, horizon, bounds=bounds, training=training)
-    return dataclasses.replace(config, nonnegative=is_nonnegative(panel))
+    return dataclasses.replace(config, **find_signs(panel))
 
 
 def transfer_config_for_lengths(

@@ -8,7 +8,7 @@ import torch
 from models.arrays import Floats, Ints
 from models.config.model import Config
 from models.data.series import Panel, Series
-from models.data.windows import Batch, inputs_of
+from models.data.windows import Batch, graph_inputs_of
 from models.inference.predict import Forecast, Runner, predict, run_windows
 from models.network.network import Network
 from models.training.report import TrainingReport
@@ -44,7 +44,7 @@ def runner_of(network: Network) -> Runner:
 
     def run(batch: Batch) -> Floats:
         network.eval()
-        arrays = inputs_of(batch, network.config)
+        arrays = graph_inputs_of(batch, network.config)
         tensors = {name: torch.from_numpy(values).to(device) for name, values in arrays.items()}
         with torch.inference_mode():
             quantiles: Floats = network(**tensors).cpu().numpy()

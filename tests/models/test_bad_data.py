@@ -6,12 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from numpy.typing import ArrayLike
 
+from models.config.model import Config
 from models.data.series import Panel
 from models.data.windows import Batch
 from models.errors import ConfigError, OffGridError, TrainingDataError
-from models.inference.predict import predict
+from models.inference.predict import predict, run_windows
 from models.planning.defaults import default_config
 from models.training.fit import fit
 from models.training.fitted import Fitted, runner_of
@@ -126,10 +128,12 @@ def test_a_context_without_negative_values_is_not_forecast_below_zero() -> None:
     np.testing.assert_array_equal(found[1], free[1])
 
 
-@pytest.mark.parametrize(("values", "nonnegative"), [([0.0, 1.0, NAN], True), ([0.0, -1e-9], False), ([NAN], True)])
-def test_the_values_suggest_whether_zero_is_a_floor(values: list[float], nonnegative: bool) -> None:
-    panel = Panel.from_arrays({"a": values, "b": [1.0]}, "h")
-    assert default_config(panel, 3).nonnegative is nonnegative
+@pytest.mark.parametrize(("values", "floored"), [([0.0, 1.0, NAN], True), ([0.0, -1e-9], False), ([NAN], True)])
+def test_the_values_suggest_whether_zero_is_a_floor(values: list[float], floored: bool) -> None:
+    assert default_config(Panel.from_arrays({"a": values}, "h"), 3).nonnegative is floored
+    beside = default_config(Panel.from_arrays({"a": values, "b": [1.0]}, "h"), 3)
+    assert beside.is_signed("a") is not floored
+    assert not beside.is_signed("b")
 
 
 HOURS = pd.to_datetime(["2024-01-01 00:00", "2024-01-01 01:00", "2024-01-01 02:00"])
@@ -169,3 +173,36 @@ def test_a_forecast_begins_after_the_last_value() -> None:
     config = small(6, context_length=48, segment=12)
     (found,) = predict(panel.series, runner_of(random_network(config)), config)
     assert found.origin == START + 199 * 3_600_000_000
+
+
+def test_each_series_of_a_mixed_panel_has_its_own_floor() -> None:
+    """Sales stop at zero beside temperatures, and a temperature does not, though its summer has nothing below it."""
+    steps = np.arange(240)
+    winter = 15 * np.sin(2 * np.pi * steps / 240)
+    panel = Panel.from_arrays({"sales": np.abs(winter), "temperature": winter, "stock": steps * 1.0}, "h")
+    config = default_config(panel, 6, LEVELS, network={"hidden": 4})
+    assert (config.nonnegative, config.signed) == (True, ("temperature",))
+    summer = panel.series[1]
+    network = random_network(config)
+    with torch.no_grad():
+        for member in network.members:
+            member.decoder.output.bias[member.head.count :: member.head.width] -= 50.0  # every forecast far below zero
+    rows = [panel.series[0], summer, replace(summer, id="unseen"), replace(summer, id="unseen")]
+    origins = np.array([110, 110, 110, 230], np.int64)  # the last one's context is below zero
+    lowest = run_windows(rows, origins, runner_of(network), config).min((1, 2))
+    np.testing.assert_array_equal(lowest < -10, [False, True, False, True])
+    assert lowest[0] == lowest[2] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("values", "nonnegative", "signed"),
+    [({"a": 1.0, "b": 0.0}, True, ()), ({"a": -1.0, "b": -2.0}, False, ()), ({"a": 1.0, "b": -2.0}, True, ("b",))],
+)
+def test_only_mixed_panels_name_their_signed_series(
+    values: dict[str, float], nonnegative: bool, signed: tuple[str, ...]
+) -> None:
+    config = default_config(Panel.from_arrays({name: np.full(60, value) for name, value in values.items()}, "h"), 3)
+    assert (config.nonnegative, config.signed) == (nonnegative, signed)
+    assert ("signed" in config.graph_inputs) is bool(signed)
+    assert "signed" not in config.inputs
+    assert Config.from_dict(config.to_dict()) == config

@@ -24,7 +24,7 @@ from app.services.refusals import Refusal, refusal
 from app.serving.batcher import Inputs, Quantiles
 from models.arrays import Floats
 from models.config.model import Config
-from models.data.windows import cut_covariates
+from models.data.windows import cut_covariates, mark_signed
 
 KnownFuture = Mapping[str, Mapping[str, Values]]
 """series id → known-future covariate → its values over the horizon"""
@@ -124,6 +124,8 @@ def _build_inputs(contexts: Sequence[SeriesContext], config: Config) -> Inputs:
             "y": np.concatenate([context.y for context in contexts]),  # (B, T)
             "calendar": np.concatenate([context.moment.calendar for context in contexts]),  # (B, T + H, C)
         }
+    if config.signed:
+        inputs["signed"] = mark_signed([context.series for context in contexts], config)
     roles = config.covariates
     if roles.temporal or roles.static:
         origins = np.array([len(context.series.y) - 1 for context in contexts], np.int64)

@@ -13,7 +13,7 @@ from models.data.series import Panel
 from models.errors import ConfigError
 from models.experiments import backtest as module
 from models.experiments.backtest import BacktestResume, backtest
-from models.planning.defaults import default_config_for_lengths, is_nonnegative
+from models.planning.defaults import default_config_for_lengths, find_signs
 from models.training.checkpoint import Checkpoint
 from tests.models.examples import LEVELS, hourly_panel
 
@@ -123,7 +123,7 @@ def test_a_floor_at_zero_is_learned_from_what_comes_before_the_origin(monkeypatc
     panel = hourly_panel(LENGTH)
     later = panel.series[0].y.copy()
     later[0] = -1.0
-    assert is_nonnegative(panel)
+    assert find_signs(panel) == {"nonnegative": True, "signed": ()}
     floored = replace(tiny(1), nonnegative=True)
     for one in (panel, replace(panel, series=(replace(panel.series[0], y=later),))):
         backtest(one, floored, n_windows=1)

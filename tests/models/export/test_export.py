@@ -17,7 +17,7 @@ from safetensors.numpy import load_file
 
 from models.config.model import Config
 from models.data.covariates import build_covariate_config
-from models.data.windows import Batch, assemble, inputs_of
+from models.data.windows import Batch, assemble, graph_inputs_of, inputs_of
 from models.errors import BrokenVersion, ExportError
 from models.export.export import TOLERANCE, export, verify
 from models.export.load import load_published, load_weights
@@ -263,3 +263,20 @@ def test_other_files_than_those_published_are_refused(folder: Path, spoiled: str
     files[spoiled] = files[spoiled][:-1] + bytes([files[spoiled][-1] ^ 1])
     with pytest.raises(BrokenVersion, match=f"{spoiled} is not the file that was published"):
         load_published(digest, files.__getitem__)
+
+
+def test_the_graph_of_a_mixed_panel_reads_which_series_are_signed(tmp_path: Path) -> None:
+    config = replace(small(6, context_length=48, segment=12), nonnegative=True, signed=("cold",))
+    export(fitted(config), tmp_path, GRAPHS)
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    assert (manifest["inputs"]["signed"], manifest["dtypes"]["signed"]) == (["batch", 1], "float64")
+    session = ort.InferenceSession(tmp_path / "graph.onnx")
+    batch = graph_inputs_of(golden_batch(config), config)
+    lowest = {}
+    for mark in (0.0, 1.0, np.nan):
+        marks = np.full_like(batch["signed"], mark)
+        (quantiles,) = session.run(None, {**batch, "signed": marks})
+        lowest[mark] = quantiles[(batch["y"] >= 0).any(1) & ~(batch["y"] < 0).any(1)].min()
+    assert lowest[0.0] == 0
+    assert lowest[1.0] < 0
+    assert [value for mark, value in lowest.items() if np.isnan(mark)] == [0], "what is not known goes by its context"

@@ -111,7 +111,10 @@ def test_the_key_holds_what_the_graph_depends_on() -> None:
     plain = template_key(config)
     longer = replace(config.training, epochs=77, steps_per_epoch=3, seed=5, learning_rate=1e-4, weighting="relative")
     assert template_key(replace(config, training=longer)) == plain
+    mixed = replace(config, nonnegative=True, signed=("cold",))
+    assert template_key(mixed) == template_key(replace(mixed, signed=("cold", "colder")))
     others = [
+        mixed,
         replace(config, horizon=13),
         replace(config, bounds=(None, 99.0)),
         replace(config, nonnegative=not config.nonnegative),

@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from app.config import Settings
 from app.main import create_app
 from app.storage.engine import Database
-from tests.services.stored import hours, store
+from tests.services.stored import QUICK, hours, run, store
 from tests.trained import HORIZON, Trained, publish, values
 
 
@@ -182,3 +182,27 @@ def test_a_damaged_version_is_refused(
 
 def test_server_timing(served: TestClient) -> None:
     assert "model;dur=" in ask(served, "a").headers["server-timing"]
+
+
+@pytest.mark.training
+@pytest.mark.one_database
+def test_sales_beside_temperatures_are_not_forecast_below_zero(
+    client: TestClient, database: Database, settings: Settings
+) -> None:
+    steps = np.arange(400)
+    sales = np.random.default_rng(0).poisson(0.2, 400).astype(float)
+    temperature = 1 + 8 * np.sin(2 * np.pi * steps / 24) + np.random.default_rng(1).normal(0, 1, 400)
+    temperature[-48:] = np.where(steps[-48:] % 3, 0.1, 12.0)  # a context without anything below zero
+    store(client, "sales", sales)
+    store(client, "temperature", temperature)
+    body = {"model": "m", "series": "all", "horizon": HORIZON, "quantiles": [0.01, 0.5, 0.99], "promote": "always"}
+    job = run(client, database, settings, client.post("/train", json=body | QUICK))
+    assert job["status"] == "succeeded", job
+    config = client.get("/models/m/versions/1").json()["config"]
+    assert (config["nonnegative"], config["signed"]) == (True, ["temperature"])
+    both = ask(client, "sales", "temperature").json()["forecasts"]
+    lowest = [min(found["quantiles"]["0.01"]) for found in both]
+    assert lowest[0] == 0
+    assert lowest[1] < 0
+    alone = ask(client, "temperature").json()["forecasts"][0]
+    assert alone["quantiles"] == both[1]["quantiles"]

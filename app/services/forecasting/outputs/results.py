@@ -15,6 +15,7 @@ from app.serving.moments import Moment
 from models.arrays import Floats
 from models.calendar.timestamps import Stamps
 from models.config.model import Config
+from models.data.series import Series
 from models.inference.predict import interpolate_quantiles
 
 MEDIAN = 0.5
@@ -97,13 +98,13 @@ def build_floor_result(
 ) -> ForecastResult:
     """Forecast a series by a floor. `why` is what kept the network from it, and becomes a warning."""
     point, offsets = forecast_floor(context, floor, config, shape)
-    values = np.clip(np.concatenate([point[None], point + offsets]), *_find_bounds(context.series.y, config))
+    values = np.clip(np.concatenate([point[None], point + offsets]), *_find_bounds(context.series, config))
     return _build_result(context, values, shape.horizon, [why["code"]], stale=stale, fallback_by=floor)
 
 
-def _find_bounds(y: Floats, config: Config) -> tuple[float, float]:
+def _find_bounds(series: Series, config: Config) -> tuple[float, float]:
     low, high = config.bounds
-    floor = 0.0 if config.nonnegative and np.nanmin(y) >= 0 else -np.inf
+    floor = 0.0 if np.nanmin(series.y) >= 0 and not config.is_signed(series.id) else -np.inf
     lower = floor if low is None else max(floor, low)
     return lower, np.inf if high is None else high
 

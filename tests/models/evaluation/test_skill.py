@@ -146,3 +146,11 @@ def test_several_series_of_an_origin_are_one_observation() -> None:
     one = told(noisy(4.0, 40), 2 * WIDTH)
     same = replace(one, origins=one.origins // 100)  # ten of each: four origins
     assert detect_drift(same, GATE).status == "unknown"
+
+
+def test_a_scale_that_is_rounding_measures_nothing() -> None:
+    """Releases before this one archived the last digits of exact repetition as a scale."""
+    one = told([[1.0], [3.0]], scale=2e-14)
+    assert one.measure()["model"]["mae"] == 2
+    assert "mase" not in one.measure()["model"]
+    assert "mase" not in detect_drift(one, {"mase": 0.5}).measures

@@ -1,5 +1,6 @@
 """What answers for a model that has no champion, where the request takes a floor."""
 
+from contextlib import suppress
 from dataclasses import replace
 
 from sqlalchemy.orm import Session
@@ -44,7 +45,8 @@ def build_floor_version(session: Session, model: ModelRow) -> ServedVersion:
 
 def _choose_config(session: Session, model: ModelRow, row: VersionRow | None) -> Config:
     if row is not None:
-        return replace(Config.from_dict(row.config), covariates=CovariateConfig())
+        with suppress(ConfigError):  # of another release
+            return replace(Config.from_dict(row.config), covariates=CovariateConfig())
     training = jobs.find_newest(session, model.pk, "train")
     bounds = parse_bounds(training.request) if training is not None else (None, None)
     try:

@@ -108,7 +108,7 @@ def _classify(offset: offsets.BaseOffset) -> Frequency:
 
 
 def _spell_edge(offset: offsets.BaseOffset, unit: str) -> str:
-    """Spell a frequency of months; the four quarterly aliases of one set of dates become the one that pandas prefers."""
+    """Spell a frequency of months; the four quarterly aliases of one set of dates become one, as pandas prefers it."""
     prefix, _, month = str(offset.rule_code).removeprefix("C").partition("-")  # as in BQE-DEC
     business = "B" if "B" in prefix else ""
     edge = prefix[-1]

@@ -146,11 +146,14 @@ def get_pace(frequency: Frequency, timezone: str) -> tuple[str, int]:
 
 
 @lru_cache(maxsize=4096)
-def share_dates(one: Frequency, other: Frequency) -> bool:
-    """Say whether a series may lie on grids of both frequencies, in any timezone: they have one pace and a date."""
+def share_dates(one: Frequency, other: Frequency, timezone: str = _CHANGING) -> bool:
+    """Say whether a series may lie on grids of both frequencies: they have one pace, and a date in common.
+
+    Without a timezone it is said for all, those where the clocks change among them.
+    """
     if one == other:
         return True
-    if get_pace(one, _CHANGING) != get_pace(other, _CHANGING):
+    if get_pace(one, timezone) != get_pace(other, timezone):
         return False
     return any(is_date(one, day) and is_date(other, day) for day in pd.date_range("2024-01-01", "2024-12-31"))
 

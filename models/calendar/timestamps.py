@@ -49,6 +49,12 @@ def load_timezone(name: str) -> ZoneInfo:
         raise TimezoneError(f"{name!r} is not an IANA timezone; use a name such as 'Europe/Berlin'") from e
 
 
+def is_same_timezone(one: str, other: str) -> bool:
+    """Say whether two names mean one timezone: they are equal, or both of one offset that never changes."""
+    offset = load_timezone(one).utcoffset(None)
+    return one == other or (offset is not None and offset == load_timezone(other).utcoffset(None))
+
+
 def to_local(stamps: Stamps, timezone: str) -> Stamps:
     """Return the wall-clock microseconds of `stamps` (any shape) in `timezone`."""
     if timezone == "UTC":

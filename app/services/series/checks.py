@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+import pandas as pd
 from sqlalchemy.orm import Session
 
 from app.errors import ErrorCode, FieldError, Invalid, RowError
@@ -13,13 +14,17 @@ from app.storage import observations
 from app.storage.observations import Points
 from app.storage.tables import SeriesRow
 from models.arrays import Floats, Ints
-from models.calendar.frequency import parse_frequency
+from models.calendar.frequency import parse_frequency, share_dates
 from models.calendar.grid import Grid
-from models.calendar.timestamps import DAY, read_stamps, to_local
+from models.calendar.infer_frequency import suggest_frequency
+from models.calendar.iso import read_times
+from models.calendar.phase import choose_grid
+from models.calendar.timestamps import convert_times, to_local
+from models.calendar.zones import has_offsets, spell_offset, suggest_timezones
 from models.errors import OffGridError
 
 MOST_EXPLAINED = 100
-"""rows off the grid that get a full explanation, and stamps that are tried as the anchor; the rest get a short one"""
+"""rows off the grid that get a full explanation; the rest get a short one"""
 
 
 class GridFields(Protocol):
@@ -65,38 +70,68 @@ def build_grid(row: GridFields) -> Grid:
     return Grid(parse_frequency(row.freq), row.timezone, row.anchor)
 
 
-def check_stamps(row: GridFields, stamps: Ints, rows: Ints) -> list[RowError]:
+def is_of_frequency(row: GridFields, alias: str) -> bool:
+    """Say whether a series has a frequency, however either is spelt: each step of its grid is one of that frequency.
+
+    Of a series without observations, whether a grid may be of both.
+    """
+    if row.freq == alias:
+        return True
+    own = parse_frequency(row.freq)
+    frequency = parse_frequency(alias)
+    if own == frequency or row.anchor is None:
+        return share_dates(own, frequency, row.timezone)
+    return build_grid(row).follows(frequency)
+
+
+def check_stamps(row: GridFields, stamps: Ints, rows: Ints, offsets: Ints | None = None) -> list[RowError]:
     """Return a problem for each of the stamps (N,), numbered by `rows` (N,), that is not on the series' grid.
 
     A series without observations gets its anchor here: the earliest stamp of the phase that most of them share.
+
+    Args:
+        offsets: (N,) microseconds ahead of UTC as they were written; None where some were not
     """
     if not len(stamps):
         return []
+    is_new = row.anchor is None
     try:
-        grid = build_grid(row) if row.anchor is not None else _choose_grid(row, stamps)
+        grid = choose_grid(parse_frequency(row.freq), row.timezone, stamps) if is_new else build_grid(row)
         off = np.flatnonzero(~grid.locate(stamps)[1])
     except OffGridError as e:
-        return [RowError(r, ErrorCode.off_grid, e.detail) for r in rows.tolist()]
+        cause = _find_cause(row, stamps, offsets, is_new=is_new)
+        return [RowError(r, ErrorCode.off_grid, e.detail + cause) for r in rows.tolist()]
     row.anchor = grid.anchor
-    explained = [grid.explain(int(stamps[i])) for i in off[:MOST_EXPLAINED]]
+    if not len(off):
+        return []
+    cause = _find_cause(row, stamps[off], None if offsets is None else offsets[off], is_new=2 * len(off) > len(stamps))
+    explained = [grid.explain(int(stamps[i])) + cause for i in off[:MOST_EXPLAINED]]
     details = explained + ["not on the series' grid"] * (len(off) - len(explained))
     return [RowError(int(rows[i]), ErrorCode.off_grid, d) for i, d in zip(off, details, strict=True)]
 
 
-def _choose_grid(row: GridFields, stamps: Ints) -> Grid:
-    """Return the grid of new observations (N,), on their commonest phase. Raises OffGridError where it has no date."""
+def _find_cause(row: GridFields, stamps: Ints, offsets: Ints | None, *, is_new: bool) -> str:
+    """Say, as the end of a sentence, why stamps (N,) may be off the grid: another timezone or, where new, frequency."""
     frequency = parse_frequency(row.freq)
-    phases = stamps % frequency.step if frequency.kind == "tick" else to_local(stamps, row.timezone) % DAY
-    values, counts = np.unique(phases, return_counts=True)
-    earliest = phases[np.argmin(stamps)]
-    common = earliest if counts[values == earliest] == counts.max() else values[np.argmax(counts)]
-    ordered = np.sort(stamps[phases == common])
-    for stamp in ordered[:MOST_EXPLAINED].tolist():
-        try:
-            return Grid(frequency, row.timezone, stamp)
-        except OffGridError:
-            continue
-    return Grid(frequency, row.timezone, int(ordered[0]))
+    if frequency.is_daily and offsets is not None and not has_offsets(row.timezone, stamps, offsets):
+        return f"; {explain_offsets(stamps, offsets)}, and the series has the days of {row.timezone}"
+    other = suggest_frequency(frequency, stamps, row.timezone) if is_new else None
+    if other is None:
+        return ""
+    weekday = f"{pd.Timestamp(to_local(stamps[:1], row.timezone)[0], unit='us').day_name()}s"
+    what = weekday if other.kind == "week" else f"dates of the frequency {other.alias}"
+    return f"; these are {what}: name freq={other.alias}"
+
+
+def explain_offsets(stamps: Ints, offsets: Ints) -> str:
+    """Say which timezones have the offsets (N,), microseconds, that timestamps were written with."""
+    distinct = [spell_offset(offset) for offset in np.unique(offsets).tolist()]
+    shown = " and ".join(distinct[:2]) + (" and others" if len(distinct) > 2 else "")
+    carried = f"the timestamps carry the offset{'s' if len(distinct) > 1 else ''} {shown}"
+    zones = suggest_timezones(stamps, offsets)
+    if not zones:
+        return f"{carried}: name the timezone whose days they are, such as timezone=Europe/Berlin"
+    return f"{carried}, as in {' or '.join(zones)}: name timezone={zones[0]}"
 
 
 def find_repeated(stamps: Ints, rows: Ints) -> Ints:
@@ -108,15 +143,16 @@ def find_repeated(stamps: Ints, rows: Ints) -> Ints:
 
 def read_rows(row: GridFields, ds: Sequence[str]) -> tuple[Ints, list[RowError]]:
     """Return the UTC microseconds of `ds` (N,), and every problem: unreadable, off the grid, or sent twice."""
-    stamps, unreadable = read_stamps(ds, row.timezone)
-    problems = [RowError(p.row, p.code, p.detail) for p in unreadable]
-    if not problems:
-        rows = np.arange(len(ds))
-        problems = check_stamps(row, stamps, rows) + [
-            RowError(int(i), ErrorCode.duplicate_timestamp, f"{ds[i]!r} is sent twice")
-            for i in find_repeated(stamps, rows)
-        ]
-    return stamps, sorted(problems, key=lambda p: p.row)
+    times = read_times(ds)
+    stamps, unreadable = convert_times(times, ds, row.timezone, daily=parse_frequency(row.freq).is_daily)
+    rows = np.delete(np.arange(len(ds)), [problem.row for problem in unreadable])
+    problems = [RowError(problem.row, problem.code, problem.detail) for problem in unreadable]
+    problems += check_stamps(row, stamps[rows], rows, None if times.naive[rows].any() else times.offset[rows])
+    problems += [
+        RowError(int(rows[i]), ErrorCode.duplicate_timestamp, f"{ds[rows[i]]!r} is sent twice")
+        for i in find_repeated(stamps[rows], rows)
+    ]
+    return stamps, sorted(problems, key=lambda problem: problem.row)
 
 
 def raise_problems(problems: Sequence[RowError], where: str = "body") -> None:

@@ -1,6 +1,7 @@
 """Guessing the frequency of timestamps that may have gaps."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import numpy as np
 
@@ -35,7 +36,8 @@ def infer_frequency(stamps: Stamps, timezone: str) -> Frequency:
 
     Steps below a day: the commonest difference, where nine tenths of the stamps share one grid of it; the
     others are then off that grid. Otherwise the longest calendar frequency whose grid holds every stamp, or else
-    nine tenths of them. Business days are told from days by a weekend that has none.
+    nine tenths of them. Business days are told from days by a weekend that has none. At last, every so many months,
+    weeks or days, where most steps are as long as the shortest.
     Raises FrequencyError where there is no such frequency.
     """
     if len(stamps) < FEWEST:
@@ -53,7 +55,25 @@ def infer_frequency(stamps: Stamps, timezone: str) -> Frequency:
         for frequency in candidates:
             if _fits(frequency, stamps, timezone, share):
                 return frequency
+    multiple = _infer_multiple(stamps, timezone)
+    if multiple is not None:
+        return multiple
     raise FrequencyError("the timestamps follow no frequency that could be inferred; name it with freq=")
+
+
+def _infer_multiple(stamps: Stamps, timezone: str) -> Frequency | None:
+    """Return the frequency of so many months, weeks or days whose grid holds every stamp (N,); None without any."""
+    for alias in ("MS", "ME", *(f"W-{day}" for day in WEEKDAYS), "D"):
+        try:
+            index, on_grid = Grid(parse_frequency(alias), timezone, int(stamps[0])).locate(stamps)
+        except OffGridError:
+            continue
+        gaps = np.diff(index)
+        count = int(gaps.min())
+        if on_grid.all() and count > 1 and (gaps % count == 0).all() and 2 * (gaps == count).sum() > len(gaps):
+            with suppress(FrequencyError):  # of more than a year
+                return parse_frequency(f"{count}{alias}")
+    return None
 
 
 def suggest_frequency(frequency: Frequency, stamps: Stamps, timezone: str) -> Frequency | None:

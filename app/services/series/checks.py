@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import pandas as pd
 from sqlalchemy.orm import Session
 
 from app.errors import ErrorCode, FieldError, Invalid, RowError
@@ -19,12 +18,22 @@ from models.calendar.grid import Grid
 from models.calendar.infer_frequency import suggest_frequency
 from models.calendar.iso import read_times
 from models.calendar.phase import choose_grid
-from models.calendar.timestamps import convert_times, to_local
+from models.calendar.timestamps import convert_times
 from models.calendar.zones import has_offsets, spell_offset, suggest_timezones
 from models.errors import OffGridError
 
 MOST_EXPLAINED = 100
 """rows off the grid that get a full explanation; the rest get a short one"""
+
+_WEEKDAYS = {
+    "MON": "Mondays",
+    "TUE": "Tuesdays",
+    "WED": "Wednesdays",
+    "THU": "Thursdays",
+    "FRI": "Fridays",
+    "SAT": "Saturdays",
+    "SUN": "Sundays",
+}
 
 
 class GridFields(Protocol):
@@ -118,8 +127,7 @@ def _find_cause(row: GridFields, stamps: Ints, offsets: Ints | None, *, is_new: 
     other = suggest_frequency(frequency, stamps, row.timezone) if is_new else None
     if other is None:
         return ""
-    weekday = f"{pd.Timestamp(to_local(stamps[:1], row.timezone)[0], unit='us').day_name()}s"
-    what = weekday if other.kind == "week" else f"dates of the frequency {other.alias}"
+    what = _WEEKDAYS[other.alias[-3:]] if other.kind == "week" else f"dates of the frequency {other.alias}"
     return f"; these are {what}: name freq={other.alias}"
 
 

@@ -56,6 +56,13 @@ def test_the_plainest_frequency_without_evidence_against_it(texts: list[str], al
     assert infer_frequency(parse_stamps(texts, "UTC"), "UTC") == parse_frequency(alias)
 
 
+@pytest.mark.parametrize("alias", ["2W-MON", "2D", "10D", "2MS", "6ME"])
+def test_multiples_are_seen_despite_gaps(alias: str) -> None:
+    dates = np.delete(pd.date_range("2021-03-03", periods=12, freq=alias).to_numpy().astype("M8[s]"), [3, 7])
+    stamps = parse_stamps([str(day) for day in dates], "Europe/Berlin", daily=True)
+    assert infer_frequency(stamps, "Europe/Berlin") == parse_frequency(alias)
+
+
 @pytest.mark.parametrize("alias", ["D", "W-MON", "MS", "QE", "B"])
 def test_one_stray_among_many_does_not_hide_the_frequency(alias: str) -> None:
     dates = pd.date_range("2021-03-03", periods=30, freq=alias).to_numpy().astype("M8[s]")

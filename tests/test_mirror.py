@@ -146,7 +146,6 @@ EXERCISED_BY = {
     "tests/services/ingest/test_service.py": (
         "app/services/ingest/columns.py",
         "app/services/ingest/report.py",
-        "app/services/ingest/timestamps.py",
     ),
     "tests/services/jobs/test_events.py": (
         "app/api/jobs.py",

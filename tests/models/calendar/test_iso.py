@@ -35,12 +35,14 @@ def wall(text: str) -> int:
         ("2024-02-29", "2024-02-29", None),
     ],
 )
-def test_what_is_read(text: str, expected: str, offset: int | None) -> None:
-    times = read_times([text])
+@pytest.mark.parametrize("count", [1, 1000])
+def test_what_is_read(text: str, expected: str, offset: int | None, count: int) -> None:
+    times = read_times([text] * count)
     assert times.readable.all()
-    assert times.wall.tolist() == [wall(expected)]
-    assert (times.naive.tolist(), times.offset.tolist()) == ([offset is None], [(offset or 0) * MINUTE])
-    assert times.dates.tolist() == [":" not in text and "T" not in text]
+    assert times.wall.tolist() == [wall(expected)] * count
+    assert times.naive.tolist() == [offset is None] * count
+    assert times.offset.tolist() == [(offset or 0) * MINUTE] * count
+    assert times.dates.tolist() == [":" not in text and "T" not in text] * count
 
 
 @pytest.mark.parametrize(
@@ -79,9 +81,10 @@ def test_what_is_read(text: str, expected: str, offset: int | None) -> None:
         "",
     ],
 )
-def test_what_is_not_read(text: str) -> None:
-    good = ["2024-01-01", "2024-01-01T00:00:00Z"]
-    assert read_times([*good, text]).readable.tolist() == [True, True, False]
+@pytest.mark.parametrize("count", [1, 1000])
+def test_what_is_not_read(text: str, count: int) -> None:
+    good = ["2024-01-01", "2024-01-01T00:00:00Z"] * count
+    assert read_times([*good, text]).readable.tolist() == [True] * 2 * count + [False]
 
 
 def test_rows_of_all_layouts_keep_their_places() -> None:

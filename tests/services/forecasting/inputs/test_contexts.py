@@ -41,7 +41,7 @@ def test_equals_the_stored_series(served: TestClient) -> None:
 
 
 def test_the_last_steps_are_enough(served: TestClient, trained: Trained) -> None:
-    context = trained.fitted.config.network.condslength
+    context = trained.fitted.config.network.context_length
     full, short, shorter = ask(served, {str(n): rows(first=400 - n) for n in (400, context, context - 1)}).json()[
         "forecasts"
     ]

@@ -170,6 +170,7 @@ EXERCISED_BY = {
     ),
     "tests/services/series/test_observations.py": (
         "app/services/series/covariates.py",
+        "app/services/series/causes.py",
         "app/services/series/checks.py",
     ),
     "tests/services/series/test_service.py": (

@@ -99,8 +99,8 @@ def _list_alternatives(frequency: Frequency, wall: Ints) -> Iterator[str]:
     day = (wall // DAY).astype("M8[D]")
     if frequency.kind == "week":
         yield f"{multiple}W-{WEEKDAYS[int((day.astype(np.int64)[0] + 3) % 7)]}"
-    if frequency.kind == "business":
-        yield f"{multiple}D"
+    if frequency.kind == "business" or (frequency.kind == "tick" and frequency.step % DAY == 0):
+        yield f"{multiple if frequency.kind == 'business' else frequency.step // DAY}D"
     if frequency.kind != "month":
         return
     month = MONTHS[int(day.astype("M8[M]").astype(np.int64)[0] % 12)]

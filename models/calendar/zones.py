@@ -5,7 +5,7 @@ from zoneinfo import available_timezones
 import numpy as np
 
 from models.arrays import Ints
-from models.calendar.timestamps import MINUTE, Stamps, to_local
+from models.calendar.timestamps import DAY, MINUTE, Stamps, to_local
 from models.errors import TimezoneError
 
 _COMMON = (
@@ -35,6 +35,16 @@ def suggest_timezones(stamps: Stamps, offsets: Ints, most: int = 2) -> list[str]
         if has_offsets(name, stamps[sample], offsets[sample]):
             fitting.append(name)
     return fitting
+
+
+def find_timezone_of_midnights(stamps: Stamps, timezone: str) -> str | None:
+    """Return a common timezone in which all stamps (N,) are midnight; None where there is none.
+
+    None also where they are of one time of day in the given timezone, which then is as good.
+    """
+    if len(np.unique(to_local(stamps, timezone) % DAY)) == 1:
+        return None
+    return next((name for name in _COMMON if not (to_local(stamps, name) % DAY).any()), None)
 
 
 def has_offsets(timezone: str, stamps: Stamps, offsets: Ints) -> bool:

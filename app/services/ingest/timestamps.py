@@ -9,7 +9,8 @@ from app.errors import ErrorCode, Invalid, RowError
 from app.formats.table import Block
 from app.scope import Scope
 from app.services.ingest.report import ImportOptions, ImportReport
-from app.services.series.checks import build_grid, check_stamps, explain_offsets, is_of_frequency
+from app.services.series.causes import explain_days, explain_offsets
+from app.services.series.checks import build_grid, check_stamps, is_of_frequency
 from app.services.series.ids import check_frequency
 from app.storage import series
 from app.storage.tables import SeriesRow
@@ -162,11 +163,12 @@ def _infer_frequency(series_id: str, ds: ReadTimestamps, timezone: str, report: 
         try:
             freq = infer_frequency(stamps, timezone).alias
         except FrequencyError as e:
-            cause = ""
+            cause = explain_days(stamps, timezone) if _lie_days_apart(stamps) else None
             offsets = ds.written_offsets
-            if offsets is not None and not has_offsets(timezone, ds.stamps, offsets):
-                cause = f"; {explain_offsets(ds.stamps, offsets)}"
-            raise FrequencyError(f"series {series_id!r}: {e}{cause}") from e
+            if offsets is not None and offsets.any() and not has_offsets(timezone, ds.stamps, offsets):
+                cause = explain_offsets(ds.stamps, offsets)
+            detail = f"series {series_id!r}: {e}" if cause is None else f"series {series_id!r}: {cause}"
+            raise FrequencyError(detail) from e
         report.frequencies.add(freq)
         return freq
     if len(report.frequencies) == 1:

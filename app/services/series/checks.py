@@ -2,47 +2,26 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from sqlalchemy.orm import Session
 
 from app.errors import ErrorCode, FieldError, Invalid, RowError
 from app.formats.table import Column
+from app.services.series.causes import GridFields, find_cause
 from app.storage import observations
 from app.storage.observations import Points
 from app.storage.tables import SeriesRow
 from models.arrays import Floats, Ints
 from models.calendar.frequency import parse_frequency, share_dates
 from models.calendar.grid import Grid
-from models.calendar.infer_frequency import suggest_frequency
 from models.calendar.iso import read_times
 from models.calendar.phase import choose_grid
 from models.calendar.timestamps import convert_times
-from models.calendar.zones import has_offsets, spell_offset, suggest_timezones
 from models.errors import OffGridError
 
 MOST_EXPLAINED = 100
 """rows off the grid that get a full explanation; the rest get a short one"""
-
-_WEEKDAYS = {
-    "MON": "Mondays",
-    "TUE": "Tuesdays",
-    "WED": "Wednesdays",
-    "THU": "Thursdays",
-    "FRI": "Fridays",
-    "SAT": "Saturdays",
-    "SUN": "Sundays",
-}
-
-
-class GridFields(Protocol):
-    """The fields that place timestamps on a grid: of a stored series, or of one that comes with a request."""
-
-    freq: str
-    timezone: str
-    anchor: int | None
-    """None before the first observation"""
 
 
 @dataclass(frozen=True)
@@ -106,40 +85,18 @@ def check_stamps(row: GridFields, stamps: Ints, rows: Ints, offsets: Ints | None
     is_new = row.anchor is None
     try:
         grid = choose_grid(parse_frequency(row.freq), row.timezone, stamps) if is_new else build_grid(row)
-        off = np.flatnonzero(~grid.locate(stamps)[1])
+        on_grid = grid.locate(stamps)[1]
     except OffGridError as e:
-        cause = _find_cause(row, stamps, offsets, is_new=is_new)
+        cause = find_cause(row, stamps, np.zeros(len(stamps), np.bool_), offsets, is_new=is_new)
         return [RowError(r, ErrorCode.off_grid, e.detail + cause) for r in rows.tolist()]
     row.anchor = grid.anchor
-    if not len(off):
+    if on_grid.all():
         return []
-    cause = _find_cause(row, stamps[off], None if offsets is None else offsets[off], is_new=2 * len(off) > len(stamps))
+    off = np.flatnonzero(~on_grid)
+    cause = find_cause(row, stamps, on_grid, offsets, is_new=is_new)
     explained = [grid.explain(int(stamps[i])) + cause for i in off[:MOST_EXPLAINED]]
     details = explained + ["not on the series' grid"] * (len(off) - len(explained))
     return [RowError(int(rows[i]), ErrorCode.off_grid, d) for i, d in zip(off, details, strict=True)]
-
-
-def _find_cause(row: GridFields, stamps: Ints, offsets: Ints | None, *, is_new: bool) -> str:
-    """Say, as the end of a sentence, why stamps (N,) may be off the grid: another timezone or, where new, frequency."""
-    frequency = parse_frequency(row.freq)
-    if frequency.is_daily and offsets is not None and not has_offsets(row.timezone, stamps, offsets):
-        return f"; {explain_offsets(stamps, offsets)}, and the series has the days of {row.timezone}"
-    other = suggest_frequency(frequency, stamps, row.timezone) if is_new else None
-    if other is None:
-        return ""
-    what = _WEEKDAYS[other.alias[-3:]] if other.kind == "week" else f"dates of the frequency {other.alias}"
-    return f"; these are {what}: name freq={other.alias}"
-
-
-def explain_offsets(stamps: Ints, offsets: Ints) -> str:
-    """Say which timezones have the offsets (N,), microseconds, that timestamps were written with."""
-    distinct = [spell_offset(offset) for offset in np.unique(offsets).tolist()]
-    shown = " and ".join(distinct[:2]) + (" and others" if len(distinct) > 2 else "")
-    carried = f"the timestamps carry the offset{'s' if len(distinct) > 1 else ''} {shown}"
-    zones = suggest_timezones(stamps, offsets)
-    if not zones:
-        return f"{carried}: name the timezone whose days they are, such as timezone=Europe/Berlin"
-    return f"{carried}, as in {' or '.join(zones)}: name timezone={zones[0]}"
 
 
 def find_repeated(stamps: Ints, rows: Ints) -> Ints:

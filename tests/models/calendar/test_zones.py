@@ -1,10 +1,11 @@
 """Timezones by their offsets."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from models.calendar.iso import read_times
-from models.calendar.zones import spell_offset, suggest_timezones
+from models.calendar.zones import find_timezone_of_midnights, spell_offset, suggest_timezones
 
 
 def suggest(*texts: str) -> list[str]:
@@ -42,6 +43,16 @@ def test_the_change_is_looked_at_even_among_many_rows() -> None:
     stamps = hours.astype("M8[us]").astype(np.int64)
     assert suggest_timezones(stamps, berlin * 3_600_000_000)[0] == "Europe/Berlin"
     assert suggest_timezones(stamps, np.roll(berlin, 1) * 3_600_000_000) == []
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "Europe/London", "America/New_York", "America/Los_Angeles"])
+def test_midnights_that_are_written_in_utc_show_their_timezone(zone: str) -> None:
+    days = pd.date_range("2024-03-01", periods=40, freq="D", tz=zone)
+    stamps = days.tz_convert("UTC").tz_localize(None).as_unit("us").to_numpy().view(np.int64)
+    assert find_timezone_of_midnights(stamps, "UTC") == zone
+    assert find_timezone_of_midnights(stamps, zone) is None
+    assert find_timezone_of_midnights(stamps[:3], "UTC") is None  # of one time of day in UTC as well
+    assert find_timezone_of_midnights(stamps + 7, "UTC") is None
 
 
 def test_offsets_are_spelt_with_their_sign() -> None:

@@ -136,6 +136,20 @@ def test_a_timezone_that_contradicts_the_offsets_is_named(client: TestClient) ->
     assert (code, "timezone=Europe/Berlin" in detail) == ("off_grid", True)
 
 
+@pytest.mark.parametrize("freq", [None, "D"])
+def test_midnights_that_are_written_in_utc_name_their_timezone(client: TestClient, freq: str | None) -> None:
+    days = [str(day) for day in pd.date_range("2024-03-18", periods=30, freq="D", tz="Europe/Berlin").tz_convert("UTC")]
+    params = {} if freq is None else {"freq": freq}
+    assert "timezone=Europe/Berlin" in refuse(client, days, **params)[1]
+    assert send(client, days, timezone="Europe/Berlin", **params).json()["inserted"] == 30
+
+
+def test_days_across_a_clock_change_are_not_24_hours(client: TestClient) -> None:
+    days = [f"2024-03-{day}" for day in (28, 29, 30, 31)] + ["2024-04-01"]
+    code, detail = refuse(client, days, timezone="Europe/Berlin", freq="24h")
+    assert (code, "name freq=D" in detail) == ("off_grid", True)
+
+
 def test_naive_hours_are_read_in_the_timezone_that_is_named(client: TestClient) -> None:
     client.post("/series", json={"id": "a", "freq": "h", "timezone": "UTC"})
     hours = ["2024-07-01 12:00", "2024-07-01 13:00"]

@@ -47,11 +47,11 @@ class ImportService:
 
         def import_blocks(session: Session) -> ServiceResponse:
             nonlocal report
-            report = replace(
-                reading, errors=list(reading.errors), frequencies=set(), assumed={}
-            )  # a transaction may be tried again
+            # a transaction may be tried again
+            report = replace(reading, errors=list(reading.errors), frequencies=set(), assumed={})
             numeric = find_numeric(session, scope, table.covariates, blocks)
-            for series_id in sorted(blocks, key=lambda i: (shows_no_frequency(blocks[i]), i)):
+            # those that show a frequency first: the others may take it
+            for series_id in sorted(blocks, key=lambda i: (options.freq is None and shows_no_frequency(blocks[i]), i)):
                 _import_series(session, scope, series_id, blocks[series_id], numeric, options, report)
             if options.dry_run:
                 raise _DryRun

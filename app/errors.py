@@ -73,6 +73,7 @@ class ErrorCode(StrEnum):
     scans_busy = "scans_busy"
     series_exists = "series_exists"
     series_not_found = "series_not_found"
+    timezone_mismatch = "timezone_mismatch"
     too_many_series = "too_many_series"
     too_many_values = "too_many_values"
     trainer_crashed = "trainer_crashed"

@@ -148,7 +148,6 @@ EXERCISED_BY = {
     "tests/services/ingest/test_service.py": (
         "app/services/ingest/columns.py",
         "app/services/ingest/report.py",
-        "app/services/ingest/timestamps.py",
     ),
     "tests/services/jobs/test_events.py": (
         "app/api/jobs.py",
@@ -173,6 +172,7 @@ EXERCISED_BY = {
     ),
     "tests/services/series/test_observations.py": (
         "app/services/series/covariates.py",
+        "app/services/series/causes.py",
         "app/services/series/checks.py",
     ),
     "tests/services/series/test_service.py": (

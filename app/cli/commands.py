@@ -44,7 +44,18 @@ def register(app: typer.Typer) -> None:
 def import_table(
     file: CsvFile,
     freq: Annotated[str | None, typer.Option(help="Step of new series, such as h or D; inferred if absent.")] = None,
+    timezone: Annotated[
+        str | None, typer.Option(help="Of timestamps without an offset, and of new series; UTC if absent.")
+    ] = None,
     ds_start: Annotated[str | None, typer.Option(help="Timestamp of step 0 where ds holds whole numbers.")] = None,
+    ambiguous: Annotated[
+        Literal["raise", "infer"] | None,
+        typer.Option(help="Refuse local times that exist twice, or tell them by the order of the rows."),
+    ] = None,
+    empty_y: Annotated[
+        Literal["missing", "keep"] | None,
+        typer.Option(help="What an empty y does where a value is stored; keep, beside covariates, if absent."),
+    ] = None,
     on_error: Annotated[Literal["abort", "skip"], typer.Option(help="What a bad row does.")] = "abort",
     on_duplicate: Annotated[
         Literal["error", "last", "mean"], typer.Option(help="What a repeated timestamp does.")
@@ -62,7 +73,15 @@ def import_table(
         bar.open(file, "rb", description="importing") as table,
     ):
         report = client.import_csv(
-            table, freq=freq, ds_start=ds_start, on_error=on_error, on_duplicate=on_duplicate, dry_run=dry_run
+            table,
+            freq=freq,
+            timezone=timezone,
+            ds_start=ds_start,
+            ambiguous=ambiguous,
+            empty_y=empty_y,
+            on_error=on_error,
+            on_duplicate=on_duplicate,
+            dry_run=dry_run,
         )
     _print_report(report, dry_run)
 
@@ -74,6 +93,11 @@ def _print_report(report: dict[str, Any], dry_run: bool) -> None:
         f"{verb} {report['rows']:,} rows of {report['series']:,} series: "
         f"{report['inserted']:,} new, {report['updated']:,} replaced, {rejected:,} rejected"
     )
+    for item in report.get("assumed", [])[:SHOWN_REJECTIONS]:
+        detail = (
+            f"{item['series_id']} has too few rows to show a frequency, and takes that of the others, {item['freq']}"
+        )
+        error_console().print(f"  {escape(detail)}", style="yellow")
     for row in report["rejected"][:SHOWN_REJECTIONS]:
         error_console().print(f"  row {row['row']}: {escape(str(row['detail']))}", style="yellow")
 

@@ -104,7 +104,8 @@ class Client:
     def import_csv(self, table: bytes | IO[bytes], **options: str | bool | None) -> dict[str, Any]:
         """Send a long table `unique_id, ds, y` and return the service's report; a gzipped file is unpacked on the way.
 
-        `options` are the query of POST /series/import: freq, ds_start, on_error, on_duplicate, dry_run.
+        `options` are the query of POST /series/import: freq, timezone, ds_start, ambiguous, empty_y, on_error,
+        on_duplicate, dry_run.
         """
         content = table if isinstance(table, bytes) else _read_chunks(table)
         request = {"params": _drop_unset(options), "content": content, "headers": {"content-type": "text/csv"}}

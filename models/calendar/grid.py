@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models.arrays import Ints
-from models.calendar.frequency import Frequency, parse_offset
+from models.calendar.frequency import Frequency, get_pace, is_date, parse_offset
 from models.calendar.timestamps import DAY, Stamps, format_stamps, from_local, to_local
 from models.errors import OffGridError
 
@@ -28,11 +28,20 @@ class Grid:
     anchor: int
 
     def __post_init__(self) -> None:
-        if self.frequency.kind in ("tick", "day"):
-            return
-        wall = to_local(np.array([self.anchor], np.int64), self.timezone).view("M8[us]")[0]
-        if not parse_offset(self.frequency.alias).is_on_offset(pd.Timestamp(wall)):
-            raise OffGridError(0, f"{str(wall)[:19]} is not a date of the frequency {self.frequency.alias!r}")
+        if not is_date(self.frequency, self._anchor_wall):
+            wall = self._anchor_wall.isoformat(timespec="seconds")
+            raise OffGridError(0, f"{wall} is not a date of the frequency {self.frequency.alias!r}")
+
+    @property
+    def _anchor_wall(self) -> pd.Timestamp:
+        return pd.Timestamp(to_local(np.array([self.anchor], np.int64), self.timezone).view("M8[us]")[0])
+
+    def follows(self, frequency: Frequency) -> bool:
+        """Say whether this is a grid of another frequency too: quarters from January of `3MS` are those of `QS`."""
+        return frequency == self.frequency or (
+            get_pace(frequency, self.timezone) == get_pace(self.frequency, self.timezone)
+            and is_date(frequency, self._anchor_wall)
+        )
 
     def stamps(self, index: Ints) -> Stamps:
         """Return the UTC microseconds of grid indexes (any shape)."""
@@ -106,7 +115,7 @@ class Grid:
             case "business":
                 return np.busday_offset(anchor, index * step)
         months = anchor.astype("M8[M]") + index * step
-        return _edge_of_month(type(parse_offset(self.frequency.alias)).__name__, months)
+        return find_edges_of_months(type(parse_offset(self.frequency.alias)).__name__, months)
 
     def _walk(self, wall: int, low: int, high: int) -> Ints:
         """Return the wall times of the indexes low..high of an offset that has no closed form."""
@@ -136,9 +145,9 @@ def _whole(difference: NDArray[np.timedelta64]) -> Ints:
     return difference.astype(np.int64)
 
 
-def _edge_of_month(offset_name: str, months: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
+def find_edges_of_months(offset_name: str, months: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
     """Return the first or last (business) day of each month, as the pandas offset class says."""
-    business = offset_name.startswith(("Business", "BQuarter", "BYear", "BMonth"))
+    business = offset_name.startswith("B")
     if offset_name.endswith("Begin"):
         first = months.astype("M8[D]")
         return np.busday_offset(first, 0, roll="forward") if business else first

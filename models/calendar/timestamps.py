@@ -15,6 +15,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models.arrays import Ints
+from models.calendar.clock_changes import UNDECIDED, order_ambiguous
+from models.calendar.iso import Mask, WrittenTimes, read_times
+from models.calendar.lookalikes import explain_unreadable
 from models.errors import TimestampError, TimezoneError
 
 Stamps: TypeAlias = Ints
@@ -24,13 +27,15 @@ MINUTE = 60_000_000
 DAY = 86_400_000_000
 """microseconds"""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_NAIVE_EPOCH = datetime(1970, 1, 1)
 _MICROSECOND = timedelta(microseconds=1)
 _NAT = np.iinfo(np.int64).min
 EARLIEST = (datetime(1000, 1, 1, tzinfo=UTC) - _EPOCH) // _MICROSECOND
 LATEST = (datetime(9000, 1, 1, tzinfo=UTC) - _EPOCH) // _MICROSECOND
 """First stamp that is accepted, and the end of those that are, microseconds UTC. The years around them are left to
 contexts and horizons, whose stamps must have four digits too."""
+
+MOST_EXPLAINED = 1000
+"""unreadable texts that get a full explanation; the rest get a short one"""
 
 
 @lru_cache(maxsize=1024)
@@ -42,6 +47,12 @@ def load_timezone(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as e:
         raise TimezoneError(f"{name!r} is not an IANA timezone; use a name such as 'Europe/Berlin'") from e
+
+
+def is_same_timezone(one: str, other: str) -> bool:
+    """Say whether two names mean one timezone: they are equal, or both of one offset that never changes."""
+    offset = load_timezone(one).utcoffset(None)
+    return one == other or (offset is not None and offset == load_timezone(other).utcoffset(None))
 
 
 def to_local(stamps: Stamps, timezone: str) -> Stamps:
@@ -66,64 +77,120 @@ def from_local(local: Stamps, timezone: str) -> Stamps:
     return utc.tz_localize(None).to_numpy().view(np.int64)
 
 
-def parse_stamps(texts: Sequence[str], timezone: str) -> Stamps:
-    """Read ISO 8601 texts as UTC microseconds (N,); those without an offset are wall times in `timezone`.
+def parse_stamps(texts: Sequence[str], timezone: str, *, daily: bool = False) -> Stamps:
+    """Read ISO 8601 texts as UTC microseconds (N,), as `read_stamps` does.
 
     Raises TimestampError, which names the first bad row counted from 0: `invalid_timestamp`,
     `nonexistent_time` or `ambiguous_time`.
     """
-    stamps, problems = read_stamps(texts, timezone)
+    stamps, problems = read_stamps(texts, timezone, daily=daily)
     if problems:
         raise problems[0]
     return stamps
 
 
-def read_stamps(texts: Sequence[str], timezone: str) -> tuple[Stamps, list[TimestampError]]:
-    """Read texts as `parse_stamps` does; return the stamps (0 where bad) and every problem, by row."""
-    stamps = np.zeros(len(texts), dtype=np.int64)
-    problems = []
-    naive = []
-    for row, text in enumerate(texts):
-        try:
-            parsed = datetime.fromisoformat(text)
-            if parsed.tzinfo is None:
-                stamps[row] = (parsed - _NAIVE_EPOCH) // _MICROSECOND
-                naive.append(row)
-            else:
-                stamps[row] = (parsed - _EPOCH) // _MICROSECOND
-            if not EARLIEST <= stamps[row] < LATEST:
-                raise ValueError
-        except (ValueError, TypeError, OverflowError):
-            stamps[row] = 0
-            detail = (
-                f"{str(text)[:60]!r} is not an ISO 8601 timestamp of the years 1000 to 8999, "
-                "such as 2024-01-31T13:00:00+01:00"
-            )
-            problems.append(TimestampError(row, "invalid_timestamp", detail))
-    if naive and timezone != "UTC":
-        rows = np.array(naive)
-        stamps[rows], wrong = _strict_from_local(stamps[rows], rows, timezone)
-        problems = sorted(problems + wrong, key=lambda p: p.row)
-    return stamps, problems
+def read_stamps(texts: Sequence[str], timezone: str, *, daily: bool = False) -> tuple[Stamps, list[TimestampError]]:
+    """Read ISO 8601 texts as UTC microseconds (N,), 0 where bad; return them and every problem, by row.
+
+    Texts without an offset are wall times in `timezone`. A date without a time is the first instant of its day. The
+    same holds for each wall time of a `daily` series, of steps of a day or longer: it is the one that the series'
+    grid has on that day, even where the clocks change then.
+    """
+    return convert_times(read_times(texts), texts, timezone, daily=daily)
 
 
-def _strict_from_local(local: Stamps, rows: Ints, timezone: str) -> tuple[Stamps, list[TimestampError]]:
-    """Convert the wall times (N,) of the texts `rows` (N,); return the stamps (0 where bad) and every problem."""
-    index = pd.DatetimeIndex(local.view("M8[us]"))
-    utc = index.tz_localize(load_timezone(timezone), ambiguous="NaT", nonexistent="NaT")
-    stamps = utc.tz_convert("UTC").tz_localize(None).to_numpy().view(np.int64)
-    bad = np.flatnonzero(stamps == _NAT)
-    if not len(bad):
-        return stamps, []
-    first = np.ones(len(bad), bool)
-    missing = index[bad].tz_localize(load_timezone(timezone), ambiguous=first, nonexistent="NaT").isna()
-    problems = []
-    for position, gone in zip(bad.tolist(), missing.tolist(), strict=True):
-        code, why = ("nonexistent_time", "does not exist") if gone else ("ambiguous_time", "exists twice")
-        wall = str(local[position : position + 1].view("M8[us]")[0])[:19]
-        detail = f"the local time {wall} {why} in {timezone}; send it with its UTC offset"
-        problems.append(TimestampError(int(rows[position]), code, detail))
-    return np.where(stamps == _NAT, 0, stamps), problems
+def convert_times(
+    times: WrittenTimes, texts: Sequence[str], timezone: str, *, daily: bool = False, infer_ambiguous: bool = False
+) -> tuple[Stamps, list[TimestampError]]:
+    """Convert the times of `texts`, as `read_stamps` does.
+
+    With `infer_ambiguous` a wall time that exists twice is told by the order of the rows, where that is possible.
+    """
+    stamps = times.wall - times.offset
+    readable = times.readable & (stamps >= EARLIEST) & (stamps < LATEST)
+    unreadable = np.flatnonzero(~readable).tolist()
+    details = [explain_unreadable(texts[row]) for row in unreadable[:MOST_EXPLAINED]]
+    details += ["not an ISO 8601 timestamp"] * (len(unreadable) - len(details))
+    problems = [TimestampError(r, "invalid_timestamp", d) for r, d in zip(unreadable, details, strict=True)]
+    stamps[~readable] = 0
+    rows = np.flatnonzero(readable & times.naive)
+    if len(rows) and timezone != "UTC":
+        problems += _convert_walls(stamps, readable, rows, times.dates[rows] | daily, timezone, infer_ambiguous)
+    return stamps, sorted(problems, key=lambda problem: problem.row)
+
+
+def _convert_walls(
+    stamps: Stamps, readable: Mask, rows: Ints, whole_days: Mask, timezone: str, infer_ambiguous: bool
+) -> list[TimestampError]:
+    """Replace the wall times among `stamps` (N,), those of `rows` (M,), by UTC in place, and return every problem.
+
+    Args:
+        readable: (N,)
+        whole_days: (M,) of which a day is meant
+    """
+    walls = stamps[rows]
+    stamps[rows], odd = _localize(walls, timezone)
+    if not len(odd):
+        return []
+    rows = rows[odd]
+    walls = walls[odd]
+    first = from_local(walls, timezone)
+    second = _find_second(walls, timezone)
+    settled = whole_days[odd] & (to_local(first, timezone) // DAY == walls // DAY)
+    stamps[rows[settled]] = first[settled]
+    gone = ~settled & (second == _NAT)
+    twice = np.flatnonzero(~settled & ~gone)
+    if infer_ambiguous and len(twice):
+        known = readable.copy()
+        known[rows[gone]] = False
+        position = np.cumsum(known) - 1
+        chosen = order_ambiguous(stamps[known], position[rows[twice]], first[twice], second[twice])
+        told = chosen != UNDECIDED
+        stamps[rows[twice[told]]] = chosen[told]
+        settled[twice[told]] = True
+    return [
+        _refuse_wall(int(rows[i]), int(walls[i]), timezone, gone=bool(gone[i]), inferred=infer_ambiguous)
+        for i in np.flatnonzero(~settled).tolist()
+    ]
+
+
+def _refuse_wall(row: int, wall: int, timezone: str, *, gone: bool, inferred: bool) -> TimestampError:
+    text = str(np.datetime64(wall, "us"))[:19]
+    if gone:
+        detail = f"the local time {text} does not exist in {timezone}: the clocks go forward over it"
+        return TimestampError(row, "nonexistent_time", f"{detail}; send it with its UTC offset")
+    detail = f"the local time {text} exists twice in {timezone}"
+    if inferred:
+        detail += ", and the order of the rows does not tell which is meant"
+    return TimestampError(row, "ambiguous_time", f"{detail}; send it with its UTC offset")
+
+
+def _localize(local: Stamps, timezone: str) -> tuple[Stamps, Ints]:
+    """Return the UTC stamps of wall times (N,), 0 where there is not exactly one, and the positions (M,) of those.
+
+    Only the days around a change of the clocks are left to pandas, which is slow at this.
+    """
+    days, inverse = np.unique(local // DAY, return_inverse=True)
+    instants = (days[:, None] + np.arange(-1, 3)) * DAY
+    offsets = to_local(instants, timezone) - instants
+    steady = (offsets == offsets[:, :1]).all(axis=1)
+    stamps = local - offsets[inverse, 0]
+    changing = np.flatnonzero(~steady[inverse])
+    if not len(changing):
+        return stamps, changing
+    index = pd.DatetimeIndex(local[changing].view("M8[us]"))
+    utc = index.tz_localize(load_timezone(timezone), ambiguous="NaT", nonexistent="NaT").tz_convert("UTC")
+    exact = utc.tz_localize(None).to_numpy().view(np.int64)
+    stamps[changing] = np.where(exact == _NAT, 0, exact)
+    return stamps, changing[exact == _NAT]
+
+
+def _find_second(walls: Stamps, timezone: str) -> Stamps:
+    """Return the later stamps of wall times (N,) that exist twice; NaT for those that do not exist."""
+    index = pd.DatetimeIndex(walls.view("M8[us]"))
+    is_first = np.zeros(len(index), np.bool_)
+    utc = index.tz_localize(load_timezone(timezone), ambiguous=is_first, nonexistent="NaT").tz_convert("UTC")
+    return utc.tz_localize(None).to_numpy().view(np.int64)
 
 
 def format_stamps(stamps: Stamps, timezone: str) -> list[str]:

@@ -53,7 +53,7 @@ class Panel:
     def __post_init__(self) -> None:
         if len({s.id for s in self.series}) != len(self.series):
             raise ValueError("two series of the panel have the same id")
-        wrong = next((s.id for s in self.series if s.grid.frequency != self.frequency), None)
+        wrong = next((s.id for s in self.series if not s.grid.follows(self.frequency)), None)
         if wrong is not None:
             raise ValueError(f"series {wrong!r} has another frequency than the panel")
 
@@ -63,7 +63,7 @@ class Panel:
     ) -> "Panel":
         """Build a panel of arrays (T,) that all begin at `start`, a wall time of `timezone` on the grid."""
         frequency = parse_frequency(freq)
-        grid = Grid(frequency, timezone, anchor=int(parse_stamps([start], timezone)[0]))
+        grid = Grid(frequency, timezone, anchor=int(parse_stamps([start], timezone, daily=frequency.is_daily)[0]))
         series = (Series(name, np.array(y, dtype=np.float64), grid) for name, y in values.items())
         return Panel(frequency, tuple(series))
 
@@ -72,7 +72,8 @@ class Panel:
         """Build a panel of a long table `unique_id, ds, y`; a step without a row is a missing value.
 
         Other columns are covariates, numeric or text; rows after a series' last value carry known-future ones.
-        Naive `ds` are wall times of `timezone`. Raises ValueError for duplicates, OffGridError off the grid.
+        `ds` are timestamps, or ISO 8601 texts; naive ones are wall times of `timezone`. Raises ValueError for
+        duplicates and for numbers in `ds`, TimestampError for other texts, OffGridError off the grid.
         """
         frequency = parse_frequency(freq)
         groups = frame.groupby("unique_id", sort=False, observed=True)
@@ -81,11 +82,7 @@ class Panel:
 
 def _build_series(name: str, table: pd.DataFrame, frequency: Frequency, timezone: str) -> Series:
     """Build a series of the rows of one `unique_id`. Raises ValueError for duplicates, OffGridError off the grid."""
-    ds = pd.DatetimeIndex(table["ds"]).as_unit("us")
-    if ds.tz is None:
-        stamps = from_local(ds.to_numpy().view(np.int64), timezone)
-    else:
-        stamps = ds.tz_convert("UTC").tz_localize(None).to_numpy().view(np.int64)
+    stamps = _read_ds(name, table["ds"], frequency, timezone)
     grid = Grid(frequency, timezone, int(stamps.min()))
     index = grid.index(stamps)
     if len(np.unique(index)) != len(index):
@@ -96,6 +93,18 @@ def _build_series(name: str, table: pd.DataFrame, frequency: Frequency, timezone
     end = observed_span(y)[1]
     # rows after the last value hold known-future covariates
     return Series(name, y[: end or len(y)], grid, covariates=columns)
+
+
+def _read_ds(name: str, ds: "pd.Series[Any]", frequency: Frequency, timezone: str) -> Stamps:
+    """Return the stamps of a column. Raises ValueError for numbers, TimestampError for what is no timestamp."""
+    if pd.api.types.is_numeric_dtype(ds.dtype):
+        raise ValueError(f"series {name!r}: ds has numbers; convert them with pd.to_datetime, which needs their unit")
+    if not pd.api.types.is_datetime64_any_dtype(ds.dtype) and all(isinstance(value, str) for value in ds):
+        return parse_stamps(ds.tolist(), timezone, daily=frequency.is_daily)
+    index = pd.DatetimeIndex(ds).as_unit("us")
+    if index.tz is None:
+        return from_local(index.to_numpy().view(np.int64), timezone)
+    return index.tz_convert("UTC").tz_localize(None).to_numpy().view(np.int64)
 
 
 def _spread_column(values: "pd.Series[Any]", index: Ints) -> NDArray[Any]:

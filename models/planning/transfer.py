@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from models.calendar.frequency import Frequency
+from models.calendar.frequency import Frequency, parse_frequency, share_dates
 from models.config.model import Config
 from models.config.network import NetworkConfig
 from models.config.validation import coerce_options, require
@@ -50,7 +50,7 @@ def transfer_config_for_lengths(
         f"must stay {source.training.loss}: the network's outputs are made for it",
     )
     require(
-        frequency.alias == source.frequency,
+        share_dates(frequency, parse_frequency(source.frequency)),
         "warm_start",
         f"must be of the series' frequency {frequency.alias}; it forecasts {source.frequency}",
     )

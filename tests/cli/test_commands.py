@@ -50,14 +50,25 @@ def script_training(service: ScriptedService, *states: dict[str, Any], **version
 def test_import_tells_what_it_did_and_which_rows_were_refused(service: ScriptedService, tmp_path: Path) -> None:
     rejected = [{"row": 2, "code": "invalid_timestamp", "detail": "'x' is no timestamp"}]
     report = {"series": 1, "rows": 2, "inserted": 1, "updated": 0, "rejected": rejected}
+    report["assumed"] = [{"series_id": "b", "freq": "D"}]
     service.on("POST", "/series/import", report)
     file = tmp_path / "table.csv"
     file.write_text("unique_id,ds,y\na,2024-01-01,1\na,x,2\n")
-    result = run(service, "import", str(file), "--freq", "D", "--on-error", "skip")
+    options = ("--timezone", "Europe/Berlin", "--ambiguous", "infer", "--empty-y", "keep", "--on-error", "skip")
+    result = run(service, "import", str(file), "--freq", "D", *options)
     assert result.exit_code == 0
     assert "imported 2 rows of 1 series: 1 new, 0 replaced, 1 rejected" in result.stdout
     assert "row 2: 'x' is no timestamp" in result.stderr
-    assert service.asked[0].query["on_error"] == ["skip"]
+    assert "b has too few rows to show a frequency, and takes that of the others, D" in result.stderr
+    assert service.asked[0].query == {
+        "freq": ["D"],
+        "timezone": ["Europe/Berlin"],
+        "ambiguous": ["infer"],
+        "empty_y": ["keep"],
+        "on_error": ["skip"],
+        "on_duplicate": ["error"],
+        "dry_run": ["false"],
+    }
     assert service.asked[0].body == file.read_bytes()
 
 

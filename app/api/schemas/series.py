@@ -127,6 +127,13 @@ class Rejected(Output):
     detail: str
 
 
+class AssumedFrequency(Output):
+    """A new series that has fewer than three timestamps, and took the frequency of the other new ones."""
+
+    series_id: str
+    freq: str
+
+
 class Imported(Output):
     """What an import did, or with `dry_run` would do."""
 
@@ -137,6 +144,7 @@ class Imported(Output):
                 "rows": 3,
                 "inserted": 2,
                 "updated": 0,
+                "assumed": [],
                 "rejected_rows": 1,
                 "rejected": [{"row": 2, "code": "invalid_timestamp", "detail": "'then' is not an ISO 8601 timestamp"}],
             }
@@ -147,5 +155,9 @@ class Imported(Output):
     rows: int
     inserted: int
     updated: int
+    assumed: list[AssumedFrequency] = Field(
+        description="new series with fewer than three timestamps, which took the frequency that all other new series "
+        "have; at most the first 1000"
+    )
     rejected_rows: int
     rejected: list[Rejected] = Field(description="at most the first 1000")

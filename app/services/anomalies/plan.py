@@ -10,11 +10,12 @@ from sqlalchemy.orm import Session
 from app.errors import ErrorCode, invalid
 from app.scope import Scope
 from app.services.refusals import Refusal, refusal
-from app.services.series.checks import build_grid
+from app.services.series.checks import build_grid, is_of_frequency
 from app.services.series.ids import MAX_ID, is_series_id
 from app.storage import series
 from app.storage.tables import ModelRow, SeriesRow
 from models.anomaly.detect import HISTORY
+from models.calendar.frequency import parse_frequency
 from models.calendar.grid import Grid
 from models.calendar.timestamps import parse_stamps
 from models.errors import TimestampError
@@ -115,7 +116,7 @@ def plan_tasks(session: Session, scope: Scope, model: ModelRow, scan: Scan) -> T
 def _check_row(row: SeriesRow | None, series_id: str, model: ModelRow) -> Refusal | None:
     if row is None:
         return refusal(ErrorCode.series_not_found, f"there is no series {series_id[:MAX_ID]!r}; POST /series makes one")
-    if row.freq != model.freq:
+    if not is_of_frequency(row, model.freq):
         detail = f"the series has frequency {row.freq!r}, the model {model.freq!r}"
         return refusal(ErrorCode.frequency_mismatch, detail)
     if row.first_ts is None or row.anchor is None:
@@ -144,7 +145,7 @@ def _plan_task(row: SeriesRow, scan: Scan) -> Task:
 
 def _parse_stamp(text: str, row: SeriesRow, field: str) -> int:
     try:
-        return int(parse_stamps([text], row.timezone)[0])
+        return int(parse_stamps([text], row.timezone, daily=parse_frequency(row.freq).is_daily)[0])
     except TimestampError as e:
         raise invalid(f"body.{field}", ErrorCode(e.code), f"{field}: {e.detail}") from e
 

@@ -13,6 +13,7 @@ from app.services.idempotency import Idempotency, ServiceResponse, respond_once
 from app.services.jobs import views as job_views
 from app.services.jobs.submission import JobOptions, Submission, respond_accepted
 from app.services.registry.lookup import parse_reference, resolve_version
+from app.services.series.checks import is_of_frequency
 from app.services.series.selection import Selector
 from app.services.training.checks import count_steps, require_trainable
 from app.services.training.warm_start import ROLES
@@ -138,9 +139,10 @@ def _check_history(n_windows: int, step: int, horizon: int, rows: Sequence[Serie
 
 
 def _check_frequency(rows: Sequence[SeriesRow], model: ModelRow) -> None:
-    if rows[0].freq != model.freq:
+    other = next((row for row in rows if not is_of_frequency(row, model.freq)), None)
+    if other is not None:
         detail = (
-            f"the series have the frequency {rows[0].freq!r}, the model has {model.freq!r}; "
+            f"the series have the frequency {other.freq!r}, the model has {model.freq!r}; "
             "select series of the model's frequency"
         )
         raise invalid("body.series", ErrorCode.frequency_mismatch, detail)

@@ -10,6 +10,7 @@ from app.errors import ErrorCode, invalid
 from app.scope import Scope
 from app.services.paging import convert_cursor_errors
 from app.services.registry.lookup import require_model
+from app.services.series.checks import is_of_frequency
 from app.services.series.ids import is_series_id
 from app.storage import archive, observations, registry
 from app.storage.archive import ArchivedRow
@@ -137,7 +138,7 @@ def load_outcomes(session: Session, rows: Sequence[ArchivedRow], model: ModelRow
 def _select_comparable(rows: Sequence[ArchivedRow], model: ModelRow) -> list[_Comparable]:
     comparable = []
     for forecast, series in rows:
-        if series.freq != model.freq or forecast.forecast["levels"] != model.quantiles:
+        if not is_of_frequency(series, model.freq) or forecast.forecast["levels"] != model.quantiles:
             continue
         stamps = _compute_stamps(forecast, series, model, model.horizon)
         if stamps is not None:

@@ -40,6 +40,10 @@ class ImportReport:
     series: int = 0
     rows: int = 0
     """read, rejected ones too"""
+    frequencies: set[str] = field(default_factory=set)
+    """of the series that were made, as their own rows show them"""
+    assumed: dict[str, str] = field(default_factory=dict)
+    """{id: frequency} of the series that were made with too few rows to show one, and took that of all others"""
     inserted: int = 0
     updated: int = 0
     errors: list[RowError] = field(default_factory=list)
@@ -65,6 +69,7 @@ class ImportReport:
             "rows": self.rows,
             "inserted": self.inserted,
             "updated": self.updated,
+            "assumed": [{"series_id": i, "freq": freq} for i, freq in list(self.assumed.items())[:SHOWN]],
             "rejected_rows": len(ordered),
             "rejected": [{"row": p.row, "code": p.code, "detail": p.detail} for p in ordered[:SHOWN]],
         }

@@ -13,8 +13,8 @@ from app.scope import Scope
 from app.services.idempotency import Idempotency, ServiceResponse, respond_once
 from app.services.ingest.columns import check_numeric, drop_duplicates, find_numeric, parse_y
 from app.services.ingest.report import ImportOptions, ImportReport
-from app.services.ingest.timestamps import add_series, has_frequency, parse_ds
-from app.services.series.checks import check_stamps, write_points
+from app.services.ingest.timestamps import add_series, check_grid, has_frequency, parse_ds, shows_no_frequency
+from app.services.series.checks import write_points
 from app.services.series.covariates import write_covariates
 from app.services.series.ids import check_frequency, check_timezone, is_series_id
 from app.storage import series
@@ -47,9 +47,11 @@ class ImportService:
 
         def import_blocks(session: Session) -> ServiceResponse:
             nonlocal report
-            report = replace(reading, errors=list(reading.errors))  # a transaction may be tried again
+            # a transaction may be tried again
+            report = replace(reading, errors=list(reading.errors), frequencies=set(), assumed={})
             numeric = find_numeric(session, scope, table.covariates, blocks)
-            for series_id in sorted(blocks):
+            # those that show a frequency first: the others may take it
+            for series_id in sorted(blocks, key=lambda i: (options.freq is None and shows_no_frequency(blocks[i]), i)):
                 _import_series(session, scope, series_id, blocks[series_id], numeric, options, report)
             if options.dry_run:
                 raise _DryRun
@@ -91,20 +93,25 @@ def _import_series(
     """Check one series' rows and write the good ones."""
     row = series.get(session, scope, series_id, lock=True)
     rows = np.array(block.rows)
-    timezone = (options.timezone or "UTC") if row is None else row.timezone
-    stamps, errors = parse_ds(block, timezone, options)
+    ds = parse_ds(block, row, options)
+    stamps = ds.stamps
+    errors = ds.errors
     y, not_numbers = parse_y(block)
     errors += not_numbers
     errors += check_numeric(block, numeric)
     report.reject(errors)
     good = ~np.isin(rows, [error.row for error in errors])
+    is_new = row is None
     if row is None and good.any():
-        row = add_series(session, scope, series_id, stamps[good], rows[good], timezone, options, report)
+        row = add_series(session, scope, series_id, ds.select(good), rows[good], options, report)
     if row is None or not has_frequency(row, rows[good], options, report):
         return
-    off_grid = check_stamps(row, stamps[good], rows[good])
+    off_grid = check_grid(row, ds.select(good), rows[good], options)
     report.reject(off_grid)
     good &= ~np.isin(rows, [error.row for error in off_grid])
+    if is_new and not good.any():
+        series.remove(session, scope, series_id)  # its frequency suits none of its rows
+        return
     written = drop_duplicates(np.flatnonzero(good), stamps, y, rows, options, report)
     inserted, updated = write_points(session, row, stamps[written], y[written])
     columns = zip(numeric.items(), block.covariates, strict=True)

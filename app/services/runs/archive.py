@@ -18,6 +18,7 @@ from app.services.jobs.submission import Submission
 from app.services.runs.attempt import Attempt
 from app.services.schedules.service import BY_DRIFT, retrain
 from app.services.series import panels
+from app.services.series.checks import is_of_frequency
 from app.services.series.selection import select_series
 from app.serving.runtime import LoadedVersion
 from app.storage import archive as archived
@@ -79,7 +80,9 @@ def _ids(attempt: Attempt, model: ModelRow, row: VersionRow) -> list[str]:
             return list(row.data_span["series"])
         rows = select_series(session, attempt.scope, parse_selector(made_by.request))
         return [
-            series_row.id for series_row in rows if series_row.freq == model.freq and series_row.last_ts is not None
+            series_row.id
+            for series_row in rows
+            if is_of_frequency(series_row, model.freq) and series_row.last_ts is not None
         ]
 
 

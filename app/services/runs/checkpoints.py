@@ -7,6 +7,7 @@ from app.errors import ErrorCode, JobRefused
 from app.logs import get_logger
 from app.services.runs.attempt import Attempt
 from app.services.series import panels
+from app.services.series.checks import is_of_frequency
 from app.services.series.selection import Selector, select_series
 from app.storage.artifacts import ArtifactError, ArtifactMissing
 from app.storage.engine import OUTAGE
@@ -24,7 +25,7 @@ def load_panel(attempt: Attempt, model: ModelRow, selector: Selector, roles: Cov
     """Return the series that a job is about as they are stored now. Raises JobRefused where there are none."""
     with attempt.database.read() as session:
         candidates = select_series(session, attempt.scope, selector)
-        rows = [row for row in candidates if row.last_ts is not None and row.freq == model.freq]
+        rows = [row for row in candidates if row.last_ts is not None and is_of_frequency(row, model.freq)]
         if not rows:
             detail = f"none of the series has observations of the model's frequency {model.freq!r}"
             raise JobRefused(ErrorCode.not_enough_data, detail)

@@ -2,33 +2,26 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from sqlalchemy.orm import Session
 
 from app.errors import ErrorCode, FieldError, Invalid, RowError
 from app.formats.table import Column
+from app.services.series.causes import GridFields, find_cause
 from app.storage import observations
 from app.storage.observations import Points
 from app.storage.tables import SeriesRow
 from models.arrays import Floats, Ints
-from models.calendar.frequency import parse_frequency
+from models.calendar.frequency import parse_frequency, share_dates
 from models.calendar.grid import Grid
-from models.calendar.timestamps import DAY, read_stamps, to_local
+from models.calendar.iso import read_times
+from models.calendar.phase import choose_grid
+from models.calendar.timestamps import convert_times
 from models.errors import OffGridError
 
 MOST_EXPLAINED = 100
-"""rows off the grid that get a full explanation, and stamps that are tried as the anchor; the rest get a short one"""
-
-
-class GridFields(Protocol):
-    """The fields that place timestamps on a grid: of a stored series, or of one that comes with a request."""
-
-    freq: str
-    timezone: str
-    anchor: int | None
-    """None before the first observation"""
+"""rows off the grid that get a full explanation; the rest get a short one"""
 
 
 @dataclass(frozen=True)
@@ -65,38 +58,45 @@ def build_grid(row: GridFields) -> Grid:
     return Grid(parse_frequency(row.freq), row.timezone, row.anchor)
 
 
-def check_stamps(row: GridFields, stamps: Ints, rows: Ints) -> list[RowError]:
+def is_of_frequency(row: GridFields, alias: str) -> bool:
+    """Say whether a series has a frequency, however either is spelt: each step of its grid is one of that frequency.
+
+    Of a series without observations, whether a grid may be of both.
+    """
+    if row.freq == alias:
+        return True
+    own = parse_frequency(row.freq)
+    frequency = parse_frequency(alias)
+    if own == frequency or row.anchor is None:
+        return share_dates(own, frequency, row.timezone)
+    return build_grid(row).follows(frequency)
+
+
+def check_stamps(row: GridFields, stamps: Ints, rows: Ints, offsets: Ints | None = None) -> list[RowError]:
     """Return a problem for each of the stamps (N,), numbered by `rows` (N,), that is not on the series' grid.
 
     A series without observations gets its anchor here: the earliest stamp of the phase that most of them share.
+
+    Args:
+        offsets: (N,) microseconds ahead of UTC as they were written; None where some were not
     """
     if not len(stamps):
         return []
+    is_new = row.anchor is None
     try:
-        grid = build_grid(row) if row.anchor is not None else _choose_grid(row, stamps)
-        off = np.flatnonzero(~grid.locate(stamps)[1])
+        grid = choose_grid(parse_frequency(row.freq), row.timezone, stamps) if is_new else build_grid(row)
+        on_grid = grid.locate(stamps)[1]
     except OffGridError as e:
-        return [RowError(r, ErrorCode.off_grid, e.detail) for r in rows.tolist()]
+        cause = find_cause(row, stamps, np.zeros(len(stamps), np.bool_), offsets, is_new=is_new)
+        return [RowError(r, ErrorCode.off_grid, e.detail + cause) for r in rows.tolist()]
     row.anchor = grid.anchor
-    explained = [grid.explain(int(stamps[i])) for i in off[:MOST_EXPLAINED]]
+    if on_grid.all():
+        return []
+    off = np.flatnonzero(~on_grid)
+    cause = find_cause(row, stamps, on_grid, offsets, is_new=is_new)
+    explained = [grid.explain(int(stamps[i])) + cause for i in off[:MOST_EXPLAINED]]
     details = explained + ["not on the series' grid"] * (len(off) - len(explained))
     return [RowError(int(rows[i]), ErrorCode.off_grid, d) for i, d in zip(off, details, strict=True)]
-
-
-def _choose_grid(row: GridFields, stamps: Ints) -> Grid:
-    """Return the grid of new observations (N,), on their commonest phase. Raises OffGridError where it has no date."""
-    frequency = parse_frequency(row.freq)
-    phases = stamps % frequency.step if frequency.kind == "tick" else to_local(stamps, row.timezone) % DAY
-    values, counts = np.unique(phases, return_counts=True)
-    earliest = phases[np.argmin(stamps)]
-    common = earliest if counts[values == earliest] == counts.max() else values[np.argmax(counts)]
-    ordered = np.sort(stamps[phases == common])
-    for stamp in ordered[:MOST_EXPLAINED].tolist():
-        try:
-            return Grid(frequency, row.timezone, stamp)
-        except OffGridError:
-            continue
-    return Grid(frequency, row.timezone, int(ordered[0]))
 
 
 def find_repeated(stamps: Ints, rows: Ints) -> Ints:
@@ -108,15 +108,16 @@ def find_repeated(stamps: Ints, rows: Ints) -> Ints:
 
 def read_rows(row: GridFields, ds: Sequence[str]) -> tuple[Ints, list[RowError]]:
     """Return the UTC microseconds of `ds` (N,), and every problem: unreadable, off the grid, or sent twice."""
-    stamps, unreadable = read_stamps(ds, row.timezone)
-    problems = [RowError(p.row, p.code, p.detail) for p in unreadable]
-    if not problems:
-        rows = np.arange(len(ds))
-        problems = check_stamps(row, stamps, rows) + [
-            RowError(int(i), ErrorCode.duplicate_timestamp, f"{ds[i]!r} is sent twice")
-            for i in find_repeated(stamps, rows)
-        ]
-    return stamps, sorted(problems, key=lambda p: p.row)
+    times = read_times(ds)
+    stamps, unreadable = convert_times(times, ds, row.timezone, daily=parse_frequency(row.freq).is_daily)
+    rows = np.delete(np.arange(len(ds)), [problem.row for problem in unreadable])
+    problems = [RowError(problem.row, problem.code, problem.detail) for problem in unreadable]
+    problems += check_stamps(row, stamps[rows], rows, None if times.naive[rows].any() else times.offset[rows])
+    problems += [
+        RowError(int(rows[i]), ErrorCode.duplicate_timestamp, f"{ds[rows[i]]!r} is sent twice")
+        for i in find_repeated(stamps[rows], rows)
+    ]
+    return stamps, sorted(problems, key=lambda problem: problem.row)
 
 
 def raise_problems(problems: Sequence[RowError], where: str = "body") -> None:

@@ -16,6 +16,7 @@ from app.storage import observations, series
 from app.storage.engine import Database
 from app.storage.pages import decode_cursor, encode_cursor
 from app.storage.tables import SeriesRow
+from models.calendar.frequency import parse_frequency
 from models.calendar.timestamps import format_stamps, parse_stamps
 from models.errors import TimestampError
 
@@ -80,7 +81,7 @@ def _parse_bound(row: SeriesRow, text: str | None, name: str) -> int | None:
     if text is None:
         return None
     try:
-        return int(parse_stamps([text], row.timezone)[0])
+        return int(parse_stamps([text], row.timezone, daily=parse_frequency(row.freq).is_daily)[0])
     except TimestampError as e:
         raise Invalid(
             ErrorCode(e.code), f"{name}: {e.detail}", errors=[FieldError(f"query.{name}", e.code, e.detail)]

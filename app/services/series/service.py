@@ -10,12 +10,13 @@ from app.errors import Conflict, ErrorCode, NotFound
 from app.scope import Scope
 from app.services.idempotency import Idempotency, ServiceResponse, respond_once
 from app.services.paging import convert_cursor_errors
+from app.services.series.checks import is_of_frequency
 from app.services.series.ids import MAX_ID, check_frequency, check_id, check_timezone, is_series_id
 from app.storage import series
 from app.storage.engine import Database
 from app.storage.pages import Page
 from app.storage.tables import SeriesRow
-from models.calendar.timestamps import format_stamp
+from models.calendar.timestamps import format_stamp, is_same_timezone
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,8 @@ class SeriesService:
             if row is None:
                 (row,) = series.add(session, scope, [{"id": series_id, **values}])
                 return True, describe_series(row)
-            if row.count and (row.freq, row.timezone) != (values["freq"], values["timezone"]):
+            keeps_grid = is_same_timezone(row.timezone, values["timezone"]) and is_of_frequency(row, values["freq"])
+            if row.count and not keeps_grid:
                 raise Conflict(
                     ErrorCode.series_exists,
                     f"the series has observations of frequency {row.freq!r} in {row.timezone}; delete them before "

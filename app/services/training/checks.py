@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import ErrorCode, FieldError, Invalid, NotFound
 from app.scope import Scope
+from app.services.series.checks import is_of_frequency
 from app.services.series.selection import Selector, select_series
 from app.storage import observations
 from app.storage.tables import SeriesRow
@@ -26,8 +27,8 @@ def require_trainable(
     """
     rows = select_series(session, scope, selector)
     _check_present(selector, rows)
-    freqs = sorted({row.freq for row in rows})
-    if len(freqs) > 1:
+    if find_frequency(rows) is None:
+        freqs = sorted({row.freq for row in rows})
         detail = f"the series have the frequencies {', '.join(freqs)}; a model has only one: select series of one"
         raise Invalid(ErrorCode.frequency_mismatch, detail)
     total = sum(map(count_steps, rows))
@@ -37,6 +38,14 @@ def require_trainable(
     _check_history(session, rows)
     _check_covariates(session, scope, covariates, rows)
     return rows
+
+
+def find_frequency(rows: Sequence[SeriesRow], preferred: str | None = None) -> str | None:
+    """Return the frequency that all series have, in its canonical spelling, or as `preferred` spells it; or None."""
+    if preferred is not None and all(is_of_frequency(row, preferred) for row in rows):
+        return preferred
+    aliases = sorted({parse_frequency(row.freq).alias for row in rows})
+    return next((alias for alias in aliases if all(is_of_frequency(row, alias) for row in rows)), None)
 
 
 def count_steps(row: SeriesRow) -> int:

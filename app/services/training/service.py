@@ -11,7 +11,7 @@ from app.scope import Scope
 from app.services.idempotency import Idempotency, ServiceResponse, respond_once
 from app.services.jobs.documents import parse_roles
 from app.services.jobs.submission import JobOptions, Submission, respond_accepted
-from app.services.training.checks import count_steps, require_trainable
+from app.services.training.checks import count_steps, find_frequency, require_trainable
 from app.services.training.request import TrainingRequest
 from app.services.training.warm_start import resolve_warm_start
 from app.storage import jobs, registry
@@ -68,8 +68,9 @@ def _get_or_create_model(
 
     Until a model has a version or an active job, its specification may still change.
     """
-    freq = rows[0].freq
     model = registry.get(session, scope, request.model, lock=True)
+    freq = find_frequency(rows, None if model is None else model.freq)
+    assert freq is not None, "series of several frequencies are not trained on"
     if model is None:
         levels = sorted({*(request.quantiles or DEFAULT_QUANTILES), 0.5})
         return registry.add(session, scope, request.model, freq, request.horizon, levels)

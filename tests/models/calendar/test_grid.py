@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from models.calendar.features import calendar_features
-from models.calendar.frequency import parse_frequency, season_lengths
+from models.calendar.frequency import parse_frequency, season_lengths, share_dates
 from models.calendar.grid import Grid
 from models.calendar.holidays import DAY_BEFORE, HOLIDAY
 from models.calendar.timestamps import format_stamps, from_local, load_timezone, parse_stamps, to_local
@@ -98,14 +98,74 @@ def test_refused_frequencies(alias: str) -> None:
         parse_frequency(alias)
 
 
-def test_old_spellings_are_canonical() -> None:
-    assert [parse_frequency(a).alias for a in ("H", "T", "M", "W", "60min")] == [
-        "h",
-        "min",
-        "ME",
-        "W-SUN",
-        "60min",
-    ]
+@pytest.mark.parametrize(
+    ("canonical", "aliases"),
+    [
+        ("h", ["H", "60min", "3600s"]),
+        ("min", ["T", "60s"]),
+        ("24h", ["1440min"]),
+        ("90min", ["1h30min", "1.5h"]),
+        ("W-SUN", ["W"]),
+        ("ME", ["M"]),
+        ("QE-DEC", ["Q", "QE", "QE-MAR", "QE-JUN", "QE-SEP"]),
+        ("QE-OCT", ["QE-JAN", "QE-APR", "QE-JUL"]),
+        ("QS-JAN", ["QS", "QS-APR", "QS-JUL", "QS-OCT"]),
+        ("BQE-DEC", ["BQE", "BQE-MAR"]),
+        ("2QS-FEB", ["2QS-AUG"]),
+        ("YE-DEC", ["Y", "A", "YE"]),
+        ("B", ["C"]),
+        ("BMS", ["CBMS"]),
+        ("3MS", ["3MS"]),
+        ("7D", ["7D"]),
+    ],
+)
+def test_aliases_of_one_meaning_have_one_spelling(canonical: str, aliases: list[str]) -> None:
+    assert [parse_frequency(alias).alias for alias in aliases] == [canonical] * len(aliases)
+    assert parse_frequency(canonical).alias == canonical
+
+
+@pytest.mark.parametrize(
+    ("alias", "anchor", "other", "same"),
+    [
+        ("3MS", "2024-01-01", "QS", True),
+        ("3MS", "2024-02-01", "QS", False),
+        ("QS-FEB", "2024-02-01", "3MS", True),
+        ("QS", "2024-01-01", "QE", False),
+        ("12MS", "2024-01-01", "YS", True),
+        ("12MS", "2024-04-01", "YS", False),
+        ("4QS", "2024-01-01", "YS", True),
+        ("7D", "2024-01-07", "W", True),
+        ("7D", "2024-01-08", "W", False),
+        ("W-MON", "2024-01-08", "7D", True),
+        ("5B", "2024-01-08", "W-MON", True),
+        ("W-MON", "2024-01-08", "W-SUN", False),
+        ("B", "2024-01-08", "D", False),
+        ("60min", "2024-01-08", "h", True),
+        ("2h", "2024-01-08", "h", False),
+    ],
+)
+def test_grids_of_other_names_are_equal_by_their_anchor(alias: str, anchor: str, other: str, same: bool) -> None:
+    grid = Grid(parse_frequency(alias), "Europe/Berlin", int(parse_stamps([anchor], "Europe/Berlin")[0]))
+    assert grid.follows(parse_frequency(other)) is same
+    if same:
+        twin = Grid(parse_frequency(other), grid.timezone, grid.anchor)
+        np.testing.assert_array_equal(grid.stamps(np.arange(-9, 9)), twin.stamps(np.arange(-9, 9)))
+
+
+def test_24_hours_are_a_day_where_the_clocks_never_change() -> None:
+    hours, days = parse_frequency("24h"), parse_frequency("D")
+    assert Grid(hours, "UTC", 0).follows(days)
+    assert Grid(days, "Etc/GMT-1", 0).follows(hours)
+    assert not Grid(hours, "Europe/Berlin", 0).follows(days)
+    assert hours != days
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "shared"),
+    [("3MS", "QS", True), ("QS-FEB", "QS", False), ("7D", "W", True), ("W-MON", "W", False), ("24h", "D", False)],
+)
+def test_frequencies_that_may_share_a_grid(one: str, other: str, shared: bool) -> None:
+    assert share_dates(parse_frequency(one), parse_frequency(other)) is shared
 
 
 def test_season_lengths() -> None:
@@ -120,6 +180,7 @@ def test_season_lengths() -> None:
         "B": (5,),
         "W-SUN": (52,),
         "7h": (24,),
+        "7D": (52,),
     }
     assert {a: season_lengths(parse_frequency(a)) for a in expected} == expected
 

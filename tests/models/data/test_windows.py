@@ -11,7 +11,7 @@ from models.calendar.grid import Grid
 from models.config.model import Config
 from models.data.series import Panel, Series, observed_span
 from models.data.windows import assemble, cut, cut_actuals, pack
-from models.errors import OffGridError
+from models.errors import OffGridError, TimestampError
 from tests.models.examples import START, small
 
 HOUR = 3_600_000_000
@@ -64,6 +64,23 @@ def test_packed_cut_equals_assemble_for_arrays_and_tensors() -> None:
     np.testing.assert_array_equal(cut(packed.values, ends, offsets), expected)
     tensors = cut(torch.from_numpy(packed.values), torch.from_numpy(ends), torch.from_numpy(offsets))
     np.testing.assert_array_equal(tensors.numpy(), expected)
+
+
+def test_from_frame_reads_texts_as_an_upload_does() -> None:
+    frame = pd.DataFrame({"unique_id": "a", "ds": ["2018-11-03", "2018-11-04", "2018-11-05"], "y": [1.0, 2.0, 3.0]})
+    series = Panel.from_frame(frame, "D", "America/Sao_Paulo").series[0]
+    np.testing.assert_array_equal(series.y, [1, 2, 3])
+    with pytest.raises(TimestampError, match="if the day comes first"):
+        Panel.from_frame(frame.assign(ds=["01/02/2024", "02/02/2024", "03/02/2024"]), "D")
+    with pytest.raises(ValueError, match="numbers"):
+        Panel.from_frame(frame.assign(ds=[1704121200000, 1704124800000, 1704128400000]), "h")
+
+
+def test_a_panel_takes_series_of_other_names_of_its_frequency() -> None:
+    quarters = Panel.from_arrays({"a": [1.0, 2.0]}, "QS", start="2024-01-01").series[0]
+    assert Panel(parse_frequency("3MS"), (quarters,)).frequency.alias == "3MS"
+    with pytest.raises(ValueError, match="another frequency"):
+        Panel(parse_frequency("QS-FEB"), (quarters,))
 
 
 def test_from_frame_leaves_gaps_missing() -> None:

@@ -29,6 +29,7 @@ def test_makes_series_and_infers_their_frequency(client: TestClient) -> None:
         "rows": 20,
         "inserted": 20,
         "updated": 0,
+        "assumed": [],
         "rejected_rows": 0,
         "rejected": [],
     }

@@ -159,3 +159,75 @@ def test_a_page_ends_where_time_does(hourly: TestClient) -> None:
 def test_the_phase_of_a_new_series_is_the_one_that_most_share(hourly: TestClient) -> None:
     response = post(hourly, ds=["2023-12-31T23:07:00Z", *hours(1, 2, 3)], y=[1, 2, 3, 4])
     assert response.json()["errors"][0]["field"] == "body.ds.0"
+
+
+LOOKALIKES = [
+    ("1704121200000", "milliseconds since 1970: 2024-01-01T15:00:00+00:00"),
+    ("2024-W01-1", "send 2024-01-01"),
+    ("01/02/2024", "2024-02-01 if the day comes first and 2024-01-02 if the month does"),
+    ("2024-01-01x00:00", "send 2024-01-01T00:00"),
+    ("2024-01-01+01:00", "send 2024-01-01T00:00:00+01:00"),
+]
+
+
+@pytest.mark.parametrize(("text", "meaning"), LOOKALIKES)
+def test_what_only_looks_like_a_timestamp_is_named(hourly: TestClient, text: str, meaning: str) -> None:
+    response = post(hourly, ds=[*hours(1), text], y=[1, 2])
+    assert (response.json()["code"], response.json()["errors"][0]["field"]) == ("invalid_timestamp", "body.ds.1")
+    assert meaning in response.json()["detail"]
+    for bound in ("start", "end"):
+        refused = hourly.get("/series/a/observations", params={bound: text})
+        assert (refused.status_code, refused.json()["code"]) == (422, "invalid_timestamp")
+        assert meaning in refused.json()["detail"]
+        assert hourly.delete("/series/a/observations", params={bound: text}).status_code == 422
+
+
+def test_a_plus_that_a_url_has_made_a_blank_is_named(hourly: TestClient) -> None:
+    refused = hourly.get("/series/a/observations?start=2024-01-01T00:00:00+01:00")
+    assert "%2B01:00" in refused.json()["detail"]
+
+
+def test_all_bad_rows_are_named_whatever_is_wrong_with_them(hourly: TestClient) -> None:
+    ds = [*hours(1, 2), "then", "2024-01-01T03:07:00Z", *hours(2), "now"]
+    errors = post(hourly, ds=ds, y=[1] * 6).json()["errors"]
+    assert [(error["field"], error["code"]) for error in errors] == [
+        ("body.ds.2", "invalid_timestamp"),
+        ("body.ds.3", "off_grid"),
+        ("body.ds.4", "duplicate_timestamp"),
+        ("body.ds.5", "invalid_timestamp"),
+    ]
+
+
+@pytest.mark.parametrize("text", ["2018-11-04", "2018-11-04T00:00:00"])
+def test_a_day_without_midnight_begins_where_it_begins(client: TestClient, text: str) -> None:
+    client.post("/series", json={"id": "a", "freq": "D", "timezone": "America/Sao_Paulo"})
+    days = ["2018-11-03", text, "2018-11-05T00:00:00"]
+    assert post(client, ds=days, y=[1, 2, 3]).json()["inserted"] == 3
+    assert client.get("/series/a/observations").json()["ds"][1] == "2018-11-04T01:00:00-02:00"
+    part = client.get("/series/a/observations", params={"start": text, "end": "2018-11-05"}).json()
+    assert part["y"] == [2]
+    assert client.delete("/series/a/observations", params={"start": text, "end": "2018-11-05"}).status_code == 204
+    assert client.get("/series/a").json()["count"] == 2
+
+
+def test_hours_take_a_bare_date_as_a_bound_but_no_missing_midnight(client: TestClient) -> None:
+    client.post("/series", json={"id": "a", "freq": "h", "timezone": "America/Sao_Paulo"})
+    assert post(client, ds=["2018-11-03T23:00", "2018-11-04T01:00"], y=[1, 2]).json()["inserted"] == 2
+    assert client.get("/series/a/observations", params={"start": "2018-11-04"}).json()["y"] == [2]
+    refused = client.get("/series/a/observations", params={"start": "2018-11-04T00:00"})
+    assert refused.json()["code"] == "nonexistent_time"
+
+
+def test_days_of_another_timezone_than_the_series_are_named(client: TestClient) -> None:
+    client.post("/series", json={"id": "a", "freq": "D"})
+    days = ["2024-03-30T00:00:00+01:00", "2024-03-31T00:00:00+01:00", "2024-04-01T00:00:00+02:00"]
+    refused = post(client, ds=days, y=[1, 2, 3]).json()
+    assert refused["code"] == "off_grid"
+    assert "+01:00" in refused["detail"] or "+02:00" in refused["detail"]
+    assert "timezone=Europe/Berlin" in refused["detail"]
+
+
+def test_dates_of_another_frequency_than_the_series_are_named(client: TestClient) -> None:
+    client.post("/series", json={"id": "a", "freq": "W"})
+    refused = post(client, ds=["2024-01-01", "2024-01-08"], y=[1, 2]).json()
+    assert "these are Mondays: name freq=W-MON" in refused["detail"]

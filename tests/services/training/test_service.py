@@ -172,3 +172,29 @@ def test_idempotent(stored: TestClient) -> None:
 def test_unknown_models(client: TestClient) -> None:
     for path in ("/models/none", "/models/none/versions", "/models/none/versions/1", "/models/a b"):
         assert client.get(path).json()["code"] == "model_not_found"
+
+
+@pytest.mark.parametrize(
+    ("freqs", "freq"),
+    [(["D", "24h"], "D"), (["24h", "D"], "D"), (["D", "1440min"], "D"), (["24h", "24h"], "24h")],
+)
+def test_series_of_one_grid_are_trained_together(client: TestClient, freqs: list[str], freq: str) -> None:
+    for name, alias in zip("ab", freqs, strict=True):
+        timezone = "Europe/Berlin" if alias == "D" else "UTC"
+        client.post("/series", json={"id": name, "freq": alias, "timezone": timezone})
+        days = [f"2024-01-{d + 1:02d}" for d in range(20)]
+        client.post(f"/series/{name}/observations", json={"ds": days, "y": list(range(20))})
+    assert ask(client).status_code == 202
+    assert client.get("/models/m").json()["freq"] == freq
+    assert ask(client, series={"ids": ["b"]}).status_code == 202
+
+
+def test_a_model_of_an_older_spelling_is_trained_again(client: TestClient, database: Database) -> None:
+    client.post("/series", json={"id": "a", "freq": "QE"})
+    quarters = [f"{2004 + n // 4}-{('03-31', '06-30', '09-30', '12-31')[n % 4]}" for n in range(60)]
+    client.post("/series/a/observations", json={"ds": quarters, "y": list(range(60))})
+    assert ask(client, series={"ids": ["a"]}).status_code == 202
+    with database.write() as session:
+        session.execute(text("UPDATE models SET freq = 'QE-MAR'"))
+    assert ask(client, series={"ids": ["a"]}).status_code == 202
+    assert client.get("/models/m").json()["freq"] == "QE-MAR"

@@ -17,6 +17,7 @@ from app.formats.table import Column
 from app.services.forecasting.inputs.request import ForecastRequest, ForecastShape, Future, History
 from app.services.series.checks import check_lengths
 from app.services.series.ids import check_timezone
+from models.calendar.frequency import parse_frequency
 from models.calendar.timestamps import parse_stamps
 from models.config.covariates import CovariateConfig
 from models.config.model import Config
@@ -42,7 +43,7 @@ def check_request(request: ForecastRequest, ids: Sequence[str], settings: Settin
     if request.history:
         _check_distinct(request, ids)
     if request.origin is not None:
-        parse_origin(request.origin, "UTC")
+        parse_origin(request.origin, "UTC", "D")
 
 
 def _check_distinct(request: ForecastRequest, ids: Sequence[str]) -> None:
@@ -53,10 +54,13 @@ def _check_distinct(request: ForecastRequest, ids: Sequence[str]) -> None:
         raise invalid("history", ErrorCode.invalid_input, detail)
 
 
-def parse_origin(origin: str, timezone: str) -> int:
-    """Return the stamp of a request's origin, in a series' timezone where it is naive. Raises Invalid."""
+def parse_origin(origin: str, timezone: str, frequency: str) -> int:
+    """Return the stamp of a request's origin, where it is naive in the timezone of series of a frequency.
+
+    Raises Invalid.
+    """
     try:
-        return int(parse_stamps([origin], timezone)[0])
+        return int(parse_stamps([origin], timezone, daily=parse_frequency(frequency).is_daily)[0])
     except TimestampError as e:
         raise invalid("origin", ErrorCode(e.code), f"origin: {e.detail}") from e
 

@@ -13,7 +13,7 @@ from app.services.forecasting.inputs.checks import check_history, parse_column, 
 from app.services.forecasting.inputs.context_cache import FirstValue
 from app.services.forecasting.inputs.request import History
 from app.services.refusals import Refusal, refusal
-from app.services.series.checks import build_grid, raise_problems, read_rows
+from app.services.series.checks import build_grid, is_of_frequency, raise_problems, read_rows
 from app.services.series.ids import MAX_ID, is_series_id
 from app.services.series.panels import spread
 from app.storage import observations, series
@@ -69,7 +69,7 @@ def select_contexts(
     rows = {i: stored[i] for i in unique_ids if i in stored}
     refusals = {i: why for i in unique_ids if (why := _find_refusal(rows.get(i), i, frequency)) is not None}
     candidates = [row for i, row in rows.items() if i not in refusals]
-    origins = _find_origins(session, candidates, origin)
+    origins = _find_origins(session, candidates, origin, frequency)
     for row in candidates:
         if row.pk not in origins:
             refusals[row.id] = _refuse_origin(origin, format_stamp(row.first_ts, row.timezone))
@@ -117,7 +117,7 @@ def _find_refusal(row: SeriesRow | None, series_id: str, frequency: str) -> Refu
     """Return why a series cannot be forecast by a model of a frequency, or None where it can."""
     if row is None:
         return refusal(ErrorCode.series_not_found, f"there is no series {series_id[:MAX_ID]!r}; POST /series makes one")
-    if row.freq != frequency:
+    if not is_of_frequency(row, frequency):
         detail = f"the series has frequency {row.freq!r}, the model {frequency!r}; train a model on such series"
         return refusal(ErrorCode.frequency_mismatch, detail)
     if row.last_ts is None:
@@ -130,14 +130,14 @@ def _refuse_origin(origin: str | None, first: str | None) -> Refusal:
     return refusal(ErrorCode.no_history, f"the series has no value at or before {origin}; its first is at {first}")
 
 
-def _find_origins(session: Session, rows: Sequence[SeriesRow], origin: str | None) -> dict[int, int]:
+def _find_origins(session: Session, rows: Sequence[SeriesRow], origin: str | None, frequency: str) -> dict[int, int]:
     """Return {series_pk: stamp of the origin}, without the series that begin after `origin`."""
     newest = {row.pk: row.last_ts for row in rows if row.last_ts is not None}
     if origin is None:
         return newest
     origins: dict[int, int] = {}
     for timezone in sorted({row.timezone for row in rows}):
-        limit = parse_origin(origin, timezone)
+        limit = parse_origin(origin, timezone, frequency)
         members = [row for row in rows if row.timezone == timezone]
         origins |= {row.pk: newest[row.pk] for row in members if newest[row.pk] <= limit}
         origins |= observations.find_last_observed(session, [row for row in members if newest[row.pk] > limit], limit)
@@ -156,7 +156,7 @@ def _read_history(series_id: str, history: History, config: Config, origin: str 
         return refusal(ErrorCode.no_history, "the history has no observed value; send some")
     if origin is not None:
         first = int(stamps[observed].min())
-        observed &= stamps <= parse_origin(origin, timezone)
+        observed &= stamps <= parse_origin(origin, timezone, config.frequency)
         if not observed.any():
             return _refuse_origin(origin, format_stamp(first, timezone))
     grid = build_grid(fields)

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import text
 
 from app.config import Settings
 from app.storage.engine import Database
@@ -135,3 +136,34 @@ def test_with_covariates(client: TestClient, database: Database, settings: Setti
     assert kind["error"]["code"] == "covariate_kind_conflict"
     text = ask(client, {"x": {**history, "covariates": {"temp": ["warm"] * (400 + HORIZON)}}})
     assert (text.status_code, text.json()["code"]) == (422, "covariate_kind_conflict")
+
+
+@pytest.mark.parametrize("table", ["series", "models"])
+def test_older_spellings_of_a_frequency_are_the_same(served: TestClient, database: Database, table: str) -> None:
+    store(served, "a", values())
+    expected = served.post("/forecast", json={"model": "m", "series": ["a"]}).json()["forecasts"]
+    with database.write() as session:
+        session.execute(text(f"UPDATE {table} SET freq = '60min'"))
+    if table == "series":
+        served.put("/series/a", json={"freq": "60min"})  # and so it is read anew
+        with database.write() as session:
+            session.execute(text("UPDATE series SET freq = '60min'"))
+    selected = {"ids": ["a"]}
+    assert served.post("/forecast", json={"model": "m", "series": ["a"]}).json()["forecasts"] == expected
+    scan = served.post("/anomalies", json={"model": "m", "series": ["a"]})
+    assert (scan.status_code, "ds" in scan.json()["series"][0]) == (200, True)
+    assert served.post("/backtest", json={"model": "m", "series": selected, "n_windows": 2}).status_code == 202
+    again = {"model": "m", "series": selected, "horizon": HORIZON}
+    assert served.post("/train", json=again).status_code == 202
+    warm = {"model": "warm", "series": selected, "horizon": HORIZON, "warm_start": "m@1"}
+    assert served.post("/train", json=warm).status_code == 202
+
+
+@pytest.mark.parametrize("ds", ["1704121200000", "01/02/2024", "2024-W01-1"])
+def test_origins_and_histories_are_read_as_strictly_as_uploads(served: TestClient, ds: str) -> None:
+    store(served, "a", values())
+    refused = served.post("/forecast", json={"model": "m", "series": ["a"], "origin": ds})
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid_timestamp")
+    assert "looks like" in refused.json()["detail"]
+    refused = ask(served, {"b": {"ds": [ds], "y": [1]}})
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "body.history.b.ds.0")

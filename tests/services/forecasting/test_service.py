@@ -72,7 +72,8 @@ def test_good_results_beside_errors(served: TestClient) -> None:
 
 
 def test_ids_that_cannot_be_answered_are_refused(served: TestClient) -> None:
-    response = served.post("/forecast", content='{"model": "m", "series": ["a", "\\ud800"]}')
+    headers = {"content-type": "application/json"}
+    response = served.post("/forecast", content='{"model": "m", "series": ["a", "\\ud800"]}', headers=headers)
     assert (response.status_code, response.json()["code"]) == (422, "invalid_input")
 
 

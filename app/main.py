@@ -67,7 +67,9 @@ class Application:
         limits = Limits(settings.max_body_bytes, settings.max_import_bytes)
         self._framework = framework
         fast_routes = forecasts.router.routes
-        dispatcher = Dispatcher(FastRouter(framework, fast_routes), OperationTable(framework.routes))
+        self.operations = OperationTable(framework.routes)
+        """all paths with their methods, and what each takes"""
+        dispatcher = Dispatcher(FastRouter(framework, fast_routes), self.operations)
         self._layers = RequestContext(FastRouter(dispatcher, fast_routes), Metrics(collectors), limits)
 
     @property

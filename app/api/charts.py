@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from app.api.deps import Credentials, ReadScope, ServicesDep, reader
 from app.api.http.negotiation import chosen
-from app.api.http.operations import OpenRoute
+from app.api.http.operations import OwnQueryRoute
 from app.api.http.query import declare_model
 from app.api.http.responses import ok, server_timing
 from app.api.schemas.charts import ChartLinkIn, ChartLinkOut, ChartQuery
@@ -15,7 +15,7 @@ from app.scope import Scope
 from app.services.access.links import SIGNED
 
 router = APIRouter(tags=["forecasts"])
-signed = APIRouter(route_class=OpenRoute)
+signed = APIRouter(route_class=OwnQueryRoute)
 """routes that check their parameters themselves: a link that was changed is refused as a link"""
 
 PATH = "/forecast/chart"

@@ -17,7 +17,11 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _SLASHES = re.compile("/{2,}")
 
 
-class OpenRoute(APIRoute):
+class OwnQueryRoute(APIRoute):
+    """A route that checks its query parameters itself, because something else comes first."""
+
+
+class OpenRoute(OwnQueryRoute):
     """A route that is not held to the query parameters and the body that it declares.
 
     A router of another service's protocol has this `route_class`: its clients may add what they like.
@@ -117,7 +121,8 @@ def _describe(context: RouteContext) -> Operation:
     route = context.original_route
     if not isinstance(route, APIRoute) or isinstance(route, OpenRoute) or not route.include_in_schema:
         return Operation(route, None, "any")
-    return Operation(route, declare(context.dependant), _find_body(route))
+    parameters = None if isinstance(route, OwnQueryRoute) else declare(context.dependant)
+    return Operation(route, parameters, _find_body(route))
 
 
 def _find_body(route: APIRoute) -> Literal["none", "json", "any"]:

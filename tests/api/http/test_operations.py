@@ -1,9 +1,12 @@
 """The table of operations: every route is found by its own path, and other services' routes are exempt."""
 
+import asyncio
 import re
+from collections.abc import AsyncIterator
 
 import pytest
 from fastapi import APIRouter, FastAPI
+from fastapi.responses import StreamingResponse
 from fastapi.testclient import TestClient
 
 from app.api.http import problems
@@ -43,3 +46,26 @@ def test_a_router_of_another_protocol_takes_what_its_clients_add() -> None:
     assert client.request("GET", "/ours/things?limit=2", content=b"{}").status_code == 422
     assert client.head("/foreign/things").status_code == 200
     assert client.patch("/foreign/things").headers["allow"] == "GET, HEAD, OPTIONS"
+
+
+def test_head_ends_where_get_would_not() -> None:
+    app = FastAPI(redirect_slashes=False)
+    router = APIRouter()
+    closed = []
+
+    @router.get("/endless", response_class=StreamingResponse)
+    async def stream() -> StreamingResponse:
+        async def parts() -> AsyncIterator[bytes]:
+            try:
+                while True:
+                    yield b"still here\n"
+                    await asyncio.sleep(0)
+            finally:
+                closed.append(True)
+
+        return StreamingResponse(parts(), media_type="text/event-stream")
+
+    app.include_router(router)
+    response = TestClient(Dispatcher(app, OperationTable(app.routes))).head("/endless")
+    assert (response.status_code, response.content, closed) == (200, b"", [True])
+    assert response.headers["content-type"].startswith("text/event-stream")

@@ -74,7 +74,6 @@ def parse_json(body: bytes) -> Any:
     """Return what a JSON body in UTF-8, UTF-16 or UTF-32 holds. Raises Invalid, Unreadable."""
     try:
         text = body.decode(json.detect_encoding(body), "surrogatepass")
-        text = text.removeprefix("\ufeff")
         return json.loads(text)
     except json.JSONDecodeError as e:
         raise refuse_json(e.doc, e) from e

@@ -213,7 +213,8 @@ def _parse_any_query(model: type[BaseModel], query: bytes) -> BaseModel:
     parameters: dict[str, list[str]] = {}
     for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True, errors="surrogateescape"):
         parameters.setdefault(name, []).append(value)
-    declared.check(query)
+    if any(name not in declared.names or len(items) > 1 for name, items in parameters.items()):
+        declared.check(query)
     values = {name: items if name in declared.lists else items[-1] for name, items in parameters.items()}
     try:
         return model.model_validate(values)

@@ -102,9 +102,10 @@ def _validation_error(request: Request, error: Exception) -> Response:
         return response(refuse_json(cause.doc, cause))
     body_field = getattr(request.scope.get("route"), "body_field", None)
     annotation = body_field.field_info.annotation if body_field is not None else None
-    errors = describe_errors(error.errors(), error.body, annotation)
+    found = error.errors()
+    errors = describe_errors(found[:SHOWN], error.body, annotation)
     first = errors[0]
-    others = len(errors) - 1
+    others = len(errors) - 1 if len(found) <= SHOWN else len(found) - 1
     detail = f"{first.field}: {first.detail}" + (f", and {others} more" if others else "")
     return response(Invalid(ErrorCode.invalid_input, detail, errors=errors))
 

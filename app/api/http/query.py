@@ -17,6 +17,8 @@ from app.errors import ErrorCode, FieldError, Invalid
 
 UNKNOWN = "unknown_parameter"
 REPEATED = "repeated_parameter"
+SHOWN = 100
+"""names that an error looks for a nearer one of"""
 
 
 @dataclass(frozen=True)
@@ -35,21 +37,22 @@ class QueryParameters:
     def check_names(self, names: Iterable[str]) -> None:
         """Raise Invalid for names of decoded parameters, each as often as it is sent."""
         counts = Counter(names)
-        errors = [error for name, count in counts.items() if (error := self._find_error(name, count)) is not None]
-        if errors:
-            others = f", and {len(errors) - 1} more" if len(errors) > 1 else ""
+        wrong = [name for name, count in counts.items() if self._is_wrong(name, count)]
+        if wrong:
+            errors = [self._describe(name, counts[name]) for name in wrong[:SHOWN]]
+            others = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
             raise Invalid(ErrorCode.invalid_input, errors[0].detail + others, errors=errors)
 
-    def _find_error(self, name: str, count: int) -> FieldError | None:
+    def _is_wrong(self, name: str, count: int) -> bool:
+        return name not in self.names or (count > 1 and name not in self.lists)
+
+    def _describe(self, name: str, count: int) -> FieldError:
         field = f"query.{name[:LONGEST]}"
         shown = repr(name[:LONGEST])
-        if name not in self.names:
-            advice = advise(name, self.names) if self.names else "it takes none"
-            return FieldError(field, UNKNOWN, f"{shown} is not a query parameter of this call: {advice}")
-        if count > 1 and name not in self.lists:
-            detail = f"{shown} has one value and is sent {count} times; send it once"
-            return FieldError(field, REPEATED, detail)
-        return None
+        if name in self.names:
+            return FieldError(field, REPEATED, f"{shown} has one value and is sent {count} times; send it once")
+        advice = advise(name, self.names) if self.names else "it takes none"
+        return FieldError(field, UNKNOWN, f"{shown} is not a query parameter of this call: {advice}")
 
 
 def parse_query(query: bytes) -> list[tuple[str, str]]:

@@ -77,10 +77,10 @@ def find_nearest(name: str, known: Collection[str]) -> str | None:
     return close[0] if close else None
 
 
-def join_names(names: Iterable[str], last: str = "and") -> str:
+def join_names(names: Iterable[str]) -> str:
     """Return `a, b and c`."""
     *first, end = names
-    return f"{', '.join(first)} {last} {end}" if first else end
+    return f"{', '.join(first)} and {end}" if first else end
 
 
 def advise(name: str, known: Collection[str]) -> str:

@@ -146,6 +146,15 @@ def test_an_import_with_a_misspelt_option_writes_nothing(stored: TestClient) -> 
     assert stored.get("/series/new").status_code == 404
 
 
+def test_of_very_many_mistakes_the_first_hundred_are_told(client: TestClient) -> None:
+    names = [f"nonsense{number}" for number in range(3000)]
+    query = client.get("/jobs?" + "&".join(names)).json()
+    fields = client.post("/train", json={**dict.fromkeys(names, 1), "model": "m", "series": "all", "horizon": 1}).json()
+    for problem in (query, fields):
+        assert len(problem["errors"]) == 100
+        assert problem["detail"].endswith(", and 2999 more")
+
+
 def test_text_that_is_no_unicode_is_told_back(client: TestClient) -> None:
     assert errors(client.get("/jobs?%ff%00=1&=2")) == [
         ("query.\ufffd\x00", "unknown_parameter"),

@@ -1,7 +1,8 @@
 """Errors that carry their own status and code.
 
 ServiceError
-├── Unreadable 400 · Unauthorized 401 · Forbidden 403 · NotFound 404 · NotAcceptable 406 · Conflict 409
+├── Unreadable 400 · Unauthorized 401 · Forbidden 403 · NotFound 404 · MethodNotAllowed 405 · NotAcceptable 406
+├── Conflict 409
 ├── TooLarge 413 · Unsupported 415
 ├── Invalid 422 (may list `errors`)
 ├── Unavailable 503
@@ -154,6 +155,13 @@ class NotFound(ServiceError):
 
     status = 404
     title = "Not found"
+
+
+class MethodNotAllowed(ServiceError):
+    """The path exists, and does not take the method."""
+
+    status = 405
+    title = "Method not allowed"
 
 
 class Conflict(ServiceError):

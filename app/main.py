@@ -16,8 +16,10 @@ from starlette.types import Receive, Scope, Send
 from app.api import anomalies, backtests, charts, forecasts, jobs, registry, series, system, training
 from app.api.deps import Services
 from app.api.http import problems
+from app.api.http.dispatch import Dispatcher
 from app.api.http.fast_route import FastRouter
 from app.api.http.middleware import Limits, Metrics, RequestContext
+from app.api.http.operations import OperationTable
 from app.api.schemas.base import Problem
 from app.config import Settings
 from app.jobs.queue import JobQueue
@@ -64,7 +66,11 @@ class Application:
     def __init__(self, framework: FastAPI, settings: Settings, collectors: CollectorRegistry) -> None:
         limits = Limits(settings.max_body_bytes, settings.max_import_bytes)
         self._framework = framework
-        self._layers = RequestContext(FastRouter(framework, forecasts.router.routes), Metrics(collectors), limits)
+        fast_routes = forecasts.router.routes
+        self.operations = OperationTable(framework.routes)
+        """all paths with their methods, and what each takes"""
+        dispatcher = Dispatcher(FastRouter(framework, fast_routes), self.operations)
+        self._layers = RequestContext(FastRouter(dispatcher, fast_routes), Metrics(collectors), limits)
 
     @property
     def state(self) -> State:
@@ -84,6 +90,7 @@ def create_app(settings: Settings) -> Application:
         version=importlib.metadata.version("gatecast"),
         description=DESCRIPTION,
         redoc_url=None,
+        redirect_slashes=False,  # a redirect would go to the host and scheme that the request named
         lifespan=_lifespan,
         responses={"4XX": {"model": Problem, "content": {problems.MEDIA_TYPE: {}}}},
     )

@@ -6,9 +6,13 @@ ROOT = Path(__file__).parents[1]
 
 EXERCISED_BY = {
     "tests/api/http/test_compression.py": ("app/api/http/decompression.py",),
+    "tests/api/http/test_dispatch.py": (
+        "app/api/http/bodies.py",
+        "app/api/http/query.py",
+        "app/api/http/spelling.py",
+    ),
     "tests/api/test_system.py": (
         "app/api/deps.py",
-        "app/api/http/fast_route.py",
         "app/api/http/middleware.py",
         "app/api/http/problems.py",
         "app/api/http/responses.py",

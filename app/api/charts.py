@@ -7,12 +7,16 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from app.api.deps import Credentials, ReadScope, ServicesDep, reader
 from app.api.http.negotiation import chosen
+from app.api.http.operations import OwnQueryRoute
+from app.api.http.query import declare_model
 from app.api.http.responses import ok, server_timing
 from app.api.schemas.charts import ChartLinkIn, ChartLinkOut, ChartQuery
 from app.scope import Scope
 from app.services.access.links import SIGNED
 
 router = APIRouter(tags=["forecasts"])
+signed = APIRouter(route_class=OwnQueryRoute)
+"""routes that check their parameters themselves: a link that was changed is refused as a link"""
 
 PATH = "/forecast/chart"
 
@@ -40,14 +44,17 @@ PICTURES: dict[int | str, dict[str, Any]] = {
 
 
 def chart_reader(request: Request, services: ServicesDep, credentials: Credentials) -> Scope:
-    """Return the scope of a caller who may read, or has a link. Raises Unauthorized, Forbidden."""
+    """Return the scope of a caller who may read, or has a link. Raises Unauthorized, Forbidden, Invalid."""
     query = request.query_params.multi_items()
     if SIGNED.isdisjoint(name for name, _ in query):
-        return reader(services, credentials)
-    return services.links.open(PATH, query)
+        scope = reader(services, credentials)
+    else:
+        scope = services.links.open(PATH, query)
+    declare_model(ChartQuery).check_names(name for name, _ in query)
+    return scope
 
 
-@router.get(PATH, response_class=Response, responses=PICTURES)
+@signed.get(PATH, response_class=Response, responses=PICTURES)
 def get_chart(
     scope: Annotated[Scope, Depends(chart_reader)],
     services: ServicesDep,
@@ -69,3 +76,6 @@ def get_chart(
 def post_chart(body: ChartLinkIn, scope: ReadScope, services: ServicesDep) -> Response:
     """Make a link to a chart that needs no key, until it expires or the key that made it is revoked."""
     return ok(services.links.create(scope, PATH, body.query(), body.expires_in))
+
+
+router.include_router(signed)

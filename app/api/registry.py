@@ -4,18 +4,17 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import StreamingResponse
-from pydantic import StringConstraints
 
 from app.api.deps import Cursor, Limit, ReadScope, ServicesDep, WriteScope
 from app.api.http.responses import ok
-from app.api.schemas.base import PageOf
+from app.api.schemas.base import PageOf, QueryTime
 from app.api.schemas.registry import ArchivedOut, ChampionIn, ModelOut, ScheduleIn, ScheduleOut, SkillOut, VersionOut
 from app.etags import unchanged
 from app.services.schedules.service import ScheduleRequest
 
 router = APIRouter(prefix="/models", tags=["models"])
 
-Moment = Annotated[str, StringConstraints(max_length=64)] | None
+Moment = QueryTime | None
 
 
 @router.get("", response_model=PageOf[ModelOut])

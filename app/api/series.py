@@ -18,7 +18,7 @@ from app.api.deps import (
     labels_of,
 )
 from app.api.http.responses import created, ok, spooled
-from app.api.schemas.base import PageOf
+from app.api.schemas.base import PageOf, QueryTime
 from app.api.schemas.series import (
     Imported,
     NewSeries,
@@ -36,7 +36,7 @@ from app.services.series.service import SeriesFields
 
 router = APIRouter(prefix="/series", tags=["series"])
 
-Time = Annotated[str | None, Query(max_length=64, examples=["2024-03-01T00:00:00+01:00"])]
+Time = Annotated[QueryTime | None, Query(examples=["2024-03-01T00:00:00+01:00"])]
 
 
 @router.post("", status_code=201, response_model=SeriesOut)
@@ -56,9 +56,8 @@ def list_series(
 ) -> Response:
     """List series by id."""
     if not storable(prefix):
-        raise Invalid(
-            ErrorCode.invalid_input, "prefix must be text", errors=[FieldError("query.prefix", "invalid", "")]
-        )
+        detail = "prefix must be Unicode text without NUL characters"
+        raise Invalid(ErrorCode.invalid_input, detail, errors=[FieldError("query.prefix", "invalid", detail)])
     return ok(services.series.list(scope, prefix, labels_of(label or []), cursor, limit))
 
 
@@ -87,8 +86,8 @@ async def import_series(
         str | None, Query(max_length=64, description="of naive timestamps, and of new series; UTC when absent")
     ] = None,
     ds_start: Annotated[
-        str | None,
-        Query(max_length=64, description="timestamp of step 0, where ds holds integers; needs freq"),
+        QueryTime | None,
+        Query(description="timestamp of step 0, where ds holds integers; needs freq"),
     ] = None,
     dry_run: bool = False,
     on_error: Literal["abort", "skip"] = "abort",

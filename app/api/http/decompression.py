@@ -99,9 +99,9 @@ def decoder_of(scope: Scope) -> ContentDecoder | None:
         detail = f"a body in {coding!r} is not read; send it as Content-Encoding: gzip or zstd, or uncompressed"
         raise Unsupported(ErrorCode.unsupported_media_type, detail, headers={"Accept-Encoding": ACCEPTED})
     # whoever comes after reads a plain body of unknown length
-    scope["headers"] = [
-        (name, value) for name, value in headers if name not in (b"content-encoding", b"content-length")
-    ]
+    about_coding = (b"content-encoding", b"content-length", b"transfer-encoding")
+    plain = [(name, value) for name, value in headers if name not in about_coding]
+    scope["headers"] = [*plain, (b"transfer-encoding", b"chunked")]
     return _DECODERS[codings[0]]()
 
 

@@ -9,7 +9,7 @@ app/api/forecasts.
 from collections.abc import Awaitable, Mapping, Sequence
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Annotated, Any, NamedTuple, Protocol, get_origin, get_type_hints
+from typing import Annotated, Any, NamedTuple, Protocol, get_type_hints
 from urllib.parse import parse_qsl
 
 from fastapi import Depends, Header, Request
@@ -21,7 +21,9 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.deps import Credentials, Services, allowed, reader
+from app.api.http.bodies import JSON, find_body, is_json, parse_json, refuse_body, refuse_media_type
 from app.api.http.problems import HANDLED, answer_to
+from app.api.http.query import QueryParameters, declare_model
 from app.scope import Right
 from app.services.access.keys import Caller
 from app.services.forecasting.pending import Stream
@@ -78,6 +80,9 @@ class FastEndpoint(Protocol):
         """Respond to a request."""
 
 
+NO_PARAMETERS = QueryParameters((), frozenset())
+BODY_HEADERS = frozenset({b"content-length", b"transfer-encoding"})
+"""headers without one of which a request has no body"""
 MAX_CACHED_QUERY = 2000
 """bytes of a query string that is parsed once for all clients that send the same"""
 
@@ -92,6 +97,7 @@ class FastRoute(APIRoute):
         hints = get_type_hints(endpoint)
         self._body: type[BaseModel] | None = hints.get("body")
         self._query: type[BaseModel] | None = hints.get("query")
+        self._parameters = declare_model(self._query) if self._query is not None else NO_PARAMETERS
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request. Raises what any route raises: ServiceError, RequestValidationError."""
@@ -104,10 +110,14 @@ class FastRoute(APIRoute):
         caller = await _find_caller(services, raw_headers)
         parsed: dict[str, BaseModel]
         if self._body is not None:
+            if scope["query_string"]:
+                self._parameters.check(scope["query_string"])
             parsed = {"body": _parse_body(self._body, await _receive_body(receive), raw_headers)}
         else:
             assert self._query is not None, "a fast route has a body or a query"
             parsed = {"query": _parse_query(self._query, scope["query_string"])}
+            if not BODY_HEADERS.isdisjoint(raw_headers) and (await find_body(raw_headers, receive))[0]:
+                raise refuse_body(self._parameters)
         headers = Headers(*[_decode_header(raw_headers, name) for name in HEADER_NAMES])
         response = await self.endpoint(services=services, caller=caller, headers=headers, **parsed)
         await _send(response, send)
@@ -171,16 +181,27 @@ async def _receive_body(receive: Receive) -> bytes:
 
 
 def _parse_body(model: type[BaseModel], body: bytes, headers: Mapping[bytes, bytes]) -> BaseModel:
-    kind = headers.get(b"content-type", b"application/json").partition(b";")[0].strip().lower()
-    if kind != b"application/json" and not kind.endswith(b"+json"):
-        # as the framework does: what is not said to be JSON is not an object
-        raise RequestValidationError(
-            [{"type": "model_attributes_type", "loc": ("body",), "msg": "send a JSON object as application/json"}]
-        )
+    """Return a body by its schema. Raises RequestValidationError, Invalid, Unreadable, Unsupported."""
+    kind = headers.get(b"content-type")
+    if kind != JSON and body and not (kind is not None and is_json(kind)):
+        raise refuse_media_type(kind)
     try:
         return model.model_validate_json(body)
     except ValidationError as e:
-        raise _to_request_error(e, "body") from e
+        if not body:
+            raise RequestValidationError([{"type": "missing", "loc": ("body",), "msg": ""}]) from e
+        value = parse_json(body)
+        if e.errors()[0]["type"] != "json_invalid":
+            raise _to_request_error(e, "body", value) from e
+    return _parse_value(model, value)
+
+
+def _parse_value(model: type[BaseModel], value: Any) -> BaseModel:
+    """Return a body that is JSON, but not as the schema's own parser reads it: in UTF-16, or with a byte order mark."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as e:
+        raise _to_request_error(e, "body", value) from e
 
 
 def _parse_query(model: type[BaseModel], query: bytes) -> BaseModel:
@@ -188,24 +209,26 @@ def _parse_query(model: type[BaseModel], query: bytes) -> BaseModel:
 
 
 def _parse_any_query(model: type[BaseModel], query: bytes) -> BaseModel:
+    declared = declare_model(model)
     parameters: dict[str, list[str]] = {}
     for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True, errors="surrogateescape"):
         parameters.setdefault(name, []).append(value)
-    lists = {name for name, field in model.model_fields.items() if get_origin(field.annotation) is list}
-    values = {name: items if name in lists else items[-1] for name, items in parameters.items()}
+    if any(name not in declared.names or len(items) > 1 for name, items in parameters.items()):
+        declared.check(query)
+    values = {name: items if name in declared.lists else items[-1] for name, items in parameters.items()}
     try:
         return model.model_validate(values)
     except ValidationError as e:
-        raise _to_request_error(e, "query") from e
+        raise _to_request_error(e, "query", None) from e
 
 
 _parse_short_query = lru_cache(maxsize=1000)(_parse_any_query)
 """for clients that poll: nobody may change what it returns"""
 
 
-def _to_request_error(error: ValidationError, part: str) -> RequestValidationError:
+def _to_request_error(error: ValidationError, part: str, body: Any) -> RequestValidationError:
     errors = error.errors(include_url=False, include_context=False, include_input=False)
-    return RequestValidationError([{**error, "loc": (part, *error["loc"])} for error in errors])
+    return RequestValidationError([{**error, "loc": (part, *error["loc"])} for error in errors], body=body)
 
 
 async def _send(response: FastResponse, send: Send) -> None:

@@ -60,7 +60,7 @@ class Limits:
 
     def of(self, path: str) -> int:
         """Return the bound for a path."""
-        return self.imports if path == "/series/import" else self.body
+        return self.imports if path.rstrip("/") == "/series/import" else self.body
 
 
 class RequestContext:

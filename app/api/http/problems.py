@@ -1,5 +1,6 @@
 """Every error as RFC 9457 problem+json. A traceback goes to the log, never into an answer."""
 
+import json
 from typing import Any
 
 import orjson
@@ -7,7 +8,9 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from app.errors import ErrorCode, FieldError, Invalid, ServiceError
+from app.api.http.bodies import refuse_json, unreadable
+from app.api.http.validation import describe_errors
+from app.errors import ErrorCode, Invalid, ServiceError
 from app.logs import get_logger
 from app.services.outages import DATABASE_ERRORS, explain_outage
 
@@ -92,33 +95,31 @@ def _service_error(_request: Request, error: Exception) -> Response:
     return response(error)
 
 
-def _validation_error(_request: Request, error: Exception) -> Response:
+def _validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    errors = [_field_error(e) for e in error.errors()[:SHOWN]]
+    cause = error.__cause__
+    if isinstance(cause, json.JSONDecodeError):
+        return response(refuse_json(cause.doc, cause))
+    body_field = getattr(request.scope.get("route"), "body_field", None)
+    annotation = body_field.field_info.annotation if body_field is not None else None
+    found = error.errors()
+    errors = describe_errors(found[:SHOWN], error.body, annotation)
     first = errors[0]
-    others = len(error.errors()) - 1
+    others = len(errors) - 1 if len(found) <= SHOWN else len(found) - 1
     detail = f"{first.field}: {first.detail}" + (f", and {others} more" if others else "")
     return response(Invalid(ErrorCode.invalid_input, detail, errors=errors))
-
-
-def _field_error(error: dict[str, Any]) -> FieldError:
-    where = ".".join(str(part)[:100] for part in error["loc"])
-    return FieldError(
-        where.encode("utf-8", "replace").decode(),
-        error["type"],
-        str(error["msg"]).removeprefix("Value error, "),
-    )
 
 
 def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if isinstance(error, BodyRefused):
         return response(error.error)
+    if error.status_code == 400:
+        return response(unreadable())
     code = _CODES.get(error.status_code, ErrorCode.bad_request)
     details = {
         404: f"there is no {request.url.path[:200]!r} here; /docs lists every call",
         405: f"{request.method} is not a method of {request.url.path[:200]!r}; /docs lists every call",
-        400: "the body cannot be read: it must be JSON in UTF-8, and not nested too deeply",
     }
     problem = ServiceError(code, details.get(error.status_code, str(error.detail)), headers=dict(error.headers or {}))
     problem.status = error.status_code

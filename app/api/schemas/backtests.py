@@ -6,7 +6,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 
 from app.api.schemas.base import Output
 from app.api.schemas.jobs import JobError, JobOptionsIn, JobStatus, ProgressOut
-from app.api.schemas.training import SeriesSelector
+from app.api.schemas.training import SeriesChoice
 
 Reference = Annotated[str, StringConstraints(min_length=1, max_length=120)]
 Baseline = Literal["season_naive", "naive", "drift", "season_mean", "theta", "ets"]
@@ -25,7 +25,7 @@ class BacktestIn(JobOptionsIn):
     )
 
     model: Reference = Field(description="`name`, or `name@version`: whose configuration is judged")
-    series: SeriesSelector | Literal["all"]
+    series: SeriesChoice
     n_windows: int = Field(ge=1, le=10_000, description="windows of each series, the last one ending with it")
     horizon: int | None = Field(None, ge=1, description="steps that are judged; the model's where it is left out")
     step_size: int | None = Field(None, ge=1, le=1_000_000, description="steps between two origins; the horizon")

@@ -1,8 +1,20 @@
 """The bases of all schemas, and the problem document."""
 
-from typing import Annotated, Generic, TypeVar
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    GetCoreSchemaHandler,
+    StringConstraints,
+)
+from pydantic_core import CoreSchema, core_schema
 
 from app.errors import ErrorCode
 from app.scope import storable
@@ -28,6 +40,69 @@ def _encodable(text: str) -> str:
 
 Encodable = Annotated[str, AfterValidator(_encodable)]
 """text that can be answered; whether it names anything is found out later"""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Makes one error of all that a union says when none of its types fits: what to send instead."""
+
+    text: str
+    flags: bool = False
+    """whether true and false are read as the numbers 1 and 0"""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Return the union, which tries its types in their order. None of it runs in Python: bodies hold millions."""
+        schema = handler(source)
+        choices: list[CoreSchema | tuple[CoreSchema, str]] = [schema]
+        if schema["type"] == "union":
+            choices = list(schema["choices"])
+        if self.flags:
+            steps: list[CoreSchema] = [
+                core_schema.bool_schema(strict=True),
+                core_schema.float_schema(strict=False),
+            ]
+            choices.append(core_schema.chain_schema(steps))
+        return core_schema.union_schema(
+            choices, mode="left_to_right", custom_error_type="wrong_type", custom_error_message=self.text
+        )
+
+
+def choose_branch(tags: Mapping[type | str, str], text: str) -> Discriminator:
+    """Return what picks the branch of a union by the type of what was sent, or by its text: only its errors are told.
+
+    `text` says what to send instead of anything else.
+    """
+
+    def find_tag(value: Any) -> str | None:
+        return tags.get(value) if isinstance(value, str) else tags.get(type(value))
+
+    return Discriminator(find_tag, custom_error_type="wrong_type", custom_error_message=text)
+
+
+LONGEST_CATEGORY = 200
+"""characters of a categorical covariate's value"""
+NUMBER = "a finite number, or true and false for 1 and 0"
+CATEGORY = f"text of at most {LONGEST_CATEGORY} characters without NUL"
+Number = Annotated[float, Expected(f"send {NUMBER}; null where it is missing", flags=True)]
+"""a value of a series"""
+CovariateValue = Annotated[
+    float | Annotated[Text, StringConstraints(max_length=LONGEST_CATEGORY)],
+    Expected(f"send {NUMBER}, {CATEGORY}, or null", flags=True),
+]
+"""a value of a numeric or categorical covariate"""
+
+
+_BLANK_OFFSET = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?) (\d\d:?\d\d)")
+
+
+def restore_offset(text: Any) -> Any:
+    """Return a time with the `+` of its offset, which a query makes a blank of unless it is escaped."""
+    match = _BLANK_OFFSET.fullmatch(text) if isinstance(text, str) else None
+    return text if match is None else f"{match[1]}+{match[2]}"
+
+
+QueryTime = Annotated[Encodable, StringConstraints(max_length=64), BeforeValidator(restore_offset)]
+"""a time in a query"""
 
 
 class Input(BaseModel):

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
-from app.api.schemas.base import Encodable, Input, Output
+from app.api.schemas.base import Encodable, Input, Output, QueryTime
 from app.api.schemas.forecasts import Fill, OnMissing, parse_levels
 from app.api.schemas.training import Quantiles
 from app.services.charts.service import MOST_SERIES, ChartRequest
@@ -41,7 +41,7 @@ class ChartQuery(BaseModel):
     quantiles: Annotated[str, StringConstraints(max_length=4000)] | None = Field(
         None, description="pairs such as 0.1,0.9 are drawn as intervals", examples=["0.1,0.9"]
     )
-    origin: Origin | None = Field(None, description="later observations are not seen by the forecast, and are shown")
+    origin: QueryTime | None = Field(None, description="later observations are not seen by the forecast, and are shown")
     covariate_fill: Fill | None = None
     on_missing: OnMissing | None = None
     history: Steps | None = Field(None, description=HISTORY)

@@ -3,9 +3,9 @@
 from functools import cached_property
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Tag, model_validator
 
-from app.api.schemas.base import Encodable, Input, Output, Text
+from app.api.schemas.base import CovariateValue, Encodable, Input, Output, QueryTime, Text, choose_branch
 from app.api.schemas.series import Label, LabelValue, ObservationsIn
 from app.api.schemas.training import Quantiles
 from app.errors import ErrorCode, FieldError, Invalid
@@ -28,7 +28,7 @@ ON_MISSING = (
     "who answers for a series that the network cannot forecast, and for all of them while no version of the model is "
     "live; `floor` is the best of season-naive, naive and drift on the data that the model was judged on"
 )
-Column = list[float | LabelValue | None]
+Column = list[CovariateValue | None]
 
 
 class HistoryIn(ObservationsIn):
@@ -45,7 +45,7 @@ class HistoryIn(ObservationsIn):
     )
 
     timezone: Annotated[Text, StringConstraints(min_length=1, max_length=64)] = "UTC"
-    static: Annotated[dict[Label, float | LabelValue | None], Field(max_length=200)] = Field(default_factory=dict)
+    static: Annotated[dict[Label, CovariateValue | None], Field(max_length=200)] = Field(default_factory=dict)
 
 
 class SeriesError(Output):
@@ -61,10 +61,16 @@ class LabelsIn(Input):
     labels: Annotated[dict[Label, LabelValue], Field(min_length=1, max_length=50)]
 
 
+SeriesChoice = Annotated[
+    Annotated[list[Encodable], Tag("ids")] | Annotated[LabelsIn, Tag("labels")],
+    choose_branch({list: "ids", dict: "labels"}, 'send a list of ids, or {"labels": {…}}'),
+]
+
+
 class ForecastQuery(BaseModel):
     """A forecast of stored series, as a query says it."""
 
-    model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     model: Annotated[str, StringConstraints(min_length=1, max_length=120)] = Field(
         description="a model's name, or name@version", examples=["bikes"]
@@ -72,9 +78,7 @@ class ForecastQuery(BaseModel):
     series: list[Encodable] = Field(min_length=1, description="repeat it for more", examples=[["bikes/station 7"]])
     horizon: int | None = Field(None, ge=1)
     quantiles: Annotated[str, StringConstraints(max_length=4000)] | None = Field(None, examples=["0.1,0.9"])
-    origin: Annotated[str, StringConstraints(max_length=64)] | None = Field(
-        None, description="later observations are not seen"
-    )
+    origin: QueryTime | None = Field(None, description="later observations are not seen")
     covariate_fill: Fill | None = None
     on_missing: OnMissing | None = Field(None, description=ON_MISSING)
     max_age: float | None = Field(
@@ -138,7 +142,7 @@ class ForecastIn(Input):
     model: Annotated[str, StringConstraints(min_length=1, max_length=120)] = Field(
         description="a model's name, or name@version"
     )
-    series: list[Encodable] | LabelsIn = Field(
+    series: SeriesChoice = Field(
         default_factory=list[str], description="ids of stored series, or the labels that they carry"
     )
     horizon: int | None = Field(None, ge=1, description="at most what the model was trained for, which is the default")

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, StringConstraints
 
-from app.api.schemas.base import Input, Output, Text
+from app.api.schemas.base import CovariateValue, Input, Number, Output, Text
 
 Label = Annotated[Text, StringConstraints(min_length=1, max_length=200)]
 LabelValue = Annotated[Text, StringConstraints(max_length=200)]
@@ -23,7 +23,7 @@ class SeriesIn(Input):
     unit: Annotated[Text, StringConstraints(max_length=100)] | None = None
     description: Annotated[Text, StringConstraints(max_length=10_000)] | None = None
     labels: Annotated[dict[Label, LabelValue], Field(max_length=100)] = Field(default_factory=dict)
-    static: Annotated[dict[Label, float | LabelValue | None], Field(max_length=100)] = Field(
+    static: Annotated[dict[Label, CovariateValue | None], Field(max_length=100)] = Field(
         default_factory=dict, description="static covariates: numbers or text"
     )
 
@@ -83,10 +83,8 @@ class ObservationsIn(Input):
     )
 
     ds: list[str] = Field(description="ISO 8601; without an offset they are read in the series' timezone")
-    y: list[float | None] = Field(description="null is a missing value")
-    covariates: Annotated[dict[Label, list[float | LabelValue | None]], Field(max_length=200)] = Field(
-        default_factory=dict
-    )
+    y: list[Number | None] = Field(description="null is a missing value")
+    covariates: Annotated[dict[Label, list[CovariateValue | None]], Field(max_length=200)] = Field(default_factory=dict)
 
 
 class Upserted(Output):

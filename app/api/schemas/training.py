@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StringConstraints, Tag, model_validator
 
-from app.api.schemas.base import Input
+from app.api.schemas.base import Expected, Input, choose_branch
 from app.api.schemas.jobs import JobOptionsIn
 from app.api.schemas.series import Label, LabelValue
 from app.services.registry.lookup import MODEL_NAME, PINNED_VERSION
@@ -28,6 +28,12 @@ class SeriesSelector(Input):
         if (self.ids is None) == (self.labels is None):
             raise ValueError("give either ids or labels")
         return self
+
+
+SeriesChoice = Annotated[
+    Annotated[SeriesSelector, Tag("selector")] | Annotated[Literal["all"], Tag("all")],
+    choose_branch({dict: "selector", "all": "all"}, 'send {"ids": […]}, {"labels": {…}} or "all"'),
+]
 
 
 class NetworkOptions(Input):
@@ -101,12 +107,13 @@ class CovariateRoles(Input):
 
 
 FieldName = Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,40}$")]
-Value = (
+Value = Annotated[
     StrictBool
     | Annotated[StrictInt, Field(ge=-MOST, le=MOST)]
     | Annotated[StrictFloat, Field(ge=-MOST, le=MOST, allow_inf_nan=False)]
-    | Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,40}$")]
-)
+    | Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,40}$")],
+    Expected(f"send a number from {-MOST} to {MOST}, true, false, or a word of lower-case letters"),
+]
 Values = Annotated[list[Value], Field(max_length=100)]
 
 
@@ -147,7 +154,7 @@ class TrainIn(JobOptionsIn):
     )
 
     model: ModelName
-    series: SeriesSelector | Literal["all"]
+    series: SeriesChoice
     horizon: int = Field(ge=1)
     quantiles: Quantiles | None = None
     network: NetworkOptions = Field(default_factory=NetworkOptions)

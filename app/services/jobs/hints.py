@@ -7,7 +7,7 @@ from app.errors import ErrorCode
 HINTS: Mapping[str, str] = {
     ErrorCode.artifact_unavailable: "check the artifact store and the database, then send the request again",
     ErrorCode.covariate_not_found: "upload the covariate with POST /series/{id}/observations, or leave it out",
-    ErrorCode.diverged: "look for extreme values with GET /series/{id}/health, or set a lower training.learning_rate",
+    ErrorCode.diverged: "look for extreme values in the series, or set a lower training.learning_rate",
     ErrorCode.export_failed: "train again with other network options, and report what the job's log says",
     ErrorCode.frequency_mismatch: "select series of the model's frequency",
     ErrorCode.invalid_input: "change the option that `detail` names, and send the request again",
@@ -15,7 +15,7 @@ HINTS: Mapping[str, str] = {
     ErrorCode.job_timed_out: "set a longer timeout_s, fewer series, or training.time_budget_s, which ends in time",
     ErrorCode.model_not_found: "POST /train creates the model again",
     ErrorCode.no_champion: "promote a version with PUT /models/{name}/champion, or name one as name@version",
-    ErrorCode.not_enough_data: "upload more observations; GET /series/{id}/health says what is missing",
+    ErrorCode.not_enough_data: "POST /series/{id}/observations adds values; `detail` says what is missing",
     ErrorCode.series_not_found: "GET /series lists the series that exist",
     ErrorCode.too_many_values: "ask for fewer series or a shorter span",
     ErrorCode.trainer_crashed: "give it more memory, or train on fewer series, a shorter context or smaller batches",

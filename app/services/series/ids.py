@@ -10,7 +10,7 @@ from models.errors import FrequencyError, TimezoneError
 MAX_ID = 200
 """characters"""
 
-_ROUTE_WORDS = re.compile(r"(^|/)(import|export)$|(^|/)(observations|health)$|(^|/)\.{1,2}(/|$)")
+_ROUTE_WORDS = re.compile(r"(^|/)(import|export)/*$|(^|/)(observations|health)/*$|(^|/)\.{1,2}(/|$)")
 """ids that a URL would take for a route of the API, or for a relative path"""
 
 

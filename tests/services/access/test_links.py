@@ -205,7 +205,8 @@ def test_bad_bodies(closed: TestClient, key: NewKey, more: dict[str, Any]) -> No
     import json
 
     body = json.dumps({"model": "m", "series": ["a"], **more})
-    response = closed.post("/forecast/chart", content=body, headers={"Authorization": f"Bearer {key.secret}"})
+    headers = {"Authorization": f"Bearer {key.secret}", "Content-Type": "application/json"}
+    response = closed.post("/forecast/chart", content=body, headers=headers)
     assert code(response) == (422, "invalid_input")
 
 

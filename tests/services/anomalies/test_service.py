@@ -351,7 +351,8 @@ def test_a_repeated_call_makes_one_scan(watched: TestClient) -> None:
 @ONE
 def test_text_that_no_database_keeps_is_refused(watched: TestClient) -> None:
     for asked in ({"series": ["\ud800"]}, {"labels": {"\ud800": []}}, {"series": ["a\x00"]}):
-        response = watched.post("/anomalies", content=json.dumps({"model": "m", "series": ["a"], **asked}))
+        body = json.dumps({"model": "m", "series": ["a"], **asked})
+        response = watched.post("/anomalies", content=body, headers={"Content-Type": "application/json"})
         assert (response.status_code, response.json()["code"]) == (422, "invalid_input")
 
 

@@ -53,6 +53,34 @@ def test_get_equals_post(served: TestClient) -> None:
     assert [f["series_id"] for f in got["forecasts"]] == ["b c", "a"]
 
 
+def test_head_is_get_without_its_body(served: TestClient) -> None:
+    query = "/forecast?model=m&series=a&series=short"
+    plain = {"accept-encoding": "identity"}
+    get = served.get(query, headers=plain)
+    head = served.head(query, headers=plain)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["etag"] == get.headers["etag"]
+    assert set(head.headers) == set(get.headers)
+    assert served.head(query, headers={"if-none-match": get.headers["etag"]}).status_code == 304
+
+
+def test_the_plus_of_an_origin_survives_a_query(served: TestClient) -> None:
+    full = served.get("/forecast?model=m&series=a").json()["forecasts"][0]
+    assert full["origin"].endswith("+00:00")
+    again = served.get(f"/forecast?model=m&series=a&origin={full['origin']}").json()["forecasts"][0]
+    assert (again["origin"], again["yhat"]) == (full["origin"], full["yhat"])
+
+
+def test_true_and_false_in_a_history_are_one_and_zero(served: TestClient) -> None:
+    ds = served.get("/series/a/observations?limit=100").json()["ds"]
+    answers = []
+    for pair in ([True, False], [1, 0]):
+        history = {"new": {"ds": ds, "y": pair * 50}}
+        answers.append(served.post("/forecast", json={"model": "m", "history": history}).json()["forecasts"])
+    assert answers[0][0]["status"] == "ok"
+    assert answers[0] == answers[1]
+
+
 def test_a_shorter_horizon_is_a_prefix_and_quantiles_interpolate(served: TestClient) -> None:
     full, short = (ask(served, "a", horizon=h).json()["forecasts"][0] for h in (HORIZON, 3))
     assert (short["yhat"], short["ds"]) == (full["yhat"][:3], full["ds"][:3])
@@ -72,7 +100,8 @@ def test_good_results_beside_errors(served: TestClient) -> None:
 
 
 def test_ids_that_cannot_be_answered_are_refused(served: TestClient) -> None:
-    response = served.post("/forecast", content='{"model": "m", "series": ["a", "\\ud800"]}')
+    headers = {"content-type": "application/json"}
+    response = served.post("/forecast", content='{"model": "m", "series": ["a", "\\ud800"]}', headers=headers)
     assert (response.status_code, response.json()["code"]) == (422, "invalid_input")
 
 

@@ -86,7 +86,7 @@ def test_covariates_numeric_and_categorical(hourly: TestClient) -> None:
         ({"ds": hours(1), "y": [1], "covariates": {"t": []}}, "length_mismatch", "body.covariates.t"),
         ({"ds": ["yesterday"], "y": [1]}, "invalid_timestamp", "body.ds.0"),
         ({"ds": hours(1), "y": ["many"]}, "invalid_input", "body.y.0"),
-        ({"ds": hours(1), "y": [True]}, "invalid_input", "body.y.0"),
+        ({"ds": hours(1), "y": [[1]]}, "invalid_input", "body.y.0"),
         ({"ds": hours(1)}, "invalid_input", "body.y"),
     ],
 )

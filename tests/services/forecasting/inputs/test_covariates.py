@@ -168,7 +168,7 @@ def test_the_floor_answers_where_it_is_asked_for(served: TestClient) -> None:
         ({"horizon": 4, "future": {"a": {"temp": [1.0] * 3}}}, "length_mismatch", "body.future.a.temp"),
         ({"future": {"a": {"temp": ["x"] * 12}}}, "covariate_kind_conflict", "body.future.a.temp"),
         ({"future": {"a": {"day": [1.0] * 12}}}, "covariate_kind_conflict", "body.future.a.day"),
-        ({"future": {"a": {"temp": [True] * 12}}}, "invalid_input", None),
+        ({"future": {"a": {"temp": [[True]] * 12}}}, "invalid_input", "body.future.a.temp.0"),
         ({"future": {"a": {"temp": 1.0}}}, "invalid_input", "body.future.a.temp"),
         ({"future": ["a"]}, "invalid_input", "body.future"),
         ({"covariate_fill": "mean"}, "invalid_input", "body.covariate_fill"),

@@ -103,11 +103,10 @@ def _validation_error(_request: Request, error: Exception) -> Response:
 
 def _field_error(error: dict[str, Any]) -> FieldError:
     where = ".".join(str(part)[:100] for part in error["loc"])
-    return FieldError(
-        where.encode("utf-8", "replace").decode(),
-        error["type"],
-        str(error["msg"]).removeprefix("Value error, "),
-    )
+    detail = str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] == "finite_number":
+        detail += "; JSON has no NaN and no infinities: send null where a value is missing"
+    return FieldError(where.encode("utf-8", "replace").decode(), error["type"], detail)
 
 
 def _http_error(request: Request, error: Exception) -> Response:

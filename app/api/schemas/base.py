@@ -2,7 +2,7 @@
 
 from typing import Annotated, Generic, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
 from app.errors import ErrorCode
 from app.scope import storable
@@ -18,6 +18,8 @@ def _storable(text: str) -> str:
 
 Text = Annotated[str, AfterValidator(_storable)]
 """text that every database can keep"""
+Trimmed = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_storable)]
+"""the same without the blanks around it, by which no two things differ"""
 
 
 def _encodable(text: str) -> str:

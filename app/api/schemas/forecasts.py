@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from app.api.schemas.base import Encodable, Input, Output, Text
-from app.api.schemas.series import Label, LabelValue, ObservationsIn
+from app.api.schemas.series import ColumnsIn, Label, LabelValue
 from app.api.schemas.training import Quantiles
 from app.errors import ErrorCode, FieldError, Invalid
 from app.services.forecasting.inputs.request import ForecastRequest
@@ -25,7 +25,7 @@ ForecastWarning = Literal[
 Column = list[float | LabelValue | None]
 
 
-class HistoryIn(ObservationsIn):
+class HistoryIn(ColumnsIn):
     """A series that is not stored, in columns: of the model's frequency, on a grid that its rows show."""
 
     model_config = ConfigDict(
@@ -38,6 +38,7 @@ class HistoryIn(ObservationsIn):
         }
     )
 
+    y: list[float | None] = Field(description="null is a missing value")
     timezone: Annotated[Text, StringConstraints(min_length=1, max_length=64)] = "UTC"
     static: Annotated[dict[Label, float | LabelValue | None], Field(max_length=200)] = Field(default_factory=dict)
 

@@ -24,6 +24,7 @@ class ErrorCode(StrEnum):
     body_corrupt = "body_corrupt"
     body_too_large = "body_too_large"
     chart_unavailable = "chart_unavailable"
+    covariate_in_use = "covariate_in_use"
     covariate_kind_conflict = "covariate_kind_conflict"
     covariate_not_found = "covariate_not_found"
     csv_malformed = "csv_malformed"

@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 from starlette.datastructures import State
 from starlette.types import Receive, Scope, Send
 
-from app.api import anomalies, backtests, charts, forecasts, jobs, registry, series, system, training
+from app.api import anomalies, backtests, charts, covariates, forecasts, jobs, registry, series, system, training
 from app.api.deps import Services
 from app.api.http import problems
 from app.api.http.dispatch import Dispatcher
@@ -28,6 +28,7 @@ from app.services.access.keys import KeyService
 from app.services.access.links import LinkService
 from app.services.anomalies.service import AnomalyService
 from app.services.charts.service import ChartService
+from app.services.covariates.service import CovariateService
 from app.services.evaluation.backtests import BacktestService
 from app.services.evaluation.skill import SkillService
 from app.services.forecasting.service import ForecastService
@@ -97,7 +98,7 @@ def create_app(settings: Settings) -> Application:
     app.state.settings = settings
     app.state.registry = collectors
     problems.install(app)
-    for module in (series, training, jobs, registry, forecasts, charts, backtests, anomalies, system):
+    for module in (series, covariates, training, jobs, registry, forecasts, charts, backtests, anomalies, system):
         app.include_router(module.router)
     return Application(app, settings, collectors)
 
@@ -143,6 +144,7 @@ def _services(
         keys=KeyService(database, settings.auth == "on", settings.stale_seconds),
         series=SeriesService(database),
         observations=ObservationService(database),
+        covariates=CovariateService(database),
         imports=ImportService(database),
         training=TrainingService(database, submission, settings),
         jobs=JobService(database, queue, store),

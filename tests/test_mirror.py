@@ -149,7 +149,14 @@ EXERCISED_BY = {
         "app/services/refusals.py",
         "app/services/registry/loader.py",
     ),
+    "tests/services/covariates/test_service.py": (
+        "app/api/covariates.py",
+        "app/api/schemas/covariates.py",
+        "app/storage/covariates.py",
+    ),
     "tests/services/ingest/test_service.py": (
+        "app/api/http/media_types.py",
+        "app/services/ingest/blocks.py",
         "app/services/ingest/columns.py",
         "app/services/ingest/report.py",
     ),

@@ -13,6 +13,7 @@ from app.services.access.keys import KeyService
 from app.services.access.links import LinkService
 from app.services.anomalies.service import AnomalyService
 from app.services.charts.service import ChartService
+from app.services.covariates.service import CovariateService
 from app.services.evaluation.backtests import BacktestService
 from app.services.evaluation.skill import SkillService
 from app.services.forecasting.service import ForecastService
@@ -36,6 +37,7 @@ class Services:
     keys: KeyService
     series: SeriesService
     observations: ObservationService
+    covariates: CovariateService
     imports: ImportService
     training: TrainingService
     jobs: JobService

@@ -17,6 +17,7 @@ from app.api.deps import (
     checked_key,
     labels_of,
 )
+from app.api.http.media_types import check_media_type
 from app.api.http.responses import created, ok, spooled
 from app.api.schemas.base import PageOf, QueryTime
 from app.api.schemas.series import (
@@ -28,7 +29,7 @@ from app.api.schemas.series import (
     SeriesOut,
     Upserted,
 )
-from app.errors import ErrorCode, FieldError, Invalid, Unsupported
+from app.errors import ErrorCode, FieldError, Invalid
 from app.scope import storable
 from app.services.ingest.report import ImportOptions
 from app.services.series.checks import Upload
@@ -36,6 +37,15 @@ from app.services.series.service import SeriesFields
 
 router = APIRouter(prefix="/series", tags=["series"])
 
+IMPORT = """Import a long table `unique_id, ds, y`. Other columns are covariates; without `y` these alone are written.
+
+Series are made as needed where there is a `y`. A new covariate is numeric where nine in ten of its cells are numbers
+(the others are rejected rows), else categorical; the report says which, with `dry_run=true` before anything is written.
+`true` and `false` are 1 and 0 in numbers. Where a number is missing the cell is empty or says NaN, NA or null; in text
+only the empty cell is missing. Blanks around ids and texts are left out.
+
+An empty cell, of `y` or of a covariate, keeps what is stored where the table has covariates, unless `empty_y=missing`;
+in a table of `y` alone it removes the value, unless `empty_y=keep`. Rows of new timestamps are inserted either way."""
 Time = Annotated[QueryTime | None, Query(examples=["2024-03-01T00:00:00+01:00"])]
 
 
@@ -64,6 +74,7 @@ def list_series(
 @router.post(
     "/import",
     response_model=Imported,
+    description=IMPORT,
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -91,32 +102,35 @@ async def import_series(
     ] = None,
     dry_run: bool = False,
     on_error: Literal["abort", "skip"] = "abort",
-    on_duplicate: Literal["error", "last", "mean"] = "error",
+    on_duplicate: Annotated[
+        Literal["error", "last", "mean"],
+        Query(
+            description="rows of one timestamp: refuse them, take the last, or the mean of numbers and the last text"
+        ),
+    ] = "error",
     ambiguous: Annotated[
         Literal["raise", "infer"],
         Query(description="local times that exist twice: refuse them, or tell them by the order of the rows"),
     ] = "raise",
     empty_y: Annotated[
         Literal["missing", "keep"] | None,
-        Query(description="an empty y where a value is stored; `keep` where covariates stand beside it, when absent"),
+        Query(description="an empty cell where a value is stored; `keep` where the table has covariates, when absent"),
     ] = None,
 ) -> Response:
-    """Import a long table `unique_id, ds, y`; other columns are covariates. Series are made as needed."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "text/csv":
-        raise Unsupported(ErrorCode.unsupported_media_type, "send the table as Content-Type: text/csv")
+    """Import a table."""
+    check_media_type(request.headers.get("content-type", ""))
     async with spooled(request) as body:
         once = None if idempotency_key is None else checked_key(request, idempotency_key, body.digest)
         options = ImportOptions(freq, timezone, ds_start, dry_run, on_error, on_duplicate, ambiguous, empty_y)
-        with body.text() as lines:
-            return created(await run_in_threadpool(services.imports.run, scope, lines, options, once))
+        return created(await run_in_threadpool(services.imports.run, scope, body.file, options, once))
 
 
 @router.post("/{series_id:path}/observations", response_model=Upserted)
 def upsert_observations(
     series_id: str, body: ObservationsIn, scope: WriteScope, services: ServicesDep, key: IdempotencyDep
 ) -> Response:
-    """Write rows; those that are there already are replaced. All or nothing."""
+    """Write rows, all or none. Of those that are there already the columns that are sent are replaced: without `y`
+    covariates are written alone, and null removes a value."""
     return created(services.observations.upsert(scope, series_id, Upload(body.ds, body.y, body.covariates), key))
 
 
@@ -136,10 +150,17 @@ def read_observations(
 
 @router.delete("/{series_id:path}/observations", status_code=204)
 def delete_observations(
-    series_id: str, scope: WriteScope, services: ServicesDep, start: Time = None, end: Time = None
+    series_id: str,
+    scope: WriteScope,
+    services: ServicesDep,
+    start: Time = None,
+    end: Time = None,
+    covariate: Annotated[
+        list[str] | None, Query(description="delete the values of this covariate alone; repeat it for several")
+    ] = None,
 ) -> Response:
-    """Delete the rows from `start` (inclusive) to `end` (exclusive); without bounds, all."""
-    services.observations.delete(scope, series_id, start, end)
+    """Delete the rows from `start` (inclusive) to `end` (exclusive), their covariates too; without bounds, all."""
+    services.observations.delete(scope, series_id, start, end, covariate or [])
     return Response(status_code=204)
 
 

@@ -1,15 +1,15 @@
 """Long tables, whatever format they came in: `unique_id, ds, y`, and a column a covariate."""
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from app.errors import RowError
 
-REQUIRED = ("unique_id", "ds", "y")
-MISSING = frozenset({"", "nan", "null", "none", "na", "n/a"})
-"""cells that say that a value is missing, in lower case"""
+KEYS = ("unique_id", "ds")
+"""columns that every table has"""
+TARGET = "y"
+"""column that a table of covariates alone does not have"""
 
 Column = Sequence[float | str | None]
 """values of a covariate, None where missing"""
@@ -23,6 +23,7 @@ class Row(NamedTuple):
     series_id: str
     ds: str
     y: str
+    """empty where the table has no column y"""
     covariates: Sequence[str]
     """(C,) in the order of the table's covariates"""
 
@@ -31,6 +32,8 @@ class Row(NamedTuple):
 class LongTable:
     """A table that is read row by row."""
 
+    has_y: bool
+    """whether there is a target beside the covariates"""
     covariates: list[str]
     """(C,) names of the other columns"""
     rows: Iterator[Row | RowError]
@@ -55,29 +58,3 @@ class Block:
         self.y.append(row.y)
         for column, cell in zip(self.covariates, row.covariates, strict=True):
             column.append(cell)
-
-
-def parse_number(cell: str) -> float | None:
-    """Return a cell's number, NaN where the cell says that the value is missing, and None where it is neither."""
-    if cell.strip().lower() in MISSING:
-        return math.nan
-    if "_" in cell:  # Python reads 1_000 as a number, nobody else does
-        return None
-    try:
-        value = float(cell)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
-
-
-def is_numeric(cells: Sequence[str]) -> bool:
-    """Say whether every cell is a number or missing."""
-    return all(parse_number(cell) is not None for cell in cells)
-
-
-def convert_column(cells: Sequence[str], *, numeric: bool) -> Column:
-    """Return a covariate's cells as numbers, which every cell must be, or as text; None where missing."""
-    if not numeric:
-        return [None if cell.strip().lower() in MISSING else cell for cell in cells]
-    numbers = [parse_number(cell) for cell in cells]
-    return [None if n is None or math.isnan(n) else n for n in numbers]

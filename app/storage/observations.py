@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select
 from sqlalchemy.orm import Session
 
-from app.scope import Scope
 from app.storage.dialects import insert_for
 from app.storage.tables import Covariate, CovariateValue, Observation, SeriesRow
 from models.arrays import Floats, Ints
@@ -36,12 +35,6 @@ class CovariatePoints:
     """(N,) float64 with NaN, or text with None, where missing"""
 
 
-def _upsert_rows(session: Session, table: Any, keys: Sequence[str], rows: list[dict[str, Any]]) -> None:
-    statement = insert_for(session, table)
-    values = {name: statement.excluded[name] for name in rows[0] if name not in keys}
-    session.execute(statement.on_conflict_do_update(index_elements=keys, set_=values), rows)
-
-
 def count_existing(session: Session, row: SeriesRow, ts: Ints) -> int:
     """Return how many of the distinct timestamps `ts` (N,) have a row already."""
     count = 0
@@ -52,10 +45,11 @@ def count_existing(session: Session, row: SeriesRow, ts: Ints) -> int:
     return count
 
 
-def upsert(session: Session, row: SeriesRow, points: Points) -> tuple[int, int]:
-    """Write the points of a locked series; return how many rows were inserted and how many updated.
+def upsert(session: Session, row: SeriesRow, points: Points, *, keep: bool = False) -> tuple[int, int]:
+    """Write the points of a locked series; return how many rows were inserted and how many were there already.
 
-    The series' `count`, `first_ts` and `last_ts` are updated with them.
+    A missing value takes the place of a stored one, unless `keep` leaves that. The series' `count`, `first_ts` and
+    `last_ts` are updated with them.
     """
     if not len(points.ts):
         return 0, 0
@@ -63,7 +57,9 @@ def upsert(session: Session, row: SeriesRow, points: Points) -> tuple[int, int]:
     inserted = len(points.ts) - updated
     values = (None if np.isnan(y) else float(y) for y in points.y)
     rows = [{"series_pk": row.pk, "ts": int(t), "y": y} for t, y in zip(points.ts, values, strict=True)]
-    _upsert_rows(session, Observation, ["series_pk", "ts"], rows)
+    statement = insert_for(session, Observation)
+    y = func.coalesce(statement.excluded.y, Observation.y) if keep else statement.excluded.y
+    session.execute(statement.on_conflict_do_update(index_elements=["series_pk", "ts"], set_={"y": y}), rows)
     row.count += inserted
     _update_bounds(session, row)
     return inserted, updated
@@ -158,42 +154,6 @@ def find_last_observed(session: Session, rows: Sequence[SeriesRow], moment: int)
         query = select(SeriesRow.pk, newest).where(SeriesRow.pk.in_([row.pk for row in rows[i : i + CHUNK]]))
         stamps.update((pk, ts) for pk, ts in session.execute(query) if ts is not None)
     return stamps
-
-
-def get_covariates(session: Session, scope: Scope, names: Sequence[str]) -> dict[str, Covariate]:
-    """Return the project's covariates of these names."""
-    query = select(Covariate).where(Covariate.project_id == scope.project_id, Covariate.name.in_(names))
-    return {c.name: c for c in session.execute(query).scalars()}
-
-
-def add_covariate(session: Session, scope: Scope, name: str, kind: str) -> Covariate:
-    """Insert a covariate and return it; where another transaction was faster, return that one."""
-    insert = insert_for(session, Covariate).values(project_id=scope.project_id, name=name, kind=kind)
-    session.execute(insert.on_conflict_do_nothing(index_elements=["project_id", "name"]))
-    return get_covariates(session, scope, [name])[name]
-
-
-def upsert_covariate(
-    session: Session,
-    row: SeriesRow,
-    covariate: Covariate,
-    ts: Ints,
-    values: Sequence[float | str | None],
-) -> None:
-    """Write a covariate's values of a locked series; None is missing."""
-    numeric = covariate.kind == "numeric"
-    rows = [
-        {
-            "series_pk": row.pk,
-            "covariate_pk": covariate.pk,
-            "ts": int(t),
-            "value": v if numeric else None,
-            "level": None if numeric else v,
-        }
-        for t, v in zip(ts, values, strict=True)
-    ]
-    if rows:
-        _upsert_rows(session, CovariateValue, ["series_pk", "covariate_pk", "ts"], rows)
 
 
 def load_covariate_columns(session: Session, row: SeriesRow, ts: Ints) -> dict[str, list[float | str | None]]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import event
 
-from app.storage import keys, observations, series
+from app.storage import covariates, keys, observations, series
 from app.storage.engine import Database
 from app.storage.observations import Points
 from app.storage.tables import SeriesRow
@@ -36,12 +36,12 @@ def filled(database: Database, count: int) -> list[SeriesRow]:
     with database.write() as session:
         scope = keys.get_default_scope(session)
         rows = series.add(session, scope, [{"id": f"{i:03}", **FIELDS} for i in range(count)])
-        temp = observations.add_covariate(session, scope, "temp", "numeric")
-        day = observations.add_covariate(session, scope, "day", "categorical")
+        temp = covariates.add_covariate(session, scope, "temp", "numeric")
+        day = covariates.add_covariate(session, scope, "day", "categorical")
         for row in rows:
             observations.upsert(session, row, Points(ts, np.where(ts < 9, ts + row.pk, np.nan)))
-            observations.upsert_covariate(session, row, temp, ts, [None, *(float(t) for t in ts[1:])])
-            observations.upsert_covariate(session, row, day, ts[::2], ["x", None, "y", "x", "z"])
+            covariates.upsert_values(session, row, temp, ts, [None, *(float(t) for t in ts[1:])])
+            covariates.upsert_values(session, row, day, ts[::2], ["x", None, "y", "x", "z"])
     return rows
 
 
@@ -52,7 +52,7 @@ def test_many_series_in_one_statement_each(database: Database) -> None:
         run.clear()
         points = observations.load_between(session, {row.pk: (3, 5) for row in rows})
         assert len(run) == 1
-        known = observations.get_covariates(session, scope, ["temp", "day"])
+        known = covariates.get_covariates(session, scope, ["temp", "day"])
         found = observations.load_covariate_points(session, {row.pk: (0, 6) for row in rows}, list(known.values()))
         assert len(run) == 3
         assert observations.find_last_observed(session, rows, 100) == {row.pk: 8 for row in rows}
@@ -62,15 +62,15 @@ def test_many_series_in_one_statement_each(database: Database) -> None:
         assert points[row.pk].y.tolist() == [row.pk + t for t in (3, 4, 5)]
         temp, day = found[row.pk]["temp"], found[row.pk]["day"]
         assert dict(zip(temp.ts.tolist(), temp.values.tolist(), strict=True))[6] == 6.0
-        assert (len(temp.ts), temp.values.dtype, np.isnan(temp.values).sum()) == (7, np.float64, 1)
-        assert dict(zip(day.ts.tolist(), day.values.tolist(), strict=True)) == {0: "x", 2: None, 4: "y", 6: "x"}
+        assert (len(temp.ts), temp.values.dtype, np.isnan(temp.values).sum()) == (6, np.float64, 0)
+        assert dict(zip(day.ts.tolist(), day.values.tolist(), strict=True)) == {0: "x", 4: "y", 6: "x"}
 
 
 def test_each_series_has_its_own_span(database: Database) -> None:
     one, two, three = filled(database, 3)
     spans = {one.pk: (0, 1), two.pk: (8, 20), three.pk: (50, 60)}
     with database.read() as session:
-        known = observations.get_covariates(session, keys.get_default_scope(session), ["temp"])
+        known = covariates.get_covariates(session, keys.get_default_scope(session), ["temp"])
         points = observations.load_between(session, spans)
         found = observations.load_covariate_points(session, spans, list(known.values()))
     assert [points[row.pk].ts.tolist() for row in (one, two, three)] == [[0, 1], [8, 9], []]

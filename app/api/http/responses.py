@@ -1,12 +1,11 @@
 """Answers as bytes, and bodies that are too large for memory."""
 
 import hashlib
-import io
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import IO, Any, BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import orjson
 from fastapi import Request, Response
@@ -50,16 +49,6 @@ class Spool:
 
     file: BinaryIO
     digest: str
-
-    @contextmanager
-    def text(self) -> Iterator[IO[str]]:
-        """Open the body as UTF-8 text from its beginning."""
-        self.file.seek(0)
-        lines = io.TextIOWrapper(self.file, "utf-8-sig", newline="")
-        try:
-            yield lines
-        finally:
-            lines.detach()  # closing it would close the file, which is not ours
 
 
 @asynccontextmanager

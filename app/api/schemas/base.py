@@ -30,6 +30,8 @@ def _storable(text: str) -> str:
 
 Text = Annotated[str, AfterValidator(_storable)]
 """text that every database can keep"""
+Trimmed = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_storable)]
+"""the same without the blanks around it, by which no two things differ"""
 
 
 def _encodable(text: str) -> str:

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Tag, model_validator
 
-from app.api.schemas.base import CovariateValue, Encodable, Input, Output, QueryTime, Text, choose_branch
-from app.api.schemas.series import Label, LabelValue, ObservationsIn
+from app.api.schemas.base import CovariateValue, Encodable, Input, Number, Output, QueryTime, Text, choose_branch
+from app.api.schemas.series import ColumnsIn, Label, LabelValue
 from app.api.schemas.training import Quantiles
 from app.errors import ErrorCode, FieldError, Invalid
 from app.services.forecasting.inputs.request import ForecastRequest
@@ -31,7 +31,7 @@ ON_MISSING = (
 Column = list[CovariateValue | None]
 
 
-class HistoryIn(ObservationsIn):
+class HistoryIn(ColumnsIn):
     """A series that is not stored, in columns: of the model's frequency, on a grid that its rows show."""
 
     model_config = ConfigDict(
@@ -44,6 +44,7 @@ class HistoryIn(ObservationsIn):
         }
     )
 
+    y: list[Number | None] = Field(description="null is a missing value")
     timezone: Annotated[Text, StringConstraints(min_length=1, max_length=64)] = "UTC"
     static: Annotated[dict[Label, CovariateValue | None], Field(max_length=200)] = Field(default_factory=dict)
 

@@ -1,13 +1,41 @@
 """Series and observations on the wire."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
 
-from app.api.schemas.base import CovariateValue, Input, Number, Output, Text
+from app.api.schemas.base import (
+    CATEGORY,
+    NUMBER,
+    CovariateValue,
+    Expected,
+    Input,
+    Number,
+    Output,
+    Text,
+    Trimmed,
+)
 
 Label = Annotated[Text, StringConstraints(min_length=1, max_length=200)]
 LabelValue = Annotated[Text, StringConstraints(max_length=200)]
+Name = Annotated[Trimmed, StringConstraints(min_length=1, max_length=200)]
+"""of a label or a covariate, as it is stored"""
+NamedText = Annotated[Trimmed, StringConstraints(max_length=200)]
+"""what is stored under such a name"""
+StaticValue = Annotated[float | NamedText, Expected(f"send {NUMBER}, {CATEGORY}, or null", flags=True)]
+"""a static covariate of a stored series"""
+
+
+def _check_distinct(fields: Any) -> Any:
+    names = [name.strip() for name in fields if isinstance(name, str)] if isinstance(fields, dict) else []
+    if len(set(names)) < len(names):
+        repeated = next(name for i, name in enumerate(names) if name in names[:i])
+        raise ValueError(f"{repeated!r} is named twice, with and without blanks around it; name it once")
+    return fields
+
+
+Distinct = BeforeValidator(_check_distinct)
+"""no two names of a dictionary differ by blanks around them alone"""
 _EXAMPLE: dict[str, Any] = {"freq": "h", "timezone": "Europe/Berlin", "unit": "bikes", "labels": {"city": "Berlin"}}
 
 
@@ -22,8 +50,8 @@ class SeriesIn(Input):
     timezone: Annotated[Text, StringConstraints(min_length=1, max_length=64)] = "UTC"
     unit: Annotated[Text, StringConstraints(max_length=100)] | None = None
     description: Annotated[Text, StringConstraints(max_length=10_000)] | None = None
-    labels: Annotated[dict[Label, LabelValue], Field(max_length=100)] = Field(default_factory=dict)
-    static: Annotated[dict[Label, CovariateValue | None], Field(max_length=100)] = Field(
+    labels: Annotated[dict[Name, NamedText], Field(max_length=100), Distinct] = Field(default_factory=dict)
+    static: Annotated[dict[Name, StaticValue | None], Field(max_length=100), Distinct] = Field(
         default_factory=dict, description="static covariates: numbers or text"
     )
 
@@ -34,7 +62,7 @@ class NewSeries(SeriesIn):
     model_config = ConfigDict(json_schema_extra={"example": {"id": "bikes/station 7", **_EXAMPLE}})
 
     id: Annotated[str, StringConstraints(max_length=1000)] = Field(
-        description="1 to 200 printable characters; slashes and spaces are welcome"
+        description="1 to 200 printable characters; slashes and spaces are welcome, blanks around it are left out"
     )
 
 
@@ -69,7 +97,17 @@ class SeriesOut(Output):
     count: int
 
 
-class ObservationsIn(Input):
+class ColumnsIn(Input):
+    """Timestamps of one series with covariates, in columns of equal length."""
+
+    ds: list[str] = Field(description="ISO 8601; without an offset they are read in the series' timezone")
+    covariates: Annotated[dict[Name, list[CovariateValue | None]], Field(max_length=200), Distinct] = Field(
+        default_factory=dict,
+        description="numbers or text, null where missing; what is not sent stays. Blanks around text are left out",
+    )
+
+
+class ObservationsIn(ColumnsIn):
     """Rows of one series, in columns of equal length."""
 
     model_config = ConfigDict(
@@ -82,9 +120,9 @@ class ObservationsIn(Input):
         }
     )
 
-    ds: list[str] = Field(description="ISO 8601; without an offset they are read in the series' timezone")
-    y: list[Number | None] = Field(description="null is a missing value")
-    covariates: Annotated[dict[Label, list[CovariateValue | None]], Field(max_length=200)] = Field(default_factory=dict)
+    y: list[Number | None] | None = Field(
+        None, description="null is a missing value; without y covariates are written alone, and stored values stay"
+    )
 
 
 class Upserted(Output):
@@ -132,6 +170,17 @@ class AssumedFrequency(Output):
     freq: str
 
 
+class ImportedCovariate(Output):
+    """A covariate of the table, and how many of its values are written."""
+
+    name: str
+    kind: Literal["numeric", "categorical"] | None = Field(
+        description="of a new one: numeric where nine in ten of its cells are numbers; null where all are empty"
+    )
+    new: bool = Field(description="whether this import fixes its kind for the project")
+    values: int
+
+
 class Imported(Output):
     """What an import did, or with `dry_run` would do."""
 
@@ -143,6 +192,7 @@ class Imported(Output):
                 "inserted": 2,
                 "updated": 0,
                 "assumed": [],
+                "covariates": [{"name": "temp", "kind": "numeric", "new": True, "values": 2}],
                 "rejected_rows": 1,
                 "rejected": [{"row": 2, "code": "invalid_timestamp", "detail": "'then' is not an ISO 8601 timestamp"}],
             }
@@ -152,10 +202,11 @@ class Imported(Output):
     series: int
     rows: int
     inserted: int
-    updated: int
+    updated: int = Field(description="rows that were there already")
     assumed: list[AssumedFrequency] = Field(
         description="new series with fewer than three timestamps, which took the frequency that all other new series "
         "have; at most the first 1000"
     )
+    covariates: list[ImportedCovariate]
     rejected_rows: int
     rejected: list[Rejected] = Field(description="at most the first 1000")

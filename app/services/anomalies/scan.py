@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app.errors import ErrorCode
 from app.scope import Scope
 from app.services.anomalies.plan import Scan, Task, Window
-from app.services.forecasting.inputs.covariates import find_static_conflict
+from app.services.forecasting.inputs.covariates import find_kind_conflict, find_static_conflict
 from app.services.refusals import refusal
 from app.services.series import panels
 from app.services.series.checks import build_grid
@@ -84,6 +84,9 @@ def _scan_task(task: Task, history: Series | None, version: LoadedVersion, scan:
     conflict = find_static_conflict(history, version.config.covariates)
     if conflict is not None:
         return _fail(task, f"{conflict}; PUT /series/{{id}} corrects it")
+    changed = find_kind_conflict(history, version.config.covariates)
+    if changed is not None:
+        return _fail(task, f"{changed}; train the model on the values that are stored")
     start = max(0, task.first - history.start)
     end = max(start, min(len(history.y), task.end - history.start))
     try:

@@ -28,7 +28,28 @@ class ImportOptions:
     ambiguous: Literal["raise", "infer"] = "raise"
     """of local times that exist twice: refuse them, or tell them by the order of the rows"""
     empty_y: Literal["missing", "keep"] | None = None
-    """of a stored value whose cell is empty; kept where covariates stand beside it, when absent"""
+    """of a stored value, of y or of a covariate, whose cell is empty; kept where there are covariates, when absent"""
+
+    def keeps_stored(self, *, has_covariates: bool) -> bool:
+        """Say whether an empty cell leaves what is stored."""
+        return has_covariates if self.empty_y is None else self.empty_y == "keep"
+
+
+@dataclass
+class CovariateReport:
+    """A covariate of a table."""
+
+    kind: Literal["numeric", "categorical"] | None
+    """None where the covariate is new and no cell says"""
+    is_stored: bool
+    """whether the project has it already"""
+    values: int = 0
+    """written"""
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether its cells are read as numbers."""
+        return self.kind != "categorical"
 
 
 @dataclass
@@ -46,6 +67,8 @@ class ImportReport:
     """{id: frequency} of the series that were made with too few rows to show one, and took that of all others"""
     inserted: int = 0
     updated: int = 0
+    covariates: dict[str, CovariateReport] = field(default_factory=dict)
+    """by name, in the order of the table"""
     errors: list[RowError] = field(default_factory=list)
 
     def reject(self, errors: Iterable[RowError]) -> None:
@@ -70,6 +93,10 @@ class ImportReport:
             "inserted": self.inserted,
             "updated": self.updated,
             "assumed": [{"series_id": i, "freq": freq} for i, freq in list(self.assumed.items())[:SHOWN]],
+            "covariates": [
+                {"name": name, "kind": c.kind, "new": not c.is_stored and c.values > 0, "values": c.values}
+                for name, c in self.covariates.items()
+            ],
             "rejected_rows": len(ordered),
             "rejected": [{"row": p.row, "code": p.code, "detail": p.detail} for p in ordered[:SHOWN]],
         }

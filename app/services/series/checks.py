@@ -29,18 +29,20 @@ class Upload:
     """Rows of one series, in columns of equal length; None is missing."""
 
     ds: Sequence[str]
-    y: Sequence[float | None]
+    y: Sequence[float | None] | None
+    """None where covariates are sent alone"""
     covariates: Mapping[str, Column]
 
     @property
     def values(self) -> Floats:
         """(N,) y, NaN where missing."""
-        return np.array(self.y, np.float64)
+        return np.full(len(self.ds), np.nan) if self.y is None else np.array(self.y, np.float64)
 
 
 def check_lengths(upload: Upload, where: str = "body") -> None:
     """Raise Invalid where a column is not as long as `ds`; `where` is the upload's path in the request."""
-    columns = {"y": upload.y, **{f"covariates.{name}": values for name, values in upload.covariates.items()}}
+    targets = {} if upload.y is None else {"y": upload.y}
+    columns = targets | {f"covariates.{name}": values for name, values in upload.covariates.items()}
     wrong = {name: len(values) for name, values in columns.items() if len(values) != len(upload.ds)}
     if wrong:
         name, length = next(iter(wrong.items()))
@@ -132,9 +134,12 @@ def raise_problems(problems: Sequence[RowError], where: str = "body") -> None:
     raise Invalid(ErrorCode(first.code), detail, errors=errors)
 
 
-def write_points(session: Session, row: SeriesRow, stamps: Ints, y: Floats) -> tuple[int, int]:
-    """Upsert checked points, in any order, of a locked series; return (inserted, updated)."""
+def write_points(session: Session, row: SeriesRow, stamps: Ints, y: Floats, *, keep: bool = False) -> tuple[int, int]:
+    """Upsert checked points, in any order, of a locked series; return (inserted, updated).
+
+    Where a value is missing the stored one goes, or stays with `keep`.
+    """
     if not len(stamps):
         return 0, 0
     order = np.argsort(stamps)
-    return observations.upsert(session, row, Points(stamps[order], y[order]))
+    return observations.upsert(session, row, Points(stamps[order], y[order]), keep=keep)

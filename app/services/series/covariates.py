@@ -1,61 +1,69 @@
 """Covariates of series: their kinds, and writing their values."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy.orm import Session
 
-from app.errors import ErrorCode, FieldError, Invalid
+from app.errors import ErrorCode, FieldError, Invalid, NotFound
 from app.formats.table import Column
-from app.scope import Scope
-from app.storage import observations
+from app.scope import Scope, storable
+from app.storage.covariates import add_covariate, get_covariates, upsert_values
 from app.storage.tables import Covariate, SeriesRow
 from models.arrays import Ints
 
 
-def infer_kind(values: Column) -> str | None:
-    """Return the kind of a covariate column: `numeric`, `categorical`, or None where all values are missing.
-
-    Raises TypeError for a mixture.
-    """
-    kinds = {"categorical" if isinstance(v, str) else "numeric" for v in values if v is not None}
-    if len(kinds) > 1:
-        raise TypeError("numbers and text in one column")
-    return kinds.pop() if kinds else None
+def require_covariates(session: Session, scope: Scope, names: Sequence[str]) -> list[Covariate]:
+    """Return covariates that must exist, by their names with or without blanks around them. Raises NotFound."""
+    stored = get_covariates(session, scope, [text for name in names if storable(name) for text in (name, name.strip())])
+    rows = [stored.get(name) or stored.get(name.strip()) for name in names]
+    for name, row in zip(names, rows, strict=True):
+        if row is None:
+            detail = f"there is no covariate {name[:60]!r}; GET /covariates lists them"
+            raise NotFound(ErrorCode.covariate_not_found, detail)
+    return [row for row in rows if row is not None]
 
 
 def write_covariates(
     session: Session, scope: Scope, row: SeriesRow, stamps: Ints, columns: Mapping[str, Column]
 ) -> None:
-    """Upsert covariate columns, each as long as `stamps` (N,).
+    """Write covariate columns, each as long as `stamps` (N,); a missing value removes the stored one.
 
-    Raises Invalid where a column's kind is not the covariate's.
+    Texts lose the blanks around them, and one of blanks alone is missing. Raises Invalid where a column's kind is not
+    the covariate's.
     """
-    existing = observations.get_covariates(session, scope, list(columns))
+    existing = get_covariates(session, scope, list(columns), lock=True)
     for name, values in sorted(columns.items()):
-        covariate = _get_or_create_covariate(session, scope, existing.get(name), name, values)
+        covariate = existing.get(name) or _add(session, scope, name, values)
         if covariate is not None:
-            observations.upsert_covariate(session, row, covariate, stamps, values)
+            _check_kind(name, covariate.kind, values)
+            upsert_values(session, row, covariate, stamps, [_clean(value) for value in values])
 
 
-def _get_or_create_covariate(
-    session: Session, scope: Scope, covariate: Covariate | None, name: str, values: Column
-) -> Covariate | None:
-    try:
-        kind = infer_kind(values)
-    except TypeError as e:
-        raise _kind_conflict(name, f"the covariate {name!r} mixes numbers and text; send one or the other") from e
-    if covariate is None and kind is None:
-        return None
-    if covariate is None and kind is not None:
-        covariate = observations.add_covariate(session, scope, name, kind)
-    assert covariate is not None
-    if kind not in (None, covariate.kind):
-        raise _kind_conflict(
-            name, f"the covariate {name!r} is {covariate.kind} in this project, and {kind} values were sent"
-        )
-    return covariate
+def _add(session: Session, scope: Scope, name: str, values: Column) -> Covariate | None:
+    """Make a covariate of the kind of its first value; None where all values are missing."""
+    first = next((value for value in values if _clean(value) is not None), None)
+    return None if first is None else add_covariate(session, scope, name, _kind_of(first))
 
 
-def _kind_conflict(name: str, detail: str) -> Invalid:
+def _clean(value: float | str | None) -> float | str | None:
+    return (value.strip() or None) if isinstance(value, str) else value
+
+
+def _kind_of(value: float | str) -> str:
+    return "categorical" if isinstance(value, str) else "numeric"
+
+
+def _check_kind(name: str, kind: str, values: Column) -> None:
+    """Raise Invalid, which names the rows, where a column holds values of the other kind."""
+    wrong = [i for i, value in enumerate(values) if value is not None and _kind_of(value) != kind]
+    if not wrong:
+        return
+    row = wrong[0]
+    seen = repr(values[row])[:60]
+    wanted = "a number" if kind == "numeric" else "text"
+    detail = (
+        f"the covariate {name!r} is {kind}, and row {row} (counted from 0) is {seen}; send {wanted}, or null where a "
+        "value is missing (GET /covariates shows the kinds)"
+    )
     code = ErrorCode.covariate_kind_conflict
-    return Invalid(code, detail, errors=[FieldError(f"covariates.{name}", code, detail)])
+    raise Invalid(code, detail, errors=[FieldError(f"body.covariates.{name}.{i}", code, detail) for i in wrong[:100]])

@@ -19,8 +19,9 @@ def is_series_id(text: str) -> bool:
     return 1 <= len(text) <= MAX_ID and text.isprintable() and not _ROUTE_WORDS.search(text)
 
 
-def check_id(series_id: str) -> None:
-    """Raise Invalid for an id that no series may have."""
+def check_id(series_id: str) -> str:
+    """Return a new series' id, without the blanks around it. Raises Invalid for one that no series may have."""
+    series_id = series_id.strip()
     if not is_series_id(series_id):
         raise Invalid(
             ErrorCode.invalid_series_id,
@@ -28,6 +29,7 @@ def check_id(series_id: str) -> None:
             "(import, export, observations, health)",
             errors=[FieldError("id", ErrorCode.invalid_series_id, f"{series_id[:60]!r} cannot be an id")],
         )
+    return series_id
 
 
 def check_frequency(alias: str) -> str:

@@ -1,18 +1,20 @@
 """Observations of one series: upsert, read, delete."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from sqlalchemy.orm import Session
 
-from app.errors import ErrorCode, FieldError, Invalid
+from app.errors import ErrorCode, FieldError, Invalid, invalid
 from app.scope import Scope
 from app.services.idempotency import Idempotency, ServiceResponse, respond_once
 from app.services.paging import convert_cursor_errors
 from app.services.series.checks import Upload, check_lengths, raise_problems, read_rows, write_points
-from app.services.series.covariates import write_covariates
+from app.services.series.covariates import require_covariates, write_covariates
 from app.services.series.service import require_series
 from app.storage import observations, series
+from app.storage.covariates import remove_between
 from app.storage.engine import Database
 from app.storage.pages import decode_cursor, encode_cursor
 from app.storage.tables import SeriesRow
@@ -28,10 +30,12 @@ class ObservationService:
         self._database = database
 
     def upsert(self, scope: Scope, series_id: str, upload: Upload, key: Idempotency | None) -> ServiceResponse:
-        """Write rows, all or none; rows of the same timestamps are replaced.
+        """Write rows, all or none; those of the same timestamps are replaced, in the columns that are sent.
 
         Raises NotFound, and Invalid, which names every bad row.
         """
+        if upload.y is None and not upload.covariates:
+            raise invalid("body.y", ErrorCode.invalid_input, "there is nothing to write; send y, covariates, or both")
         check_lengths(upload)
         return respond_once(
             self._database, scope, key, lambda s: ServiceResponse(200, _upsert(s, scope, series_id, upload))
@@ -59,11 +63,22 @@ class ObservationService:
                 "next_cursor": encode_cursor(int(ts[-1])) if len(points.ts) > limit else None,
             }
 
-    def delete(self, scope: Scope, series_id: str, start: str | None, end: str | None) -> None:
-        """Delete the rows of [start, end), their covariates too. Raises NotFound, and Invalid for a bad time."""
+    def delete(
+        self, scope: Scope, series_id: str, start: str | None, end: str | None, names: Sequence[str] = ()
+    ) -> None:
+        """Delete the rows of [start, end), their covariates too; or, where covariates are named, their values alone.
+
+        Raises NotFound for the series and the covariates, and Invalid for a bad time.
+        """
         with self._database.write() as session:
             row = require_series(session, scope, series_id, lock=True)
-            observations.remove(session, row, _parse_bound(row, start, "start"), _parse_bound(row, end, "end"))
+            first = _parse_bound(row, start, "start")
+            last = _parse_bound(row, end, "end")
+            if names:
+                covariates = require_covariates(session, scope, names)
+                remove_between(session, row, covariates, first, last)
+            else:
+                observations.remove(session, row, first, last)
             series.bump_version(session, row)
 
 
@@ -71,7 +86,7 @@ def _upsert(session: Session, scope: Scope, series_id: str, upload: Upload) -> d
     row = require_series(session, scope, series_id, lock=True)
     stamps, problems = read_rows(row, upload.ds)
     raise_problems(problems)
-    inserted, updated = write_points(session, row, stamps, upload.values)
+    inserted, updated = write_points(session, row, stamps, upload.values, keep=upload.y is None)
     write_covariates(session, scope, row, stamps, upload.covariates)
     version = series.bump_version(session, row) if len(stamps) else row.version
     return {"inserted": inserted, "updated": updated, "version": version}

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from app.scope import Scope
 from app.services.series.checks import build_grid
 from app.storage import observations
+from app.storage.covariates import get_covariates
 from app.storage.observations import CovariatePoints, Points
 from app.storage.tables import SeriesRow
 from models.arrays import Ints
@@ -68,7 +69,7 @@ def add_covariates(
     session: Session, scope: Scope, loaded: Loaded, roles: CovariateConfig, horizon: int
 ) -> list[Series]:
     """Return the series with their stored covariates: past ones (T,) as long as `y`, known-future ones (T + H,)."""
-    covariates = observations.get_covariates(session, scope, roles.temporal) if roles.temporal else {}
+    covariates = get_covariates(session, scope, roles.temporal) if roles.temporal else {}
     spans = {row.pk: _covariate_span(series, horizon) for row, series in loaded} if covariates else {}
     points_by_series = observations.load_covariate_points(session, spans, list(covariates.values()))
     return [

@@ -48,9 +48,18 @@ def describe_series(row: SeriesRow) -> dict[str, Any]:
     }
 
 
+def find_series(session: Session, scope: Scope, series_id: str, *, lock: bool = False) -> SeriesRow | None:
+    """Return a series by its id, without the blanks around it where it was made without them; None where it is not."""
+    for text in dict.fromkeys((series_id, series_id.strip())):
+        row = series.get(session, scope, text, lock=lock) if is_series_id(text) else None
+        if row is not None:
+            return row
+    return None
+
+
 def require_series(session: Session, scope: Scope, series_id: str, *, lock: bool = False) -> SeriesRow:
     """Return a series that must exist. Raises NotFound."""
-    row = series.get(session, scope, series_id, lock=lock) if is_series_id(series_id) else None
+    row = find_series(session, scope, series_id, lock=lock)
     if row is None:
         raise NotFound(
             ErrorCode.series_not_found,
@@ -67,7 +76,7 @@ class SeriesService:
 
     def create(self, scope: Scope, series_id: str, fields: SeriesFields, key: Idempotency | None) -> ServiceResponse:
         """Create a series. Raises Conflict where it exists, Invalid for a bad id, frequency or timezone."""
-        check_id(series_id)
+        series_id = check_id(series_id)
         values = _check_fields(fields)
 
         def make(session: Session) -> ServiceResponse:
@@ -83,13 +92,13 @@ class SeriesService:
 
         Raises as `create`, and Conflict where the frequency or timezone of a series with observations would change.
         """
-        check_id(series_id)
+        new_id = check_id(series_id)
         values = _check_fields(fields)
 
         def make(session: Session) -> tuple[bool, dict[str, Any]]:
-            row = series.get(session, scope, series_id, lock=True)
+            row = find_series(session, scope, series_id, lock=True)
             if row is None:
-                (row,) = series.add(session, scope, [{"id": series_id, **values}])
+                (row,) = series.add(session, scope, [{"id": new_id, **values}])
                 return True, describe_series(row)
             keeps_grid = is_same_timezone(row.timezone, values["timezone"]) and is_of_frequency(row, values["freq"])
             if row.count and not keeps_grid:
@@ -121,8 +130,8 @@ class SeriesService:
     def delete(self, scope: Scope, series_id: str) -> None:
         """Delete a series with its observations. Raises NotFound."""
         with self._database.write() as session:
-            require_series(session, scope, series_id, lock=True)
-            series.remove(session, scope, series_id)
+            row = require_series(session, scope, series_id, lock=True)
+            series.remove(session, scope, row.id)
 
 
 def _check_fields(fields: SeriesFields) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from app.scope import Scope
 from app.services.series.checks import is_of_frequency
 from app.services.series.selection import Selector, select_series
 from app.storage import observations
+from app.storage.covariates import get_covariates
 from app.storage.tables import SeriesRow
 from models.calendar.frequency import parse_frequency
 
@@ -95,7 +96,7 @@ def _check_covariates(
 ) -> None:
     """Raise Invalid for covariates that the project does not know, and static ones that none of the series has."""
     temporal = [*names_by_role.get("known_future", ()), *names_by_role.get("past", ())]
-    stored = set(observations.get_covariates(session, scope, temporal)) if temporal else set()
+    stored = set(get_covariates(session, scope, temporal)) if temporal else set()
     static = {name for row in rows for name, value in row.static.items() if value is not None}
     code = ErrorCode.covariate_not_found
     errors = []

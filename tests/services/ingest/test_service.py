@@ -30,6 +30,7 @@ def test_makes_series_and_infers_their_frequency(client: TestClient) -> None:
         "inserted": 20,
         "updated": 0,
         "assumed": [],
+        "covariates": [],
         "rejected_rows": 0,
         "rejected": [],
     }
@@ -194,3 +195,162 @@ def test_a_table_too_large_for_memory_is_read_from_disk(client: TestClient) -> N
     report = send(client, text, freq="h").json()
     assert (report["rows"], report["inserted"]) == (100_000, 100_000)
     assert client.get("/series").json()["items"][0]["count"] == 100_000
+
+
+BESIDE = "unique_id,ds,y,temp,sky"
+
+
+def kinds(report: Any) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = report.json()["covariates"]
+    return found
+
+
+@pytest.mark.parametrize("cell", ["-", "#N/A", "inf", '"7,5"', '"1,234"', "7%"])
+def test_a_cell_that_is_no_number_does_not_make_a_column_text(client: TestClient, cell: str) -> None:
+    rows = [f"a,2024-01-{d:02d},1,{d}.5" for d in range(1, 28)] + [f"a,2024-01-28,1,{cell}"]
+    text = table(*rows, header="unique_id,ds,y,temp")
+    refused = send(client, text)
+    assert (refused.status_code, refused.json()["code"]) == (422, "covariate_kind_conflict")
+    assert refused.json()["errors"][0]["field"] == "row 28"
+    assert client.get("/covariates").json()["items"] == []
+    for dry_run in ("true", "false"):
+        report = send(client, text, on_error="skip", dry_run=dry_run)
+        assert kinds(report) == [{"name": "temp", "kind": "numeric", "new": True, "values": 27}]
+        assert [r["row"] for r in report.json()["rejected"]] == [28]
+    assert kinds(send(client, text, on_error="skip"))[0]["new"] is False
+
+
+def test_a_column_of_text_with_some_numbers_is_text(client: TestClient) -> None:
+    cells = ["NA", "none", "null", " EU", "7", "", "EU ", "nan"]
+    rows = [f"a,2024-01-{d:02d},1,{cell}" for d, cell in enumerate(cells, 1)]
+    report = send(client, table(*rows, header="unique_id,ds,y,region"))
+    assert kinds(report) == [{"name": "region", "kind": "categorical", "new": True, "values": 7}]
+    stored = client.get("/series/a/observations").json()["covariates"]["region"]
+    assert stored == ["NA", "none", "null", "EU", "7", None, "EU", "nan"]
+
+
+def test_a_column_without_values_fixes_no_kind(client: TestClient) -> None:
+    report = send(client, table("a,2024-01-01,1,", "a,2024-01-02,1,NaN", header="unique_id,ds,y,temp"), freq="D")
+    assert kinds(report) == [{"name": "temp", "kind": None, "new": False, "values": 0}]
+    assert client.get("/covariates").json()["items"] == []
+
+
+def test_truth_values_are_numbers(client: TestClient) -> None:
+    rows = ["a,2024-01-01,True,true", "a,2024-01-02,FALSE,False", "a,2024-01-03,2,"]
+    report = send(client, table(*rows, header="unique_id,ds,y,holiday"))
+    assert kinds(report)[0]["kind"] == "numeric"
+    stored = client.get("/series/a/observations").json()
+    assert (stored["y"], stored["covariates"]) == ([1, 0, 2], {"holiday": [1, 0, None]})
+
+
+def test_a_table_without_y_writes_covariates_alone(client: TestClient) -> None:
+    send(client, table(*(f"a,2024-01-0{d},{d}" for d in range(1, 6))), freq="D")
+    rows = [f"a,2024-01-0{d},{d * 10}" for d in range(4, 8)]
+    report = send(client, table(*rows, header="unique_id,ds,temp")).json()
+    assert (report["inserted"], report["updated"]) == (2, 2)
+    stored = client.get("/series/a/observations").json()
+    assert stored["y"] == [1, 2, 3, 4, 5, None, None]
+    assert stored["covariates"] == {"temp": [None, None, None, 40, 50, 60, 70]}
+    meta = client.get("/series/a").json()
+    assert (meta["count"], meta["last_ds"]) == (7, "2024-01-05T00:00:00+00:00")
+
+
+def test_a_table_without_y_makes_no_series(client: TestClient) -> None:
+    refused = send(client, table("a,2024-01-01,5", header="unique_id,ds,sales"), freq="D").json()
+    assert refused["code"] == "series_not_found"
+    assert "if one of its columns is the target, name that y" in refused["detail"]
+
+
+@pytest.mark.parametrize(
+    ("header", "empty_y", "y", "temp"),
+    [
+        (BESIDE, None, [1, 2], [10, 20]),
+        (BESIDE, "keep", [1, 2], [10, 20]),
+        (BESIDE, "missing", [None, None], [None, None]),
+        ("unique_id,ds,y", None, [None, None], [10, 20]),
+        ("unique_id,ds,y", "missing", [None, None], [10, 20]),
+        ("unique_id,ds,y", "keep", [1, 2], [10, 20]),
+    ],
+)
+def test_what_an_empty_cell_does(
+    client: TestClient, header: str, empty_y: str | None, y: list[float | None], temp: list[float | None]
+) -> None:
+    send(client, table("a,2024-01-01,1,10,wet", "a,2024-01-02,2,20,wet", header=BESIDE), freq="D")
+    empty = [f"a,2024-01-0{d}," + (",,dry" if header == BESIDE else "") for d in (1, 2)]
+    params = {} if empty_y is None else {"empty_y": empty_y}
+    report = send(client, table(*empty, header=header), **params).json()
+    assert (report["inserted"], report["updated"]) == (0, 2)
+    stored = client.get("/series/a/observations").json()
+    assert stored["y"] == y
+    assert stored["covariates"].get("temp", [None, None]) == temp
+    assert stored["covariates"]["sky"] == ["dry" if header == BESIDE else "wet"] * 2
+
+
+def test_ids_are_the_same_with_and_without_blanks_around_them(client: TestClient) -> None:
+    rows = ["spc,2024-01-01,1", " spc,2024-01-02,2", '"spc ",2024-01-03,3']
+    assert send(client, table(*rows)).json()["series"] == 1
+    assert client.get("/series/spc").json()["count"] == 3
+
+
+@pytest.mark.parametrize("cell", ["", " ", "nan", "NaN"])
+def test_a_missing_id_is_a_rejected_row(client: TestClient, cell: str) -> None:
+    report = send(client, table("a,2024-01-01,1", f"{cell},2024-01-01,1"), freq="D", on_error="skip").json()
+    assert (report["inserted"], report["rejected"][0]["row"]) == (1, 2)
+    assert report["rejected"][0]["code"] == "invalid_series_id"
+    assert "how a missing id is written" in report["rejected"][0]["detail"]
+
+
+def test_the_mean_of_duplicates_is_of_covariates_too(client: TestClient) -> None:
+    rows = ["a,2024-01-01,1,10,wet", "a,2024-01-01,3,,dry", "a,2024-01-01,,40,", "a,2024-01-02,5,,"]
+    send(client, table(*rows, header=BESIDE), freq="D", on_duplicate="mean")
+    stored = client.get("/series/a/observations").json()
+    assert (stored["y"], stored["covariates"]) == ([2, 5], {"temp": [25, None], "sky": ["dry", None]})
+
+
+def test_the_last_of_duplicates_leaves_what_it_does_not_say(client: TestClient) -> None:
+    rows = ["a,2024-01-01,1,10,wet", "a,2024-01-01,,20,"]
+    for empty_y, y, sky in (("keep", [1], {"sky": ["wet"]}), ("missing", [None], {})):
+        send(client, table(*rows, header=BESIDE), freq="D", on_duplicate="last", empty_y=empty_y)
+        stored = client.get("/series/a/observations").json()
+        assert (stored["y"], stored["covariates"]) == (y, {"temp": [20], **sky})
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (["a,2024-01-01,7,5"], "7,5 looks like one number with a comma: send a decimal point"),
+        (["a,2024-01-01,1,"], "the row ends in a comma too many"),
+        (["a,2024-01-01"], "2 cells where the header has 3; write one for each column"),
+        (["a,b,2024-01-01,1"], "into quotation marks"),
+        (['a,2024-01-01,"7,5"'], "y: '7,5' has a decimal comma; send 7.5"),
+        (["a,2024-01-01,1", 'b "c",2024-01-01,1', 'c,"2024"x,1'], "row 3 (counted from 1 below the header) has a quot"),
+        ([], "a header and no rows"),
+    ],
+)
+def test_a_row_that_does_not_fit_says_why(client: TestClient, rows: list[str], said: str) -> None:
+    response = send(client, table(*rows), freq="D")
+    assert response.status_code == 422
+    assert said in response.json()["detail"]
+
+
+def test_a_body_whose_line_breaks_were_dropped(client: TestClient) -> None:
+    for body in ("unique_id,ds,ya,2024-01-01,1b,2024-01-02,2", "unique_id,y,dsa,1,2024-01-01b,2,2024-01-02"):
+        assert "curl's --data and -d drop line breaks" in send(client, body).json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("media_type", "said"),
+    [
+        (None, "no Content-Type"),
+        ("application/x-www-form-urlencoded", "drop line breaks; curl --data-binary @table.csv"),
+        ("multipart/form-data; boundary=x", "send the file alone: curl --data-binary"),
+        ("application/json", "POST /series/{id}/observations takes JSON"),
+        ("application/gzip", "with Content-Encoding: gzip"),
+        ("application/vnd.apache.parquet", "send the table as text/csv"),
+    ],
+)
+def test_a_body_of_another_type_is_told_what_to_send(client: TestClient, media_type: str | None, said: str) -> None:
+    headers = {} if media_type is None else {"content-type": media_type}
+    response = client.post("/series/import", content=table(*GOOD).encode(), headers=headers)
+    assert (response.status_code, response.json()["code"]) == (415, "unsupported_media_type")
+    assert said in response.json()["detail"]

@@ -182,9 +182,9 @@ def test_what_only_looks_like_a_timestamp_is_named(hourly: TestClient, text: str
         assert hourly.delete("/series/a/observations", params={bound: text}).status_code == 422
 
 
-def test_a_plus_that_a_url_has_made_a_blank_is_named(hourly: TestClient) -> None:
-    refused = hourly.get("/series/a/observations?start=2024-01-01T00:00:00+01:00")
-    assert "%2B01:00" in refused.json()["detail"]
+def test_a_plus_that_a_url_has_made_a_blank_is_read(hourly: TestClient) -> None:
+    post(hourly, ds=hours(0, 1), y=[0, 1])
+    assert hourly.get("/series/a/observations?start=2024-01-01T02:00:00+01:00").json()["y"] == [1]
 
 
 def test_all_bad_rows_are_named_whatever_is_wrong_with_them(hourly: TestClient) -> None:
@@ -231,3 +231,45 @@ def test_dates_of_another_frequency_than_the_series_are_named(client: TestClient
     client.post("/series", json={"id": "a", "freq": "W"})
     refused = post(client, ds=["2024-01-01", "2024-01-08"], y=[1, 2]).json()
     assert "these are Mondays: name freq=W-MON" in refused["detail"]
+
+
+def test_covariates_alone_leave_the_values(hourly: TestClient) -> None:
+    post(hourly, ds=hours(1, 2, 3), y=[1, 2, 3], covariates={"sky": ["wet", "dry", "wet"]})
+    assert post(hourly, ds=hours(2, 3, 4), covariates={"temp": [7, 8, None]}).json()["inserted"] == 1
+    stored = hourly.get("/series/a/observations").json()
+    assert stored["y"] == [1, 2, 3, None]
+    assert stored["covariates"] == {"sky": ["wet", "dry", "wet", None], "temp": [None, 7, 8, None]}
+    assert hourly.get("/series/a").json()["last_ds"] == hours(3)[0]
+    post(hourly, ds=hours(2), y=[None], covariates={"temp": [None]})
+    stored = hourly.get("/series/a/observations").json()
+    assert (stored["y"], stored["covariates"]["temp"]) == ([1, None, 3, None], [None, None, 8, None]), "null is missing"
+
+
+def test_texts_and_names_are_the_same_with_and_without_blanks_around_them(hourly: TestClient) -> None:
+    post(hourly, ds=hours(1, 2, 3), covariates={" sky ": ["rain", " rain", " "]})
+    assert hourly.get("/series/a/observations").json()["covariates"] == {"sky": ["rain", "rain", None]}
+    twice = post(hourly, ds=hours(1), covariates={"sky": ["a"], "sky ": ["b"]})
+    assert (twice.status_code, twice.json()["errors"][0]["field"]) == (422, "body.covariates")
+    assert "'sky' is named twice" in twice.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("values", "row", "said"),
+    [
+        ([1.5, 2, "warm"], 2, "is numeric, and row 2 (counted from 0) is 'warm'; send a number"),
+        (["wet", None, 7], 2, "is categorical, and row 2 (counted from 0) is 7.0; send text"),
+        ([1.5, "", 2], 1, "row 1 (counted from 0) is ''"),
+    ],
+)
+def test_a_mixed_covariate_names_its_rows(hourly: TestClient, values: list[Any], row: int, said: str) -> None:
+    mixed = post(hourly, ds=hours(1, 2, 3), y=[1, 2, 3], covariates={"c": values})
+    assert (mixed.status_code, mixed.json()["code"]) == (422, "covariate_kind_conflict")
+    assert mixed.json()["errors"][0]["field"] == f"body.covariates.c.{row}"
+    assert said in mixed.json()["detail"]
+    assert hourly.get("/covariates").json()["items"] == []
+
+
+def test_numbers_that_json_does_not_have_are_to_be_null(hourly: TestClient) -> None:
+    body = '{"ds":["2024-01-01T00:00:00Z"],"y":[NaN]}'
+    response = hourly.post("/series/a/observations", content=body, headers={"content-type": "application/json"})
+    assert "send null where a value is missing" in response.json()["detail"]

@@ -219,3 +219,15 @@ def test_a_timezone_may_be_spelt_anew(client: TestClient) -> None:
     client.post("/series/a/observations", json={"ds": ["2024-01-01"], "y": [1]})
     assert client.put("/series/a", json={"freq": "h", "timezone": "Etc/UTC"}).status_code == 200
     assert client.put("/series/a", json={"freq": "h", "timezone": "Europe/London"}).status_code == 409
+
+
+def test_blanks_around_an_id_and_labels_do_not_count(client: TestClient) -> None:
+    body = {"id": " spc ", "freq": "D", "labels": {" city ": "Berlin "}, "static": {" kind": " shop "}}
+    made = client.post("/series", json=body).json()
+    assert (made["id"], made["labels"], made["static"]) == ("spc", {"city": "Berlin"}, {"kind": "shop"})
+    assert client.post("/series", json={"id": "spc", "freq": "D"}).json()["code"] == "series_exists"
+    assert client.put("/series/spc%20", json={"freq": "D"}).status_code == 200
+    assert client.get("/series/%20spc").json()["id"] == "spc"
+    twice = client.put("/series/spc", json={"freq": "D", "labels": {"a": "1", "a ": "2"}})
+    assert (twice.status_code, twice.json()["errors"][0]["field"]) == (422, "body.labels")
+    assert client.delete("/series/spc%20").status_code == 204

@@ -153,7 +153,14 @@ def parse_column(name: str, values: Column, config: CovariateConfig, field: str)
     if any(value is not None and isinstance(value, str) is not is_text for value in values):
         kind, other = ("categorical", "numbers") if is_text else ("numeric", "text")
         raise invalid(field, ErrorCode.covariate_kind_conflict, f"{name!r} is {kind} in this model, {other} were sent")
-    return np.array(values, object if is_text else np.float64)
+    if is_text:
+        return np.array([_match_level(value, config.levels[name]) for value in values], object)
+    return np.array(values, np.float64)
+
+
+def _match_level(value: float | str | None, levels: Collection[str]) -> float | str | None:
+    """Return a text as uploads are stored, without the blanks around it, unless the model knows it with them."""
+    return value if not isinstance(value, str) or value in levels else value.strip() or None
 
 
 def _check_names(names: Collection[str], allowed: Collection[str], role: str, field: str) -> None:

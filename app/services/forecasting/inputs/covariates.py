@@ -58,6 +58,9 @@ def complete(
     conflict = find_static_conflict(series, config.covariates)
     if conflict is not None:
         return refusal(ErrorCode.covariate_kind_conflict, f"{conflict}; PUT /series/{{id}} mends it")
+    changed = find_kind_conflict(series, config.covariates)
+    if changed is not None:
+        return refusal(ErrorCode.covariate_kind_conflict, f"{changed}; train the model on the values that are stored")
     columns = dict(series.covariates)
     end = len(series.y)
     is_imputed = False
@@ -81,6 +84,17 @@ def find_static_conflict(series: Series, config: CovariateConfig) -> str | None:
     for name, value in series.static.items():
         if name not in config.levels and isinstance(value, str):
             return f"the static covariate {name!r} is numeric in this model, and {value[:60]!r} in the series"
+    return None
+
+
+def find_kind_conflict(series: Series, config: CovariateConfig) -> str | None:
+    """Return which covariate is of another kind than when the model was trained, in words."""
+    for name, values in series.covariates.items():
+        is_text = values.dtype != np.float64
+        if is_text is not (name in config.levels) and _is_present(values).any():
+            kinds = ("categorical", "numeric")
+            stored, known = kinds if is_text else kinds[::-1]
+            return f"the covariate {name!r} is {known} in this model, and {stored} in the series"
     return None
 
 

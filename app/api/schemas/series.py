@@ -22,6 +22,7 @@ Name = Annotated[Trimmed, StringConstraints(min_length=1, max_length=200)]
 """of a label or a covariate, as it is stored"""
 NamedText = Annotated[Trimmed, StringConstraints(max_length=200)]
 """what is stored under such a name"""
+Timestamp = Annotated[str, Expected("send a timestamp as text, such as 2024-01-31T13:00:00+01:00")]
 StaticValue = Annotated[float | NamedText, Expected(f"send {NUMBER}, {CATEGORY}, or null", flags=True)]
 """a static covariate of a stored series"""
 
@@ -100,7 +101,7 @@ class SeriesOut(Output):
 class ColumnsIn(Input):
     """Timestamps of one series with covariates, in columns of equal length."""
 
-    ds: list[str] = Field(description="ISO 8601; without an offset they are read in the series' timezone")
+    ds: list[Timestamp] = Field(description="ISO 8601; without an offset they are read in the series' timezone")
     covariates: Annotated[dict[Name, list[CovariateValue | None]], Field(max_length=200), Distinct] = Field(
         default_factory=dict,
         description="numbers or text, null where missing; what is not sent stays. Blanks around text are left out",

@@ -13,7 +13,7 @@ DAY = 24
 """hours"""
 WEEK = 7 * DAY
 HIDDEN_WEEKS = 8
-"""the end of the file; three weeks would be decided by Thanksgiving or Christmas"""
+"""the end of the file: enough that Thanksgiving or Christmas alone decides nothing"""
 HIDDEN_HOURS = HIDDEN_WEEKS * WEEK
 NUMBERS = ("temp", "humidity", "windspeed")
 """of the weather, as the source scales them"""

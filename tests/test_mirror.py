@@ -28,7 +28,11 @@ EXERCISED_BY = {
         "app/cli/terminal.py",
         "app/cli/terminal_chart.py",
     ),
-    "tests/cli/test_demo.py": ("app/cli/demo_service.py",),
+    "tests/cli/test_demo.py": (
+        "app/cli/demo_data.py",
+        "app/cli/demo_report.py",
+        "app/cli/demo_service.py",
+    ),
     "tests/e2e/test_jobs.py": (
         "app/jobs/queue.py",
         "app/preload.py",

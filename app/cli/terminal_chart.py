@@ -1,12 +1,16 @@
 """A forecast drawn with characters, for the terminal."""
 
 from collections.abc import Sequence
+from datetime import date
+from math import floor, log10
 
 import plotext
 from rich.text import Text
 
 HEIGHT = 20
 """lines"""
+MARKS = 5
+"""of the axis of values, at most, without the zero"""
 LEGEND = "▚ forecast   ░ 80 % interval   • what happened"
 
 
@@ -31,6 +35,15 @@ def draw_forecast(
         figure.draw(figure.signal([hour, hour], [low, high], marker=band).lines().density("full"))
     figure.draw(figure.signal(hours, list(forecast), marker=plotext.marker("hd", "blue+")).lines())
     figure.draw(figure.signal(hours, list(truth), marker=plotext.marker("•", "orange+")))
-    figure.ruler("x").ticks(hours[::24], [stamp[:10] for stamp in stamps[::24]])
-    figure.ruler("y").lim(min(0.0, *lower), None)
+    figure.ruler("x").ticks(hours[::24], [f"{date.fromisoformat(stamp[:10]):%a %d}" for stamp in stamps[::24]])
+    top = max(*upper, *truth)
+    figure.ruler("y").lim(min(0.0, *lower), top)
+    marks = list(range(0, int(top) + 1, _choose_step(top)))
+    figure.ruler("y").ticks(marks, list(map(str, marks)))
     return Text.from_ansi(figure.build().string())
+
+
+def _choose_step(top: float) -> int:
+    """Choose the distance of the marks of an axis that ends at `top`: a round number that makes at most MARKS."""
+    decade = int(10 ** max(0, floor(log10(max(top, 1) / MARKS))))
+    return next(step for step in (decade, 2 * decade, 5 * decade, 10 * decade) if top <= MARKS * step)

@@ -111,10 +111,19 @@ class Client:
         request = {"params": _drop_unset(options), "content": content, "headers": {"content-type": "text/csv"}}
         return self._call("POST", "/series/import", **request, timeout=None)
 
-    def observe(self, series_id: str, ds: Sequence[str], y: Sequence[float | None]) -> dict[str, Any]:
-        """Add observations to a series, or replace those of the same times; None is a missing value."""
-        body = {"ds": list(ds), "y": list(y)}
-        return self._call("POST", f"/series/{quote(series_id, safe='')}/observations", json=body)
+    def observe(
+        self,
+        series_id: str,
+        ds: Sequence[str],
+        y: Sequence[float | None],
+        covariates: Mapping[str, Sequence[float | str | None]] | None = None,
+    ) -> dict[str, Any]:
+        """Add observations to a series, or replace those of the same times; None is a missing value.
+
+        `covariates` are the other columns of the same rows, numbers or text, by name.
+        """
+        body = {"ds": list(ds), "y": list(y), "covariates": _list_columns(covariates)}
+        return self._call("POST", f"/series/{quote(series_id, safe='')}/observations", json=_drop_unset(body))
 
     def train(self, model: str, series: Mapping[str, object] | str, horizon: int, **more: object) -> Job:
         """Queue a training and return its job; `series` is `{"ids": […]}`, `{"labels": {…}}` or `"all"`."""
@@ -140,9 +149,14 @@ class Client:
         series: Sequence[str],
         horizon: int | None = None,
         quantiles: Sequence[float] | None = None,
+        future: Mapping[str, Mapping[str, Sequence[float | str | None]]] | None = None,
     ) -> dict[str, Any]:
-        """Return the forecasts of stored series; each carries its own status."""
-        body = {"model": model, "series": list(series), "horizon": horizon, "quantiles": quantiles}
+        """Return the forecasts of stored series; each carries its own status.
+
+        `future` is {series id: {covariate: values}}: what is known ahead, from the first step of the horizon on.
+        """
+        ahead = {name: _list_columns(columns) for name, columns in future.items()} if future is not None else None
+        body = {"model": model, "series": list(series), "horizon": horizon, "quantiles": quantiles, "future": ahead}
         return self._call("POST", "/forecast", json=_drop_unset(body))
 
     def model(self, name: str) -> dict[str, Any]:
@@ -182,6 +196,12 @@ class Client:
 def _drop_unset(options: Mapping[str, object]) -> dict[str, object]:
     """Return the options that are not None; the service chooses the others."""
     return {name: value for name, value in options.items() if value is not None}
+
+
+def _list_columns(
+    columns: Mapping[str, Sequence[float | str | None]] | None,
+) -> dict[str, list[float | str | None]] | None:
+    return {name: list(values) for name, values in columns.items()} if columns is not None else None
 
 
 def _read_chunks(file: IO[bytes]) -> Iterator[bytes]:

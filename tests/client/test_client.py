@@ -117,6 +117,18 @@ def test_observations_go_to_their_series_a_missing_value_too(service: ScriptedSe
     assert service.asked[0].json == {"ds": ["2024-01-01", "2024-01-02"], "y": [1.5, None]}
 
 
+def test_covariates_go_along_with_observations_and_with_a_forecast(service: ScriptedService, client: Client) -> None:
+    service.on("POST", "/series/a/observations", {"inserted": 1, "updated": 0, "version": 3})
+    service.on("POST", "/forecast", {"forecasts": []})
+    columns = {"temp": (7.5,), "weather": ("rain",)}
+    client.observe("a", ["2024-01-01"], [1.5], covariates=columns)
+    client.forecast("m", ["a"], future={"a": columns})
+    sent = {"temp": [7.5], "weather": ["rain"]}
+    observed, forecast = (asked.json for asked in service.asked)
+    assert observed == {"ds": ["2024-01-01"], "y": [1.5], "covariates": sent}
+    assert forecast == {"model": "m", "series": ["a"], "future": {"a": sent}}
+
+
 def test_training_sends_what_was_chosen_and_nothing_else(service: ScriptedService, client: Client) -> None:
     service.on("POST", "/train", job("queued"), status=202)
     assert client.train("m", {"ids": ["a/b"]}, 24, quantiles=[0.1], promote=None)["id"] == "j1"

@@ -54,7 +54,8 @@ def test_every_public_name_is_imported_on_the_page() -> None:
 
 @pytest.mark.training
 def test_the_readmes_lines() -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+    section = (ROOT / "README.md").read_text().split("\n## As a library\n")[1]
+    (code,) = re.findall(r"```python\n(.*?)```", section, flags=re.DOTALL)
     names: dict[str, object] = {"y": values(300)}
     exec(compile(code.replace("horizon=24", 'horizon=24, training={"epochs": 1}'), "README.md", "exec"), names)
     assert isinstance(names["panel"], Panel)

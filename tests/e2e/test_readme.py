@@ -15,15 +15,16 @@ def test_the_tour(service: Service) -> None:
     url = service.serve()
     service.worker("worker", GATECAST_PRELOAD="true")
     found = steps(README.read_text())
-    assert len(found) == 9
+    assert [step.language for step in found] == ["python", "sh", "python", "python", "sh", "sh", "sh", "sh"]
     outputs = run(found, url)
     for step, output in zip(found, outputs, strict=True):
         assert shape(output) == shape(step.output), step.command
-    assert '"status":"succeeded"' in outputs[5]
+    assert "rentals@1 is live" in outputs[1]
 
 
 def shape(text: str) -> str:
-    """Return an answer without the numbers and ids that differ from run to run."""
+    """Return an answer without the numbers and ids that differ from run to run, and the spaces that align them."""
     text = re.sub(r"[0-9a-f]{32}", "ID", text.strip())
     text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+", "TIME", text)
-    return re.sub(r"-?\d+(\.\d+)?(e-?\d+)?", "N", text)
+    text = re.sub(r"-?\d+(\.\d+)?(e-?\d+)?", "N", text)
+    return re.sub(r" {2,}", " ", text)

@@ -42,7 +42,7 @@ def workbook() -> bytes:
     [
         (b"", "empty"),
         (b" \r\n", "empty"),
-        (gzip.compress(TABLE.encode(, mtime=0)), "Content-Encoding: gzip"),
+        (gzip.compress(TABLE.encode(), mtime=0), "Content-Encoding: gzip"),
         (zstandard.compress(TABLE.encode()), "Content-Encoding: zstd"),
         (parquet(), "a Parquet file"),
         (arrow(file=True), "an Arrow (Feather) file"),

@@ -88,7 +88,7 @@ def test_every_operation_without_a_body_refuses_one(client: TestClient) -> None:
         ("until=2024-01-20", "query.until", "did you mean 'end'?"),
         ("Start=2024-01-20", "query.Start", "did you mean 'start'?"),
         ("strat=2024-01-20", "query.strat", "did you mean 'start'?"),
-        ("horizon=3", "query.horizon", "known are start and end"),
+        ("horizon=3", "query.horizon", "known are start, end and covariate"),
         ("from", "query.from", "did you mean 'start'?"),
     ],
 )
@@ -102,7 +102,7 @@ def test_a_misspelt_bound_deletes_nothing(stored: TestClient, query: str, field:
 def test_bounds_in_a_body_delete_nothing(stored: TestClient) -> None:
     response = stored.request("DELETE", "/series/a/observations", json={"start": "2024-01-01T03:00:00Z"})
     assert errors(response) == [("body", "unexpected_body")]
-    assert "start and end" in response.json()["detail"]
+    assert "start, end and covariate" in response.json()["detail"]
     assert count(stored) == 5
     assert stored.request("DELETE", "/series/a/observations?start=2024-01-01T03:00:00Z").status_code == 204
     assert count(stored) == 3

@@ -41,6 +41,7 @@ from app.services.registry.bundles import BundleService
 from app.services.registry.loader import VersionLoader
 from app.services.registry.service import ModelService
 from app.services.schedules.service import ScheduleService
+from app.services.series.health import SeriesHealthService
 from app.services.series.observations import ObservationService
 from app.services.series.service import SeriesService
 from app.services.training.service import TrainingService
@@ -143,6 +144,7 @@ def _services(
     return Services(
         keys=KeyService(database, settings.auth == "on", settings.stale_seconds),
         series=SeriesService(database),
+        series_health=SeriesHealthService(database, settings),
         observations=ObservationService(database),
         covariates=CovariateService(database),
         imports=ImportService(database),

@@ -64,6 +64,13 @@ EXERCISED_BY = {
         "app/cli/up.py",
         "app/server.py",
     ),
+    "tests/services/series/test_health.py": ("app/api/schemas/health.py",),
+    "tests/models/health/test_check_series.py": (
+        "models/health/check.py",
+        "models/health/covariates.py",
+        "models/health/history.py",
+        "models/health/values.py",
+    ),
     "tests/models/anomaly/test_detect.py": ("models/anomaly/residuals.py",),
     "tests/models/calendar/test_grid.py": (
         "models/calendar/features.py",

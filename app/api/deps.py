@@ -25,6 +25,7 @@ from app.services.jobs.service import JobService
 from app.services.registry.bundles import BundleService
 from app.services.registry.service import ModelService
 from app.services.schedules.service import ScheduleService
+from app.services.series.health import SeriesHealthService
 from app.services.series.observations import ObservationService
 from app.services.series.service import SeriesService
 from app.services.training.service import TrainingService
@@ -36,6 +37,7 @@ class Services:
 
     keys: KeyService
     series: SeriesService
+    series_health: SeriesHealthService
     observations: ObservationService
     covariates: CovariateService
     imports: ImportService

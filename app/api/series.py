@@ -20,6 +20,7 @@ from app.api.deps import (
 from app.api.http.media_types import check_media_type
 from app.api.http.responses import created, ok, spooled
 from app.api.schemas.base import PageOf, QueryTime
+from app.api.schemas.health import HealthIn, HealthReport, SeriesHealth
 from app.api.schemas.series import (
     Imported,
     NewSeries,
@@ -29,6 +30,7 @@ from app.api.schemas.series import (
     SeriesOut,
     Upserted,
 )
+from app.api.training import selector_of
 from app.errors import ErrorCode, FieldError, Invalid
 from app.scope import storable
 from app.services.ingest.report import ImportOptions
@@ -46,6 +48,9 @@ only the empty cell is missing. Blanks around ids and texts are left out.
 
 An empty cell, of `y` or of a covariate, keeps what is stored where the table has covariates, unless `empty_y=missing`;
 in a table of `y` alone it removes the value, unless `empty_y=keep`. Rows of new timestamps are inserted either way."""
+Horizon = Annotated[
+    int | None, Query(ge=1, le=10_000, description="steps of a forecast that is planned; a season when absent")
+]
 Time = Annotated[QueryTime | None, Query(examples=["2024-03-01T00:00:00+01:00"])]
 
 
@@ -162,6 +167,18 @@ def delete_observations(
     """Delete the rows from `start` (inclusive) to `end` (exclusive), their covariates too; without bounds, all."""
     services.observations.delete(scope, series_id, start, end, covariate or [])
     return Response(status_code=204)
+
+
+@router.post("/health", response_model=HealthReport)
+def check_health(body: HealthIn, scope: ReadScope, services: ServicesDep) -> Response:
+    """Check series before a training: what may surprise it, where, and what it does about that."""
+    return ok(services.series_health.list(scope, selector_of(body.series), body.horizon))
+
+
+@router.get("/{series_id:path}/health", response_model=SeriesHealth)
+def get_health(series_id: str, scope: ReadScope, services: ServicesDep, horizon: Horizon = None) -> Response:
+    """Check one series before a training."""
+    return ok(services.series_health.get(scope, series_id, horizon))
 
 
 @router.get("/{series_id:path}", response_model=SeriesOut)

@@ -19,8 +19,10 @@ def train(body: TrainIn, scope: WriteScope, services: ServicesDep, key: Idempote
     return created(services.training.create(scope, _request(body), options_of(body, body.labels), key))
 
 
-def selector_of(series: SeriesSelector | str) -> Selector:
+def selector_of(series: list[str] | SeriesSelector | str) -> Selector:
     """Return what a request selects."""
+    if isinstance(series, list):
+        return Selector(tuple(dict.fromkeys(series)))
     if not isinstance(series, SeriesSelector):
         return Selector()
     return Selector(tuple(dict.fromkeys(series.ids)) if series.ids is not None else None, series.labels)

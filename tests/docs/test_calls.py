@@ -91,7 +91,6 @@ def test_every_query_parameter_that_the_page_of_the_api_names_exists(table: Oper
 @pytest.mark.parametrize(
     ("method", "call", "why"),
     [
-        ("GET", "/series/{id}/health", "no such path"),
         ("GET", "/series/{id}/healthy", "no such path"),
         ("PATCH", "/series/{id}", "takes"),
         ("GET", "/jobs?state=failed", "knows no"),

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy.orm import Session
 
-from app.errors import ErrorCode, FieldError, Invalid, NotFound
+from app.errors import ErrorCode, FieldError, Invalid
 from app.scope import Scope
 from app.services.series.checks import is_of_frequency
-from app.services.series.selection import Selector, select_series
+from app.services.series.selection import Selector, require_selected
 from app.storage import observations
 from app.storage.covariates import get_covariates
 from app.storage.tables import SeriesRow
@@ -26,8 +26,7 @@ def require_trainable(
         covariates: names by role
         most_steps: limit of the steps of all series together
     """
-    rows = select_series(session, scope, selector)
-    _check_present(selector, rows)
+    rows = require_selected(session, scope, selector)
     if find_frequency(rows) is None:
         freqs = sorted({row.freq for row in rows})
         detail = f"the series have the frequencies {', '.join(freqs)}; a model has only one: select series of one"
@@ -54,19 +53,6 @@ def count_steps(row: SeriesRow) -> int:
     if row.first_ts is None or row.last_ts is None:
         return 0
     return (row.last_ts - row.first_ts) // parse_frequency(row.freq).approximate_us + 1
-
-
-def _check_present(selector: Selector, rows: Sequence[SeriesRow]) -> None:
-    present = {row.id for row in rows}
-    missing = [i for i in selector.ids or () if i not in present]
-    if missing:
-        code = ErrorCode.series_not_found
-        errors = [FieldError("body.series.ids", code, f"there is no series {i[:200]!r}") for i in missing[:100]]
-        detail = f"{len(missing)} of the series do not exist, for example {missing[0][:200]!r}; POST /series makes one"
-        raise NotFound(code, detail, errors=errors)
-    if not rows:
-        detail = "no series matches; GET /series lists them with their labels"
-        raise NotFound(ErrorCode.series_not_found, detail)
 
 
 def _check_history(session: Session, rows: Sequence[SeriesRow]) -> None:

@@ -1,0 +1,1 @@
+"""Preflight: what may surprise a training, found before it. Begin with `check_series`."""

@@ -80,6 +80,8 @@ def _find_missing(names: list[str]) -> str | None:
         return None
     shown = ", ".join(repr(name[:40]) for name in names[:SHOWN]) + (" …" if len(names) > SHOWN else "")
     meant = [f"rename {guess!r} to {name}" for name, guess in guesses.items()]
+    if "unique_id" in missing and "unique_id" not in guesses:
+        meant.append("add a column unique_id with the id of each row's series")
     return "; ".join([f"missing: {', '.join(missing)}; it names {shown}", *meant])
 
 

@@ -77,9 +77,18 @@ def remove(session: Session, row: Covariate) -> None:
 
 
 def upsert_values(
-    session: Session, row: SeriesRow, covariate: Covariate, ts: Ints, values: Sequence[float | str | None]
+    session: Session,
+    row: SeriesRow,
+    covariate: Covariate,
+    ts: Ints,
+    values: Sequence[float | str | None],
+    *,
+    keep: bool = False,
 ) -> None:
-    """Write a covariate's values (N,) at `ts` (N,) of a locked series; None removes the one that is stored."""
+    """Write a covariate's values (N,) at `ts` (N,) of a locked series.
+
+    Where one is None the stored value is removed, or stays with `keep`.
+    """
     column = "value" if covariate.kind == "numeric" else "level"
     key = {"series_pk": row.pk, "covariate_pk": covariate.pk}
     blank = {"value": None, "level": None}
@@ -92,7 +101,8 @@ def upsert_values(
         session.execute(
             statement.on_conflict_do_update(index_elements=["series_pk", "covariate_pk", "ts"], set_=replaced), rows
         )
-    _remove_values(session, row, covariate, [t for t, v in pairs if v is None])
+    if not keep:
+        _remove_values(session, row, covariate, [t for t, v in pairs if v is None])
 
 
 def _remove_values(session: Session, row: SeriesRow, covariate: Covariate, stamps: list[int]) -> None:

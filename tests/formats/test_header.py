@@ -24,6 +24,7 @@ def test_columns_are_found_in_any_order() -> None:
         ("unique_id,date,y", "missing: ds; it names 'unique_id', 'date', 'y'; rename 'date' to ds"),
         ("item_id,timestamp,target", "rename 'item_id' to unique_id; rename 'timestamp' to ds; rename 'target' to y"),
         ("date,value", "missing: unique_id, ds, y; it names 'date', 'value'; rename 'date' to ds; rename 'value' to y"),
+        ("date,value", "add a column unique_id with the id of each row's series"),
         ("unique_id,ds,Y", "rename 'Y' to y"),
         ("unique_id,ds,value", "rename 'value' to y"),
         ("id,time,y", "rename 'id' to unique_id; rename 'time' to ds"),

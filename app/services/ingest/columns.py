@@ -133,7 +133,7 @@ def _average(stamps: Stamps, numbers: Floats, wanted: Stamps) -> Floats:
 
 def _take_last(stamps: Stamps, values: Values, wanted: Stamps) -> Values:
     """Return the last present value (N,) at each of the stamps `wanted` (M,), or that none is."""
-    present = is_present(values)
+    present = _is_present(values)
     distinct, last = np.unique(stamps[present][::-1], return_index=True)
     taken = values[:1].repeat(len(wanted))
     taken[:] = None if values.dtype == object else np.nan
@@ -142,7 +142,7 @@ def _take_last(stamps: Stamps, values: Values, wanted: Stamps) -> Values:
     return taken
 
 
-def is_present(values: Values) -> NDArray[np.bool_]:
+def _is_present(values: Values) -> NDArray[np.bool_]:
     """Return which values (N,) are not missing."""
     if values.dtype == np.float64:
         return ~np.isnan(values)

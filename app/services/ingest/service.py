@@ -16,7 +16,6 @@ from app.services.ingest.blocks import collect_blocks
 from app.services.ingest.columns import (
     BlockValues,
     find_kinds,
-    is_present,
     list_values,
     merge_duplicates,
     read_block,
@@ -130,11 +129,10 @@ def _write(run: _TableImport, row: SeriesRow, stamps: Stamps, values: BlockValue
     session, report = run.session, run.report
     keep_y = run.keeps_stored or not run.table.has_y
     inserted, updated = write_points(session, row, stamps[written], values.y[written], keep=keep_y)
-    for name, column in values.covariates.items():
-        present = is_present(column[written])
-        report.covariates[name].values += int(present.sum())
-        at = written[present] if run.keeps_stored else written
-        write_covariates(session, run.scope, row, stamps[at], {name: list_values(column[at])})
+    columns = {name: list_values(column[written]) for name, column in values.covariates.items()}
+    write_covariates(session, run.scope, row, stamps[written], columns, keep=run.keeps_stored)
+    for name, column in columns.items():
+        report.covariates[name].values += len(column) - column.count(None)
     series.bump_version(session, row)
     report.series += 1
     report.inserted += inserted

@@ -24,19 +24,19 @@ def require_covariates(session: Session, scope: Scope, names: Sequence[str]) -> 
 
 
 def write_covariates(
-    session: Session, scope: Scope, row: SeriesRow, stamps: Ints, columns: Mapping[str, Column]
+    session: Session, scope: Scope, row: SeriesRow, stamps: Ints, columns: Mapping[str, Column], *, keep: bool = False
 ) -> None:
-    """Write covariate columns, each as long as `stamps` (N,); a missing value removes the stored one.
+    """Write covariate columns, each as long as `stamps` (N,).
 
-    Texts lose the blanks around them, and one of blanks alone is missing. Raises Invalid where a column's kind is not
-    the covariate's.
+    Where a value is missing the stored one goes, or stays with `keep`. Texts lose the blanks around them, and one of
+    blanks alone is missing. Raises Invalid where a column's kind is not the covariate's.
     """
-    existing = get_covariates(session, scope, list(columns), lock=True)
+    existing = get_covariates(session, scope, list(columns), lock=True) if columns else {}
     for name, values in sorted(columns.items()):
         covariate = existing.get(name) or _add(session, scope, name, values)
         if covariate is not None:
             _check_kind(name, covariate.kind, values)
-            upsert_values(session, row, covariate, stamps, [_clean(value) for value in values])
+            upsert_values(session, row, covariate, stamps, [_clean(value) for value in values], keep=keep)
 
 
 def _add(session: Session, scope: Scope, name: str, values: Column) -> Covariate | None:

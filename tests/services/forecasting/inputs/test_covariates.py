@@ -142,6 +142,21 @@ def test_text_where_the_model_reads_a_number(served: TestClient) -> None:
     assert "'size'" in error["detail"]
 
 
+def test_a_covariate_that_was_forgotten_and_came_back_as_text(served: TestClient) -> None:
+    assert served.delete("/series/a/observations", params={"covariate": "temp"}).status_code == 204
+    assert served.delete("/covariates/temp").status_code == 204
+    upload(served, "a", 390, temp=["warm"] * 40)
+    error = one(served)["error"]
+    assert error["code"] == "covariate_kind_conflict"
+    assert "'temp' is numeric in this model, and categorical in the series" in error["detail"]
+
+
+def test_blanks_around_a_category_do_not_count(served: TestClient) -> None:
+    plain = one(served, future={"a": {"day": ["work"] * HORIZON}})
+    assert one(served, future={"a": {"day": [" work "] * HORIZON}}) == plain
+    assert plain["warnings"] == []
+
+
 def test_the_floor_answers_where_it_is_asked_for(served: TestClient) -> None:
     store_beside(served, "b", known=0)
     served.post("/series", json={"id": "empty", "freq": "h"})

@@ -31,7 +31,13 @@ def test_gaps_and_zeros_are_located(client: TestClient) -> None:
     assert (gaps["severity"], gaps["audit"]) == ("info", "D002")
     assert gaps["where"] == [[hours(43)[40], hours(43)[42]], hours(101)[100]]
     assert find(health, "leading_zeros")["where"] == [[hours(1)[0], hours(5)[4]]]
-    assert {check["code"] for check in health["checks"]} >= {"duplicates", "off_grid", "dst", "outliers", "short_history"}
+    assert {check["code"] for check in health["checks"]} >= {
+        "duplicates",
+        "off_grid",
+        "dst",
+        "outliers",
+        "short_history",
+    }
 
 
 def test_a_horizon_is_measured_against_history_and_covariates(client: TestClient) -> None:

@@ -272,4 +272,4 @@ def test_a_mixed_covariate_names_its_rows(hourly: TestClient, values: list[Any],
 def test_numbers_that_json_does_not_have_are_to_be_null(hourly: TestClient) -> None:
     body = '{"ds":["2024-01-01T00:00:00Z"],"y":[NaN]}'
     response = hourly.post("/series/a/observations", content=body, headers={"content-type": "application/json"})
-    assert "send null where a value is missing" in response.json()["detail"]
+    assert "null where it is missing" in response.json()["detail"]

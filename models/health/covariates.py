@@ -57,9 +57,7 @@ def check_future(series: Series, horizon: int) -> Finding:
     known = {name: count_known(values[end : end + horizon]) for name, values in series.covariates.items()}
     short = {name: steps for name, steps in known.items() if 0 < steps < horizon}
     if not short:
-        return Finding(
-            "future_missing", "ok", f"no covariate that reaches into the future ends within {horizon} steps"
-        )
+        return Finding("future_missing", "ok", f"no covariate that reaches into the future ends within {horizon} steps")
     shown = ", ".join(f"{name} ({steps} steps)" for name, steps in sorted(short.items())[:10])
     return Finding(
         "future_missing",

@@ -97,9 +97,7 @@ def check_outliers(y: Floats, season: int) -> Finding:
     """Find values far from the median of a window around them, as the Hampel filter does."""
     outliers = find_outliers(y, season)
     if not len(outliers):
-        return Finding(
-            "outliers", "ok", f"no value lies {OUTLIER_DEVIATIONS:g} deviations from the median around it"
-        )
+        return Finding("outliers", "ok", f"no value lies {OUTLIER_DEVIATIONS:g} deviations from the median around it")
     return Finding(
         "outliers",
         "info",

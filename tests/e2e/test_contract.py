@@ -24,7 +24,7 @@ def holds(url: str, *options: str) -> None:
 def test_jobs(service: Service) -> None:
     url = service.serve()
     service.worker("worker", GATECAST_PRELOAD="true")
-    holds(url, "--part", "jobs")
+    holds(url, "--part", "jobs", "--part", "strict")
 
 
 @pytest.mark.one_database
@@ -34,4 +34,4 @@ def test_serving_with_a_key(service: Service) -> None:
     service.environment |= {"GATECAST_AUTH": "on", "GATECAST_BOOTSTRAP_KEY_FILE": str(file)}
     url = service.serve()
     service.worker("worker")
-    holds(url, "--part", "serving", "--key", KEY)
+    holds(url, "--part", "serving", "--part", "strict", "--key", KEY)

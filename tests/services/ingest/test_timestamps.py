@@ -9,6 +9,8 @@ from fastapi.testclient import TestClient
 
 from app.services.series.checks import MOST_EXPLAINED
 
+pytestmark = pytest.mark.one_database  # what is read is the same; tests of the import itself write it to both
+
 
 def send(client: TestClient, ds: Sequence[str] | dict[str, Sequence[str]], **params: str) -> Any:
     """Import series of the value 1: `a`, or those of a dictionary."""

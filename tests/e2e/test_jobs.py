@@ -40,6 +40,7 @@ def test_the_highest_priority_runs_first_and_the_place_in_the_queue_is_told(serv
     assert {job["position"] for job in ended.values()} == {None}
 
 
+@pytest.mark.slow
 @SQLITE
 def test_a_job_that_takes_too_long_fails_and_its_worker_goes_on(service: Service) -> None:
     service.serve()
@@ -52,6 +53,7 @@ def test_a_job_that_takes_too_long_fails_and_its_worker_goes_on(service: Service
     assert finished(service, f"/jobs/{quick}")["status"] == "succeeded"
 
 
+@pytest.mark.slow
 @POSTGRESQL
 def test_workers_take_jobs_from_their_own_queues(service: Service) -> None:
     service.serve()

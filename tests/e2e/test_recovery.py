@@ -153,6 +153,7 @@ def test_cancelling_ends_the_process_within_two_seconds(service: Service) -> Non
     nothing_is_left(service)
 
 
+@pytest.mark.slow
 @pytest.mark.long
 def test_a_worker_told_to_stop_hands_its_job_on(service: Service) -> None:
     number = signal.SIGTERM if service.environment["GATECAST_DATABASE_URL"].startswith("sqlite") else signal.SIGINT
@@ -180,6 +181,7 @@ def test_a_killed_trainer_fails_its_job_and_says_so(service: Service) -> None:
     nothing_is_left(service)
 
 
+@pytest.mark.slow
 @pytest.mark.one_database
 def test_an_outage_postpones_a_job(service: Service) -> None:
     """The artifact store is away when the job begins, and comes back."""

@@ -90,6 +90,7 @@ class Client:
                 self.failures.append(str(e))
 
 
+@pytest.mark.slow
 @pytest.mark.one_database("postgresql")
 def test_a_retraining_goes_live_only_where_it_is_better(service: Service) -> None:
     service.serve()

@@ -25,8 +25,20 @@ from tests.models.examples import PLAIN, VARIANTS
 
 pytestmark = pytest.mark.training
 
-LONG = ("ensemble", "everything", "recursive", "recursive-plain", "stepwise")
-"""whose graphs take a quarter of a minute to trace"""
+LONG = (
+    "attention",
+    "attention-last-step",
+    "bidirectional",
+    "convolution",
+    "ensemble",
+    "everything",
+    "recursive",
+    "recursive-plain",
+    "smoothing",
+    "stacked",
+    "stepwise",
+)
+"""whose training and graph take more than ten seconds together"""
 
 
 @pytest.fixture(scope="module")

@@ -97,6 +97,10 @@ CONFIGS = {
 }
 
 
+LONG = ("rich", "unscaled", "variants")
+"""configurations whose graphs take twenty seconds and more to trace"""
+
+
 @dataclass(frozen=True)
 class Exported:
     """A model's folder, its network in both forms, and windows of 64 series."""
@@ -146,7 +150,7 @@ def exports(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Exporte
     return make
 
 
-@pytest.fixture(params=CONFIGS)
+@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.slow) if name in LONG else name for name in CONFIGS])
 def exported(request: pytest.FixtureRequest, exports: Callable[[str], Exported]) -> Exported:
     return exports(request.param)
 

@@ -209,7 +209,7 @@ def format_stamps(stamps: Stamps, timezone: str) -> list[str]:
     walls = np.datetime_as_string(wall_times, unit="s" if whole else "us")
     if timezone == "UTC":
         return [f"{wall}+00:00" for wall in walls.tolist()]
-    return [wall + _offset_text(o) for wall, o in zip(walls.tolist(), (offset // MINUTE).tolist(), strict=True)]
+    return [wall + spell_offset(o) for wall, o in zip(walls.tolist(), (offset // MINUTE).tolist(), strict=True)]
 
 
 @overload
@@ -222,6 +222,7 @@ def format_stamp(stamp: int | None, timezone: str) -> str | None:
 
 
 @lru_cache(maxsize=4096)
-def _offset_text(minutes: int) -> str:
+def spell_offset(minutes: int) -> str:
+    """Write minutes ahead of UTC as `+01:00`."""
     hours, rest = divmod(abs(minutes), 60)
     return f"{'-' if minutes < 0 else '+'}{hours:02d}:{rest:02d}"

@@ -5,7 +5,7 @@ from zoneinfo import available_timezones
 import numpy as np
 
 from models.arrays import Ints
-from models.calendar.timestamps import DAY, MINUTE, Stamps, to_local
+from models.calendar.timestamps import DAY, Stamps, to_local
 from models.errors import TimezoneError
 
 _COMMON = (
@@ -53,9 +53,3 @@ def has_offsets(timezone: str, stamps: Stamps, offsets: Ints) -> bool:
         return bool((to_local(stamps, timezone) - stamps == offsets).all())
     except TimezoneError:
         return False
-
-
-def spell_offset(offset: int) -> str:
-    """Write microseconds ahead of UTC as `+01:00`."""
-    hours, minutes = divmod(abs(offset) // MINUTE, 60)
-    return f"{'-' if offset < 0 else '+'}{hours:02d}:{minutes:02d}"

@@ -8,8 +8,8 @@ from models.arrays import Ints
 from models.calendar.frequency import Frequency, parse_frequency
 from models.calendar.infer_frequency import suggest_frequency
 from models.calendar.iso import Mask
-from models.calendar.timestamps import DAY
-from models.calendar.zones import find_timezone_of_midnights, has_offsets, spell_offset, suggest_timezones
+from models.calendar.timestamps import DAY, MINUTE, spell_offset
+from models.calendar.zones import find_timezone_of_midnights, has_offsets, suggest_timezones
 
 _WEEKDAYS = {
     "MON": "Mondays",
@@ -58,7 +58,7 @@ def explain_days(stamps: Ints, timezone: str) -> str | None:
 
 def explain_offsets(stamps: Ints, offsets: Ints) -> str:
     """Say which timezones have the offsets (N,), microseconds, that timestamps were written with."""
-    distinct = [spell_offset(offset) for offset in np.unique(offsets).tolist()]
+    distinct = [spell_offset(offset // MINUTE) for offset in np.unique(offsets).tolist()]
     shown = " and ".join(distinct[:2]) + (" and others" if len(distinct) > 2 else "")
     carried = f"the timestamps carry the offset{'s' if len(distinct) > 1 else ''} {shown}"
     zones = suggest_timezones(stamps, offsets)

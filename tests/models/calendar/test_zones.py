@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from models.calendar.iso import read_times
-from models.calendar.zones import find_timezone_of_midnights, spell_offset, suggest_timezones
+from models.calendar.timestamps import spell_offset
+from models.calendar.zones import find_timezone_of_midnights, suggest_timezones
 
 
 def suggest(*texts: str) -> list[str]:
@@ -56,4 +57,4 @@ def test_midnights_that_are_written_in_utc_show_their_timezone(zone: str) -> Non
 
 
 def test_offsets_are_spelt_with_their_sign() -> None:
-    assert [spell_offset(minutes * 60_000_000) for minutes in (60, -210, 0)] == ["+01:00", "-03:30", "+00:00"]
+    assert [spell_offset(minutes) for minutes in (60, -210, 0)] == ["+01:00", "-03:30", "+00:00"]

@@ -13,7 +13,19 @@ from prometheus_client.registry import Collector
 from starlette.datastructures import State
 from starlette.types import Receive, Scope, Send
 
-from app.api import anomalies, backtests, charts, covariates, forecasts, jobs, registry, series, system, training
+from app.api import (
+    anomalies,
+    backtests,
+    charts,
+    covariates,
+    forecasts,
+    ingest,
+    jobs,
+    registry,
+    series,
+    system,
+    training,
+)
 from app.api.deps import Services
 from app.api.http import problems
 from app.api.http.dispatch import Dispatcher
@@ -99,7 +111,19 @@ def create_app(settings: Settings) -> Application:
     app.state.settings = settings
     app.state.registry = collectors
     problems.install(app)
-    for module in (series, covariates, training, jobs, registry, forecasts, charts, backtests, anomalies, system):
+    for module in (
+        ingest,
+        series,
+        covariates,
+        training,
+        jobs,
+        registry,
+        forecasts,
+        charts,
+        backtests,
+        anomalies,
+        system,
+    ):
         app.include_router(module.router)
     return Application(app, settings, collectors)
 

@@ -11,6 +11,10 @@ EXERCISED_BY = {
         "app/api/http/query.py",
         "app/api/http/spelling.py",
     ),
+    "tests/api/http/test_uploads.py": (
+        "app/api/http/forms.py",
+        "app/api/http/media_types.py",
+    ),
     "tests/api/test_system.py": (
         "app/api/deps.py",
         "app/api/http/middleware.py",
@@ -64,7 +68,19 @@ EXERCISED_BY = {
         "app/cli/up.py",
         "app/server.py",
     ),
+    "tests/services/ingest/test_ds_formats.py": ("app/services/ingest/ds_parts.py",),
     "tests/services/series/test_health.py": ("app/api/schemas/health.py",),
+    "tests/formats/test_columns.py": (
+        "app/formats/arrow.py",
+        "app/formats/mapped.py",
+        "app/formats/parquet.py",
+    ),
+    "tests/formats/test_csv.py": ("app/formats/csv_dialect.py",),
+    "tests/formats/test_reading.py": (
+        "app/formats/long.py",
+        "app/formats/signatures.py",
+        "app/formats/source.py",
+    ),
     "tests/models/health/test_check_series.py": (
         "models/health/check.py",
         "models/health/covariates.py",
@@ -166,10 +182,11 @@ EXERCISED_BY = {
         "app/storage/covariates.py",
     ),
     "tests/services/ingest/test_service.py": (
-        "app/api/http/media_types.py",
         "app/services/ingest/blocks.py",
         "app/services/ingest/columns.py",
+        "app/services/ingest/options.py",
         "app/services/ingest/report.py",
+        "app/services/ingest/rows.py",
     ),
     "tests/services/jobs/test_events.py": (
         "app/api/jobs.py",

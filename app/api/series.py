@@ -1,28 +1,23 @@
-"""/series: metadata, observations and import. Suffixes come before ids, which may hold slashes."""
+"""/series: metadata and observations. Suffixes come before ids, which may hold slashes."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
-from fastapi.concurrency import run_in_threadpool
+from fastapi import APIRouter, Query, Response
 
 from app.api.deps import (
     Cursor,
     IdempotencyDep,
-    IdempotencyKey,
     Labels,
     Limit,
     ReadScope,
     ServicesDep,
     WriteScope,
-    checked_key,
     labels_of,
 )
-from app.api.http.media_types import check_media_type
-from app.api.http.responses import created, ok, spooled
+from app.api.http.responses import created, ok
 from app.api.schemas.base import PageOf, QueryTime
 from app.api.schemas.health import HealthIn, HealthReport, SeriesHealth
 from app.api.schemas.series import (
-    Imported,
     NewSeries,
     ObservationsIn,
     ObservationsOut,
@@ -33,21 +28,11 @@ from app.api.schemas.series import (
 from app.api.training import selector_of
 from app.errors import ErrorCode, FieldError, Invalid
 from app.scope import storable
-from app.services.ingest.report import ImportOptions
 from app.services.series.checks import Upload
 from app.services.series.service import SeriesFields
 
 router = APIRouter(prefix="/series", tags=["series"])
 
-IMPORT = """Import a long table `unique_id, ds, y`. Other columns are covariates; without `y` these alone are written.
-
-Series are made as needed where there is a `y`. A new covariate is numeric where nine in ten of its cells are numbers
-(the others are rejected rows), else categorical; the report says which, with `dry_run=true` before anything is written.
-`true` and `false` are 1 and 0 in numbers. Where a number is missing the cell is empty or says NaN, NA or null; in text
-only the empty cell is missing. Blanks around ids and texts are left out.
-
-An empty cell, of `y` or of a covariate, keeps what is stored where the table has covariates, unless `empty_y=missing`;
-in a table of `y` alone it removes the value, unless `empty_y=keep`. Rows of new timestamps are inserted either way."""
 Horizon = Annotated[
     int | None, Query(ge=1, le=10_000, description="steps of a forecast that is planned; a season when absent")
 ]
@@ -74,60 +59,6 @@ def list_series(
         detail = "prefix must be Unicode text without NUL characters"
         raise Invalid(ErrorCode.invalid_input, detail, errors=[FieldError("query.prefix", "invalid", detail)])
     return ok(services.series.list(scope, prefix, labels_of(label or []), cursor, limit))
-
-
-@router.post(
-    "/import",
-    response_model=Imported,
-    description=IMPORT,
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {
-                "text/csv": {
-                    "schema": {"type": "string"},
-                    "example": "unique_id,ds,y,temp\nbikes,2024-03-01T00:00:00Z,41,7.5\n",
-                }
-            },
-        }
-    },
-)
-async def import_series(
-    request: Request,
-    scope: WriteScope,
-    services: ServicesDep,
-    idempotency_key: IdempotencyKey = None,
-    freq: Annotated[str | None, Query(max_length=40, description="of new series; inferred when absent")] = None,
-    timezone: Annotated[
-        str | None, Query(max_length=64, description="of naive timestamps, and of new series; UTC when absent")
-    ] = None,
-    ds_start: Annotated[
-        QueryTime | None,
-        Query(description="timestamp of step 0, where ds holds integers; needs freq"),
-    ] = None,
-    dry_run: bool = False,
-    on_error: Literal["abort", "skip"] = "abort",
-    on_duplicate: Annotated[
-        Literal["error", "last", "mean"],
-        Query(
-            description="rows of one timestamp: refuse them, take the last, or the mean of numbers and the last text"
-        ),
-    ] = "error",
-    ambiguous: Annotated[
-        Literal["raise", "infer"],
-        Query(description="local times that exist twice: refuse them, or tell them by the order of the rows"),
-    ] = "raise",
-    empty_y: Annotated[
-        Literal["missing", "keep"] | None,
-        Query(description="an empty cell where a value is stored; `keep` where the table has covariates, when absent"),
-    ] = None,
-) -> Response:
-    """Import a table."""
-    check_media_type(request.headers.get("content-type", ""))
-    async with spooled(request) as body:
-        once = None if idempotency_key is None else checked_key(request, idempotency_key, body.digest)
-        options = ImportOptions(freq, timezone, ds_start, dry_run, on_error, on_duplicate, ambiguous, empty_y)
-        return created(await run_in_threadpool(services.imports.run, scope, body.file, options, once))
 
 
 @router.post("/{series_id:path}/observations", response_model=Upserted)

@@ -110,11 +110,13 @@ def _explain_format(text: str) -> str:
     either = _POINT_OR_COMMA.fullmatch(text)
     if either:
         sign, whole, rest = either.groups()
-        return f"has a comma, of thousands or of decimals; send {sign}{whole}{rest} or {sign}{whole}.{rest}"
+        return (
+            f"has a comma, of thousands or of decimals; send {sign}{whole}{rest} or {sign}{whole}.{rest}, or decimal="
+        )
     if _GROUPED.fullmatch(text):
         return f"has thousands separators; send {_ungroup(text)}"
     if _DECIMAL_COMMA.fullmatch(text):
-        return f"has a decimal comma; send {text.replace(',', '.')}"
+        return f"has a decimal comma; send {text.replace(',', '.')}, or decimal=, for the whole table"
     if _WITH_UNIT.fullmatch(text):
         return "has a unit; send the number alone"
     return "is not a finite number; leave the cell empty where a value is missing"

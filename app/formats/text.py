@@ -6,9 +6,8 @@ from contextlib import contextmanager
 from typing import IO
 
 from app.errors import ErrorCode, Invalid
+from app.formats.signatures import HOW as HOW
 
-HOW = "curl --data-binary @table.csv -H 'Content-Type: text/csv'"
-"""a call that sends a table as it is"""
 _HEAD = 512
 """bytes that show what a body is"""
 _AS_CSV = "send the table as CSV, such as DataFrame.to_csv(index=False) writes it"
@@ -62,14 +61,3 @@ def _recognize(head: bytes) -> str | None:
     if first in (b"{", b"["):
         return _JSON
     return _MARKUP if first == b"<" else None
-
-
-def explain_bytes(error: UnicodeDecodeError, line: int) -> str:
-    """Say which byte is no UTF-8; `line` is the number of the line in which the decoder's input began."""
-    line += error.object[: error.start].count(b"\n")
-    byte = error.object[error.start]
-    character = bytes([byte]).decode("cp1252", "replace")
-    return (
-        f"line {line} of the body holds the byte 0x{byte:02X}, which is not UTF-8 ({character!r} in Windows-1252); "
-        "save the table as UTF-8"
-    )

@@ -43,17 +43,29 @@ def respond_once(
     key = idempotency_key
 
     def once(session: Session) -> ServiceResponse:
-        record = idempotency.find(session, scope, key.key, key.route)
-        if record is None:
-            return _store(session, scope, key, make(session))
-        if record.body_digest != key.body_digest:
-            raise Conflict(
-                ErrorCode.idempotency_key_reused,
-                "this Idempotency-Key was used with another body; use a new key for a new request",
-            )
-        return ServiceResponse(record.status, record.body, record.location)
+        return _find(session, scope, key) or _store(session, scope, key, make(session))
 
     return database.write_with_retry(once)
+
+
+def find_response(database: Database, scope: Scope, idempotency_key: Idempotency | None) -> ServiceResponse | None:
+    """Return the response stored before, for a call that takes long to make one. Raises Conflict as `respond_once`."""
+    if idempotency_key is None:
+        return None
+    with database.read() as session:
+        return _find(session, scope, idempotency_key)
+
+
+def _find(session: Session, scope: Scope, key: Idempotency) -> ServiceResponse | None:
+    record = idempotency.find(session, scope, key.key, key.route)
+    if record is None:
+        return None
+    if record.body_digest != key.body_digest:
+        raise Conflict(
+            ErrorCode.idempotency_key_reused,
+            "this Idempotency-Key was used with another body; use a new key for a new request",
+        )
+    return ServiceResponse(record.status, record.body, record.location)
 
 
 def _store(session: Session, scope: Scope, key: Idempotency, answer: ServiceResponse) -> ServiceResponse:

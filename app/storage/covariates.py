@@ -9,10 +9,6 @@ from app.scope import Scope
 from app.storage.dialects import insert_for
 from app.storage.pages import Page, decode_cursor, encode_cursor
 from app.storage.tables import Covariate, CovariateValue, SeriesRow
-from models.arrays import Ints
-
-CHUNK = 10_000
-"""bound parameters of one statement; both databases take over 30 000"""
 
 
 def get_covariates(session: Session, scope: Scope, names: Sequence[str], *, lock: bool = False) -> dict[str, Covariate]:
@@ -74,41 +70,6 @@ def change_kind(session: Session, row: Covariate, kind: str) -> None:
 def remove(session: Session, row: Covariate) -> None:
     """Delete a covariate with its values."""
     session.execute(delete(Covariate).where(Covariate.pk == row.pk))
-
-
-def upsert_values(
-    session: Session,
-    row: SeriesRow,
-    covariate: Covariate,
-    ts: Ints,
-    values: Sequence[float | str | None],
-    *,
-    keep: bool = False,
-) -> None:
-    """Write a covariate's values (N,) at `ts` (N,) of a locked series.
-
-    Where one is None the stored value is removed, or stays with `keep`.
-    """
-    column = "value" if covariate.kind == "numeric" else "level"
-    key = {"series_pk": row.pk, "covariate_pk": covariate.pk}
-    blank = {"value": None, "level": None}
-    stamps = ts.tolist()
-    pairs = list(zip(stamps, values, strict=True))
-    rows = [{**key, "ts": t, **blank, column: v} for t, v in pairs if v is not None]
-    if rows:
-        statement = insert_for(session, CovariateValue)
-        replaced = {name: statement.excluded[name] for name in blank}
-        session.execute(
-            statement.on_conflict_do_update(index_elements=["series_pk", "covariate_pk", "ts"], set_=replaced), rows
-        )
-    if not keep:
-        _remove_values(session, row, covariate, [t for t, v in pairs if v is None])
-
-
-def _remove_values(session: Session, row: SeriesRow, covariate: Covariate, stamps: list[int]) -> None:
-    mine = [CovariateValue.series_pk == row.pk, CovariateValue.covariate_pk == covariate.pk]
-    for i in range(0, len(stamps), CHUNK):
-        session.execute(delete(CovariateValue).where(*mine, CovariateValue.ts.in_(stamps[i : i + CHUNK])))
 
 
 def remove_between(

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select
 from sqlalchemy.orm import Session
 
-from app.storage.dialects import insert_for
 from app.storage.tables import Covariate, CovariateValue, Observation, SeriesRow
 from models.arrays import Floats, Ints
 
@@ -33,36 +32,6 @@ class CovariatePoints:
     """(N,) microseconds UTC"""
     values: NDArray[Any]
     """(N,) float64 with NaN, or text with None, where missing"""
-
-
-def count_existing(session: Session, row: SeriesRow, ts: Ints) -> int:
-    """Return how many of the distinct timestamps `ts` (N,) have a row already."""
-    count = 0
-    for i in range(0, len(ts), CHUNK):
-        part = [int(t) for t in ts[i : i + CHUNK]]
-        query = select(func.count()).where(Observation.series_pk == row.pk, Observation.ts.in_(part))
-        count += session.execute(query).scalar_one()
-    return count
-
-
-def upsert(session: Session, row: SeriesRow, points: Points, *, keep: bool = False) -> tuple[int, int]:
-    """Write the points of a locked series; return how many rows were inserted and how many were there already.
-
-    A missing value takes the place of a stored one, unless `keep` leaves that. The series' `count`, `first_ts` and
-    `last_ts` are updated with them.
-    """
-    if not len(points.ts):
-        return 0, 0
-    updated = count_existing(session, row, points.ts)
-    inserted = len(points.ts) - updated
-    values = (None if np.isnan(y) else float(y) for y in points.y)
-    rows = [{"series_pk": row.pk, "ts": int(t), "y": y} for t, y in zip(points.ts, values, strict=True)]
-    statement = insert_for(session, Observation)
-    y = func.coalesce(statement.excluded.y, Observation.y) if keep else statement.excluded.y
-    session.execute(statement.on_conflict_do_update(index_elements=["series_pk", "ts"], set_={"y": y}), rows)
-    row.count += inserted
-    _update_bounds(session, row)
-    return inserted, updated
 
 
 def _update_bounds(session: Session, row: SeriesRow) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from sqlalchemy import event
 
-from app.storage import covariates, keys, observations, series
+from app.storage import bulk, covariates, keys, observations, series
+from app.storage.bulk import BulkPoints, BulkValues
 from app.storage.engine import Database
-from app.storage.observations import Points
 from app.storage.tables import SeriesRow
 
 FIELDS: dict[str, Any] = {"freq": "h", "timezone": "UTC", "labels": {}, "static": {}}
@@ -39,9 +39,11 @@ def filled(database: Database, count: int) -> list[SeriesRow]:
         temp = covariates.add_covariate(session, scope, "temp", "numeric")
         day = covariates.add_covariate(session, scope, "day", "categorical")
         for row in rows:
-            observations.upsert(session, row, Points(ts, np.where(ts < 9, ts + row.pk, np.nan)))
-            covariates.upsert_values(session, row, temp, ts, [None, *(float(t) for t in ts[1:])])
-            covariates.upsert_values(session, row, day, ts[::2], ["x", None, "y", "x", "z"])
+            pk = np.full(10, row.pk)
+            bulk.upsert_points(session, [row], BulkPoints(pk, ts, np.where(ts < 9, ts + row.pk, np.nan)))
+            bulk.upsert_values(session, temp, BulkValues(pk, ts, np.array([np.nan, *ts[1:]])))
+            days = np.array(["x", None, "y", "x", "z"], object)
+            bulk.upsert_values(session, day, BulkValues(pk[::2], ts[::2], days))
     return rows
 
 

@@ -81,6 +81,8 @@ class _Zstd:
                     self._frame = None
 
 
+_MAGIC: dict[bytes, type[_Gzip] | type[_Zstd]] = {b"\x1f\x8b": _Gzip, b"\x28\xb5\x2f\xfd": _Zstd}
+LONGEST_MAGIC = max(map(len, _MAGIC))
 _DECODERS: dict[bytes, type[_Gzip] | type[_Zstd]] = {b"gzip": _Gzip, b"x-gzip": _Gzip, b"zstd": _Zstd}
 
 
@@ -103,6 +105,11 @@ def decoder_of(scope: Scope) -> ContentDecoder | None:
     plain = [(name, value) for name, value in headers if name not in about_coding]
     scope["headers"] = [*plain, (b"transfer-encoding", b"chunked")]
     return _DECODERS[codings[0]]()
+
+
+def recognize_coding(head: bytes) -> ContentDecoder | None:
+    """Return what decompresses a file that begins with these bytes (LONGEST_MAGIC of them); None where it is plain."""
+    return next((decoder() for magic, decoder in _MAGIC.items() if head.startswith(magic)), None)
 
 
 class Decoded:

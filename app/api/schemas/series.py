@@ -182,6 +182,14 @@ class ImportedCovariate(Output):
     values: int
 
 
+class GuessOut(Output):
+    """Something that nobody said of a table, and its reader decided: the parameter that would have said it."""
+
+    parameter: str
+    value: str
+    detail: str
+
+
 class Imported(Output):
     """What an import did, or with `dry_run` would do."""
 
@@ -194,6 +202,9 @@ class Imported(Output):
                 "updated": 0,
                 "assumed": [],
                 "covariates": [{"name": "temp", "kind": "numeric", "new": True, "values": 2}],
+                "guesses": [
+                    {"parameter": "delimiter", "value": ";", "detail": "semicolons separate the names in the header"}
+                ],
                 "rejected_rows": 1,
                 "rejected": [{"row": 2, "code": "invalid_timestamp", "detail": "'then' is not an ISO 8601 timestamp"}],
             }
@@ -209,5 +220,6 @@ class Imported(Output):
         "have; at most the first 1000"
     )
     covariates: list[ImportedCovariate]
+    guesses: list[GuessOut] = Field(description="send the parameter to be sure, or to have it otherwise")
     rejected_rows: int
     rejected: list[Rejected] = Field(description="at most the first 1000")

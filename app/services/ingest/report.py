@@ -1,10 +1,11 @@
 """What an import is asked, and what it did."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from app.errors import ErrorCode, FieldError, Invalid, RowError
+from app.formats.table import Guess
 
 SHOWN = 1000
 """rejected rows that a report lists; the rest are counted"""
@@ -29,6 +30,9 @@ class ImportOptions:
     """of local times that exist twice: refuse them, or tell them by the order of the rows"""
     empty_y: Literal["missing", "keep"] | None = None
     """of a stored value, of y or of a covariate, whose cell is empty; kept where there are covariates, when absent"""
+
+    ds_format: str | None = None
+    """of the timestamps; found out when absent"""
 
     def keeps_stored(self, *, has_covariates: bool) -> bool:
         """Say whether an empty cell leaves what is stored."""
@@ -69,34 +73,65 @@ class ImportReport:
     updated: int = 0
     covariates: dict[str, CovariateReport] = field(default_factory=dict)
     """by name, in the order of the table"""
+    guesses: list[Guess] = field(default_factory=list)
+    """what nobody said and the import decided by itself"""
+    rejected: int = 0
+    """rows, and of a wide table cells"""
     errors: list[RowError] = field(default_factory=list)
+    """the first of them"""
 
-    def reject(self, errors: Iterable[RowError]) -> None:
-        """Note bad rows, counted from 1 below the header. Raises Invalid where the import is to be whole."""
-        self.errors.extend(errors)
+    def reject(self, errors: Sequence[RowError]) -> None:
+        """Note bad rows, counted from 1 below the header."""
+        self.reject_rows(len(errors), lambda i: errors[i])
+
+    def reject_rows(self, count: int, explain: Callable[[int], RowError]) -> None:
+        """Note `count` bad rows, of which `explain` is called for the first ones alone."""
+        self.rejected += count
+        self.errors += [explain(i) for i in range(min(count, SHOWN))]
+        if len(self.errors) > 4 * SHOWN:
+            self.errors = sorted(self.errors, key=_get_row)[:SHOWN]
+
+    def stop_early(self) -> None:
+        """Raise Invalid where the import is to be whole, and more rows are bad than a refusal lists."""
+        if self.rejected > LISTED:
+            self.stop()
+
+    def stop(self) -> None:
+        """Raise Invalid, which names the first bad rows, where the import is to be whole."""
         if not self.abort or not self.errors:
             return
-        first = min(self.errors, key=lambda error: error.row)
+        ordered = sorted(self.errors, key=_get_row)
+        first = ordered[0]
         raise Invalid(
             ErrorCode(first.code),
             f"row {first.row} (counted from 1 below the header): {first.detail}; nothing was imported. "
             "Correct it, or send on_error=skip to import the other rows",
-            errors=[FieldError(f"row {p.row}", p.code, p.detail) for p in self.errors[:LISTED]],
+            errors=[FieldError(f"row {p.row}", p.code, p.detail) for p in ordered[:LISTED]],
         )
+
+    def add(self, inserted: int, updated: int) -> None:
+        """Add rows that were written."""
+        self.inserted += inserted
+        self.updated += updated
 
     def body(self) -> dict[str, Any]:
         """Return the report as clients see it."""
-        ordered = sorted(self.errors, key=lambda error: error.row)
+        ordered = sorted(self.errors, key=_get_row)
         return {
             "series": self.series,
             "rows": self.rows,
             "inserted": self.inserted,
             "updated": self.updated,
+            "guesses": [guess._asdict() for guess in self.guesses],
             "assumed": [{"series_id": i, "freq": freq} for i, freq in list(self.assumed.items())[:SHOWN]],
             "covariates": [
                 {"name": name, "kind": c.kind, "new": not c.is_stored and c.values > 0, "values": c.values}
                 for name, c in self.covariates.items()
             ],
-            "rejected_rows": len(ordered),
+            "rejected_rows": self.rejected,
             "rejected": [{"row": p.row, "code": p.code, "detail": p.detail} for p in ordered[:SHOWN]],
         }
+
+
+def _get_row(error: RowError) -> int:
+    return error.row

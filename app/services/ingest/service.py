@@ -1,146 +1,162 @@
-"""Bulk import of a long table: `unique_id, ds, y`, and any other column is a covariate; without y these alone."""
+"""Tables of many series: `unique_id, ds, y`, and any other column is a covariate; without y these alone.
 
+A table is walked over three times. `intake` reads its cells; `checking` looks at the rows of each series, in a snapshot
+of the database; only when nothing is left to refuse does `writing` begin, in one short transaction after another. So
+what is refused changes nothing. What a crash interrupts has written whole rows, and the same call writes the others.
+"""
+
+import time
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import IO
 
-import numpy as np
 from sqlalchemy.orm import Session
 
-from app.errors import ErrorCode, RowError
-from app.formats.csv import read_csv
-from app.formats.table import Block, LongTable
-from app.formats.text import open_text
+from app.formats.reading import open_table
+from app.formats.table import Table
 from app.scope import Scope
-from app.services.idempotency import Idempotency, ServiceResponse, respond_once
-from app.services.ingest.blocks import collect_blocks
-from app.services.ingest.columns import (
-    BlockValues,
-    find_kinds,
-    list_values,
-    merge_duplicates,
-    read_block,
-)
+from app.services.idempotency import Idempotency, ServiceResponse, find_response, respond_once
+from app.services.ingest.checking import CheckedTable, TableCheck
+from app.services.ingest.intake import TableIntake
+from app.services.ingest.kinds import CovariateKinds
+from app.services.ingest.options import TableUpload
 from app.services.ingest.report import ImportOptions, ImportReport
-from app.services.ingest.timestamps import add_series, check_grid, has_frequency, parse_ds, shows_no_frequency
-from app.services.series.checks import write_points
-from app.services.series.covariates import write_covariates
+from app.services.ingest.spill import PartitionedRows, Spill
+from app.services.ingest.writing import MOST_VALUES, PAUSE, Chunk, ChunkWriter, cut_chunks
 from app.services.series.ids import check_frequency, check_timezone
-from app.storage import series
+from app.storage.covariates import get_covariates
 from app.storage.engine import Database
-from app.storage.tables import SeriesRow
-from models.arrays import Ints
-from models.calendar.timestamps import Stamps
-
-
-class _DryRun(Exception):
-    """Rolls a transaction back whose report was asked for, not its effect."""
 
 
 class ImportService:
-    """What POST /series/import means."""
+    """What POST /series/import means, and POST /observations with a table."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def run(self, scope: Scope, file: IO[bytes], options: ImportOptions, key: Idempotency | None) -> ServiceResponse:
-        """Import a CSV in one transaction: whole, or with `on_error="skip"` less the rows that it names.
+    def run(
+        self, scope: Scope, upload: TableUpload, options: ImportOptions, key: Idempotency | None
+    ) -> ServiceResponse:
+        """Import a table: whole, or with `on_error="skip"` less the rows that it names; series are made as needed.
 
-        Raises Invalid, which names the first bad rows; then nothing was changed.
+        Raises Invalid, which names the first bad rows, and then nothing was changed; and Conflict where others
+        change the same series in the meantime.
         """
+        if options.dry_run:
+            key = None
+        answered = find_response(self._database, scope, key)
+        if answered is not None:
+            return answered
+        with ExitStack() as stack:
+            run = self._check(scope, upload, options, stack, creates=True)
+            if options.dry_run:
+                return ServiceResponse(200, run.report.body())
+            return self._write(run, key)
+
+    def upsert(
+        self, scope: Scope, upload: TableUpload, options: ImportOptions, key: Idempotency | None
+    ) -> ServiceResponse:
+        """Write a table of series that exist, in one transaction. Raises as `run` does."""
+        answered = find_response(self._database, scope, key)
+        if answered is not None:
+            return answered
+        with ExitStack() as stack:
+            run = self._check(scope, upload, options, stack, creates=False)
+            chunk = next(cut_chunks(run.checked, None), None)
+
+            def write(session: Session) -> ServiceResponse:
+                written = [] if chunk is None else run.writer.write(session, chunk.batch)
+                counts = {
+                    w.row.id: {"inserted": w.inserted, "updated": w.updated, "version": w.row.version} for w in written
+                }
+                return ServiceResponse(200, {"series": counts})
+
+            return respond_once(self._database, scope, key, write)
+
+    def _check(
+        self, scope: Scope, upload: TableUpload, options: ImportOptions, stack: ExitStack, *, creates: bool
+    ) -> "_Run":
+        """Read and check a table; what waits for its turn is closed with `stack`. Raises Invalid."""
         if options.freq is not None:
             check_frequency(options.freq)
         if options.timezone is not None:
             check_timezone(options.timezone)
-        reading = ImportReport(abort=options.on_error == "abort")
-        with open_text(file) as lines:
-            table = read_csv(lines)
-            blocks = collect_blocks(table, reading)  # before the transaction: reading holds no lock
-        report = reading
+        report = ImportReport(abort=options.on_error == "abort", guesses=list(upload.guesses))
+        table = open_table(upload.file, upload.format, upload.options)
+        rows = PartitionedRows()
+        stack.callback(rows.close)
+        checked = CheckedTable({}, Spill())
+        stack.callback(checked.spill.close)
+        keep = options.keeps_stored(has_covariates=bool(table.covariates))
+        with self._database.read() as session:
+            stored = get_covariates(session, scope, table.covariates)
+        kinds = CovariateKinds(table.covariates, stored, has_types=table.has_types)
+        intake = TableIntake(table, kinds, options, report).read(rows)
+        with self._database.read() as session:
+            unknown = _explain_unknown(has_y=table.has_y, creates=creates)
+            TableCheck(session, scope, intake, kinds, options, report, unknown=unknown, keep=keep).run(checked)
+        rows.close()
+        report.stop()
+        report.covariates = kinds.reports
+        report.series = len(checked.plans)
+        keep_y = keep or not table.has_y
+        return _Run(table, checked, report, ChunkWriter(scope, checked, kinds, keep_y=keep_y, keep=keep), scope)
 
-        def import_blocks(session: Session) -> ServiceResponse:
-            nonlocal report
-            # a transaction may be tried again
-            report = replace(reading, errors=list(reading.errors), frequencies=set(), assumed={})
-            report.covariates = find_kinds(session, scope, table.covariates, blocks)
-            run = _TableImport(session, scope, table, options, report)
-            # those that show a frequency first: the others may take it
-            for series_id in sorted(blocks, key=lambda i: (options.freq is None and shows_no_frequency(blocks[i]), i)):
-                _import_series(run, series_id, blocks[series_id])
-            if options.dry_run:
-                raise _DryRun
-            return ServiceResponse(200, report.body())
-
-        try:
-            return respond_once(self._database, scope, None if options.dry_run else key, import_blocks)
-        except _DryRun:
-            return ServiceResponse(200, report.body())
+    def _write(self, run: "_Run", key: Idempotency | None) -> ServiceResponse:
+        """Write chunk by chunk; the last transaction stores the response too."""
+        rows = MOST_VALUES[self._database.dialect] // (1 + len(run.table.covariates))
+        response = None
+        for chunk in cut_chunks(run.checked, rows):
+            step = _Step(run, chunk)
+            if chunk.is_last:
+                response = respond_once(self._database, run.scope, key, step.finish)
+            else:
+                run.report.add(*self._database.write_with_retry(step.write))
+                time.sleep(PAUSE[self._database.dialect])
+        if response is None:  # there is nothing to write
+            body = run.report.body()
+            response = respond_once(self._database, run.scope, key, lambda _: ServiceResponse(200, body))
+        return response
 
 
 @dataclass(frozen=True)
-class _TableImport:
-    """What the import of each series of a table needs."""
+class _Run:
+    """A table that may be written."""
 
-    session: Session
-    scope: Scope
-    table: LongTable
-    options: ImportOptions
+    table: Table
+    checked: CheckedTable
     report: ImportReport
-
-    @property
-    def keeps_stored(self) -> bool:
-        """Whether an empty cell leaves what is stored."""
-        return self.options.keeps_stored(has_covariates=bool(self.table.covariates))
+    writer: ChunkWriter
+    scope: Scope
 
 
-def _import_series(run: _TableImport, series_id: str, block: Block) -> None:
-    """Check one series' rows and write the good ones."""
-    session, options, report = run.session, run.options, run.report
-    row = series.get(session, run.scope, series_id, lock=True)
-    rows = np.array(block.rows)
-    if row is None and not run.table.has_y:
-        report.reject(RowError(r, ErrorCode.series_not_found, _explain_unknown(series_id)) for r in block.rows)
-        return
-    ds = parse_ds(block, row, options)
-    stamps = ds.stamps
-    values, not_values = read_block(block, report.covariates)
-    errors = ds.errors + not_values
-    report.reject(errors)
-    good = ~np.isin(rows, [error.row for error in errors])
-    is_new = row is None
-    if row is None and good.any():
-        row = add_series(session, run.scope, series_id, ds.select(good), rows[good], options, report)
-    if row is None or not has_frequency(row, rows[good], options, report):
-        return
-    off_grid = check_grid(row, ds.select(good), rows[good], options)
-    report.reject(off_grid)
-    good &= ~np.isin(rows, [error.row for error in off_grid])
-    if is_new and not good.any():
-        series.remove(session, run.scope, series_id)  # its frequency suits none of its rows
-        return
-    keep = run.keeps_stored
-    written = merge_duplicates(np.flatnonzero(good), stamps, values, rows, options, report, keep=keep)
-    _write(run, row, stamps, values, written)
+@dataclass(frozen=True)
+class _Step:
+    """One transaction of an import; it may run again where it loses a race."""
+
+    run: _Run
+    chunk: Chunk
+
+    def write(self, session: Session) -> tuple[int, int]:
+        """Write the rows; return how many were inserted and how many were there already."""
+        written = self.run.writer.write(session, self.chunk.batch)
+        return sum(w.inserted for w in written), sum(w.updated for w in written)
+
+    def finish(self, session: Session) -> ServiceResponse:
+        """Write the rows, and return the response to the whole import."""
+        report = replace(self.run.report)
+        report.add(*self.write(session))
+        return ServiceResponse(200, report.body())
 
 
-def _write(run: _TableImport, row: SeriesRow, stamps: Stamps, values: BlockValues, written: Ints) -> None:
-    """Write the rows at the positions `written` of a locked series."""
-    if not len(written):
-        return
-    session, report = run.session, run.report
-    keep_y = run.keeps_stored or not run.table.has_y
-    inserted, updated = write_points(session, row, stamps[written], values.y[written], keep=keep_y)
-    columns = {name: list_values(column[written]) for name, column in values.covariates.items()}
-    write_covariates(session, run.scope, row, stamps[written], columns, keep=run.keeps_stored)
-    for name, column in columns.items():
-        report.covariates[name].values += len(column) - column.count(None)
-    series.bump_version(session, row)
-    report.series += 1
-    report.inserted += inserted
-    report.updated += updated
-
-
-def _explain_unknown(series_id: str) -> str:
+def _explain_unknown(*, has_y: bool, creates: bool) -> str | None:
+    """Return why series that do not exist are not made, as the end of a sentence; None where they are."""
+    if not creates:
+        return (
+            "this call writes series that exist; make it first (POST /series), or send the table to POST /series/import"
+        )
+    if has_y:
+        return None
     return (
-        f"there is no series {series_id!r}, and a table without the column y writes covariates of stored series alone; "
+        "a table without the column y writes covariates of stored series alone; "
         "if one of its columns is the target, name that y, else make the series first (POST /series)"
     )

@@ -1,120 +1,78 @@
 """The timestamps of a table: reading them, and the frequency of the series that it makes or adds to."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import overload
 
 import numpy as np
-from sqlalchemy.orm import Session
 
 from app.errors import ErrorCode, Invalid, RowError
-from app.formats.table import Block
-from app.scope import Scope
+from app.services.ingest.plans import ReadTimestamps, SeriesPlan, get_timezone, lie_days_apart
 from app.services.ingest.report import ImportOptions, ImportReport
-from app.services.series.causes import explain_days, explain_offsets
 from app.services.series.checks import build_grid, check_stamps, is_of_frequency
-from app.services.series.ids import check_frequency
-from app.storage import series
-from app.storage.tables import SeriesRow
 from models.arrays import Ints
-from models.calendar.frequency import Frequency, parse_frequency
+from models.calendar.frequency import parse_frequency
 from models.calendar.grid import Grid
-from models.calendar.infer_frequency import FEWEST, infer_frequency
-from models.calendar.iso import Mask, read_times
+from models.calendar.iso import WrittenTimes
 from models.calendar.timestamps import (
-    DAY,
     EARLIEST,
     LATEST,
-    Stamps,
     convert_times,
     format_stamp,
     is_same_timezone,
     parse_stamps,
     to_local,
 )
-from models.calendar.zones import has_offsets
-from models.errors import FrequencyError, OffGridError, TimestampError
+from models.errors import OffGridError, TimestampError
 
 
-@dataclass(frozen=True)
-class ReadTimestamps:
-    """The timestamps of one series' rows."""
+class WallTexts(Sequence[str]):
+    """Wall times (N,) as texts, which are made when they are asked for."""
 
-    stamps: Stamps
-    """(N,) UTC microseconds, 0 where there is an error"""
-    offsets: Ints
-    """(N,) microseconds ahead of UTC as they were written, 0 where none was"""
-    naive: Mask
-    """(N,) whether they were written without an offset"""
-    errors: list[RowError]
+    def __init__(self, walls: Ints) -> None:
+        self._walls = walls
 
-    @property
-    def written_offsets(self) -> Ints | None:
-        """The offsets (N,), None where some rows have none."""
-        return None if self.naive.any() else self.offsets
+    def __len__(self) -> int:
+        return len(self._walls)
 
-    def select(self, rows: Mask) -> "ReadTimestamps":
-        """Return those of the rows (N,) that are chosen, without errors."""
-        return ReadTimestamps(self.stamps[rows], self.offsets[rows], self.naive[rows], [])
+    @overload
+    def __getitem__(self, index: int) -> str: ...
 
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[str]: ...
 
-def shows_no_frequency(block: Block) -> bool:
-    """Say whether a series has too few timestamps to infer a frequency from."""
-    if len(set(block.ds[: 10 * FEWEST])) >= FEWEST and len(block.ds) > 10 * FEWEST:
-        return False
-    times = read_times(block.ds)
-    return len(np.unique((times.wall - times.offset)[times.readable])) < FEWEST
+    def __getitem__(self, index: int | slice) -> str | Sequence[str]:
+        if isinstance(index, slice):
+            return WallTexts(self._walls[index])
+        return str(np.datetime64(int(self._walls[index]), "us"))
 
 
-def parse_ds(block: Block, row: SeriesRow | None, options: ImportOptions) -> ReadTimestamps:
-    """Read the timestamps of a series, `row` if it exists; naive ones are of the timezone that is named, or its own.
+def convert_ds(times: WrittenTimes, rows: Ints, plan: SeriesPlan | None, options: ImportOptions) -> ReadTimestamps:
+    """Return the timestamps of a series' rows (N,); naive ones are of the timezone that is named, or its own.
 
-    Raises Invalid for a bad `ds_start`.
+    With `ds_start`, `times.wall` holds integer steps. Raises Invalid for a bad `ds_start`.
     """
-    timezone = _get_timezone(row, options)
+    timezone = get_timezone(plan, options)
     if options.ds_start is not None:
-        return _count_steps(block, row, options.ds_start, timezone, options)
-    times = read_times(block.ds)
-    freq = options.freq if row is None else row.freq
-    daily = _lie_days_apart(times.wall[times.naive]) if freq is None else parse_frequency(freq).is_daily
+        return _count_steps(times.wall, rows, plan, options.ds_start, timezone, options)
+    freq = options.freq if plan is None else plan.freq
+    daily = lie_days_apart(times.wall[times.naive]) if freq is None else parse_frequency(freq).is_daily
     infer = options.ambiguous == "infer"
-    stamps, unreadable = convert_times(times, block.ds, timezone, daily=daily, infer_ambiguous=infer)
-    errors = [RowError(block.rows[e.row], e.code, e.detail + _hint_at_order(e, options)) for e in unreadable]
+    texts = WallTexts(times.wall)
+    stamps, unreadable = convert_times(times, texts, timezone, daily=daily, infer_ambiguous=infer)
+    errors = [RowError(int(rows[e.row]), e.code, e.detail + _hint_at_order(e, options)) for e in unreadable]
     return ReadTimestamps(stamps, times.offset, times.naive, errors)
 
 
-def add_series(
-    session: Session,
-    scope: Scope,
-    series_id: str,
-    ds: ReadTimestamps,
-    rows: Ints,
-    options: ImportOptions,
-    report: ImportReport,
-) -> SeriesRow | None:
-    """Make a series that the table brings; None, and its rows rejected, where it shows no frequency or timezone."""
-    cause = None if options.timezone is not None else _find_missing_timezone(ds, options.freq)
-    if cause is not None:
-        report.reject(RowError(r, ErrorCode.timezone_mismatch, cause) for r in rows.tolist())
-        return None
-    timezone = _get_timezone(None, options)
-    try:
-        freq = check_frequency(options.freq or _infer_frequency(series_id, ds, timezone, report))
-    except FrequencyError as e:
-        report.reject(RowError(r, ErrorCode.invalid_frequency, str(e)) for r in rows.tolist())
-        return None
-    fields = {"id": series_id, "freq": freq, "timezone": timezone, "labels": {}, "static": {}}
-    return series.add(session, scope, [fields])[0]
-
-
-def has_frequency(row: SeriesRow, rows: Ints, options: ImportOptions, report: ImportReport) -> bool:
+def has_frequency(row: SeriesPlan, rows: Ints, options: ImportOptions, report: ImportReport) -> bool:
     """Say whether a series has the frequency that was asked for; its rows are rejected where not."""
     if options.freq is None or is_of_frequency(row, options.freq):
         return True
     detail = f"the series {row.id!r} exists with frequency {row.freq!r}, and freq={options.freq} was sent; leave it out"
-    report.reject(RowError(r, ErrorCode.frequency_mismatch, detail) for r in rows.tolist())
+    report.reject([RowError(r, ErrorCode.frequency_mismatch, detail) for r in rows.tolist()])
     return False
 
 
-def check_grid(row: SeriesRow, ds: ReadTimestamps, rows: Ints, options: ImportOptions) -> list[RowError]:
+def check_grid(row: SeriesPlan, ds: ReadTimestamps, rows: Ints, options: ImportOptions) -> list[RowError]:
     """Return a problem for each timestamp (N,), numbered by `rows` (N,), that is not on the series' grid.
 
     Where the timezone that they were read in is another than the series', that is named as the cause.
@@ -132,12 +90,7 @@ def check_grid(row: SeriesRow, ds: ReadTimestamps, rows: Ints, options: ImportOp
     ]
 
 
-def _get_timezone(row: SeriesRow | None, options: ImportOptions) -> str:
-    """Return the timezone in which naive timestamps are read."""
-    return options.timezone or ("UTC" if row is None else row.timezone)
-
-
-def _refuse_timezone(row: SeriesRow, stamp: int, number: int, options: ImportOptions) -> RowError:
+def _refuse_timezone(row: SeriesPlan, stamp: int, number: int, options: ImportOptions) -> RowError:
     assert options.timezone is not None
     detail = (
         f"the series {row.id!r} exists in {row.timezone}, and timezone={options.timezone} was sent: "
@@ -153,96 +106,32 @@ def _hint_at_order(error: TimestampError, options: ImportOptions) -> str:
     return ", or ambiguous=infer, which tells the two apart by the order of the rows"
 
 
-def _infer_frequency(series_id: str, ds: ReadTimestamps, timezone: str, report: ImportReport) -> str:
-    """Return the frequency that a new series shows, or that all others show where it has too few rows.
-
-    Raises FrequencyError, whose message names the series.
-    """
-    stamps = np.unique(ds.stamps)
-    if len(stamps) >= FEWEST:
-        try:
-            freq = infer_frequency(stamps, timezone).alias
-        except FrequencyError as e:
-            cause = explain_days(stamps, timezone) if _lie_days_apart(stamps) else None
-            offsets = ds.written_offsets
-            if offsets is not None and offsets.any() and not has_offsets(timezone, ds.stamps, offsets):
-                cause = explain_offsets(ds.stamps, offsets)
-            detail = f"series {series_id!r}: {e}" if cause is None else f"series {series_id!r}: {cause}"
-            raise FrequencyError(detail) from e
-        report.frequencies.add(freq)
-        return freq
-    if len(report.frequencies) == 1:
-        (freq,) = report.frequencies
-        report.assumed[series_id] = freq
-        return freq
-    others = f", and the others have {' and '.join(sorted(report.frequencies))}" if report.frequencies else ""
-    raise FrequencyError(
-        f"series {series_id!r} has {len(stamps)} distinct timestamp{'s' if len(stamps) > 1 else ''}, from which no "
-        f"frequency can be inferred{others}; name it with freq="
-    )
-
-
-def _find_missing_timezone(ds: ReadTimestamps, freq: str | None) -> str | None:
-    """Say why a new series of days or longer needs its timezone; None where the days of UTC are its own.
-
-    They are not where the offsets vary, and where days of another offset begin with midnight or are other dates in UTC.
-    """
-    stamps = ds.stamps[~ds.naive]
-    offsets = ds.offsets[~ds.naive]
-    walls = stamps + offsets
-    midnight = bool(len(walls) and (walls % DAY == 0).all())
-    if not offsets.any():
-        return None
-    days_apart = _lie_days_apart(walls) or (midnight and len(walls) == 1)
-    if not (days_apart if freq is None else parse_frequency(freq).is_daily):
-        return None
-    if not midnight and (offsets == offsets[0]).all() and (walls // DAY == stamps // DAY).all():
-        return None
-    return f"{explain_offsets(stamps, offsets)}, by whose clock days begin (timezone=UTC takes the days of UTC)"
-
-
-def _lie_days_apart(walls: Stamps) -> bool:
-    """Say whether most steps between wall times (N,) are of a day or longer."""
-    steps = np.diff(np.unique(walls))
-    return bool(len(steps) and np.median(steps) >= DAY)
-
-
 def _count_steps(
-    block: Block, row: SeriesRow | None, ds_start: str, timezone: str, options: ImportOptions
+    steps: Ints, rows: Ints, plan: SeriesPlan | None, ds_start: str, timezone: str, options: ImportOptions
 ) -> ReadTimestamps:
-    """Read integer steps from `ds_start` on. Raises Invalid."""
+    """Read integer steps (N,) from `ds_start` on. Raises Invalid."""
     if options.freq is None:
         raise Invalid(ErrorCode.invalid_frequency, "ds_start maps integer steps to times, which needs freq= as well")
     frequency = parse_frequency(options.freq)
     try:
         start = int(parse_stamps([ds_start], timezone, daily=frequency.is_daily)[0])
-        grid = Grid(frequency, timezone if row is None else row.timezone, start)
+        grid = Grid(frequency, timezone if plan is None else plan.timezone, start)
     except (TimestampError, OffGridError) as e:
         raise Invalid(ErrorCode.invalid_timestamp, f"ds_start: {e.detail}") from e
-    steps = np.zeros(len(block.ds), np.int64)
-    errors = _read_steps(block, grid, frequency, steps)
-    if row is not None and row.anchor is not None and is_of_frequency(row, options.freq):
-        stored = build_grid(row)
+    reached = grid.anchor + steps * float(frequency.approximate_us)
+    far = (reached < EARLIEST) | (reached >= LATEST)
+    errors = [
+        RowError(int(rows[i]), ErrorCode.invalid_timestamp, f"step {steps[i]} is not in a year from 1000 to 8999")
+        for i in np.flatnonzero(far).tolist()
+    ]
+    if plan is not None and plan.anchor is not None and is_of_frequency(plan, options.freq):
+        stored = build_grid(plan)
         if not stored.locate(np.array([start], np.int64))[1][0]:
-            detail = f"ds_start: {stored.explain(start)} of the series {row.id!r}; send a ds_start on its grid"
-            errors = [RowError(number, ErrorCode.off_grid, detail) for number in block.rows]
+            detail = f"ds_start: {stored.explain(start)} of the series {plan.id!r}; send a ds_start on its grid"
+            errors = [RowError(r, ErrorCode.off_grid, detail) for r in rows.tolist()]
     try:
-        stamps = grid.stamps(steps)
+        stamps = grid.stamps(np.where(far, 0, steps))
     except OffGridError as e:
         raise Invalid(ErrorCode.off_grid, f"ds: {e.detail}") from e
     count = len(stamps)
     return ReadTimestamps(stamps, np.zeros(count, np.int64), np.ones(count, np.bool_), errors)
-
-
-def _read_steps(block: Block, grid: Grid, frequency: Frequency, steps: Ints) -> list[RowError]:
-    """Fill in the integers (N,) of the rows, and return the errors of those that have none."""
-    errors = []
-    for i, text in enumerate(block.ds):
-        step = int(text) if text.removeprefix("-").isdecimal() and len(text) < 12 else None
-        reached = None if step is None else grid.anchor + step * frequency.approximate_us
-        if reached is None or not EARLIEST <= reached < LATEST:
-            detail = f"{text[:60]!r} is not an integer step to a year from 1000 to 8999, which ds_start asks for"
-            errors.append(RowError(block.rows[i], ErrorCode.invalid_timestamp, detail))
-        else:
-            steps[i] = step or 0
-    return errors

@@ -9,8 +9,7 @@ from sqlalchemy.orm import Session
 from app.errors import ErrorCode, FieldError, Invalid, RowError
 from app.formats.table import Column
 from app.services.series.causes import GridFields, find_cause
-from app.storage import observations
-from app.storage.observations import Points
+from app.storage.bulk import BulkPoints, upsert_points
 from app.storage.tables import SeriesRow
 from models.arrays import Floats, Ints
 from models.calendar.frequency import parse_frequency, share_dates
@@ -135,11 +134,10 @@ def raise_problems(problems: Sequence[RowError], where: str = "body") -> None:
 
 
 def write_points(session: Session, row: SeriesRow, stamps: Ints, y: Floats, *, keep: bool = False) -> tuple[int, int]:
-    """Upsert checked points, in any order, of a locked series; return (inserted, updated).
+    """Upsert checked points, in any order, of a locked series, whose version goes up; return (inserted, updated).
 
     Where a value is missing the stored one goes, or stays with `keep`.
     """
-    if not len(stamps):
-        return 0, 0
     order = np.argsort(stamps)
-    return observations.upsert(session, row, Points(stamps[order], y[order]), keep=keep)
+    points = BulkPoints(np.full(len(stamps), row.pk), stamps[order], y[order])
+    return upsert_points(session, [row], points, keep=keep)

@@ -2,14 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 from sqlalchemy.orm import Session
 
 from app.errors import ErrorCode, FieldError, Invalid, NotFound
 from app.formats.table import Column
 from app.scope import Scope, storable
-from app.storage.covariates import add_covariate, get_covariates, upsert_values
+from app.storage.bulk import BulkValues, upsert_values
+from app.storage.covariates import add_covariate, get_covariates
 from app.storage.tables import Covariate, SeriesRow
 from models.arrays import Ints
+
+_TYPES = {"numeric": np.float64, "categorical": object}
+"""of a column of values, by the covariate's kind"""
 
 
 def require_covariates(session: Session, scope: Scope, names: Sequence[str]) -> list[Covariate]:
@@ -32,11 +37,14 @@ def write_covariates(
     blanks alone is missing. Raises Invalid where a column's kind is not the covariate's.
     """
     existing = get_covariates(session, scope, list(columns), lock=True) if columns else {}
+    order = np.argsort(stamps)
+    pk = np.full(len(stamps), row.pk)
     for name, values in sorted(columns.items()):
         covariate = existing.get(name) or _add(session, scope, name, values)
         if covariate is not None:
             _check_kind(name, covariate.kind, values)
-            upsert_values(session, row, covariate, stamps, [_clean(value) for value in values], keep=keep)
+            column = np.array([_clean(value) for value in values], _TYPES[covariate.kind])
+            upsert_values(session, covariate, BulkValues(pk, stamps[order], column[order]), keep=keep)
 
 
 def _add(session: Session, scope: Scope, name: str, values: Column) -> Covariate | None:

@@ -88,8 +88,7 @@ def _upsert(session: Session, scope: Scope, series_id: str, upload: Upload) -> d
     raise_problems(problems)
     inserted, updated = write_points(session, row, stamps, upload.values, keep=upload.y is None)
     write_covariates(session, scope, row, stamps, upload.covariates)
-    version = series.bump_version(session, row) if len(stamps) else row.version
-    return {"inserted": inserted, "updated": updated, "version": version}
+    return {"inserted": inserted, "updated": updated, "version": row.version}
 
 
 def _parse_bound(row: SeriesRow, text: str | None, name: str) -> int | None:

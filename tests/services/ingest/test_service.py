@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from app.api.http.responses import IN_MEMORY
+from app.api.http.uploads import IN_MEMORY
 
 
 def send(client: TestClient, text: str | bytes, **params: str) -> Any:
@@ -31,6 +31,7 @@ def test_makes_series_and_infers_their_frequency(client: TestClient) -> None:
         "updated": 0,
         "assumed": [],
         "covariates": [],
+        "guesses": [],
         "rejected_rows": 0,
         "rejected": [],
     }
@@ -339,18 +340,27 @@ def test_a_body_whose_line_breaks_were_dropped(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("media_type", "said"),
+    ("media_type", "status", "code", "said"),
     [
-        (None, "no Content-Type"),
-        ("application/x-www-form-urlencoded", "drop line breaks; curl --data-binary @table.csv"),
-        ("multipart/form-data; boundary=x", "send the file alone: curl --data-binary"),
-        ("application/json", "POST /series/{id}/observations takes JSON"),
-        ("application/gzip", "with Content-Encoding: gzip"),
-        ("application/vnd.apache.parquet", "send the table as text/csv"),
+        ("multipart/form-data; boundary=x", 422, "invalid_input", "no multipart form with a file"),
+        ("application/json", 415, "unsupported_media_type", "POST /series/{id}/observations takes JSON"),
+        ("application/gzip", 400, "body_corrupt", "the file is not compressed"),
+        ("application/vnd.apache.parquet", 422, "table_malformed", "the body is no Parquet file"),
     ],
 )
-def test_a_body_of_another_type_is_told_what_to_send(client: TestClient, media_type: str | None, said: str) -> None:
-    headers = {} if media_type is None else {"content-type": media_type}
+def test_a_body_of_another_type_is_told_what_to_send(
+    client: TestClient, media_type: str, status: int, code: str, said: str
+) -> None:
+    headers = {"content-type": media_type}
     response = client.post("/series/import", content=table(*GOOD).encode(), headers=headers)
-    assert (response.status_code, response.json()["code"]) == (415, "unsupported_media_type")
+    assert (response.status_code, response.json()["code"]) == (status, code)
     assert said in response.json()["detail"]
+    assert client.get("/series").json()["items"] == []
+
+
+@pytest.mark.parametrize("media_type", [None, "application/x-www-form-urlencoded", "application/octet-stream"])
+def test_a_table_that_nobody_calls_anything_is_known_by_its_names(client: TestClient, media_type: str | None) -> None:
+    headers = {} if media_type is None else {"content-type": media_type}
+    report = client.post("/series/import", content=table(*GOOD).encode(), headers=headers).json()
+    assert report["inserted"] == 20
+    assert [(guess["parameter"], guess["value"]) for guess in report["guesses"]] == [("format", "csv")]

@@ -1,0 +1,144 @@
+"""Bulk writing on PostgreSQL: COPY where nothing can be there yet, else one upsert of arrays. Both are binary."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from psycopg.adapt import Dumper
+from psycopg.pq import Format
+from sqlalchemy.orm import Session
+
+from app.storage.binary import encode_array, encode_copy
+from app.storage.bulk_cells import BOOKKEEPING, Cells, find_spans
+from app.storage.dialects import use_driver
+from app.storage.tables import SeriesRow
+from models.arrays import Floats, Ints
+
+FEW = 500
+"""rows, up to which one upsert costs less than finding out whether COPY would do"""
+_MANY = 50_000
+"""rows of one upsert"""
+
+
+class _Int8Array:
+    """Integers (N,) that go to the database as a bigint[], all at once."""
+
+    def __init__(self, values: Ints) -> None:
+        self.values = values
+
+
+class _Float8Array:
+    """Numbers (N,) that go to the database as a double precision[], all at once."""
+
+    def __init__(self, values: Floats) -> None:
+        self.values = values
+
+
+class _Int8ArrayDumper(Dumper):
+    format = Format.BINARY
+    oid = 1016
+
+    def dump(self, obj: _Int8Array) -> bytes:
+        return encode_array(obj.values, np.dtype(np.int64), 20)
+
+
+class _Float8ArrayDumper(Dumper):
+    format = Format.BINARY
+    oid = 1022
+
+    def dump(self, obj: _Float8Array) -> bytes:
+        return encode_array(obj.values, np.dtype(np.float64), 701)
+
+
+@contextmanager
+def _use_cursor(session: Session) -> Iterator[Any]:
+    """Yield a cursor of the driver that takes arrays in the binary format."""
+    with use_driver(session) as driver, driver.cursor() as cursor:
+        cursor.adapters.register_dumper(_Int8Array, _Int8ArrayDumper)
+        cursor.adapters.register_dumper(_Float8Array, _Float8ArrayDumper)
+        yield cursor
+
+
+def write(session: Session, cells: Cells, *, keep: bool) -> dict[int, int]:
+    """Upsert cells; return {series_pk: how many of its stamps had a row already}, without series that had none."""
+    with _use_cursor(session) as cursor:
+        if len(cells.pk) <= FEW:
+            return _upsert(cursor, cells, keep=keep)
+        is_taken = np.isin(cells.pk, _find_taken(cursor, cells))
+        if not is_taken.all():
+            _copy(cursor, cells.select(~is_taken))
+        taken = cells.select(is_taken)
+        existing = Counter[int]()
+        for at in range(0, len(taken.pk), _MANY):
+            existing.update(_upsert(cursor, taken.select(slice(at, at + _MANY)), keep=keep))
+        return dict(existing)
+
+
+def _find_taken(cursor: Any, cells: Cells) -> list[int]:
+    """Return the series that have a row from the first to the last stamp of their cells."""
+    pk, first, last = find_spans(cells.pk, cells.ts)
+    statement = f"""SELECT s.pk
+FROM unnest(%(pk)s::bigint[], %(first)s::bigint[], %(last)s::bigint[]) AS s(pk, first, last)
+WHERE EXISTS (
+    SELECT FROM {cells.table} t WHERE t.series_pk = s.pk{_condition(cells)} AND t.ts BETWEEN s.first AND s.last
+)"""  # noqa: S608 - names of this package alone
+    spans = {"pk": _Int8Array(pk), "first": _Int8Array(first), "last": _Int8Array(last)}
+    cursor.execute(statement, spans | {"covariate": cells.covariate_pk})
+    return [pk for (pk,) in cursor]
+
+
+def _condition(cells: Cells) -> str:
+    return "" if cells.covariate_pk is None else " AND t.covariate_pk = %(covariate)s"
+
+
+def _copy(cursor: Any, cells: Cells) -> None:
+    with cursor.copy(f"COPY {cells.table} ({cells.columns}) FROM STDIN (FORMAT BINARY)") as copy:
+        for piece in encode_copy(cells.arrays):
+            copy.write(piece)
+
+
+def _upsert(cursor: Any, cells: Cells, *, keep: bool) -> dict[int, int]:
+    is_text = cells.values.dtype == object
+    values = "%(values)s::text[]" if is_text else "%(values)s::double precision[]"
+    value = "value" if is_text else "nullif(value, 'NaN')"
+    constant = "" if cells.covariate_pk is None else ", %(covariate)s"
+    statement = f"""WITH given AS MATERIALIZED (
+    SELECT * FROM unnest(%(pk)s::bigint[], %(ts)s::bigint[], {values}) AS u(pk, ts, value)
+), existing AS (
+    SELECT t.series_pk, count(*) FROM given JOIN {cells.table} t
+    ON t.series_pk = given.pk{_condition(cells)} AND t.ts = given.ts GROUP BY t.series_pk
+), written AS (
+    INSERT INTO {cells.table} ({cells.columns}) SELECT pk, ts, {value}{constant} FROM given
+    {cells.replacement(keep=keep)}
+)
+SELECT * FROM existing"""  # noqa: S608 - names of this package alone
+    cursor.execute(statement, _bind(cells))
+    return dict(cursor)
+
+
+def _bind(cells: Cells) -> dict[str, Any]:
+    values = cells.values.tolist() if cells.values.dtype == object else _Float8Array(cells.values)
+    return {"pk": _Int8Array(cells.pk), "ts": _Int8Array(cells.ts), "values": values, "covariate": cells.covariate_pk}
+
+
+def remove(session: Session, cells: Cells) -> None:
+    """Delete the rows of cells, whatever their values."""
+    statement = f"""DELETE FROM {cells.table} t
+USING unnest(%(pk)s::bigint[], %(ts)s::bigint[]) AS given(pk, ts)
+WHERE t.series_pk = given.pk{_condition(cells)} AND t.ts = given.ts"""  # noqa: S608 - names of this package alone
+    with _use_cursor(session) as cursor:
+        for at in range(0, len(cells.pk), _MANY):
+            cursor.execute(statement, _bind(cells.select(slice(at, at + _MANY))))
+
+
+def update_series(session: Session, rows: Sequence[SeriesRow]) -> None:
+    """Store what a write changes of series: their rows, bounds, anchors and versions."""
+    columns = {name: [getattr(row, name) for row in rows] for name in ("pk", *BOOKKEEPING)}
+    arrays = ", ".join(f"%({name})s::bigint[]" for name in columns)
+    assigned = ", ".join(f"{name} = given.{name}" for name in BOOKKEEPING)
+    statement = f"""UPDATE series SET {assigned}
+FROM unnest({arrays}) AS given({", ".join(columns)}) WHERE series.pk = given.pk"""  # noqa: S608 - names of this package alone
+    with use_driver(session) as driver:
+        driver.execute(statement, columns)

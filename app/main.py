@@ -22,6 +22,7 @@ from app.api import (
     ingest,
     jobs,
     registry,
+    retention,
     series,
     system,
     training,
@@ -55,6 +56,7 @@ from app.services.registry.service import ModelService
 from app.services.schedules.service import ScheduleService
 from app.services.series.health import SeriesHealthService
 from app.services.series.observations import ObservationService
+from app.services.series.retention import RetentionService
 from app.services.series.service import SeriesService
 from app.services.training.service import TrainingService
 from app.serving.cache import ModelCache
@@ -111,10 +113,11 @@ def create_app(settings: Settings) -> Application:
     app.state.settings = settings
     app.state.registry = collectors
     problems.install(app)
-    for module in (
+    resources = (
         ingest,
         series,
         covariates,
+        retention,
         training,
         jobs,
         registry,
@@ -123,7 +126,8 @@ def create_app(settings: Settings) -> Application:
         backtests,
         anomalies,
         system,
-    ):
+    )
+    for module in resources:
         app.include_router(module.router)
     return Application(app, settings, collectors)
 
@@ -171,6 +175,7 @@ def _services(
         series_health=SeriesHealthService(database, settings),
         observations=ObservationService(database),
         covariates=CovariateService(database),
+        retention=RetentionService(database),
         imports=ImportService(database),
         training=TrainingService(database, submission, settings),
         jobs=JobService(database, queue, store),

@@ -9,6 +9,7 @@ from app.jobs.runner import JobRunner
 from app.services.jobs.garbage import collect_garbage, sweep_archive
 from app.services.jobs.submission import Submission
 from app.services.schedules.service import ScheduleService
+from app.services.series.retention import expire_observations
 from app.storage.artifacts import ArtifactStore
 from app.storage.engine import Database
 
@@ -19,7 +20,7 @@ FOR_TRAININGS = ("app.services.runs.training", "models.export.preload")
 SCHEDULES_A_LEASE = 3
 """looks for due schedules within the length of a lease"""
 SWEEP_SECONDS = 3600.0
-"""between two removals of old archived forecasts"""
+"""between two removals of old archived forecasts, and of observations that no policy keeps"""
 
 
 def run(settings: Settings) -> None:
@@ -32,5 +33,6 @@ def run(settings: Settings) -> None:
         Duty(schedules.start_due, settings.lease_seconds / SCHEDULES_A_LEASE),
         Duty(lambda: collect_garbage(database, store), settings.collect_seconds),
         Duty(lambda: sweep_archive(database, settings.archive_days), SWEEP_SECONDS),
+        Duty(lambda: expire_observations(database), SWEEP_SECONDS),
     )
     JobRunner(database, store, settings, job_child.main, duties).run()

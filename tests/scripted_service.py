@@ -19,6 +19,10 @@ NO_PROGRESS = {
 }
 
 
+LOST = object()
+"""an answer that is none: the connection is closed"""
+
+
 @dataclass(frozen=True)
 class Asked:
     """One request as it arrived."""
@@ -42,7 +46,7 @@ class ScriptedService:
     asked: list[Asked] = field(default_factory=list)
 
     def on(self, method: str, path: str, *answers: Any, status: int = 200) -> None:
-        """Script a route: each answer is a JSON document, or (status, document), or raw bytes."""
+        """Script a route: each answer is a JSON document, or (status, document), raw bytes, or LOST."""
         self.answers[method, path] = [a if isinstance(a, tuple) else (status, a) for a in answers]
 
     def problem(self, method: str, path: str, status: int, **document: Any) -> None:
@@ -101,6 +105,9 @@ def _handler(answer: Callable[[Asked], tuple[int, Any]]) -> type[BaseHTTPRequest
             headers = {name.lower(): value for name, value in self.headers.items()}
             body = self._body()
             status, document = answer(Asked(self.command, parts.path, parse_qs(parts.query), headers, body))
+            if document is LOST:
+                self.close_connection = True
+                return
             raw = document if isinstance(document, bytes) else json.dumps(document).encode()
             self.send_response(status)
             self.send_header("content-length", str(len(raw)))

@@ -37,6 +37,12 @@ EXERCISED_BY = {
         "app/cli/demo_report.py",
         "app/cli/demo_service.py",
     ),
+    "tests/client/test_client.py": (
+        "client/gatecast_client/downloads.py",
+        "client/gatecast_client/errors.py",
+        "client/gatecast_client/jobs.py",
+        "client/gatecast_client/tables.py",
+    ),
     "tests/e2e/test_jobs.py": (
         "app/jobs/queue.py",
         "app/preload.py",
@@ -213,6 +219,11 @@ EXERCISED_BY = {
         "app/services/series/covariates.py",
         "app/services/series/causes.py",
         "app/services/series/checks.py",
+    ),
+    "tests/services/series/test_retention.py": (
+        "app/api/retention.py",
+        "app/api/schemas/retention.py",
+        "app/storage/retention.py",
     ),
     "tests/services/series/test_service.py": (
         "app/api/schemas/series.py",

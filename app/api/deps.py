@@ -27,6 +27,7 @@ from app.services.registry.service import ModelService
 from app.services.schedules.service import ScheduleService
 from app.services.series.health import SeriesHealthService
 from app.services.series.observations import ObservationService
+from app.services.series.retention import RetentionService
 from app.services.series.service import SeriesService
 from app.services.training.service import TrainingService
 
@@ -40,6 +41,7 @@ class Services:
     series_health: SeriesHealthService
     observations: ObservationService
     covariates: CovariateService
+    retention: RetentionService
     imports: ImportService
     training: TrainingService
     jobs: JobService

@@ -1,23 +1,29 @@
-"""Commands that call a running service: import, train, forecast."""
+"""Commands that call a running service: train and forecast; those that move tables are in `transfer`."""
 
 import json
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 from rich.markup import escape
-from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from app.cli.terminal import build_forecast_table, error_console, follow, output_console, report_errors, require_version
-from gatecast_client.client import DEFAULT_URL, Client, Job
+from app.cli.terminal import (
+    Key,
+    Url,
+    build_forecast_table,
+    error_console,
+    follow,
+    output_console,
+    parse_labels,
+    report_errors,
+    require_version,
+)
+from app.cli.transfer import export_table, import_tables
+from gatecast_client.client import DEFAULT_URL, Client
+from gatecast_client.jobs import Job
 
-SHOWN_REJECTIONS = 10
-"""rejected rows that are printed"""
 INTERRUPTED = 130
 """exit status after Ctrl-C"""
 
-Url = Annotated[str, typer.Option("--url", envvar="GATECAST_URL", help="Address of the service.")]
-Key = Annotated[str | None, typer.Option("--key", envvar="GATECAST_KEY", help="Key, if the service needs one.")]
 SeriesIds = Annotated[list[str] | None, typer.Option("--series", help="A series' id; repeat it for more.")]
 Labels = Annotated[list[str] | None, typer.Option(help="Series with this label, key:value; all must hold.")]
 AllSeries = Annotated[bool, typer.Option("--all", help="Every series.")]
@@ -29,77 +35,14 @@ WarmStart = Annotated[str | None, typer.Option(help="Start from a version, name@
 Promote = Annotated[
     Literal["if_better", "always", "never"] | None, typer.Option(help="When the new version goes live.")
 ]
-CsvFile = Annotated[
-    Path, typer.Argument(exists=True, dir_okay=False, help="CSV with unique_id, ds, y; may be gzipped.")
-]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
-    app.command("import")(import_table)
+    app.command("import")(import_tables)
+    app.command("export")(export_table)
     app.command("train")(train)
     app.command("forecast")(forecast)
-
-
-def import_table(
-    file: CsvFile,
-    freq: Annotated[str | None, typer.Option(help="Step of new series, such as h or D; inferred if absent.")] = None,
-    timezone: Annotated[
-        str | None, typer.Option(help="Of timestamps without an offset, and of new series; UTC if absent.")
-    ] = None,
-    ds_start: Annotated[str | None, typer.Option(help="Timestamp of step 0 where ds holds whole numbers.")] = None,
-    ambiguous: Annotated[
-        Literal["raise", "infer"] | None,
-        typer.Option(help="Refuse local times that exist twice, or tell them by the order of the rows."),
-    ] = None,
-    empty_y: Annotated[
-        Literal["missing", "keep"] | None,
-        typer.Option(help="What an empty y does where a value is stored; keep, beside covariates, if absent."),
-    ] = None,
-    on_error: Annotated[Literal["abort", "skip"], typer.Option(help="What a bad row does.")] = "abort",
-    on_duplicate: Annotated[
-        Literal["error", "last", "mean"], typer.Option(help="What a repeated timestamp does.")
-    ] = "error",
-    dry_run: Annotated[bool, typer.Option(help="Only say what would happen.")] = False,
-    url: Url = DEFAULT_URL,
-    key: Key = None,
-) -> None:
-    """Import series from a file, all or nothing."""
-    bars = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
-    with (
-        report_errors(),
-        Client(url, key) as client,
-        Progress(*bars, console=error_console(), transient=True) as bar,
-        bar.open(file, "rb", description="importing") as table,
-    ):
-        report = client.import_csv(
-            table,
-            freq=freq,
-            timezone=timezone,
-            ds_start=ds_start,
-            ambiguous=ambiguous,
-            empty_y=empty_y,
-            on_error=on_error,
-            on_duplicate=on_duplicate,
-            dry_run=dry_run,
-        )
-    _print_report(report, dry_run)
-
-
-def _print_report(report: dict[str, Any], dry_run: bool) -> None:
-    verb = "would import" if dry_run else "imported"
-    rejected = report.get("rejected_rows", len(report["rejected"]))
-    output_console().print(
-        f"{verb} {report['rows']:,} rows of {report['series']:,} series: "
-        f"{report['inserted']:,} new, {report['updated']:,} replaced, {rejected:,} rejected"
-    )
-    for item in report.get("assumed", [])[:SHOWN_REJECTIONS]:
-        detail = (
-            f"{item['series_id']} has too few rows to show a frequency, and takes that of the others, {item['freq']}"
-        )
-        error_console().print(f"  {escape(detail)}", style="yellow")
-    for row in report["rejected"][:SHOWN_REJECTIONS]:
-        error_console().print(f"  row {row['row']}: {escape(str(row['detail']))}", style="yellow")
 
 
 def train(
@@ -190,10 +133,7 @@ def _parse_selector(ids: list[str], labels: list[str], everything: bool) -> dict
         return "all"
     if ids:
         return {"ids": ids}
-    pairs = [label.partition(":") for label in labels]
-    if any(not colon or not name for name, colon, _ in pairs):
-        raise typer.BadParameter("a label is written key:value", param_hint="--label")
-    return {"labels": {name: value for name, _, value in pairs}}
+    return {"labels": parse_labels(labels)}
 
 
 def _parse_levels(text: str | None) -> list[float] | None:

@@ -11,7 +11,8 @@ from app.cli.demo_data import DAY, HIDDEN_WEEKS, SERIES, WEATHER, DataSet, Hours
 from app.cli.demo_report import DemoForecast, Scores, format_day, print_report
 from app.cli.demo_service import DemoService
 from app.cli.terminal import error_console, follow, output_console, require_version
-from gatecast_client.client import Client, ClientError
+from gatecast_client.client import Client
+from gatecast_client.errors import ClientError
 
 FOLDER = Path(".demo")
 MODEL = "bikes"

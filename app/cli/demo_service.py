@@ -13,7 +13,8 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
 
-from gatecast_client.client import Client, ClientError
+from gatecast_client.client import Client
+from gatecast_client.errors import ClientError
 
 PROGRAM = (sys.executable, "-m", "app")
 HOST = "127.0.0.1"

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -10,7 +10,12 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from gatecast_client.client import Client, ClientError, Job
+from gatecast_client.client import Client
+from gatecast_client.errors import ClientError
+from gatecast_client.jobs import Job
+
+Url = Annotated[str, typer.Option("--url", envvar="GATECAST_URL", help="Address of the service.")]
+Key = Annotated[str | None, typer.Option("--key", envvar="GATECAST_KEY", help="Key, if the service needs one.")]
 
 
 def output_console() -> Console:
@@ -34,6 +39,14 @@ def report_errors() -> Iterator[None]:
         if e.hint:
             error_console().print(f"→ {escape(e.hint)}", highlight=False)
         raise typer.Exit(1) from None
+
+
+def parse_labels(labels: list[str]) -> dict[str, str]:
+    """Return {name: value} of labels that are written key:value. Raises typer.BadParameter."""
+    pairs = [label.partition(":") for label in labels]
+    if any(not colon or not name for name, colon, _ in pairs):
+        raise typer.BadParameter("a label is written key:value", param_hint="--label")
+    return {name: value for name, _, value in pairs}
 
 
 def follow(client: Client, job: Job, console: Console) -> Job:

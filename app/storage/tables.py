@@ -137,6 +137,22 @@ class CovariateValue(Table):
     level: Mapped[str | None] = mapped_column(Text)
 
 
+class RetentionPolicy(Table):
+    """How far back the series of a project reach that have every one of some labels."""
+
+    __tablename__ = "retention_policies"
+    __table_args__ = (UniqueConstraint("project_id", "selector"),)
+
+    pk: Mapped[int] = mapped_column(Key, primary_key=True)
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.pk", ondelete="CASCADE"))
+    selector: Mapped[str] = mapped_column(String(64))
+    """SHA-256 of the labels, since a policy is replaced by one of the same labels"""
+    labels: Mapped[dict[str, Any]]
+    keep: Mapped[str] = mapped_column(String(20))
+    """a duration as it was sent, such as `730D`"""
+    created_at: Mapped[int] = mapped_column(BigInteger, default=now_us())
+
+
 class ModelRow(Table):
     """A named training specification, which the first training fixes."""
 

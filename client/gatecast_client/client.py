@@ -1,72 +1,31 @@
 """A small HTTP client of a running service. It depends on the HTTP contract alone."""
 
-import gzip
 import time
-import zlib
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from os import PathLike
 from types import TracebackType
-from typing import IO, Any, Literal, Self, TypedDict, cast
+from typing import IO, Any, Self, cast
 from urllib.parse import quote
 
 import httpx2
 
+from gatecast_client.downloads import open_target, read_coded
+from gatecast_client.errors import LOST, ClientError, build_error, parse_document, translate_errors
+from gatecast_client.jobs import TERMINAL, Job
+from gatecast_client.tables import Format, TableBody, TableSource, open_table, read_name
+
 DEFAULT_URL = "http://127.0.0.1:8000"
 POLL_SECONDS = 0.5
-TERMINAL = frozenset({"succeeded", "failed", "cancelled"})
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-CHUNK_BYTES = 1 << 20
-GZIP_MAGIC = b"\x1f\x8b"
-NEXT_STEP = {
-    401: "pass a key with --key or GATECAST_KEY",
-    403: "the key lacks the right for this; use another with --key or GATECAST_KEY",
-    413: "send less at once, or raise the service's limit",
-    503: "the service is not ready; see its log, and try again",
-}
-"""next step by HTTP status, where the service's response may not say it"""
-
-
-class ClientError(Exception):
-    """A call that failed: what the service said, and what to do next."""
-
-    def __init__(self, title: str, detail: str, code: str = "", hint: str = "") -> None:
-        super().__init__(f"{title}: {detail}" if detail else title)
-        self.title = title
-        self.detail = detail
-        self.code = code
-        """one of the service's error codes, or one of the client's own, such as `unreachable`"""
-        self.hint = hint
-
-
-class JobProgress(TypedDict):
-    """The progress of a job; None where a value is not known yet."""
-
-    fraction: float | None
-    epoch: int | None
-    epochs: int | None
-    train_loss: float | None
-    val_loss: float | None
-    eta_s: float | None
-    trial: int | None
-    trials: int | None
-
-
-class JobFailure(TypedDict):
-    """The reason why a job failed."""
-
-    code: str
-    detail: str
-
-
-class Job(TypedDict):
-    """A background job as the service describes it."""
-
-    id: str
-    kind: str
-    status: Literal["queued", "running", "succeeded", "failed", "cancelled"]
-    progress: JobProgress | None
-    model: str | None
-    version: int | None
-    error: JobFailure | None
+ATTEMPTS = 6
+"""at an import: they are spread over half a minute, in which a service that was restarted is back"""
+RETRY_SECONDS = 1.0
+"""before the second attempt; each later wait is twice as long"""
+BUSY = frozenset({502, 503, 504})
+"""statuses of a service that is away for a moment"""
+PATIENT = httpx2.Timeout(None, connect=5)
+"""of calls whose answer comes when a whole table is checked and written"""
 
 
 class Client:
@@ -101,15 +60,88 @@ class Client:
         """Close the connections."""
         self._http.close()
 
-    def import_csv(self, table: bytes | IO[bytes], **options: str | bool | None) -> dict[str, Any]:
-        """Send a long table `unique_id, ds, y` and return the service's report; a gzipped file is unpacked on the way.
+    def import_table(
+        self, table: TableSource, *, format: Format | None = None, key: str | None = None, **options: Any
+    ) -> dict[str, Any]:
+        """Send a table and return the service's report; a compressed file is sent as it is.
 
-        `options` are the query of POST /series/import: freq, timezone, ds_start, ambiguous, empty_y, on_error,
-        on_duplicate, dry_run.
+        `table` is a data frame of pandas or polars, the path of a file, an open file (one that seeks), or bytes.
+        `format` is that of the file's name where it is absent, else CSV. `options` are the query of the call: freq,
+        timezone, ds_start, ds_format, columns, layout, delimiter, decimal, encoding, on_error, on_duplicate, ambiguous,
+        empty_y, dry_run.
+
+        When the connection is lost in the middle, or the service is away for a moment, the table is sent again with the
+        same Idempotency-Key, so that nothing is imported twice. `key` is that key, for a retry of one's own.
         """
-        content = table if isinstance(table, bytes) else _read_chunks(table)
-        request = {"params": _drop_unset(options), "content": content, "headers": {"content-type": "text/csv"}}
-        return self._call("POST", "/series/import", **request, timeout=None)
+        with open_table(table, format) as body:
+            if body.delimiter is not None:
+                options = {"delimiter": body.delimiter, **_drop_unset(options)}
+            return self._send_table(body, _drop_unset(options), key or uuid.uuid4().hex)
+
+    def import_csv(self, table: bytes | IO[bytes], **options: Any) -> dict[str, Any]:
+        """Send a CSV; `import_table` takes everything else too."""
+        return self.import_table(table, format="csv", **options)
+
+    def _send_table(self, body: TableBody, params: Mapping[str, Any], key: str) -> dict[str, Any]:
+        headers = {**body.headers, "idempotency-key": key}
+        request = {"params": params, "headers": headers, "timeout": PATIENT}
+        for attempt in range(ATTEMPTS - 1):
+            try:
+                return self._call("POST", "/series/import", content=body.read_chunks(), **request)
+            except ClientError as e:
+                never_there = attempt == 0 and isinstance(e.__cause__, httpx2.ConnectError)
+                if never_there or not (e.code == LOST or e.status in BUSY):
+                    raise
+            time.sleep(RETRY_SECONDS * 2**attempt)
+        return self._call("POST", "/series/import", content=body.read_chunks(), **request)
+
+    def export_table(
+        self, target: str | PathLike[str] | IO[bytes], series: Sequence[str] = (), **selection: Any
+    ) -> int:
+        """Write the table of some series, or of all of them, to a file; return the bytes written.
+
+        `target` is a path, whose name says the format and whether it is compressed (`.csv.gz`), or an open file. The
+        file appears when the table is whole. `selection` is that of `read_export`.
+        """
+        name = str(target) if isinstance(target, (str, PathLike)) else ""
+        with open_target(target) as file:
+            return sum(file.write(chunk) for chunk in self.read_export(name, series, **selection))
+
+    def read_export(
+        self,
+        name: str = "",
+        series: Sequence[str] = (),
+        *,
+        prefix: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        start: str | None = None,
+        end: str | None = None,
+        format: Format | None = None,
+    ) -> Iterator[bytes]:
+        """Yield the bytes of a table as they arrive; a lost connection raises, so that no part passes for the whole.
+
+        `name` is that of a file, and says the format where `format` is absent (else CSV), and a compression.
+        """
+        told = read_name(name)
+        params = {
+            "series": list(series) or None,
+            "prefix": prefix,
+            "label": [f"{label}:{value}" for label, value in (labels or {}).items()] or None,
+            "start": start,
+            "end": end,
+            "format": format or told.format or "csv",
+        }
+        request: dict[str, Any] = {"params": _drop_unset(params), "timeout": PATIENT}
+        if told.coding is not None:
+            request["headers"] = {"accept-encoding": told.coding}
+        with (
+            translate_errors(self.url, "GET /series/export"),
+            self._http.stream("GET", "/series/export", **request) as answer,
+        ):
+            if not answer.is_success:
+                answer.read()
+                raise build_error(answer, parse_document(answer))
+            yield from read_coded(answer, told.coding)
 
     def observe(
         self,
@@ -124,6 +156,36 @@ class Client:
         """
         body = {"ds": list(ds), "y": list(y), "covariates": _list_columns(covariates)}
         return self._call("POST", f"/series/{quote(series_id, safe='')}/observations", json=_drop_unset(body))
+
+    def observe_many(self, series: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+        """Write observations of many series, all or none: {id: {"ds": […], "y": […], "covariates": {name: […]}}}.
+
+        Returns {"series": {id: {"inserted", "updated", "version"}}}.
+        """
+        return self._call("POST", "/observations", json={"series": series})
+
+    def read_observations(
+        self,
+        series_id: str,
+        *,
+        start: str | None = None,
+        end: str | None = None,
+        points: int | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> dict[str, Any]:
+        """Return a page of a series' rows in columns, from `start` (inclusive) to `end` (exclusive).
+
+        `points` thins them for a chart: `low`, `high` and the last `y` of each of so many buckets at most. Whole tables
+        come by `export_table`.
+        """
+        params = _drop_unset({"start": start, "end": end, "points": points, "limit": limit, "cursor": cursor})
+        return self._call("GET", f"/series/{quote(series_id, safe='')}/observations", params=params)
+
+    def health(self, series_id: str, horizon: int | None = None) -> dict[str, Any]:
+        """Return what may surprise a training of a series, and what would change that."""
+        params = _drop_unset({"horizon": horizon})
+        return self._call("GET", f"/series/{quote(series_id, safe='')}/health", params=params)
 
     def train(self, model: str, series: Mapping[str, object] | str, horizon: int, **more: object) -> Job:
         """Queue a training and return its job; `series` is `{"ids": […]}`, `{"labels": {…}}` or `"all"`."""
@@ -175,25 +237,15 @@ class Client:
             return False
 
     def _call(self, method: str, path: str, **request: Any) -> dict[str, Any]:
-        try:
+        with translate_errors(self.url, f"{method} {path}"):
             answer = self._http.request(method, path, **request)
-        except httpx2.ConnectError as e:
-            detail = f"nothing answers at {self.url}"
-            hint = "start it with 'gatecast up', or name another address with --url or GATECAST_URL"
-            raise ClientError("The service cannot be reached", detail, "unreachable", hint) from e
-        except httpx2.TimeoutException as e:
-            hint = "see the service's log; try again, or request less at once"
-            raise ClientError("No answer in time", f"{method} {self.url}{path}", "timeout", hint) from e
-        except httpx2.TransportError as e:
-            hint = "see the service's log and try again"
-            raise ClientError("The connection broke", str(e), "unreachable", hint) from e
-        document = _parse_document(answer)
+        document = parse_document(answer)
         if answer.is_success and document is not None:
             return document
-        raise _build_error(answer, document)
+        raise build_error(answer, document)
 
 
-def _drop_unset(options: Mapping[str, object]) -> dict[str, object]:
+def _drop_unset(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options that are not None; the service chooses the others."""
     return {name: value for name, value in options.items() if value is not None}
 
@@ -202,36 +254,3 @@ def _list_columns(
     columns: Mapping[str, Sequence[float | str | None]] | None,
 ) -> dict[str, list[float | str | None]] | None:
     return {name: list(values) for name, values in columns.items()} if columns is not None else None
-
-
-def _read_chunks(file: IO[bytes]) -> Iterator[bytes]:
-    packed = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
-    file.seek(0)
-    plain = cast(IO[bytes], gzip.GzipFile(fileobj=file)) if packed else file
-    try:
-        while chunk := plain.read(CHUNK_BYTES):
-            yield chunk
-    except (EOFError, gzip.BadGzipFile, zlib.error) as e:
-        raise ClientError("The file is damaged", str(e), "damaged_file", "create or download it again") from e
-
-
-def _parse_document(answer: httpx2.Response) -> dict[str, Any] | None:
-    try:
-        document = answer.json()
-    except ValueError:
-        return None
-    return document if isinstance(document, dict) else None
-
-
-def _build_error(answer: httpx2.Response, document: Mapping[str, Any] | None) -> ClientError:
-    """Build an error from a problem document; anything else comes from another service, or from a proxy."""
-    if document is None or "detail" not in document:
-        hint = "check that --url names a Gatecast service"
-        excerpt = f"{answer.status_code} from {answer.url}: {answer.text[:200]}"
-        return ClientError("Not a Gatecast response", excerpt, "unexpected_answer", hint)
-    fields = [f"{e.get('field', '')}: {e.get('detail', '')}" for e in document.get("errors") or []]
-    detail = "\n  ".join([str(document["detail"]), *fields])
-    hint = NEXT_STEP.get(answer.status_code, "")
-    title = str(document.get("title", answer.status_code))
-    code = str(document.get("code", ""))
-    return ClientError(title, detail, code, hint)

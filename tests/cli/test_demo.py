@@ -26,7 +26,8 @@ from app.cli.demo import demo, show
 from app.cli.demo_data import DAY, HIDDEN_HOURS, WEATHER, WEEK, DataSet, load
 from app.cli.demo_report import DemoForecast, Scores, average, build_table, describe_verdict, score_weeks
 from app.cli.demo_service import DemoService, build_environment, find_free_port
-from gatecast_client.client import Client, ClientError
+from gatecast_client.client import Client
+from gatecast_client.errors import ClientError
 from tests.scripted_service import ScriptedService, job
 
 OBSERVATIONS = "/series/bikes/observations"

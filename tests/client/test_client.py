@@ -4,11 +4,15 @@ import gzip
 import io
 import socket
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
+import pandas as pd
 import pytest
+import zstandard
 
-from gatecast_client.client import Client, ClientError
-from tests.scripted_service import ScriptedService, job, progress
+from gatecast_client.client import Client
+from gatecast_client.errors import ClientError
+from tests.scripted_service import LOST, ScriptedService, job, progress
 
 TABLE = b"unique_id,ds,y\na,2024-01-01,1\n"
 REPORT = {"series": 1, "rows": 1, "inserted": 1, "updated": 0, "rejected": []}
@@ -96,18 +100,158 @@ def test_an_import_sends_the_table_and_the_chosen_options(service: ScriptedServi
     assert asked.query == {"freq": ["D"], "dry_run": ["true"]}
 
 
-@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzipped"])
-def test_a_file_is_sent_as_it_reads(service: ScriptedService, client: Client, pack: Callable[[bytes], bytes]) -> None:
+@pytest.mark.parametrize(
+    ("pack", "coding"),
+    [(bytes, None), (gzip.compress, "gzip"), (zstandard.compress, "zstd")],
+    ids=["plain", "gz", "zst"],
+)
+def test_a_file_is_sent_as_it_lies_there(
+    service: ScriptedService, client: Client, pack: Callable[[bytes], bytes], coding: str | None
+) -> None:
     service.on("POST", "/series/import", REPORT)
-    table = b"unique_id,ds,y\n" + b"".join(b"a,%d,1\n" % step for step in range(300_000))
-    client.import_csv(io.BytesIO(pack(table)))
-    assert service.asked[0].body == table
-    assert "content-encoding" not in service.asked[0].headers
+    table = pack(b"unique_id,ds,y\n" + b"".join(b"a,%d,1\n" % step for step in range(300_000)))
+    client.import_csv(io.BytesIO(table))
+    (asked,) = service.asked
+    assert asked.body == table
+    assert asked.headers.get("content-encoding") == coding
+    assert asked.headers["content-length"] == str(len(table))
 
 
-def test_a_damaged_file_is_told(service: ScriptedService, client: Client) -> None:
-    with pytest.raises(ClientError, match="damaged"):
-        client.import_csv(io.BytesIO(gzip.compress(TABLE)[:-9]))
+@pytest.mark.parametrize(
+    ("name", "media_type", "query"),
+    [
+        ("a.csv", "text/csv", {}),
+        ("a.TSV.gz", "text/csv", {"delimiter": ["tab"]}),
+        ("a.b.jsonl", "application/x-ndjson", {}),
+        ("a.ndjson.zst", "application/x-ndjson", {}),
+        ("a.parquet", "application/vnd.apache.parquet", {}),
+        ("a.feather", "application/vnd.apache.arrow.stream", {}),
+        ("a.arrow.gz", "application/vnd.apache.arrow.stream", {}),
+        ("a", "text/csv", {}),
+    ],
+)
+def test_the_name_of_a_file_says_its_format(
+    service: ScriptedService, client: Client, tmp_path: Path, name: str, media_type: str, query: dict[str, list[str]]
+) -> None:
+    service.on("POST", "/series/import", REPORT)
+    (tmp_path / name).write_bytes(TABLE)
+    client.import_table(tmp_path / name)
+    assert service.asked[0].headers["content-type"] == media_type
+    assert service.asked[0].query == query
+
+
+def test_a_said_format_and_delimiter_win_over_the_name(
+    service: ScriptedService, client: Client, tmp_path: Path
+) -> None:
+    service.on("POST", "/series/import", REPORT)
+    file = tmp_path / "table.tsv"
+    file.write_bytes(TABLE)
+    client.import_table(str(file), delimiter="|")
+    client.import_table(file, format="ndjson")
+    bars, lines = service.asked
+    assert bars.query == {"delimiter": ["|"]}
+    assert (lines.query, lines.headers["content-type"]) == ({}, "application/x-ndjson")
+
+
+def test_a_data_frame_is_sent_with_its_types(service: ScriptedService, client: Client) -> None:
+    service.on("POST", "/series/import", REPORT)
+    frame = pd.DataFrame({"unique_id": ["a"], "ds": pd.to_datetime(["2024-01-01"]), "y": [1.5]})
+    client.import_table(frame)
+    assert service.asked[0].headers["content-type"] == "application/vnd.apache.parquet"
+    pd.testing.assert_frame_equal(pd.read_parquet(io.BytesIO(service.asked[0].body)), frame)
+
+
+@pytest.mark.parametrize(
+    "lost", [LOST, (503, {"detail": "starting"}), (502, b"bad gateway")], ids=["cut", "503", "502"]
+)
+def test_an_import_that_is_cut_off_is_sent_again_under_its_key(
+    service: ScriptedService, client: Client, monkeypatch: pytest.MonkeyPatch, lost: object
+) -> None:
+    monkeypatch.setattr("gatecast_client.client.RETRY_SECONDS", 0.0)
+    service.on("POST", "/series/import", lost, lost, REPORT)
+    assert client.import_table(TABLE) == REPORT
+    assert [asked.body for asked in service.asked] == [TABLE] * 3
+    assert len({asked.headers["idempotency-key"] for asked in service.asked}) == 1
+
+
+def test_an_import_that_is_refused_is_sent_once_and_another_has_another_key(
+    service: ScriptedService, client: Client
+) -> None:
+    service.problem("POST", "/series/import", 422, detail="row 1 is bad", code="invalid_timestamp")
+    for _ in range(2):
+        with pytest.raises(ClientError) as caught:
+            client.import_table(TABLE)
+        assert caught.value.status == 422
+    assert len({asked.headers["idempotency-key"] for asked in service.asked}) == len(service.asked) == 2
+
+
+def test_an_import_gives_up_after_its_attempts(
+    service: ScriptedService, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gatecast_client.client.RETRY_SECONDS", 0.0)
+    service.on("POST", "/series/import", LOST)
+    with pytest.raises(ClientError, match="connection broke"):
+        client.import_table(TABLE)
+    assert len(service.asked) == 6
+
+
+def test_a_file_that_is_not_there_is_told(client: Client, tmp_path: Path) -> None:
+    with pytest.raises(ClientError, match="cannot be read"):
+        client.import_table(tmp_path / "none.csv")
+
+
+def test_an_export_writes_the_file_that_its_name_asks_for(
+    service: ScriptedService, client: Client, tmp_path: Path
+) -> None:
+    service.on("GET", "/series/export", TABLE)
+    target = tmp_path / "all.parquet"
+    size = client.export_table(target, ["a", "b/c"], labels={"city": "Ulm"}, start="2024-01-01")
+    assert (target.read_bytes(), size) == (TABLE, len(TABLE))
+    assert service.asked[0].query == {
+        "series": ["a", "b/c"],
+        "label": ["city:Ulm"],
+        "start": ["2024-01-01"],
+        "format": ["parquet"],
+    }
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_gz_export_is_gzip_where_the_service_does_not_compress(
+    service: ScriptedService, client: Client, tmp_path: Path
+) -> None:
+    service.on("GET", "/series/export", TABLE * 1000)
+    client.export_table(tmp_path / "all.csv.gz")
+    assert service.asked[0].headers["accept-encoding"] == "gzip"
+    assert gzip.decompress((tmp_path / "all.csv.gz").read_bytes()) == TABLE * 1000
+
+
+def test_a_refused_export_leaves_what_lay_there(service: ScriptedService, client: Client, tmp_path: Path) -> None:
+    service.problem("GET", "/series/export", 404, detail="there is no series 'x'", code="series_not_found")
+    target = tmp_path / "all.csv"
+    target.write_text("before")
+    with pytest.raises(ClientError, match="no series 'x'"):
+        client.export_table(target, ["x"])
+    assert target.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_many_series_are_observed_at_once(service: ScriptedService, client: Client) -> None:
+    told = {"series": {"a": {"inserted": 1, "updated": 0, "version": 2}}}
+    service.on("POST", "/observations", told)
+    series = {"a": {"ds": ["2024-01-01"], "y": [None], "covariates": {"temp": [7.5]}}}
+    assert client.observe_many(series) == told
+    assert service.asked[0].json == {"series": series}
+
+
+def test_observations_and_health_are_read_with_what_was_chosen(service: ScriptedService, client: Client) -> None:
+    service.on("GET", "/series/a%2Fb/observations", {"ds": []})
+    service.on("GET", "/series/a%2Fb/health", {"checks": []})
+    assert client.read_observations("a/b", start="2024-01-01", points=100) == {"ds": []}
+    assert client.health("a/b", horizon=7) == {"checks": []}
+    assert [asked.query for asked in service.asked] == [
+        {"start": ["2024-01-01"], "points": ["100"]},
+        {"horizon": ["7"]},
+    ]
 
 
 def test_observations_go_to_their_series_a_missing_value_too(service: ScriptedService, client: Client) -> None:

@@ -241,6 +241,9 @@ EXERCISED_BY = {
         "app/services/training/checks.py",
         "app/services/training/request.py",
     ),
+    "tests/models/data/test_aggregation.py": ("models/calendar/nesting.py",),
+    "tests/models/data/test_cleaning.py": ("models/config/cleaning.py",),
+    "tests/services/training/test_cleaning.py": ("app/services/series/aggregation.py",),
     "tests/serving/charts/test_drawing.py": (
         "app/serving/charts/panel.py",
         "app/serving/charts/picture.py",

@@ -42,6 +42,7 @@ def _request(body: TrainIn) -> TrainingRequest:
         bounds=(body.bounds.min, body.bounds.max),
         warm_start=_version(body.warm_start) if body.warm_start is not None else None,
         search=body.search.model_dump() if body.search is not None else None,
+        cleaning=body.cleaning.model_dump() if body.cleaning is not None else None,
     )
 
 

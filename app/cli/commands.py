@@ -35,6 +35,14 @@ WarmStart = Annotated[str | None, typer.Option(help="Start from a version, name@
 Promote = Annotated[
     Literal["if_better", "always", "never"] | None, typer.Option(help="When the new version goes live.")
 ]
+Gaps = Annotated[
+    Literal["leave", "linear", "season"] | None, typer.Option(help="What becomes of missing steps that are read.")
+]
+Outliers = Annotated[Literal["leave", "clip"] | None, typer.Option(help="What becomes of outliers that are read.")]
+Aggregate = Annotated[
+    str | None, typer.Option(help="Train on longer steps, FREQ or FREQ:mean, such as D or W-MON:mean.")
+]
+MaxFilled = Annotated[float | None, typer.Option(min=0, max=1, help="Share of a series' steps that gaps may fill.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -57,6 +65,10 @@ def train(
     search: Trials = None,
     warm_start: WarmStart = None,
     promote: Promote = None,
+    gaps: Gaps = None,
+    outliers: Outliers = None,
+    aggregate: Aggregate = None,
+    max_filled: MaxFilled = None,
     url: Url = DEFAULT_URL,
     key: Key = None,
 ) -> None:
@@ -68,6 +80,7 @@ def train(
         "search": {"trials": search} if search is not None else None,
         "warm_start": warm_start,
         "promote": promote,
+        "cleaning": _build_cleaning(gaps, outliers, aggregate, max_filled),
     }
     with report_errors(), Client(url, key) as client:
         job = _watch(client, client.train(model, selector, horizon, **options))
@@ -80,6 +93,20 @@ def _build_training(epochs: int | None, time_budget: float | None) -> dict[str, 
     """Return the `training` options of POST /train; None where the service chooses them all."""
     budget = {"epochs": epochs, "time_budget_s": time_budget}
     return {name: value for name, value in budget.items() if value is not None} or None
+
+
+def _build_cleaning(
+    gaps: str | None, outliers: str | None, aggregate: str | None, max_filled: float | None
+) -> dict[str, Any] | None:
+    """Return `cleaning` of POST /train; None where nothing is cleaned. `aggregate` is FREQ or FREQ:BY."""
+    freq, _, by = (aggregate or "").partition(":")
+    options = {
+        "gaps": gaps,
+        "outliers": outliers,
+        "aggregate": {"freq": freq, "by": by or "sum"} if aggregate else None,
+        "max_filled": max_filled,
+    }
+    return {name: value for name, value in options.items() if value is not None} or None
 
 
 def _watch(client: Client, job: Job) -> Job:

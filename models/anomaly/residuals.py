@@ -19,7 +19,7 @@ from models.anomaly.tails import half_normal
 from models.arrays import Floats, Ints
 from models.config.model import Config
 from models.data.series import Series
-from models.data.windows import Batch, assemble, slice_padded
+from models.data.windows import Batch, assemble, cut_contexts
 from models.inference.predict import Runner
 
 Span = tuple[int, int]
@@ -95,8 +95,7 @@ def compute_residuals(series: Series, span: Span, runner: Runner, config: Config
             batch = _drop_windows(batch, done)
             visible.y[changed] = forecast[0, done - 1] if len(changed) == 1 else series.y[changed]
             if len(changed):
-                for row, step in enumerate(steps.tolist()):
-                    batch["y"][row] = slice_padded(visible.y, step - ahead + 1 - context, step - ahead + 1)
+                batch["y"] = cut_contexts([visible] * len(steps), steps - ahead, config)
     return Residuals(*table)
 
 

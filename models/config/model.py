@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from models.calendar.frequency import parse_frequency
+from models.calendar.frequency import parse_frequency, share_dates
 from models.calendar.holidays import is_country
 from models.calendar.timestamps import DAY
+from models.config.cleaning import CleaningConfig, parse_cleaning_options
 from models.config.covariates import CovariateConfig
 from models.config.network import NetworkConfig
 from models.config.training import TrainingConfig
@@ -47,10 +48,13 @@ class Config:
     """no forecast below zero for a context without a negative value, unless its series is among `signed`"""
     signed: tuple[str, ...] = ()
     """ids of the series that had negative values in a panel of which others had none"""
+    cleaning: CleaningConfig = field(default_factory=CleaningConfig)
+    """what is done to contexts before they are read, and how series become those of `frequency`"""
 
     def __post_init__(self) -> None:
         self._check_reach()
         self._check_quantiles()
+        self._check_cleaning()
         require(self.country is None or is_country(self.country), "country", f"{self.country!r} has no known holidays")
         require(len(self.bounds) == 2, "bounds", "must be the least and the greatest value")
         require(self.nonnegative or not self.signed, "signed", "names exceptions, and needs nonnegative")
@@ -71,6 +75,15 @@ class Config:
         )
         reach = (self.network.context_length + self.horizon) * frequency.approximate_us
         require(reach <= LONGEST_REACH, "horizon", "context and horizon must span less than 900 years together")
+
+    def _check_cleaning(self) -> None:
+        aggregate = self.cleaning.aggregate
+        if aggregate is not None:
+            coarse = parse_frequency(aggregate.freq)
+            matches = share_dates(coarse, parse_frequency(self.frequency))
+            require(matches, "cleaning.aggregate.freq", f"must be the model's frequency, {self.frequency!r}")
+        fits = self.cleaning.gaps != "season" or self.network.season > 1
+        require(fits, "cleaning.gaps", f"must be leave or linear: {self.frequency!r} has no season to fill gaps by")
 
     def _check_quantiles(self) -> None:
         levels = self.quantiles
@@ -117,6 +130,7 @@ class Config:
         parts: dict[str, Any] = {}
         kinds = {"network": NetworkConfig, "training": TrainingConfig, "covariates": CovariateConfig}
         try:
+            parts["cleaning"] = parse_cleaning_options(fields.pop("cleaning", None))
             for name, kind in kinds.items():
                 parts[name] = parse_options(kind, fields.pop(name, {}), name)
         except TypeError as e:

@@ -16,6 +16,7 @@ from models.calendar.features import CALENDAR_FIELDS, calendar_features
 from models.calendar.grid import Grid
 from models.calendar.timestamps import Stamps
 from models.config.model import Config
+from models.data.cleaning import clean_for
 from models.data.covariates import encode, encode_static
 from models.data.series import Series
 
@@ -24,7 +25,7 @@ class Batch(TypedDict):
     """The inputs of a network, which reads those in `Config.inputs`."""
 
     y: Floats
-    """(B, T) values, NaN where missing or before the first of the series"""
+    """(B, T) cleaned values, NaN where missing or before the first of the series"""
     calendar: Ints
     """(B, T + H, 5) calendar integers of context and horizon"""
     covariates: Floats
@@ -101,12 +102,13 @@ def assemble(series: Sequence[Series], origins: Ints, config: Config) -> Batch:
 
 
 def cut_contexts(series: Sequence[Series], origins: Ints, config: Config) -> Floats:
-    """Cut the values up to each origin: (B, T), NaN where missing or outside of the series."""
+    """Cut the values up to each origin: (B, T), cleaned as the model reads them, NaN where missing or outside of the
+    series."""
     length = config.network.context_length
     y = np.empty((len(series), length))
     for row, (item, origin) in enumerate(zip(series, origins.tolist(), strict=True)):
         y[row] = slice_padded(item.y, origin + 1 - length, origin + 1)
-    return y
+    return clean_for(y, config)
 
 
 def cut_covariates(series: Sequence[Series], origins: Ints, config: Config) -> tuple[Floats, Floats]:

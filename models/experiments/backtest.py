@@ -15,6 +15,7 @@ import numpy as np
 from models.arrays import Floats, Ints
 from models.config.model import Config
 from models.config.validation import require
+from models.data.aggregation import aggregate_panel
 from models.data.covariates import build_covariate_config
 from models.data.series import Panel, Series, observed_span
 from models.errors import CheckpointError, TrainingDataError
@@ -72,6 +73,7 @@ def backtest(
     ConfigError for numbers below 1 and for unknown baselines, TrainingDataError where nothing can be forecast or
     trained on.
     """
+    panel = aggregate_panel(panel, config.cleaning)[0]
     measured = config.horizon if horizon is None else horizon
     step = measured if step_size is None else step_size
     require(n_windows >= 1, "n_windows", "must be at least 1")

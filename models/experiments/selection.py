@@ -17,6 +17,7 @@ import torch
 from models.arrays import Floats
 from models.config.model import Config
 from models.config.training import POINT_LOSSES
+from models.data.aggregation import select_for_training
 from models.data.preflight import select_trainable
 from models.data.series import Panel
 from models.data.splits import plan_spans
@@ -41,7 +42,7 @@ class SelectPhase:
 
         Raises TrainingDataError where no series is long enough for both.
         """
-        kept = select_trainable(panel)
+        kept = select_trainable(select_for_training(panel, config.cleaning)[0])
         spans = plan_spans(kept, config)
         pairs = zip(kept.series, spans, strict=True)
         series = tuple(replace(item, y=item.y[: span.selection_end]) for item, span in pairs)

@@ -42,7 +42,8 @@ def check_gaps(y: Floats) -> Finding:
         detail,
         list_spans(runs),
         "missing steps stay missing: the network reads which they are, and no error is computed there",
-        "POST /series/{id}/observations, where their values are known",
+        "cleaning.gaps in POST /train fills them in what the network reads; POST /series/{id}/observations, where "
+        "their values are known",
     )
 
 
@@ -64,7 +65,8 @@ def check_steps(series: Series) -> Finding:
         f"the frequency is {alias!r}, but {share:.1%} of the values come {common} steps after the one before",
         (),
         "the steps between are taken as missing",
-        "delete the observations, PUT /series/{id} with the longer freq, and send them again",
+        "delete the observations, PUT /series/{id} with the longer freq, and send them again; cleaning.aggregate in "
+        "POST /train, where only some values are so far apart",
     )
 
 
@@ -84,7 +86,10 @@ def check_clock_changes(series: Series) -> Finding:
         else "steps are local days or longer: each begins at the same time of the clock"
     )
     detail = f"the clock of {grid.timezone} changes {len(changed)} times within the series"
-    return Finding("dst", "info", detail, list_points(changed), training, "timezone of the series")
+    option = "timezone of the series"
+    if tick:
+        option += "; cleaning.aggregate in POST /train makes whole local days of it"
+    return Finding("dst", "info", detail, list_points(changed), training, option)
 
 
 def check_length(y: Floats, needs: HistoryNeeds) -> Finding:

@@ -89,7 +89,7 @@ def check_intermittent(y: Floats) -> Finding:
         f"{zeros:.0%} of the values are zero; a value that is not comes every {interval:.1f} steps",
         (),
         "the median may be zero throughout; the upper quantiles tell of demand",
-        "quantiles in POST /train",
+        "quantiles in POST /train, or cleaning.aggregate for sums of longer steps",
     )
 
 
@@ -104,7 +104,8 @@ def check_outliers(y: Floats, season: int) -> Finding:
         f"{len(outliers)} values lie more than {OUTLIER_DEVIATIONS:g} deviations from the median around them",
         list_points(outliers),
         "they count as any other values; the loss and the scalers are robust against single ones",
-        "DELETE /series/{id}/observations with start and end, where they are no real values",
+        "cleaning.outliers in POST /train clips them in what the network reads; DELETE /series/{id}/observations with "
+        "start and end, where they are no real values",
     )
 
 

@@ -10,10 +10,12 @@ import numpy as np
 from models.arrays import ROUNDING, Floats, measure_size
 from models.calendar.features import active_calendar_fields
 from models.calendar.frequency import Frequency, parse_frequency, season_lengths
+from models.config.cleaning import CleaningConfig, parse_cleaning_options
 from models.config.model import Config
 from models.config.network import NetworkConfig, require_seasons
 from models.config.training import TrainingConfig
 from models.config.validation import coerce_options, require
+from models.data.aggregation import aggregate_panel
 from models.data.covariates import build_covariate_config
 from models.data.series import Panel
 from models.errors import ConfigError, FrequencyError
@@ -58,6 +60,7 @@ def default_config(
     bounds: tuple[float | None, float | None] = (None, None),
     network: Mapping[str, object] | None = None,
     training: Mapping[str, object] | None = None,
+    cleaning: Mapping[str, object] | None = None,
 ) -> Config:
     """Choose the configuration of a model for a panel by its frequency and its amount of data.
 
@@ -68,10 +71,13 @@ def default_config(
         country: country of public holidays, such as `DE` or `US-NY`.
         bounds: least and greatest value of a forecast.
         network, training: fields of `NetworkConfig` and `TrainingConfig` to set by hand.
+        cleaning: fields of `CleaningConfig`; with `aggregate` horizon and season are those of the coarser steps.
 
     Where no observed value of a series is negative, neither is a forecast of a context without negative values. Raises
     ConfigError, which names the field.
     """
+    cleaned = complete_cleaning(parse_cleaning_options(cleaning), panel.frequency)
+    panel = aggregate_panel(panel, cleaned)[0]
     lengths = [len(series.y) for series in panel.series]
     if is_repeating(panel):  # smoothing models would keep a share of what a season forecasts exactly
         network = {"anchor": 0.0, **(network or {})}
@@ -80,8 +86,19 @@ def default_config(
         config,
         covariates=build_covariate_config(panel, known_future, past, static),
         bounds=bounds,
+        cleaning=cleaned,
         **find_signs(panel),
     )
+
+
+def complete_cleaning(cleaning: CleaningConfig, source: Frequency) -> CleaningConfig:
+    """Return a cleaning that knows the frequency of the series that are aggregated. Raises ConfigError where those make
+    no whole steps of the coarser one."""
+    aggregate = cleaning.aggregate
+    if aggregate is None or aggregate.source is not None:
+        return cleaning
+    canonical = _parse_frequency(aggregate.freq).alias
+    return replace(cleaning, aggregate=replace(aggregate, freq=canonical, source=source.alias))
 
 
 def find_signs(panel: Panel) -> dict[str, Any]:

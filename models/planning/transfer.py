@@ -4,9 +4,11 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 from models.calendar.frequency import Frequency, parse_frequency, share_dates
+from models.config.cleaning import CleaningConfig
 from models.config.model import Config
 from models.config.network import NetworkConfig
 from models.config.validation import coerce_options, require
+from models.data.aggregation import aggregate_panel
 from models.data.series import Panel
 from models.planning.defaults import default_config_for_lengths, find_signs
 
@@ -21,11 +23,17 @@ def transfer_config(
     *,
     bounds: tuple[float | None, float | None] = (None, None),
     training: Mapping[str, object] | None = None,
+    cleaning: CleaningConfig | None = None,
 ) -> Config:
-    """Choose the configuration for a panel: `transfer_config_for_lengths`, with the signs that its values have."""
+    """Choose the configuration for a panel: `transfer_config_for_lengths`, with the signs that its values have.
+
+    `cleaning` is that of the source by default, which aggregates the panel.
+    """
+    cleaned = source.cleaning if cleaning is None else cleaning
+    panel = aggregate_panel(panel, cleaned)[0]
     lengths = [len(series.y) for series in panel.series]
     config = transfer_config_for_lengths(source, panel.frequency, lengths, horizon, bounds=bounds, training=training)
-    return dataclasses.replace(config, **find_signs(panel))
+    return dataclasses.replace(config, cleaning=cleaned, **find_signs(panel))
 
 
 def transfer_config_for_lengths(

@@ -13,8 +13,10 @@ from typing import Literal
 import torch
 
 from models.config.model import Config
+from models.data.aggregation import select_for_training
 from models.data.preflight import select_trainable
 from models.data.series import Panel
+from models.errors import TrainingDataError
 from models.evaluation.scoring import GateSpan
 from models.network.network import Network
 from models.planning.transfer import transfer_config
@@ -40,7 +42,7 @@ def fit(
     start: Network | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> Fitted:
-    """Train a model on every series of the panel that is long enough.
+    """Train a model on every series of the panel that is long enough, and has no more gaps than may be filled.
 
     Args:
         on_progress: called about twice a second and after every epoch.
@@ -52,15 +54,25 @@ def fit(
 
     Raises TrainingDataError for data that cannot be trained on, CheckpointError for a foreign checkpoint.
     """
-    kept = select_trainable(panel)
+    complete, record = select_for_training(panel, config.cleaning)
+    if not complete.series and record.refused:
+        raise TrainingDataError("too_many_gaps", _describe_refused(record.refused))
+    kept = select_trainable(complete)
     chosen_device = choose_device(device)
     meter = ProgressMeter(on_progress, config.training.steps_per_epoch, config.training.patience)
     with torch.random.fork_rng(devices=[chosen_device] if chosen_device.type == "cuda" else []):
         run = TrainingRun(kept, config, chosen_device, meter, save_checkpoint, start, stop or _never)
         outcome = run.train(resume)
-    warnings = ["short_series"] if len(kept.series) < len(panel.series) else []
+    warnings = ["short_series"] if len(kept.series) < len(complete.series) else []
+    warnings += ["incomplete_series"] if len(complete.series) < len(panel.series) else []
     gate_quantiles = outcome.best_round.gate_quantiles if outcome.best_round is not None else None
     return Fitted(config, outcome.network, _report(outcome, config, meter, warnings), gate_quantiles)
+
+
+def _describe_refused(refused: Mapping[str, str]) -> str:
+    """Say why none of the series is trained on, by the first of them."""
+    name, problem = next(iter(refused.items()))
+    return f"none of the {len(refused)} series can be trained on; {name!r}: {problem}"
 
 
 def _never() -> bool:

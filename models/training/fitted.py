@@ -7,6 +7,7 @@ import torch
 
 from models.arrays import Floats, Ints
 from models.config.model import Config
+from models.data.aggregation import aggregate_panel
 from models.data.series import Panel, Series
 from models.data.windows import Batch, graph_inputs_of
 from models.inference.predict import Forecast, Runner, predict, run_windows
@@ -30,7 +31,12 @@ class Fitted:
         return runner_of(self.network)
 
     def predict(self, panel: Panel, origins: Sequence[int] | None = None) -> list[Forecast]:
-        """Forecast each series of the panel from its last observed value, or from positions in its `y`."""
+        """Forecast each series of the panel from its last observed value, or from positions in its `y`.
+
+        A panel that the model aggregates is forecast from its last full steps; positions are then those of the
+        aggregated panel.
+        """
+        panel = aggregate_panel(panel, self.config.cleaning)[0]
         return predict(panel.series, self.runner, self.config, origins)
 
     def quantiles(self, series: Sequence[Series], origins: Ints) -> Floats:

@@ -18,6 +18,7 @@ from models.calendar.features import calendar_features
 from models.calendar.grid import Grid
 from models.config.covariates import CovariateConfig
 from models.config.model import Config
+from models.data.cleaning import clean_for
 from models.data.covariates import encode, encode_static
 from models.data.series import Series, observed_span
 from models.data.splits import shortest_context
@@ -73,6 +74,8 @@ class WindowPool:
     """T"""
     horizon: int
     """H"""
+    config: Config
+    """by which contexts are cleaned"""
 
     def draw(self, batch_size: int, generator: torch.Generator) -> TensorBatch:
         """Draw a batch; `generator` lives on the CPU, so that every device draws the same windows."""
@@ -89,12 +92,18 @@ class WindowPool:
         covariates = cut(self.covariates, ends, offsets)  # (B, T + H, C)
         unknown = (offsets > 0)[:, None] & self.past  # (T + H, C)
         return TensorBatch(
-            y=window[:, : self.context_length],
+            y=self._clean(window[:, : self.context_length]),
             calendar=cut(self.calendar, ends + self.shift[series], offsets),
             covariates=torch.where(unknown, torch.nan, covariates),
             static=self.static[series],
             target=window[:, self.context_length :],
         )
+
+    def _clean(self, y: Tensor) -> Tensor:
+        """Clean contexts (B, T) by the function that serving cleans them by."""
+        if not self.config.cleaning.changes_contexts:
+            return y
+        return torch.from_numpy(clean_for(y.cpu().numpy(), self.config)).to(y.device)
 
 
 def window_pool(
@@ -132,6 +141,7 @@ def window_pool(
         cumulative=tensor(np.cumsum(count.astype(np.float64) ** BALANCE)),
         context_length=network.context_length,
         horizon=config.horizon,
+        config=config,
     )
 
 

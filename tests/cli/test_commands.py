@@ -95,6 +95,15 @@ def test_train_searches_and_begins_from_a_version(service: ScriptedService) -> N
     assert (body["warm_start"], "search" in body) == ("other@4", False)
 
 
+def test_train_names_the_cleaning(service: ScriptedService) -> None:
+    script_training(service, job("succeeded", version=3))
+    options = ["--gaps", "season", "--outliers", "clip", "--aggregate", "W-MON:mean", "--max-filled", "0.1"]
+    run(service, "train", "m", "--all", "--horizon", "2", *options)
+    aggregate = {"freq": "W-MON", "by": "mean"}
+    cleaning = {"gaps": "season", "outliers": "clip", "aggregate": aggregate, "max_filled": 0.1}
+    assert service.asked[0].json["cleaning"] == cleaning
+
+
 def test_train_says_why_a_version_is_not_live(service: ScriptedService) -> None:
     script_training(service, job("succeeded", version=3), promoted=False, reason="the champion is better")
     result = run(service, "train", "m", "--all", "--horizon", "2")

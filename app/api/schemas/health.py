@@ -20,7 +20,7 @@ _EXAMPLE: dict[str, Any] = {
             "detail": "2 of 17544 steps are missing (0.0%), in 1 gaps; the longest has 2",
             "where": [["2024-03-01T00:00:00+00:00", "2024-03-01T01:00:00+00:00"]],
             "training": "missing steps stay missing: the network reads which they are",
-            "option": "POST /series/{id}/observations, where their values are known",
+            "option": "cleaning.gaps in POST /train; POST /series/{id}/observations, where their values are known",
         }
     ],
 }

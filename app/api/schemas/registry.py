@@ -93,6 +93,40 @@ class DataSpan(Output):
     series: list[str]
 
 
+class CountOut(Output):
+    """How often something was done: in all series together, to the series that had most of it, and in how many."""
+
+    total: int
+    most: int
+    series: int
+
+
+class AggregateOut(Output):
+    """The coarser frequency of a model, and what becomes of the values of one step."""
+
+    freq: str
+    by: str
+
+
+class RefusedSeriesOut(Output):
+    """A series that was not trained on."""
+
+    series_id: str
+    detail: str
+
+
+class CleaningOut(Output):
+    """What was asked of `cleaning`, and what it did to the series that were trained on."""
+
+    gaps: str
+    outliers: str
+    aggregate: AggregateOut | None
+    max_filled: float
+    filled: CountOut = Field(description="missing steps that are read with a value")
+    clipped: CountOut = Field(description="values that are read moved to a limit")
+    refused: list[RefusedSeriesOut] = Field(description="at most 100 series with too many gaps, or no full step")
+
+
 class VersionOut(Output):
     """One immutable result of training. `metrics` were measured before the network had seen the measured span."""
 
@@ -111,6 +145,15 @@ class VersionOut(Output):
                     "start": "2024-03-01T00:00:00+01:00",
                     "end": "2024-03-31T23:00:00+02:00",
                     "series": ["bikes/station 7"],
+                },
+                "cleaning": {
+                    "gaps": "linear",
+                    "outliers": "leave",
+                    "aggregate": None,
+                    "max_filled": 0.2,
+                    "filled": {"total": 12, "most": 12, "series": 1},
+                    "clipped": {"total": 0, "most": 0, "series": 0},
+                    "refused": [],
                 },
                 "job": "0f8c7d1d0c5b4c56a2ff30f1f0a3c001",
                 "provenance": {
@@ -137,6 +180,7 @@ class VersionOut(Output):
     )
     loss_curve: dict[str, list[float]]
     data_span: DataSpan
+    cleaning: CleaningOut
     job: str
     provenance: dict[str, Any] = Field(
         description="what made it: versions of packages, seed, digest of the data, device, who or what asked"

@@ -129,6 +129,30 @@ class SearchIn(Input):
     )
 
 
+class AggregateIn(Input):
+    """A coarser frequency, which the model then has; series are aggregated before they are read."""
+
+    freq: Annotated[str, StringConstraints(min_length=1, max_length=40)] = Field(
+        description="a pandas offset alias of whole steps of the series, such as D of hours, W-MON or MS of days"
+    )
+    by: Literal["sum", "mean"] = Field("sum", description="what becomes of the values of one step")
+
+
+class CleaningIn(Input):
+    """What is done to the values that the network reads. Recorded with the version, which serves by it."""
+
+    gaps: Literal["leave", "linear", "season"] = Field(
+        "leave",
+        description="missing steps stay missing, or take the line between the values around, or what the seasons "
+        "around have there",
+    )
+    outliers: Literal["leave", "clip"] = Field("leave", description="move values beyond a context's limits to them")
+    aggregate: AggregateIn | None = None
+    max_filled: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.2, description="share of a series' steps that may be filled; with more it is not trained on"
+    )
+
+
 class BoundsIn(Input):
     """Least and greatest value of a forecast."""
 
@@ -165,6 +189,9 @@ class TrainIn(JobOptionsIn):
         None, description="whose public holidays the model knows: `DE`, or a part of it such as `US-NY`"
     )
     bounds: BoundsIn = Field(default_factory=BoundsIn)
+    cleaning: CleaningIn | None = Field(
+        None, description="what is done about gaps and outliers, and a coarser frequency; nothing where it is left out"
+    )
     search: SearchIn | None = Field(None, description="try other networks and trainings first, and take the best")
     warm_start: Annotated[str, StringConstraints(pattern=rf"^{PINNED_VERSION}$")] | None = Field(
         None,

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from app.errors import ErrorCode, invalid
 from app.scope import Scope
 from app.services.refusals import Refusal, refusal
-from app.services.series.checks import build_grid, is_of_frequency
+from app.services.series.aggregation import build_read_grid, is_readable
 from app.services.series.ids import MAX_ID, is_series_id
 from app.storage import series
 from app.storage.tables import ModelRow, SeriesRow
@@ -18,6 +18,7 @@ from models.anomaly.detect import HISTORY
 from models.calendar.frequency import parse_frequency
 from models.calendar.grid import Grid
 from models.calendar.timestamps import parse_stamps
+from models.config.cleaning import CleaningConfig
 from models.errors import TimestampError
 
 Window = tuple[int, int]
@@ -62,6 +63,8 @@ class Task:
     """The steps [first, end) of one series' grid, and the labelled windows on it."""
 
     row: SeriesRow
+    grid: Grid
+    """on which the model reads the series"""
     origin: int
     """the series' first step"""
     first: int
@@ -92,7 +95,7 @@ class Tasks:
         return sum(task.cost for task in self.tasks)
 
 
-def plan_tasks(session: Session, scope: Scope, model: ModelRow, scan: Scan) -> Tasks:
+def plan_tasks(session: Session, scope: Scope, model: ModelRow, cleaning: CleaningConfig, scan: Scan) -> Tasks:
     """Find the steps to scan. Raises Invalid for bad times, and for labels of series that are not requested."""
     unrequested = set(scan.labels) - set(scan.series)
     if unrequested:
@@ -105,18 +108,18 @@ def plan_tasks(session: Session, scope: Scope, model: ModelRow, scan: Scan) -> T
     errors = {}
     for series_id in ids:
         row = rows.get(series_id)
-        error = _check_row(row, series_id, model)
+        error = _check_row(row, series_id, model, cleaning)
         if row is not None and error is None:
-            tasks.append(_plan_task(row, scan))
+            tasks.append(_plan_task(row, build_read_grid(row, model.freq, cleaning), scan))
         else:
             errors[series_id] = error or refusal(ErrorCode.series_not_found, "")
     return Tasks(tasks, errors)
 
 
-def _check_row(row: SeriesRow | None, series_id: str, model: ModelRow) -> Refusal | None:
+def _check_row(row: SeriesRow | None, series_id: str, model: ModelRow, cleaning: CleaningConfig) -> Refusal | None:
     if row is None:
         return refusal(ErrorCode.series_not_found, f"there is no series {series_id[:MAX_ID]!r}; POST /series makes one")
-    if not is_of_frequency(row, model.freq):
+    if not is_readable(row, model.freq, cleaning):
         detail = f"the series has frequency {row.freq!r}, the model {model.freq!r}"
         return refusal(ErrorCode.frequency_mismatch, detail)
     if row.first_ts is None or row.anchor is None:
@@ -124,10 +127,9 @@ def _check_row(row: SeriesRow | None, series_id: str, model: ModelRow) -> Refusa
     return None
 
 
-def _plan_task(row: SeriesRow, scan: Scan) -> Task:
+def _plan_task(row: SeriesRow, grid: Grid, scan: Scan) -> Task:
     assert row.first_ts is not None
     assert row.last_ts is not None
-    grid = build_grid(row)
     low = row.first_ts
     high = row.last_ts + 1  # what lies far from them cannot be located on every grid
     start = low if scan.start is None else min(high, max(low, _parse_stamp(scan.start, row, "start")))
@@ -140,7 +142,7 @@ def _plan_task(row: SeriesRow, scan: Scan) -> Task:
             raise invalid(f"body.{where}", ErrorCode.invalid_input, f"the label of {row.id!r} ends before it starts")
         windows.append(window)
     steps = [_find_first_step(grid, stamp) for stamp in (row.first_ts, start, end)]
-    return Task(row, steps[0], steps[1], steps[2], tuple(sorted(windows)))
+    return Task(row, grid, steps[0], steps[1], steps[2], tuple(sorted(windows)))
 
 
 def _parse_stamp(text: str, row: SeriesRow, field: str) -> int:

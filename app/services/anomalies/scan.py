@@ -13,8 +13,7 @@ from app.scope import Scope
 from app.services.anomalies.plan import Scan, Task, Window
 from app.services.forecasting.inputs.covariates import find_kind_conflict, find_static_conflict
 from app.services.refusals import refusal
-from app.services.series import panels
-from app.services.series.checks import build_grid
+from app.services.series.aggregation import load_steps
 from app.serving.runtime import LoadedVersion
 from models.anomaly.detect import HISTORY, Anomalies, detect_anomalies
 from models.anomaly.nab import PROFILES, Judgement, ScoredSeries, judge_flags, nab_score, sum_judgements
@@ -42,9 +41,11 @@ def load_histories(
 ) -> dict[str, Series]:
     """Load the series of the tasks: {series id: its steps before and in the span}."""
     before = HISTORY + config.network.context_length + scan.ahead
-    spans = {task.row.pk: _read_span(task, before) for task in tasks if task.points}
+    spans = {task.row.pk: (max(task.origin, task.first - before), task.end - 1) for task in tasks if task.points}
     rows = [task.row for task in tasks if task.points]
-    histories = panels.load_between(session, scope, rows, spans, config.covariates, config.horizon)
+    histories = load_steps(
+        session, scope, rows, spans, config.frequency, config.covariates, config.cleaning, config.horizon
+    )
     return {history.id: history for history in histories}
 
 
@@ -68,14 +69,6 @@ def _compute_nab(scored: Sequence[ScoredSeries], level: float) -> dict[str, floa
         return {name: nab_score(scored, threshold, profile) for name, profile in PROFILES.items()}
     except ValueError:  # no labelled window holds a point that the benchmark scores
         return None
-
-
-def _read_span(task: Task, before: int) -> tuple[int, int]:
-    """Return the first and last stamp that are read for a task."""
-    grid = build_grid(task.row)
-    begin = max(task.origin, task.first - before)
-    first, last = grid.stamps(np.array([begin, task.end - 1], np.int64)).tolist()
-    return first, last
 
 
 def _scan_task(task: Task, history: Series | None, version: LoadedVersion, scan: Scan) -> SeriesScan:

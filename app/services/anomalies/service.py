@@ -15,6 +15,7 @@ from app.services.anomalies.plan import Scan, Tasks, plan_tasks
 from app.services.anomalies.scan import SeriesScan, compare_with_labels, load_histories, scan_tasks
 from app.services.idempotency import Idempotency, ServiceResponse, respond_once
 from app.services.jobs import views as job_views
+from app.services.jobs.documents import parse_cleaning
 from app.services.jobs.submission import JobOptions, Submission, respond_accepted
 from app.services.registry.loader import VersionLoader
 from app.services.registry.lookup import parse_reference, resolve_version
@@ -60,7 +61,7 @@ class AnomalyService:
         with self._database.read() as session:
             model, row = resolve_version(session, scope, name, number)
             self._check_ahead(request.scan.ahead, model.horizon)
-            tasks = plan_tasks(session, scope, model, request.scan)
+            tasks = plan_tasks(session, scope, model, parse_cleaning(row.config), request.scan)
             self._check_cost(tasks.cost)
             at_once = not request.in_background and tasks.cost <= self._settings.max_anomaly_points
             if at_once:

@@ -8,15 +8,16 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from app.scope import Scope
-from app.services.series import panels
-from app.services.series.checks import build_grid
+from app.services.series.aggregation import build_read_grid, load_steps
 from app.services.series.ids import is_series_id
 from app.serving.charts.picture import ChartPoints
 from app.storage import series
 from app.storage.tables import SeriesRow
 from models.arrays import Floats, Ints
-from models.calendar.frequency import Frequency, parse_frequency, season_lengths
+from models.calendar.frequency import Frequency, season_lengths
+from models.calendar.grid import Grid
 from models.calendar.timestamps import parse_stamps
+from models.config.cleaning import CleaningConfig
 from models.config.covariates import CovariateConfig
 from models.data.series import Series
 
@@ -45,11 +46,18 @@ class ObservedSeries:
 
 
 def load_observed(
-    session: Session, scope: Scope, results: Sequence[Mapping[str, Any]], steps: int | None, origin: str | None
+    session: Session,
+    scope: Scope,
+    results: Sequence[Mapping[str, Any]],
+    steps: int | None,
+    origin: str | None,
+    alias: str,
+    cleaning: CleaningConfig,
 ) -> dict[str, ObservedSeries]:
     """Load the stored values of the series of a forecast's results, from `steps` before the origin, by id.
 
-    A series without a forecast gets its newest values, and none where an `origin` was requested.
+    A series without a forecast gets its newest values, and none where an `origin` was requested. The values are those
+    of the steps that a model of the frequency `alias` reads: aggregated, where it aggregates the series.
     """
     rows_by_id = series.get_many(
         session, scope, {result["series_id"] for result in results if is_series_id(result["series_id"])}
@@ -61,12 +69,14 @@ def load_observed(
         end = _find_end(results_by_id[series_id], row, show_newest=origin is None)
         if end is not None and row.anchor is not None and row.first_ts is not None:
             ends[series_id] = end
-    spans = {
-        rows_by_id[i].pk: (_find_first(rows_by_id[i], origin_stamp, steps, horizon), last)
-        for i, (origin_stamp, last) in ends.items()
-    }
+    spans: dict[int, tuple[int, int]] = {}
+    for i, (origin_stamp, last) in ends.items():
+        row = rows_by_id[i]
+        grid = build_read_grid(row, alias, cleaning)
+        spans[row.pk] = _find_span(row, grid, origin_stamp, last, steps, horizon)
     rows = [rows_by_id[i] for i in ends]
-    histories = {result.id: result for result in panels.load_between(session, scope, rows, spans, CovariateConfig(), 0)}
+    loaded = load_steps(session, scope, rows, spans, alias, CovariateConfig(), cleaning, 0)
+    histories = {result.id: result for result in loaded}
     return {i: _build_observed(row, histories.get(i), ends[i][0] if i in ends else 0) for i, row in rows_by_id.items()}
 
 
@@ -84,13 +94,12 @@ def _find_end(result: Mapping[str, Any], row: SeriesRow, *, show_newest: bool) -
     return None if row.last_ts is None or not show_newest else (row.last_ts, row.last_ts)
 
 
-def _find_first(row: SeriesRow, origin: int, steps: int | None, horizon: int) -> int:
-    """Return the stamp of the first step to show, the series' first value at the earliest."""
+def _find_span(row: SeriesRow, grid: Grid, origin: int, last: int, steps: int | None, horizon: int) -> tuple[int, int]:
+    """Return the first and the last step of a grid to show, from the series' first value at the earliest."""
     assert row.first_ts is not None
-    grid = build_grid(row)
-    first, last = grid.locate(np.array([row.first_ts, origin], np.int64))[0]
-    count = choose_steps(parse_frequency(row.freq), horizon) if steps is None else steps
-    return int(grid.stamps(np.array([max(first, last - count + 1)], np.int64))[0])
+    first, end, shown = grid.locate(np.array([row.first_ts, origin, last], np.int64))[0].tolist()
+    count = choose_steps(grid.frequency, horizon) if steps is None else steps
+    return max(first, end - count + 1), shown
 
 
 def _build_observed(row: SeriesRow, history: Series | None, origin: int) -> ObservedSeries:

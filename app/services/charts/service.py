@@ -9,14 +9,18 @@ from functools import lru_cache
 from typing import Any
 
 import orjson
+from sqlalchemy.orm import Session
 
 from app.errors import ErrorCode, FieldError, Invalid, NotFound, ServiceError, Unavailable, invalid
 from app.etags import unchanged
 from app.scope import Scope
 from app.services.access.keys import Caller
 from app.services.charts.history import NOTHING, ObservedSeries, load_observed
+from app.services.forecasting.inputs.floor_version import build_floor_version
 from app.services.forecasting.inputs.request import ForecastRequest
 from app.services.forecasting.service import ForecastService
+from app.services.jobs.documents import parse_cleaning
+from app.services.registry.lookup import require_model
 from app.serving.charts.drawer import ChartDrawer
 from app.serving.charts.picture import (
     Chart,
@@ -29,8 +33,10 @@ from app.serving.charts.picture import (
     Values,
 )
 from app.serving.helper_process import NotAnswered
+from app.storage import registry
 from app.storage.engine import Database
 from models.calendar.timestamps import parse_stamps
+from models.config.cleaning import CleaningConfig
 from models.evaluation.floors import FLOORS
 
 MOST_SERIES = 12
@@ -91,8 +97,9 @@ class ChartService:
         _check(document["forecasts"])
         started = time.perf_counter()
         with self._database.read() as session:
+            frequency, cleaning = _find_steps(session, scope, request.forecast, document["version"])
             observations = load_observed(
-                session, scope, document["forecasts"], request.history, request.forecast.origin
+                session, scope, document["forecasts"], request.history, request.forecast.origin, frequency, cleaning
             )
         question = _build_chart(request, document, observations).question()
         etag = _compute_etag(question)
@@ -106,6 +113,17 @@ class ChartService:
             detail = f"the chart was not drawn: {e}"
             raise Unavailable(ErrorCode.chart_unavailable, detail, headers={"Retry-After": "2"}) from e
         return Picture(content, etag, timing | {"draw": time.perf_counter() - read})
+
+
+def _find_steps(
+    session: Session, scope: Scope, request: ForecastRequest, number: int | None
+) -> tuple[str, CleaningConfig]:
+    """Return the frequency and the cleaning of what made a forecast: a version, or a floor in place of one."""
+    model = require_model(session, scope, request.reference[0])
+    row = registry.get_version(session, model, number) if number is not None else None
+    if row is None:
+        return model.freq, build_floor_version(session, model).config.cleaning
+    return model.freq, parse_cleaning(row.config)
 
 
 def _compute_etag(question: bytes) -> str:

@@ -13,13 +13,14 @@ from app.services.idempotency import Idempotency, ServiceResponse, respond_once
 from app.services.jobs import views as job_views
 from app.services.jobs.submission import JobOptions, Submission, respond_accepted
 from app.services.registry.lookup import parse_reference, resolve_version
-from app.services.series.checks import is_of_frequency
+from app.services.series.aggregation import count_read_steps, is_readable
 from app.services.series.selection import Selector
 from app.services.training.checks import count_steps, require_trainable
 from app.services.training.warm_start import ROLES
 from app.storage import jobs
 from app.storage.engine import Database
 from app.storage.tables import JobRow, ModelRow, SeriesRow, VersionRow
+from models.config.cleaning import CleaningConfig
 from models.config.model import Config
 from models.data.splits import shortest_context
 from models.planning.cost import Cost, estimate_cost
@@ -71,12 +72,13 @@ class BacktestService:
             horizon = self._check_horizon(request, model)
             covariates = {role: getattr(config.covariates, role) for role in ROLES}
             rows = require_trainable(session, scope, request.series, covariates, self._settings.max_train_steps)
-            _check_frequency(rows, model)
+            _check_frequency(rows, model, config.cleaning)
             self._check_windows(request.n_windows * len(rows))
             _check_refits(request)
-            _check_history(request.n_windows, request.step_size or horizon, model.horizon, rows)
+            lengths = [count_read_steps(row, count_steps(row), config.cleaning) for row in rows]
+            _check_history(request.n_windows, request.step_size or horizon, model.horizon, max(lengths))
             document = _build_document(request, version, horizon)
-            cost = _estimate_cost(config, rows, request).to_dict()
+            cost = _estimate_cost(config, lengths, request).to_dict()
             job = self._submission.add(session, scope, "backtest", model, document, options, cost)
             return respond_accepted(session, job)
 
@@ -124,9 +126,8 @@ def _check_refits(request: BacktestRequest) -> None:
         raise invalid("body.n_windows", ErrorCode.too_many_values, detail)
 
 
-def _check_history(n_windows: int, step: int, horizon: int, rows: Sequence[SeriesRow]) -> None:
-    """Raise Invalid where no series leaves enough to train on before its first window."""
-    longest = max(count_steps(row) for row in rows)
+def _check_history(n_windows: int, step: int, horizon: int, longest: int) -> None:
+    """Raise Invalid where not even the longest series leaves enough to train on before its first window."""
     room = longest - 2 * horizon - shortest_context(horizon, longest)
     if room < (n_windows - 1) * step:
         most = max(0, room // step + 1)
@@ -138,8 +139,8 @@ def _check_history(n_windows: int, step: int, horizon: int, rows: Sequence[Serie
         raise invalid("body.n_windows", ErrorCode.not_enough_data, detail)
 
 
-def _check_frequency(rows: Sequence[SeriesRow], model: ModelRow) -> None:
-    other = next((row for row in rows if not is_of_frequency(row, model.freq)), None)
+def _check_frequency(rows: Sequence[SeriesRow], model: ModelRow, cleaning: CleaningConfig) -> None:
+    other = next((row for row in rows if not is_readable(row, model.freq, cleaning)), None)
     if other is not None:
         detail = (
             f"the series have the frequency {other.freq!r}, the model has {model.freq!r}; "
@@ -148,10 +149,10 @@ def _check_frequency(rows: Sequence[SeriesRow], model: ModelRow) -> None:
         raise invalid("body.series", ErrorCode.frequency_mismatch, detail)
 
 
-def _estimate_cost(config: Config, rows: Sequence[SeriesRow], request: BacktestRequest) -> Cost:
+def _estimate_cost(config: Config, lengths: Sequence[int], request: BacktestRequest) -> Cost:
     trainings = request.n_windows if request.refit else 1
-    judged = request.n_windows * len(rows)
-    return estimate_cost(config, [count_steps(row) for row in rows], len(config.covariates.temporal), trainings, judged)
+    judged = request.n_windows * len(lengths)
+    return estimate_cost(config, lengths, len(config.covariates.temporal), trainings, judged)
 
 
 def _describe_backtest(row: JobRow, result: dict[str, Any]) -> dict[str, Any]:

@@ -8,19 +8,23 @@ from sqlalchemy.orm import Session
 
 from app.errors import ErrorCode, invalid
 from app.scope import Scope
+from app.services.jobs.documents import parse_cleaning
 from app.services.paging import convert_cursor_errors
 from app.services.registry.lookup import require_model
-from app.services.series.checks import is_of_frequency
+from app.services.series.aggregation import is_aggregated, is_readable, load_aggregated_points
 from app.services.series.ids import is_series_id
 from app.storage import archive, observations, registry
 from app.storage.archive import ArchivedRow
 from app.storage.engine import Database
+from app.storage.observations import Points
 from app.storage.pages import Page
 from app.storage.tables import ArchivedForecast, ModelRow, SeriesRow, VersionRow
 from models.arrays import Floats
 from models.calendar.frequency import parse_frequency
 from models.calendar.grid import Grid
+from models.calendar.nesting import compute_edges
 from models.calendar.timestamps import Stamps, format_stamp, format_stamps, parse_stamps
+from models.config.cleaning import CleaningConfig
 from models.config.model import median_position
 from models.errors import OffGridError, TimestampError
 from models.evaluation.skill import ForecastOutcomes, detect_drift
@@ -111,6 +115,8 @@ class _Comparable(NamedTuple):
     series: SeriesRow
     stamps: Stamps
     """(H,)"""
+    cleaning: CleaningConfig
+    """of the version that made it"""
 
 
 def load_outcomes(session: Session, rows: Sequence[ArchivedRow], model: ModelRow) -> ForecastOutcomes:
@@ -120,7 +126,7 @@ def load_outcomes(session: Session, rows: Sequence[ArchivedRow], model: ModelRow
     """
     levels = tuple(model.quantiles)
     horizon = model.horizon
-    comparable = _select_comparable(rows, model)
+    comparable = _select_comparable(session, rows, model)
     forecasts = [item.forecast for item in comparable]
     shape = (len(forecasts), horizon)
     quantiles = np.array([f.forecast["quantiles"] for f in forecasts], np.float64)
@@ -129,35 +135,55 @@ def load_outcomes(session: Session, rows: Sequence[ArchivedRow], model: ModelRow
         origins=np.array([f.origin for f in forecasts], np.int64),
         quantiles=quantiles.reshape(*shape, len(levels)),
         season_naive=season_naive.reshape(shape),
-        actual=_load_actual(session, comparable, horizon),
+        actual=_load_actual(session, comparable, model),
         scale=np.array([np.nan if f.scale is None else f.scale for f in forecasts], np.float64),
         levels=levels,
     )
 
 
-def _select_comparable(rows: Sequence[ArchivedRow], model: ModelRow) -> list[_Comparable]:
+def _select_comparable(session: Session, rows: Sequence[ArchivedRow], model: ModelRow) -> list[_Comparable]:
     comparable = []
+    cleanings: dict[int, CleaningConfig] = {}
+    for number in {forecast.version for forecast, _ in rows}:
+        version = registry.get_version(session, model, number)
+        cleanings[number] = parse_cleaning(version.config) if version is not None else CleaningConfig()
     for forecast, series in rows:
-        if not is_of_frequency(series, model.freq) or forecast.forecast["levels"] != model.quantiles:
+        cleaning = cleanings[forecast.version]
+        if not is_readable(series, model.freq, cleaning) or forecast.forecast["levels"] != model.quantiles:
             continue
         stamps = _compute_stamps(forecast, series, model, model.horizon)
-        if stamps is not None:
-            comparable.append(_Comparable(forecast, series, stamps))
+        if stamps is not None and _has_begun(forecast, series, model, cleaning):
+            comparable.append(_Comparable(forecast, series, stamps, cleaning))
     return comparable
 
 
-def _load_actual(session: Session, comparable: Sequence[_Comparable], horizon: int) -> Floats:
+def _has_begun(forecast: ArchivedForecast, series: SeriesRow, model: ModelRow, cleaning: CleaningConfig) -> bool:
+    """Say whether the first step of an archived forecast may have a value: of an aggregated series, if it is full."""
+    if not is_aggregated(series, model.freq, cleaning) or series.last_ts is None:
+        return True
+    grid = Grid(parse_frequency(model.freq), series.timezone, forecast.origin)
+    end = int(compute_edges(grid, 1, 2)[1])
+    return series.last_ts + parse_frequency(series.freq).approximate_us >= end
+
+
+def _load_actual(session: Session, comparable: Sequence[_Comparable], model: ModelRow) -> Floats:
     """Return the observed values (N, H) of the forecasts' steps, NaN where there is none."""
     spans: dict[int, tuple[int, int]] = {}
-    for _, series, stamps in comparable:
-        first = int(stamps[0])
-        last = int(stamps[-1])
-        low, high = spans.get(series.pk, (first, last))
-        spans[series.pk] = (min(low, first), max(high, last))
-    points = observations.load_between(session, spans) if spans else {}
-    actual = np.full((len(comparable), horizon), np.nan)
-    for number, (_, series, stamps) in enumerate(comparable):
-        observed = points[series.pk]
+    for item in comparable:
+        first = int(item.stamps[0])
+        last = int(item.stamps[-1])
+        low, high = spans.get(item.series.pk, (first, last))
+        spans[item.series.pk] = (min(low, first), max(high, last))
+    finer = {i.series.pk for i in comparable if is_aggregated(i.series, model.freq, i.cleaning)}
+    own = {pk: span for pk, span in spans.items() if pk not in finer}
+    points = observations.load_between(session, own) if own else {}
+    aggregated: dict[tuple[int, CleaningConfig], Points] = {}
+    actual = np.full((len(comparable), model.horizon), np.nan)
+    for number, (_, series, stamps, cleaning) in enumerate(comparable):
+        key = (series.pk, cleaning)
+        if series.pk in finer and key not in aggregated:
+            aggregated[key] = load_aggregated_points(session, series, spans[series.pk], cleaning)
+        observed = aggregated[key] if series.pk in finer else points[series.pk]
         index = np.searchsorted(observed.ts, stamps)
         inside = index < len(observed.ts)
         hit = np.flatnonzero(inside)[observed.ts[index[inside]] == stamps[inside]]

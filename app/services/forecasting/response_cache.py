@@ -12,7 +12,7 @@ from app.services.forecasting.inputs.context_cache import ResolvedSeries
 from app.services.forecasting.inputs.request import ForecastShape
 from app.services.forecasting.pending import ForecastResponse, PendingRequest
 from app.serving.lru import LruCache
-from models.data.series import Series
+from models.calendar.grid import Grid
 
 ENTRY_BYTES = 1000
 """bytes of a cached response besides its content"""
@@ -85,7 +85,10 @@ class ResponseCache:
             return
         now = time.time()
         response.created_at = now
-        response.due_at = min((_next_due(context.series, now) for context in resolved.contexts.values()), default=now)
+        response.due_at = min(
+            (_next_due(context.observed_on or context.series.grid, now) for context in resolved.contexts.values()),
+            default=now,
+        )
         response.max_age = int(min(max_age, response.due_at - now))
         size = ENTRY_BYTES + (len(response.content) if isinstance(response.content, bytes) else 0)
         self._by_request.put(_build_request_key(pending), response, size)
@@ -110,10 +113,10 @@ def _build_etag(key: Hashable) -> str:
     return f'"{hashlib.blake2b(text, digest_size=16).hexdigest()}"'
 
 
-def _next_due(series: Series, now: float) -> float:
-    """Return when the next observation of a series is due, seconds of the epoch: at its first step after now."""
+def _next_due(grid: Grid, now: float) -> float:
+    """Return when the next observation on a grid is due, seconds of the epoch: at its first step after now."""
     stamp = np.array([int(now * 1e6)], np.int64)
-    step = series.grid.locate(stamp)[0]
-    upcoming = series.grid.stamps(step + np.arange(3, dtype=np.int64))
+    step = grid.locate(stamp)[0]
+    upcoming = grid.stamps(step + np.arange(3, dtype=np.int64))
     later = upcoming[upcoming > stamp[0]]
     return float(later[0]) / 1e6 if len(later) else now

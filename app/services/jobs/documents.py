@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.services.series.selection import Selector
+from models.config.cleaning import CleaningConfig, parse_cleaning_options
 from models.config.covariates import CovariateConfig
 
 Bounds = tuple[float | None, float | None]
@@ -44,3 +45,8 @@ def parse_bounds(document: Document) -> Bounds:
     """Return the least and greatest value of a stored request."""
     low, high = document.get("bounds", (None, None))
     return low, high
+
+
+def parse_cleaning(document: Document) -> CleaningConfig:
+    """Return the cleaning of a stored request; those of earlier releases have none. Raises ConfigError."""
+    return parse_cleaning_options(document.get("cleaning"))

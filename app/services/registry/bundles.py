@@ -26,7 +26,7 @@ manifest.json        what the graph reads and returns (inputs, dtypes, calendar_
 golden.safetensors   inputs with the quantiles that the graph has to return for them, within tolerance * scale
 weights.safetensors  the network's weights, for training on with Gatecast's own library
 
-y         (batch, context) newest values in original units, NaN where missing
+y         (batch, context) newest values in original units, NaN where missing; cleaned first as config.cleaning says
 calendar  (batch, context + horizon, 5) second of the day, day of the week (Monday is 0), day of the month and of
           the year counted from 0, all on the local wall clock; and 0, or for a model with a country 1 on a holiday,
           2 on the day before and 3 on the day after one

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import Conflict, ErrorCode
 from app.scope import Scope
-from app.services.jobs.documents import parse_warm_start
+from app.services.jobs.documents import parse_cleaning, parse_warm_start
 from app.services.paging import convert_cursor_errors
 from app.services.registry.loader import VersionLoader
 from app.services.registry.lookup import require_model, require_version
@@ -58,9 +58,25 @@ def describe_version(model: ModelRow, row: VersionRow) -> dict[str, Any]:
         "metrics": row.metrics,
         "loss_curve": row.loss_curve,
         "data_span": row.data_span,
+        "cleaning": describe_cleaning(row),
         "job": row.job_id,
-        "provenance": row.provenance,
+        "provenance": {name: value for name, value in row.provenance.items() if name != "cleaning"},
         "created_at": format_stamp(row.created_at, "UTC"),
+    }
+
+
+def describe_cleaning(row: VersionRow) -> dict[str, Any]:
+    """Return the cleaning that was asked for, and what it did; a version of an earlier release was not cleaned."""
+    cleaning = parse_cleaning(row.config)
+    aggregate = cleaning.aggregate
+    nothing = {"total": 0, "most": 0, "series": 0}
+    done = row.provenance.get("cleaning") or {"filled": nothing, "clipped": nothing, "refused": []}
+    return {
+        "gaps": cleaning.gaps,
+        "outliers": cleaning.outliers,
+        "aggregate": {"freq": aggregate.freq, "by": aggregate.by} if aggregate is not None else None,
+        "max_filled": cleaning.max_filled,
+        **done,
     }
 
 

@@ -11,14 +11,13 @@ from app.jobs.queue import JobQueue
 from app.logs import get_logger
 from app.scope import Scope
 from app.services.evaluation.skill import measure_drift
-from app.services.forecasting.inputs.contexts import select_contexts
+from app.services.forecasting.inputs.contexts import load_contexts, select_contexts
 from app.services.forecasting.inputs.covariates import complete_all
-from app.services.jobs.documents import parse_selector
+from app.services.jobs.documents import parse_cleaning, parse_selector
 from app.services.jobs.submission import Submission
 from app.services.runs.attempt import Attempt
 from app.services.schedules.service import BY_DRIFT, retrain
-from app.services.series import panels
-from app.services.series.checks import is_of_frequency
+from app.services.series.aggregation import is_readable
 from app.services.series.selection import select_series
 from app.serving.runtime import LoadedVersion
 from app.storage import archive as archived
@@ -82,7 +81,7 @@ def _ids(attempt: Attempt, model: ModelRow, row: VersionRow) -> list[str]:
         return [
             series_row.id
             for series_row in rows
-            if is_of_frequency(series_row, model.freq) and series_row.last_ts is not None
+            if is_readable(series_row, model.freq, parse_cleaning(row.config)) and series_row.last_ts is not None
         ]
 
 
@@ -96,10 +95,8 @@ def _archive(
 ) -> int:
     """Forecast some series and keep that, in one transaction that holds the fence; return how many are new."""
     with attempt.database.read() as session:  # one snapshot: the series' versions are those that were forecast from
-        selection = select_contexts(session, attempt.scope, ids, model.freq, None)
-        contexts = panels.load_contexts(
-            session, attempt.scope, selection.forecastable, selection.origins, version.config
-        )
+        selection = select_contexts(session, attempt.scope, ids, model.freq, version.config.cleaning, None)
+        contexts = load_contexts(session, attempt.scope, selection, selection.forecastable, version.config)
     by_id = {context.id: context for context in contexts}
     completed, refusals = complete_all(by_id, {}, None, version.config, model.horizon)
     errors |= {i: refusal["code"] for i, refusal in (selection.refusals | refusals).items()}

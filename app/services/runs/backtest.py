@@ -58,9 +58,9 @@ class BacktestRun:
             return Snapshot.from_bytes(self.attempt.store.get(self.attempt.job.snapshot))
         config = self._config()
         roles = config.covariates
-        snapshot = Snapshot(
-            load_panel(self.attempt, self.attempt.get_model(), parse_selector(self.attempt.job.request), roles), config
-        )
+        selector = parse_selector(self.attempt.job.request)
+        panel, record = load_panel(self.attempt, self.attempt.get_model(), selector, roles, config.cleaning)
+        snapshot = Snapshot(panel, config, record)
         path = self.attempt.keep("snapshot", snapshot.to_bytes())
         self.attempt.journal.write(snapshot=path, progress={"fraction": 0.0})
         return snapshot

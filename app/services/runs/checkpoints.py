@@ -7,13 +7,16 @@ from app.errors import ErrorCode, JobRefused
 from app.logs import get_logger
 from app.services.runs.attempt import Attempt
 from app.services.series import panels
-from app.services.series.checks import is_of_frequency
+from app.services.series.aggregation import is_readable, load_fine_histories, select_aggregated
 from app.services.series.selection import Selector, select_series
 from app.storage.artifacts import ArtifactError, ArtifactMissing
 from app.storage.engine import OUTAGE
 from app.storage.tables import ModelRow
 from models.calendar.frequency import parse_frequency
+from models.config.cleaning import CleaningConfig
 from models.config.covariates import CovariateConfig
+from models.data.aggregation import AggregationRecord, aggregate_all
+from models.data.cleaning import refuse_incomplete
 from models.data.series import Panel
 from models.errors import CheckpointError
 from models.training.checkpoint import Checkpoint
@@ -21,16 +24,30 @@ from models.training.checkpoint import Checkpoint
 log = get_logger(__name__)
 
 
-def load_panel(attempt: Attempt, model: ModelRow, selector: Selector, roles: CovariateConfig) -> Panel:
-    """Return the series that a job is about as they are stored now. Raises JobRefused where there are none."""
+def load_panel(
+    attempt: Attempt, model: ModelRow, selector: Selector, roles: CovariateConfig, cleaning: CleaningConfig
+) -> tuple[Panel, AggregationRecord]:
+    """Return the series that a job is about as they are stored now, of the model's frequency, and what aggregating them
+    did. Raises JobRefused where there are none, ConfigError for text that changes within an aggregated step."""
     with attempt.database.read() as session:
         candidates = select_series(session, attempt.scope, selector)
-        rows = [row for row in candidates if row.last_ts is not None and is_of_frequency(row, model.freq)]
+        rows = [row for row in candidates if row.last_ts is not None and is_readable(row, model.freq, cleaning)]
         if not rows:
             detail = f"none of the series has observations of the model's frequency {model.freq!r}"
             raise JobRefused(ErrorCode.not_enough_data, detail)
-        series = panels.load_histories(session, attempt.scope, rows, roles, model.horizon)
-    return Panel(parse_frequency(model.freq), tuple(series))
+        finer = select_aggregated(rows, model.freq, cleaning)
+        coarse = {row.pk for row in finer}
+        own = [row for row in rows if row.pk not in coarse]
+        series = panels.load_histories(session, attempt.scope, own, roles, model.horizon) if own else []
+        fine = load_fine_histories(session, attempt.scope, finer, roles, cleaning, model.horizon) if finer else []
+    complete, refused = refuse_incomplete(fine, cleaning)
+    aggregated, aggregation = aggregate_all(complete, cleaning)
+    record = AggregationRecord(aggregation.filled, {**refused, **aggregation.refused})
+    whole = sorted([*series, *aggregated], key=lambda item: item.id)
+    if not whole:
+        first = next(iter(record.refused.items()))
+        raise JobRefused(ErrorCode.not_enough_data, f"no series can be trained on; {first[0]!r}: {first[1]}")
+    return Panel(parse_frequency(model.freq), tuple(whole)), record
 
 
 @dataclass

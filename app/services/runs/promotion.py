@@ -13,6 +13,7 @@ from app.logs import get_logger
 from app.services.jobs.documents import parse_warm_start
 from app.services.runs.attempt import Attempt
 from app.services.series import panels
+from app.services.series.aggregation import add_aggregated_covariates, select_aggregated
 from app.serving.runtime import LoadedVersion
 from app.storage import registry, series
 from app.storage.tables import VersionRow
@@ -205,13 +206,18 @@ def _panel_for(attempt: Attempt, panel: Panel, fitted: Fitted, version: LoadedVe
     wanted = version.config.covariates
     if _names(wanted) <= _names(fitted.config.covariates):
         return panel
+    config = fitted.config
     with attempt.database.read() as session:
         rows = series.get_many(session, attempt.scope, [item.id for item in panel.series])
-        loaded = [(rows[item.id], item) for item in panel.series if item.id in rows]
+        finer = {row.id for row in select_aggregated(list(rows.values()), config.frequency, config.cleaning)}
+        loaded = [(rows[item.id], item) for item in panel.series if item.id in rows and item.id not in finer]
         complete = {
-            item.id: item
-            for item in panels.add_covariates(session, attempt.scope, loaded, wanted, fitted.config.horizon)
+            item.id: item for item in panels.add_covariates(session, attempt.scope, loaded, wanted, config.horizon)
         }
+        for item in panel.series:
+            if item.id in finer:
+                row = rows[item.id]
+                complete[item.id] = add_aggregated_covariates(session, attempt.scope, row, item, config, wanted)
     return replace(panel, series=tuple(complete.get(item.id, item) for item in panel.series))
 
 

@@ -4,6 +4,7 @@ from app.errors import ErrorCode, JobRefused
 from app.services.anomalies.plan import parse_scan, plan_tasks
 from app.services.anomalies.scan import SeriesScan, load_histories, scan_tasks
 from app.services.anomalies.service import describe_scan
+from app.services.jobs.documents import parse_cleaning
 from app.services.runs.attempt import Attempt
 from app.storage import registry
 
@@ -15,9 +16,9 @@ def scan(attempt: Attempt) -> None:
     request = parse_scan(attempt.job.request)
     with attempt.database.read() as session:
         row = registry.get_version(session, model, number)
-        tasks = plan_tasks(session, attempt.scope, model, request)
-    if row is None:
-        raise JobRefused(ErrorCode.version_not_found, f"{model.name}@{number} was deleted")
+        if row is None:
+            raise JobRefused(ErrorCode.version_not_found, f"{model.name}@{number} was deleted")
+        tasks = plan_tasks(session, attempt.scope, model, parse_cleaning(row.config), request)
     version = attempt.load_version(row)
     scans: list[SeriesScan] = []
     done = 0

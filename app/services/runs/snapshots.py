@@ -3,7 +3,7 @@ whatever was observed, configured or released in between."""
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from safetensors.numpy import load, save
 from models.calendar.frequency import Frequency, parse_frequency
 from models.calendar.grid import Grid
 from models.config.model import Config
+from models.data.aggregation import AggregationRecord
 from models.data.series import Panel, Series
 from models.inference.published import read_header
 
@@ -26,6 +27,8 @@ class Snapshot:
 
     panel: Panel
     config: Config
+    record: AggregationRecord = field(default_factory=AggregationRecord)
+    """what was done to the stored series before they were those of the panel"""
 
     def to_bytes(self) -> bytes:
         """Write it as safetensors with a JSON header. Text is kept as codes of a vocabulary, -1 where missing."""
@@ -35,7 +38,7 @@ class Snapshot:
             arrays[f"{i}"] = item.y
             arrays |= {f"{i}/{name}": _coded(column, levels.get(name, [])) for name, column in item.covariates.items()}
         series = [_record(item) for item in self.panel.series]
-        documents = {"config": self.config.to_dict(), "levels": levels, "series": series}
+        documents = {"config": self.config.to_dict(), "levels": levels, "series": series, "record": asdict(self.record)}
         return save(arrays, metadata={name: json.dumps(document) for name, document in documents.items()})
 
     @staticmethod
@@ -48,7 +51,8 @@ class Snapshot:
         levels = json.loads(header["levels"])
         records = enumerate(json.loads(header["series"]))
         series = [_series(record, str(i), arrays, levels, frequency) for i, record in records]
-        return Snapshot(Panel(frequency, tuple(series)), config)
+        record = AggregationRecord(**json.loads(header.get("record", "{}")))  # older ones have none
+        return Snapshot(Panel(frequency, tuple(series)), config, record)
 
 
 def _record(item: Series) -> dict[str, Any]:

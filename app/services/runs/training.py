@@ -9,7 +9,14 @@ from pathlib import Path
 from app.errors import ErrorCode, JobRefused
 from app.logs import get_logger
 from app.services.jobs import trials
-from app.services.jobs.documents import parse_bounds, parse_roles, parse_search, parse_selector, parse_warm_start
+from app.services.jobs.documents import (
+    parse_bounds,
+    parse_cleaning,
+    parse_roles,
+    parse_search,
+    parse_selector,
+    parse_warm_start,
+)
 from app.services.runs.attempt import Attempt
 from app.services.runs.checkpoints import Checkpoints, load_panel
 from app.services.runs.promotion import judge
@@ -66,7 +73,7 @@ class Training:
             files = self._upload(model, Path(folder))
         try:
             verdict = judge(self.attempt, model.pk, snapshot.panel, fitted)
-            row = publish(self.attempt, snapshot.panel, fitted, verdict, files)
+            row = publish(self.attempt, snapshot, fitted, verdict, files)
         except (FenceLost, JobRefused):
             self.attempt.store.remove(files["artifact"])  # nothing points to it
             raise
@@ -129,12 +136,15 @@ class Training:
     def _new_snapshot(self, model: ModelRow, start: Network | None) -> Snapshot:
         request = self.attempt.job.request
         roles = parse_roles(request)
-        panel = load_panel(self.attempt, model, parse_selector(request), roles)
+        cleaning = parse_cleaning(request)
+        panel, record = load_panel(self.attempt, model, parse_selector(request), roles, cleaning)
         if start is not None:
             bounds = parse_bounds(request)
             training = request["training"]
-            config = transfer_config(start.config, panel, model.horizon, bounds=bounds, training=training)
-            return Snapshot(panel, config)
+            config = transfer_config(
+                start.config, panel, model.horizon, bounds=bounds, training=training, cleaning=cleaning
+            )
+            return Snapshot(panel, config, record)
         config = default_config(
             panel,
             model.horizon,
@@ -146,8 +156,9 @@ class Training:
             bounds=parse_bounds(request),
             network=request["network"],
             training=request["training"],
+            cleaning=request.get("cleaning"),
         )
-        return Snapshot(panel, config)
+        return Snapshot(panel, config, record)
 
     def _fit(self, snapshot: Snapshot, start: Network | None) -> Fitted:
         """Train, from the last checkpoint where there is one that can be continued."""

@@ -61,7 +61,7 @@ def load_between(
     """Return the part of each series between two stamps, {series_pk: (first, last)}; series without rows there are
     left out."""
     points = observations.load_between(session, stamps)
-    loaded = [(row, _build_series(row, points[row.pk])) for row in rows if len(points[row.pk].ts)]
+    loaded = [(row, build_series(row, points[row.pk])) for row in rows if len(points[row.pk].ts)]
     return add_covariates(session, scope, loaded, roles, horizon)
 
 
@@ -85,6 +85,14 @@ def add_covariates(
     ]
 
 
+def build_series(row: SeriesRow, points: Points) -> Series:
+    """Return a series of some of its points, of which there is one at least."""
+    grid = build_grid(row)
+    index = grid.index(points.ts)
+    first = int(index[0])
+    return Series(row.id, spread(index - first, points.y, int(index[-1]) - first + 1), grid, first)
+
+
 def spread(index: Ints, values: NDArray[Any], length: int) -> NDArray[Any]:
     """Return (length,) with `values` (N,), numbers or text, at the positions `index` (N,); others are left out."""
     full = np.full(length, np.nan) if values.dtype == np.float64 else np.full(length, None, object)
@@ -104,13 +112,6 @@ def _covariate_span(series: Series, horizon: int) -> tuple[int, int]:
     """Return the first stamp of a series, and the last of the horizon after it."""
     first, last = series.grid.stamps(series.start + np.array([0, len(series.y) - 1 + horizon], np.int64)).tolist()
     return first, last
-
-
-def _build_series(row: SeriesRow, points: Points) -> Series:
-    grid = build_grid(row)
-    index = grid.index(points.ts)
-    first = int(index[0])
-    return Series(row.id, spread(index - first, points.y, int(index[-1]) - first + 1), grid, first)
 
 
 def _build_column(series: Series, points: CovariatePoints, length: int) -> NDArray[Any]:

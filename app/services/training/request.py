@@ -29,6 +29,9 @@ class TrainingRequest:
     """model and version to start from"""
     search: Mapping[str, Any] | None = None
     """`trials`, `time_budget_s` and `space` of a hyperparameter search"""
+    cleaning: Mapping[str, Any] | None = None
+    """`gaps`, `outliers`, `aggregate` and `max_filled`; None: nothing is cleaned, or as the version that it starts from
+    does"""
 
     def document(self) -> dict[str, Any]:
         """Return plain JSON, which `app.services.jobs.documents` parses."""
@@ -42,4 +45,5 @@ class TrainingRequest:
             "bounds": list(self.bounds),
             "warm_start": list(self.warm_start) if self.warm_start is not None else None,
             "search": dict(self.search) if self.search is not None else None,
+            "cleaning": dict(self.cleaning) if self.cleaning is not None else None,
         }

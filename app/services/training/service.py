@@ -1,7 +1,7 @@
 """Training: a request is checked, completed and queued in one transaction."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from sqlalchemy.orm import Session
 
@@ -11,13 +11,16 @@ from app.scope import Scope
 from app.services.idempotency import Idempotency, ServiceResponse, respond_once
 from app.services.jobs.documents import parse_roles
 from app.services.jobs.submission import JobOptions, Submission, respond_accepted
+from app.services.series.aggregation import count_read_steps
 from app.services.training.checks import count_steps, find_frequency, require_trainable
+from app.services.training.cleaning import resolve_cleaning
 from app.services.training.request import TrainingRequest
 from app.services.training.warm_start import resolve_warm_start
 from app.storage import jobs, registry
 from app.storage.engine import Database
 from app.storage.tables import ModelRow, SeriesRow
-from models.calendar.frequency import parse_frequency
+from models.calendar.frequency import parse_frequency, share_dates
+from models.config.cleaning import CleaningConfig
 from models.config.model import Config
 from models.errors import ConfigError
 from models.planning.cost import estimate_cost
@@ -51,8 +54,10 @@ class TrainingService:
             rows = require_trainable(
                 session, scope, resolved.series, resolved.covariates, self._settings.max_train_steps
             )
-            model = _get_or_create_model(session, scope, resolved, rows)
-            config = _choose_config(resolved, model, rows, source)
+            cleaning = resolve_cleaning(resolved.cleaning, rows, inherited=request.cleaning is None)
+            resolved = replace(resolved, cleaning=asdict(cleaning))
+            model = _get_or_create_model(session, scope, resolved, rows, cleaning)
+            config = _choose_config(resolved, model, rows, source, cleaning)
             cost = _estimate_cost(resolved, config, rows)
             document = resolved.document()
             job = self._submission.add(session, scope, "train", model, document, options, cost)
@@ -62,14 +67,14 @@ class TrainingService:
 
 
 def _get_or_create_model(
-    session: Session, scope: Scope, request: TrainingRequest, rows: Sequence[SeriesRow]
+    session: Session, scope: Scope, request: TrainingRequest, rows: Sequence[SeriesRow], cleaning: CleaningConfig
 ) -> ModelRow:
     """Return the model to train; a new one is added. Raises Conflict where its specification differs and is fixed.
 
     Until a model has a version or an active job, its specification may still change.
     """
     model = registry.get(session, scope, request.model, lock=True)
-    freq = find_frequency(rows, None if model is None else model.freq)
+    freq = _choose_frequency(rows, None if model is None else model.freq, cleaning)
     assert freq is not None, "series of several frequencies are not trained on"
     if model is None:
         levels = sorted({*(request.quantiles or DEFAULT_QUANTILES), 0.5})
@@ -95,24 +100,40 @@ def _get_or_create_model(
     return model
 
 
+def _choose_frequency(rows: Sequence[SeriesRow], preferred: str | None, cleaning: CleaningConfig) -> str | None:
+    """Return the frequency of the model: that of the series, or of their aggregates, as `preferred` spells it if it
+    does."""
+    if cleaning.aggregate is None:
+        return find_frequency(rows, preferred)
+    coarse = parse_frequency(cleaning.aggregate.freq)
+    same = preferred is not None and share_dates(coarse, parse_frequency(preferred))
+    return preferred if same else coarse.alias
+
+
 def _estimate_cost(request: TrainingRequest, config: Config, rows: Sequence[SeriesRow]) -> dict[str, int]:
     """Estimate the size of the training: rows, windows, steps and bytes of memory."""
     temporal = sum(len(request.covariates.get(role, ())) for role in ("known_future", "past"))
     trials = request.search["trials"] if request.search is not None else 0
-    return estimate_cost(config, [count_steps(row) for row in rows], temporal, trainings=1 + trials).to_dict()
+    lengths = [count_read_steps(row, count_steps(row), config.cleaning) for row in rows]
+    return estimate_cost(config, lengths, temporal, trainings=1 + trials).to_dict()
 
 
 def _choose_config(
-    request: TrainingRequest, model: ModelRow, rows: Sequence[SeriesRow], source: Config | None
+    request: TrainingRequest,
+    model: ModelRow,
+    rows: Sequence[SeriesRow],
+    source: Config | None,
+    cleaning: CleaningConfig,
 ) -> Config:
     """Choose a configuration like that of the training; the job chooses its own. Raises Invalid where none is valid."""
     frequency = parse_frequency(model.freq)
-    lengths = [count_steps(row) for row in rows]
+    lengths = [count_read_steps(row, count_steps(row), cleaning) for row in rows]
     try:
         if source is not None:
-            return transfer_config_for_lengths(
+            config = transfer_config_for_lengths(
                 source, frequency, lengths, model.horizon, bounds=request.bounds, training=request.training
             )
+            return replace(config, cleaning=cleaning)
         config = default_config_for_lengths(
             frequency,
             model.horizon,
@@ -125,7 +146,8 @@ def _choose_config(
         if request.search is not None:
             space = request.search["space"]
             build_axes(config, default_space(config, max(lengths)) if space is None else space)
-        return replace(config, covariates=parse_roles(request.document()), bounds=request.bounds)
+        roles = parse_roles(request.document())
+        return replace(config, covariates=roles, bounds=request.bounds, cleaning=cleaning)
     except ConfigError as e:
         raise Invalid(
             ErrorCode.invalid_input,

@@ -1,6 +1,6 @@
 """Warm start: the options that a training inherits from a published version, and the version's weights."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy.orm import Session
@@ -46,7 +46,11 @@ def resolve_warm_start(
     requested = {role: tuple(request.covariates.get(role, ())) for role in ROLES}
     if any(requested.values()) and any(set(requested[role]) != set(roles[role]) for role in ROLES):
         _refuse("covariates", f"must be left out, or be those of {version}")
-    return replace(request, quantiles=source.quantiles, covariates=roles, country=source.country), source
+    inherited = asdict(source.cleaning) if request.cleaning is None else request.cleaning
+    completed = replace(
+        request, quantiles=source.quantiles, covariates=roles, country=source.country, cleaning=inherited
+    )
+    return completed, source
 
 
 def load_network(store: ArtifactStore, row: VersionRow) -> "Network":

@@ -7,6 +7,8 @@ import pytest
 import torch
 
 from models.data.series import Panel
+from models.data.windows import assemble
+from models.planning.defaults import default_config
 from models.training.sampling import TensorBatch, WindowPool, fixed_batch, window_pool
 from tests.models.examples import covariate_panel, hourly, hourly_panel, rich, small
 
@@ -83,3 +85,24 @@ def test_series_on_several_grids_keep_their_calendars() -> None:
 def test_without_a_target_there_is_no_pool(values: list[float]) -> None:
     series = Panel.from_arrays({"a": values}, "h").series
     assert window_pool(series, [len(values)], small(12, context_length=48), CPU) is None
+
+
+@pytest.mark.parametrize("gaps", ["linear", "season"])
+def test_training_reads_contexts_as_serving_cleans_them(gaps: str) -> None:
+    y = 20 + np.sin(np.arange(300.0)) + np.random.default_rng(0).normal(0, 0.3, 300)
+    y[50:55] = np.nan
+    y[123] = 1e5
+    panel = Panel.from_arrays({"a": y}, "h")
+    cleaning = {"gaps": gaps, "outliers": "clip"}
+    config = default_config(panel, 12, network={"context_length": 48}, cleaning=cleaning)
+    pool = window_pool(panel.series, [300], config, torch.device("cpu"))
+    assert pool is not None
+    positions = pool.origins - pool.origins[0]
+    origins = (positions + 11).numpy()  # the first has a horizon of steps before it
+    drawn = pool.cut(pool.origins, torch.zeros(len(origins), dtype=torch.int64))
+    served = assemble(list(panel.series) * len(origins), origins, config)["y"]
+    np.testing.assert_array_equal(drawn["y"].numpy(), served)
+    assert np.nanmax(served) < 100
+    targets = drawn["target"].numpy()
+    assert np.nanmax(targets) == 1e5  # what is judged is as it was observed
+    assert np.isnan(targets).any()

@@ -23,6 +23,12 @@ from app.config import Settings
 from app.main import create_app
 from app.services.access.keys import KeyService
 from app.storage.engine import Database
+from models.config.cleaning import CleaningConfig
+from models.config.model import Config
+from models.data.series import Panel
+from models.export.export import export
+from models.network.network import Network
+from tests.kept import GRAPHS
 from tests.services.stored import hours, numbers, store
 from tests.trained import HORIZON, LEVELS, Trained, publish, values
 
@@ -44,6 +50,13 @@ def folder(settings: Settings) -> Path:
     """Where the version's files are."""
     (manifest,) = (settings.data_dir / "artifacts").rglob("manifest.json")
     return manifest.parent
+
+
+def copy_with(network: Network, config: Config) -> Network:
+    """Return a network of the same weights that knows another configuration."""
+    copied = Network(config)
+    copied.load_state_dict(network.state_dict())
+    return copied.eval()
 
 
 def opened(content: bytes) -> zipfile.ZipFile:
@@ -170,6 +183,27 @@ class TestWithoutGatecast:
         command = [sys.executable, "bundle.py", "bundle.zip", "h.csv"]
         environment = {**os.environ, "PYTHONPATH": ""}
         return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+    @pytest.mark.parametrize("gaps", ["linear", "season"])
+    def test_cleans_what_the_service_does(self, trained: Trained, tmp_path: Path, gaps: Any) -> None:
+        config = replace(trained.fitted.config, cleaning=CleaningConfig(gaps=gaps, outliers="clip"))
+        fitted = replace(trained.fitted, config=config, network=copy_with(trained.fitted.network, config))
+        export(fitted, tmp_path / "cleaned", GRAPHS)
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as bundle:
+            for file in (tmp_path / "cleaned").iterdir():
+                bundle.write(file, file.name)
+        y = values()
+        y[7::9] = np.nan
+        y[380] = 5000.0
+        y[390] = -5000.0
+        done = self.run(tmp_path / "alone", packed.getvalue(), y)
+        assert (done.returncode, done.stderr) == (0, "")
+        found = pd.read_csv(io.StringIO(done.stdout))
+        (ours,) = fitted.predict(Panel.from_arrays({"a": y}, "h", "2024-01-01"))
+        np.testing.assert_allclose(found["q0.5"], ours.yhat, rtol=1e-4)
+        (plain,) = trained.fitted.predict(Panel.from_arrays({"a": y}, "h", "2024-01-01"))
+        assert not np.allclose(plain.yhat, ours.yhat, rtol=1e-2)
 
     @pytest.mark.parametrize("gaps", [False, True])
     def test_forecasts_what_the_service_does(self, served: TestClient, tmp_path: Path, gaps: bool) -> None:

@@ -24,6 +24,7 @@ from app.serving.moments import Moment
 from app.serving.runtime import LoadedVersion
 from app.storage.freshness import CommittedState, FreshnessKeys, Identity
 from models.arrays import Floats
+from models.calendar.grid import Grid
 from models.data.series import Series
 
 AWAY_SECONDS = 1.0
@@ -53,6 +54,8 @@ class SeriesContext:
     """None of a series that is not stored"""
     first: FirstValue | None = None
     """None where the version needs none that lies before `series`"""
+    observed_on: Grid | None = None
+    """the grid that its values arrive on, a finer one where they are aggregated; None of a series that is not stored"""
     confirmed_at: float = field(default_factory=time.monotonic)
     """when it was last known to be what is committed"""
 

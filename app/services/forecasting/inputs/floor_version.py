@@ -7,9 +7,10 @@ from sqlalchemy.orm import Session
 
 from app.services.forecasting.inputs.request import ForecastShape
 from app.services.forecasting.inputs.served_version import ServedVersion, StoredVersion
-from app.services.jobs.documents import parse_bounds
+from app.services.jobs.documents import parse_bounds, parse_cleaning
 from app.storage import jobs, registry
 from app.storage.tables import ModelRow, VersionRow
+from models.config.cleaning import CleaningConfig
 from models.config.covariates import CovariateConfig
 from models.config.model import Config
 from models.errors import ConfigError
@@ -23,8 +24,8 @@ AMPLE = 10_000
 def build_floor_version(session: Session, model: ModelRow) -> ServedVersion:
     """Return a version without a number or a network, of the model's specification.
 
-    Bounds and the best floor are those of the newest version, which was judged beside the floors; where there is none
-    yet, the bounds are those of the newest training. Floors read no covariates.
+    Bounds, cleaning and the best floor are those of the newest version, which was judged beside the floors; where there
+    is none yet, those of the newest training. Floors read no covariates.
     """
     row = registry.get_serving_version(session, model)
     stored = StoredVersion(
@@ -49,11 +50,12 @@ def _choose_config(session: Session, model: ModelRow, row: VersionRow | None) ->
             return replace(Config.from_dict(row.config), covariates=CovariateConfig())
     training = jobs.find_newest(session, model.pk, "train")
     bounds = parse_bounds(training.request) if training is not None else (None, None)
+    cleaning = parse_cleaning(training.request) if training is not None else CleaningConfig()
     try:
         config = _plan(model, AMPLE)
     except ConfigError:  # centuries: the horizon leaves no room for more than a few steps of context
         config = _plan(model, 1)
-    return replace(config, bounds=bounds, nonnegative=True)
+    return replace(config, bounds=bounds, nonnegative=True, cleaning=cleaning)
 
 
 def _plan(model: ModelRow, length: int) -> Config:

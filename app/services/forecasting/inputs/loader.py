@@ -15,13 +15,18 @@ from app.scope import Scope
 from app.services.access.keys import unknown_key
 from app.services.forecasting.inputs.checks import check_request, resolve_shape
 from app.services.forecasting.inputs.context_cache import ContextCache, ResolvedSeries, SeriesContext
-from app.services.forecasting.inputs.contexts import load_first_values, read_histories, select_contexts
+from app.services.forecasting.inputs.contexts import (
+    load_contexts,
+    load_first_values,
+    read_histories,
+    select_contexts,
+)
 from app.services.forecasting.inputs.floor_version import build_floor_version
 from app.services.forecasting.inputs.request import ForecastRequest
 from app.services.forecasting.inputs.served_version import ServedVersion, StoredVersion
 from app.services.registry.loader import VersionLoader
 from app.services.registry.lookup import no_champion, require_model, require_version
-from app.services.series import panels
+from app.services.series.checks import build_grid
 from app.serving.moments import MomentCache
 from app.serving.runtime import LoadedVersion
 from app.storage import keys, registry, series
@@ -124,7 +129,9 @@ class ContextLoader:
         ids: Sequence[str],
     ) -> ResolvedSeries:
         """Return the stored series, from the cache where their rows are what it holds."""
-        selection = select_contexts(session, scope, ids, version.stored.frequency, request.origin)
+        selection = select_contexts(
+            session, scope, ids, version.stored.frequency, version.config.cleaning, request.origin
+        )
         identities = {i: _identify(row) for i, row in selection.rows.items()}
         contexts: dict[str, SeriesContext] = {}
         missing: list[SeriesRow] = []
@@ -136,10 +143,12 @@ class ContextLoader:
             else:
                 missing.append(row)
         if missing:
-            read = panels.load_contexts(session, scope, missing, selection.origins, version.config)
+            read = load_contexts(session, scope, selection, missing, version.config)
+            grids = {row.id: build_grid(row) for row in missing}
             first = load_first_values(session, missing, read) if version.needs_first else {}
             for context in self._build_contexts(version, read, identities):
                 context.first = first.get(context.series.id)
+                context.observed_on = grids[context.series.id]
                 contexts[context.series.id] = context
                 if request.origin is None:
                     self._cache.put_context(scope, version, context)

@@ -74,6 +74,7 @@ class ServedVersion:
         self.identity = (stored.model_name, stored.number, stored.pk, stored.created_at, stored.digest)
         if stored.number is None:
             self.identity += (stored.model_pk, stored.model_created_at, stored.frequency, self.config.bounds)
+            self.identity += (self.config.cleaning,)
 
     @property
     def needs_first(self) -> bool:
@@ -100,4 +101,5 @@ class ServedVersion:
 def _build_context_key(config: Config, *, needs_first: bool) -> Hashable:
     roles = config.covariates
     columns = (roles.known_future, roles.past, roles.static)
-    return config.frequency, config.network.context_length, config.horizon, config.country, columns, needs_first
+    window = (config.frequency, config.network.context_length, config.horizon, config.country)
+    return *window, columns, config.cleaning, needs_first

@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 from app.api import (
     anomalies,
     backtests,
+    bulk,
     charts,
     covariates,
     forecasts,
@@ -116,6 +117,7 @@ def create_app(settings: Settings) -> Application:
     resources = (
         ingest,
         series,
+        bulk,
         covariates,
         retention,
         training,

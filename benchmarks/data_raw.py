@@ -9,7 +9,8 @@ import numpy as np
 from sqlalchemy import func, select
 from sqlalchemy.engine import make_url
 
-from app.storage import keys, observations
+from app.storage import keys
+from app.storage.bulk_read import load_points
 from app.storage.engine import Database
 from app.storage.tables import Observation, SeriesRow
 from benchmarks.data_table import SalesTable
@@ -112,7 +113,7 @@ def _find_keys(database: Database, ids: Sequence[str]) -> list[int]:
 def _read_arrays(database: Database, pks: Sequence[int], span: tuple[int, int], expected: int) -> float:
     began = time.perf_counter()
     with database.read() as session:
-        points = observations.load_between(session, dict.fromkeys(pks, span))
+        points = load_points(session, dict.fromkeys(pks, span))
     seconds = time.perf_counter() - began
     if sum(len(one.ts) for one in points.values()) != expected:
         raise AssertionError("the arrays do not hold the rows of the table")

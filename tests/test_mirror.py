@@ -75,6 +75,12 @@ EXERCISED_BY = {
         "app/server.py",
     ),
     "tests/services/ingest/test_ds_formats.py": ("app/services/ingest/ds_parts.py",),
+    "tests/storage/test_bulk.py": (
+        "app/storage/bulk_cells.py",
+        "app/storage/bulk_postgresql.py",
+        "app/storage/bulk_sqlite.py",
+    ),
+    "tests/services/series/test_many_observations.py": ("app/api/bulk.py",),
     "tests/services/series/test_health.py": ("app/api/schemas/health.py",),
     "tests/formats/test_columns.py": (
         "app/formats/arrow.py",

@@ -72,10 +72,18 @@ def worker() -> None:
 
 
 @app.command()
-def migrate() -> None:
+def migrate(
+    timescale: Annotated[
+        bool, typer.Option("--timescale", help="make observations a hypertable of TimescaleDB, which copies them")
+    ] = False,
+) -> None:
     """Upgrade the database to this release."""
-    _migrate(load_settings())
+    settings = load_settings()
+    _migrate(settings)
     console.print("the database is up to date")
+    if timescale:
+        _make_hypertables(settings)
+        console.print("observations and covariate values are hypertables")
 
 
 def _migrate(settings: Settings) -> None:
@@ -87,6 +95,15 @@ def _migrate(settings: Settings) -> None:
     migrations.upgrade(database.engine)
     database.dispose()
     queue.migrate(settings.database)
+
+
+def _make_hypertables(settings: Settings) -> None:
+    from app.storage.engine import Database
+    from app.storage.timescale import make_hypertables
+
+    database = Database(settings.database)
+    make_hypertables(database.engine)
+    database.dispose()
 
 
 @app.command()

@@ -80,7 +80,7 @@ def encode_array(values: NDArray[Any], kind: np.dtype[Any], oid: int) -> bytes:
     return header.tobytes() + elements.tobytes()
 
 
-def decode_array(data: bytes, kind: np.dtype[Any]) -> NDArray[Any]:
+def decode_array(data: bytes | memoryview, kind: np.dtype[Any]) -> NDArray[Any]:
     """Return the elements (N,) of a one-dimensional array without NULL, of a type of eight bytes."""
     pairs = np.dtype([("size", ">i4"), ("value", kind.newbyteorder(">"))])
     return np.frombuffer(data, pairs, offset=ARRAY_HEADER.itemsize)["value"].astype(kind)

@@ -1,12 +1,12 @@
 """Queries of observations and covariate values, in columns (numpy arrays in, numpy arrays out)."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, and_, delete, func, or_, select
+from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.orm import Session
 
 from app.storage.tables import Covariate, CovariateValue, Observation, SeriesRow
@@ -76,37 +76,18 @@ def list_page(session: Session, row: SeriesRow, start: int | None, end: int | No
     return _build_points([(ts, y) for ts, y in session.execute(query)])
 
 
+def load_stamps(session: Session, row: SeriesRow) -> Ints:
+    """Return the stamps (N,) of a series' rows, of observations and of covariate values, ascending."""
+    observed = select(Observation.ts).where(Observation.series_pk == row.pk)
+    beside = select(CovariateValue.ts).where(CovariateValue.series_pk == row.pk).distinct()
+    stamps = [np.fromiter(session.execute(query).scalars(), np.int64) for query in (observed, beside)]
+    return np.union1d(*stamps)
+
+
 def _build_points(rows: list[tuple[int, float | None]]) -> Points:
     ts = np.fromiter((r[0] for r in rows), np.int64, len(rows))
     y = np.fromiter((np.nan if r[1] is None else r[1] for r in rows), np.float64, len(rows))
     return Points(ts, y)
-
-
-def load_between(session: Session, spans: Mapping[int, tuple[int, int]]) -> dict[int, Points]:
-    """Return the points of many series: {series_pk: (first, last) stamp} → {series_pk: Points}."""
-    rows: dict[int, list[tuple[int, float | None]]] = {pk: [] for pk in spans}
-    for condition in _in_spans(Observation, spans):
-        query = select(Observation.series_pk, Observation.ts, Observation.y).where(condition)
-        for pk, ts, y in session.execute(query.order_by(Observation.series_pk, Observation.ts)):
-            rows[pk].append((ts, y))
-    return {pk: _build_points(points) for pk, points in rows.items()}
-
-
-def _in_spans(
-    table: Any, spans: Mapping[int, tuple[int, int]], *also: ColumnElement[bool]
-) -> Iterator[ColumnElement[bool]]:
-    """Yield a condition for each statement; together they select each series' rows in its span where `also` holds.
-
-    Series with the same span, such as those of one panel, share a part of a condition. Every part names the whole key,
-    so that SQLite searches the key for each of them.
-    """
-    by_span: dict[tuple[int, int], list[int]] = {}
-    for pk, span in spans.items():
-        by_span.setdefault(span, []).append(pk)
-    groups = [(span, pks[i : i + 500]) for span, pks in by_span.items() for i in range(0, len(pks), 500)]
-    for i in range(0, len(groups), 100):
-        parts = groups[i : i + 100]
-        yield or_(*(and_(table.series_pk.in_(p), *also, table.ts.between(*span)) for span, p in parts))
 
 
 def find_last_observed(session: Session, rows: Sequence[SeriesRow], moment: int) -> dict[int, int]:
@@ -141,30 +122,6 @@ def load_covariate_columns(session: Session, row: SeriesRow, ts: Ints) -> dict[s
         if stamp in index:
             columns.setdefault(name, [None] * len(ts))[index[stamp]] = value if level is None else level
     return columns
-
-
-def load_covariate_points(
-    session: Session, spans: Mapping[int, tuple[int, int]], covariates: Collection[Covariate]
-) -> dict[int, dict[str, CovariatePoints]]:
-    """Return the values of covariates of many series: {series_pk: (first, last) stamp} → {series_pk: {name: …}}."""
-    by_pk = {c.pk: c for c in covariates}
-    rows: dict[tuple[int, int], list[tuple[int, float | None, str | None]]] = {}
-    table = CovariateValue
-    query = select(table.series_pk, table.covariate_pk, table.ts, table.value, table.level)
-    for condition in _in_spans(table, spans if by_pk else {}, table.covariate_pk.in_(list(by_pk))):
-        for pk, covariate, ts, value, level in session.execute(query.where(condition)):
-            rows.setdefault((pk, covariate), []).append((ts, value, level))
-    result: dict[int, dict[str, CovariatePoints]] = {pk: {} for pk in spans}
-    for (pk, covariate), points in rows.items():
-        result[pk][by_pk[covariate].name] = _build_covariate_points(points, numeric=by_pk[covariate].kind == "numeric")
-    return result
-
-
-def _build_covariate_points(rows: list[tuple[int, float | None, str | None]], *, numeric: bool) -> CovariatePoints:
-    ts = np.fromiter((r[0] for r in rows), np.int64, len(rows))
-    if numeric:
-        return CovariatePoints(ts, np.array([r[1] for r in rows], np.float64))  # None becomes NaN
-    return CovariatePoints(ts, np.array([r[2] for r in rows], object))
 
 
 def count_observed(session: Session, rows: Sequence[SeriesRow]) -> dict[int, int]:

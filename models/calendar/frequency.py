@@ -10,6 +10,7 @@ import pandas as pd
 from pandas.tseries import offsets
 from pandas.tseries.frequencies import to_offset
 
+from models.calendar.aliases import suggest_alias
 from models.calendar.timestamps import DAY, load_timezone
 from models.errors import FrequencyError
 
@@ -27,6 +28,8 @@ _MONTHS = {"Month": 1, "Quarter": 3, "Year": 12}
 """months in one step of each"""
 _EDGES = str.maketrans("QY", "MM")
 """a quarter and a year begin and end as their first and last months do"""
+_MINUTES_OR_MONTHS = re.compile(r"(\d*)m")
+"""which pandas takes for months, and most people for minutes"""
 _CHANGING = "Europe/Berlin"
 """a timezone whose clocks change, so that no number of hours is a day"""
 
@@ -70,18 +73,26 @@ def parse_offset(alias: str) -> offsets.BaseOffset:
 
 @lru_cache(maxsize=1024)
 def parse_frequency(alias: str) -> Frequency:
-    """Parse a pandas offset alias between one second and one year. Raises FrequencyError."""
+    """Parse a pandas offset alias between one second and one year. Raises FrequencyError, which names the nearest."""
+    minutes = _MINUTES_OR_MONTHS.fullmatch(alias)
+    if minutes is not None:
+        count = minutes[1]
+        raise FrequencyError(f"{alias!r} may be minutes or months; send {count}min for minutes, {count}ME for months")
     try:
         offset = parse_offset(alias)
     except (ValueError, TypeError, AttributeError, OverflowError) as e:
-        raise FrequencyError(
-            f"{alias!r} is not a frequency; use a pandas offset alias such as h, 15min, D, W-SUN, MS"
-        ) from e
+        meant = suggest_alias(alias)
+        known = "use a pandas offset alias such as h, 15min, D, W-SUN, MS" if meant is None else f"send {meant}"
+        raise FrequencyError(f"{alias!r} is not a frequency; {known}") from e
     if not 1 <= offset.n <= MAX_MULTIPLE:
         raise FrequencyError(f"the frequency {alias!r} must be positive, and at most a year")
     frequency = _classify(offset)
-    if not SECOND <= frequency.approximate_us <= LONGEST_STEP:
-        raise FrequencyError(f"the frequency {alias!r} must lie between one second and one year")
+    if frequency.approximate_us < SECOND:
+        raise FrequencyError(f"the frequency {alias!r} must lie between one second and one year; aggregate to s")
+    if frequency.approximate_us > LONGEST_STEP:
+        unit = parse_frequency(str(offset.base.freqstr)).alias
+        detail = f"use {unit}, and leave the others missing"
+        raise FrequencyError(f"the frequency {alias!r} must lie between one second and one year; {detail}")
     return frequency
 
 

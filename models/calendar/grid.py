@@ -76,7 +76,13 @@ class Grid:
             index, rest = np.divmod(stamps - self.anchor, self.frequency.step)
             return index, rest == 0
         index = self._nearest(stamps)
-        return index, self.stamps(index) == stamps
+        on_grid = self.stamps(index) == stamps
+        off = np.flatnonzero(~on_grid)
+        if len(off):  # the time of a step may be skipped, and the first after it lie on the next day
+            before = self.stamps(index[off] - 1) == stamps[off]
+            index[off] -= before
+            on_grid[off] = before
+        return index, on_grid
 
     def explain(self, stamp: int) -> str:
         """Say where a stamp that is not on the grid should have been."""

@@ -15,9 +15,10 @@ from models.errors import FrequencyError, OffGridError
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 WEEKDAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 _CALENDAR = (
-    *("YS", "YE", "BYS", "BYE"),
+    *(f"{y}-{m}" for y in ("YS", "YE", "BYS", "BYE") for m in MONTHS),
     *(f"{q}-{m}" for q in ("QS", "QE", "BQS", "BQE") for m in MONTHS[:3]),
     *("MS", "ME", "BMS", "BME"),
+    *("SMS", "SME"),
     *(f"W-{day}" for day in WEEKDAYS),
     *("B", "D"),
 )
@@ -62,14 +63,16 @@ def infer_frequency(stamps: Stamps, timezone: str) -> Frequency:
 
 
 def _infer_multiple(stamps: Stamps, timezone: str) -> Frequency | None:
-    """Return the frequency of so many months, weeks or days whose grid holds every stamp (N,); None without any."""
-    for alias in ("MS", "ME", *(f"W-{day}" for day in WEEKDAYS), "D"):
+    """Return the frequency of so many months, weeks or (business) days whose grid holds every stamp (N,), or None."""
+    for alias in ("MS", "ME", "BMS", "BME", *(f"W-{day}" for day in WEEKDAYS), "B", "D"):
         try:
             index, on_grid = Grid(parse_frequency(alias), timezone, int(stamps[0])).locate(stamps)
         except OffGridError:
             continue
         gaps = np.diff(index)
         count = int(gaps.min())
+        if alias == "B" and not _spans_weekend(stamps, timezone):
+            continue
         if on_grid.all() and count > 1 and (gaps % count == 0).all() and 2 * (gaps == count).sum() > len(gaps):
             with suppress(FrequencyError):  # of more than a year
                 return parse_frequency(f"{count}{alias}")

@@ -1,4 +1,4 @@
-"""Contexts of many series are read in one statement a table, and no more than is asked for."""
+"""What is read of many series, and no more than is asked for; `test_bulk_read.py` has the values themselves."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import event
 
-from app.storage import bulk, covariates, keys, observations, series
+from app.storage import bulk, bulk_read, covariates, keys, observations, series
 from app.storage.bulk import BulkPoints, BulkValues
 from app.storage.engine import Database
 from app.storage.tables import SeriesRow
@@ -47,18 +47,16 @@ def filled(database: Database, count: int) -> list[SeriesRow]:
     return rows
 
 
-def test_many_series_in_one_statement_each(database: Database) -> None:
+def test_many_series_at_once(database: Database) -> None:
     rows = filled(database, N)
     with database.read() as session, statements(database) as run:
         scope = keys.get_default_scope(session)
-        run.clear()
-        points = observations.load_between(session, {row.pk: (3, 5) for row in rows})
-        assert len(run) == 1
+        points = bulk_read.load_points(session, {row.pk: (3, 5) for row in rows})
         known = covariates.get_covariates(session, scope, ["temp", "day"])
-        found = observations.load_covariate_points(session, {row.pk: (0, 6) for row in rows}, list(known.values()))
-        assert len(run) == 3
+        found = bulk_read.load_covariate_points(session, {row.pk: (0, 6) for row in rows}, list(known.values()))
+        run.clear()
         assert observations.find_last_observed(session, rows, 100) == {row.pk: 8 for row in rows}
-        assert len(run) == 4
+        assert len(run) == 1
     for row in rows:
         assert points[row.pk].ts.tolist() == [3, 4, 5]
         assert points[row.pk].y.tolist() == [row.pk + t for t in (3, 4, 5)]
@@ -73,8 +71,8 @@ def test_each_series_has_its_own_span(database: Database) -> None:
     spans = {one.pk: (0, 1), two.pk: (8, 20), three.pk: (50, 60)}
     with database.read() as session:
         known = covariates.get_covariates(session, keys.get_default_scope(session), ["temp"])
-        points = observations.load_between(session, spans)
-        found = observations.load_covariate_points(session, spans, list(known.values()))
+        points = bulk_read.load_points(session, spans)
+        found = bulk_read.load_covariate_points(session, spans, list(known.values()))
     assert [points[row.pk].ts.tolist() for row in (one, two, three)] == [[0, 1], [8, 9], []]
     assert sorted(found[two.pk]["temp"].ts.tolist()) == [8, 9]
     assert found[three.pk] == {}

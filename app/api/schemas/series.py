@@ -126,6 +126,29 @@ class ObservationsIn(ColumnsIn):
     )
 
 
+class BulkObservationsIn(Input):
+    """Rows of many series."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "series": {
+                    "bikes/station 7": {
+                        "ds": ["2024-03-01T00:00:00+01:00"],
+                        "y": [41.0],
+                        "covariates": {"temp": [7.5]},
+                    },
+                    "bikes/station 8": {"ds": ["2024-03-01T00:00:00Z"], "y": [None]},
+                }
+            }
+        }
+    )
+
+    series: Annotated[dict[Text, ObservationsIn], Field(min_length=1), Distinct] = Field(
+        description="by the ids of stored series"
+    )
+
+
 class Upserted(Output):
     """What an upsert did: rows that were new, rows that were there already, and the series' version after it."""
 
@@ -134,6 +157,23 @@ class Upserted(Output):
     inserted: int
     updated: int
     version: int
+
+
+class BulkUpserted(Output):
+    """What an upsert did to each of its series, by the ids that were sent."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "series": {
+                    "bikes/station 7": {"inserted": 1, "updated": 0, "version": 4},
+                    "bikes/station 8": {"inserted": 0, "updated": 1, "version": 9},
+                }
+            }
+        }
+    )
+
+    series: dict[str, Upserted]
 
 
 class ObservationsOut(Output):

@@ -13,7 +13,7 @@ from app.services.paging import convert_cursor_errors
 from app.services.registry.lookup import require_model
 from app.services.series.aggregation import is_aggregated, is_readable, load_aggregated_points
 from app.services.series.ids import is_series_id
-from app.storage import archive, observations, registry
+from app.storage import archive, bulk_read, registry
 from app.storage.archive import ArchivedRow
 from app.storage.engine import Database
 from app.storage.observations import Points
@@ -176,7 +176,7 @@ def _load_actual(session: Session, comparable: Sequence[_Comparable], model: Mod
         spans[item.series.pk] = (min(low, first), max(high, last))
     finer = {i.series.pk for i in comparable if is_aggregated(i.series, model.freq, i.cleaning)}
     own = {pk: span for pk, span in spans.items() if pk not in finer}
-    points = observations.load_between(session, own) if own else {}
+    points = bulk_read.load_points(session, own) if own else {}
     aggregated: dict[tuple[int, CleaningConfig], Points] = {}
     actual = np.full((len(comparable), model.horizon), np.nan)
     for number, (_, series, stamps, cleaning) in enumerate(comparable):

@@ -19,7 +19,7 @@ from app.services.ingest.plans import SeriesPlan, shows_no_frequency
 from app.services.ingest.report import ImportOptions, ImportReport
 from app.services.ingest.spill import Spill
 from app.storage import series
-from app.storage.observations import load_between
+from app.storage.bulk_read import load_points
 from models.arrays import Ints
 from models.calendar.iso import Mask, WrittenTimes
 from models.calendar.timestamps import Stamps
@@ -213,7 +213,7 @@ class TableCheck:
             ts = stamps[start:end]
             updated = 0
             if plan.pk is not None and plan.count:
-                stored = load_between(self._session, {plan.pk: (int(ts[0]), int(ts[-1]))})[plan.pk]
+                stored = load_points(self._session, {plan.pk: (int(ts[0]), int(ts[-1]))})[plan.pk]
                 updated = int(np.isin(ts, stored.ts, assume_unique=True).sum())
             self._report.add(len(ts) - updated, updated)
 

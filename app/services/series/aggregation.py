@@ -10,7 +10,7 @@ from app.scope import Scope
 from app.services.series import panels
 from app.services.series.causes import GridFields
 from app.services.series.checks import build_grid, is_of_frequency
-from app.storage import observations
+from app.storage.bulk_read import load_points
 from app.storage.observations import Points
 from app.storage.tables import SeriesRow
 from models.calendar.frequency import parse_frequency
@@ -150,7 +150,7 @@ def load_aggregated_points(
     first, last = grid.locate(np.array(stamps, np.int64))[0].tolist()
     begin = _find_first_read(row, grid, first, cleaning)
     end = int(compute_edges(grid, last, last + 1)[1]) - 1
-    points = observations.load_between(session, {row.pk: (begin, end)})[row.pk]
+    points = load_points(session, {row.pk: (begin, end)})[row.pk]
     if not len(points.ts):
         return points
     whole = aggregate_series(panels.build_series(row, points), cleaning).series

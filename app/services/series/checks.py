@@ -133,11 +133,12 @@ def raise_problems(problems: Sequence[RowError], where: str = "body") -> None:
     raise Invalid(ErrorCode(first.code), detail, errors=errors)
 
 
-def write_points(session: Session, row: SeriesRow, stamps: Ints, y: Floats, *, keep: bool = False) -> tuple[int, int]:
-    """Upsert checked points, in any order, of a locked series, whose version goes up; return (inserted, updated).
+def write_points(
+    session: Session, rows: Sequence[SeriesRow], pk: Ints, stamps: Ints, y: Floats, *, keep: bool = False
+) -> tuple[int, int]:
+    """Upsert checked points, in any order, of locked series, whose versions go up; return (inserted, updated).
 
     Where a value is missing the stored one goes, or stays with `keep`.
     """
-    order = np.argsort(stamps)
-    points = BulkPoints(np.full(len(stamps), row.pk), stamps[order], y[order])
-    return upsert_points(session, [row], points, keep=keep)
+    order = np.lexsort((stamps, pk))
+    return upsert_points(session, rows, BulkPoints(pk[order], stamps[order], y[order]), keep=keep)

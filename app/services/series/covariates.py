@@ -1,6 +1,7 @@
 """Covariates of series: their kinds, and writing their values."""
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from sqlalchemy.orm import Session
@@ -28,27 +29,46 @@ def require_covariates(session: Session, scope: Scope, names: Sequence[str]) -> 
     return [row for row in rows if row is not None]
 
 
-def write_covariates(
-    session: Session, scope: Scope, row: SeriesRow, stamps: Ints, columns: Mapping[str, Column], *, keep: bool = False
-) -> None:
-    """Write covariate columns, each as long as `stamps` (N,).
+class CovariateUpload(NamedTuple):
+    """Columns of covariates that a client sends for one locked series."""
+
+    row: SeriesRow
+    stamps: Ints
+    """(N,) microseconds UTC, each once, in any order"""
+    columns: Mapping[str, Column]
+    """each (N,)"""
+    where: str = "body"
+    """its path in the request"""
+
+
+def write_covariates(session: Session, scope: Scope, uploads: Sequence[CovariateUpload], *, keep: bool = False) -> None:
+    """Write columns of covariates of locked series.
 
     Where a value is missing the stored one goes, or stays with `keep`. Texts lose the blanks around them, and one of
     blanks alone is missing. Raises Invalid where a column's kind is not the covariate's.
     """
-    existing = get_covariates(session, scope, list(columns), lock=True) if columns else {}
-    order = np.argsort(stamps)
-    pk = np.full(len(stamps), row.pk)
-    for name, values in sorted(columns.items()):
-        covariate = existing.get(name) or _add(session, scope, name, values)
+    names = sorted({name for upload in uploads for name in upload.columns})
+    existing = get_covariates(session, scope, names, lock=True) if names else {}
+    for name in names:
+        mine = [upload for upload in uploads if name in upload.columns]
+        covariate = existing.get(name) or _add(session, scope, name, mine)
         if covariate is not None:
-            _check_kind(name, covariate.kind, values)
-            column = np.array([_clean(value) for value in values], _TYPES[covariate.kind])
-            upsert_values(session, covariate, BulkValues(pk, stamps[order], column[order]), keep=keep)
+            _check_kind(name, covariate.kind, mine)
+            upsert_values(session, covariate, _gather(name, covariate.kind, mine), keep=keep)
 
 
-def _add(session: Session, scope: Scope, name: str, values: Column) -> Covariate | None:
+def _gather(name: str, kind: str, uploads: Sequence[CovariateUpload]) -> BulkValues:
+    """Return a covariate's values of all series, in the order in which they are written."""
+    pk = np.concatenate([np.full(len(upload.stamps), upload.row.pk) for upload in uploads])
+    ts = np.concatenate([upload.stamps for upload in uploads])
+    values = [_clean(value) for upload in uploads for value in upload.columns[name]]
+    order = np.lexsort((ts, pk))
+    return BulkValues(pk[order], ts[order], np.array(values, _TYPES[kind])[order])
+
+
+def _add(session: Session, scope: Scope, name: str, uploads: Sequence[CovariateUpload]) -> Covariate | None:
     """Make a covariate of the kind of its first value; None where all values are missing."""
+    values = (value for upload in uploads for value in upload.columns[name])
     first = next((value for value in values if _clean(value) is not None), None)
     return None if first is None else add_covariate(session, scope, name, _kind_of(first))
 
@@ -61,17 +81,23 @@ def _kind_of(value: float | str) -> str:
     return "categorical" if isinstance(value, str) else "numeric"
 
 
-def _check_kind(name: str, kind: str, values: Column) -> None:
+def _check_kind(name: str, kind: str, uploads: Sequence[CovariateUpload]) -> None:
     """Raise Invalid, which names the rows, where a column holds values of the other kind."""
-    wrong = [i for i, value in enumerate(values) if value is not None and _kind_of(value) != kind]
+    wrong = [
+        (upload, i)
+        for upload in uploads
+        for i, value in enumerate(upload.columns[name])
+        if value is not None and _kind_of(value) != kind
+    ]
     if not wrong:
         return
-    row = wrong[0]
-    seen = repr(values[row])[:60]
+    upload, row = wrong[0]
+    seen = repr(upload.columns[name][row])[:60]
     wanted = "a number" if kind == "numeric" else "text"
     detail = (
         f"the covariate {name!r} is {kind}, and row {row} (counted from 0) is {seen}; send {wanted}, or null where a "
         "value is missing (GET /covariates shows the kinds)"
     )
     code = ErrorCode.covariate_kind_conflict
-    raise Invalid(code, detail, errors=[FieldError(f"body.covariates.{name}.{i}", code, detail) for i in wrong[:100]])
+    fields = [f"{upload.where}.covariates.{name}.{i}" for upload, i in wrong[:100]]
+    raise Invalid(code, detail, errors=[FieldError(field, code, detail) for field in fields])

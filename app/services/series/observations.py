@@ -1,6 +1,7 @@
-"""Observations of one series: upsert, read, delete."""
+"""Observations: upsert, of one series or many, read and delete."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,16 +12,33 @@ from app.scope import Scope
 from app.services.idempotency import Idempotency, ServiceResponse, respond_once
 from app.services.paging import convert_cursor_errors
 from app.services.series.checks import Upload, check_lengths, raise_problems, read_rows, write_points
-from app.services.series.covariates import require_covariates, write_covariates
-from app.services.series.service import require_series
+from app.services.series.covariates import CovariateUpload, require_covariates, write_covariates
+from app.services.series.ids import MAX_ID
+from app.services.series.service import find_many_series, require_series
 from app.storage import observations, series
 from app.storage.covariates import remove_between
 from app.storage.engine import Database
 from app.storage.pages import decode_cursor, encode_cursor
 from app.storage.tables import SeriesRow
+from models.arrays import Ints
 from models.calendar.frequency import parse_frequency
 from models.calendar.timestamps import format_stamps, parse_stamps
 from models.errors import TimestampError
+
+LISTED = 1000
+"""wrong entries of many series that a refusal lists"""
+
+
+@dataclass(frozen=True)
+class _SeriesUpload:
+    """Checked rows of a locked series."""
+
+    row: SeriesRow
+    stamps: Ints
+    """(N,) microseconds UTC"""
+    values: Upload
+    where: str
+    """their path in the request"""
 
 
 class ObservationService:
@@ -34,12 +52,19 @@ class ObservationService:
 
         Raises NotFound, and Invalid, which names every bad row.
         """
-        if upload.y is None and not upload.covariates:
-            raise invalid("body.y", ErrorCode.invalid_input, "there is nothing to write; send y, covariates, or both")
-        check_lengths(upload)
+        _check_columns(upload, "body")
         return respond_once(
             self._database, scope, key, lambda s: ServiceResponse(200, _upsert(s, scope, series_id, upload))
         )
+
+    def upsert_many(self, scope: Scope, uploads: Mapping[str, Upload], key: Idempotency | None) -> ServiceResponse:
+        """Write rows of many series, all or none, as `upsert` does those of one.
+
+        Raises Invalid, which names every series that does not exist and every bad row of the others.
+        """
+        for series_id, upload in uploads.items():
+            _check_columns(upload, f"body.series.{series_id[:MAX_ID]}")
+        return respond_once(self._database, scope, key, lambda s: ServiceResponse(200, _upsert_many(s, scope, uploads)))
 
     def list(
         self, scope: Scope, series_id: str, start: str | None, end: str | None, cursor: str | None, limit: int
@@ -82,13 +107,59 @@ class ObservationService:
             series.bump_version(session, row)
 
 
+def _check_columns(upload: Upload, where: str) -> None:
+    """Raise Invalid where an upload at `where` of the request writes nothing, or has columns of other lengths."""
+    if upload.y is None and not upload.covariates:
+        detail = "there is nothing to write; send y, covariates, or both"
+        raise invalid(f"{where}.y", ErrorCode.invalid_input, detail)
+    check_lengths(upload, where)
+
+
 def _upsert(session: Session, scope: Scope, series_id: str, upload: Upload) -> dict[str, Any]:
     row = require_series(session, scope, series_id, lock=True)
     stamps, problems = read_rows(row, upload.ds)
     raise_problems(problems)
-    inserted, updated = write_points(session, row, stamps, upload.values, keep=upload.y is None)
-    write_covariates(session, scope, row, stamps, upload.covariates)
-    return {"inserted": inserted, "updated": updated, "version": row.version}
+    return _write(session, scope, [_SeriesUpload(row, stamps, upload, "body")])[0]
+
+
+def _upsert_many(session: Session, scope: Scope, uploads: Mapping[str, Upload]) -> dict[str, Any]:
+    rows = find_many_series(session, scope, uploads, lock=True)
+    errors: list[FieldError] = []
+    checked: list[_SeriesUpload] = []
+    for series_id, upload in uploads.items():
+        where = f"body.series.{series_id[:MAX_ID]}"
+        row = rows.get(series_id)
+        if row is None:
+            detail = f"there is no series {series_id[:MAX_ID]!r}; GET /series lists them, POST /series makes one"
+            errors.append(FieldError(where, ErrorCode.series_not_found, detail))
+            continue
+        stamps, problems = read_rows(row, upload.ds)
+        errors += [FieldError(f"{where}.ds.{p.row}", p.code, p.detail) for p in problems]
+        checked.append(_SeriesUpload(row, stamps, upload, where))
+    if errors:
+        more = f"; {len(errors) - 1} more entries are wrong" if len(errors) > 1 else ""
+        detail = f"{errors[0].field}: {errors[0].detail}{more}; nothing was written"
+        raise Invalid(ErrorCode(errors[0].code), detail, errors=errors[:LISTED])
+    return {"series": dict(zip(uploads, _write(session, scope, checked), strict=True))}
+
+
+def _write(session: Session, scope: Scope, uploads: Sequence[_SeriesUpload]) -> list[dict[str, Any]]:
+    """Write checked rows of locked series, and return what that did to each of them."""
+    counts = [upload.row.count for upload in uploads]
+    for keep in (True, False):
+        mine = [upload for upload in uploads if (upload.values.y is None) == keep]
+        if mine:
+            pk = np.concatenate([np.full(len(upload.stamps), upload.row.pk) for upload in mine])
+            ts = np.concatenate([upload.stamps for upload in mine])
+            y = np.concatenate([upload.values.values for upload in mine])
+            write_points(session, [upload.row for upload in mine], pk, ts, y, keep=keep)
+    columns = [CovariateUpload(u.row, u.stamps, u.values.covariates, u.where) for u in uploads]
+    write_covariates(session, scope, columns)
+    inserted = [upload.row.count - count for upload, count in zip(uploads, counts, strict=True)]
+    return [
+        {"inserted": new, "updated": len(upload.stamps) - new, "version": upload.row.version}
+        for upload, new in zip(uploads, inserted, strict=True)
+    ]
 
 
 def _parse_bound(row: SeriesRow, text: str | None, name: str) -> int | None:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.scope import Scope
 from app.services.series.checks import build_grid
-from app.storage import observations
+from app.storage.bulk_read import load_covariate_points, load_points
 from app.storage.covariates import get_covariates
 from app.storage.observations import CovariatePoints, Points
 from app.storage.tables import SeriesRow
@@ -60,7 +60,7 @@ def load_between(
 ) -> list[Series]:
     """Return the part of each series between two stamps, {series_pk: (first, last)}; series without rows there are
     left out."""
-    points = observations.load_between(session, stamps)
+    points = load_points(session, stamps)
     loaded = [(row, build_series(row, points[row.pk])) for row in rows if len(points[row.pk].ts)]
     return add_covariates(session, scope, loaded, roles, horizon)
 
@@ -71,7 +71,7 @@ def add_covariates(
     """Return the series with their stored covariates: past ones (T,) as long as `y`, known-future ones (T + H,)."""
     covariates = get_covariates(session, scope, roles.temporal) if roles.temporal else {}
     spans = {row.pk: _covariate_span(series, horizon) for row, series in loaded} if covariates else {}
-    points_by_series = observations.load_covariate_points(session, spans, list(covariates.values()))
+    points_by_series = load_covariate_points(session, spans, list(covariates.values()))
     return [
         replace(
             series,

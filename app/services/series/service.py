@@ -1,6 +1,6 @@
 """Series: creating, listing and describing them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,13 +10,13 @@ from app.errors import Conflict, ErrorCode, NotFound
 from app.scope import Scope
 from app.services.idempotency import Idempotency, ServiceResponse, respond_once
 from app.services.paging import convert_cursor_errors
-from app.services.series.checks import is_of_frequency
+from app.services.series.grid_change import change_grid
 from app.services.series.ids import MAX_ID, check_frequency, check_id, check_timezone, is_series_id
 from app.storage import series
 from app.storage.engine import Database
 from app.storage.pages import Page
 from app.storage.tables import SeriesRow
-from models.calendar.timestamps import format_stamp, is_same_timezone
+from models.calendar.timestamps import format_stamp
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,13 @@ def find_series(session: Session, scope: Scope, series_id: str, *, lock: bool = 
     return None
 
 
+def find_many_series(session: Session, scope: Scope, ids: Iterable[str], *, lock: bool = False) -> dict[str, SeriesRow]:
+    """Return those of `ids` that exist, as `find_series` finds each of them; locked in the order of their ids."""
+    spellings = {i: [text for text in (i, i.strip()) if is_series_id(text)] for i in ids}
+    rows = series.get_many(session, scope, (text for texts in spellings.values() for text in texts), lock=lock)
+    return {i: next(rows[t] for t in texts if t in rows) for i, texts in spellings.items() if rows.keys() & texts}
+
+
 def require_series(session: Session, scope: Scope, series_id: str, *, lock: bool = False) -> SeriesRow:
     """Return a series that must exist. Raises NotFound."""
     row = find_series(session, scope, series_id, lock=lock)
@@ -90,7 +97,7 @@ class SeriesService:
     def put(self, scope: Scope, series_id: str, fields: SeriesFields) -> tuple[bool, dict[str, Any]]:
         """Create a series or replace its metadata; return whether it is new, and its description.
 
-        Raises as `create`, and Conflict where the frequency or timezone of a series with observations would change.
+        Raises as `create`, and Conflict where stored rows are no steps of the frequency in the timezone.
         """
         new_id = check_id(series_id)
         values = _check_fields(fields)
@@ -100,13 +107,7 @@ class SeriesService:
             if row is None:
                 (row,) = series.add(session, scope, [{"id": new_id, **values}])
                 return True, describe_series(row)
-            keeps_grid = is_same_timezone(row.timezone, values["timezone"]) and is_of_frequency(row, values["freq"])
-            if row.count and not keeps_grid:
-                raise Conflict(
-                    ErrorCode.series_exists,
-                    f"the series has observations of frequency {row.freq!r} in {row.timezone}; delete them before "
-                    "changing frequency or timezone",
-                )
+            change_grid(session, row, values["freq"], values["timezone"])
             for name, value in values.items():
                 setattr(row, name, value)
             series.bump_version(session, row)

@@ -92,7 +92,9 @@ def test_anchor_must_be_a_date_of_the_frequency() -> None:
         Grid(parse_frequency("W-SUN"), "UTC", int(parse_stamps(["2024-01-01"], "UTC")[0]))
 
 
-@pytest.mark.parametrize("alias", ["fortnightly-ish", "", "ms", "-1h", "0h", "2YS", "100000h", "ns", "1e9D"])
+@pytest.mark.parametrize(
+    "alias", ["fortnightly-ish", "", "ms", "-1h", "0h", "2YS", "100000h", "ns", "1e9D", "m", "15m"]
+)
 def test_refused_frequencies(alias: str) -> None:
     with pytest.raises(FrequencyError):
         parse_frequency(alias)

@@ -59,14 +59,6 @@ def test_an_existing_id_is_a_conflict(client: TestClient) -> None:
     assert (again.status_code, again.json()["code"]) == (409, "series_exists")
 
 
-def test_frequency_is_fixed_once_there_are_observations(client: TestClient) -> None:
-    make(client)
-    client.post("/series/a/observations", json={"ds": ["2024-01-01T00:00:00Z"], "y": [1]})
-    changed = client.put("/series/a", json={"freq": "D"})
-    assert changed.status_code == 409
-    assert "delete them" in changed.json()["detail"]
-
-
 @pytest.mark.parametrize(
     ("body", "code"),
     [
@@ -191,34 +183,6 @@ def test_many_make_the_same_series_at_once(settings: Settings) -> None:
                 thread.join()
             assert statuses.count(201) == 1
             assert set(statuses) <= {200, 201, 409}
-
-
-@pytest.mark.parametrize(
-    ("freq", "ds", "other", "status"),
-    [
-        ("h", "2024-01-01", "60min", 200),
-        ("QE-MAR", "2024-03-31", "QE", 200),
-        ("3MS", "2024-01-01", "QS", 200),
-        ("3MS", "2024-02-01", "QS", 409),
-        ("7D", "2024-01-07", "W", 200),
-        ("7D", "2024-01-08", "W", 409),
-        ("24h", "2024-01-01", "D", 200),
-        ("MS", "2024-01-01", "D", 409),
-    ],
-)
-def test_a_frequency_may_be_spelt_anew(client: TestClient, freq: str, ds: str, other: str, status: int) -> None:
-    make(client, freq=freq)
-    assert client.post("/series/a/observations", json={"ds": [ds], "y": [1]}).status_code == 200
-    changed = client.put("/series/a", json={"freq": other})
-    assert changed.status_code == status
-    assert client.get("/series/a/observations").json()["y"] == [1]
-
-
-def test_a_timezone_may_be_spelt_anew(client: TestClient) -> None:
-    make(client)
-    client.post("/series/a/observations", json={"ds": ["2024-01-01"], "y": [1]})
-    assert client.put("/series/a", json={"freq": "h", "timezone": "Etc/UTC"}).status_code == 200
-    assert client.put("/series/a", json={"freq": "h", "timezone": "Europe/London"}).status_code == 409
 
 
 def test_blanks_around_an_id_and_labels_do_not_count(client: TestClient) -> None:

@@ -27,7 +27,7 @@ from app.services.series.causes import GridFields
 from app.services.series.checks import build_grid, is_of_frequency, raise_problems, read_rows
 from app.services.series.ids import MAX_ID, is_series_id
 from app.services.series.panels import spread
-from app.storage import observations, series
+from app.storage import bulk_read, observations, series
 from app.storage.tables import SeriesRow
 from models.arrays import Ints
 from models.calendar.frequency import parse_frequency
@@ -126,7 +126,7 @@ def load_first_values(session: Session, rows: Sequence[SeriesRow], contexts: Seq
     by_grid = {context.id: context.grid.frequency for context in contexts}
     own = [row for row in rows if row.id in by_grid and is_of_frequency(row, by_grid[row.id].alias)]
     spans = {row.pk: (row.first_ts, row.first_ts) for row in own if row.first_ts is not None}
-    points = observations.load_between(session, spans)
+    points = bulk_read.load_points(session, spans)
     by_id = {row.id: points[row.pk] for row in rows if row.pk in spans}
     return {
         context.id: FirstValue(_count_steps(context, int(by_id[context.id].ts[0])), float(by_id[context.id].y[0]))

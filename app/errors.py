@@ -75,6 +75,7 @@ class ErrorCode(StrEnum):
     quantile_out_of_range = "quantile_out_of_range"
     retention_not_found = "retention_not_found"
     scan_not_found = "scan_not_found"
+    scan_unfinished = "scan_unfinished"
     scans_busy = "scans_busy"
     series_exists = "series_exists"
     series_not_found = "series_not_found"

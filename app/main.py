@@ -19,9 +19,11 @@ from app.api import (
     bulk,
     charts,
     covariates,
+    export,
     forecasts,
     ingest,
     jobs,
+    observations,
     registry,
     retention,
     series,
@@ -55,14 +57,17 @@ from app.services.registry.bundles import BundleService
 from app.services.registry.loader import VersionLoader
 from app.services.registry.service import ModelService
 from app.services.schedules.service import ScheduleService
+from app.services.series.export import ExportService
 from app.services.series.health import SeriesHealthService
 from app.services.series.observations import ObservationService
 from app.services.series.retention import RetentionService
 from app.services.series.service import SeriesService
+from app.services.series.thinning import CACHE_BYTES, ThinningService
 from app.services.training.service import TrainingService
 from app.serving.cache import ModelCache
 from app.serving.charts.drawer import ChartDrawer
 from app.serving.explainer import Explainer
+from app.serving.lru import LruCache
 from app.storage.artifacts import ArtifactStore
 from app.storage.engine import Database
 
@@ -114,22 +119,9 @@ def create_app(settings: Settings) -> Application:
     app.state.settings = settings
     app.state.registry = collectors
     problems.install(app)
-    resources = (
-        ingest,
-        series,
-        bulk,
-        covariates,
-        retention,
-        training,
-        jobs,
-        registry,
-        forecasts,
-        charts,
-        backtests,
-        anomalies,
-        system,
-    )
-    for module in resources:
+    # a series' id may hold slashes, so suffixes come first
+    data = (ingest, export, observations, series, bulk, covariates, retention)
+    for module in (*data, training, jobs, registry, forecasts, charts, backtests, anomalies, system):
         app.include_router(module.router)
     return Application(app, settings, collectors)
 
@@ -176,6 +168,8 @@ def _services(
         series=SeriesService(database),
         series_health=SeriesHealthService(database, settings),
         observations=ObservationService(database),
+        exports=ExportService(database),
+        thinning=ThinningService(database, LruCache(CACHE_BYTES)),
         covariates=CovariateService(database),
         retention=RetentionService(database),
         imports=ImportService(database),

@@ -6,6 +6,7 @@ ROOT = Path(__file__).parents[1]
 
 EXERCISED_BY = {
     "tests/api/http/test_compression.py": ("app/api/http/decompression.py",),
+    "tests/api/http/test_tables.py": ("app/formats/forms.py",),
     "tests/api/http/test_dispatch.py": (
         "app/api/http/bodies.py",
         "app/api/http/query.py",
@@ -151,6 +152,7 @@ EXERCISED_BY = {
         "app/api/schemas/anomalies.py",
         "app/services/anomalies/plan.py",
         "app/services/anomalies/scan.py",
+        "app/services/anomalies/tables.py",
         "app/services/runs/scan.py",
     ),
     "tests/services/charts/test_service.py": (
@@ -221,7 +223,15 @@ EXERCISED_BY = {
         "app/services/jobs/trials.py",
         "app/services/runs/training.py",
     ),
+    "tests/services/series/test_export.py": (
+        "app/api/export.py",
+        "app/services/series/spans.py",
+        "app/services/series/tables.py",
+        "app/storage/exports.py",
+    ),
+    "tests/services/series/test_thinning.py": ("app/storage/thinning.py",),
     "tests/services/series/test_observations.py": (
+        "app/api/observations.py",
         "app/services/series/covariates.py",
         "app/services/series/causes.py",
         "app/services/series/checks.py",

@@ -64,7 +64,7 @@ def get_chart(
 ) -> Response:
     """Draw forecasts beside what was observed before them: history, median, prediction intervals. A series that cannot
     be forecast says why in its panel."""
-    image = chosen(Image, accept) if query.format is None else Image[query.format]
+    image = chosen(Image, accept, query.format)
     picture = services.charts.draw(scope, query.request("png" if image is Image.png else "svg"), if_none_match)
     headers = HEADERS | {"ETag": picture.etag, "Server-Timing": server_timing(picture.timing)}
     if picture.content is None:

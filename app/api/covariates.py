@@ -2,10 +2,11 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Request, Response
 
 from app.api.deps import Cursor, Limit, ReadScope, ServicesDep, WriteScope
 from app.api.http.responses import ok
+from app.api.http.tables import FormDep, answer_list, describe_list
 from app.api.schemas.base import PageOf
 from app.api.schemas.covariates import CovariateIn, CovariateOut
 from app.api.schemas.series import Name
@@ -16,10 +17,17 @@ KnownName = Annotated[str, Path(description="slashes are welcome")]
 NewName = Annotated[Name, Path(description="slashes are welcome; blanks around it are left out")]
 
 
-@router.get("", response_model=PageOf[CovariateOut])
-def list_covariates(scope: ReadScope, services: ServicesDep, cursor: Cursor = None, limit: Limit = 100) -> Response:
+@router.get("", response_model=PageOf[CovariateOut], responses=describe_list(CovariateOut))
+def list_covariates(
+    request: Request,
+    scope: ReadScope,
+    services: ServicesDep,
+    form: FormDep,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> Response:
     """List the project's covariates by name, with their kinds. The first values of a covariate fix its kind."""
-    return ok(services.covariates.list(scope, cursor, limit))
+    return answer_list(request, services.covariates.list(scope, cursor, limit), CovariateOut, form)
 
 
 @router.get("/{name:path}", response_model=CovariateOut)

@@ -25,10 +25,12 @@ from app.services.jobs.service import JobService
 from app.services.registry.bundles import BundleService
 from app.services.registry.service import ModelService
 from app.services.schedules.service import ScheduleService
+from app.services.series.export import ExportService
 from app.services.series.health import SeriesHealthService
 from app.services.series.observations import ObservationService
 from app.services.series.retention import RetentionService
 from app.services.series.service import SeriesService
+from app.services.series.thinning import ThinningService
 from app.services.training.service import TrainingService
 
 
@@ -40,6 +42,8 @@ class Services:
     series: SeriesService
     series_health: SeriesHealthService
     observations: ObservationService
+    exports: ExportService
+    thinning: ThinningService
     covariates: CovariateService
     retention: RetentionService
     imports: ImportService

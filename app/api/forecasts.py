@@ -9,10 +9,11 @@ from app.api.deps import ServicesDep
 from app.api.http.fast_route import CallerDep, FastResponse, FastRoute, Headers, HeadersDep
 from app.api.http.negotiation import chosen
 from app.api.http.responses import server_timing
-from app.api.schemas.forecasts import ForecastIn, ForecastOut, ForecastQuery, LabelsIn
+from app.api.http.tables import describe_forms
+from app.api.schemas.forecasts import ForecastFormat, ForecastIn, ForecastOut, ForecastQuery, LabelsIn
 from app.errors import ErrorCode, FieldError, Invalid
+from app.formats.forms import Form
 from app.services.forecasting.inputs.request import ForecastRequest, History
-from app.services.forecasting.outputs.writers import Form
 from app.services.forecasting.pending import ForecastResponse
 
 router = APIRouter(tags=["forecasts"], route_class=FastRoute)
@@ -20,10 +21,7 @@ router = APIRouter(tags=["forecasts"], route_class=FastRoute)
 ROWS = 'unique_id,ds,yhat,q0.1,q0.9\n"bikes/station 7","2024-03-01T13:00:00+01:00",42.0,30.5,55.0\n'
 FORMATS: dict[int | str, dict[str, Any]] = {
     200: {
-        "content": {
-            Form.csv.value: {"schema": {"type": "string"}, "example": ROWS},
-            Form.arrow.value: {"schema": {"type": "string", "format": "binary"}},
-        },
+        **describe_forms(Form, ROWS)[200],
         "headers": {"Server-Timing": {"description": "queue, context, model, encode", "schema": {"type": "string"}}},
     }
 }
@@ -33,11 +31,15 @@ NO_CACHE = "private, no-cache"
 
 @router.post("/forecast", response_model=ForecastOut, responses=FORMATS)
 async def post_forecast(
-    services: ServicesDep, caller: CallerDep, headers: HeadersDep, body: ForecastIn
+    services: ServicesDep,
+    caller: CallerDep,
+    headers: HeadersDep,
+    body: ForecastIn,
+    query: Annotated[ForecastFormat, Query()],
 ) -> FastResponse:
     """Forecast stored series from their newest observations, or series that are sent along. A series that cannot be
-    forecast says why, beside the good results; in CSV and Arrow it has one row with nothing but its id."""
-    form = chosen(Form, headers.accept)
+    forecast says why, beside the good results; in a table it has one row with nothing but its id."""
+    form = chosen(Form, headers.accept, query.format)
     response = await services.forecasts.respond(caller, _to_request(body), form, deadline=_parse_deadline(headers))
     return _encode(response, form)
 
@@ -52,7 +54,7 @@ async def get_forecast(
 ) -> FastResponse:
     """The same for polling: with the ETag of the answer before, an answer that still holds is 304 and costs no
     forecast; `max_age` takes one that may be older than the last observation."""
-    form = chosen(Form, headers.accept)
+    form = chosen(Form, headers.accept, query.format)
     response = await services.forecasts.respond(
         caller,
         query.request,

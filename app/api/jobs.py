@@ -7,11 +7,12 @@ from typing import Annotated
 
 import orjson
 from anyio import CapacityLimiter, to_thread
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import PlainTextResponse, StreamingResponse
 
 from app.api.deps import Cursor, Labels, Limit, ReadScope, ServicesDep, WriteScope, labels_of
 from app.api.http.responses import ok
+from app.api.http.tables import FormDep, answer_list, describe_list
 from app.api.schemas.base import PageOf
 from app.api.schemas.jobs import CancelIn, JobKind, JobOut, JobStatus, TrialsOut
 from app.api.schemas.training import ModelName
@@ -29,10 +30,12 @@ EVENTS = 'id: 3-running.1.2\nevent: log\ndata: {"lines": ["training_continued"]}
 LOG = "2024-03-01T12:00:09Z [info     ] version_published  model=bikes promoted=True version=1"
 
 
-@router.get("/jobs", response_model=PageOf[JobOut])
+@router.get("/jobs", response_model=PageOf[JobOut], responses=describe_list(JobOut))
 def list_jobs(
+    request: Request,
     scope: ReadScope,
     services: ServicesDep,
+    form: FormDep,
     status: JobStatus | None = None,
     kind: JobKind | None = None,
     model: Annotated[ModelName | None, Query()] = None,
@@ -43,7 +46,7 @@ def list_jobs(
     """List jobs, newest first."""
     wanted = {"status": status, "kind": kind, "model": model}
     filters = {name: value for name, value in wanted.items() if value is not None}
-    return ok(services.jobs.list(scope, filters, labels_of(label or []), cursor, limit))
+    return answer_list(request, services.jobs.list(scope, filters, labels_of(label or []), cursor, limit), JobOut, form)
 
 
 @router.get("/jobs/{job_id}", response_model=JobOut)

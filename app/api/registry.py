@@ -2,11 +2,12 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from app.api.deps import Cursor, Limit, ReadScope, ServicesDep, WriteScope
 from app.api.http.responses import ok
+from app.api.http.tables import FormDep, answer_list, describe_list
 from app.api.schemas.base import PageOf, QueryTime
 from app.api.schemas.registry import ArchivedOut, ChampionIn, ModelOut, ScheduleIn, ScheduleOut, SkillOut, VersionOut
 from app.etags import unchanged
@@ -17,10 +18,17 @@ router = APIRouter(prefix="/models", tags=["models"])
 Moment = QueryTime | None
 
 
-@router.get("", response_model=PageOf[ModelOut])
-def list_models(scope: ReadScope, services: ServicesDep, cursor: Cursor = None, limit: Limit = 100) -> Response:
+@router.get("", response_model=PageOf[ModelOut], responses=describe_list(ModelOut))
+def list_models(
+    request: Request,
+    scope: ReadScope,
+    services: ServicesDep,
+    form: FormDep,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> Response:
     """List models by name."""
-    return ok(services.models.list(scope, cursor, limit))
+    return answer_list(request, services.models.list(scope, cursor, limit), ModelOut, form)
 
 
 @router.get("/{name}", response_model=ModelOut)
@@ -29,12 +37,18 @@ def get_model(name: str, scope: ReadScope, services: ServicesDep) -> Response:
     return ok(services.models.get(scope, name))
 
 
-@router.get("/{name}/versions", response_model=PageOf[VersionOut])
+@router.get("/{name}/versions", response_model=PageOf[VersionOut], responses=describe_list(VersionOut))
 def list_versions(
-    name: str, scope: ReadScope, services: ServicesDep, cursor: Cursor = None, limit: Limit = 100
+    name: str,
+    request: Request,
+    scope: ReadScope,
+    services: ServicesDep,
+    form: FormDep,
+    cursor: Cursor = None,
+    limit: Limit = 100,
 ) -> Response:
     """List a model's versions, newest first."""
-    return ok(services.models.list_versions(scope, name, cursor, limit))
+    return answer_list(request, services.models.list_versions(scope, name, cursor, limit), VersionOut, form)
 
 
 @router.get("/{name}/versions/{number}", response_model=VersionOut)
@@ -90,18 +104,21 @@ def delete_schedule(name: str, scope: WriteScope, services: ServicesDep) -> Resp
     return Response(status_code=204)
 
 
-@router.get("/{name}/archive", response_model=PageOf[ArchivedOut])
+@router.get("/{name}/archive", response_model=PageOf[ArchivedOut], responses=describe_list(ArchivedOut))
 def get_archive(
     name: str,
+    request: Request,
     scope: ReadScope,
     services: ServicesDep,
+    form: FormDep,
     series: Annotated[list[str] | None, Query(description="repeat it for more; all where left out")] = None,
     as_of: Annotated[Moment, Query(description="what was known at that time, such as 2024-03-01T12:00:00Z")] = None,
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Response:
     """Read the newest scheduled forecast of each series, as it stood at a moment."""
-    return ok(services.skill.list_archived(scope, name, series or [], as_of, cursor, limit))
+    page = services.skill.list_archived(scope, name, series or [], as_of, cursor, limit)
+    return answer_list(request, page, ArchivedOut, form)
 
 
 @router.get("/{name}/skill", response_model=SkillOut)

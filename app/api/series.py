@@ -1,8 +1,8 @@
-"""/series: metadata and observations. Suffixes come before ids, which may hold slashes."""
+"""/series: metadata and health. Suffixes come before ids, which may hold slashes."""
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from app.api.deps import (
     Cursor,
@@ -15,20 +15,17 @@ from app.api.deps import (
     labels_of,
 )
 from app.api.http.responses import created, ok
-from app.api.schemas.base import PageOf, QueryTime
+from app.api.http.tables import FormDep, answer_list, describe_list
+from app.api.schemas.base import PageOf
 from app.api.schemas.health import HealthIn, HealthReport, SeriesHealth
 from app.api.schemas.series import (
     NewSeries,
-    ObservationsIn,
-    ObservationsOut,
     SeriesIn,
     SeriesOut,
-    Upserted,
 )
 from app.api.training import selector_of
 from app.errors import ErrorCode, FieldError, Invalid
 from app.scope import storable
-from app.services.series.checks import Upload
 from app.services.series.service import SeriesFields
 
 router = APIRouter(prefix="/series", tags=["series"])
@@ -36,7 +33,7 @@ router = APIRouter(prefix="/series", tags=["series"])
 Horizon = Annotated[
     int | None, Query(ge=1, le=10_000, description="steps of a forecast that is planned; a season when absent")
 ]
-Time = Annotated[QueryTime | None, Query(examples=["2024-03-01T00:00:00+01:00"])]
+Prefix = Annotated[str, Query(max_length=200)]
 
 
 @router.post("", status_code=201, response_model=SeriesOut)
@@ -45,59 +42,20 @@ def create_series(body: NewSeries, scope: WriteScope, services: ServicesDep, key
     return created(services.series.create(scope, body.id, _fields(body), key))
 
 
-@router.get("", response_model=PageOf[SeriesOut])
+@router.get("", response_model=PageOf[SeriesOut], responses=describe_list(SeriesOut))
 def list_series(
+    request: Request,
     scope: ReadScope,
     services: ServicesDep,
-    prefix: Annotated[str, Query(max_length=200)] = "",
+    form: FormDep,
+    prefix: Prefix = "",
     label: Labels = None,
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Response:
     """List series by id."""
-    if not storable(prefix):
-        detail = "prefix must be Unicode text without NUL characters"
-        raise Invalid(ErrorCode.invalid_input, detail, errors=[FieldError("query.prefix", "invalid", detail)])
-    return ok(services.series.list(scope, prefix, labels_of(label or []), cursor, limit))
-
-
-@router.post("/{series_id:path}/observations", response_model=Upserted)
-def upsert_observations(
-    series_id: str, body: ObservationsIn, scope: WriteScope, services: ServicesDep, key: IdempotencyDep
-) -> Response:
-    """Write rows, all or none. Of those that are there already the columns that are sent are replaced: without `y`
-    covariates are written alone, and null removes a value."""
-    return created(services.observations.upsert(scope, series_id, Upload(body.ds, body.y, body.covariates), key))
-
-
-@router.get("/{series_id:path}/observations", response_model=ObservationsOut)
-def read_observations(
-    series_id: str,
-    scope: ReadScope,
-    services: ServicesDep,
-    start: Time = None,
-    end: Time = None,
-    cursor: Cursor = None,
-    limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
-) -> Response:
-    """Read the rows from `start` (inclusive) to `end` (exclusive), in columns."""
-    return ok(services.observations.list(scope, series_id, start, end, cursor, limit))
-
-
-@router.delete("/{series_id:path}/observations", status_code=204)
-def delete_observations(
-    series_id: str,
-    scope: WriteScope,
-    services: ServicesDep,
-    start: Time = None,
-    end: Time = None,
-    covariate: Annotated[
-        list[str] | None, Query(description="delete the values of this covariate alone; repeat it for several")
-    ] = None,
-) -> Response:
-    """Delete the rows from `start` (inclusive) to `end` (exclusive), their covariates too; without bounds, all."""
-    services.observations.delete(scope, series_id, start, end, covariate or [])
-    return Response(status_code=204)
+    page = services.series.list(scope, check_prefix(prefix), labels_of(label or []), cursor, limit)
+    return answer_list(request, page, SeriesOut, form)
 
 
 @router.post("/health", response_model=HealthReport)
@@ -130,6 +88,14 @@ def delete_series(series_id: str, scope: WriteScope, services: ServicesDep) -> R
     """Delete a series with its observations."""
     services.series.delete(scope, series_id)
     return Response(status_code=204)
+
+
+def check_prefix(prefix: str) -> str:
+    """Return the beginning of ids that a query names. Raises Invalid where no id can have it."""
+    if not storable(prefix):
+        detail = "prefix must be Unicode text without NUL characters"
+        raise Invalid(ErrorCode.invalid_input, detail, errors=[FieldError("query.prefix", "invalid", detail)])
+    return prefix
 
 
 def _fields(body: SeriesIn) -> SeriesFields:

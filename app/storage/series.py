@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from app.scope import Scope
@@ -45,13 +45,21 @@ def list_page(
     session: Session, scope: Scope, prefix: str, labels: Sequence[tuple[str, str]], cursor: str | None, limit: int
 ) -> Page[SeriesRow]:
     """Return series in the order of their ids. Raises CursorError."""
-    query = select(SeriesRow).where(SeriesRow.project_id == scope.project_id).order_by(SeriesRow.id).limit(limit + 1)
-    if prefix:
-        query = query.where(SeriesRow.id >= prefix, func.substr(SeriesRow.id, 1, len(prefix)) == prefix)
+    query = filter_series(session, scope, select(SeriesRow), prefix, labels).order_by(SeriesRow.id).limit(limit + 1)
     if cursor is not None:
         query = query.where(SeriesRow.id > decode_cursor(cursor, str)[0])
-    rows = list(session.execute(filter_by_labels(session, query, SeriesRow.labels, labels)).scalars())
+    rows = list(session.execute(query).scalars())
     return Page(rows[:limit], encode_cursor(rows[limit - 1].id) if len(rows) > limit else None)
+
+
+def filter_series(
+    session: Session, scope: Scope, query: Select[Any], prefix: str, labels: Sequence[tuple[str, str]]
+) -> Select[Any]:
+    """Return a query of the series whose ids begin with `prefix`, and which have every one of `labels`."""
+    query = query.where(SeriesRow.project_id == scope.project_id)
+    if prefix:
+        query = query.where(SeriesRow.id >= prefix, func.substr(SeriesRow.id, 1, len(prefix)) == prefix)
+    return filter_by_labels(session, query, SeriesRow.labels, labels)
 
 
 def add(session: Session, scope: Scope, rows: Sequence[dict[str, Any]]) -> list[SeriesRow]:

@@ -1,9 +1,9 @@
 """The fast route: routes without the framework's generic resolution of parameters, for calls that cost little.
 
-They are declared as any other, so that the documentation knows them: `services`, `caller`, `headers`, and a `body` or a
-`query`. Their arguments are read straight from the request, and the response is sent as it is: a bare route of the
-framework costs more than a forecast otherwise. Their endpoints are `post_forecast` and `get_forecast` in
-app/api/forecasts.
+They are declared as any other, so that the documentation knows them: `services`, `caller`, `headers`, a `query`, and a
+`body` where they take one. Their arguments are read straight from the request, and the response is sent as it is: a
+bare route of the framework costs more than a forecast otherwise. Their endpoints are `post_forecast` and `get_forecast`
+in app/api/forecasts.
 """
 
 from collections.abc import Awaitable, Mapping, Sequence
@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.api.deps import Credentials, Services, allowed, reader
 from app.api.http.bodies import JSON, find_body, is_json, parse_json, refuse_body, refuse_media_type
 from app.api.http.problems import HANDLED, answer_to
-from app.api.http.query import QueryParameters, declare_model
+from app.api.http.query import declare_model
 from app.scope import Right
 from app.services.access.keys import Caller
 from app.services.forecasting.pending import Stream
@@ -50,7 +50,7 @@ HEADER_NAMES = (b"accept", b"if-none-match", b"x-deadline-ms")
 
 
 def _resolve_headers(
-    accept: Annotated[str | None, Header(description="application/json, text/csv, Arrow or an image")] = None,
+    accept: Annotated[str | None, Header(description="media types of the formats")] = None,
     if_none_match: Annotated[str | None, Header(description="the ETag of an answer that the client has")] = None,
     x_deadline_ms: Annotated[
         str | None, Header(description="milliseconds after which nobody waits for the answer any more")
@@ -72,7 +72,7 @@ class FastResponse(NamedTuple):
 
 
 class FastEndpoint(Protocol):
-    """An endpoint of a fast route: one of app/api/forecasts. Its fourth argument is a `body` or a `query`."""
+    """An endpoint of a fast route: one of app/api/forecasts. The others are a `query` and perhaps a `body`."""
 
     def __call__(
         self, *, services: Services, caller: Caller, headers: Headers, **parsed: BaseModel
@@ -80,7 +80,6 @@ class FastEndpoint(Protocol):
         """Respond to a request."""
 
 
-NO_PARAMETERS = QueryParameters((), frozenset())
 BODY_HEADERS = frozenset({b"content-length", b"transfer-encoding"})
 """headers without one of which a request has no body"""
 MAX_CACHED_QUERY = 2000
@@ -96,8 +95,8 @@ class FastRoute(APIRoute):
         super().__init__(path, endpoint, **options)
         hints = get_type_hints(endpoint)
         self._body: type[BaseModel] | None = hints.get("body")
-        self._query: type[BaseModel] | None = hints.get("query")
-        self._parameters = declare_model(self._query) if self._query is not None else NO_PARAMETERS
+        self._query: type[BaseModel] = hints["query"]
+        self._parameters = declare_model(self._query)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request. Raises what any route raises: ServiceError, RequestValidationError."""
@@ -108,16 +107,11 @@ class FastRoute(APIRoute):
         raw_headers = _read_headers(scope)
         services: Services = scope["app"].state.services
         caller = await _find_caller(services, raw_headers)
-        parsed: dict[str, BaseModel]
+        parsed = {"query": _parse_query(self._query, scope["query_string"])}
         if self._body is not None:
-            if scope["query_string"]:
-                self._parameters.check(scope["query_string"])
-            parsed = {"body": _parse_body(self._body, await _receive_body(receive), raw_headers)}
-        else:
-            assert self._query is not None, "a fast route has a body or a query"
-            parsed = {"query": _parse_query(self._query, scope["query_string"])}
-            if not BODY_HEADERS.isdisjoint(raw_headers) and (await find_body(raw_headers, receive))[0]:
-                raise refuse_body(self._parameters)
+            parsed["body"] = _parse_body(self._body, await _receive_body(receive), raw_headers)
+        elif not BODY_HEADERS.isdisjoint(raw_headers) and (await find_body(raw_headers, receive))[0]:
+            raise refuse_body(self._parameters)
         headers = Headers(*[_decode_header(raw_headers, name) for name in HEADER_NAMES])
         response = await self.endpoint(services=services, caller=caller, headers=headers, **parsed)
         await _send(response, send)

@@ -1,5 +1,6 @@
-"""Which of the formats that a call writes the client wants (RFC 9110, 12.5.1)."""
+"""Which of the formats that a call writes the client wants: by `format=`, or by Accept (RFC 9110, 12.5.1)."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from functools import lru_cache
 from typing import TypeVar
@@ -8,14 +9,32 @@ from app.errors import ErrorCode, NotAcceptable
 
 F = TypeVar("F", bound=StrEnum)
 
+ALIASES: Mapping[str, str] = {
+    "application/csv": "text/csv",
+    "application/jsonl": "application/x-ndjson",
+    "application/jsonlines": "application/x-ndjson",
+    "application/ndjson": "application/x-ndjson",
+    "application/parquet": "application/vnd.apache.parquet",
+    "application/x-jsonlines": "application/x-ndjson",
+    "application/x-parquet": "application/vnd.apache.parquet",
+    "text/x-csv": "text/csv",
+}
+"""other names of media types that clients send, and ours"""
 
-def chosen(forms: type[F], accept: str | None) -> F:
-    """Return the format, whose values are media types and the first of which is the default. Raises NotAcceptable."""
+
+def chosen(forms: type[F], accept: str | None, name: str | None = None) -> F:
+    """Return the format, whose values are media types and the first of which is the default.
+
+    `name` is that of `format=`, which the schema of the query has checked, and wins over Accept. Raises NotAcceptable.
+    """
+    if name is not None:
+        return forms[name]
     if accept is None or accept == "*/*":
         return next(iter(forms))
     chosen = _choose(tuple(forms), accept[:1000])
     if chosen is None:
-        detail = f"this call answers in {', '.join(forms)}; Accept one of them"
+        names = ", ".join(form.name for form in forms)
+        detail = f"this call answers in {', '.join(forms)}; Accept one of them, or say it by format= ({names})"
         raise NotAcceptable(ErrorCode.not_acceptable, detail)
     return forms(chosen)
 
@@ -38,7 +57,7 @@ def _range(part: str) -> tuple[str, float]:
                 weight = min(1.0, max(0.0, float(value)))
             except ValueError:
                 weight = 0.0
-    return kind, weight
+    return ALIASES.get(kind, kind), weight
 
 
 def _weight(form: str, ranges: list[tuple[str, float]]) -> float:

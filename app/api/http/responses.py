@@ -16,9 +16,9 @@ ACCEPTED: dict[int | str, dict[str, Any]] = {
 }
 
 
-def ok(body: Any, status: int = 200) -> Response:
+def ok(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """Answer with a document that a service made."""
-    return Response(orjson.dumps(body), status, media_type=JSON)
+    return Response(orjson.dumps(body), status, headers=headers, media_type=JSON)
 
 
 def created(answer: ServiceResponse) -> Response:

@@ -9,6 +9,7 @@ from app.api.schemas.base import CovariateValue, Encodable, Input, Number, Outpu
 from app.api.schemas.series import ColumnsIn, Label, LabelValue
 from app.api.schemas.training import Quantiles
 from app.errors import ErrorCode, FieldError, Invalid
+from app.formats.forms import FormName
 from app.services.forecasting.inputs.request import ForecastRequest
 
 Fill = Literal["last", "season"]
@@ -68,6 +69,14 @@ SeriesChoice = Annotated[
 ]
 
 
+class ForecastFormat(BaseModel):
+    """What a query says of a forecast whose request is a body."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    format: FormName | None = Field(None, description="wins over `Accept`")
+
+
 class ForecastQuery(BaseModel):
     """A forecast of stored series, as a query says it."""
 
@@ -88,6 +97,7 @@ class ForecastQuery(BaseModel):
         le=86_400,
         description="seconds that the answer may be old; never older than the series' current step",
     )
+    format: FormName | None = Field(None, description="wins over `Accept`")
 
     @cached_property
     def request(self) -> ForecastRequest:

@@ -196,6 +196,30 @@ class ObservationsOut(Output):
     next_cursor: str | None
 
 
+class ThinnedOut(Output):
+    """Rows of one series for a chart: as they are where they are few, else an entry a stretch of time."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "ds": ["2024-03-01T23:00:00+01:00", "2024-03-02T23:00:00+01:00"],
+                "y": [38.0, 41.0],
+                "low": [2.0, 1.0],
+                "high": [97.0, 88.0],
+                "thinned": True,
+                "count": 48,
+            }
+        }
+    )
+
+    ds: list[str] = Field(description="time of the last value of each stretch")
+    y: list[float | None] = Field(description="the last value; null where all are missing")
+    low: list[float | None] = Field(description="the least value")
+    high: list[float | None] = Field(description="the greatest value")
+    thinned: bool = Field(description="false: these are the rows themselves, as without `points`")
+    count: int = Field(description="rows of the span")
+
+
 class Rejected(Output):
     """A row that was not imported; rows count from 1 below the header."""
 

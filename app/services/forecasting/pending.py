@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator, Hashable, Sequence
 from dataclasses import dataclass, field
 
 from app.errors import ErrorCode, ServiceError, Unavailable
+from app.formats.forms import Form
 from app.logs import get_logger
 from app.services.access.keys import Caller
 from app.services.forecasting.inputs.context_cache import ResolvedSeries
 from app.services.forecasting.inputs.request import ForecastRequest
 from app.services.forecasting.inputs.served_version import ServedVersion
-from app.services.forecasting.outputs.writers import Form
 from app.storage.engine import OUTAGE
 from app.storage.freshness import CommittedState
 

@@ -12,13 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 from app.config import Settings
 from app.errors import ErrorCode, Unavailable
+from app.formats.forms import Form
 from app.services.access.keys import Caller
 from app.services.forecasting.batched import BatchedPath
 from app.services.forecasting.inputs.checks import check_request
 from app.services.forecasting.inputs.context_cache import ContextCache
 from app.services.forecasting.inputs.loader import ContextLoader
 from app.services.forecasting.inputs.request import ForecastRequest
-from app.services.forecasting.outputs.writers import Form
 from app.services.forecasting.pending import ForecastResponse, PendingRequest
 from app.services.forecasting.response_cache import ResponseCache
 from app.services.forecasting.revalidation import Revalidator

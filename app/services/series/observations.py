@@ -15,15 +15,14 @@ from app.services.series.checks import Upload, check_lengths, raise_problems, re
 from app.services.series.covariates import CovariateUpload, require_covariates, write_covariates
 from app.services.series.ids import MAX_ID
 from app.services.series.service import find_many_series, require_series
+from app.services.series.spans import parse_bound
 from app.storage import observations, series
 from app.storage.covariates import remove_between
 from app.storage.engine import Database
 from app.storage.pages import decode_cursor, encode_cursor
 from app.storage.tables import SeriesRow
 from models.arrays import Ints
-from models.calendar.frequency import parse_frequency
-from models.calendar.timestamps import format_stamps, parse_stamps
-from models.errors import TimestampError
+from models.calendar.timestamps import format_stamps
 
 LISTED = 1000
 """wrong entries of many series that a refusal lists"""
@@ -72,8 +71,8 @@ class ObservationService:
         """Return the rows of [start, end) in columns. Raises NotFound, and Invalid for a bad time or cursor."""
         with self._database.read() as session:
             row = require_series(session, scope, series_id)
-            first = _parse_bound(row, start, "start")
-            last = _parse_bound(row, end, "end")
+            first = parse_bound(row.freq, row.timezone, start, "start")
+            last = parse_bound(row.freq, row.timezone, end, "end")
             if cursor is not None:
                 with convert_cursor_errors():
                     after = int(decode_cursor(cursor, int)[0])
@@ -97,8 +96,8 @@ class ObservationService:
         """
         with self._database.write() as session:
             row = require_series(session, scope, series_id, lock=True)
-            first = _parse_bound(row, start, "start")
-            last = _parse_bound(row, end, "end")
+            first = parse_bound(row.freq, row.timezone, start, "start")
+            last = parse_bound(row.freq, row.timezone, end, "end")
             if names:
                 covariates = require_covariates(session, scope, names)
                 remove_between(session, row, covariates, first, last)
@@ -160,14 +159,3 @@ def _write(session: Session, scope: Scope, uploads: Sequence[_SeriesUpload]) -> 
         {"inserted": new, "updated": len(upload.stamps) - new, "version": upload.row.version}
         for upload, new in zip(uploads, inserted, strict=True)
     ]
-
-
-def _parse_bound(row: SeriesRow, text: str | None, name: str) -> int | None:
-    if text is None:
-        return None
-    try:
-        return int(parse_stamps([text], row.timezone, daily=parse_frequency(row.freq).is_daily)[0])
-    except TimestampError as e:
-        raise Invalid(
-            ErrorCode(e.code), f"{name}: {e.detail}", errors=[FieldError(f"query.{name}", e.code, e.detail)]
-        ) from e

@@ -12,7 +12,7 @@ from app.api import forecasts
 from app.api.http import problems
 from app.api.http.dispatch import Dispatcher
 from app.api.http.operations import OperationTable
-from app.api.schemas.forecasts import ForecastIn, ForecastQuery
+from app.api.schemas.forecasts import ForecastFormat, ForecastIn, ForecastQuery
 
 pytestmark = pytest.mark.one_database
 
@@ -30,7 +30,7 @@ def framework() -> Iterator[TestClient]:
     problems.install(app)
 
     @app.post("/forecast")
-    async def post_forecast(body: ForecastIn) -> None: ...
+    async def post_forecast(body: ForecastIn, query: Annotated[ForecastFormat, Query()]) -> None: ...
 
     @app.get("/forecast")
     async def get_forecast(request: Request, query: Annotated[ForecastQuery, Query()]) -> None: ...
@@ -85,6 +85,7 @@ def test_bodies_that_are_not_json(client: TestClient, framework: TestClient, con
         "model=m&series=a&max_age=-1",
         "model=&series=a",
         "horizon=2",
+        "model=m&series=a&format=CSV",
     ],
 )
 def test_queries(client: TestClient, framework: TestClient, query: str) -> None:
@@ -97,6 +98,8 @@ def test_what_neither_reads(client: TestClient, framework: TestClient) -> None:
     good = {"model": "m", "series": ["a"]}
     for call in (
         {"method": "POST", "url": "/forecast?horizon=3", "json": good},
+        {"method": "POST", "url": "/forecast?format=xml", "json": good},
+        {"method": "POST", "url": "/forecast?format=csv&format=csv", "json": good},
         {"method": "GET", "url": "/forecast?model=m&series=a", "json": good},
         {"method": "GET", "url": "/forecast?model=m&series=a", "content": iter([b"", b"x"])},
     ):

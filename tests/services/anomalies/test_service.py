@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from fastapi.testclient import TestClient
 from numpy.typing import NDArray
@@ -368,3 +369,23 @@ def test_a_static_covariate_of_another_kind_stands_beside_the_others(
     found = scan(client, series=["a", "b"], start=hours(380, 381)[0])["series"]
     assert [one["status"] for one in found] == ["ok", "error"]
     assert found[1]["error"]["code"] == "covariate_kind_conflict"
+
+
+@ONE
+def test_a_scan_is_a_table_too(watched: TestClient, database: Database, settings: Settings) -> None:
+    asked = {"model": "m", "series": ["a", "none"], "start": hours(240, 241)[0], "end": hours(260, 261)[0]}
+    told = watched.post("/anomalies", json=asked).json()["series"][0]
+    columns = (*COLUMNS, "alarm")
+    expected = [dict(zip(columns, row, strict=True)) for row in zip(*(told[name] for name in columns), strict=True)]
+    expected = [{"unique_id": "a", **row} for row in expected] + [{"unique_id": "none", **dict.fromkeys(columns)}]
+    response = watched.post("/anomalies", params={"format": "ndjson"}, json=asked)
+    assert [json.loads(line) for line in response.content.splitlines()] == expected
+    job = watched.post("/anomalies", params={"format": "csv"}, json=asked, headers=ASYNC)
+    assert job.headers["content-type"] == "application/json", "a job is no table"
+    waiting = watched.get(job.headers["location"].replace("/jobs/", "/anomalies/"), params={"format": "csv"})
+    assert (waiting.status_code, waiting.json()["code"]) == (409, "scan_unfinished")
+    run(watched, database, settings, job)
+    done = watched.get(f"/anomalies/{job.json()['id']}", headers={"accept": "application/vnd.apache.arrow.stream"})
+    rows = pa.ipc.open_stream(done.content).read_all().to_pylist()
+    assert [row["ds"] and row["ds"].isoformat() for row in rows] == [row["ds"] for row in expected]
+    assert [row["score"] for row in rows] == [row["score"] for row in expected]

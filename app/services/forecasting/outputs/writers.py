@@ -1,13 +1,14 @@
-"""Forecasts as JSON, CSV and Arrow, whole or in parts."""
+"""Forecasts as a document or a table, whole or in parts."""
 
-import io
 from collections.abc import Sequence
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import orjson
 
+from app.formats.forms import Form
+from app.formats.table import TableFormat
+from app.formats.writers import TEXTS, choose_stamp_type, choose_table_writer
 from app.services.forecasting.inputs.request import ForecastShape
 from app.services.forecasting.inputs.served_version import ServedVersion
 from app.services.forecasting.outputs.results import ForecastResult, Result, to_document
@@ -15,14 +16,6 @@ from models.calendar.timestamps import Stamps
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-
-class Form(StrEnum):
-    """The format of a response."""
-
-    json = "application/json"
-    csv = "text/csv"
-    arrow = "application/vnd.apache.arrow.stream"
 
 
 class Writer(Protocol):
@@ -40,13 +33,7 @@ class Writer(Protocol):
 
 def choose_writer(form: Form, version: ServedVersion, shape: ForecastShape) -> Writer:
     """Return a writer of a format."""
-    match form:
-        case Form.json:
-            return JsonWriter(version, shape)
-        case Form.csv:
-            return CsvWriter(shape)
-        case Form.arrow:
-            return ArrowWriter(shape)
+    return JsonWriter(version, shape) if form.table is None else ForecastTableWriter(form.table, shape)
 
 
 def write_all(form: Form, version: ServedVersion, shape: ForecastShape, results: Sequence[Result]) -> bytes:
@@ -89,82 +76,45 @@ class JsonWriter:
         return b"]}"
 
 
-class ArrowWriter:
-    """Writes an Arrow stream of the columns unique_id, ds, yhat and q0.1 …, a row a step.
+class ForecastTableWriter:
+    """Writes a table of the columns unique_id, ds, yhat and q0.1 …, a row a step.
 
     A series without a forecast has one row, with nothing but its id.
     """
 
-    def __init__(self, shape: ForecastShape) -> None:
+    def __init__(self, format: TableFormat, shape: ForecastShape) -> None:
         import pyarrow as pa  # costs a tenth of a second, and most processes never need it
 
         self._shape = shape
-        self._pa = pa
-        columns = [("unique_id", pa.string()), ("ds", pa.timestamp("us", tz="UTC")), ("yhat", pa.float64())]
+        self._has_texts = format in TEXTS
+        columns = [("unique_id", pa.string()), ("ds", choose_stamp_type(format)), ("yhat", pa.float64())]
         self._schema = pa.schema([*columns, *((f"q{name}", pa.float64()) for name in shape.names)])
-        self._sink = io.BytesIO()
-        self._stream: Any = None
+        self._writer = choose_table_writer(format, self._schema)
 
     def begin(self) -> bytes:
-        """Return the schema."""
-        self._stream = self._pa.ipc.new_stream(self._sink, self._schema)
-        return self._drain()
+        """Return what comes before the rows."""
+        return self._writer.begin()
 
     def write(self, results: Sequence[Result]) -> bytes:
-        """Return a record batch."""
-        self._stream.write_batch(self._build_batch(results))
-        return self._drain()
-
-    def end(self) -> bytes:
-        """Return the end of the stream."""
-        self._stream.close()
-        return self._drain()
-
-    def _drain(self) -> bytes:
-        data = self._sink.getvalue()
-        self._sink.seek(0)
-        self._sink.truncate()
-        return data
-
-    def _build_batch(self, results: Sequence[Result]) -> "pa.RecordBatch":
-        pa = self._pa
-        stamps = np.concatenate([_list_stamps(result) for result in results])
-        ds = pa.array(stamps.view("M8[us]"), pa.timestamp("us", tz="UTC"))  # NaT becomes null
-        return pa.RecordBatch.from_arrays(
-            [_build_id_column(pa, results), ds, *_build_number_columns(pa, results, self._shape)], schema=self._schema
-        )
-
-
-class CsvWriter:
-    """Writes the same columns as text; `ds` has the offset of the series' timezone."""
-
-    def __init__(self, shape: ForecastShape) -> None:
+        """Return the rows of some forecasts."""
         import pyarrow as pa
 
-        self._shape = shape
-        self._pa = pa
-        self._names = ["unique_id", "ds", "yhat", *(f"q{name}" for name in shape.names)]
-
-    def begin(self) -> bytes:
-        """Return the header."""
-        return (",".join(self._names) + "\n").encode()
-
-    def write(self, results: Sequence[Result]) -> bytes:
-        """Return some lines."""
-        from pyarrow import csv
-
-        pa = self._pa
-        ds = [stamp for result in results for stamp in _list_ds(result)]
-        numbers = _build_number_columns(pa, results, self._shape)
-        columns = [_build_id_column(pa, results), pa.array(ds, pa.string()), *numbers]
-        table = pa.table(columns, names=self._names)
-        sink = io.BytesIO()
-        csv.write_csv(table, sink, csv.WriteOptions(include_header=False, quoting_style="needed"))
-        return sink.getvalue()
+        columns = [
+            _build_id_column(results),
+            pa.array(self._list_times(results), self._schema.field("ds").type),
+            *_build_number_columns(results, self._shape),
+        ]
+        return self._writer.write(pa.RecordBatch.from_arrays(columns, schema=self._schema))
 
     def end(self) -> bytes:
-        """Return nothing: the last line is the end."""
-        return b""
+        """Return what comes after the rows."""
+        return self._writer.end()
+
+    def _list_times(self, results: Sequence[Result]) -> Any:
+        """Return the time of each row: a text with the series' offset, or a stamp."""
+        if self._has_texts:
+            return [time for result in results for time in _list_ds(result)]
+        return np.concatenate([_list_stamps(result) for result in results]).view("M8[us]")  # NaT becomes null
 
 
 NO_STAMP = np.array([np.datetime64("NaT", "us")]).view(np.int64)
@@ -180,15 +130,19 @@ def _list_ds(result: Result) -> Sequence[str | None]:
     return result.ds if isinstance(result, ForecastResult) else [None]
 
 
-def _build_id_column(pa: Any, results: Sequence[Result]) -> "pa.Array":
+def _build_id_column(results: Sequence[Result]) -> "pa.Array":
     """Return the id of each row of the table."""
+    import pyarrow as pa
+
     lengths = [len(_list_ds(result)) for result in results]
     rows = np.repeat(np.arange(len(results)), lengths)
     return pa.array([result.series_id for result in results], pa.string()).take(pa.array(rows))
 
 
-def _build_number_columns(pa: Any, results: Sequence[Result], shape: ForecastShape) -> "list[pa.Array]":
+def _build_number_columns(results: Sequence[Result], shape: ForecastShape) -> "list[pa.Array]":
     """Return the median and the levels, a column each, null in the row of a series without a forecast."""
+    import pyarrow as pa
+
     missing = [np.full(1, np.nan)] * (1 + len(shape.levels))
     rows = [[result.yhat, *result.quantiles] if isinstance(result, ForecastResult) else missing for result in results]
     columns = [np.concatenate(parts) for parts in zip(*rows, strict=True)]

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from datetime import datetime
 from typing import Any
 
@@ -9,8 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from fastapi.testclient import TestClient
+from pyarrow import parquet
 
 from app.config import Settings
+from app.formats.forms import Form
 from app.storage.engine import Database
 from tests.services.stored import store
 from tests.trained import HORIZON, Trained, publish, values
@@ -165,3 +168,35 @@ def test_tables_name_their_version_in_a_header(served: TestClient) -> None:
         assert ask(served, accept, "a").headers["x-model-version"] == "m@1"
         got = served.get("/forecast", params={"model": "m@1", "series": "a"}, headers={"accept": accept})
         assert got.headers["x-model-version"] == "m@1"
+
+
+@pytest.mark.parametrize("form", list(Form))
+def test_a_format_by_name_is_that_of_accept(served: TestClient, form: Form) -> None:
+    query = {"model": "m", "series": "a", "horizon": 3}
+    named = served.get("/forecast", params={**query, "format": form.name}, headers={"accept": "image/png"})
+    accepted = served.get("/forecast", params=query, headers={"accept": form.value})
+    body = {"model": "m", "series": ["a"], "horizon": 3}
+    posted = served.post("/forecast", params={"format": form.name}, json=body, headers={"accept": "image/png"})
+    assert named.headers["content-type"] == posted.headers["content-type"] == form.value
+    assert named.content == accepted.content == posted.content
+    assert named.headers["etag"] == accepted.headers["etag"]
+    again = served.get(
+        "/forecast", params={**query, "format": form.name}, headers={"if-none-match": named.headers["etag"]}
+    )
+    assert again.status_code == 304
+
+
+def test_no_two_formats_share_an_etag(served: TestClient) -> None:
+    query = {"model": "m", "series": "a", "max_age": 60}
+    tags = [served.get("/forecast", params={**query, "format": form.name}).headers["etag"] for form in Form]
+    assert len(set(tags)) == len(Form)
+
+
+def test_ndjson_and_parquet_have_the_rows_of_arrow(served: TestClient) -> None:
+    expected = table_of(ask(served, ARROW, "a", "none", "berlin")).to_pylist()
+    assert (
+        parquet.read_table(io.BytesIO(ask(served, Form.parquet, "a", "none", "berlin").content)).to_pylist() == expected
+    )
+    rows = [json.loads(line) for line in ask(served, Form.ndjson, "a", "none", "berlin").content.splitlines()]
+    parsed = [{**row, "ds": row["ds"] and datetime.fromisoformat(row["ds"])} for row in rows]
+    assert parsed == expected

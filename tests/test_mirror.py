@@ -93,6 +93,7 @@ EXERCISED_BY = {
         "app/formats/long.py",
         "app/formats/signatures.py",
         "app/formats/source.py",
+        "app/formats/table.py",
     ),
     "tests/models/health/test_check_series.py": (
         "models/health/check.py",
@@ -196,11 +197,13 @@ EXERCISED_BY = {
         "app/storage/covariates.py",
     ),
     "tests/services/ingest/test_service.py": (
-        "app/services/ingest/blocks.py",
-        "app/services/ingest/columns.py",
+        "app/services/ingest/checking.py",
+        "app/services/ingest/duplicates.py",
+        "app/services/ingest/intake.py",
+        "app/services/ingest/kinds.py",
         "app/services/ingest/options.py",
+        "app/services/ingest/plans.py",
         "app/services/ingest/report.py",
-        "app/services/ingest/rows.py",
     ),
     "tests/services/jobs/test_events.py": (
         "app/api/jobs.py",

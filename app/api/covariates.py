@@ -40,7 +40,8 @@ def get_covariate(name: KnownName, scope: ReadScope, services: ServicesDep) -> R
 def put_covariate(name: NewName, body: CovariateIn, scope: WriteScope, services: ServicesDep) -> Response:
     """Declare a covariate's kind before its values are imported: numbers may be categories, such as those of shops.
 
-    409 `covariate_in_use` where it has values of the other kind.
+    `unique_id`, `ds` and `y` are columns of their own in tables, and no names of covariates. 409 `covariate_in_use`
+    where it has values of the other kind.
     """
     new, view = services.covariates.put(scope, name, body.kind)
     return ok(view, status=201 if new else 200)

@@ -101,7 +101,10 @@ WriteScope = Annotated[Scope, Depends(writer)]
 
 
 IdempotencyKey = Annotated[
-    str | None, Header(description="a repeated call with the same key and body is given the first call's answer")
+    str | None,
+    Header(
+        alias="idempotency-key", description="a repeated call with the same key and body is given the first call's answer"
+    ),
 ]
 
 

@@ -1,4 +1,4 @@
-"""POST /series/import: a table in any format."""
+"""Tables of many series: POST /series/import takes one, and so does POST /observations."""
 
 import csv
 from typing import Annotated, Any, Literal
@@ -51,7 +51,7 @@ _FORM = {
 }
 
 
-def _describe_bodies() -> dict[str, Any]:
+def describe_bodies() -> dict[str, Any]:
     """Return the media types that a table may have, as OpenAPI lists them."""
     texts = {name: {"schema": {"type": "string"}, "example": example} for name, example in _EXAMPLES.items()}
     binary = dict.fromkeys([*TABLES, *sorted(NEUTRAL - {""}), *CODINGS], _BYTES)
@@ -125,6 +125,30 @@ def _refuse_columns(why: str) -> Exception:
     return invalid("query.columns", ErrorCode.invalid_input, detail)
 
 
+DsFormat = Annotated[
+    str | None,
+    Query(
+        min_length=1,
+        max_length=100,
+        description="how timestamps are written: directives of strptime, or epoch_s, epoch_ms, epoch_us, epoch_ns; "
+        "found out when absent",
+        examples=["%d.%m.%Y %H:%M"],
+    ),
+]
+OnDuplicate = Annotated[
+    Literal["error", "last", "mean"],
+    Query(description="rows of one timestamp: refuse them, take the last, or the mean of numbers and the last text"),
+]
+Ambiguous = Annotated[
+    Literal["raise", "infer"],
+    Query(description="local times that exist twice: refuse them, or tell them by the order of the rows"),
+]
+EmptyY = Annotated[
+    Literal["missing", "keep"] | None,
+    Query(description="an empty cell where a value is stored; `keep` where the table has covariates, when absent"),
+]
+
+
 def read_import_options(
     freq: Annotated[str | None, Query(max_length=40, description="of new series; inferred when absent")] = None,
     timezone: Annotated[
@@ -134,31 +158,12 @@ def read_import_options(
         QueryTime | None,
         Query(description="timestamp of step 0, where ds holds integers; needs freq"),
     ] = None,
-    ds_format: Annotated[
-        str | None,
-        Query(
-            min_length=1,
-            max_length=100,
-            description="how timestamps are written, by the directives of strptime; found out when absent",
-            examples=["%d.%m.%Y %H:%M"],
-        ),
-    ] = None,
+    ds_format: DsFormat = None,
     dry_run: bool = False,
     on_error: Literal["abort", "skip"] = "abort",
-    on_duplicate: Annotated[
-        Literal["error", "last", "mean"],
-        Query(
-            description="rows of one timestamp: refuse them, take the last, or the mean of numbers and the last text"
-        ),
-    ] = "error",
-    ambiguous: Annotated[
-        Literal["raise", "infer"],
-        Query(description="local times that exist twice: refuse them, or tell them by the order of the rows"),
-    ] = "raise",
-    empty_y: Annotated[
-        Literal["missing", "keep"] | None,
-        Query(description="an empty cell where a value is stored; `keep` where the table has covariates, when absent"),
-    ] = None,
+    on_duplicate: OnDuplicate = "error",
+    ambiguous: Ambiguous = "raise",
+    empty_y: EmptyY = None,
 ) -> ImportOptions:
     """Return what is to be done with a table."""
     return ImportOptions(
@@ -166,11 +171,21 @@ def read_import_options(
     )
 
 
+def read_rows_options(
+    ds_format: DsFormat = None,
+    on_duplicate: OnDuplicate = "error",
+    ambiguous: Ambiguous = "raise",
+    empty_y: EmptyY = None,
+) -> ImportOptions:
+    """Return what is to be done with a table of stored series, which is written whole."""
+    return ImportOptions(None, None, None, False, "abort", on_duplicate, ambiguous, empty_y, ds_format=ds_format)
+
+
 @router.post(
     "/import",
     response_model=Imported,
     description=IMPORT,
-    openapi_extra={"requestBody": {"required": True, "content": _describe_bodies()}},
+    openapi_extra={"requestBody": {"required": True, "content": describe_bodies()}},
 )
 async def import_series(
     request: Request,

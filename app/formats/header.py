@@ -13,7 +13,6 @@ SHOWN = 10
 _WANTED = (*KEYS, TARGET)
 _CSV_INDEX = ("", "Unnamed: 0")
 _ARROW_INDEX = "__index_level_0__"
-_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 _MEANT = {
     "unique_id": ("id", "item_id", "series_id", "series", "item", "ts_id", "timeseries_id", "series_name", "key"),
     "ds": ("date", "datetime", "timestamp", "time", "ts", "date_time", "day", "month", "period", "datum"),
@@ -65,11 +64,26 @@ def place_columns(
         if problem is not None:
             raise Invalid(code, f"a table has columns named unique_id, ds and y; {problem}")
         covariates = {name: i for name, i in found.items() if name not in _WANTED}
+        if _ARROW_INDEX in covariates:
+            raise Invalid(code, f"columns= gives the name {_ARROW_INDEX!r} to a column; {explain_name(_ARROW_INDEX)}")
         return ColumnPlaces(found["unique_id"], found["ds"], found.get(TARGET), covariates), guesses
     if options.layout is None:
         detail = "there is ds, and neither unique_id nor y: each other column is a series, of the column's name"
         guesses.append(Guess("layout", "wide", detail))
     return _place_series(found, code), guesses
+
+
+def explain_name(name: str) -> str | None:
+    """Return why a covariate of a name would not read back from a table, and what to send instead; None if it does."""
+    if name in _WANTED:
+        reason = f"{name} is a column of its own in tables"
+    elif name == _ARROW_INDEX:
+        reason = "tables have pandas' index under this name, and it is not read"
+    elif not name.isprintable():
+        return "the names of columns have printable characters alone; send it under a name without the others"
+    else:
+        return None
+    return f"{reason}; send it under another name, such as {name.strip('_') + '_2'!r}"
 
 
 def _rename(names: Sequence[str], columns: Mapping[str, str], code: ErrorCode) -> dict[int, str]:
@@ -119,26 +133,6 @@ def _place_series(found: dict[str, int], code: ErrorCode) -> WidePlaces:
     if not series:
         raise Invalid(code, "a wide table has a column a series beside ds, and this one has none")
     return WidePlaces(found["ds"], series)
-
-
-def locate_columns(header: list[str]) -> ColumnPlaces:
-    """Return where a table's columns are. Raises Invalid, which says what is missing and what seems to be meant."""
-    names = [name.strip() for name in header]
-    problem = _find_problem(names)
-    if problem is not None:
-        raise Invalid(ErrorCode.csv_malformed, f"the header must name the columns unique_id, ds and y; {problem}")
-    places = {name: i for i, name in enumerate(names)}
-    covariates = {name: i for name, i in places.items() if name not in _WANTED}
-    return ColumnPlaces(places["unique_id"], places["ds"], places.get(TARGET), covariates)
-
-
-def _find_problem(names: list[str]) -> str | None:
-    """Return what keeps names from being those of a table, or None."""
-    if len(names) == 1:
-        for delimiter, called in _DELIMITERS.items():
-            if delimiter in names[0]:
-                return f"it is one column, {names[0][:100]!r}: separate the cells by commas instead of {called}"
-    return _find_unusable(dict(enumerate(names))) or _find_missing(names)
 
 
 def _find_unusable(places: Mapping[int, str]) -> str | None:

@@ -12,14 +12,14 @@ from app.formats.ndjson import NdjsonSource
 from app.formats.parquet import ParquetSource
 from app.formats.signatures import HEAD, check_signature
 from app.formats.source import TableSource
-from app.formats.table import Table, TableBatch, TableFormat, TableOptions
+from app.formats.table import DataTable, TableBatch, TableFormat, TableOptions
 from app.formats.wide import read_wide
 
 MOST_ROWS = 500_000_000
 """long rows of a table: more than the largest text has, and an end to a small file that says it has any number"""
 
 
-def open_table(file: BinaryIO, format: TableFormat, options: TableOptions) -> Table:
+def open_table(file: BinaryIO, format: TableFormat, options: TableOptions) -> DataTable:
     """Return the table that a file holds, from its beginning; the file stays open while the batches are read.
 
     Raises Invalid for what is no table of this format, at once or while its batches are read.
@@ -37,8 +37,8 @@ def open_table(file: BinaryIO, format: TableFormat, options: TableOptions) -> Ta
     if isinstance(places, ColumnPlaces):
         batches = _require_rows(source, read_long(source, places))
         has_y = places.y is not None
-        return Table("long", has_y, list(places.covariates), source.has_types, told, batches)
-    return Table("wide", True, [], source.has_types, told, _require_rows(source, read_wide(source, places)))
+        return DataTable("long", has_y, list(places.covariates), source.has_types, told, batches)
+    return DataTable("wide", True, [], source.has_types, told, _require_rows(source, read_wide(source, places)))
 
 
 def _open_source(file: BinaryIO, format: TableFormat, options: TableOptions) -> TableSource:

@@ -70,13 +70,13 @@ class TableBatch:
     y: "pa.Array | None"
     """(N,) string or float64; None in a table of covariates alone"""
     covariates: "Sequence[pa.Array]"
-    """C arrays (N,), string (or a dictionary of strings) or float64, in the order of `Table.covariates`"""
+    """C arrays (N,), string (or a dictionary of strings) or float64, in the order of `DataTable.covariates`"""
     errors: Sequence[RowError]
     """rows that do not fit the table, which stand in no column"""
 
 
 @dataclass(frozen=True)
-class Table:
+class DataTable:
     """A table that is read batch by batch; what is wrong with it as a whole raises Invalid while it is read."""
 
     layout: Layout
@@ -88,48 +88,3 @@ class Table:
     """whether its texts are text by the format's word; a CSV has nothing but text"""
     guesses: Sequence[Guess]
     batches: Iterator[TableBatch]
-
-
-class Row(NamedTuple):
-    """One row of a table, as text."""
-
-    number: int
-    """from 1 below the header"""
-    series_id: str
-    ds: str
-    y: str
-    """empty where the table has no column y"""
-    covariates: Sequence[str]
-    """(C,) in the order of the table's covariates"""
-
-
-@dataclass(frozen=True)
-class LongTable:
-    """A table that is read row by row."""
-
-    has_y: bool
-    """whether there is a target beside the covariates"""
-    covariates: list[str]
-    """(C,) names of the other columns"""
-    rows: Iterator[Row | RowError]
-    """every row below the header, those that do not fit the table as errors"""
-
-
-@dataclass
-class Block:
-    """The rows of one series, in columns."""
-
-    rows: list[int] = field(default_factory=list)
-    """(N,) numbers, from 1 below the header"""
-    ds: list[str] = field(default_factory=list)
-    y: list[str] = field(default_factory=list)
-    covariates: list[list[str]] = field(default_factory=list)
-    """(C, N) cells"""
-
-    def add(self, row: Row) -> None:
-        """Append a row."""
-        self.rows.append(row.number)
-        self.ds.append(row.ds)
-        self.y.append(row.y)
-        for column, cell in zip(self.covariates, row.covariates, strict=True):
-            column.append(cell)

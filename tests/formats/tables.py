@@ -13,7 +13,7 @@ import pytest
 
 from app.errors import Invalid, RowError
 from app.formats.reading import open_table
-from app.formats.table import Table, TableFormat, TableOptions
+from app.formats.table import DataTable, TableFormat, TableOptions
 
 LONG = "unique_id,ds,y\na,2024-01-01,1\nb,2024-01-02,2\n"
 FORMATS = list(TableFormat)
@@ -37,7 +37,9 @@ def write(format: str, columns: Mapping[str, Any]) -> bytes:
     return sink.getvalue()
 
 
-def read(body: str | bytes, format: str = "csv", **options: Any) -> tuple[Table, list[tuple[Any, ...]], list[RowError]]:
+def read(
+    body: str | bytes, format: str = "csv", **options: Any
+) -> tuple[DataTable, list[tuple[Any, ...]], list[RowError]]:
     """Return a table, its rows (number, id, ds, y, covariates …), and the rows that do not fit."""
     data = body.encode() if isinstance(body, str) else body
     table = open_table(io.BytesIO(data), TableFormat(format), TableOptions(**options))
@@ -60,6 +62,6 @@ def refuse(body: str | bytes, format: str = "csv", **options: Any) -> str:
     return refused.value.detail
 
 
-def tell(table: Table) -> dict[str, str]:
+def tell(table: DataTable) -> dict[str, str]:
     """Return the guesses of a table, by parameter."""
     return {guess.parameter: guess.value for guess in table.guesses}

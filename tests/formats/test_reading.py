@@ -1,19 +1,25 @@
 """Tables in any format: what is written reads back, and what is broken or called something else is refused."""
 
+import bz2
 import datetime as dt
+import gzip
 import io
+import lzma
 import random
+import zipfile
 from contextlib import suppress
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pytest
+import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.errors import Invalid
-from app.formats.table import TableFormat
+from app.formats.reading import open_table
+from app.formats.table import TableFormat, TableOptions
 from tests.formats.tables import FORMATS, LONG, read, refuse, tell, write
 
 COLUMNS = {
@@ -25,6 +31,13 @@ COLUMNS = {
 TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=20).map(str.strip)
 NUMBERS = st.none() | st.floats(allow_nan=False, allow_infinity=False)
 STAMPS = st.datetimes(dt.datetime(1900, 1, 1), dt.datetime(2100, 1, 1))
+
+
+def workbook() -> bytes:
+    sink = io.BytesIO()
+    with zipfile.ZipFile(sink, "w") as archive:
+        archive.writestr(zipfile.ZipInfo("xl/workbook.xml"), "")
+    return sink.getvalue()
 
 
 @settings(max_examples=30, deadline=None)
@@ -92,7 +105,9 @@ def test_what_is_called_something_else_is_told_so(format: TableFormat, sent: Tab
 
 def test_a_body_that_shows_what_it_is_is_told_how_to_send_it() -> None:
     assert "format=parquet" in refuse(write(TableFormat.parquet, COLUMNS), "csv")
+    assert "the body is an Arrow stream" in refuse(write(TableFormat.arrow, COLUMNS), "csv")
     assert "format=ndjson" in refuse(write(TableFormat.ndjson, COLUMNS), "csv")
+    assert "POST /series/{id}/observations" in refuse(b' {"ds": []}', "csv")
     assert "format=csv" in refuse(LONG, "parquet")
 
 
@@ -103,8 +118,12 @@ def test_a_body_that_shows_what_it_is_is_told_how_to_send_it() -> None:
         (b"", "empty"),
         (b" \r\n", "empty"),
         (b"\xef\xbb\xbf", "empty"),
-        (b"PK\x03\x04..", "Excel"),
-        (b"\x1f\x8b...", "more than once"),
+        (workbook(), "an Excel workbook"),
+        (gzip.compress(LONG.encode(), mtime=0), "compressed with gzip more than once"),
+        (zstandard.compress(LONG.encode()), "compressed with zstd more than once"),
+        (bz2.compress(LONG.encode()), "compressed with bzip2"),
+        (lzma.compress(LONG.encode()), "compressed with xz"),
+        (b'[{"unique_id": "a"}]', "a JSON array; send one object a line"),
         (b"PARE....", "encrypted"),
         (b"\x80\x04\x95.", "pickle"),
         (b"<!doctype html>", "HTML"),
@@ -112,6 +131,12 @@ def test_a_body_that_shows_what_it_is_is_told_how_to_send_it() -> None:
 )
 def test_a_body_that_is_no_table_says_what_it_is(format: TableFormat, body: bytes, said: str) -> None:
     assert said in refuse(body, format)
+
+
+def test_the_file_stays_open() -> None:
+    file = io.BytesIO(LONG.encode())
+    assert sum(batch.count for batch in open_table(file, TableFormat.csv, TableOptions()).batches) == 2
+    assert not file.closed
 
 
 @pytest.mark.parametrize("format", FORMATS[1:])

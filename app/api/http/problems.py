@@ -1,6 +1,7 @@
 """Every error as RFC 9457 problem+json. A traceback goes to the log, never into an answer."""
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -102,12 +103,16 @@ def _validation_error(request: Request, error: Exception) -> Response:
         return response(refuse_json(cause.doc, cause))
     body_field = getattr(request.scope.get("route"), "body_field", None)
     annotation = body_field.field_info.annotation if body_field is not None else None
-    found = error.errors()
-    errors = describe_errors(found[:SHOWN], error.body, annotation)
+    return response(refuse_fields(error.errors(), error.body, annotation))
+
+
+def refuse_fields(found: Sequence[Mapping[str, Any]], body: Any, annotation: Any) -> Invalid:
+    """Return the refusal of an input with pydantic's errors; `annotation` is the type that `body` should be of."""
+    errors = describe_errors(found[:SHOWN], body, annotation)
     first = errors[0]
     others = len(errors) - 1 if len(found) <= SHOWN else len(found) - 1
     detail = f"{first.field}: {first.detail}" + (f", and {others} more" if others else "")
-    return response(Invalid(ErrorCode.invalid_input, detail, errors=errors))
+    return Invalid(ErrorCode.invalid_input, detail, errors=errors)
 
 
 def _http_error(request: Request, error: Exception) -> Response:

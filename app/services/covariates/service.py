@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from app.errors import Conflict, ErrorCode
 from app.scope import Scope
 from app.services.paging import convert_cursor_errors
-from app.services.series.covariates import require_covariates
+from app.services.series.covariates import check_name, require_covariates
 from app.storage import covariates
 from app.storage.engine import Database
 from app.storage.pages import Page
@@ -39,8 +39,9 @@ class CovariateService:
     def put(self, scope: Scope, name: str, kind: str) -> tuple[bool, dict[str, Any]]:
         """Declare a covariate's kind; return whether it is new, and its description.
 
-        Raises Conflict where it has values of the other kind.
+        Raises Invalid for a name that no column of covariates has, and Conflict where it has values of the other kind.
         """
+        check_name(name, "path.name")
 
         def make(session: Session) -> tuple[bool, dict[str, Any]]:
             stored = covariates.get_for_change(session, scope, name)

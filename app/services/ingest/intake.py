@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from app.errors import ErrorCode, RowError
 from app.formats.cells import explain_number
-from app.formats.table import Table, TableBatch
+from app.formats.table import DataTable, TableBatch
 from app.services.ingest.cells import encode_texts, number_cells, show_cell
 from app.services.ingest.ds import DsReader
 from app.services.ingest.kinds import CovariateKinds
@@ -45,7 +45,7 @@ class Intake:
 class TableIntake:
     """Reads a table batch by batch."""
 
-    def __init__(self, table: Table, kinds: CovariateKinds, options: ImportOptions, report: ImportReport) -> None:
+    def __init__(self, table: DataTable, kinds: CovariateKinds, options: ImportOptions, report: ImportReport) -> None:
         self._table = table
         self._kinds = kinds
         self._options = options

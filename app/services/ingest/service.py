@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy.orm import Session
 
 from app.formats.reading import open_table
-from app.formats.table import Table
+from app.formats.table import DataTable
 from app.scope import Scope
 from app.services.idempotency import Idempotency, ServiceResponse, find_response, respond_once
 from app.services.ingest.checking import CheckedTable, TableCheck
@@ -122,7 +122,7 @@ class ImportService:
 class _Run:
     """A table that may be written."""
 
-    table: Table
+    table: DataTable
     checked: CheckedTable
     report: ImportReport
     writer: ChunkWriter

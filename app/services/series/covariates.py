@@ -6,7 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from sqlalchemy.orm import Session
 
-from app.errors import ErrorCode, FieldError, Invalid, NotFound
+from app.errors import ErrorCode, FieldError, Invalid, NotFound, invalid
+from app.formats.header import explain_name
 from app.formats.table import Column
 from app.scope import Scope, storable
 from app.storage.bulk import BulkValues, upsert_values
@@ -27,6 +28,13 @@ def require_covariates(session: Session, scope: Scope, names: Sequence[str]) -> 
             detail = f"there is no covariate {name[:60]!r}; GET /covariates lists them"
             raise NotFound(ErrorCode.covariate_not_found, detail)
     return [row for row in rows if row is not None]
+
+
+def check_name(name: str, field: str) -> None:
+    """Raise Invalid, for a field of the request, where a covariate could not be exported and imported again."""
+    problem = explain_name(name)
+    if problem is not None:
+        raise invalid(field, ErrorCode.invalid_input, f"a covariate cannot be named {name[:60]!r}: {problem}")
 
 
 class CovariateUpload(NamedTuple):

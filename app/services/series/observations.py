@@ -12,7 +12,7 @@ from app.scope import Scope
 from app.services.idempotency import Idempotency, ServiceResponse, respond_once
 from app.services.paging import convert_cursor_errors
 from app.services.series.checks import Upload, check_lengths, raise_problems, read_rows, write_points
-from app.services.series.covariates import CovariateUpload, require_covariates, write_covariates
+from app.services.series.covariates import CovariateUpload, check_name, require_covariates, write_covariates
 from app.services.series.ids import MAX_ID
 from app.services.series.service import find_many_series, require_series
 from app.services.series.spans import parse_bound
@@ -107,10 +107,12 @@ class ObservationService:
 
 
 def _check_columns(upload: Upload, where: str) -> None:
-    """Raise Invalid where an upload at `where` of the request writes nothing, or has columns of other lengths."""
+    """Raise Invalid where an upload at `where` writes nothing, or has columns of other lengths or unusable names."""
     if upload.y is None and not upload.covariates:
         detail = "there is nothing to write; send y, covariates, or both"
         raise invalid(f"{where}.y", ErrorCode.invalid_input, detail)
+    for name in upload.covariates:
+        check_name(name, f"{where}.covariates.{name}")
     check_lengths(upload, where)
 
 

@@ -105,3 +105,41 @@ def test_odd_names(client: TestClient, name: str) -> None:
     assert client.get(f"/covariates/{name}").status_code == 404
     assert client.delete(f"/covariates/{name}").status_code == 404
     assert client.put(f"/covariates/{name}", json={"kind": "numeric"}).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("unique_id", "send it under another name, such as 'unique_id_2'"),
+        ("ds", "send it under another name, such as 'ds_2'"),
+        (" y ", "'y': y is a column of its own in tables; send it under another name, such as 'y_2'"),
+        ("__index_level_0__", "such as 'index_level_0_2'"),
+        ("te\x07mp", "send it under a name without the others"),
+    ],
+)
+def test_a_name_that_no_table_can_carry_is_refused(client: TestClient, name: str, said: str) -> None:
+    client.put("/series/a", json={"freq": "D"})
+    columns = {"ds": DAYS[:1], "y": [1], "covariates": {name: [2]}}
+    field = f"covariates.{name.strip()}"
+    ways = {
+        f"body.{field}": client.post("/series/a/observations", json=columns),
+        f"body.series.a.{field}": client.post("/observations", json={"series": {"a": columns}}),
+        "path.name": client.put(address(name), json={"kind": "numeric"}),
+    }
+    for where, refused in ways.items():
+        assert (refused.status_code, refused.json()["code"]) == (422, "invalid_input")
+        assert said in refused.json()["detail"]
+        assert [error["field"] for error in refused.json()["errors"]] == [where]
+    assert client.get("/series/a").json()["count"] == 0
+    assert client.get("/covariates").json()["items"] == []
+
+
+def test_no_table_makes_such_a_covariate(client: TestClient) -> None:
+    table = "unique_id,ds,y,c\n" + "".join(f"a,{day},1,2\n" for day in DAYS)
+    headers = {"Content-Type": "text/csv"}
+    for path in ("/series/import", "/observations"):
+        for name in ("unique_id", "ds", "y", "__index_level_0__"):
+            refused = client.post(path, params={"columns": f"c:{name}"}, content=table, headers=headers)
+            assert (refused.status_code, refused.json()["code"]) == (422, "csv_malformed")
+            assert f"the name {name!r}" in refused.json()["detail"]
+    assert client.get("/covariates").json()["items"] == []

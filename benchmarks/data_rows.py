@@ -68,6 +68,7 @@ def measure(run: DatabaseRun) -> Iterator[Row]:
     """Measure every row."""
     first = run.formats[0]
     stage = run.stage("whole")
+    os.sync()
     raw = run.table.rows / write_raw(run.make(), run.table)
     new, over, memory = import_twice(run, stage)
     limits = LIMITS[run.kind]
@@ -87,7 +88,9 @@ def import_twice(run: DatabaseRun, stage: Stage) -> tuple[float, float, Row]:
     with stage.serve() as server, sample_memory(server) as memory:
         time.sleep(1)
         idle = memory.figures[-1]
+        os.sync()  # or the disk would still be writing what was measured before
         new, _ = stage.upload(server, path, run.formats[0])
+        os.sync()
         over, _ = stage.upload(server, path, run.formats[0])
     _require_whole(run, stage)
     peak = max(memory.figures) - idle
@@ -100,6 +103,7 @@ def import_new(run: DatabaseRun, format_name: str) -> float:
     """Import the table into an empty database; return the rate."""
     stage = run.stage(format_name)
     with stage.serve() as server:
+        os.sync()
         seconds, _ = stage.upload(server, run.table.files[format_name], format_name)
     _require_whole(run, stage)
     return run.table.rows / seconds

@@ -103,7 +103,8 @@ WriteScope = Annotated[Scope, Depends(writer)]
 IdempotencyKey = Annotated[
     str | None,
     Header(
-        alias="idempotency-key", description="a repeated call with the same key and body is given the first call's answer"
+        alias="idempotency-key",
+        description="a repeated call with the same key and body is given the first call's answer",
     ),
 ]
 

@@ -1,19 +1,27 @@
 """/retention: how far back series reach."""
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
 from app.api.deps import Cursor, Labels, Limit, ReadScope, ServicesDep, WriteScope, labels_of
 from app.api.http.responses import ok
+from app.api.http.tables import FormDep, answer_list, describe_list
 from app.api.schemas.base import PageOf
 from app.api.schemas.retention import LabelSelector, RetentionIn, RetentionOut
 
 router = APIRouter(prefix="/retention", tags=["retention"])
 
 
-@router.get("", response_model=PageOf[RetentionOut])
-def list_policies(scope: ReadScope, services: ServicesDep, cursor: Cursor = None, limit: Limit = 100) -> Response:
+@router.get("", response_model=PageOf[RetentionOut], responses=describe_list(RetentionOut))
+def list_policies(
+    request: Request,
+    scope: ReadScope,
+    services: ServicesDep,
+    form: FormDep,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> Response:
     """List the policies. Without any, everything is kept."""
-    return ok(services.retention.list(scope, cursor, limit))
+    return answer_list(request, services.retention.list(scope, cursor, limit), RetentionOut, form)
 
 
 @router.put("", response_model=RetentionOut, responses={201: {"model": RetentionOut}})

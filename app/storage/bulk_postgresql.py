@@ -1,4 +1,8 @@
-"""Bulk writing on PostgreSQL: COPY where nothing can be there yet, else one upsert of arrays. Both are binary."""
+"""Bulk writing on PostgreSQL: COPY where nothing can be there yet, else one upsert of arrays. Both are binary.
+
+Rows are looked up by `LATERAL … LIMIT 1`, which the planner cannot turn into a join that scans the table, and nothing
+is prepared: a plan made while the table was small would be kept after a load has made it large.
+"""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -20,6 +24,8 @@ FEW = 500
 """rows, up to which one upsert costs less than finding out whether COPY would do"""
 _MANY = 50_000
 """rows of one upsert"""
+_REMOVED = 1000
+"""rows of one deletion, few enough that each is looked up by its key"""
 
 
 class _Int8Array:
@@ -80,12 +86,11 @@ def _find_taken(cursor: Any, cells: Cells) -> list[int]:
     """Return the series that have a row from the first to the last stamp of their cells."""
     pk, first, last = find_spans(cells.pk, cells.ts)
     statement = f"""SELECT s.pk
-FROM unnest(%(pk)s::bigint[], %(first)s::bigint[], %(last)s::bigint[]) AS s(pk, first, last)
-WHERE EXISTS (
-    SELECT FROM {cells.table} t WHERE t.series_pk = s.pk{_condition(cells)} AND t.ts BETWEEN s.first AND s.last
-)"""  # noqa: S608 - names of this package alone
+FROM unnest(%(pk)s::bigint[], %(first)s::bigint[], %(last)s::bigint[]) AS s(pk, first, last), LATERAL (
+    SELECT FROM {cells.table} t WHERE t.series_pk = s.pk{_condition(cells)} AND t.ts BETWEEN s.first AND s.last LIMIT 1
+) taken"""  # noqa: S608 - names of this package alone
     spans = {"pk": _Int8Array(pk), "first": _Int8Array(first), "last": _Int8Array(last)}
-    cursor.execute(statement, spans | {"covariate": cells.covariate_pk})
+    cursor.execute(statement, spans | {"covariate": cells.covariate_pk}, prepare=False)
     return [pk for (pk,) in cursor]
 
 
@@ -107,14 +112,15 @@ def _upsert(cursor: Any, cells: Cells, *, keep: bool) -> dict[int, int]:
     statement = f"""WITH given AS MATERIALIZED (
     SELECT * FROM unnest(%(pk)s::bigint[], %(ts)s::bigint[], {values}) AS u(pk, ts, value)
 ), existing AS (
-    SELECT t.series_pk, count(*) FROM given JOIN {cells.table} t
-    ON t.series_pk = given.pk{_condition(cells)} AND t.ts = given.ts GROUP BY t.series_pk
+    SELECT pk, count(*) FROM given, LATERAL (
+        SELECT FROM {cells.table} t WHERE t.series_pk = given.pk{_condition(cells)} AND t.ts = given.ts LIMIT 1
+    ) stored GROUP BY pk
 ), written AS (
     INSERT INTO {cells.table} ({cells.columns}) SELECT pk, ts, {value}{constant} FROM given
     {cells.replacement(keep=keep)}
 )
 SELECT * FROM existing"""  # noqa: S608 - names of this package alone
-    cursor.execute(statement, _bind(cells))
+    cursor.execute(statement, _bind(cells), prepare=False)
     return dict(cursor)
 
 
@@ -129,8 +135,8 @@ def remove(session: Session, cells: Cells) -> None:
 USING unnest(%(pk)s::bigint[], %(ts)s::bigint[]) AS given(pk, ts)
 WHERE t.series_pk = given.pk{_condition(cells)} AND t.ts = given.ts"""  # noqa: S608 - names of this package alone
     with _use_cursor(session) as cursor:
-        for at in range(0, len(cells.pk), _MANY):
-            cursor.execute(statement, _bind(cells.select(slice(at, at + _MANY))))
+        for at in range(0, len(cells.pk), _REMOVED):
+            cursor.execute(statement, _bind(cells.select(slice(at, at + _REMOVED))), prepare=False)
 
 
 def update_series(session: Session, rows: Sequence[SeriesRow]) -> None:
@@ -141,4 +147,4 @@ def update_series(session: Session, rows: Sequence[SeriesRow]) -> None:
     statement = f"""UPDATE series SET {assigned}
 FROM unnest({arrays}) AS given({", ".join(columns)}) WHERE series.pk = given.pk"""  # noqa: S608 - names of this package alone
     with use_driver(session) as driver:
-        driver.execute(statement, columns)
+        driver.execute(statement, columns, prepare=False)

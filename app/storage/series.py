@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Select, delete, func, select, update
+from sqlalchemy import Select, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from app.scope import Scope
@@ -60,6 +60,11 @@ def filter_series(
     if prefix:
         query = query.where(SeriesRow.id >= prefix, func.substr(SeriesRow.id, 1, len(prefix)) == prefix)
     return filter_by_labels(session, query, SeriesRow.labels, labels)
+
+
+def insert_many(session: Session, scope: Scope, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert series, all at once. Raises sqlalchemy.exc.IntegrityError where one exists."""
+    session.execute(insert(SeriesRow), [{"project_id": scope.project_id, **row} for row in rows])
 
 
 def add(session: Session, scope: Scope, rows: Sequence[dict[str, Any]]) -> list[SeriesRow]:

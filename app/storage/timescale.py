@@ -1,6 +1,6 @@
 """Keeping observations and covariate values in hypertables of TimescaleDB, where a server has it.
 
-A hypertable is cut by time into chunks; old chunks are kept by columns, a tenth of the size. Keys and statements stay
+A hypertable is cut by time into chunks; old chunks are kept by columns, which are smaller. Keys and statements stay
 as they are: every key holds the time, and an upsert finds its row in a chunk of either kind.
 """
 

@@ -10,6 +10,7 @@ from models.config.model import Config
 from models.data.aggregation import aggregate_panel
 from models.data.series import Panel, Series
 from models.data.windows import Batch, graph_inputs_of
+from models.errors import TrainingDataError
 from models.inference.predict import Forecast, Runner, predict, run_windows
 from models.network.network import Network
 from models.training.report import TrainingReport
@@ -34,10 +35,12 @@ class Fitted:
         """Forecast each series of the panel from its last observed value, or from positions in its `y`.
 
         A panel that the model aggregates is forecast from its last full steps; positions are then those of the
-        aggregated panel.
+        aggregated panel. Raises TrainingDataError where a series has no full step.
         """
-        panel = aggregate_panel(panel, self.config.cleaning)[0]
-        return predict(panel.series, self.runner, self.config, origins)
+        aggregated, record = aggregate_panel(panel, self.config.cleaning)
+        for series_id, reason in record.refused.items():
+            raise TrainingDataError("no_history", f"series {series_id!r} cannot be forecast: {reason}")
+        return predict(aggregated.series, self.runner, self.config, origins)
 
     def quantiles(self, series: Sequence[Series], origins: Ints) -> Floats:
         """Forecast windows: series (B,), positions (B,) in their `y` of the last value seen -> (B, H, Q)."""

@@ -199,6 +199,26 @@ def test_writers_of_the_same_series_take_turns(database: Database) -> None:
 
 
 @pytest.mark.one_database("postgresql")
+def test_rows_are_looked_up_by_their_keys(database: Database) -> None:
+    """However many rows are given, the table is never scanned as a whole."""
+    with database.write() as session:
+        rows = make_series(session, 100)
+        covariate = covariates.add_covariate(session, keys.get_default_scope(session), "c", "numeric")
+        pk = np.repeat([row.pk for row in rows], 600)
+        ts = np.tile(np.arange(600), 100)
+        bulk.upsert_points(session, rows, BulkPoints(pk, ts, np.ones(60_000)))
+        bulk.upsert_values(session, covariate, BulkValues(pk, ts, np.ones(60_000)))
+    with database.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+        connection.execute(text("VACUUM ANALYZE observations, covariate_values"))
+    with database.write() as session:
+        bulk.upsert_points(session, rows, BulkPoints(pk, ts, np.ones(60_000)))
+        bulk.upsert_values(session, covariate, BulkValues(pk, ts, np.ones(60_000)))
+        bulk.upsert_values(session, covariate, BulkValues(pk, ts, np.full(60_000, np.nan)))
+        scans = dict(session.execute(text("SELECT relname, seq_scan FROM pg_stat_xact_user_tables")).all())
+        assert (scans["observations"], scans["covariate_values"]) == (0, 0)
+
+
+@pytest.mark.one_database("postgresql")
 @pytest.mark.parametrize("few", [0, 500])
 def test_a_lost_server_is_an_outage(database: Database, few: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bulk_postgresql, "FEW", few)

@@ -7,14 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import ErrorCode, RowError
-from app.formats.cells import explain_number
+from app.formats.cells import SHOWN, explain_number
 from app.formats.table import DataTable, TableBatch
 from app.services.ingest.cells import encode_texts, number_cells, show_cell
 from app.services.ingest.ds import DsReader
 from app.services.ingest.kinds import CovariateKinds
 from app.services.ingest.report import ImportOptions, ImportReport
 from app.services.ingest.spill import PartitionedRows
-from app.services.series.ids import is_series_id
+from app.services.series.ids import MISSING_IDS, is_series_id
 from models.arrays import Floats, Ints
 from models.calendar.iso import Mask
 from models.calendar.timestamps import DAY, EARLIEST, LATEST
@@ -26,8 +26,6 @@ NAIVE = 1
 """flag of a time without an offset"""
 DATE = 2
 """flag of a time that is a date alone"""
-MISSING_IDS = frozenset({"", "nan", "<na>"})
-"""cells of `unique_id` that stand for a missing id, in lower case"""
 Flags = NDArray[np.uint8]
 Codes = NDArray[np.int32]
 
@@ -142,7 +140,9 @@ class TableIntake:
         wrong = not_numbers[good[not_numbers]]
 
         def explain(i: int) -> RowError:
-            detail = f"y: {explain_number(show_cell(cells, int(wrong[i])))}"
+            position = int(wrong[i])
+            column = show_cell(batch.unique_id, position)[:SHOWN] if self._table.layout == "wide" else "y"
+            detail = f"{column}: {explain_number(show_cell(cells, position))}"
             return RowError(int(batch.rows[wrong[i]]), ErrorCode.invalid_value, detail)
 
         self._report.reject_rows(len(wrong), explain)

@@ -89,7 +89,11 @@ class ImportReport:
         self.rejected += count
         self.errors += [explain(i) for i in range(min(count, SHOWN))]
         if len(self.errors) > 4 * SHOWN:
-            self.errors = sorted(self.errors, key=_get_row)[:SHOWN]
+            self.errors = self._order()[:SHOWN]
+
+    def _order(self) -> list[RowError]:
+        """Return what is wrong in the order of the rows, each once: a time of a wide table is one of many series."""
+        return sorted(dict.fromkeys(self.errors), key=_get_row)
 
     def stop_early(self) -> None:
         """Raise Invalid where the import is to be whole, and more rows are bad than a refusal lists."""
@@ -100,7 +104,7 @@ class ImportReport:
         """Raise Invalid, which names the first bad rows, where the import is to be whole."""
         if not self.abort or not self.errors:
             return
-        ordered = sorted(self.errors, key=_get_row)
+        ordered = self._order()
         first = ordered[0]
         raise Invalid(
             ErrorCode(first.code),
@@ -116,7 +120,7 @@ class ImportReport:
 
     def body(self) -> dict[str, Any]:
         """Return the report as clients see it."""
-        ordered = sorted(self.errors, key=_get_row)
+        ordered = self._order()
         return {
             "series": self.series,
             "rows": self.rows,

@@ -104,14 +104,17 @@ class ImportService:
     def _write(self, run: "_Run", key: Idempotency | None) -> ServiceResponse:
         """Write chunk by chunk; the last transaction stores the response too."""
         rows = MOST_VALUES[self._database.dialect] // (1 + len(run.table.covariates))
+        pause = PAUSE[self._database.dialect]
         response = None
+        free_since = -pause
         for chunk in cut_chunks(run.checked, rows):
             step = _Step(run, chunk)
+            time.sleep(max(0.0, free_since + pause - time.monotonic()))
             if chunk.is_last:
                 response = respond_once(self._database, run.scope, key, step.finish)
             else:
                 run.report.add(*self._database.write_with_retry(step.write))
-                time.sleep(PAUSE[self._database.dialect])
+                free_since = time.monotonic()
         if response is None:  # there is nothing to write
             body = run.report.body()
             response = respond_once(self._database, run.scope, key, lambda _: ServiceResponse(200, body))

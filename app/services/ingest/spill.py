@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 import numpy as np
 
+from app.errors import ErrorCode, TooLarge
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
 IN_MEMORY = 16 * 1024 * 1024
 """bytes of batches that stay in memory"""
+MOST_BYTES = 8 * 1024**3
+"""of the rows of a table while they wait: files of a few hundred kilobytes may hold hundreds of millions of rows"""
 PARTITIONS = 128
 """parts that the series of a large table are divided into, each of which is checked in memory as a whole"""
 
@@ -72,17 +76,23 @@ class PartitionedRows:
     Every batch has a column `code`, (N,) int32: which series a row is of. While they are few, they are one partition.
     """
 
-    def __init__(self, limit: int = IN_MEMORY) -> None:
+    def __init__(self, limit: int = IN_MEMORY, most: int = MOST_BYTES) -> None:
         self._limit = limit
+        self._most = most
         self._waiting: list[pa.RecordBatch] = []
         self._bytes = 0
+        self._total = 0
         self._spill = Spill(limit=0)
         self._partitions: set[int] = set()
 
     def add(self, batch: "pa.RecordBatch") -> None:
-        """Keep a batch."""
+        """Keep a batch. Raises TooLarge where the table is larger than any that is taken."""
         self._waiting.append(batch)
         self._bytes += batch.nbytes
+        self._total += batch.nbytes
+        if self._total > self._most:
+            detail = f"the table takes more than {self._most} bytes when it is unpacked; send it in parts"
+            raise TooLarge(ErrorCode.body_too_large, detail)
         if self._bytes > self._limit:
             self._scatter()
 

@@ -14,6 +14,10 @@ _ROUTE_WORDS = re.compile(r"(^|/)(import|export)/*$|(^|/)(observations|health)/*
 """ids that a URL would take for a route of the API, or for a relative path"""
 
 
+MISSING_IDS = frozenset({"", "nan", "<na>"})
+"""ids, in lower case, that stand for a missing one in a table, so that no series may have them"""
+
+
 def is_series_id(text: str) -> bool:
     """Say whether a series may have this id: 1 to 200 printable characters, and no route of the API."""
     return 1 <= len(text) <= MAX_ID and text.isprintable() and not _ROUTE_WORDS.search(text)
@@ -22,11 +26,11 @@ def is_series_id(text: str) -> bool:
 def check_id(series_id: str) -> str:
     """Return a new series' id, without the blanks around it. Raises Invalid for one that no series may have."""
     series_id = series_id.strip()
-    if not is_series_id(series_id):
+    if series_id.lower() in MISSING_IDS or not is_series_id(series_id):
         raise Invalid(
             ErrorCode.invalid_series_id,
-            f"a series id has 1 to {MAX_ID} printable characters and does not end in a word of the API "
-            "(import, export, observations, health)",
+            f"a series id has 1 to {MAX_ID} printable characters, does not end in a word of the API (import, export, "
+            "observations, health), and is not nan, which stands for a missing id in a table",
             errors=[FieldError("id", ErrorCode.invalid_series_id, f"{series_id[:60]!r} cannot be an id")],
         )
     return series_id

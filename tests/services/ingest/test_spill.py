@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from app.errors import TooLarge
 from app.services.ingest.spill import PARTITIONS, PartitionedRows, Spill
 
 SMALL = 100
@@ -56,4 +57,14 @@ def test_columns_may_change_their_type_between_batches() -> None:
     rows.add(make_batch([1, 2] * 20, c0=pa.array(["x"] * 40)))
     loaded = [[value for batch in batches for value in batch.column("c0").to_pylist()] for batches in rows.read()]
     assert loaded == [[1.5] * 20 + ["x"] * 20] * 2
+    rows.close()
+
+
+def test_a_table_that_is_too_large_is_refused_while_it_is_read() -> None:
+    rows = PartitionedRows(SMALL, most=10_000)
+    batch = make_batch([1, 2] * 200, x=pa.array([1.0] * 400))
+    rows.add(batch)
+    rows.add(batch)
+    with pytest.raises(TooLarge, match="more than 10000 bytes"):
+        rows.add(batch)
     rows.close()

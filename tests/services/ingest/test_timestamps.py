@@ -42,19 +42,30 @@ def spell_days(start: str, periods: int, timezone: str, freq: str = "D") -> list
 @pytest.mark.parametrize(
     ("ds", "meaning"),
     [
-        ("1704121200000", "milliseconds since 1970: 2024-01-01T15:00:00+00:00"),
-        ("1704121200", "seconds since 1970: 2024-01-01T15:00:00+00:00"),
         ("45292", "serial number of Excel: 2024-01-01"),
-        ("01/02/2024", "2024-02-01 if the day comes first and 2024-01-02 if the month does"),
-        ("31.01.2024", "send 2024-01-31"),
+        ("01/02/2024", "2024-02-01 with ds_format=%d/%m/%Y or 2024-01-02 with ds_format=%m/%d/%Y"),
         ("3", "ds_start="),
-        ("", "missing"),
-        ("  ", "missing"),
+        ("", "ds is empty"),
+        ("  ", "ds is empty"),
     ],
 )
 def test_what_is_no_timestamp_is_named(client: TestClient, ds: str, meaning: str) -> None:
     code, detail = refuse(client, [ds], freq="D")
     assert (code, meaning in detail) == ("invalid_timestamp", True), detail
+
+
+@pytest.mark.parametrize(
+    ("ds", "guess", "meaning"),
+    [
+        ("1704121200000", "epoch_ms", "2024-01-01T15:00:00+00:00"),
+        ("1704121200", "epoch_s", "2024-01-01T15:00:00+00:00"),
+        ("31.01.2024", "%d.%m.%Y", "2024-01-31T00:00:00+00:00"),
+    ],
+)
+def test_a_layout_that_can_be_read_in_one_way_is_a_guess(client: TestClient, ds: str, guess: str, meaning: str) -> None:
+    response = send(client, [ds], freq="h")
+    assert [(g["parameter"], g["value"]) for g in response.json()["guesses"]] == [("ds_format", guess)]
+    assert read_ds(client) == [meaning]
 
 
 @pytest.mark.parametrize(

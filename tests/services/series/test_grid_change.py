@@ -6,6 +6,8 @@ import pandas as pd
 import pytest
 from fastapi.testclient import TestClient
 
+pytestmark = pytest.mark.one_database  # what fits is told by the stamps alone
+
 
 def make(client: TestClient, freq: str, timezone: str = "UTC", **rows: object) -> None:
     """Make the series `a`, with the rows of an upload if there are any."""

@@ -195,3 +195,10 @@ def test_blanks_around_an_id_and_labels_do_not_count(client: TestClient) -> None
     twice = client.put("/series/spc", json={"freq": "D", "labels": {"a": "1", "a ": "2"}})
     assert (twice.status_code, twice.json()["errors"][0]["field"]) == (422, "body.labels")
     assert client.delete("/series/spc%20").status_code == 204
+
+
+@pytest.mark.parametrize("series_id", ["nan", "NaN", " <NA> "])
+def test_an_id_that_stands_for_a_missing_one_in_tables_is_refused(client: TestClient, series_id: str) -> None:
+    response = client.post("/series", json={"id": series_id, "freq": "D"})
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_series_id")
+    assert "stands for a missing id in a table" in response.json()["detail"]

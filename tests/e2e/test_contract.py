@@ -28,6 +28,7 @@ def test_jobs(service: Service) -> None:
 
 
 @pytest.mark.one_database
+@pytest.mark.slow
 def test_serving_with_a_key(service: Service) -> None:
     file = service.folder / "key"
     file.write_text(KEY)

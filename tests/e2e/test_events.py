@@ -17,6 +17,7 @@ LEAST_SECONDS = 3.0
 
 
 @pytest.mark.one_database("postgresql")
+@pytest.mark.slow
 def test_a_training_is_followed_to_its_end(service: Service) -> None:
     service.serve()
     store(service)

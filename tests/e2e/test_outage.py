@@ -46,6 +46,7 @@ def forecast(service: Service, *series: str) -> tuple[int, dict[str, str], Any]:
     return ask(service, "POST", "/forecast", {"model": "m", "series": list(series)})
 
 
+@pytest.mark.slow
 def test_the_service_outlives_its_database(service: Service, own_server: Server) -> None:
     service.serve()
     worker = service.worker("w1")

@@ -29,14 +29,22 @@ LONG = (
     "attention",
     "attention-last-step",
     "bidirectional",
+    "bidirectional-gru",
     "convolution",
     "ensemble",
     "everything",
+    "gru",
+    "huber",
+    "mae",
+    "mse",
     "recursive",
     "recursive-plain",
     "smoothing",
+    "statistical",
     "stacked",
     "stepwise",
+    "student-t",
+    "without-basis",
 )
 """whose training and graph take more than ten seconds together"""
 

@@ -43,6 +43,7 @@ class Memory:
         self.kept.pop(key, None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CONFIGS)
 def test_a_template_takes_any_weights(name: str, tmp_path: Path) -> None:
     config = CONFIGS[name]

@@ -101,6 +101,7 @@ def test_a_kind_is_declared_before_the_values_come(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize("name", ["%00", "%20", "x" * 201])
+@pytest.mark.one_database
 def test_odd_names(client: TestClient, name: str) -> None:
     assert client.get(f"/covariates/{name}").status_code == 404
     assert client.delete(f"/covariates/{name}").status_code == 404
@@ -117,6 +118,7 @@ def test_odd_names(client: TestClient, name: str) -> None:
         ("te\x07mp", "send it under a name without the others"),
     ],
 )
+@pytest.mark.one_database
 def test_a_name_that_no_table_can_carry_is_refused(client: TestClient, name: str, said: str) -> None:
     client.put("/series/a", json={"freq": "D"})
     columns = {"ds": DAYS[:1], "y": [1], "covariates": {name: [2]}}
@@ -134,6 +136,7 @@ def test_a_name_that_no_table_can_carry_is_refused(client: TestClient, name: str
     assert client.get("/covariates").json()["items"] == []
 
 
+@pytest.mark.one_database
 def test_no_table_makes_such_a_covariate(client: TestClient) -> None:
     table = "unique_id,ds,y,c\n" + "".join(f"a,{day},1,2\n" for day in DAYS)
     headers = {"Content-Type": "text/csv"}

@@ -110,11 +110,13 @@ def test_an_existing_series_keeps_its_frequency(client: TestClient) -> None:
         b"PAR1\x00\x01{broken",
     ],
 )
+@pytest.mark.one_database
 def test_bodies_that_are_no_table(client: TestClient, body: bytes) -> None:
     response = send(client, body)
     assert (response.status_code, response.json()["code"]) == (422, "csv_malformed")
 
 
+@pytest.mark.one_database
 def test_two_rows_show_no_frequency(client: TestClient) -> None:
     response = send(client, table(*GOOD[:2]))
     assert (response.status_code, response.json()["code"]) == (422, "invalid_frequency")
@@ -169,6 +171,7 @@ def test_a_covariates_kind_is_that_of_its_whole_column(client: TestClient) -> No
 
 
 @pytest.mark.parametrize("cell", ["a\x00b", "x" * 201])
+@pytest.mark.one_database
 def test_cells_that_cannot_be_kept(client: TestClient, cell: str) -> None:
     text = table(f"a,2024-01-01,1,{cell}", "a,2024-01-02,1,ok", header="unique_id,ds,y,c")
     report = send(client, text, freq="D", on_error="skip").json()
@@ -178,12 +181,14 @@ def test_cells_that_cannot_be_kept(client: TestClient, cell: str) -> None:
 @pytest.mark.parametrize(
     ("freq", "step"), [("D", "-1000000"), ("SME", "2000000"), ("YS", "9000"), ("h", "99999999999"), ("D", "1_0")]
 )
+@pytest.mark.one_database
 def test_integer_steps_out_of_reach(client: TestClient, freq: str, step: str) -> None:
     params = {"freq": freq, "ds_start": "2024-01-31" if freq == "SME" else "2024-01-01", "timezone": "Europe/Berlin"}
     response = send(client, table(f"a,{step},1"), **params)
     assert (response.status_code, response.json()["code"]) == (422, "invalid_timestamp")
 
 
+@pytest.mark.one_database
 def test_underscores_are_no_numbers(client: TestClient) -> None:
     assert send(client, table("a,2024-01-01,1_000"), freq="D").json()["code"] == "invalid_value"
 
@@ -207,6 +212,7 @@ def kinds(report: Any) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("cell", ["-", "#N/A", "inf", '"7,5"', '"1,234"', "7%"])
+@pytest.mark.one_database
 def test_a_cell_that_is_no_number_does_not_make_a_column_text(client: TestClient, cell: str) -> None:
     rows = [f"a,2024-01-{d:02d},1,{d}.5" for d in range(1, 28)] + [f"a,2024-01-28,1,{cell}"]
     text = table(*rows, header="unique_id,ds,y,temp")
@@ -294,6 +300,7 @@ def test_ids_are_the_same_with_and_without_blanks_around_them(client: TestClient
 
 
 @pytest.mark.parametrize("cell", ["", " ", "nan", "NaN"])
+@pytest.mark.one_database
 def test_a_missing_id_is_a_rejected_row(client: TestClient, cell: str) -> None:
     report = send(client, table("a,2024-01-01,1", f"{cell},2024-01-01,1"), freq="D", on_error="skip").json()
     assert (report["inserted"], report["rejected"][0]["row"]) == (1, 2)
@@ -328,6 +335,7 @@ def test_the_last_of_duplicates_leaves_what_it_does_not_say(client: TestClient) 
         ([], "a header and no rows"),
     ],
 )
+@pytest.mark.one_database
 def test_a_row_that_does_not_fit_says_why(client: TestClient, rows: list[str], said: str) -> None:
     response = send(client, table(*rows), freq="D")
     assert response.status_code == 422
@@ -348,6 +356,7 @@ def test_a_body_whose_line_breaks_were_dropped(client: TestClient) -> None:
         ("application/vnd.apache.parquet", 422, "table_malformed", "the body is no Parquet file"),
     ],
 )
+@pytest.mark.one_database
 def test_a_body_of_another_type_is_told_what_to_send(
     client: TestClient, media_type: str, status: int, code: str, said: str
 ) -> None:

@@ -135,6 +135,7 @@ def test_a_span_is_read_in_the_timezone_of_each_series(client: TestClient) -> No
         ({"format": "json"}, 422, "parquet"),
     ],
 )
+@pytest.mark.one_database
 def test_what_is_wrong_is_said_before_the_first_byte(
     client: TestClient, parameters: dict[str, Any], status: int, said: str
 ) -> None:
@@ -144,6 +145,7 @@ def test_what_is_wrong_is_said_before_the_first_byte(
     assert said in response.json()["detail"]
 
 
+@pytest.mark.one_database
 def test_errors_of_a_series_as_a_table_are_problems(client: TestClient) -> None:
     store_all(client)
     for path, status in (

@@ -88,6 +88,7 @@ def test_every_wrong_entry_is_named_and_nothing_is_written(pair: TestClient) -> 
         ({"a": {"ds": hours(1), "y": [1], "covariates": {"temp": ["warm"]}}}, None, None),
     ],
 )
+@pytest.mark.one_database
 def test_columns_that_do_not_fit(pair: TestClient, series: Any, field: str | None, code: str | None) -> None:
     body = {"b/c": {"ds": hours(1), "y": [1], "covariates": {"temp": [1.0]}}} | series
     refused = post(pair, body).json()
@@ -97,6 +98,7 @@ def test_columns_that_do_not_fit(pair: TestClient, series: Any, field: str | Non
     assert read(pair, "b/c")["y"] == []
 
 
+@pytest.mark.one_database
 def test_no_series_and_one_named_twice(pair: TestClient) -> None:
     assert post(pair, {}).status_code == 422
     assert post(pair, {"a": {"ds": hours(1), "y": [1]}, " a": {"ds": hours(1), "y": [2]}}).status_code == 422

@@ -55,6 +55,7 @@ def test_a_version_with_everything(stored: TestClient, database: Database, setti
 
 
 @pytest.mark.one_database
+@pytest.mark.slow
 def test_a_later_version_may_read_others(stored: TestClient, database: Database, settings: Settings) -> None:
     assert train(stored, database, settings, covariates={"known_future": ["temp"]})["version"] == 1
     assert train(stored, database, settings)["version"] == 2

@@ -16,7 +16,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 from app.storage import bulk_postgresql, bulk_sqlite
 from app.storage.bulk_cells import BOOKKEEPING, Cells, find_spans
 from app.storage.tables import Covariate, Observation, SeriesRow
-from models.arrays import Floats, Ints
+from models.arrays import Floats, Ints, find_missing
 
 CHUNK = 10_000
 """bound parameters of one statement; both databases take over 30 000"""
@@ -77,19 +77,11 @@ def upsert_values(session: Session, covariate: Covariate, values: BulkValues, *,
     """
     column = "value" if covariate.kind == "numeric" else "level"
     cells = Cells(values.pk, values.ts, values.values, column, covariate.pk)
-    is_missing = _find_missing(values.values)
+    is_missing = find_missing(values.values)
     if not is_missing.all():
         _writer(session).write(session, cells.select(~is_missing), keep=keep)
     if is_missing.any() and not keep:
         _writer(session).remove(session, cells.select(is_missing))
-
-
-def _find_missing(values: NDArray[Any]) -> NDArray[np.bool_]:
-    """Return which values (N,) are missing."""
-    if values.dtype == object:
-        return np.fromiter((value is None for value in values), np.bool_, len(values))
-    numbers: Floats = values
-    return np.isnan(numbers)
 
 
 def touch(session: Session, rows: Sequence[SeriesRow]) -> None:

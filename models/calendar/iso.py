@@ -58,6 +58,10 @@ class WrittenTimes:
     dates: Mask
     """without a time of day, and so without an offset"""
 
+    def select(self, rows: slice | Ints) -> "WrittenTimes":
+        """Return some of the times: those of a slice as views, those at positions as copies."""
+        return WrittenTimes(self.wall[rows], self.offset[rows], self.readable[rows], self.naive[rows], self.dates[rows])
+
 
 def read_times(texts: Sequence[str]) -> WrittenTimes:
     """Read texts; decimals of a second beyond the sixth are cut off."""

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.arrays import find_missing
 from models.data.series import Series, observed_span
 from models.health.check import Finding
 
@@ -71,5 +72,5 @@ def check_future(series: Series, horizon: int) -> Finding:
 
 def count_known(values: NDArray[Any]) -> int:
     """Return how many of the values (H,) after the last observed step are known without a gap."""
-    missing = np.isnan(values) if values.dtype == np.float64 else np.array([v is None for v in values], np.bool_)
+    missing = find_missing(values)
     return int(np.argmax(missing)) if missing.any() else len(values)

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import cache
 from inspect import isclass
-from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, Union, get_args, get_origin
+from types import NoneType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, get_args, get_origin
 from urllib.parse import quote, urlencode
 
 import orjson
@@ -15,6 +15,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 from app.api.http.negotiation import chosen
+from app.api.http.validation import list_types
 from app.formats.forms import Form, FormName, TableForm, TableFormName
 from app.formats.table import TableFormat
 from app.formats.writers import choose_table_writer
@@ -130,17 +131,12 @@ def _build_schema(model: type[BaseModel]) -> "pa.Schema":
 
 
 def _list_kinds(annotation: Any) -> Iterator[type]:
-    """Yield the types that a field may have."""
-    origin = get_origin(annotation)
-    if origin is Annotated:
-        yield from _list_kinds(get_args(annotation)[0])
-    elif origin in (Union, UnionType):
-        for part in get_args(annotation):
-            yield from _list_kinds(part)
-    elif origin is Literal:
-        yield from {type(value) for value in get_args(annotation)}
-    else:
-        yield annotation if isclass(annotation) else object
+    """Yield the types that a field may have; of a literal those of its values."""
+    for kind in list_types(annotation):
+        if get_origin(kind) is Literal:
+            yield from {type(value) for value in get_args(kind)}
+        else:
+            yield kind if isclass(kind) else object
 
 
 def _flatten(value: Any, kind: "pa.DataType") -> Any:

@@ -85,21 +85,21 @@ def _holds(value: Any, part: str | int) -> bool:
 
 def _list_fields(annotation: Any, path: Location) -> list[str]:
     """Return the fields that an object at a path may have."""
-    candidates = list(_expand(annotation))
+    candidates = list(list_types(annotation))
     for part in path:
         candidates = [inner for candidate in candidates for inner in _step(candidate, part)]
     models = [candidate for candidate in candidates if _is_model(candidate)]
     return list(dict.fromkeys(name for model in models for name in model.model_fields))
 
 
-def _expand(annotation: Any) -> Iterator[Any]:
+def list_types(annotation: Any) -> Iterator[Any]:
     """Yield the types that a value may be of."""
     origin = get_origin(annotation)
     if origin is Annotated:
-        yield from _expand(get_args(annotation)[0])
+        yield from list_types(get_args(annotation)[0])
     elif origin in (Union, UnionType):
         for part in get_args(annotation):
-            yield from _expand(part)
+            yield from list_types(part)
     else:
         yield annotation
 
@@ -109,9 +109,9 @@ def _step(annotation: Any, part: str | int) -> Iterator[Any]:
     arguments = get_args(annotation)
     if _is_model(annotation):
         if part in annotation.model_fields:
-            yield from _expand(annotation.model_fields[part].annotation)
+            yield from list_types(annotation.model_fields[part].annotation)
     elif arguments:
-        yield from _expand(arguments[-1])
+        yield from list_types(arguments[-1])
 
 
 def _is_model(annotation: Any) -> bool:

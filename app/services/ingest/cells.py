@@ -16,6 +16,12 @@ Values = NDArray[Any]
 BLANK = ""
 
 
+def find_runs(code: NDArray[np.int32]) -> list[tuple[int, int]]:
+    """Return where each run of equal codes (N,), which are not negative, begins and ends."""
+    starts = np.flatnonzero(np.diff(code, prepend=-1)).tolist()
+    return list(zip(starts, [*starts[1:], len(code)], strict=True))
+
+
 def encode_texts(column: "pa.Array") -> tuple[list[str], Ints]:
     """Return the distinct texts of a column (N,), an empty one last, and the place (N,) of each cell among them.
 

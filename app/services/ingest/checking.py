@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from app.errors import ErrorCode, RowError
 from app.scope import Scope
-from app.services.ingest.cells import Values
-from app.services.ingest.duplicates import is_present, merge_duplicates
+from app.services.ingest.cells import Values, find_runs
+from app.services.ingest.duplicates import merge_duplicates
 from app.services.ingest.intake import DATE, NAIVE, Intake, name_covariates
 from app.services.ingest.kinds import CovariateKinds
 from app.services.ingest.placement import Placer
@@ -20,7 +20,7 @@ from app.services.ingest.report import ImportOptions, ImportReport
 from app.services.ingest.spill import Spill
 from app.storage import series
 from app.storage.bulk_read import load_points
-from models.arrays import Ints
+from models.arrays import Ints, find_missing
 from models.calendar.iso import Mask, WrittenTimes
 from models.calendar.timestamps import Stamps
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 PIECE = 50_000
-"""rows that are written at once"""
+"""rows that are read back at once"""
 
 
 @dataclass
@@ -57,17 +57,10 @@ class _Rows:
     columns: list[Values]
     """y and the covariates"""
 
-    def select(self, rows: slice) -> "_Rows":
-        """Return some rows, as views."""
-        t = self.times
-        times = WrittenTimes(t.wall[rows], t.offset[rows], t.readable[rows], t.naive[rows], t.dates[rows])
-        return _Rows(self.code[rows], self.row[rows], times, [column[rows] for column in self.columns])
-
-    def copy(self) -> "_Rows":
-        """Return the rows apart from those around them."""
-        t = self.times
-        times = WrittenTimes(t.wall.copy(), t.offset.copy(), t.readable.copy(), t.naive.copy(), t.dates.copy())
-        return _Rows(self.code.copy(), self.row.copy(), times, [column.copy() for column in self.columns])
+    def select(self, rows: slice | Ints) -> "_Rows":
+        """Return some rows: those of a slice as views, those at positions as copies."""
+        columns = [column[rows] for column in self.columns]
+        return _Rows(self.code[rows], self.row[rows], self.times.select(rows), columns)
 
 
 @dataclass
@@ -166,11 +159,8 @@ class TableCheck:
         order = order[good[order]]
         if not len(order):
             return
-        t = rows.times
-        times = WrittenTimes(t.wall[order], t.offset[order], t.readable[order], t.naive[order], t.dates[order])
-        ordered = _Rows(rows.code[order], rows.row[order], times, [column[order] for column in rows.columns])
-        starts = np.flatnonzero(np.diff(ordered.code, prepend=-1)).tolist()
-        for start, end in zip(starts, [*starts[1:], len(order)], strict=True):
+        ordered = rows.select(order)
+        for start, end in find_runs(ordered.code):
             yield ordered.select(slice(start, end))
 
     def _check(self, rows: _Rows, checked: CheckedTable, good: _Good, *, late: bool) -> None:
@@ -183,7 +173,7 @@ class TableCheck:
             return
         is_short = stored is None and self._options.freq is None and shows_no_frequency(rows.times)
         if is_short and not late:
-            self._late.append(rows.copy())
+            self._late.append(rows.select(np.arange(len(rows.row))))  # not views, which keep the partition
             return
         placement = self._placer.place(series_id, stored, rows.row, rows.times)
         if placement is None:
@@ -207,8 +197,7 @@ class TableCheck:
 
     def _count(self, plans: dict[int, SeriesPlan], code: NDArray[np.int32], stamps: Stamps) -> None:
         """Count what a dry run would write of series, the rows of each of which ascend."""
-        starts = np.flatnonzero(np.diff(code, prepend=-1)).tolist()
-        for start, end in zip(starts, [*starts[1:], len(code)], strict=True):
+        for start, end in find_runs(code):
             plan = plans[int(code[start])]
             ts = stamps[start:end]
             updated = 0
@@ -225,7 +214,7 @@ class TableCheck:
             return
         columns = [np.concatenate(parts) for parts in zip(*good.columns, strict=True)]
         for name, column in zip(self._kinds.reports, columns[1:], strict=True):
-            self._kinds.reports[name].values += int(is_present(column).sum())
+            self._kinds.reports[name].values += int((~find_missing(column)).sum())
         code = np.concatenate(good.code)
         stamps = np.concatenate(good.stamps)
         if self._options.dry_run:

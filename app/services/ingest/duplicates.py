@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from app.errors import ErrorCode, RowError
 from app.services.ingest.cells import Values
 from app.services.ingest.report import ImportOptions, ImportReport
 from app.services.series.checks import find_repeated
-from models.arrays import Floats, Ints
+from models.arrays import Floats, Ints, find_missing
 from models.calendar.timestamps import Stamps
 
 
@@ -58,17 +57,10 @@ def _average(stamps: Stamps, numbers: Floats, wanted: Stamps) -> Floats:
 
 def _take_last(stamps: Stamps, values: Values, wanted: Stamps) -> Values:
     """Return the last present value (N,) at each of the stamps `wanted` (M,), or that none is."""
-    present = is_present(values)
+    present = ~find_missing(values)
     distinct, last = np.unique(stamps[present][::-1], return_index=True)
     taken = values[:1].repeat(len(wanted))
     taken[:] = None if values.dtype == object else np.nan
     found = np.isin(wanted, distinct)
     taken[found] = values[present][::-1][last[np.searchsorted(distinct, wanted[found])]]
     return taken
-
-
-def is_present(values: Values) -> NDArray[np.bool_]:
-    """Return which values (N,) are not missing."""
-    if values.dtype == np.float64:
-        return ~np.isnan(values)
-    return np.array([value is not None for value in values], bool)

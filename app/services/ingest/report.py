@@ -30,7 +30,6 @@ class ImportOptions:
     """of local times that exist twice: refuse them, or tell them by the order of the rows"""
     empty_y: Literal["missing", "keep"] | None = None
     """of a stored value, of y or of a covariate, whose cell is empty; kept where there are covariates, when absent"""
-
     ds_format: str | None = None
     """of the timestamps; found out when absent"""
 

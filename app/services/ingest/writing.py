@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import Conflict, ErrorCode
 from app.scope import Scope
+from app.services.ingest.cells import find_runs
 from app.services.ingest.checking import CheckedTable
 from app.services.ingest.intake import name_covariates
 from app.services.ingest.kinds import CovariateKinds
@@ -40,7 +41,7 @@ class Chunk:
 
 
 def cut_chunks(checked: CheckedTable, rows: int | None) -> Iterator[Chunk]:
-    """Yield a table's rows in chunks of at most so many, None for all at once; at least one chunk, if an empty one."""
+    """Yield a table's rows in chunks of at most so many, None for all at once; none where there are no rows."""
     waiting = None
     for chunk in _gather(checked, rows):
         if waiting is not None:
@@ -99,21 +100,21 @@ class ChunkWriter:
         """
         code = batch.column("code").to_numpy()
         ts = batch.column("ts").to_numpy()
-        starts = np.flatnonzero(np.diff(code, prepend=-1))
-        codes = code[starts].tolist()
-        ends = [*starts[1:].tolist(), len(code)]
+        runs = find_runs(code)
+        codes = [int(code[start]) for start, _ in runs]
         rows = self._lock(session, codes)
-        for number, start, end in zip(codes, starts.tolist(), ends, strict=True):
+        for number, (start, end) in zip(codes, runs, strict=True):
             self._check_plan(rows[number], self._plans[number], ts[start:end])
         counts = {number: rows[number].count for number in codes}
-        pk = np.repeat([rows[number].pk for number in codes], np.diff([*starts, len(code)])).astype(np.int64)
+        keys = np.array([rows[number].pk for number in codes], np.int64)
+        pk = np.repeat(keys, [end - start for start, end in runs])
         order = np.argsort(pk, kind="stable")
         ordered = sorted((rows[number] for number in codes), key=_get_pk)
         y = batch.column("y").to_numpy(zero_copy_only=False)
         upsert_points(session, ordered, BulkPoints(pk[order], ts[order], y[order]), keep=self._keep_y)
         self._write_covariates(session, batch, pk, ts, order)
         written = []
-        for number, start, end in zip(codes, starts.tolist(), ends, strict=True):
+        for number, (start, end) in zip(codes, runs, strict=True):
             inserted = rows[number].count - counts[number]
             written.append(WrittenSeries(rows[number], inserted, end - start - inserted))
         return written

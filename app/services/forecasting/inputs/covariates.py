@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from app.errors import ErrorCode
 from app.services.forecasting.inputs.checks import Values
 from app.services.forecasting.inputs.request import Fill
 from app.services.refusals import Refusal, refusal
 from app.services.series.panels import spread
+from models.arrays import find_missing
 from models.calendar.timestamps import format_stamps
 from models.config.covariates import CovariateConfig
 from models.config.model import Config
@@ -67,11 +67,11 @@ def complete(
     for name in config.covariates.known_future:
         column = _extend(series, name, end + config.horizon, config.covariates)
         if name in future:
-            given = np.flatnonzero(_is_present(future[name]))
+            given = np.flatnonzero(~find_missing(future[name]))
             column[end + given] = future[name][given]
         if fill is not None:
             is_imputed |= _impute(column, end, fill, config)
-        gaps = np.flatnonzero(~_is_present(column[end : end + horizon]))
+        gaps = np.flatnonzero(find_missing(column[end : end + horizon]))
         if len(gaps):
             return _refuse_gap(series, name, end + int(gaps[0]))
         columns[name] = column
@@ -91,7 +91,7 @@ def find_kind_conflict(series: Series, config: CovariateConfig) -> str | None:
     """Return which covariate is of another kind than when the model was trained, in words."""
     for name, values in series.covariates.items():
         is_text = values.dtype != np.float64
-        if is_text is not (name in config.levels) and _is_present(values).any():
+        if is_text is not (name in config.levels) and not find_missing(values).all():
             kinds = ("categorical", "numeric")
             stored, known = kinds if is_text else kinds[::-1]
             return f"the covariate {name!r} is {known} in this model, and {stored} in the series"
@@ -134,25 +134,19 @@ def _extend(series: Series, name: str, length: int, config: CovariateConfig) -> 
     return spread(np.arange(len(values)), values, length)
 
 
-def _is_present(values: Values) -> NDArray[np.bool_]:
-    if values.dtype == np.float64:
-        return ~np.isnan(values)
-    return np.array([value is not None for value in values], np.bool_)
-
-
 def _impute(column: Values, end: int, fill: Fill, config: Config) -> bool:
     """Fill the gaps from `end` on in place, by the last value or that of a season before; say whether one was."""
     seasons = config.network.season_lengths
-    present_before = int(_is_present(column).sum())
+    present_before = int((~find_missing(column)).sum())
     if fill == "season" and seasons:
         _repeat(column, end, seasons[0])
     _repeat(column, end, 1)
-    return int(_is_present(column).sum()) > present_before
+    return int((~find_missing(column)).sum()) > present_before
 
 
 def _repeat(column: Values, end: int, step: int) -> None:
     """Give each gap from `end` on the nearest value that lies whole steps before it, where there is one."""
-    is_present = _is_present(column)
+    is_present = ~find_missing(column)
     for gap in np.flatnonzero(~is_present[end:]) + end:
         source = next((k for k in range(gap - step, -1, -step) if is_present[k]), None)
         if source is not None:

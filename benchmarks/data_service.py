@@ -18,7 +18,7 @@ from benchmarks.serving_memory import resident
 from benchmarks.serving_servers import NotMeasured, Place, Server, running, timed, until
 
 PATIENCE_SECONDS = 7200.0
-SAMPLE_SECONDS = 0.05
+SAMPLE_SECONDS = 0.25
 PAUSE_SECONDS = 0.02
 """between two forecasts: a dashboard that polls, not a load"""
 HOT = "hot"

@@ -25,9 +25,8 @@ _ROWS = 1000
 """rows of SQLite that are objects at a time"""
 _AGGREGATE_POINTS = """SELECT s.pk, points.ts, points.y
 FROM unnest(%(pk)s::bigint[], %(first)s::bigint[], %(last)s::bigint[]) AS s(pk, first, last), LATERAL (
-    SELECT array_agg(ts) AS ts, array_agg(coalesce(y, 'NaN')) AS y FROM (
-        SELECT ts, y FROM observations WHERE series_pk = s.pk AND ts BETWEEN s.first AND s.last ORDER BY ts
-    ) ordered
+    SELECT array_agg(ts) AS ts, array_agg(coalesce(y, 'NaN')) AS y
+    FROM observations WHERE series_pk = s.pk AND ts BETWEEN s.first AND s.last
 ) points
 WHERE points.ts IS NOT NULL"""
 _AGGREGATE_COVARIATES = """SELECT s.pk, c.pk, points.ts, points.value, points.level
@@ -54,8 +53,16 @@ def load_points(session: Session, spans: Spans) -> dict[int, Points]:
             return {pk: Points(*_fill(driver.execute(_SELECT_POINTS, (pk, *span)))) for pk, span in spans.items()}
         points = {pk: Points(np.empty(0, np.int64), np.empty(0)) for pk in spans}
         for pk, ts, y in _stream(driver, _AGGREGATE_POINTS, _bind(spans)):
-            points[pk] = Points(ts, y)
+            points[pk] = _order(ts, y)
         return points
+
+
+def _order(ts: Ints, y: Floats) -> Points:
+    """Return points in ascending order, which PostgreSQL's heap mostly has already and would sort in any case."""
+    if np.all(ts[1:] > ts[:-1]):
+        return Points(ts, y)
+    order = np.argsort(ts)
+    return Points(ts[order], y[order])
 
 
 def _fill(cursor: Any) -> tuple[Ints, Floats]:

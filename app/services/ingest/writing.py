@@ -25,7 +25,7 @@ from models.arrays import Ints
 if TYPE_CHECKING:
     import pyarrow as pa
 
-MOST_VALUES = {"sqlite": 48_000, "postgresql": 500_000}
+MOST_VALUES = {"sqlite": 64_000, "postgresql": 500_000}
 """values that one transaction writes: on SQLite so many that its only writer is held for about a tenth of a second"""
 
 PAUSE = {"sqlite": 0.02, "postgresql": 0.0}

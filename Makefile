@@ -14,7 +14,7 @@ GPU_PLATFORMS := $(patsubst %,manylinux%_x86_64,_2_28 _2_27 _2_24 _2_17 2014 1)
 PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test quick slow newest check bench peers gpu-wheels clean
+.PHONY: help demo test quick slow newest check bench peers gpu-wheels vendor clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -58,6 +58,10 @@ gpu-wheels: .venv/.dev ## what benchmarks.gpu needs on a bare machine with a GPU
 	  -c constraints.txt -r benchmarks/gpu-wheels.txt -d .gpu-wheels
 	$(BIN)/python -m benchmarks.gpu_model .gpu-wheels/version
 	@cat .gpu-wheels/*.whl | wc -c | awk '{ printf "%.1f MB of wheels, 40 at most\n", $$1 / 1e6; exit $$1 > 40e6 }'
+
+vendor: ## the page's libraries, into app/web/static/vendor: needs node; see the README there
+	cd app/web/bundles && npm install --no-package-lock --no-audit --no-fund && npm run build
+	cd app/web/static/vendor && sha256sum *.js *.css
 
 clean: ## remove caches, builds and the demo's data; the environment stays (rm -r .venv)
 	rm -rf .demo build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -70,6 +70,7 @@ from app.serving.explainer import Explainer
 from app.serving.lru import LruCache
 from app.storage.artifacts import ArtifactStore
 from app.storage.engine import Database
+from app.web import pages
 
 log = get_logger(__name__)
 
@@ -123,6 +124,7 @@ def create_app(settings: Settings) -> Application:
     data = (ingest, export, observations, series, bulk, covariates, retention)
     for module in (*data, training, jobs, registry, forecasts, charts, backtests, anomalies, system):
         app.include_router(module.router)
+    app.include_router(pages.router)
     return Application(app, settings, collectors)
 
 

@@ -1,9 +1,8 @@
-"""Probes, metrics, and where the documentation is."""
+"""Probes and metrics."""
 
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import RedirectResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from app.api.deps import Credentials, ServicesDep, reader
@@ -37,9 +36,3 @@ def metrics(request: Request, services: ServicesDep, credentials: Credentials) -
     if not request.app.state.settings.on_loopback:
         reader(services, credentials)
     return Response(generate_latest(request.app.state.registry), media_type=CONTENT_TYPE_LATEST)
-
-
-@router.get("/", include_in_schema=False)
-async def index() -> Response:
-    """Lead a person to the documentation."""
-    return RedirectResponse("/docs")

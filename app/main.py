@@ -14,6 +14,7 @@ from starlette.datastructures import State
 from starlette.types import Receive, Scope, Send
 
 from app.api import (
+    access,
     anomalies,
     backtests,
     bulk,
@@ -122,7 +123,7 @@ def create_app(settings: Settings) -> Application:
     problems.install(app)
     # a series' id may hold slashes, so suffixes come first
     data = (ingest, export, observations, series, bulk, covariates, retention)
-    for module in (*data, training, jobs, registry, forecasts, charts, backtests, anomalies, system):
+    for module in (*data, training, jobs, registry, forecasts, charts, backtests, anomalies, access, system):
         app.include_router(module.router)
     app.include_router(pages.router)
     return Application(app, settings, collectors)

@@ -5,6 +5,7 @@ from pathlib import Path, PurePath
 ROOT = Path(__file__).parents[1]
 
 EXERCISED_BY = {
+    "tests/api/test_access.py": ("app/api/schemas/access.py",),
     "tests/api/http/test_compression.py": ("app/api/http/decompression.py",),
     "tests/api/http/test_tables.py": ("app/formats/forms.py",),
     "tests/api/http/test_dispatch.py": (

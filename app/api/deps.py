@@ -75,18 +75,19 @@ bearer = HTTPBearer(auto_error=False, description="a key from `gatecast keys cre
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
 
 
+def caller(services: ServicesDep, credentials: Credentials) -> Scope:
+    """Return the scope of a caller, whatever that may do. Raises Unauthorized."""
+    return services.keys.authenticate(credentials.credentials if credentials else None)
+
+
 def reader(services: ServicesDep, credentials: Credentials) -> Scope:
     """Return the scope of a caller who may read. Raises Unauthorized, Forbidden."""
-    return _with(Right.read, services, credentials)
+    return allowed(Right.read, caller(services, credentials))
 
 
 def writer(services: ServicesDep, credentials: Credentials) -> Scope:
     """Return the scope of a caller who may write. Raises Unauthorized, Forbidden."""
-    return _with(Right.write, services, credentials)
-
-
-def _with(right: Right, services: Services, credentials: HTTPAuthorizationCredentials | None) -> Scope:
-    return allowed(right, services.keys.authenticate(credentials.credentials if credentials else None))
+    return allowed(Right.write, caller(services, credentials))
 
 
 def allowed(right: Right, scope: Scope) -> Scope:
@@ -96,6 +97,7 @@ def allowed(right: Right, scope: Scope) -> Scope:
     return scope
 
 
+CallerScope = Annotated[Scope, Depends(caller)]
 ReadScope = Annotated[Scope, Depends(reader)]
 WriteScope = Annotated[Scope, Depends(writer)]
 

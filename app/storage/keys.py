@@ -19,6 +19,11 @@ def get_default_scope(session: Session) -> Scope:
     return Scope(project_id, ALL_RIGHTS, by="anyone")
 
 
+def get_project_name(session: Session, scope: Scope) -> str:
+    """Return the name of the caller's project."""
+    return session.execute(select(Project.name).where(Project.pk == scope.project_id)).scalar_one()
+
+
 def find_scope(session: Session, digest: bytes) -> Scope | None:
     """Return the scope of the key with this digest, or None where no valid key has it."""
     query = select(ApiKey).where(ApiKey.digest == digest, ApiKey.revoked_at.is_(None))

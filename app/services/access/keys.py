@@ -124,6 +124,18 @@ class KeyService:
                 while len(self._cached) > MOST_CACHED:
                     self._cached.popitem(last=False)
 
+    def describe_access(self, scope: Scope) -> dict[str, Any]:
+        """Return what a caller may do, as clients see it: the one place that names a key's rights to its bearer."""
+        with self._database.read() as session:
+            key = keys.get(session, scope.key) if scope.key is not None else None
+            project = keys.get_project_name(session, scope)
+        return {
+            "auth": "on" if self._auth else "off",
+            "project": project,
+            "rights": [right for right in Right if right in scope.rights],
+            "key": key.name if key is not None else None,
+        }
+
     def create(self, name: str, *, read_only: bool = False) -> NewKey:
         """Create a key of the project `default`."""
         secret = PREFIX + secrets.token_urlsafe(32)

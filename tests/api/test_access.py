@@ -1,0 +1,36 @@
+"""/access: what a caller may do."""
+
+import pytest
+from fastapi.testclient import TestClient
+
+from app.config import Settings
+from app.main import create_app
+from app.services.access.keys import KeyService
+from app.storage.engine import Database
+
+
+def test_without_keys_everyone_may_do_everything(client: TestClient) -> None:
+    told = client.get("/access")
+    assert told.status_code == 200
+    assert told.json() == {"auth": "off", "project": "default", "rights": ["read", "write"], "key": None}
+
+
+@pytest.mark.parametrize(("read_only", "rights"), [(False, ["read", "write"]), (True, ["read"])])
+def test_a_key_is_told_its_rights(settings: Settings, database: Database, read_only: bool, rights: list[str]) -> None:
+    secret = KeyService(database, auth=True).create("dashboard", read_only=read_only).secret
+    with TestClient(create_app(settings.model_copy(update={"auth": "on"}))) as client:
+        told = client.get("/access", headers={"authorization": f"Bearer {secret}"})
+        written = client.post("/series", json={"id": "a", "freq": "h"}, headers={"authorization": f"Bearer {secret}"})
+    assert told.json() == {"auth": "on", "project": "default", "rights": rights, "key": "dashboard"}
+    assert written.status_code == (201 if "write" in rights else 403)
+
+
+def test_nobody_else_is_told_anything(settings: Settings, database: Database) -> None:
+    key = KeyService(database, auth=True).create("gone")
+    KeyService(database, auth=True).revoke(key.number)
+    with TestClient(create_app(settings.model_copy(update={"auth": "on"}))) as client:
+        without = client.get("/access")
+        revoked = client.get("/access", headers={"authorization": f"Bearer {key.secret}"})
+    for refused in (without, revoked):
+        assert (refused.status_code, refused.json()["code"]) == (401, "unauthorized")
+        assert refused.headers["content-type"] == "application/problem+json"

@@ -1,0 +1,331 @@
+/**
+ * `<gc-chart>`: lines, bands and marks over time or numbers, with a legend, words, a table and files of what is shown.
+ * Fires `range-change` {from, to} a moment after a person has moved the view; both are null where all is shown.
+ */
+
+import { createRef, html, nothing, ref } from "../vendor/lit.js";
+import { Element } from "../element.js";
+import { formatNumber, formatTime } from "../format.js";
+import "./copy.js";
+import { listen, press } from "./chart/gestures.js";
+import { Plot } from "./chart/plot.js";
+import { Pointer } from "./chart/pointer.js";
+import { makeStampWriter, saveCsv, savePng } from "./chart/saving.js";
+import { collectRows, thinRows } from "./chart/table.js";
+import { findNearest, getAt, measureExtent } from "./chart/traces.js";
+import { Viewport } from "./chart/viewport.js";
+
+/** Milliseconds after the last move until others are told. */
+const SETTLED = 250;
+const MOST_TABLE_ROWS = 500;
+const LEAST_STEPS_IN_VIEW = 4;
+/** The box may be this much flatter than wide on a telephone. */
+const NARROW_SHARE = 0.75;
+const CONTENT = ["layers", "bands", "axis", "log", "timezone", "now", "marks", "range", "height", "hidden"];
+
+/** @type {Promise<void>|null} */
+let style = null;
+
+/** Load uPlot's own style once. */
+function loadStyle() {
+  style ??= new Promise((resolve) => {
+    const sheet = document.createElement("link");
+    sheet.rel = "stylesheet";
+    sheet.href = new URL("../vendor/uplot.css", import.meta.url).href;
+    sheet.onload = sheet.onerror = () => resolve();
+    document.head.append(sheet);
+  });
+  return style;
+}
+
+export class Chart extends Element {
+  static properties = {
+    ...Object.fromEntries(["layers", "bands", "now", "marks", "range", "describe", "request", "freq", "unit"].map((name) => [name, { attribute: false }])),
+    axis: {},
+    timezone: {},
+    label: {},
+    log: { type: Boolean },
+    height: { type: Number },
+    hidden: { state: true },
+    words: { state: true },
+    isTableOpen: { state: true },
+  };
+
+  constructor() {
+    super();
+    /** @type {import("./chart/traces.js").Layer[]} */
+    this.layers = [];
+    /** @type {import("./chart/traces.js").Band[]} */
+    this.bands = [];
+    /** @type {import("./chart/traces.js").Mark[]} */
+    this.marks = [];
+    /** @type {"time"|"number"} */
+    this.axis = "time";
+    this.log = false;
+    this.timezone = "UTC";
+    /** @type {string|null} */
+    this.freq = null;
+    /** @type {string|null} */
+    this.unit = null;
+    /** @type {number|null} */
+    this.now = null;
+    /** @type {[number, number]|null} */
+    this.range = null;
+    /** @type {((x: number) => string)|null} */
+    this.describe = null;
+    /** @type {import("../snippet.js").Request|null} */
+    this.request = null;
+    this.label = "Chart";
+    this.height = 320;
+    /** @type {Map<string, boolean>} what a person chose in the legend, by name */
+    this.chosen = new Map();
+    this.words = "";
+    this.isTableOpen = false;
+    /** @type {number|null} */
+    this.selected = null;
+    this.viewport = new Viewport((isFinal) => this.move(isFinal));
+    this.box = createRef();
+    /** @type {Plot|null} */
+    this.plot = null;
+    /** @type {Pointer|null} */
+    this.pointer = null;
+    this.stopListening = () => {};
+    this.settling = 0;
+    this.frame = 0;
+    this.resizing = new ResizeObserver(() => this.resize());
+    this.recolor = () => this.plot?.recolor();
+    this.darkness = matchMedia("(prefers-color-scheme: dark)");
+  }
+
+  connectedCallback() {
+    super.connectedCallback();
+    addEventListener("gatecast-theme", this.recolor);
+    this.darkness.addEventListener("change", this.recolor);
+    this.requestUpdate("layers");
+  }
+
+  disconnectedCallback() {
+    super.disconnectedCallback();
+    removeEventListener("gatecast-theme", this.recolor);
+    this.darkness.removeEventListener("change", this.recolor);
+    this.resizing.disconnect();
+    clearTimeout(this.settling);
+    this.drop();
+  }
+
+  /** @param {Map<string, unknown>} changed */
+  updated(changed) {
+    if (CONTENT.some((name) => changed.has(name))) loadStyle().then(() => this.draw());
+  }
+
+  /** @returns {import("./chart/plot.js").Content} */
+  get content() {
+    const { layers, bands, axis, log, timezone, now, marks } = this;
+    const hidden = new Set([...layers, ...bands].filter((trace) => !this.isShown(trace)).map(({ name }) => name));
+    return { layers, bands, axis, log, timezone, now, marks, hidden };
+  }
+
+  /** @param {{name: string, hidden?: boolean}} trace */
+  isShown({ name, hidden }) {
+    return this.chosen.get(name) ?? !hidden;
+  }
+
+  /** @returns {{width: number, height: number}} */
+  get size() {
+    const width = /** @type {HTMLElement} */ (this.box.value).clientWidth;
+    return { width, height: Math.round(Math.min(this.height, Math.max(200, NARROW_SHARE * width))) };
+  }
+
+  draw() {
+    const box = /** @type {HTMLElement|undefined} */ (this.box.value);
+    if (!box || !this.isConnected) return;
+    this.resizing.observe(box);
+    const { content } = this;
+    const extent = measureExtent([...this.layers, ...this.bands], this.now === null ? [] : [this.now]);
+    if (!extent) return this.drop();
+    if (!this.size.width) return;
+    const longest = Math.max(2, ...this.layers.map(({ x }) => x.length));
+    this.viewport.set(extent, ((extent[1] - extent[0]) / longest) * LEAST_STEPS_IN_VIEW, this.range);
+    const shape = Plot.describeShape(content);
+    if (this.plot && shape === this.shape) this.plot.update(content, this.viewport.view);
+    else this.make(box, content);
+    this.shape = shape;
+    this.pointer?.show(/** @type {Plot} */ (this.plot), this.selected);
+  }
+
+  /** @param {HTMLElement} box @param {import("./chart/plot.js").Content} content */
+  make(box, content) {
+    this.drop();
+    this.plot = new Plot(box, content, this.viewport.view, this.size);
+    const area = this.plot.chart.over;
+    this.pointer = new Pointer(area);
+    this.stopListening = listen(area, this.viewport, this);
+  }
+
+  drop() {
+    this.stopListening();
+    this.plot?.destroy();
+    this.plot = null;
+    this.pointer = null;
+  }
+
+  resize() {
+    const { size, plot } = this;
+    if (!plot) return this.draw();
+    if (size.width && (size.width !== plot.chart.width || size.height !== plot.chart.height)) plot.chart.setSize(size);
+  }
+
+  /** Follow the viewport in the next frame, and tell others when it rests. @param {boolean} isFinal */
+  move(isFinal) {
+    this.frame ||= requestAnimationFrame(() => {
+      this.frame = 0;
+      if (!this.plot) return;
+      this.plot.show(this.viewport.view);
+      this.pointer?.show(this.plot, this.selected);
+    });
+    clearTimeout(this.settling);
+    this.settling = setTimeout(() => this.settle(), isFinal ? 0 : SETTLED);
+  }
+
+  settle() {
+    const [from, to] = this.viewport.view;
+    this.range = this.viewport.isAll ? null : [from, to];
+    this.dispatchEvent(new CustomEvent("range-change", { detail: this.range ? { from, to } : { from: null, to: null } }));
+  }
+
+  /** @param {number|null} x where a hand is */
+  point(x) {
+    this.select(x === null ? null : this.snap(x));
+  }
+
+  /** @param {number|null} x */
+  select(x) {
+    if (x === this.selected || !this.plot) return;
+    this.selected = x;
+    this.pointer?.show(this.plot, x);
+    this.words = x === null ? "" : (this.describe ?? this.describeValues).call(this, x);
+  }
+
+  /** @param {number|null} from @param {number} to */
+  pick(from, to) {
+    if (this.plot) this.pointer?.pick(this.plot, from, to);
+  }
+
+  /** Go to the next or previous x that has a value. @param {number} steps */
+  step(steps) {
+    const { view } = this.viewport;
+    const xs = this.shownLayers.reduce((longest, { x }) => (x.length > longest.length ? x : longest), /** @type {number[]} */ ([]));
+    if (!xs.length) return;
+    const index = this.selected === null ? findNearest(xs, (view[0] + view[1]) / 2) : findNearest(xs, this.selected) + steps;
+    const x = xs[Math.min(Math.max(index, 0), xs.length - 1)];
+    const width = view[1] - view[0];
+    if (x < view[0] || x > view[1]) this.viewport.show(x - width / 2, x + width / 2);
+    this.select(x);
+  }
+
+  get shownLayers() {
+    return this.layers.filter((layer) => this.isShown(layer));
+  }
+
+  /** Return the nearest x that has a value. @param {number} x */
+  snap(x) {
+    let nearest = NaN;
+    for (const { x: xs } of [...this.shownLayers, ...this.bands]) {
+      const index = findNearest(xs, x);
+      if (index >= 0 && !(Math.abs(xs[index] - x) >= Math.abs(nearest - x))) nearest = xs[index];
+    }
+    return Number.isNaN(nearest) ? null : nearest;
+  }
+
+  /** @param {number} x */
+  writeX(x) {
+    return this.axis === "time" ? formatTime(x, this.timezone, this.freq) : formatNumber(x);
+  }
+
+  /** @param {number} x */
+  describeValues(x) {
+    const values = this.shownLayers.map(({ name, x: xs, y }) => ({ name, value: getAt(xs, y, x) })).filter(({ value }) => value !== undefined);
+    return `${this.writeX(x)}: ${values.map(({ name, value }) => `${name} ${formatNumber(value, this.unit)}`).join(", ")}`;
+  }
+
+  /** @returns {{name: string, color: import("./chart/traces.js").Color, kind: string, hidden?: boolean}[]} layers and bands, each name once */
+  get legend() {
+    const items = [...this.layers.map(({ kind = "line", ...layer }) => ({ ...layer, kind })), ...this.bands.map((band) => ({ ...band, kind: "band" }))];
+    return [...new Map(items.reverse().map((item) => [item.name, item])).values()].reverse();
+  }
+
+  render() {
+    return html`<div class="legend" role="group" aria-label="Shown in the chart">
+        ${this.unit ? html`<span class="unit">${this.unit}</span>` : nothing}${this.legend.map((item) => this.renderItem(item))}
+      </div>
+      <div
+        class="plot"
+        ${ref(this.box)}
+        tabindex="0"
+        role="application"
+        aria-roledescription="chart"
+        aria-label=${`${this.label}. Arrows move, plus and minus zoom, 0 shows all, shift and arrows read values; a table follows.`}
+        @keydown=${this.press}
+        @blur=${() => this.select(null)}
+      ></div>
+      <div class="chart-foot">
+        <p class="hover-words" aria-live="polite">${this.words || html`<span class="hint">Drag to move, scroll to zoom, shift and drag to pick a part, double-click for all.</span>`}</p>
+        <span class="buttons">
+          ${this.range ? html`<button type="button" class="quiet" @click=${() => this.viewport.showAll()}>Show all</button>` : nothing}
+          <gc-copy .request=${this.request}></gc-copy>
+          <button type="button" class="quiet" @click=${this.savePng}>PNG</button>
+          <button type="button" class="quiet" @click=${this.saveCsv}>CSV</button>
+        </span>
+      </div>
+      <details @toggle=${(/** @type {Event} */ event) => (this.isTableOpen = /** @type {HTMLDetailsElement} */ (event.target).open)}>
+        <summary>Table</summary>
+        ${this.isTableOpen ? this.renderTable() : nothing}
+      </details>`;
+  }
+
+  /** @param {{name: string, color: string, kind: string, hidden?: boolean}} item */
+  renderItem(item) {
+    const isShown = this.isShown(item);
+    return html`<button type="button" class="legend-item" aria-pressed=${isShown} @click=${() => this.toggle(item.name, !isShown)}>
+      <span class="key ${item.kind} of-${item.color}" aria-hidden="true"></span>${item.name}
+    </button>`;
+  }
+
+  renderTable() {
+    const all = collectRows(this.content, this.range ?? this.viewport.extent);
+    const rows = thinRows(all, MOST_TABLE_ROWS);
+    const isThinned = rows.x.length < all.x.length;
+    return html`<div class="scroll tall" tabindex="0" role="region" aria-label=${`Table of ${this.label}`}>
+      <table>
+        <caption>${this.label}${isThinned ? `: ${rows.x.length} of ${all.x.length.toLocaleString("en")} rows; CSV has all` : ""}</caption>
+        <thead><tr><th scope="col">${this.axis === "time" ? `Time (${this.timezone})` : "x"}</th>${rows.names.map((name) => html`<th scope="col" class="number">${name}</th>`)}</tr></thead>
+        <tbody>
+          ${rows.x.map((x, row) => html`<tr><th scope="row">${this.writeX(x)}</th>${rows.columns.map((column) => html`<td class="number">${column[row] === undefined ? "" : formatNumber(column[row])}</td>`)}</tr>`)}
+        </tbody>
+      </table>
+    </div>`;
+  }
+
+  /** @param {string} name @param {boolean} isShown */
+  toggle(name, isShown) {
+    this.chosen.set(name, isShown);
+    this.requestUpdate("hidden");
+  }
+
+  /** @param {KeyboardEvent} event */
+  press(event) {
+    if (press(event, this.viewport, this)) event.preventDefault();
+  }
+
+  savePng() {
+    if (this.plot) savePng(this.label, this.plot, this.legend.filter((item) => this.isShown(item)));
+  }
+
+  saveCsv() {
+    const rows = collectRows(this.content, this.viewport.view);
+    const isTime = this.axis === "time";
+    saveCsv(this.label, rows, isTime ? "ds" : "x", isTime ? makeStampWriter(this.timezone) : String);
+  }
+}
+
+customElements.define("gc-chart", Chart);

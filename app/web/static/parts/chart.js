@@ -7,18 +7,13 @@ import { createRef, html, nothing, ref } from "../vendor/lit.js";
 import { Element } from "../element.js";
 import { formatNumber, formatTime } from "../format.js";
 import "./copy.js";
-import { listen, press } from "./chart/gestures.js";
-import { Plot } from "./chart/plot.js";
-import { Pointer } from "./chart/pointer.js";
+import { press } from "./chart/gestures.js";
 import { makeStampWriter, saveCsv, savePng } from "./chart/saving.js";
+import { Stage } from "./chart/stage.js";
 import { collectRows, thinRows } from "./chart/table.js";
-import { findNearest, getAt, measureExtent } from "./chart/traces.js";
-import { Viewport } from "./chart/viewport.js";
+import { getAt } from "./chart/traces.js";
 
-/** Milliseconds after the last move until others are told. */
-const SETTLED = 250;
 const MOST_TABLE_ROWS = 500;
-const LEAST_STEPS_IN_VIEW = 4;
 /** The box may be this much flatter than wide on a telephone. */
 const NARROW_SHARE = 0.75;
 const CONTENT = ["layers", "bands", "axis", "log", "timezone", "now", "marks", "range", "height", "hidden"];
@@ -81,19 +76,10 @@ export class Chart extends Element {
     this.chosen = new Map();
     this.words = "";
     this.isTableOpen = false;
-    /** @type {number|null} */
-    this.selected = null;
-    this.viewport = new Viewport((isFinal) => this.move(isFinal));
+    this.stage = new Stage(this);
     this.box = createRef();
-    /** @type {Plot|null} */
-    this.plot = null;
-    /** @type {Pointer|null} */
-    this.pointer = null;
-    this.stopListening = () => {};
-    this.settling = 0;
-    this.frame = 0;
     this.resizing = new ResizeObserver(() => this.resize());
-    this.recolor = () => this.plot?.recolor();
+    this.recolor = () => this.stage.plot?.recolor();
     this.darkness = matchMedia("(prefers-color-scheme: dark)");
   }
 
@@ -109,13 +95,12 @@ export class Chart extends Element {
     removeEventListener("gatecast-theme", this.recolor);
     this.darkness.removeEventListener("change", this.recolor);
     this.resizing.disconnect();
-    clearTimeout(this.settling);
-    this.drop();
+    this.stage.drop();
   }
 
   /** @param {Map<string, unknown>} changed */
   updated(changed) {
-    if (CONTENT.some((name) => changed.has(name))) loadStyle().then(() => this.draw());
+    if (CONTENT.some((name) => changed.has(name))) this.draw();
   }
 
   /** @returns {import("./chart/plot.js").Content} */
@@ -136,105 +121,33 @@ export class Chart extends Element {
     return { width, height: Math.round(Math.min(this.height, Math.max(200, NARROW_SHARE * width))) };
   }
 
-  draw() {
+  async draw() {
+    await loadStyle();
     const box = /** @type {HTMLElement|undefined} */ (this.box.value);
     if (!box || !this.isConnected) return;
     this.resizing.observe(box);
-    const { content } = this;
-    const extent = measureExtent([...this.layers, ...this.bands], this.now === null ? [] : [this.now]);
-    if (!extent) return this.drop();
-    if (!this.size.width) return;
-    const longest = Math.max(2, ...this.layers.map(({ x }) => x.length));
-    this.viewport.set(extent, ((extent[1] - extent[0]) / longest) * LEAST_STEPS_IN_VIEW, this.range);
-    const shape = Plot.describeShape(content);
-    if (this.plot && shape === this.shape) this.plot.update(content, this.viewport.view);
-    else this.make(box, content);
-    this.shape = shape;
-    this.pointer?.show(/** @type {Plot} */ (this.plot), this.selected);
-  }
-
-  /** @param {HTMLElement} box @param {import("./chart/plot.js").Content} content */
-  make(box, content) {
-    this.drop();
-    this.plot = new Plot(box, content, this.viewport.view, this.size);
-    const area = this.plot.chart.over;
-    this.pointer = new Pointer(area);
-    this.stopListening = listen(area, this.viewport, this);
-  }
-
-  drop() {
-    this.stopListening();
-    this.plot?.destroy();
-    this.plot = null;
-    this.pointer = null;
+    this.stage.draw(box, this.content, this.size, this.range);
   }
 
   resize() {
-    const { size, plot } = this;
-    if (!plot) return this.draw();
-    if (size.width && (size.width !== plot.chart.width || size.height !== plot.chart.height)) plot.chart.setSize(size);
+    if (this.stage.plot) this.stage.resize(this.size);
+    else this.draw();
   }
 
-  /** Follow the viewport in the next frame, and tell others when it rests. @param {boolean} isFinal */
-  move(isFinal) {
-    this.frame ||= requestAnimationFrame(() => {
-      this.frame = 0;
-      if (!this.plot) return;
-      this.plot.show(this.viewport.view);
-      this.pointer?.show(this.plot, this.selected);
-    });
-    clearTimeout(this.settling);
-    this.settling = setTimeout(() => this.settle(), isFinal ? 0 : SETTLED);
+  /** @param {[number, number]|null} range where a person has moved to */
+  moved(range) {
+    this.range = range;
+    const [from, to] = range ?? [null, null];
+    this.dispatchEvent(new CustomEvent("range-change", { detail: { from, to } }));
   }
 
-  settle() {
-    const [from, to] = this.viewport.view;
-    this.range = this.viewport.isAll ? null : [from, to];
-    this.dispatchEvent(new CustomEvent("range-change", { detail: this.range ? { from, to } : { from: null, to: null } }));
-  }
-
-  /** @param {number|null} x where a hand is */
-  point(x) {
-    this.select(x === null ? null : this.snap(x));
-  }
-
-  /** @param {number|null} x */
-  select(x) {
-    if (x === this.selected || !this.plot) return;
-    this.selected = x;
-    this.pointer?.show(this.plot, x);
+  /** @param {number|null} x that a person has pointed at */
+  selected(x) {
     this.words = x === null ? "" : (this.describe ?? this.describeValues).call(this, x);
-  }
-
-  /** @param {number|null} from @param {number} to */
-  pick(from, to) {
-    if (this.plot) this.pointer?.pick(this.plot, from, to);
-  }
-
-  /** Go to the next or previous x that has a value. @param {number} steps */
-  step(steps) {
-    const { view } = this.viewport;
-    const xs = this.shownLayers.reduce((longest, { x }) => (x.length > longest.length ? x : longest), /** @type {number[]} */ ([]));
-    if (!xs.length) return;
-    const index = this.selected === null ? findNearest(xs, (view[0] + view[1]) / 2) : findNearest(xs, this.selected) + steps;
-    const x = xs[Math.min(Math.max(index, 0), xs.length - 1)];
-    const width = view[1] - view[0];
-    if (x < view[0] || x > view[1]) this.viewport.show(x - width / 2, x + width / 2);
-    this.select(x);
   }
 
   get shownLayers() {
     return this.layers.filter((layer) => this.isShown(layer));
-  }
-
-  /** Return the nearest x that has a value. @param {number} x */
-  snap(x) {
-    let nearest = NaN;
-    for (const { x: xs } of [...this.shownLayers, ...this.bands]) {
-      const index = findNearest(xs, x);
-      if (index >= 0 && !(Math.abs(xs[index] - x) >= Math.abs(nearest - x))) nearest = xs[index];
-    }
-    return Number.isNaN(nearest) ? null : nearest;
   }
 
   /** @param {number} x */
@@ -266,12 +179,12 @@ export class Chart extends Element {
         aria-roledescription="chart"
         aria-label=${`${this.label}. Arrows move, plus and minus zoom, 0 shows all, shift and arrows read values; a table follows.`}
         @keydown=${this.press}
-        @blur=${() => this.select(null)}
+        @blur=${() => this.stage.select(null)}
       ></div>
       <div class="chart-foot">
         <p class="hover-words" aria-live="polite">${this.words || html`<span class="hint">Drag to move, scroll to zoom, shift and drag to pick a part, double-click for all.</span>`}</p>
         <span class="buttons">
-          ${this.range ? html`<button type="button" class="quiet" @click=${() => this.viewport.showAll()}>Show all</button>` : nothing}
+          ${this.range ? html`<button type="button" class="quiet" @click=${() => this.stage.viewport.showAll()}>Show all</button>` : nothing}
           <gc-copy .request=${this.request}></gc-copy>
           <button type="button" class="quiet" @click=${this.savePng}>PNG</button>
           <button type="button" class="quiet" @click=${this.saveCsv}>CSV</button>
@@ -292,7 +205,7 @@ export class Chart extends Element {
   }
 
   renderTable() {
-    const all = collectRows(this.content, this.range ?? this.viewport.extent);
+    const all = collectRows(this.content, this.range ?? this.stage.viewport.extent);
     const rows = thinRows(all, MOST_TABLE_ROWS);
     const isThinned = rows.x.length < all.x.length;
     return html`<div class="scroll tall" tabindex="0" role="region" aria-label=${`Table of ${this.label}`}>
@@ -314,15 +227,15 @@ export class Chart extends Element {
 
   /** @param {KeyboardEvent} event */
   press(event) {
-    if (press(event, this.viewport, this)) event.preventDefault();
+    if (press(event, this.stage.viewport, this.stage)) event.preventDefault();
   }
 
   savePng() {
-    if (this.plot) savePng(this.label, this.plot, this.legend.filter((item) => this.isShown(item)));
+    if (this.stage.plot) savePng(this.label, this.stage.plot, this.legend.filter((item) => this.isShown(item)));
   }
 
   saveCsv() {
-    const rows = collectRows(this.content, this.viewport.view);
+    const rows = collectRows(this.content, this.stage.viewport.view);
     const isTime = this.axis === "time";
     saveCsv(this.label, rows, isTime ? "ds" : "x", isTime ? makeStampWriter(this.timezone) : String);
   }

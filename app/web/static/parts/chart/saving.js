@@ -1,5 +1,12 @@
 /** A chart as a file: its rows as CSV, its picture as PNG. */
 
+/** Of pictures, in pixels of the style: the title's height, a line of the legend, its keys, the edge. */
+const HEAD = 34;
+const LINE = 18;
+const KEY = 20;
+const EDGE = 12;
+const FACE = "system-ui, sans-serif";
+
 /** @param {Blob} blob @param {string} name */
 function download(blob, name) {
   const anchor = document.createElement("a");
@@ -37,26 +44,44 @@ export function saveCsv(label, rows, xName, writeX) {
 /** @param {string} label @param {import("./plot.js").Plot} plot @param {{name: string, color: string}[]} legend */
 export function savePng(label, { chart, colors }, legend) {
   const source = chart.ctx.canvas;
-  const ratio = devicePixelRatio;
-  const head = 56 * ratio;
   const canvas = document.createElement("canvas");
-  canvas.width = source.width;
-  canvas.height = source.height + head;
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+  const width = source.width / devicePixelRatio;
+  const places = placeLegend(context, legend, width);
+  const head = HEAD + LINE * (1 + (places.at(-1)?.line ?? 0));
+  canvas.width = source.width;
+  canvas.height = source.height + head * devicePixelRatio;
+  context.scale(devicePixelRatio, devicePixelRatio);
   context.fillStyle = colors.card;
-  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.fillRect(0, 0, width, canvas.height);
   context.fillStyle = colors.ink;
-  context.font = `600 ${15 * ratio}px system-ui, sans-serif`;
-  context.fillText(label, 12 * ratio, 22 * ratio);
-  context.font = `${12 * ratio}px system-ui, sans-serif`;
-  let left = 12 * ratio;
-  for (const { name, color } of legend) {
+  context.font = `600 15px ${FACE}`;
+  context.fillText(label, EDGE, 22);
+  context.font = `12px ${FACE}`;
+  for (const { name, color, left, line } of places) {
+    const top = HEAD + line * LINE;
     context.fillStyle = colors[color];
-    context.fillRect(left, 36 * ratio, 14 * ratio, 4 * ratio);
+    context.fillRect(left, top + 3, 14, 4);
     context.fillStyle = colors.soft;
-    context.fillText(name, left + 20 * ratio, 42 * ratio);
-    left += 36 * ratio + context.measureText(name).width;
+    context.fillText(name, left + KEY, top + 9);
   }
-  context.drawImage(source, 0, head);
+  context.drawImage(source, 0, head, width, source.height / devicePixelRatio);
   canvas.toBlob((blob) => blob && download(blob, `${nameFile(label)}.png`), "image/png");
+}
+
+/** Put the items of a legend in lines. @param {CanvasRenderingContext2D} context @param {{name: string, color: string}[]} legend @param {number} width */
+function placeLegend(context, legend, width) {
+  let left = EDGE;
+  let line = 0;
+  context.font = `12px ${FACE}`;
+  return legend.map((item) => {
+    const needed = KEY + context.measureText(item.name).width;
+    if (left > EDGE && left + needed > width) {
+      left = EDGE;
+      line += 1;
+    }
+    const place = { ...item, left, line };
+    left += needed + EDGE;
+    return place;
+  });
 }

@@ -24,6 +24,7 @@ from app.api import (
     forecasts,
     ingest,
     jobs,
+    labels,
     observations,
     registry,
     retention,
@@ -122,7 +123,7 @@ def create_app(settings: Settings) -> Application:
     app.state.registry = collectors
     problems.install(app)
     # a series' id may hold slashes, so suffixes come first
-    data = (ingest, export, observations, series, bulk, covariates, retention)
+    data = (ingest, export, observations, series, labels, bulk, covariates, retention)
     for module in (*data, training, jobs, registry, forecasts, charts, backtests, anomalies, access, system):
         app.include_router(module.router)
     app.include_router(pages.router)

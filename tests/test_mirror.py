@@ -246,6 +246,7 @@ EXERCISED_BY = {
         "app/storage/retention.py",
     ),
     "tests/services/series/test_service.py": (
+        "app/api/labels.py",
         "app/api/schemas/series.py",
         "app/api/series.py",
         "app/services/idempotency.py",
@@ -253,12 +254,15 @@ EXERCISED_BY = {
         "app/services/series/ids.py",
         "app/services/series/selection.py",
         "app/storage/idempotency.py",
+        "app/storage/labels.py",
         "app/storage/pages.py",
         "app/storage/series.py",
     ),
     "tests/services/training/test_service.py": (
+        "app/api/schemas/previews.py",
         "app/api/training.py",
         "app/services/training/checks.py",
+        "app/services/training/plan.py",
         "app/services/training/request.py",
     ),
     "tests/models/data/test_aggregation.py": ("models/calendar/nesting.py",),

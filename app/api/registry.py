@@ -8,7 +8,7 @@ from fastapi.responses import StreamingResponse
 from app.api.deps import Cursor, Limit, ReadScope, ServicesDep, WriteScope
 from app.api.http.responses import ok
 from app.api.http.tables import FormDep, answer_list, describe_list
-from app.api.schemas.base import PageOf, QueryTime
+from app.api.schemas.base import Encodable, PageOf, QueryTime
 from app.api.schemas.registry import ArchivedOut, ChampionIn, ModelOut, ScheduleIn, ScheduleOut, SkillOut, VersionOut
 from app.etags import unchanged
 from app.services.schedules.service import ScheduleRequest
@@ -16,6 +16,13 @@ from app.services.schedules.service import ScheduleRequest
 router = APIRouter(prefix="/models", tags=["models"])
 
 Moment = QueryTime | None
+TrainedOn = Annotated[
+    Encodable | None,
+    Query(
+        max_length=1000, description="id: models whose champion, or newest version without one, was trained on a series"
+    ),
+]
+Alias = Annotated[Encodable | None, Query(max_length=40, description="frequency, such as h or 15min")]
 
 
 @router.get("", response_model=PageOf[ModelOut], responses=describe_list(ModelOut))
@@ -24,11 +31,13 @@ def list_models(
     scope: ReadScope,
     services: ServicesDep,
     form: FormDep,
+    series: TrainedOn = None,
+    freq: Alias = None,
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Response:
     """List models by name."""
-    return answer_list(request, services.models.list(scope, cursor, limit), ModelOut, form)
+    return answer_list(request, services.models.list(scope, series, freq, cursor, limit), ModelOut, form)
 
 
 @router.get("/{name}", response_model=ModelOut)

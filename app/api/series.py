@@ -16,9 +16,10 @@ from app.api.deps import (
 )
 from app.api.http.responses import created, ok
 from app.api.http.tables import FormDep, answer_list, describe_list
-from app.api.schemas.base import PageOf
+from app.api.schemas.base import PageOf, Text
 from app.api.schemas.health import HealthIn, HealthReport, SeriesHealth
 from app.api.schemas.series import (
+    ListedSeries,
     NewSeries,
     SeriesIn,
     SeriesOut,
@@ -26,7 +27,7 @@ from app.api.schemas.series import (
 from app.api.training import selector_of
 from app.errors import ErrorCode, FieldError, Invalid
 from app.scope import storable
-from app.services.series.service import SeriesFields
+from app.services.series.service import SeriesFields, SeriesSearch
 
 router = APIRouter(prefix="/series", tags=["series"])
 
@@ -34,6 +35,13 @@ Horizon = Annotated[
     int | None, Query(ge=1, le=10_000, description="steps of a forecast that is planned; a season when absent")
 ]
 Prefix = Annotated[str, Query(max_length=200)]
+Mentioned = Annotated[
+    Text,
+    Query(max_length=200, description="text in the id, the description or a label, in small or capital letters"),
+]
+Recent = Annotated[
+    int | None, Query(ge=1, le=200, description="so many of the newest values with each series, for a small chart")
+]
 
 
 @router.post("", status_code=201, response_model=SeriesOut)
@@ -42,7 +50,7 @@ def create_series(body: NewSeries, scope: WriteScope, services: ServicesDep, key
     return created(services.series.create(scope, body.id, _fields(body), key))
 
 
-@router.get("", response_model=PageOf[SeriesOut], responses=describe_list(SeriesOut))
+@router.get("", response_model=PageOf[ListedSeries], responses=describe_list(SeriesOut))
 def list_series(
     request: Request,
     scope: ReadScope,
@@ -50,12 +58,15 @@ def list_series(
     form: FormDep,
     prefix: Prefix = "",
     label: Labels = None,
+    q: Mentioned = "",
+    recent: Recent = None,
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Response:
-    """List series by id."""
-    page = services.series.list(scope, check_prefix(prefix), labels_of(label or []), cursor, limit)
-    return answer_list(request, page, SeriesOut, form)
+    """List series by id. `prefix`, `q` and each `label` must all hold."""
+    wanted = SeriesSearch(check_prefix(prefix), labels_of(label or []), q)
+    page = services.series.list(scope, wanted, recent, cursor, limit)
+    return answer_list(request, page, SeriesOut if recent is None else ListedSeries, form)
 
 
 @router.post("/health", response_model=HealthReport)

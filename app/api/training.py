@@ -1,10 +1,13 @@
 """/train."""
 
-from fastapi import APIRouter, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
 
 from app.api.deps import IdempotencyDep, ServicesDep, WriteScope
-from app.api.http.responses import ACCEPTED, created, options_of
+from app.api.http.responses import ACCEPTED, created, ok, options_of
 from app.api.schemas.jobs import JobOut
+from app.api.schemas.previews import TrainPreview
 from app.api.schemas.training import SeriesSelector, TrainIn
 from app.services.registry.lookup import parse_reference
 from app.services.series.selection import Selector
@@ -13,9 +16,20 @@ from app.services.training.request import TrainingRequest
 router = APIRouter(tags=["training"])
 
 
-@router.post("/train", status_code=202, response_model=JobOut, responses=ACCEPTED)
-def train(body: TrainIn, scope: WriteScope, services: ServicesDep, key: IdempotencyDep) -> Response:
-    """Train a model in the background; `Location` names the job to watch."""
+DryRun = Annotated[bool, Query(description="check and estimate alone: nothing is queued")]
+
+
+@router.post("/train", status_code=202, response_model=JobOut, responses=ACCEPTED | {200: {"model": TrainPreview}})
+def train(
+    body: TrainIn, scope: WriteScope, services: ServicesDep, key: IdempotencyDep, dry_run: DryRun = False
+) -> Response:
+    """Train a model in the background; `Location` names the job to watch.
+
+    With `dry_run` nothing is queued: what would be refused is refused in the same way, and the answer says what the
+    training would take and what may surprise it in its series.
+    """
+    if dry_run:
+        return ok(services.training.preview(scope, _request(body)))
     return created(services.training.create(scope, _request(body), options_of(body, body.labels), key))
 
 

@@ -29,6 +29,14 @@ FROM unnest(%(pk)s::bigint[], %(first)s::bigint[], %(last)s::bigint[]) AS s(pk, 
     FROM observations WHERE series_pk = s.pk AND ts BETWEEN s.first AND s.last
 ) points
 WHERE points.ts IS NOT NULL"""
+_AGGREGATE_NEWEST = """SELECT s.pk, points.ts, points.y
+FROM unnest(%(pk)s::bigint[], %(last)s::bigint[]) AS s(pk, last), LATERAL (
+    SELECT array_agg(ts) AS ts, array_agg(y) AS y FROM (
+        SELECT ts, y FROM observations
+        WHERE series_pk = s.pk AND ts <= s.last AND y IS NOT NULL ORDER BY ts DESC LIMIT %(count)s
+    ) newest
+) points
+WHERE points.ts IS NOT NULL"""
 _AGGREGATE_COVARIATES = """SELECT s.pk, c.pk, points.ts, points.value, points.level
 FROM unnest(%(pk)s::bigint[], %(first)s::bigint[], %(last)s::bigint[]) AS s(pk, first, last),
 unnest(%(covariates)s::bigint[], %(is_numeric)s::boolean[]) AS c(pk, is_numeric), LATERAL (
@@ -40,6 +48,8 @@ WHERE points.ts IS NOT NULL"""
 # no number is infinite but, on the way, the missing ones: NULL does not go into an array of numbers
 _SELECT_POINTS = """SELECT ts, ifnull(y, 9e999) FROM observations
 WHERE series_pk = ? AND ts BETWEEN ? AND ? ORDER BY ts"""
+_SELECT_NEWEST = """SELECT ts, y FROM observations
+WHERE series_pk = ? AND ts <= ? AND y IS NOT NULL ORDER BY ts DESC LIMIT ?"""
 _SELECT_NUMBERS = """SELECT ts, ifnull(value, 9e999) FROM covariate_values
 WHERE series_pk = ? AND covariate_pk = ? AND ts BETWEEN ? AND ?"""
 _SELECT_TEXTS = """SELECT ts, level FROM covariate_values
@@ -54,6 +64,19 @@ def load_points(session: Session, spans: Spans) -> dict[int, Points]:
         points = {pk: Points(np.empty(0, np.int64), np.empty(0)) for pk in spans}
         for pk, ts, y in _stream(driver, _AGGREGATE_POINTS, _bind(spans)):
             points[pk] = _order(ts, y)
+        return points
+
+
+def load_newest_points(session: Session, last: Mapping[int, int], count: int) -> dict[int, Points]:
+    """Return the newest `count` points that have a value of many series: {series_pk: stamp of its last value}."""
+    with use_driver(session) as driver:
+        if session.get_bind().dialect.name == "sqlite":
+            newest = {pk: _fill(driver.execute(_SELECT_NEWEST, (pk, ts, count))) for pk, ts in last.items()}
+            return {pk: Points(ts[::-1], y[::-1]) for pk, (ts, y) in newest.items()}
+        points = {pk: Points(np.empty(0, np.int64), np.empty(0)) for pk in last}
+        wanted = {"pk": list(last), "last": list(last.values()), "count": count}
+        for pk, ts, y in _stream(driver, _AGGREGATE_NEWEST, wanted):
+            points[pk] = Points(ts[::-1], y[::-1])
         return points
 
 

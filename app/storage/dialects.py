@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Select, exists, func
+from sqlalchemy import ColumnElement, Select, TableValuedAlias, Text, exists, func, type_coerce
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError
@@ -29,6 +29,31 @@ def use_driver(session: Session) -> Iterator[Any]:
         yield connection.connection.driver_connection
     except dialect.dbapi.Error as e:
         raise DBAPIError.instance("", None, e, dialect.dbapi.Error, dialect=dialect) from e
+
+
+def contains_text(session: Session, column: ColumnElement[Any], text: str) -> ColumnElement[bool]:
+    """Return whether a column holds a text, in small or capital letters of any script; `%` and `_` are themselves."""
+    if session.get_bind().dialect.name == "postgresql":  # a column that is ordered by code point knows no small letters
+        column = type_coerce(column, Text()).collate("default")
+    return column.icontains(text, autoescape=True)
+
+
+def holds_text(
+    session: Session, column: InstrumentedAttribute[dict[str, Any]], field: str, text: str
+) -> ColumnElement[bool]:
+    """Return whether a text is in the list that a document has under a field."""
+    if session.get_bind().dialect.name == "postgresql":
+        found: ColumnElement[bool] = column.cast(JSONB).contains({field: [text]})
+        return found
+    element = func.json_each(column, f"$.{field}").table_valued("value")
+    return exists().select_from(element).where(element.c.value == text)
+
+
+def expand_labels(session: Session, column: InstrumentedAttribute[dict[str, Any]]) -> TableValuedAlias:
+    """Return the labels of a row as a table with the columns `key` and `value`."""
+    if session.get_bind().dialect.name == "postgresql":
+        return func.jsonb_each_text(column).table_valued("key", "value")
+    return func.json_each(column).table_valued("key", "value")
 
 
 def filter_by_labels(

@@ -90,9 +90,11 @@ def has_active(session: Session, model_pk: int, kind: str) -> bool:
     return session.execute(query.limit(1)).scalar_one_or_none() is not None
 
 
-def find_newest(session: Session, model_pk: int, kind: str) -> JobRow | None:
-    """Return the newest job of this kind for a model."""
+def find_newest(session: Session, model_pk: int, kind: str, status: str | None = None) -> JobRow | None:
+    """Return the newest job of this kind for a model, of any status or of one."""
     query = select(JobRow).where(JobRow.model_pk == model_pk, JobRow.kind == kind)
+    if status is not None:
+        query = query.where(JobRow.status == status)
     newest = query.order_by(JobRow.created_at.desc(), JobRow.id.desc()).limit(1)
     return session.execute(newest).scalar_one_or_none()
 

@@ -1,12 +1,13 @@
 """Queries of models and their versions."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, exists, func, select
+from sqlalchemy.orm import Session, aliased
 
 from app.scope import Scope
+from app.storage.dialects import holds_text
 from app.storage.pages import Page, decode_cursor, encode_cursor
 from app.storage.tables import ModelRow, VersionRow
 
@@ -34,13 +35,44 @@ def add(session: Session, scope: Scope, name: str, freq: str, horizon: int, quan
     return row
 
 
-def list_page(session: Session, scope: Scope, cursor: str | None, limit: int) -> Page[ModelRow]:
-    """Return models in the order of their names. Raises CursorError."""
+def list_page(
+    session: Session,
+    scope: Scope,
+    series_id: str | None,
+    freqs: Sequence[str] | None,
+    cursor: str | None,
+    limit: int,
+) -> Page[ModelRow]:
+    """Return models in the order of their names. Raises CursorError.
+
+    Args:
+        series_id: of a series that the champion, or the newest version where there is none, was trained on
+        freqs: spellings of the frequency
+    """
     query = select(ModelRow).where(ModelRow.project_id == scope.project_id).order_by(ModelRow.name).limit(limit + 1)
+    if series_id is not None:
+        query = query.where(_is_trained_on(session, series_id))
+    if freqs is not None:
+        query = query.where(ModelRow.freq.in_(freqs))
     if cursor is not None:
         query = query.where(ModelRow.name > decode_cursor(cursor, str)[0])
     rows = list(session.execute(query).scalars())
     return Page(rows[:limit], encode_cursor(rows[limit - 1].name) if len(rows) > limit else None)
+
+
+def _is_trained_on(session: Session, series_id: str) -> ColumnElement[bool]:
+    any_version = aliased(VersionRow)
+    newest = select(func.max(any_version.number)).where(any_version.model_pk == ModelRow.pk).correlate(ModelRow)
+    number = func.coalesce(ModelRow.champion, newest.scalar_subquery())
+    serving = exists().where(VersionRow.model_pk == ModelRow.pk, VersionRow.number == number)
+    return serving.where(holds_text(session, VersionRow.data_span, "series", series_id))
+
+
+def list_frequencies(session: Session, scope: Scope) -> list[str]:
+    """Return the frequencies of all models, as they are spelled."""
+    return list(
+        session.execute(select(ModelRow.freq).where(ModelRow.project_id == scope.project_id).distinct()).scalars()
+    )
 
 
 def get_version(session: Session, model: ModelRow, number: int) -> VersionRow | None:

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Select, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Select, delete, exists, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.scope import Scope
-from app.storage.dialects import filter_by_labels
+from app.storage.dialects import contains_text, expand_labels, filter_by_labels
 from app.storage.pages import Page, decode_cursor, encode_cursor
 from app.storage.tables import SeriesRow
 
@@ -42,10 +42,18 @@ def select_ids(session: Session, scope: Scope, labels: Sequence[tuple[str, str]]
 
 
 def list_page(
-    session: Session, scope: Scope, prefix: str, labels: Sequence[tuple[str, str]], cursor: str | None, limit: int
+    session: Session,
+    scope: Scope,
+    prefix: str,
+    labels: Sequence[tuple[str, str]],
+    text: str,
+    cursor: str | None,
+    limit: int,
 ) -> Page[SeriesRow]:
-    """Return series in the order of their ids. Raises CursorError."""
+    """Return series in the order of their ids, which mention `text` somewhere. Raises CursorError."""
     query = filter_series(session, scope, select(SeriesRow), prefix, labels).order_by(SeriesRow.id).limit(limit + 1)
+    if text:
+        query = query.where(_mentions(session, text))
     if cursor is not None:
         query = query.where(SeriesRow.id > decode_cursor(cursor, str)[0])
     rows = list(session.execute(query).scalars())
@@ -60,6 +68,13 @@ def filter_series(
     if prefix:
         query = query.where(SeriesRow.id >= prefix, func.substr(SeriesRow.id, 1, len(prefix)) == prefix)
     return filter_by_labels(session, query, SeriesRow.labels, labels)
+
+
+def _mentions(session: Session, text: str) -> ColumnElement[bool]:
+    pair = expand_labels(session, SeriesRow.labels)
+    label = exists().select_from(pair).where(contains_text(session, pair.c.key + ":" + pair.c.value, text))
+    columns = (SeriesRow.id, SeriesRow.description)
+    return or_(*(contains_text(session, column.expression, text) for column in columns), label)
 
 
 def insert_many(session: Session, scope: Scope, rows: Sequence[dict[str, Any]]) -> None:

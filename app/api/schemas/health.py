@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field, Tag
 from app.api.schemas.base import Encodable, Input, Output, choose_branch
 from app.api.schemas.training import SeriesSelector
 
-_EXAMPLE: dict[str, Any] = {
+HEALTH_EXAMPLE: dict[str, Any] = {
     "series_id": "bikes",
     "freq": "h",
     "count": 17_544,
@@ -57,7 +57,7 @@ class SeriesCheck(Output):
 class SeriesHealth(Output):
     """The checks of one series."""
 
-    model_config = ConfigDict(json_schema_extra={"example": _EXAMPLE})
+    model_config = ConfigDict(json_schema_extra={"example": HEALTH_EXAMPLE})
 
     series_id: str
     freq: str
@@ -69,7 +69,7 @@ class SeriesHealth(Output):
 class HealthReport(Output):
     """The checks of some series, and how many series fail each."""
 
-    model_config = ConfigDict(json_schema_extra={"example": {"items": [_EXAMPLE], "counts": {"gaps": 1}}})
+    model_config = ConfigDict(json_schema_extra={"example": {"items": [HEALTH_EXAMPLE], "counts": {"gaps": 1}}})
 
     items: list[SeriesHealth]
     counts: dict[str, int]

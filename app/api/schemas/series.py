@@ -98,6 +98,34 @@ class SeriesOut(Output):
     count: int
 
 
+_RECENT: dict[str, Any] = {"ds": ["2024-03-31T22:00:00+02:00", "2024-03-31T23:00:00+02:00"], "y": [38.0, 41.0]}
+
+
+class RecentOut(Output):
+    """The newest values of a series, in columns."""
+
+    model_config = ConfigDict(json_schema_extra={"example": _RECENT})
+
+    ds: list[str]
+    y: list[float]
+
+
+class ListedSeries(SeriesOut):
+    """A series in a list."""
+
+    recent: RecentOut | None = Field(None, description="with the parameter `recent` alone")
+
+
+class LabelOut(Output):
+    """A label, and how many series have it."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"key": "city", "value": "Berlin", "series": 12}})
+
+    key: str
+    value: str
+    series: int
+
+
 class ColumnsIn(Input):
     """Timestamps of one series with covariates, in columns of equal length."""
 

@@ -53,7 +53,7 @@ class Submission:
         estimate: Mapping[str, int] | None = None,
     ) -> JobRow:
         """Queue a job in the caller's transaction. Raises Invalid `job_too_large` for more memory than is allowed."""
-        self._check(estimate or {})
+        self.check_size(estimate or {})
         default_queue = self._settings.training_queue if kind == "train" else "cpu"
         queue = options.queue or default_queue
         job = jobs.add(
@@ -75,7 +75,8 @@ class Submission:
         session.refresh(job)
         return job
 
-    def _check(self, estimate: Mapping[str, int]) -> None:
+    def check_size(self, estimate: Mapping[str, int]) -> None:
+        """Raise Invalid `job_too_large` for more memory than is allowed."""
         needed = estimate.get("memory_bytes", 0)
         limit = self._settings.max_job_memory_bytes
         if needed > limit:

@@ -10,11 +10,14 @@ from app.services.jobs.documents import parse_cleaning, parse_warm_start
 from app.services.paging import convert_cursor_errors
 from app.services.registry.loader import VersionLoader
 from app.services.registry.lookup import require_model, require_version
+from app.services.series.ids import check_frequency
+from app.services.series.service import require_series
 from app.storage import jobs, registry, schedules
 from app.storage.artifacts import ArtifactStore
 from app.storage.engine import Database
 from app.storage.pages import Page
 from app.storage.tables import ModelRow, Schedule, VersionRow
+from models.calendar.frequency import Frequency, parse_frequency, share_dates
 from models.calendar.timestamps import format_stamp
 
 
@@ -89,6 +92,11 @@ def _check_unused(session: Session, scope: Scope, name: str, number: int | None 
             raise Conflict(ErrorCode.model_in_use, detail)
 
 
+def _spell(session: Session, scope: Scope, wanted: Frequency) -> list[str]:
+    """Return the frequencies of models that have the dates of one."""
+    return [freq for freq in registry.list_frequencies(session, scope) if share_dates(parse_frequency(freq), wanted)]
+
+
 class ModelService:
     """The operations behind the model routes."""
 
@@ -97,10 +105,18 @@ class ModelService:
         self._store = store
         self._versions = versions
 
-    def list(self, scope: Scope, cursor: str | None, limit: int) -> Page[dict[str, Any]]:
-        """Return a page of models in the order of their names. Raises Invalid for an unknown cursor."""
+    def list(
+        self, scope: Scope, series_id: str | None, freq: str | None, cursor: str | None, limit: int
+    ) -> Page[dict[str, Any]]:
+        """Return a page of models in the order of their names: all, or those trained on a series, or of a frequency.
+
+        Raises NotFound for an unknown series, and Invalid for an unknown frequency or cursor.
+        """
+        wanted = None if freq is None else parse_frequency(check_frequency(freq))
         with self._database.read() as session, convert_cursor_errors():
-            rows = registry.list_page(session, scope, cursor, limit)
+            trained_on = None if series_id is None else require_series(session, scope, series_id).id
+            freqs = None if wanted is None else _spell(session, scope, wanted)
+            rows = registry.list_page(session, scope, trained_on, freqs, cursor, limit)
             numbers = registry.list_version_numbers(session, rows.items)
             schedule_of = schedules.get_many(session, rows.items)
             models = [describe_model(row, numbers[row.pk], schedule_of.get(row.pk)) for row in rows.items]

@@ -51,9 +51,7 @@ class SeriesHealthService:
         with self._database.read() as session:
             rows = require_selected(session, scope, selector)
             self._check_size(rows)
-            items = list(_describe_all(session, scope, rows, horizon))
-        counts = Counter(check["code"] for item in items for check in item["checks"] if check["severity"] != "ok")
-        return {"items": items, "counts": dict(sorted(counts.items()))}
+            return describe_health(session, scope, rows, horizon)
 
     def _check_size(self, rows: Sequence[SeriesRow]) -> None:
         if len(rows) > self._settings.max_forecast_series:
@@ -63,6 +61,13 @@ class SeriesHealthService:
         if total > self._settings.max_train_steps:
             detail = f"the series have {total} rows, and the limit is {self._settings.max_train_steps}; select fewer"
             raise invalid("body.series", ErrorCode.too_many_values, detail)
+
+
+def describe_health(session: Session, scope: Scope, rows: Sequence[SeriesRow], horizon: int | None) -> dict[str, Any]:
+    """Return the checks of each series as `items`, and as `counts` how many series fail each."""
+    items = list(_describe_all(session, scope, rows, horizon))
+    counts = Counter(check["code"] for item in items for check in item["checks"] if check["severity"] != "ok")
+    return {"items": items, "counts": dict(sorted(counts.items()))}
 
 
 def _describe_all(

@@ -12,11 +12,12 @@ from app.services.idempotency import Idempotency, ServiceResponse, respond_once
 from app.services.paging import convert_cursor_errors
 from app.services.series.grid_change import change_grid
 from app.services.series.ids import MAX_ID, check_frequency, check_id, check_timezone, is_series_id
-from app.storage import series
+from app.storage import labels, series
+from app.storage.bulk_read import load_newest_points
 from app.storage.engine import Database
 from app.storage.pages import Page
 from app.storage.tables import SeriesRow
-from models.calendar.timestamps import format_stamp
+from models.calendar.timestamps import format_stamp, format_stamps
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,17 @@ class SeriesFields:
     description: str | None
     labels: dict[str, str]
     static: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class SeriesSearch:
+    """Which series a list has: those that fulfil all of it."""
+
+    prefix: str = ""
+    """of the id"""
+    labels: Sequence[tuple[str, str]] = ()
+    text: str = ""
+    """somewhere in id, description, or a label as `key:value`, in small or capital letters"""
 
 
 def describe_series(row: SeriesRow) -> dict[str, Any]:
@@ -121,18 +133,41 @@ class SeriesService:
             return describe_series(require_series(session, scope, series_id))
 
     def list(
-        self, scope: Scope, prefix: str, labels: Sequence[tuple[str, str]], cursor: str | None, limit: int
+        self, scope: Scope, wanted: SeriesSearch, recent: int | None, cursor: str | None, limit: int
     ) -> Page[dict[str, Any]]:
-        """Return a page of series in the order of their ids. Raises Invalid for an unknown cursor."""
+        """Return a page of series in the order of their ids, each with its `recent` newest values where a number of
+        them is asked for. Raises Invalid for an unknown cursor."""
         with self._database.read() as session, convert_cursor_errors():
-            rows = series.list_page(session, scope, prefix, labels, cursor, limit)
-            return Page([describe_series(row) for row in rows.items], rows.next_cursor)
+            rows = series.list_page(session, scope, wanted.prefix, wanted.labels, wanted.text, cursor, limit)
+            items = [describe_series(row) for row in rows.items]
+            if recent is not None:
+                newest = _load_newest(session, rows.items, recent)
+                items = [item | {"recent": values} for item, values in zip(items, newest, strict=True)]
+            return Page(items, rows.next_cursor)
+
+    def list_labels(self, scope: Scope, text: str, cursor: str | None, limit: int) -> Page[dict[str, Any]]:
+        """Return a page of the labels that series have, in the order of key and value. Raises Invalid as `list`."""
+        with self._database.read() as session, convert_cursor_errors():
+            page = labels.list_page(session, scope, text, cursor, limit)
+            items = [{"key": key, "value": value, "series": count} for key, value, count in page.items]
+            return Page(items, page.next_cursor)
 
     def delete(self, scope: Scope, series_id: str) -> None:
         """Delete a series with its observations. Raises NotFound."""
         with self._database.write() as session:
             row = require_series(session, scope, series_id, lock=True)
             series.remove(session, scope, row.id)
+
+
+def _load_newest(session: Session, rows: Sequence[SeriesRow], count: int) -> list[dict[str, Any]]:
+    """Return the newest values of each series in columns, all read at once."""
+    last = {row.pk: row.last_ts for row in rows if row.last_ts is not None}
+    points = load_newest_points(session, last, count)
+    columns = [(row.timezone, points.get(row.pk)) for row in rows]
+    return [
+        {"ds": format_stamps(found.ts, timezone), "y": found.y.tolist()} if found is not None else {"ds": [], "y": []}
+        for timezone, found in columns
+    ]
 
 
 def _check_fields(fields: SeriesFields) -> dict[str, Any]:

@@ -1,36 +1,29 @@
-"""Training: a request is checked, completed and queued in one transaction."""
+"""Training: a request is checked, completed and queued in one transaction, or shown without being queued."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+from collections.abc import Mapping
+from typing import Any
 
 from sqlalchemy.orm import Session
 
 from app.config import Settings
-from app.errors import Conflict, ErrorCode, FieldError, Invalid
 from app.scope import Scope
 from app.services.idempotency import Idempotency, ServiceResponse, respond_once
-from app.services.jobs.documents import parse_roles
 from app.services.jobs.submission import JobOptions, Submission, respond_accepted
-from app.services.series.aggregation import count_read_steps
-from app.services.training.checks import count_steps, find_frequency, require_trainable
-from app.services.training.cleaning import resolve_cleaning
+from app.services.series.health import describe_health
+from app.services.training.plan import TrainingPlan, plan_training
 from app.services.training.request import TrainingRequest
-from app.services.training.warm_start import resolve_warm_start
 from app.storage import jobs, registry
 from app.storage.engine import Database
 from app.storage.tables import ModelRow, SeriesRow
-from models.calendar.frequency import parse_frequency, share_dates
-from models.config.cleaning import CleaningConfig
-from models.config.model import Config
-from models.errors import ConfigError
-from models.planning.cost import estimate_cost
-from models.planning.defaults import DEFAULT_QUANTILES, default_config_for_lengths
-from models.planning.search_space import build_axes, default_space
-from models.planning.transfer import transfer_config_for_lengths
+
+MOST_CHECKED = 100
+"""series whose checks a preview shows, the first by their ids"""
+MOST_CHECKED_ROWS = 500_000
+"""rows of those series together: 0.7 s of checks, measured with hourly values"""
 
 
 class TrainingService:
-    """The operation behind POST /train."""
+    """The operations behind POST /train."""
 
     def __init__(self, database: Database, submission: Submission, settings: Settings) -> None:
         self._database = database
@@ -42,115 +35,73 @@ class TrainingService:
     ) -> ServiceResponse:
         """Queue a training. The job and its entry in the queue commit together.
 
-        Raises NotFound for series that do not exist, Conflict `model_spec_conflict`, and Invalid for options that
-        cannot be, or series that cannot be trained on.
+        Raises NotFound, Conflict and Invalid as `plan_training`, and Invalid `job_too_large`.
         """
-        if request.horizon > self._settings.max_horizon:
-            detail = f"the horizon must be at most {self._settings.max_horizon} steps"
-            raise Invalid(ErrorCode.horizon_too_long, detail, errors=[FieldError("body.horizon", "too_long", detail)])
 
         def make(session: Session) -> ServiceResponse:
-            resolved, source = resolve_warm_start(session, scope, request)
-            rows = require_trainable(
-                session, scope, resolved.series, resolved.covariates, self._settings.max_train_steps
-            )
-            cleaning = resolve_cleaning(resolved.cleaning, rows, inherited=request.cleaning is None)
-            resolved = replace(resolved, cleaning=asdict(cleaning))
-            model = _get_or_create_model(session, scope, resolved, rows, cleaning)
-            config = _choose_config(resolved, model, rows, source, cleaning)
-            cost = _estimate_cost(resolved, config, rows)
-            document = resolved.document()
+            plan = plan_training(session, scope, request, self._settings, lock=True)
+            model = _specify_model(session, scope, plan)
+            document = plan.request.document()
+            cost = plan.cost.to_dict()
             job = self._submission.add(session, scope, "train", model, document, options, cost)
             return respond_accepted(session, job)
 
         return respond_once(self._database, scope, key, make)
 
+    def preview(self, scope: Scope, request: TrainingRequest) -> dict[str, Any]:
+        """Return what a training would take, and the checks of its series. Nothing is written. Raises as `create`."""
+        with self._database.read() as session:
+            plan = plan_training(session, scope, request, self._settings, lock=False)
+            self._submission.check_size(plan.cost.to_dict())
+            checked = _choose_checked(plan.rows)
+            health = describe_health(session, scope, checked, request.horizon)
+            return {
+                "estimate": plan.cost.to_dict() | {"seconds": _estimate_seconds(session, plan)},
+                "checks": {**health, "checked": len(checked), "series": len(plan.rows)},
+            }
 
-def _get_or_create_model(
-    session: Session, scope: Scope, request: TrainingRequest, rows: Sequence[SeriesRow], cleaning: CleaningConfig
-) -> ModelRow:
-    """Return the model to train; a new one is added. Raises Conflict where its specification differs and is fixed.
 
-    Until a model has a version or an active job, its specification may still change.
-    """
-    model = registry.get(session, scope, request.model, lock=True)
-    freq = _choose_frequency(rows, None if model is None else model.freq, cleaning)
-    assert freq is not None, "series of several frequencies are not trained on"
+def _specify_model(session: Session, scope: Scope, plan: TrainingPlan) -> ModelRow:
+    """Return the model to train with its new specification; a new one is added."""
+    new = plan.specification
+    model = plan.model
     if model is None:
-        levels = sorted({*(request.quantiles or DEFAULT_QUANTILES), 0.5})
-        return registry.add(session, scope, request.model, freq, request.horizon, levels)
-    levels = sorted({*(request.quantiles or model.quantiles), 0.5})
-    specification: dict[str, tuple[object, object]] = {
-        "frequency": (freq, model.freq),
-        "horizon": (request.horizon, model.horizon),
-        "quantiles": (levels, model.quantiles),
-    }
-    differ = {name: pair for name, pair in specification.items() if pair[0] != pair[1]}
-    if differ and (model.last_version or jobs.count_active(session, model.pk)):
-        name, (new, old) = next(iter(differ.items()))
-        raise Conflict(
-            ErrorCode.model_spec_conflict,
-            f"the model {model.name!r} was first trained with {name} {old}, and {new} was requested; "
-            "train it under another name",
-            errors=[FieldError(f"body.{n}", ErrorCode.model_spec_conflict, f"is {o}") for n, (_, o) in differ.items()],
-        )
-    model.freq = freq
-    model.horizon = request.horizon
-    model.quantiles = levels
+        return registry.add(session, scope, plan.request.model, new.freq, new.horizon, new.quantiles)
+    model.freq = new.freq
+    model.horizon = new.horizon
+    model.quantiles = new.quantiles
     return model
 
 
-def _choose_frequency(rows: Sequence[SeriesRow], preferred: str | None, cleaning: CleaningConfig) -> str | None:
-    """Return the frequency of the model: that of the series, or of their aggregates, as `preferred` spells it if it
-    does."""
-    if cleaning.aggregate is None:
-        return find_frequency(rows, preferred)
-    coarse = parse_frequency(cleaning.aggregate.freq)
-    same = preferred is not None and share_dates(coarse, parse_frequency(preferred))
-    return preferred if same else coarse.alias
+def _choose_checked(rows: list[SeriesRow]) -> list[SeriesRow]:
+    """Return the first series, as many as are checked while a caller waits; at least one."""
+    total = 0
+    for n, row in enumerate(rows[:MOST_CHECKED]):
+        total += row.count
+        if n and total > MOST_CHECKED_ROWS:
+            return rows[:n]
+    return rows[:MOST_CHECKED]
 
 
-def _estimate_cost(request: TrainingRequest, config: Config, rows: Sequence[SeriesRow]) -> dict[str, int]:
-    """Estimate the size of the training: rows, windows, steps and bytes of memory."""
-    temporal = sum(len(request.covariates.get(role, ())) for role in ("known_future", "past"))
-    trials = request.search["trials"] if request.search is not None else 0
-    lengths = [count_read_steps(row, count_steps(row), config.cleaning) for row in rows]
-    return estimate_cost(config, lengths, temporal, trainings=1 + trials).to_dict()
+def _estimate_seconds(session: Session, plan: TrainingPlan) -> float | None:
+    """Return about how long the training takes at most; None where nothing is known that tells it.
+
+    That is its time budget, or else the pace of the model's last training.
+    """
+    budget = plan.config.training.time_budget_s
+    if budget is not None:
+        return budget + _bound_search(plan.request.search, budget)
+    last = jobs.find_newest(session, plan.model.pk, "train", "succeeded") if plan.model is not None else None
+    if last is None or last.estimate is None or last.started_at is None or last.finished_at is None:
+        return None
+    pace = (last.finished_at - last.started_at) / 1e6 / int(last.estimate["steps"])
+    return pace * plan.cost.steps
 
 
-def _choose_config(
-    request: TrainingRequest,
-    model: ModelRow,
-    rows: Sequence[SeriesRow],
-    source: Config | None,
-    cleaning: CleaningConfig,
-) -> Config:
-    """Choose a configuration like that of the training; the job chooses its own. Raises Invalid where none is valid."""
-    frequency = parse_frequency(model.freq)
-    lengths = [count_read_steps(row, count_steps(row), cleaning) for row in rows]
-    try:
-        if source is not None:
-            config = transfer_config_for_lengths(
-                source, frequency, lengths, model.horizon, bounds=request.bounds, training=request.training
-            )
-            return replace(config, cleaning=cleaning)
-        config = default_config_for_lengths(
-            frequency,
-            model.horizon,
-            tuple(model.quantiles),
-            lengths,
-            request.network,
-            request.training,
-            request.country,
-        )
-        if request.search is not None:
-            space = request.search["space"]
-            build_axes(config, default_space(config, max(lengths)) if space is None else space)
-        roles = parse_roles(request.document())
-        return replace(config, covariates=roles, bounds=request.bounds, cleaning=cleaning)
-    except ConfigError as e:
-        raise Invalid(
-            ErrorCode.invalid_input,
-            str(e),
-            errors=[FieldError(f"body.{e.field}", ErrorCode.invalid_input, e.detail)],
-        ) from e
+def _bound_search(search: Mapping[str, Any] | None, budget: float) -> float:
+    """Return the most seconds of a search whose trials have a time budget."""
+    if search is None:
+        return 0.0
+    trials = budget * int(search["trials"])
+    limit = search["time_budget_s"]
+    return trials if limit is None else min(trials, limit + budget)

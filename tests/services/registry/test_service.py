@@ -7,6 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.config import Settings
+from app.storage import keys, registry
 from app.storage.engine import Database
 from tests.services.stored import store
 from tests.trained import HORIZON, Trained, publish, values
@@ -104,3 +105,42 @@ def test_a_model_is_deleted_whole(served: TestClient, database: Database, settin
     assert served.get("/models").json()["items"] == []
     assert served.get(f"/jobs/{queued['id']}").json()["model"] == "m"  # jobs tell what they were for
     assert served.delete("/models/m").status_code == 404
+
+
+def train_on(database: Database, number: int, ids: list[str]) -> None:
+    """Let a version of the model m have been trained on some series."""
+    with database.write() as session:
+        model = registry.get(session, keys.get_default_scope(session), "m")
+        assert model is not None
+        row = registry.get_version(session, model, number)
+        assert row is not None
+        row.data_span = {**row.data_span, "series": ids}
+
+
+def list_names(client: TestClient, **query: str) -> list[str]:
+    answer = client.get("/models", params=query)
+    assert answer.status_code == 200, answer.text
+    return [item["name"] for item in answer.json()["items"]]
+
+
+def test_models_are_listed_by_a_series_of_their_serving_version(
+    served: TestClient, database: Database, settings: Settings, trained: Trained
+) -> None:
+    odd = 'b "quoted" $.x'
+    store(served, "b", values(10))
+    served.post("/series", json={"id": odd, "freq": "h"})
+    publish(database, settings, trained, "candidate", promoted=False)
+    train_on(database, 2, [*(f"s{n}" for n in range(10_000)), "b", odd])
+    assert [list_names(served, series=name) for name in ("a", "b", odd)] == [["candidate", "m"], [], []]
+    served.put("/models/m/champion", json={"version": 2})
+    assert [list_names(served, series=name) for name in ("a", "b", odd)] == [["candidate"], ["m"], ["m"]]
+    assert list_names(served, series="a", freq="D") == []
+    unknown = served.get("/models", params={"series": "s1"})
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "series_not_found")
+
+
+@pytest.mark.one_database
+def test_models_are_listed_by_frequency_however_it_is_spelled(served: TestClient) -> None:
+    assert [list_names(served, freq=freq) for freq in ("h", "60min", "D", "30min")] == [["m"], ["m"], [], []]
+    refused = served.get("/models?freq=5m")
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid_frequency")

@@ -198,3 +198,70 @@ def test_a_model_of_an_older_spelling_is_trained_again(client: TestClient, datab
         session.execute(text("UPDATE models SET freq = 'QE-MAR'"))
     assert ask(client, series={"ids": ["a"]}).status_code == 202
     assert client.get("/models/m").json()["freq"] == "QE-MAR"
+
+
+def preview(client: TestClient, headers: dict[str, str] | None = None, **more: object) -> Any:
+    body = {"model": "m", "series": {"ids": ["a", "b"]}, "horizon": 4, **more}
+    return client.post("/train?dry_run=true", json=body, headers=headers)
+
+
+def test_a_dry_run_shows_what_would_be_queued_and_keeps_nothing(stored: TestClient, database: Database) -> None:
+    shown = preview(stored, {"idempotency-key": "once"}, training={"epochs": 2, "steps_per_epoch": 10})
+    assert shown.status_code == 200
+    assert stored.get("/jobs").json()["items"] == []
+    assert stored.get("/models").json()["items"] == []
+    with database.read() as session:
+        assert session.execute(text("SELECT count(*) FROM idempotency_records")).scalar_one() == 0
+    job = ask(stored, training={"epochs": 2, "steps_per_epoch": 10}).json()
+    assert shown.json()["estimate"] == job["estimate"] | {"seconds": None}
+    assert (job["estimate"]["rows"], job["estimate"]["steps"]) == (2 * (19 * 24 + 1), 40)
+    health = stored.post("/series/health", json={"series": ["a", "b"], "horizon": 4}).json()
+    assert shown.json()["checks"] == {**health, "checked": 2, "series": 2}
+    assert health["counts"]["gaps"] == 2
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"horizon": 10**6},
+        {"series": {"ids": ["none"]}},
+        {"series": "all"},
+        {"network": {"context_length": 24, "segment": 7}},
+        {"warm_start": "none@1"},
+        {"covariates": {"past": ["none"]}},
+        {"extra": 1},
+    ],
+)
+def test_a_dry_run_is_refused_as_the_training_would_be(stored: TestClient, more: dict[str, object]) -> None:
+    shown, asked = preview(stored, **more), ask(stored, **more)
+    assert shown.status_code >= 400
+    assert (shown.status_code, shown.json()) == (asked.status_code, asked.json())
+
+
+def test_a_dry_run_leaves_a_models_specification(stored: TestClient) -> None:
+    job = ask(stored).json()
+    conflict = preview(stored, horizon=5)
+    assert (conflict.status_code, conflict.json()["code"]) == (409, "model_spec_conflict")
+    stored.post(f"/jobs/{job['id']}/cancel")
+    assert preview(stored, horizon=5).status_code == 200
+    assert stored.get("/models/m").json()["horizon"] == 4
+
+
+@pytest.mark.one_database
+def test_a_dry_run_tells_a_time_where_one_is_known(stored: TestClient, database: Database) -> None:
+    def seconds(**more: object) -> float | None:
+        told: float | None = preview(stored, **more).json()["estimate"]["seconds"]
+        return told
+
+    budget = {"training": {"time_budget_s": 30.0}}
+    assert seconds(**budget) == 30
+    assert seconds(**budget, search={"trials": 4}) == 150
+    assert seconds(**budget, search={"trials": 4, "time_budget_s": 40}) == 100
+    job = ask(stored, training={"epochs": 2, "steps_per_epoch": 10}).json()["id"]
+    with database.write() as session:
+        fence = jobs.claim(session, job)
+        assert fence is not None
+        jobs.finish(session, fence, "succeeded")
+        session.execute(text("UPDATE jobs SET finished_at = started_at + 8000000"))
+    assert seconds(training={"epochs": 3, "steps_per_epoch": 10}) == pytest.approx(12)

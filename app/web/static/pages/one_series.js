@@ -4,7 +4,7 @@ import { html, nothing } from "../vendor/lit.js";
 import { get, inPath, post } from "../api.js";
 import { View } from "../element.js";
 import { formatCount, formatTime, toSeconds } from "../format.js";
-import { Loader, renderEmpty, renderProblem } from "../loader.js";
+import { Loader, renderEmpty } from "../loader.js";
 import "../parts/chart.js";
 import { adjust, link } from "../router.js";
 import { may } from "../session.js";
@@ -14,9 +14,9 @@ import { renderControls } from "./one_series/controls.js";
 import { describeAt, makeFigure } from "./one_series/figure.js";
 import { loadArchive, loadBacktest, loadBacktests, loadForecast, loadModels, loadVersion, tile } from "./one_series/forecasts.js";
 import "./one_series/health.js";
-import { loadHistory, refine, toIso, widen } from "./one_series/history.js";
+import { choosePoints, loadHistory, refine, toIso, widen } from "./one_series/history.js";
 import { Memo } from "./one_series/memo.js";
-import { renderChanged, renderForecast } from "./one_series/summary.js";
+import { renderCautions, renderChanged, renderForecast } from "./one_series/summary.js";
 import "./one_series/what_if.js";
 
 const ARCHIVE = "archive";
@@ -73,9 +73,8 @@ class OneSeriesView extends View {
     this.series.load(id, (signal) => get(`series/${inPath(id)}`, {}, signal));
     const series = /** @type {any} */ (this.series.data);
     if (!series) return;
-    const points = Math.min(3000, Math.max(800, 2 * innerWidth));
-    this.whole.load([id, series.version], (signal) => loadHistory(id, points, null, signal));
-    this.loadDetail(id, points);
+    this.whole.load([id, series.version], (signal) => loadHistory(id, choosePoints(series.count, 1), null, signal));
+    this.loadDetail(id);
     if (series.last_ds) this.latest.load([id, series.version], (signal) => get(`series/${inPath(id)}/observations`, { start: series.last_ds }, signal));
     this.models.load([id, series.freq], (signal) => loadModels(series, signal));
     if (this.model) this.loadForecasts(id, this.model, series);
@@ -89,12 +88,13 @@ class OneSeriesView extends View {
     this.future = null;
   }
 
-  /** @param {string} id @param {number} points */
-  loadDetail(id, points) {
+  /** @param {string} id */
+  loadDetail(id) {
     const range = this.getRange();
     if (!range || !(/** @type {any} */ (this.whole.data)?.thinned)) return;
     const span = widen(range);
-    this.detail.load([id, ...span.map(Math.round)], (signal) => loadHistory(id, 2 * points, span, signal));
+    const points = choosePoints((span[1] - span[0]) / this.step, (span[1] - span[0]) / (range[1] - range[0]));
+    this.detail.load([id, ...span.map(Math.round)], (signal) => loadHistory(id, points, span, signal));
   }
 
   /** @param {string} id @param {any} model @param {any} series */
@@ -175,12 +175,14 @@ class OneSeriesView extends View {
     const config = /** @type {any} */ (this.version.data)?.config;
     return html`<div class="wide-first">
       <div>
+        ${this.renderOutlook(series)}
         <section class="card" aria-label="Chart">
           ${renderControls(this)}
           ${this.whole.render(() => this.renderChart(series))}
           ${this.renderScanState()}
         </section>
-        ${this.renderOutlook(series)}
+        ${this.renderEarlierState()}
+        ${result ? renderCautions(result, series, config?.covariates.known_future ?? []) : nothing}
         ${result?.forecast.status === "ok" && config?.covariates.known_future.length ? this.renderWhatIf(series, result, config) : nothing}
       </div>
       <div>
@@ -221,7 +223,7 @@ class OneSeriesView extends View {
       history: this.history.get([this.whole.data, this.detail.data], refine),
       forecast: forecast?.status === "ok" ? forecast : null,
       changed: this.changedForecast,
-      earlier: this.tiles.get([earlier], (/** @type {any} */ forecasts) => tile(forecasts ?? [])),
+      earlier: this.tiles.get([earlier, forecast?.origin], tile),
       scan: this.query.anomalies ? /** @type {any} */ (this.scan.data) : null,
     };
   }
@@ -240,8 +242,8 @@ class OneSeriesView extends View {
     return this.scan.render((/** @type {any} */ scanned) => {
       if (scanned.problem) return html`<p class="warning">${scanned.problem}</p>`;
       const count = scanned.anomaly.filter(Boolean).length;
-      return html`<p class="hint">${count ? formatCount(count, "anomaly", "anomalies") : "No anomaly"} among the ${formatCount(scanned.x.length, "value")} shown: outside what 99 of 100 ordinary values keep to.
-        <gc-copy .request=${{ method: "POST", path: "anomalies", body: writeScan(this.model.name, this.query.id, span) }}></gc-copy></p>`;
+      return html`<div class="chart-foot"><p class="hint">${count ? formatCount(count, "anomaly", "anomalies") : "No anomaly"} among the ${formatCount(scanned.x.length, "value")} shown: outside what 99 of 100 ordinary values keep to.</p>
+        <gc-copy .request=${{ method: "POST", path: "anomalies", body: writeScan(this.model.name, this.query.id, span) }}></gc-copy></div>`;
     });
   }
 
@@ -252,9 +254,13 @@ class OneSeriesView extends View {
       const next = may("write") ? html`<p class="actions"><a class="button primary" href=${link("train", { series: series.id })}>Train a model on this series</a></p>` : nothing;
       return renderEmpty(`No model has its frequency, ${series.freq}, so there is no forecast yet.`, next);
     }
-    return html`${this.query.earlier && this.earlier.problem ? renderProblem(this.earlier.problem, () => this.earlier.reload()) : nothing}
-      ${this.query.earlier && this.earlier.data && !(/** @type {any} */ (this.earlier.data).length) ? html`<p class="warning">No earlier forecast of this series is stored there. A schedule of <a href=${link("models/one", { name: this.model.name })}>${this.model.name}</a> archives them; a backtest makes them for the past.</p>` : nothing}
-      ${this.forecast.render((/** @type {any} */ result) => renderForecast(this.model, series, result))}`;
+    return this.forecast.render((/** @type {any} */ result) => renderForecast(this.model, series, result));
+  }
+
+  renderEarlierState() {
+    if (!this.query.earlier || !this.model) return nothing;
+    if (this.earlier.isLoading) return html`<p class="hint" role="status">Loading earlier forecasts …</p>`;
+    return this.earlier.render(() => this.collect(/** @type {any} */ (this.series.data)).earlier.length ? nothing : html`<p class="warning">No earlier forecast of this series is stored there. A schedule of <a href=${link("models/one", { name: this.model.name })}>${this.model.name}</a> archives them; a backtest makes them for the past.</p>`);
   }
 
   /** @param {any} series @param {any} result @param {any} config */

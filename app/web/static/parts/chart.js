@@ -182,7 +182,7 @@ export class Chart extends Element {
         @blur=${() => this.stage.select(null)}
       ></div>
       <div class="chart-foot">
-        <p class="hover-words" aria-live="polite">${this.words || html`<span class="hint">Drag to move, scroll to zoom, shift and drag to pick a part, double-click for all.</span>`}</p>
+        <p class="hover-words" aria-live="polite">${this.words || html`<span class="hint">Drag to move, scroll to zoom, shift-drag to pick a part.</span>`}</p>
         <span class="buttons">
           ${this.range ? html`<button type="button" class="quiet" @click=${() => this.stage.viewport.showAll()}>Show all</button>` : nothing}
           <gc-copy .request=${this.request}></gc-copy>

@@ -17,6 +17,7 @@ import { joinForecasts, makeFan } from "./forecasts.js";
 import { describeInterval, describeOutcome, getIntervals } from "./words.js";
 
 const FAINT = 0.16;
+const RANGE = 0.3;
 
 /** @param {Parts} parts */
 export function makeFigure(parts) {
@@ -32,7 +33,7 @@ function findNow({ series, forecast }) {
 /** @param {Parts} parts @returns {import("../../parts/chart/traces.js").Layer[]} */
 function makeLayers({ history, forecast, changed, earlier, scan }) {
   /** @type {import("../../parts/chart/traces.js").Layer[]} */
-  const layers = [{ name: "Observed", x: history.x, y: history.y, color: "actual", width: 1.5 }];
+  const layers = [{ name: "Observed", x: history.x, y: history.y, color: "actual", width: 1.25 }];
   if (forecast) layers.push({ name: "Forecast", x: forecast.ds.map(toSeconds), y: forecast.yhat, color: "forecast", width: 2.25 });
   if (changed) layers.push({ name: "What if", x: changed.ds.map(toSeconds), y: changed.yhat, color: "extra-1", width: 2.25 });
   if (earlier.length) {
@@ -49,7 +50,7 @@ function makeBands({ history, forecast, changed, earlier, scan }) {
   const bands = [];
   if (history.low.some((value) => value !== null)) {
     const { x, low, high } = history;
-    bands.push({ name: "Lowest to highest", x, low, high, color: "actual", strength: FAINT });
+    bands.push({ name: "Lowest to highest", x, low, high, color: "actual", strength: RANGE });
   }
   if (scan?.x.length) bands.push({ name: "Ordinary values", x: scan.x, low: scan.lower, high: scan.upper, color: "extra-2", strength: FAINT });
   if (earlier.length) {
@@ -57,7 +58,7 @@ function makeBands({ history, forecast, changed, earlier, scan }) {
     bands.push({ name: "Their interval", x, low, high, color: "earlier", strength: FAINT });
   }
   if (forecast) bands.push(...makeFan(forecast, "forecast"));
-  if (changed) bands.push(...makeFan(changed, "extra-1", 1, "What if, interval"));
+  if (changed) bands.push(...makeFan(changed, "extra-1", 1, "What if, interval").map((band) => ({ ...band, hidden: true })));
   return bands;
 }
 

@@ -33,10 +33,9 @@ export async function loadForecast(model, id, fill, signal) {
   const answer = await get(request.path, request.query, signal);
   const [forecast] = answer.forecasts;
   if (forecast.status === "ok" || forecast.error.code !== "missing_future_covariates" || fill) {
-    return { request, version: answer.version, forecast, fill, unknown: "" };
+    return { request, version: answer.version, forecast, fill };
   }
-  const filled = await loadForecast(model, id, "season", signal);
-  return { ...filled, unknown: forecast.error.detail };
+  return loadForecast(model, id, "season", signal);
 }
 
 /** Return the band of each pair of quantiles, the widest first. @param {Forecast} forecast @param {import("../../parts/chart/traces.js").Color} color @param {number} [most] @param {string} [name] */
@@ -44,7 +43,7 @@ export function makeFan({ ds, quantiles }, color, most = Infinity, name = "") {
   const x = ds.map(toSeconds);
   const pairs = getIntervals(quantiles, 0).slice(0, most);
   return pairs.map(({ share }, index) => ({
-    name: name || `${writeShare(share)}`,
+    name: name || `${writeShare(share)} inside`,
     x,
     low: ds.map((_, step) => getIntervals(quantiles, step)[index].low),
     high: ds.map((_, step) => getIntervals(quantiles, step)[index].high),
@@ -53,9 +52,14 @@ export function makeFan({ ds, quantiles }, color, most = Infinity, name = "") {
   }));
 }
 
-/** Cut forecasts so that each reaches to where the next begins, the earliest first. @template {Forecast} T @param {T[]} forecasts @returns {T[]} */
-export function tile(forecasts) {
-  const byOrigin = new Map(forecasts.map((forecast) => [toSeconds(forecast.origin), forecast]));
+/**
+ * Cut forecasts so that each reaches to where the next begins, the earliest first.
+ * @template {Forecast} T @param {T[]|null} forecasts @param {string} [before] only those of an earlier origin @returns {T[]}
+ */
+export function tile(forecasts, before) {
+  const end = before ? toSeconds(before) : Infinity;
+  const earlier = (forecasts ?? []).filter(({ origin }) => toSeconds(origin) < end);
+  const byOrigin = new Map(earlier.map((forecast) => [toSeconds(forecast.origin), forecast]));
   const ordered = [...byOrigin].sort(([one], [other]) => one - other).map(([, forecast]) => forecast);
   return ordered.map((forecast, index) => {
     const end = index + 1 < ordered.length ? toSeconds(ordered[index + 1].ds[0]) : Infinity;

@@ -19,6 +19,16 @@ const MARGIN = 0.75;
 /** A step so many times as long as the usual one is a gap. */
 const GAP = 1.9;
 
+/** So many values a pixel are drawn one by one; more become a value and a range for each two pixels. */
+const DENSE = 1.25;
+const SPARSE = 0.5;
+
+/** Return into how many stretches to thin. @param {number} rows that there are @param {number} views how many widths of the window they fill */
+export function choosePoints(rows, views) {
+  const width = views * Math.min(innerWidth, 1500);
+  return Math.round(width * (rows <= DENSE * width ? DENSE : SPARSE)) + 2;
+}
+
 /** @param {number} seconds */
 export const toIso = (seconds) => new Date(1000 * seconds).toISOString();
 

@@ -19,21 +19,24 @@ const FLOORS = { season_naive: "the values of a season before", naive: "the last
 
 /** @param {any} model @param {any} series @param {any} result */
 export function renderForecast(model, series, result) {
-  const { forecast } = result;
-  if (forecast.status === "error") return html`<div class="problem" role="alert"><strong>No forecast of ${model.name}</strong><p>${toSentence(forecast.error.detail)}</p></div>`;
-  return html`${renderUnknown(result)}
-    <section class="card">
-      <h2>Outlook</h2>
-      <p>${describeOutlook(model, series, result)}</p>
-      ${forecast.fallback ? html`<p class="warning">The model did not answer for this series: this is ${FLOORS[forecast.fallback_by] ?? forecast.fallback_by}, carried on.</p>` : nothing}
-      ${forecast.stale ? html`<p class="warning">Newer values have come since; this forecast is from before them.</p>` : nothing}
-      ${forecast.warnings.filter((/** @type {string} */ code) => code !== "covariates_filled").map((/** @type {string} */ code) => html`<p class="warning">${WARNINGS[code] ?? toSentence(code.replaceAll("_", " "))}</p>`)}
-      <p class="sub">By <a href=${link("models/one", { name: model.name })}>${model.name}</a>${result.version === null ? "" : `, version ${result.version}`}.</p>
-    </section>`;
+  const { forecast, version } = result;
+  const source = html`<a href=${link("models/one", { name: model.name })}>${model.name}</a>${version === null ? "" : `, version ${version}`}`;
+  if (forecast.status === "error") return html`<div class="problem" role="alert"><strong>No forecast by ${source}</strong><p>${toSentence(forecast.error.detail)}</p></div>`;
+  return html`<p class="lead">${describeOutlook(series, forecast)} <span class="sub">By ${source}.</span></p>`;
 }
 
-/** @param {any} model @param {any} series @param {any} result */
-function describeOutlook(model, { timezone, freq, unit }, { forecast }) {
+/** Say what a forecast rests on beside the model. @param {any} result @param {any} series @param {string[]} names known-future covariates */
+export function renderCautions(result, series, names) {
+  const { forecast } = result;
+  if (forecast.status === "error") return nothing;
+  const texts = forecast.warnings.filter((/** @type {string} */ code) => code !== "covariates_filled").map((/** @type {string} */ code) => WARNINGS[code] ?? toSentence(code.replaceAll("_", " ")));
+  if (forecast.fallback) texts.unshift(`The model did not answer for this series: the forecast is ${FLOORS[forecast.fallback_by] ?? forecast.fallback_by}, carried on.`);
+  if (forecast.stale) texts.unshift("Newer values have come since: this forecast is from before them.");
+  return html`${texts.map((/** @type {string} */ text) => html`<p class="warning">${text}</p>`)}${renderUnknown(result, series, names)}`;
+}
+
+/** @param {any} series @param {any} forecast */
+function describeOutlook({ timezone, freq, unit }, forecast) {
   const [widest] = getIntervals(forecast.quantiles, 0);
   const first = `${formatTime(forecast.ds[0], timezone, freq)}: ${formatNumber(forecast.yhat[0], unit)} expected${widest ? `; ${describeInterval(widest, freq, unit)}` : ""}.`;
   const count = forecast.ds.length;
@@ -42,13 +45,14 @@ function describeOutlook(model, { timezone, freq, unit }, { forecast }) {
   return `${first} Over the next ${count} ${nameStep(freq, count)}: ${total} in all, ${formatNumber(sum(forecast.yhat) / count, unit)} on average.`;
 }
 
-/** Say that covariates of the horizon are assumed. @param {any} result */
-function renderUnknown({ unknown, fill, forecast }) {
-  if (!unknown && !forecast.warnings.includes("covariates_filled")) return nothing;
+/** Say that covariates of the horizon are assumed. @param {any} result @param {any} series @param {string[]} names */
+function renderUnknown({ fill, forecast }, { freq }, names) {
+  if (!forecast.warnings.includes("covariates_filled")) return nothing;
   const isLast = fill === "last";
+  const what = names.length ? `values of ${names.join(", ")}` : "covariates";
   return html`<div class="warning">
-    <p>${unknown ? toSentence(unknown.split(";")[0]) : "Covariates of the coming steps are not stored."} ${isLast ? "The last known values" : "The values of a season before"} are assumed.</p>
-    <p class="actions"><button type="button" @click=${() => adjust({ fill: isLast ? "season" : "last" })}>Assume ${isLast ? "those of a season before" : "the last values"}</button></p>
+    <p>Not all ${what} are stored for the coming ${nameStep(freq, 2)}: ${isLast ? "the last known values" : "those of a season before"} are assumed where they are missing. Upload them, or say below what you expect.</p>
+    <button type="button" @click=${() => adjust({ fill: isLast ? "season" : "last" })}>Assume ${isLast ? "those of a season before" : "the last values"} instead</button>
   </div>`;
 }
 

@@ -95,7 +95,7 @@ class WhatIf extends Element {
     return html`<form class="filters" @submit=${(/** @type {Event} */ event) => event.preventDefault()}>
       ${numeric.length
         ? html`<label>Covariate <select name="name">${numeric.map((name) => html`<option>${name}</option>`)}</select></label>
-            <label>Number <input name="amount" type="number" step="any" value="10" class="short" /></label>
+            <label>Number <input name="amount" type="number" step="any" value="10" class="few" /></label>
             <button type="button" @click=${(/** @type {Event} */ event) => this.apply(event, values, multiply)}>Add as %</button>
             <button type="button" @click=${(/** @type {Event} */ event) => this.apply(event, values, setAll)}>Set all</button>`
         : nothing}

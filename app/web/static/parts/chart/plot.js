@@ -87,7 +87,7 @@ export class Plot {
       legend: { show: false },
       cursor: { show: false },
       select: { show: false },
-      padding: [16, 12, 0, 0],
+      padding: [16, 20, 0, 0],
       tzDate: (/** @type {number} */ seconds) => uPlot.tzDate(new Date(1000 * seconds), timezone),
       scales: {
         x: { time: isTime, range: () => this.view },

@@ -19,7 +19,9 @@ class ErrorCode(StrEnum):
 
     ambiguous_time = "ambiguous_time"
     artifact_unavailable = "artifact_unavailable"
+    backtest_forecasts_not_kept = "backtest_forecasts_not_kept"
     backtest_not_found = "backtest_not_found"
+    backtest_unfinished = "backtest_unfinished"
     bad_request = "bad_request"
     body_corrupt = "body_corrupt"
     body_too_large = "body_too_large"
@@ -79,6 +81,7 @@ class ErrorCode(StrEnum):
     scans_busy = "scans_busy"
     series_exists = "series_exists"
     series_not_found = "series_not_found"
+    storage_full = "storage_full"
     table_malformed = "table_malformed"
     timezone_mismatch = "timezone_mismatch"
     too_many_series = "too_many_series"

@@ -184,7 +184,7 @@ def _services(
         bundles=BundleService(database, store),
         schedules=ScheduleService(database, submission),
         skill=SkillService(database),
-        backtests=BacktestService(database, submission, settings),
+        backtests=BacktestService(database, submission, store, settings),
         anomalies=AnomalyService(database, submission, versions, settings),
         forecasts=forecasts,
         charts=ChartService(database, forecasts, drawer),

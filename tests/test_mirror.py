@@ -51,10 +51,7 @@ EXERCISED_BY = {
         "app/storage/jobs.py",
         "models/export/preload.py",
     ),
-    "tests/e2e/test_outage.py": (
-        "app/services/outages.py",
-        "app/storage/engine.py",
-    ),
+    "tests/e2e/test_outage.py": ("app/storage/engine.py",),
     "tests/e2e/test_recovery.py": (
         "app/job_child.py",
         "app/jobs/forking.py",
@@ -166,6 +163,7 @@ EXERCISED_BY = {
     "tests/services/evaluation/test_backtests.py": (
         "app/api/backtests.py",
         "app/api/schemas/backtests.py",
+        "app/services/evaluation/kept_forecasts.py",
         "app/services/runs/backtest.py",
     ),
     "tests/services/evaluation/test_skill.py": ("app/services/runs/archive.py",),

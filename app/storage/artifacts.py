@@ -102,6 +102,11 @@ def job_folder(project_id: int, job_id: str) -> str:
     return f"{project_id}/jobs/{job_id}"
 
 
+def result_folder(project_id: int, job_id: str) -> str:
+    """Return the folder of what stays of a job that has succeeded, beside its result in the database."""
+    return f"{project_id}/results/{job_id}"
+
+
 def version_folder(project_id: int, model_pk: int, job_id: str, attempt: int) -> str:
     """Return the folder of a version's files. Every attempt has its own, so a replaced attempt overwrites nothing."""
     return f"{project_id}/models/{model_pk}/{job_id}-{attempt}"

@@ -13,7 +13,7 @@ from app.api.http.bodies import refuse_json, unreadable
 from app.api.http.validation import describe_errors
 from app.errors import ErrorCode, Invalid, ServiceError
 from app.logs import get_logger
-from app.services.outages import DATABASE_ERRORS, explain_outage
+from app.services.outages import DATABASE_ERRORS, explain_full_disk, explain_outage
 
 log = get_logger(__name__)
 
@@ -75,19 +75,22 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http_error)
     for kind in DATABASE_ERRORS:
         app.add_exception_handler(kind, _database_error)
+    app.add_exception_handler(OSError, _file_error)
     app.add_exception_handler(Exception, _bug)
 
 
-HANDLED = (ServiceError, RequestValidationError, HTTPException, *DATABASE_ERRORS)
+HANDLED = (ServiceError, RequestValidationError, HTTPException, OSError, *DATABASE_ERRORS)
 """errors that have an answer of their own"""
 
 
 def answer_to(request: Request, error: Exception) -> Response:
-    """Return the answer to one of HANDLED."""
+    """Return the answer to one of HANDLED. Raises an OSError that is a bug."""
     if isinstance(error, ServiceError):
         return _service_error(request, error)
     if isinstance(error, RequestValidationError):
         return _validation_error(request, error)
+    if isinstance(error, OSError):
+        return _file_error(request, error)
     return _http_error(request, error) if isinstance(error, HTTPException) else _database_error(request, error)
 
 
@@ -139,7 +142,15 @@ def _bug(_request: Request, _error: Exception) -> Response:
 def _database_error(_request: Request, error: Exception) -> Response:
     outage = explain_outage(error)
     if outage is not None:
-        log.error("database_unavailable", detail=str(error).splitlines()[0])
+        log.error(str(outage.code), detail=str(error).splitlines()[0])
         return response(outage)
     log.error("database_error", exc_info=error)
     return response(internal_error())
+
+
+def _file_error(_request: Request, error: Exception) -> Response:
+    full = explain_full_disk(error) if isinstance(error, OSError) else None
+    if full is None:
+        raise error
+    log.error(str(full.code), detail=str(error))
+    return response(full)

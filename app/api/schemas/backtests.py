@@ -100,3 +100,27 @@ class BacktestOut(Output):
     by_step: list[dict[str, Any]] | None
     by_series: list[dict[str, Any]] | None
     by_window: list[dict[str, Any]] | None
+
+
+class BacktestForecast(Output):
+    """One forecast of a backtest: what was made at an origin, to be held against what happened."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "series_id": "bikes/station 7",
+                "window": 1,
+                "origin": "2024-03-01T12:00:00+01:00",
+                "ds": ["2024-03-01T13:00:00+01:00"],
+                "yhat": [96.5],
+                "quantiles": {"0.1": [40.1], "0.5": [96.5], "0.9": [161.9]},
+            }
+        }
+    )
+
+    series_id: str
+    window: int = Field(description="number within its series, from 1; the highest ends with the series")
+    origin: str
+    ds: list[str]
+    yhat: list[float]
+    quantiles: dict[str, list[float]]

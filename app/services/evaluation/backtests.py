@@ -7,18 +7,23 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.config import Settings
-from app.errors import ErrorCode, invalid
+from app.errors import Conflict, ErrorCode, NotFound, Unavailable, invalid
 from app.scope import Scope
+from app.services.evaluation.kept_forecasts import MOST_VALUES, KeptForecasts
 from app.services.idempotency import Idempotency, ServiceResponse, respond_once
 from app.services.jobs import views as job_views
 from app.services.jobs.submission import JobOptions, Submission, respond_accepted
+from app.services.paging import convert_cursor_errors
 from app.services.registry.lookup import parse_reference, resolve_version
 from app.services.series.aggregation import count_read_steps, is_readable
+from app.services.series.ids import MAX_ID
 from app.services.series.selection import Selector
 from app.services.training.checks import count_steps, require_trainable
 from app.services.training.warm_start import ROLES
 from app.storage import jobs
+from app.storage.artifacts import ArtifactError, ArtifactMissing, ArtifactStore
 from app.storage.engine import Database
+from app.storage.pages import Page
 from app.storage.tables import JobRow, ModelRow, SeriesRow, VersionRow
 from models.config.cleaning import CleaningConfig
 from models.config.model import Config
@@ -51,9 +56,10 @@ class BacktestRequest:
 class BacktestService:
     """The operations behind POST /backtest and GET /backtests/{id}."""
 
-    def __init__(self, database: Database, submission: Submission, settings: Settings) -> None:
+    def __init__(self, database: Database, submission: Submission, store: ArtifactStore, settings: Settings) -> None:
         self._database = database
         self._submission = submission
+        self._store = store
         self._settings = settings
 
     def create(
@@ -91,6 +97,42 @@ class BacktestService:
             row = job_views.require_job_of_kind(session, scope, job_id, "backtest", code, "backtest")
             return _describe_backtest(row, jobs.get_result(session, row.id) or {})
 
+    def list_forecasts(
+        self, scope: Scope, job_id: str, series_id: str | None, cursor: str | None, limit: int
+    ) -> Page[dict[str, Any]]:
+        """Return a page of the forecasts of a backtest, by series and origin.
+
+        Raises NotFound for the backtest, for a series that it has not forecast and for forecasts that were not kept,
+        Conflict until it has succeeded, Invalid for an unknown cursor, and Unavailable while the store is away.
+        """
+        with self._database.read() as session:
+            code = ErrorCode.backtest_not_found
+            row = job_views.require_job_of_kind(session, scope, job_id, "backtest", code, "backtest")
+            result = jobs.get_result(session, row.id)
+        if row.status != "succeeded":
+            detail = f"the backtest is {row.status}, and has forecasts once it has succeeded: GET /jobs/{row.id}"
+            raise Conflict(ErrorCode.backtest_unfinished, detail)
+        kept = self._load_forecasts((result or {}).get("forecasts"))
+        if series_id is not None and series_id not in kept.timezones:
+            detail = f"the backtest has no window of the series {series_id[:MAX_ID]!r}; without `series` all are listed"
+            raise NotFound(ErrorCode.series_not_found, detail)
+        with convert_cursor_errors():
+            return kept.list_page(series_id, cursor, limit)
+
+    def _load_forecasts(self, record: dict[str, Any] | None) -> KeptForecasts:
+        if record is None:
+            raise _not_kept("an earlier release made it; POST /backtest makes it again")
+        if record["path"] is None:
+            size = f"it has {record['values']} values, and {MOST_VALUES} are kept at most"
+            raise _not_kept(f"{size}; POST /backtest with fewer series, windows or steps")
+        try:
+            return KeptForecasts.from_bytes(self._store.get(record["path"]))
+        except ArtifactMissing as e:
+            raise _not_kept("their file is gone; POST /backtest makes it again") from e
+        except ArtifactError as e:
+            detail = "the artifact store does not answer; try again in a few seconds"
+            raise Unavailable(ErrorCode.artifact_unavailable, detail, headers={"Retry-After": "2"}) from e
+
     def _check_horizon(self, request: BacktestRequest, model: ModelRow) -> int:
         if request.horizon is not None and request.horizon > model.horizon:
             detail = f"the model forecasts {model.horizon} steps, and {request.horizon} were requested"
@@ -105,6 +147,12 @@ class BacktestService:
                 "request fewer windows or series"
             )
             raise invalid("body.n_windows", ErrorCode.too_many_values, detail)
+
+
+def _not_kept(why: str) -> NotFound:
+    return NotFound(
+        ErrorCode.backtest_forecasts_not_kept, f"the measures of this backtest are kept, its forecasts are not: {why}"
+    )
 
 
 def _build_document(request: BacktestRequest, version: VersionRow, horizon: int) -> dict[str, Any]:

@@ -7,12 +7,13 @@ from safetensors.numpy import load, save
 
 from app.errors import ErrorCode, JobRefused
 from app.logs import get_logger
+from app.services.evaluation.kept_forecasts import MOST_VALUES, KeptForecasts
 from app.services.jobs.documents import parse_selector
 from app.services.runs.attempt import Attempt
 from app.services.runs.checkpoints import Checkpoints, load_panel
 from app.services.runs.snapshots import Snapshot
 from app.storage import jobs, registry
-from app.storage.artifacts import ArtifactMissing
+from app.storage.artifacts import ArtifactMissing, result_folder
 from models.calendar.timestamps import format_stamp
 from models.config.model import Config
 from models.evaluation.baselines import choose_affordable
@@ -50,7 +51,16 @@ class BacktestRun:
             on_progress=self._write_progress,
             resume=self._resume(),
         )
-        self.attempt.succeed(_describe(result))
+        self.attempt.succeed(_describe(result) | {"forecasts": self._keep_forecasts(result)})
+
+    def _keep_forecasts(self, result: Backtest) -> dict[str, Any]:
+        """Store the forecasts where there are not too many; return where, and how many. Raises ArtifactError."""
+        kept: dict[str, Any] = {"values": result.quantiles.size, "path": None}
+        if result.quantiles.size <= MOST_VALUES:
+            folder = result_folder(self.attempt.job.project_id, self.attempt.job.id)
+            kept["path"] = f"{folder}/forecasts.safetensors"  # of every attempt: their data are the same
+            self.attempt.store.put(kept["path"], KeptForecasts.of(result).to_bytes())
+        return kept
 
     def _load_snapshot(self) -> Snapshot:
         """Return the data and the configuration of the job's first attempt."""

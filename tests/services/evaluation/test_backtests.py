@@ -5,16 +5,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from fastapi.testclient import TestClient
 
 from app.config import Settings
 from app.main import create_app
+from app.services.jobs.garbage import collect_garbage
 from app.services.runs.attempt import Attempt, HandedOver
 from app.services.runs.dispatch import run as run_job
 from app.storage import jobs, keys, registry
 from app.storage.artifacts import ArtifactStore
 from app.storage.engine import Database
+from app.storage.tables import JobResult
 from models.classical.statistical_models import season_naive
 from models.evaluation import metrics
 from tests.models.examples import small
@@ -317,3 +320,66 @@ def test_a_repeated_call_makes_one_backtest(judged: TestClient) -> None:
     first, again = (judged.post("/backtest", json=body, headers={"Idempotency-Key": "k"}) for _ in range(2))
     assert first.json()["id"] == again.json()["id"]
     assert len(judged.get("/jobs?kind=backtest").json()["items"]) == 1
+
+
+def list_forecasts(client: TestClient, backtest: str, query: str = "") -> Any:
+    return client.get(f"/backtests/{backtest}/forecasts{query}")
+
+
+def test_the_forecasts_of_a_backtest_are_kept(judged: TestClient, database: Database, settings: Settings) -> None:
+    judged.put("/series/b", json={"freq": "h", "timezone": "Asia/Kolkata"})
+    queued = ask(judged, baselines=[])
+    early = list_forecasts(judged, queued.json()["id"])
+    assert (early.status_code, early.json()["code"]) == (409, "backtest_unfinished")
+    job = run(judged, database, settings, queued)["id"]
+    found = list_forecasts(judged, job).json()
+    assert found["next_cursor"] is None
+    assert [(item["series_id"], item["window"]) for item in found["items"]] == [(n, w) for n in "ab" for w in (1, 2, 3)]
+    first, *_, last = found["items"]
+    assert (first["origin"], first["ds"][0]) == (_shift(LENGTH - 1 - 3 * HORIZON), _shift(LENGTH - 3 * HORIZON))
+    assert last["ds"][-1] == _shift(LENGTH - 1, "Asia/Kolkata")
+    assert (len(last["ds"]), last["yhat"]) == (HORIZON, last["quantiles"]["0.5"])
+    errors = []
+    for item in found["items"]:
+        y = values(LENGTH) if item["series_id"] == "a" else 2 * values(LENGTH, seed=1)
+        at = LENGTH - (4 - item["window"]) * HORIZON
+        errors.append(np.abs(y[at : at + HORIZON] - item["yhat"]).mean())
+    measures = judged.get(f"/backtests/{job}").json()
+    assert measures["overall"]["model"]["mae"] == pytest.approx(np.mean(errors))
+    assert list_forecasts(judged, job, "?series=b").json()["items"] == found["items"][3:]
+    page = list_forecasts(judged, job, "?series=b&limit=2").json()
+    rest = list_forecasts(judged, job, f"?series=b&limit=2&cursor={page['next_cursor']}").json()
+    assert (page["items"] + rest["items"], rest["next_cursor"]) == (found["items"][3:], None)
+    table = list_forecasts(judged, job, "?format=csv&limit=1").text.splitlines()
+    assert (table[0], len(table)) == ("series_id,window,origin,ds,yhat,quantiles", 2)
+    unknown = list_forecasts(judged, job, "?series=c")
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "series_not_found")
+    assert list_forecasts(judged, job, "?cursor=x").json()["code"] == "invalid_cursor"
+    assert collect_garbage(database, ArtifactStore(settings.artifacts)) == []
+    assert list_forecasts(judged, job, "?limit=1").status_code == 200
+
+
+def _shift(hours: int, timezone: str = "UTC") -> str:
+    moment = pd.Timestamp("2024-01-01", tz="UTC") + pd.Timedelta(hours=hours)
+    return moment.tz_convert(timezone).isoformat()
+
+
+@ONE
+def test_too_many_forecasts_and_those_of_older_releases_are_not_kept(
+    judged: TestClient, database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.services.runs.backtest.MOST_VALUES", 2 * HORIZON * 3 - 1)
+    asked: dict[str, Any] = {"n_windows": 1, "baselines": []}
+    job = measured(judged, database, settings, **asked)["id"]
+    refused = list_forecasts(judged, job)
+    assert (refused.status_code, refused.json()["code"]) == (404, "backtest_forecasts_not_kept")
+    assert ArtifactStore(settings.artifacts).list_names("1/results") == []
+    with database.write() as session:
+        result = session.get(JobResult, job)
+        assert result is not None
+        result.document = {name: value for name, value in result.document.items() if name != "forecasts"}
+    older = list_forecasts(judged, job)
+    assert (older.status_code, older.json()["code"]) == (404, "backtest_forecasts_not_kept")
+    assert "POST /backtest" in older.json()["detail"]
+    assert judged.get(f"/backtests/{job}").json()["windows"] == 2
+    assert list_forecasts(judged, "none").json()["code"] == "backtest_not_found"

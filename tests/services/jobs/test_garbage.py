@@ -7,7 +7,7 @@ from app.config import Settings
 from app.scope import Scope
 from app.services.jobs.garbage import collect_garbage, sweep_archive
 from app.storage import archive, jobs, keys, registry, series
-from app.storage.artifacts import ArtifactStore, job_folder, version_folder
+from app.storage.artifacts import ArtifactStore, job_folder, result_folder, version_folder
 from app.storage.clock import now
 from app.storage.engine import Database
 from app.storage.tables import ArchivedForecast
@@ -58,6 +58,18 @@ def test_files_of_ended_jobs_are_removed(database: Database, store: ArtifactStor
     assert sorted(collect_garbage(database, store)) == sorted(folders)
     assert not any(there(store, folder) for folder in folders)
     assert collect_garbage(database, store) == []
+
+
+@pytest.mark.parametrize(("status", "stays"), [("running", True), ("succeeded", True), ("failed", False)])
+@pytest.mark.one_database
+def test_the_results_of_jobs_stay_unless_they_failed(
+    database: Database, store: ArtifactStore, scope: Scope, status: str, stays: bool
+) -> None:
+    job(database, scope, "judged", status)
+    folder = result_folder(scope.project_id, "judged")
+    store.put(f"{folder}/graph.onnx", b"x")
+    assert collect_garbage(database, store) == ([] if stays else [folder])
+    assert there(store, folder) == stays
 
 
 @pytest.mark.parametrize("status", ["queued", "running"])

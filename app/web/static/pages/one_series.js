@@ -25,7 +25,7 @@ const FEW_ROWS = 500;
 const MOST_ADDRESS = 3000;
 
 class OneSeriesView extends View {
-  static properties = { future: { state: true } };
+  static properties = { ...View.properties, future: { state: true } };
 
   constructor() {
     super();

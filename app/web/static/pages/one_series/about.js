@@ -84,14 +84,14 @@ class SeriesAbout extends Element {
     </dialog>`;
   }
 
-  /** @param {{value?: Element}} dialog */
+  /** @param {{value?: unknown}} dialog */
   open(dialog) {
-    /** @type {HTMLDialogElement} */ (/** @type {unknown} */ (dialog.value)).showModal();
+    /** @type {HTMLDialogElement} */ (dialog.value).showModal();
   }
 
-  /** @param {{value?: Element}} dialog */
+  /** @param {{value?: unknown}} dialog */
   close(dialog) {
-    /** @type {HTMLDialogElement} */ (/** @type {unknown} */ (dialog.value)).close();
+    /** @type {HTMLDialogElement} */ (dialog.value).close();
   }
 
   /** @param {SubmitEvent} event */

@@ -17,7 +17,7 @@ import { joinForecasts, makeFan } from "./forecasts.js";
 import { describeInterval, describeOutcome, getIntervals } from "./words.js";
 
 const FAINT = 0.16;
-const RANGE = 0.3;
+const RANGE = 0.5;
 
 /** @param {Parts} parts */
 export function makeFigure(parts) {
@@ -92,9 +92,10 @@ function findStep(forecast, x) {
 /** @param {Parts} parts @param {number} x */
 function describeObserved({ history, series: { unit } }, x) {
   const index = findFirst(history.x, x);
+  if (index === history.x.length) return "";
+  const { [index]: low } = history.low;
+  if (low !== null) return `observed between ${formatNumber(low)} and ${formatNumber(history.high[index], unit)} around here; zoom in to see each value.`;
   if (history.x[index] !== x) return "";
-  const [low, high] = [history.low[index], history.high[index]];
-  if (low !== null) return `observed between ${formatNumber(low)} and ${formatNumber(high, unit)} up to here.`;
   return history.y[index] === null ? "no value." : `observed ${formatNumber(history.y[index], unit)}.`;
 }
 

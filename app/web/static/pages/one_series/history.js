@@ -7,7 +7,7 @@ import { findFirst } from "../../parts/chart/traces.js";
 /**
  * @typedef {object} History columns of one length
  * @property {number[]} x seconds since 1970
- * @property {(number|null)[]} y
+ * @property {(number|null)[]} y null where a value is missing, and where x ends a stretch of several
  * @property {(number|null)[]} low the least value of the stretch that ends at x; null: this is one value
  * @property {(number|null)[]} high
  * @property {boolean} thinned
@@ -40,7 +40,7 @@ export async function loadHistory(id, points, span, signal) {
   const ends = span ? { start: toIso(span[0]), end: toIso(span[1]) } : {};
   const answer = await get(`series/${inPath(id)}/observations`, { points, ...ends }, signal);
   const x = answer.ds.map(toSeconds);
-  if (answer.thinned) return { x, y: answer.y, low: answer.low, high: answer.high, thinned: true, count: answer.count };
+  if (answer.thinned) return { x, y: x.map(() => null), low: answer.low, high: answer.high, thinned: true, count: answer.count };
   return { ...breakAtGaps(x, answer.y), thinned: false, count: answer.count };
 }
 

@@ -20,7 +20,8 @@ import { findVisible, measureValues } from "./traces.js";
 const FONT = "12px system-ui, sans-serif";
 /** Longer stretches than this have no points of their own. */
 const MOST_LONE_POINTS = 3000;
-const PATHS = { line: uPlot.paths.linear(), steps: uPlot.paths.stepped({ align: 1 }) };
+const BUILDERS = /** @type {Required<typeof uPlot.paths>} */ (uPlot.paths);
+const PATHS = { line: BUILDERS.linear(), steps: BUILDERS.stepped({ align: 1 }) };
 const HEADROOM = 0.06;
 
 export class Plot {

@@ -7,6 +7,7 @@ BENCHMARKS ?= benchmarks.serving benchmarks.training
 BENCH_ARGS ?=
 
 BIN := .venv/bin
+BUNDLES := app/web/bundles
 NEWEST ?= python3.13
 QUICK := "not slow and not process and not training"
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
@@ -14,7 +15,7 @@ GPU_PLATFORMS := $(patsubst %,manylinux%_x86_64,_2_28 _2_27 _2_24 _2_17 2014 1)
 PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test quick slow newest check bench peers gpu-wheels vendor clean
+.PHONY: help demo test quick slow newest check bench peers gpu-wheels vendor types clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -59,13 +60,20 @@ gpu-wheels: .venv/.dev ## what benchmarks.gpu needs on a bare machine with a GPU
 	$(BIN)/python -m benchmarks.gpu_model .gpu-wheels/version
 	@cat .gpu-wheels/*.whl | wc -c | awk '{ printf "%.1f MB of wheels, 40 at most\n", $$1 / 1e6; exit $$1 > 40e6 }'
 
-vendor: ## the page's libraries, into app/web/static/vendor: needs node; see the README there
-	cd app/web/bundles && npm install --no-package-lock --no-audit --no-fund && npm run build
+vendor: $(BUNDLES)/node_modules/.installed ## the page's libraries, into app/web/static/vendor: needs node; see the README there
+	cd $(BUNDLES) && npm run build
 	cd app/web/static/vendor && sha256sum *.js *.css
+
+types: $(BUNDLES)/node_modules/.installed ## the types of the page's JavaScript: needs node
+	cd $(BUNDLES) && node_modules/.bin/tsc -p jsconfig.json
 
 clean: ## remove caches, builds and the demo's data; the environment stays (rm -r .venv)
 	rm -rf .demo build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find app client gatecast models migrations tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BUNDLES)/node_modules/.installed: $(BUNDLES)/package.json
+	cd $(BUNDLES) && npm install --no-package-lock --no-audit --no-fund
+	@touch $@
 
 # The stamps are written last, so that an interrupted installation is done again.
 .venv/.run: pyproject.toml constraints.txt | $(BIN)/python

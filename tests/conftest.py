@@ -29,7 +29,7 @@ from tests.kept import KEPT
 from tests.trained import Trained, train, train_beside
 
 DATABASES = ("sqlite", "postgresql")
-WITH_PROCESSES = ("e2e", "deploy", "upgrade", "benchmarks")
+WITH_PROCESSES = ("e2e", "deploy", "upgrade", "benchmarks", "web")
 """folders of tests that start processes"""
 WAITING = ("e2e", "upgrade")
 """those of them that wait for processes most of the time"""

@@ -11,6 +11,7 @@ from app.api.http.tables import FormDep, answer_list, describe_list
 from app.api.schemas.base import Encodable, PageOf, QueryTime
 from app.api.schemas.registry import ArchivedOut, ChampionIn, ModelOut, ScheduleIn, ScheduleOut, SkillOut, VersionOut
 from app.etags import unchanged
+from app.services.evaluation.skill import ArchiveSelection
 from app.services.schedules.service import ScheduleRequest
 
 router = APIRouter(prefix="/models", tags=["models"])
@@ -122,11 +123,15 @@ def get_archive(
     form: FormDep,
     series: Annotated[list[str] | None, Query(description="repeat it for more; all where left out")] = None,
     as_of: Annotated[Moment, Query(description="what was known at that time, such as 2024-03-01T12:00:00Z")] = None,
+    every: Annotated[bool, Query(description="all of them, the newest origins first")] = False,
+    start: Annotated[Moment, Query(description="with `every`: first origin")] = None,
+    end: Annotated[Moment, Query(description="with `every`: origins are before it")] = None,
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Response:
-    """Read the newest scheduled forecast of each series, as it stood at a moment."""
-    page = services.skill.list_archived(scope, name, series or [], as_of, cursor, limit)
+    """Read scheduled forecasts as they stood at a moment: the newest of each series, or every one."""
+    selection = ArchiveSelection(series or [], as_of, every, start, end)
+    page = services.skill.list_archived(scope, name, selection, cursor, limit)
     return answer_list(request, page, ArchivedOut, form)
 
 

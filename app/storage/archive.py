@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy import ColumnElement, delete, func, literal, select, tuple_
 from sqlalchemy.orm import Session
 
 from app.storage.clock import now_us
@@ -61,6 +61,45 @@ def list_page(
         query = query.where(SeriesRow.id > decode_cursor(cursor, str)[0])
     rows = [(forecast, series) for forecast, series in session.execute(query)]
     return Page(rows[:limit], encode_cursor(rows[limit - 1][1].id) if len(rows) > limit else None)
+
+
+def list_every(
+    session: Session,
+    model: ModelRow,
+    ids: Sequence[str],
+    as_of: int | None,
+    span: tuple[int | None, int | None],
+    cursor: str | None,
+    limit: int,
+) -> Page[ArchivedRow]:
+    """Return all forecasts, or those of `ids`, with an origin in [first, last), as of a moment.
+
+    The newest origins come first. Raises CursorError.
+    """
+    first, last = span
+    query = (
+        select(ArchivedForecast, SeriesRow)
+        .join(SeriesRow, SeriesRow.pk == ArchivedForecast.series_pk)
+        .where(ArchivedForecast.model_pk == model.pk)
+        .order_by(ArchivedForecast.origin.desc(), ArchivedForecast.pk.desc())
+        .limit(limit + 1)
+    )
+    if ids:
+        query = query.where(SeriesRow.id.in_(ids))
+    if as_of is not None:
+        query = query.where(ArchivedForecast.made_at <= as_of)
+    if first is not None:
+        query = query.where(ArchivedForecast.origin >= first)
+    if last is not None:
+        query = query.where(ArchivedForecast.origin < last)
+    if cursor is not None:
+        before = tuple_(*map(literal, decode_cursor(cursor, int, int)))
+        query = query.where(tuple_(ArchivedForecast.origin, ArchivedForecast.pk) < before)
+    rows = [(forecast, series) for forecast, series in session.execute(query)]
+    if len(rows) <= limit:
+        return Page(rows, None)
+    newest = rows[limit - 1][0]
+    return Page(rows[:limit], encode_cursor(newest.origin, newest.pk))
 
 
 def list_observed(

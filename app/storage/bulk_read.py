@@ -67,6 +67,14 @@ def load_points(session: Session, spans: Spans) -> dict[int, Points]:
         return points
 
 
+def _order(ts: Ints, y: Floats) -> Points:
+    """Return points in ascending order, which PostgreSQL's heap mostly has already and would sort in any case."""
+    if np.all(ts[1:] > ts[:-1]):
+        return Points(ts, y)
+    order = np.argsort(ts)
+    return Points(ts[order], y[order])
+
+
 def load_newest_points(session: Session, last: Mapping[int, int], count: int) -> dict[int, Points]:
     """Return the newest `count` points that have a value of many series: {series_pk: stamp of its last value}."""
     with use_driver(session) as driver:
@@ -78,14 +86,6 @@ def load_newest_points(session: Session, last: Mapping[int, int], count: int) ->
         for pk, ts, y in _stream(driver, _AGGREGATE_NEWEST, wanted):
             points[pk] = Points(ts[::-1], y[::-1])
         return points
-
-
-def _order(ts: Ints, y: Floats) -> Points:
-    """Return points in ascending order, which PostgreSQL's heap mostly has already and would sort in any case."""
-    if np.all(ts[1:] > ts[:-1]):
-        return Points(ts, y)
-    order = np.argsort(ts)
-    return Points(ts[order], y[order])
 
 
 def _fill(cursor: Any) -> tuple[Ints, Floats]:

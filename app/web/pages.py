@@ -81,7 +81,7 @@ def get_file(version: str, path: str, request: Request) -> Response:
     file = load_files().get(path)
     if file is None or path == DOCUMENT:
         return Response("not found\n", 404, headers=HEADERS, media_type="text/plain")
-    current = f"/static/{version}/".encode() in load_files()[DOCUMENT].content
+    current = f"static/{version}/".encode() in load_files()[DOCUMENT].content
     return _answer(request, file, _FOREVER if current else "no-cache")
 
 

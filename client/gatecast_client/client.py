@@ -192,6 +192,16 @@ class Client:
         body = {"model": model, "series": series, "horizon": horizon, **more}
         return cast(Job, self._call("POST", "/train", json=_drop_unset(body)))
 
+    def preview_training(
+        self, model: str, series: Mapping[str, object] | str, horizon: int, **more: object
+    ) -> dict[str, Any]:
+        """Return what `train` with the same arguments would take (`estimate`), and what may surprise it (`checks`).
+
+        Nothing is queued, and what `train` would be refused for is refused here.
+        """
+        body = {"model": model, "series": series, "horizon": horizon, **more}
+        return self._call("POST", "/train", json=_drop_unset(body), params={"dry_run": True})
+
     def job(self, job_id: str) -> Job:
         """Return a job as it is now."""
         return cast(Job, self._call("GET", f"/jobs/{quote(job_id, safe='')}"))

@@ -276,12 +276,21 @@ def test_covariates_go_along_with_observations_and_with_a_forecast(service: Scri
 def test_training_sends_what_was_chosen_and_nothing_else(service: ScriptedService, client: Client) -> None:
     service.on("POST", "/train", job("queued"), status=202)
     assert client.train("m", {"ids": ["a/b"]}, 24, quantiles=[0.1], promote=None)["id"] == "j1"
+    assert service.asked[0].query == {}
     assert service.asked[0].json == {
         "model": "m",
         "series": {"ids": ["a/b"]},
         "horizon": 24,
         "quantiles": [0.1],
     }
+
+
+def test_a_preview_sends_what_the_training_would(service: ScriptedService, client: Client) -> None:
+    told = {"estimate": {"rows": 7}, "checks": {"items": []}}
+    service.on("POST", "/train", told)
+    assert client.preview_training("m", "all", 24, promote=None) == told
+    assert service.asked[0].query == {"dry_run": ["true"]}
+    assert service.asked[0].json == {"model": "m", "series": "all", "horizon": 24}
 
 
 def test_watching_ends_with_the_terminal_state(service: ScriptedService, client: Client) -> None:

@@ -66,6 +66,23 @@ def kept(database: Database) -> Archive:
     return Archive(database)
 
 
+def test_every_forecast_of_a_span_page_by_page(kept: Archive) -> None:
+    kept.add(*(kept.row(name, origin, 10 * origin) for origin in (1, 2, 3, 4) for name in ("a", "b")))
+    kept.add(kept.row("a", 3, 99, series_version=2))
+
+    def read(cursor: str | None = None, as_of: int | None = None, ids: tuple[str, ...] = ("a", "b")):  # type: ignore[no-untyped-def]
+        with kept.database.read() as session:
+            return archive.list_every(session, kept.model, ids, as_of, (2, 4), cursor, 2)
+
+    page = read()
+    seen = [(row.id, forecast.origin, forecast.made_at) for forecast, row in page.items]
+    while page.next_cursor:
+        page = read(page.next_cursor)
+        seen += [(row.id, forecast.origin, forecast.made_at) for forecast, row in page.items]
+    assert seen == [("a", 3, 99), ("b", 3, 30), ("a", 3, 30), ("b", 2, 20), ("a", 2, 20)]
+    assert [forecast.made_at for forecast, _ in read(as_of=98, ids=("a",)).items] == [30, 20]
+
+
 def test_the_same_forecast_is_not_kept_twice(kept: Archive) -> None:
     assert kept.add(kept.row("a", 1, 10), kept.row("b", 1, 10)) == 2
     assert kept.add(kept.row("a", 1, 20), kept.row("c", 1, 20)) == 1

@@ -1,6 +1,7 @@
 """Archived forecasts: reading them as of a past time, and measuring them against what was observed since."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,6 +44,22 @@ PERIODS = 20
 """runs of consecutive origins that rolling skill is reported for"""
 
 
+@dataclass(frozen=True)
+class ArchiveSelection:
+    """Which archived forecasts a caller wants."""
+
+    series: Sequence[str]
+    """their ids; none for all"""
+    as_of: str | None
+    """no forecast that was made later"""
+    every: bool
+    """not only the newest one of each series"""
+    start: str | None
+    """of `every`: the first origin"""
+    end: str | None
+    """of `every`: origins are before it"""
+
+
 class SkillService:
     """The operations behind GET /models/{name}/archive and /models/{name}/skill."""
 
@@ -50,19 +67,26 @@ class SkillService:
         self._database = database
 
     def list_archived(
-        self, scope: Scope, name: str, ids: Sequence[str], as_of: str | None, cursor: str | None, limit: int
+        self, scope: Scope, name: str, selection: ArchiveSelection, cursor: str | None, limit: int
     ) -> Page[dict[str, Any]]:
-        """Return a page of the newest archived forecast of each series, as of a moment.
+        """Return a page of archived forecasts: the newest of each series, or all of a span.
 
-        Raises NotFound, and Invalid for a bad time or cursor.
+        Raises NotFound, and Invalid for a bad time or cursor, or for a span without `every`.
         """
-        moment = _parse_moment(as_of, "as_of")
+        moment = _parse_moment(selection.as_of, "as_of")
+        span = _parse_moment(selection.start, "start"), _parse_moment(selection.end, "end")
+        if not selection.every and span != (None, None):
+            detail = "start and end choose among all archived forecasts: send every=true with them"
+            raise invalid("query.every", ErrorCode.invalid_input, detail)
         with self._database.read() as session, convert_cursor_errors():
             model = require_model(session, scope, name)
-            series_ids = [i for i in ids if is_series_id(i)]
-            if ids and not series_ids:
+            ids = [i for i in selection.series if is_series_id(i)]
+            if selection.series and not ids:
                 return Page([], None)
-            rows = archive.list_page(session, model, series_ids, moment, cursor, limit)
+            if selection.every:
+                rows = archive.list_every(session, model, ids, moment, span, cursor, limit)
+            else:
+                rows = archive.list_page(session, model, ids, moment, cursor, limit)
             views = [_describe_forecast(row, model) for row in rows.items]
             return Page([view for view in views if view is not None], rows.next_cursor)
 

@@ -92,10 +92,10 @@ def _estimate_seconds(session: Session, plan: TrainingPlan) -> float | None:
     if budget is not None:
         return budget + _bound_search(plan.request.search, budget)
     last = jobs.find_newest(session, plan.model.pk, "train", "succeeded") if plan.model is not None else None
-    if last is None or last.estimate is None or last.started_at is None or last.finished_at is None:
+    if last is None or last.started_at is None or last.finished_at is None:
         return None
-    pace = (last.finished_at - last.started_at) / 1e6 / int(last.estimate["steps"])
-    return pace * plan.cost.steps
+    steps: int | None = (last.estimate or {}).get("steps")
+    return (last.finished_at - last.started_at) / 1e6 * plan.cost.steps / steps if steps else None
 
 
 def _bound_search(search: Mapping[str, Any] | None, budget: float) -> float:

@@ -114,14 +114,16 @@ export async function getAll(path, query = {}, signal = undefined, most = 2000) 
  * @returns {AsyncGenerator<{id: string, event: string, data: any}>}
  */
 export async function* events(path, signal, lastId = "") {
+  /** @type {Record<string, string>} */
   const headers = lastId ? { "Last-Event-ID": lastId } : {};
   const response = await send("GET", path, { headers, signal });
-  const reader = /** @type {ReadableStream<Uint8Array>} */ (response.body).pipeThrough(new TextDecoderStream()).getReader();
+  const reader = /** @type {ReadableStream<Uint8Array>} */ (response.body).getReader();
+  const decoder = new TextDecoder();
   let text = "";
   for (;;) {
     const { done, value } = await reader.read();
     if (done) return;
-    const blocks = (text + value).split("\n\n");
+    const blocks = (text + decoder.decode(value, { stream: true })).split("\n\n");
     text = blocks.pop() ?? "";
     for (const block of blocks) {
       const fields = Object.fromEntries(block.split("\n").map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 2)]));

@@ -3,6 +3,7 @@
 import { LitElement } from "./vendor/lit.js";
 
 export class Element extends LitElement {
+  /** @returns {HTMLElement} */
   createRenderRoot() {
     return this;
   }

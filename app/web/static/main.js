@@ -14,6 +14,7 @@ const THEMES = ["light", "dark"];
 class Shell extends Element {
   static properties = {
     shown: { state: true },
+    path: { state: true },
     why: { state: true },
     problem: { state: true },
   };
@@ -26,6 +27,7 @@ class Shell extends Element {
     this.why = "";
     /** @type {import("./api.js").Problem|null} */
     this.problem = null;
+    /** the first part of the address */
     this.path = "";
   }
 

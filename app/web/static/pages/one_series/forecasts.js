@@ -16,7 +16,7 @@ import { getIntervals, writeShare } from "./words.js";
 
 const WIDEST = 0.16;
 const NARROWEST = 0.32;
-const MOST_ARCHIVED = 12;
+const MOST_ARCHIVED = 500;
 
 /** Return the request of a forecast. @param {Model} model @param {string} id @param {string} [fill] what stands for unknown covariates */
 export function writeRequest(model, id, fill) {
@@ -59,7 +59,7 @@ export function makeFan({ ds, quantiles }, color, most = Infinity, name = "") {
 export function tile(forecasts, before) {
   const end = before ? toSeconds(before) : Infinity;
   const earlier = (forecasts ?? []).filter(({ origin }) => toSeconds(origin) < end);
-  const byOrigin = new Map(earlier.map((forecast) => [toSeconds(forecast.origin), forecast]));
+  const byOrigin = new Map(earlier.reverse().map((forecast) => [toSeconds(forecast.origin), forecast]));
   const ordered = [...byOrigin].sort(([one], [other]) => one - other).map(([, forecast]) => forecast);
   return ordered.map((forecast, index) => {
     const end = index + 1 < ordered.length ? toSeconds(ordered[index + 1].ds[0]) : Infinity;
@@ -91,17 +91,10 @@ function push(columns, x, y, low, high) {
   columns.high.push(high);
 }
 
-/** Return the archived forecasts of a series, each as it stood before the next was made. @param {string} model @param {string} id @param {AbortSignal} signal @returns {Promise<Forecast[]>} */
+/** Return the archived forecasts of a series, the newest first. @param {string} model @param {string} id @param {AbortSignal} signal @returns {Promise<Forecast[]>} */
 export async function loadArchive(model, id, signal) {
-  const forecasts = [];
-  let moment;
-  for (let count = 0; count < MOST_ARCHIVED; count++) {
-    const { items } = await get(`models/${model}/archive`, { series: id, as_of: moment }, signal);
-    if (!items.length) break;
-    forecasts.push(items[0]);
-    moment = new Date(Math.min(Date.parse(items[0].origin), Date.parse(items[0].made_at) - 1)).toISOString();
-  }
-  return forecasts;
+  const { items } = await get(`models/${model}/archive`, { series: id, every: true, limit: MOST_ARCHIVED }, signal);
+  return items;
 }
 
 /** @param {string} backtest its id @param {string} id @param {AbortSignal} signal @returns {Promise<Forecast[]>} */

@@ -242,7 +242,7 @@ class OneSeriesView extends View {
     return this.scan.render((/** @type {any} */ scanned) => {
       if (scanned.problem) return html`<p class="warning">${scanned.problem}</p>`;
       const count = scanned.anomaly.filter(Boolean).length;
-      return html`<div class="chart-foot"><p class="hint">${count ? formatCount(count, "anomaly", "anomalies") : "No anomaly"} among the ${formatCount(scanned.x.length, "value")} shown: outside what 99 of 100 ordinary values keep to.</p>
+      return html`<div class="chart-foot"><p class="hint">${count ? `${formatCount(count, "anomaly", "anomalies")} among the ${formatCount(scanned.x.length, "value")} shown: outside what 99 of 100 ordinary values keep to.` : `No anomaly: all ${formatCount(scanned.x.length, "value")} shown are inside what 99 of 100 ordinary values keep to.`}</p>
         <gc-copy .request=${{ method: "POST", path: "anomalies", body: writeScan(this.model.name, this.query.id, span) }}></gc-copy></div>`;
     });
   }

@@ -111,7 +111,7 @@ export class Stage {
   /** Go to the next or previous x that has a value. @param {number} steps */
   step(steps) {
     const [from, to] = this.viewport.view;
-    const xs = [...new Set(this.shown.flatMap(({ x }) => x))].sort((one, other) => one - other);
+    const xs = [...new Set(this.shown.flatMap(({ x }) => [...x]))].sort((one, other) => one - other);
     if (!xs.length) return;
     const index = this.x === null ? findNearest(xs, (from + to) / 2) : findNearest(xs, this.x) + steps;
     const x = xs[Math.min(Math.max(index, 0), xs.length - 1)];

@@ -66,7 +66,7 @@ export function joinX(traces, [from, to]) {
   const distinct = [...new Set(traces.map(({ x }) => x))];
   const parts = distinct.map((xs) => xs.slice(findFirst(xs, from), findFirst(xs, to + 1e-9)));
   if (parts.length === 1) return parts[0];
-  return [...new Set(parts.flat())].sort((one, other) => one - other);
+  return [...new Set(parts.flatMap((part) => [...part]))].sort((one, other) => one - other);
 }
 
 /** Return the least and greatest x of everything. @param {{x: number[]}[]} traces @param {number[]} others @returns {[number, number]|null} */

@@ -2,7 +2,7 @@
 
 import { get, inPath } from "../../api.js";
 import { toSeconds } from "../../format.js";
-import { findFirst } from "../../parts/chart/traces.js";
+import { findAfter, findFirst } from "../../parts/chart/traces.js";
 
 /**
  * @typedef {object} History columns of one length
@@ -75,7 +75,7 @@ export function widen([from, to]) {
 export function refine(whole, detail) {
   if (!detail?.x.length) return whole;
   const before = findFirst(whole.x, detail.x[0]);
-  const after = findFirst(whole.x, detail.x[detail.x.length - 1] + 1e-6);
+  const after = findAfter(whole.x, detail.x[detail.x.length - 1]);
   /** @template T @param {T[]} coarse @param {T[]} fine */
   const join = (coarse, fine) => [...coarse.slice(0, before), ...fine, ...coarse.slice(after)];
   return {

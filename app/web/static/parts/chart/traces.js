@@ -36,6 +36,12 @@ export function findFirst(xs, x) {
   return low;
 }
 
+/** Return the first index whose x is above `x`. @param {ArrayLike<number>} xs @param {number} x */
+export function findAfter(xs, x) {
+  const first = findFirst(xs, x);
+  return xs[first] === x ? first + 1 : first;
+}
+
 /** Return the index whose x is nearest, -1 where there is none. @param {ArrayLike<number>} xs @param {number} x */
 export function findNearest(xs, x) {
   const after = findFirst(xs, x);
@@ -64,7 +70,7 @@ export function findVisible(xs, [from, to]) {
 /** Return all x of some traces from `from` to `to`, ascending, each once. @param {{x: number[]}[]} traces @param {[number, number]} view */
 export function joinX(traces, [from, to]) {
   const distinct = [...new Set(traces.map(({ x }) => x))];
-  const parts = distinct.map((xs) => xs.slice(findFirst(xs, from), findFirst(xs, to + 1e-9)));
+  const parts = distinct.map((xs) => xs.slice(findFirst(xs, from), findAfter(xs, to)));
   if (parts.length === 1) return parts[0];
   return [...new Set(parts.flatMap((part) => [...part]))].sort((one, other) => one - other);
 }

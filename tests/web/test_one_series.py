@@ -79,7 +79,7 @@ def test_what_if_moves_the_forecast_and_is_kept_in_the_address(site: Site, page:
 
 
 def test_earlier_forecasts_and_anomalies_lie_over_what_happened(site: Site, page: Page) -> None:
-    body = {"model": "m", "series": {"ids": ["a"]}, "n_windows": 2}
+    body = {"model": "m", "series": {"ids": ["a"]}, "n_windows": 2, "baselines": ["season_naive"]}
     job = site.service.call("POST", "/backtest", body)["id"]
     until(lambda: site.service.call("GET", f"/jobs/{job}")["status"] == "succeeded", 60, "the backtest")
     page.goto(site.link("series/one?id=a&model=m"))

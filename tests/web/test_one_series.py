@@ -61,6 +61,7 @@ def _count_rows(page: Page) -> int:
 
 def test_what_if_moves_the_forecast_and_is_kept_in_the_address(site: Site, page: Page) -> None:
     page.goto(site.link("series/one?id=b&model=w"))
+    page.get_by_text("What if?").click()
     first = page.get_by_label(re.compile("^temp, "), exact=False).first
     expect(first).to_have_value(re.compile(r"\d"))
     before = first.input_value()

@@ -8,12 +8,9 @@ import { Element } from "../element.js";
 import { formatNumber, formatTime } from "../format.js";
 import "./copy.js";
 import { press } from "./chart/gestures.js";
-import { makeStampWriter, saveCsv, savePng } from "./chart/saving.js";
 import { Stage } from "./chart/stage.js";
-import { collectRows, thinRows } from "./chart/table.js";
 import { getAt } from "./chart/traces.js";
 
-const MOST_TABLE_ROWS = 500;
 /** The box may be this much flatter than wide on a telephone. */
 const NARROW_SHARE = 0.75;
 const CONTENT = ["layers", "bands", "axis", "log", "timezone", "now", "marks", "range", "height", "hidden"];
@@ -43,7 +40,7 @@ export class Chart extends Element {
     height: { type: Number },
     hidden: { state: true },
     words: { state: true },
-    isTableOpen: { state: true },
+    table: { state: true },
   };
 
   constructor() {
@@ -75,7 +72,8 @@ export class Chart extends Element {
     /** @type {Map<string, boolean>} what a person chose in the legend, by name */
     this.chosen = new Map();
     this.words = "";
-    this.isTableOpen = false;
+    /** @type {typeof import("./chart/table.js")|null} loaded as it is opened */
+    this.table = null;
     this.stage = new Stage(this);
     this.box = createRef();
     this.resizing = new ResizeObserver(() => this.resize());
@@ -190,9 +188,9 @@ export class Chart extends Element {
           <button type="button" class="quiet" @click=${this.saveCsv}>CSV</button>
         </span>
       </div>
-      <details @toggle=${(/** @type {Event} */ event) => (this.isTableOpen = /** @type {HTMLDetailsElement} */ (event.target).open)}>
+      <details @toggle=${this.toggleTable}>
         <summary>Table</summary>
-        ${this.isTableOpen ? this.renderTable() : nothing}
+        ${this.table ? this.table.renderTable(this, this.range ?? this.stage.viewport.extent) : nothing}
       </details>`;
   }
 
@@ -204,19 +202,10 @@ export class Chart extends Element {
     </button>`;
   }
 
-  renderTable() {
-    const all = collectRows(this.content, this.range ?? this.stage.viewport.extent);
-    const rows = thinRows(all, MOST_TABLE_ROWS);
-    const isThinned = rows.x.length < all.x.length;
-    return html`<div class="scroll tall" tabindex="0" role="region" aria-label=${`Table of ${this.label}`}>
-      <table>
-        <caption>${this.label}${isThinned ? `: ${rows.x.length} of ${all.x.length.toLocaleString("en")} rows; CSV has all` : ""}</caption>
-        <thead><tr><th scope="col">${this.axis === "time" ? `Time (${this.timezone})` : "x"}</th>${rows.names.map((name) => html`<th scope="col" class="number">${name}</th>`)}</tr></thead>
-        <tbody>
-          ${rows.x.map((x, row) => html`<tr><th scope="row">${this.writeX(x)}</th>${rows.columns.map((column) => html`<td class="number">${column[row] === undefined ? "" : formatNumber(column[row])}</td>`)}</tr>`)}
-        </tbody>
-      </table>
-    </div>`;
+  /** @param {Event} event */
+  async toggleTable(event) {
+    const { open } = /** @type {HTMLDetailsElement} */ (event.target);
+    this.table = open ? await import("./chart/table.js") : null;
   }
 
   /** @param {string} name @param {boolean} isShown */
@@ -230,14 +219,14 @@ export class Chart extends Element {
     if (press(event, this.stage.viewport, this.stage)) event.preventDefault();
   }
 
-  savePng() {
+  async savePng() {
+    const { savePng } = await import("./chart/saving.js");
     if (this.stage.plot) savePng(this.label, this.stage.plot, this.legend.filter((item) => this.isShown(item)));
   }
 
-  saveCsv() {
-    const rows = collectRows(this.content, this.stage.viewport.view);
-    const isTime = this.axis === "time";
-    saveCsv(this.label, rows, isTime ? "ds" : "x", isTime ? makeStampWriter(this.timezone) : String);
+  async saveCsv() {
+    const [{ saveRows }, { collectRows }] = await Promise.all([import("./chart/saving.js"), import("./chart/table.js")]);
+    saveRows(this.label, collectRows(this.content, this.stage.viewport.view), this.axis === "time" ? this.timezone : null);
   }
 }
 

@@ -16,22 +16,22 @@ const SPANS = [
 ];
 const LEAST_STEPS = 6;
 
-/** @param {any} view of one series */
-export function renderControls(view) {
-  const { model } = view;
+/** @param {Record<string, string>} query @param {import("./sources.js").Sources} sources */
+export function renderControls(query, sources) {
+  const { model } = sources;
   return html`<div class="filters">
-    ${model ? renderModels(view, model) : nothing}
-    ${model ? renderEarlier(view) : nothing}
+    ${model ? renderModels(sources, model) : nothing}
+    ${model ? renderEarlier(query, sources) : nothing}
     ${model && model.champion !== null
-      ? html`<button type="button" aria-pressed=${Boolean(view.query.anomalies)} @click=${() => adjust({ anomalies: view.query.anomalies ? null : 1 })}>Anomalies</button>`
+      ? html`<button type="button" aria-pressed=${Boolean(query.anomalies)} @click=${() => adjust({ anomalies: query.anomalies ? null : 1 })}>Anomalies</button>`
       : nothing}
-    ${renderSpans(view)}
+    ${renderSpans(query, sources)}
   </div>`;
 }
 
-/** @param {any} view @param {any} model */
-function renderModels(view, model) {
-  const { trained, others } = view.models.data;
+/** @param {import("./sources.js").Sources} sources @param {any} model */
+function renderModels({ models }, model) {
+  const { trained, others } = /** @type {any} */ (models.data);
   const renderOption = (/** @type {any} */ { name, champion }) =>
     html`<option value=${name} ?selected=${name === model.name}>${name}${champion === null ? " (no champion)" : ""}</option>`;
   return html`<label>Model
@@ -41,12 +41,12 @@ function renderModels(view, model) {
     </select></label>`;
 }
 
-/** @param {any} view */
-function renderEarlier({ query, backtests }) {
+/** @param {Record<string, string>} query @param {import("./sources.js").Sources} sources */
+function renderEarlier(query, { backtests }) {
   const choices = [
     ["", "none"],
     ["archive", "as they were made"],
-    ...(backtests.data ?? []).map((/** @type {any} */ { id, finished_at }) => [id, `backtest of ${formatTime(finished_at)}`]),
+    ...(/** @type {any[]} */ (backtests.data) ?? []).map((/** @type {any} */ { id, finished_at }) => [id, `backtest of ${formatTime(finished_at)}`]),
   ];
   return html`<label>Earlier forecasts
     <select @change=${(/** @type {Event} */ event) => adjust({ earlier: getValue(event) })}>
@@ -54,16 +54,16 @@ function renderEarlier({ query, backtests }) {
     </select></label>`;
 }
 
-/** @param {any} view */
-function renderSpans(view) {
-  const series = view.series.data;
+/** @param {Record<string, string>} query @param {import("./sources.js").Sources} sources */
+function renderSpans(query, { series: { data }, model, step }) {
+  const series = /** @type {any} */ (data);
   const last = toSeconds(series.last_ds);
   const extent = last - toSeconds(series.first_ds);
-  const spans = SPANS.filter(({ seconds }) => seconds < extent && seconds > LEAST_STEPS * view.step).slice(-4);
-  const horizon = (view.model?.horizon ?? 0) * view.step;
+  const spans = SPANS.filter(({ seconds }) => seconds < extent && seconds > LEAST_STEPS * step).slice(-4);
+  const horizon = (model?.horizon ?? 0) * step;
   return html`<span class="buttons span-choice" role="group" aria-label="Span to show">
     ${spans.map(({ name, seconds }) => html`<button type="button" class="quiet" @click=${() => adjust({ from: toIso(last - seconds), to: toIso(last + horizon), range: null })}>${name}</button>`)}
-    <button type="button" class="quiet" aria-pressed=${view.query.range === "all"} @click=${() => adjust({ from: null, to: null, range: "all" })}>All</button>
+    <button type="button" class="quiet" aria-pressed=${query.range === "all"} @click=${() => adjust({ from: null, to: null, range: "all" })}>All</button>
   </span>`;
 }
 

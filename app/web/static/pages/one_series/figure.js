@@ -13,7 +13,7 @@
 import { formatNumber, formatTime, toSeconds } from "../../format.js";
 import { findFirst, getAt } from "../../parts/chart/traces.js";
 import { pickAnomalies } from "./anomalies.js";
-import { joinForecasts, makeFan } from "./forecasts.js";
+import { getTimes, joinForecasts, makeFan } from "./forecasts.js";
 import { describeInterval, describeOutcome, getIntervals } from "./words.js";
 
 const FAINT = 0.16;
@@ -34,8 +34,8 @@ function findNow({ series, forecast }) {
 function makeLayers({ history, forecast, changed, earlier, scan }) {
   /** @type {import("../../parts/chart/traces.js").Layer[]} */
   const layers = [{ name: "Observed", x: history.x, y: history.y, color: "actual", width: 1.25 }];
-  if (forecast) layers.push({ name: "Forecast", x: forecast.ds.map(toSeconds), y: forecast.yhat, color: "forecast", width: 2.25 });
-  if (changed) layers.push({ name: "What if", x: changed.ds.map(toSeconds), y: changed.yhat, color: "extra-1", width: 2.25 });
+  if (forecast) layers.push({ name: "Forecast", x: getTimes(forecast), y: forecast.yhat, color: "forecast", width: 2.25 });
+  if (changed) layers.push({ name: "What if", x: getTimes(changed), y: changed.yhat, color: "extra-1", width: 2.25 });
   if (earlier.length) {
     const { x, y } = joinForecasts(earlier);
     layers.push({ name: "Earlier forecasts", x, y, kind: "dashed", color: "earlier", width: 2 });
@@ -86,7 +86,7 @@ function describeForecast(forecast, x, { freq, unit }, name) {
 
 /** @param {import("./forecasts.js").Forecast|null} forecast @param {number} x */
 function findStep(forecast, x) {
-  return forecast ? forecast.ds.findIndex((ds) => toSeconds(ds) === x) : -1;
+  return forecast ? getTimes(forecast).indexOf(x) : -1;
 }
 
 /** @param {Parts} parts @param {number} x */

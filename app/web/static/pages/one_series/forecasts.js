@@ -2,6 +2,7 @@
 
 import { get, getAll, inPath } from "../../api.js";
 import { toSeconds } from "../../format.js";
+import { findFirst } from "../../parts/chart/traces.js";
 import { getIntervals, writeShare } from "./words.js";
 
 /**
@@ -13,6 +14,16 @@ import { getIntervals, writeShare } from "./words.js";
  *
  * @typedef {{freq: string, name: string, horizon: number, champion: number|null}} Model
  */
+
+/** @type {WeakMap<Forecast, number[]>} */
+const times = new WeakMap();
+
+/** Return the times of a forecast in seconds, read once. @param {Forecast} forecast */
+export function getTimes(forecast) {
+  const known = times.get(forecast) ?? forecast.ds.map(toSeconds);
+  times.set(forecast, known);
+  return known;
+}
 
 const WIDEST = 0.16;
 const NARROWEST = 0.32;
@@ -39,8 +50,9 @@ export async function loadForecast(model, id, fill, signal) {
 }
 
 /** Return the band of each pair of quantiles, the widest first. @param {Forecast} forecast @param {import("../../parts/chart/traces.js").Color} color @param {number} [most] @param {string} [name] */
-export function makeFan({ ds, quantiles }, color, most = Infinity, name = "") {
-  const x = ds.map(toSeconds);
+export function makeFan(forecast, color, most = Infinity, name = "") {
+  const { ds, quantiles } = forecast;
+  const x = getTimes(forecast);
   const pairs = getIntervals(quantiles, 0).slice(0, most);
   return pairs.map(({ share }, index) => ({
     name: name || `${writeShare(share)} inside`,
@@ -62,8 +74,8 @@ export function tile(forecasts, before) {
   const byOrigin = new Map(earlier.reverse().map((forecast) => [toSeconds(forecast.origin), forecast]));
   const ordered = [...byOrigin].sort(([one], [other]) => one - other).map(([, forecast]) => forecast);
   return ordered.map((forecast, index) => {
-    const end = index + 1 < ordered.length ? toSeconds(ordered[index + 1].ds[0]) : Infinity;
-    const count = forecast.ds.filter((ds) => toSeconds(ds) < end).length;
+    const next = index + 1 < ordered.length ? getTimes(ordered[index + 1])[0] : Infinity;
+    const count = findFirst(getTimes(forecast), next);
     const quantiles = Object.fromEntries(Object.entries(forecast.quantiles).map(([level, values]) => [level, values.slice(0, count)]));
     return { ...forecast, ds: forecast.ds.slice(0, count), yhat: forecast.yhat.slice(0, count), quantiles };
   });
@@ -73,11 +85,12 @@ export function tile(forecasts, before) {
 export function joinForecasts(forecasts) {
   /** @type {{x: number[], y: (number|null)[], low: (number|null)[], high: (number|null)[]}} */
   const columns = { x: [], y: [], low: [], high: [] };
-  for (const { ds, yhat, quantiles } of forecasts.filter((one) => one.ds.length)) {
-    if (columns.x.length) push(columns, (columns.x[columns.x.length - 1] + toSeconds(ds[0])) / 2, null, null, null);
-    ds.forEach((time, index) => {
-      const [widest] = getIntervals(quantiles, index);
-      push(columns, toSeconds(time), yhat[index], widest?.low ?? null, widest?.high ?? null);
+  for (const forecast of forecasts.filter(({ ds }) => ds.length)) {
+    const x = getTimes(forecast);
+    if (columns.x.length) push(columns, (columns.x[columns.x.length - 1] + x[0]) / 2, null, null, null);
+    x.forEach((time, index) => {
+      const [widest] = getIntervals(forecast.quantiles, index);
+      push(columns, time, forecast.yhat[index], widest?.low ?? null, widest?.high ?? null);
     });
   }
   return columns;

@@ -61,18 +61,14 @@ class WhatIf extends Element {
   }
 
   render() {
-    return html`<section class="card">
-      <h2>What if?</h2>
-      ${this.rows.render(() => this.renderTable())}
-    </section>`;
+    return this.rows.render(() => this.renderTable());
   }
 
   renderTable() {
     const { values } = this;
     const isChanged = Object.keys(this.changes).length > 0;
     const isAssumed = Object.values(values).some((column) => column.some((value) => !value.isStored));
-    return html`<p>Change what is expected of ${this.names.join(", ")}, and the forecast follows: it is drawn beside the one without.</p>
-      ${isAssumed ? html`<p class="hint">Values with a dashed edge are not stored: they are assumed as ${this.fill === "last" ? "the last known" : "those of a season before"}.</p>` : nothing}
+    return html`${isAssumed ? html`<p class="hint">Values with a dashed edge are not stored: they are assumed as ${this.fill === "last" ? "the last known" : "those of a season before"}.</p>` : nothing}
       <div aria-live="polite">${this.result}</div>
       ${this.renderTools(values, isChanged)}
       <div class="scroll tall" tabindex="0" role="region" aria-label="Covariates of the coming steps">

@@ -20,7 +20,7 @@ function download(blob, name) {
 const nameFile = (label) => label.replace(/[^A-Za-z0-9._-]+/g, "_").slice(0, 80) || "chart";
 
 /** Return a writer of times in ISO 8601 with the offset of the timezone. @param {string} timezone @returns {(seconds: number) => string} */
-export function makeStampWriter(timezone) {
+function makeStampWriter(timezone) {
   const format = new Intl.DateTimeFormat("sv-SE", { timeZone: timezone, dateStyle: "short", timeStyle: "medium" });
   return (seconds) => {
     const local = format.format(1000 * seconds).replace(" ", "T");
@@ -34,9 +34,10 @@ export function makeStampWriter(timezone) {
 /** @param {string} text */
 const quote = (text) => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
 
-/** @param {string} label @param {import("./table.js").Rows} rows @param {string} xName @param {(x: number) => string} writeX */
-export function saveCsv(label, rows, xName, writeX) {
-  const lines = [[xName, ...rows.names].map(quote).join(",")];
+/** Save rows as CSV. @param {string} label @param {import("./table.js").Rows} rows @param {string|null} timezone null: x is no time */
+export function saveRows(label, rows, timezone) {
+  const writeX = timezone ? makeStampWriter(timezone) : String;
+  const lines = [[timezone ? "ds" : "x", ...rows.names].map(quote).join(",")];
   rows.x.forEach((x, index) => lines.push([writeX(x), ...rows.columns.map((column) => column[index] ?? "")].join(",")));
   download(new Blob([`${lines.join("\n")}\n`], { type: "text/csv" }), `${nameFile(label)}.csv`);
 }

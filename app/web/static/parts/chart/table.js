@@ -1,6 +1,10 @@
 /** What a chart shows, in rows: for those who do not see it, and for spreadsheets. */
 
+import { html } from "../../vendor/lit.js";
+import { formatNumber } from "../../format.js";
 import { findFirst, joinX } from "./traces.js";
+
+const MOST_ROWS = 500;
 
 /**
  * @typedef {object} Rows
@@ -34,9 +38,25 @@ function align({ x, values }, xs) {
 }
 
 /** Keep every so many rows, so that at most `most` are left. @param {Rows} rows @param {number} most @returns {Rows} */
-export function thinRows(rows, most) {
+function thinRows(rows, most) {
   const stride = Math.ceil(rows.x.length / most) || 1;
   /** @template T @param {T[]} values */
   const thin = (values) => (stride === 1 ? values : values.filter((_, index) => index % stride === 0));
   return { names: rows.names, x: thin(rows.x), columns: rows.columns.map(thin) };
+}
+
+/** @param {import("../chart.js").Chart} chart @param {[number, number]} view */
+export function renderTable(chart, view) {
+  const all = collectRows(chart.content, view);
+  const rows = thinRows(all, MOST_ROWS);
+  const count = rows.x.length < all.x.length ? `: ${rows.x.length} of ${all.x.length.toLocaleString("en")} rows; CSV has all` : "";
+  return html`<div class="scroll tall" tabindex="0" role="region" aria-label=${`Table of ${chart.label}`}>
+    <table>
+      <caption>${chart.label}${count}</caption>
+      <thead><tr><th scope="col">${chart.axis === "time" ? `Time (${chart.timezone})` : "x"}</th>${rows.names.map((name) => html`<th scope="col" class="number">${name}</th>`)}</tr></thead>
+      <tbody>
+        ${rows.x.map((x, row) => html`<tr><th scope="row">${chart.writeX(x)}</th>${rows.columns.map((column) => html`<td class="number">${column[row] === undefined ? "" : formatNumber(column[row])}</td>`)}</tr>`)}
+      </tbody>
+    </table>
+  </div>`;
 }

@@ -110,7 +110,7 @@ def forecast_day(client: Client, model: str, day: Hours) -> dict[str, Any]:
 
 def _serve(service: DemoService, console: Console) -> int:
     url = service.client.url
-    console.print(f"\nAPI docs {url}/docs\nlog      {service.log}\nCtrl-C ends it")
+    console.print(f"\ndashboard {url}\nAPI docs  {url}/docs\nlog       {service.log}\nCtrl-C ends it")
     try:
         status = service.wait()
     except KeyboardInterrupt:

@@ -19,7 +19,7 @@ def check_categorical(series: Series) -> Finding:
     return Finding(
         "categorical",
         "info",
-        f"{len(names)} covariates are text: {', '.join(names[:10])}",
+        f"covariates that are text: {', '.join(names[:10])}",
         (),
         "the vocabulary is frozen in the version; a text that is not in it has a code of its own",
         "covariates in POST /train",

@@ -35,7 +35,8 @@ def check_gaps(y: Floats) -> Finding:
         return Finding("gaps", "ok", "no step between the first and the last value is missing")
     longest = int((runs[:, 1] - runs[:, 0]).max()) + 1
     share = missing / len(y)
-    detail = f"{missing} of {len(y)} steps are missing ({share:.1%}), in {len(runs)} gaps; the longest has {longest}"
+    where = f"in {len(runs)} gaps; the longest has {longest}" if len(runs) > 1 else "in one gap"
+    detail = f"{missing} of {len(y)} steps are missing ({share:.1%}), {where}"
     return Finding(
         "gaps",
         "warning" if share > MANY_GAPS else "info",

@@ -66,6 +66,13 @@ def test_rows_that_find_no_room_while_they_wait_change_nothing(
 
 
 @pytest.mark.one_database
+def test_another_error_of_a_file_is_a_bug(client: TestClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    failed = send(client, IN_MEMORY // 20)
+    assert (failed.status_code, failed.json()["code"]) == (500, "internal_error")
+
+
+@pytest.mark.one_database
 def test_a_full_sqlite_is_no_outage(client: TestClient, database: Database) -> None:
     with database.read() as session:
         pages = session.execute(text("PRAGMA page_count")).scalar_one()

@@ -17,7 +17,7 @@ HEALTH_EXAMPLE: dict[str, Any] = {
             "code": "gaps",
             "audit": "D002",
             "severity": "info",
-            "detail": "2 of 17544 steps are missing (0.0%), in 1 gaps; the longest has 2",
+            "detail": "2 of 17544 steps are missing (0.0%), in one gap",
             "where": [["2024-03-01T00:00:00+00:00", "2024-03-01T01:00:00+00:00"]],
             "training": "missing steps stay missing: the network reads which they are",
             "option": "cleaning.gaps in POST /train; POST /series/{id}/observations, where their values are known",

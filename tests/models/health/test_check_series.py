@@ -118,7 +118,7 @@ def test_outliers_are_located_and_a_weekly_spike_is_none() -> None:
 def test_texts_are_listed_and_new_ones_warned_of() -> None:
     weather = np.array(["rain"] * 1000 + ["snow"] * 24, object)
     series = build(DAILY, weather=weather, temp=np.zeros(1024))
-    assert find(series, "categorical").detail == "1 covariates are text: weather"
+    assert find(series, "categorical").detail == "covariates that are text: weather"
     check = find(series, "unseen_level")
     assert (check.severity, check.detail) == ("warning", "texts that stand only after the last value: weather: snow")
 

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -32,6 +33,13 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
+_NAMED_HEADERS = {"X-Content-Type-Options": "nosniff"}
+"""of what the document names: its policy is what browsers follow for them, and each is sent by itself"""
+_COMMENT = re.compile(
+    rb"^[ \t]*/\*(?:[^*]|\*(?!/))*\*/[ \t]*\n"  # alone in its lines
+    rb"|/\*\* @(?:[^*]|\*(?!/))*\*/ ?",  # a type within a line
+    re.MULTILINE,
+)
 _FOREVER = "public, max-age=31536000, immutable"
 _GZIP_LEVEL = 9
 
@@ -63,7 +71,13 @@ def load_files() -> Mapping[str, StaticFile]:
     return {name: _pack(name, content) for name, content in contents.items()}
 
 
-def _pack(name: str, content: bytes) -> StaticFile:
+def strip_comments(content: bytes) -> bytes:
+    """Return a module or a style without its comments of the form /* … */: they are an eighth of what would be sent."""
+    return _COMMENT.sub(b"", content)
+
+
+def _pack(name: str, source: bytes) -> StaticFile:
+    content = source if name.startswith("vendor/") else strip_comments(source)
     media_type = f"{TYPES[Path(name).suffix]}; charset=utf-8"
     packed = gzip.compress(content, _GZIP_LEVEL, mtime=0)
     return StaticFile(content, packed, media_type, f'"{hashlib.sha256(content).hexdigest()[:20]}"')
@@ -72,7 +86,7 @@ def _pack(name: str, content: bytes) -> StaticFile:
 @router.get("/")
 def get_page(request: Request) -> Response:
     """Answer the document, which is asked for again each time."""
-    return _answer(request, load_files()[DOCUMENT], "no-cache")
+    return _answer(request, load_files()[DOCUMENT], HEADERS | {"Cache-Control": "no-cache"})
 
 
 @router.get("/static/{version}/{path:path}")
@@ -82,11 +96,11 @@ def get_file(version: str, path: str, request: Request) -> Response:
     if file is None or path == DOCUMENT:
         return Response("not found\n", 404, headers=HEADERS, media_type="text/plain")
     current = f"static/{version}/".encode() in load_files()[DOCUMENT].content
-    return _answer(request, file, _FOREVER if current else "no-cache")
+    return _answer(request, file, _NAMED_HEADERS | {"Cache-Control": _FOREVER if current else "no-cache"})
 
 
-def _answer(request: Request, file: StaticFile, keep: str) -> Response:
-    headers = HEADERS | {"Cache-Control": keep, "ETag": file.tag, "Vary": "Accept-Encoding"}
+def _answer(request: Request, file: StaticFile, headers: dict[str, str]) -> Response:
+    headers = headers | {"ETag": file.tag, "Vary": "Accept-Encoding"}
     if request.headers.get("if-none-match") == file.tag:
         return Response(status_code=304, headers=headers)
     if "gzip" in request.headers.get("accept-encoding", ""):

@@ -7,7 +7,7 @@ import re
 import pytest
 from fastapi.testclient import TestClient
 
-from app.web.pages import FOLDER, load_files
+from app.web.pages import FOLDER, load_files, strip_comments
 
 IMPORT = re.compile(r"""(?:from|import)\s*\(?\s*["'](\.[^"']+)["']""")
 STATIC_IMPORT = re.compile(r"""(?:^|\n)\s*(?:import|export)[^;]*?["'](\.[^"']+)["'];""")
@@ -41,6 +41,16 @@ def test_a_browser_without_gzip_gets_the_same_bytes(client: TestClient) -> None:
     plain = client.get("/static/x/style.css", headers={"accept-encoding": "identity"})
     assert "content-encoding" not in plain.headers
     assert plain.content == gzip.decompress(load_files()["style.css"].packed)
+
+
+def test_comments_are_not_sent_and_all_else_is() -> None:
+    source = (
+        b"/** A module.\n * @typedef {object} A\n */\nconst a = /** @type {any} */ (b) * 2; // kept\n/* c */\nlet d;\n"
+    )
+    assert strip_comments(source) == b"const a = (b) * 2; // kept\nlet d;\n"
+    files = load_files()
+    assert all(b"/*" not in files[name].content for name in files if name.startswith(("pages/", "parts/")))
+    assert files["vendor/lit.js"].content == (FOLDER / "vendor" / "lit.js").read_bytes()
 
 
 def test_vendored_bundles_are_what_their_readme_says() -> None:

@@ -9,12 +9,11 @@ import "../parts/chart.js";
 import { adjust, link } from "../router.js";
 import { may } from "../session.js";
 import "./one_series/about.js";
-import { MOST_VALUES, writeScan } from "./one_series/anomalies.js";
 import { renderControls } from "./one_series/controls.js";
 import { describeAt } from "./one_series/figure.js";
 import "./one_series/health.js";
 import { toIso } from "./one_series/history.js";
-import { Sources } from "./one_series/sources.js";
+import { MOST_SCORED, Sources } from "./one_series/sources.js";
 import { renderCautions, renderChanged, renderForecast } from "./one_series/summary.js";
 
 const MOST_ADDRESS = 3000;
@@ -117,13 +116,13 @@ class OneSeriesView extends View {
   renderScanState() {
     if (!this.query.anomalies) return nothing;
     const span = this.sources.getScanSpan();
-    if (!span || !this.sources.model) return html`<p class="hint">Zoom in to at most ${formatCount(MOST_VALUES, "value")} to see their anomalies, or <a href=${link("anomalies", { series: this.query.id, model: this.sources.model?.name })}>scan more</a>.</p>`;
+    if (!span || !this.sources.model) return html`<p class="hint">Zoom in to at most ${formatCount(MOST_SCORED, "value")} to see their anomalies, or <a href=${link("anomalies", { series: this.query.id, model: this.sources.model?.name })}>scan more</a>.</p>`;
     if (this.sources.scan.isLoading) return html`<p class="hint" role="status">Looking for anomalies …</p>`;
     return this.sources.scan.render((/** @type {any} */ scanned) => {
       if (scanned.problem) return html`<p class="warning">${scanned.problem}</p>`;
       const count = scanned.anomaly.filter(Boolean).length;
       return html`<div class="chart-foot"><p class="hint">${count ? `${formatCount(count, "anomaly", "anomalies")} among the ${formatCount(scanned.x.length, "value")} shown: outside what 99 of 100 ordinary values keep to.` : `No anomaly: all ${formatCount(scanned.x.length, "value")} shown are inside what 99 of 100 ordinary values keep to.`}</p>
-        <gc-copy .request=${{ method: "POST", path: "anomalies", body: writeScan(this.sources.model.name, this.query.id, span) }}></gc-copy></div>`;
+        <gc-copy .request=${scanned.request}></gc-copy></div>`;
     });
   }
 

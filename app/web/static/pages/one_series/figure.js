@@ -12,7 +12,6 @@
 
 import { formatNumber, formatTime, toSeconds } from "../../format.js";
 import { findFirst, getAt } from "../../parts/chart/traces.js";
-import { pickAnomalies } from "./anomalies.js";
 import { getTimes, joinForecasts, makeFan } from "./forecasts.js";
 import { describeInterval, describeOutcome, getIntervals } from "./words.js";
 
@@ -42,6 +41,12 @@ function makeLayers({ history, forecast, changed, earlier, scan }) {
   }
   if (scan?.x.length) layers.push({ name: "Anomalies", ...pickAnomalies(scan), kind: "points", color: "anomaly" });
   return layers;
+}
+
+/** Return the points of a chart. @param {import("./anomalies.js").Scan} scan */
+function pickAnomalies({ x, y, anomaly }) {
+  const indices = anomaly.flatMap((is, index) => (is ? [index] : []));
+  return { x: indices.map((index) => x[index]), y: indices.map((index) => y[index]) };
 }
 
 /** @param {Parts} parts @returns {import("../../parts/chart/traces.js").Band[]} */

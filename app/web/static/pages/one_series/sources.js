@@ -3,12 +3,13 @@
 import { get, inPath, post } from "../../api.js";
 import { toSeconds } from "../../format.js";
 import { Loader } from "../../loader.js";
-import { MOST_VALUES, scan } from "./anomalies.js";
 import { makeFigure } from "./figure.js";
 import { loadArchive, loadBacktest, loadBacktests, loadForecast, loadModels, loadVersion, tile } from "./forecasts.js";
 import { choosePoints, loadHistory, refine, widen } from "./history.js";
 import { Memo } from "./memo.js";
 
+/** Values that are scored while a person waits: about two seconds. */
+export const MOST_SCORED = 3000;
 const ARCHIVE = "archive";
 const STEPS_IN_FIRST_VIEW = 240;
 const FEW_ROWS = 500;
@@ -88,7 +89,7 @@ export class Sources {
     }
     if (model.champion !== null) this.version.load([model.name, model.champion], (signal) => loadVersion(model.name, model.champion, signal));
     const span = this.getScanSpan();
-    if (span) this.scan.load([id, model.name, span], (signal) => scan(model.name, id, span, signal));
+    if (span) this.scan.load([id, model.name, span], async (signal) => (await import("./anomalies.js")).scan(model.name, id, span, signal));
     if (this.future) this.changed.load([id, model.name, this.future], (signal) => post("forecast", this.writeChanged(), signal));
   }
 
@@ -123,7 +124,7 @@ export class Sources {
     const series = /** @type {any} */ (this.series.data);
     const [from, to] = this.getRange() ?? [toSeconds(series.first_ds), toSeconds(series.last_ds) + this.step];
     const end = Math.min(to, toSeconds(series.last_ds) + this.step);
-    return (end - from) / this.step <= MOST_VALUES && from < end ? [Math.floor(from), Math.ceil(end)] : null;
+    return (end - from) / this.step <= MOST_SCORED && from < end ? [Math.floor(from), Math.ceil(end)] : null;
   }
 
   /** @returns {import("./figure.js").Parts} */

@@ -4,7 +4,6 @@ import { html, nothing } from "./vendor/lit.js";
 import { setKey } from "./api.js";
 import { Element } from "./element.js";
 import { renderProblem } from "./loader.js";
-import "./parts/key.js";
 import { current, link } from "./router.js";
 import { getAccess, loadAccess, may } from "./session.js";
 import { NAVIGATION, VIEWS } from "./views.js";
@@ -40,6 +39,7 @@ class Shell extends Element {
 
   /** @param {string} why */
   askKey(why) {
+    import("./parts/key.js");
     setKey("");
     this.why = why;
     this.shown = null;

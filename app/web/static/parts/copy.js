@@ -3,8 +3,12 @@
 import { html, nothing } from "../vendor/lit.js";
 import { Element } from "../element.js";
 import { getAccess } from "../session.js";
-import { writeCurl, writePython } from "../snippet.js";
 import { notify } from "./notice.js";
+
+/** @typedef {"curl"|"Python"} Language */
+
+/** @type {Language[]} */
+const LANGUAGES = ["curl", "Python"];
 
 /** Put text on the clipboard, and say so. @param {string} text @param {string} name */
 export async function copyText(text, name) {
@@ -20,6 +24,7 @@ class CopyRequest extends Element {
   static properties = {
     request: { attribute: false },
     shown: { type: Boolean },
+    text: { state: true },
   };
 
   constructor() {
@@ -28,26 +33,37 @@ class CopyRequest extends Element {
     this.request = null;
     /** whether the text stands below the buttons, too */
     this.shown = false;
+    /** @type {Language} */
     this.language = "curl";
+    this.text = "";
+  }
+
+  /** @param {Map<string, unknown>} changed */
+  async updated(changed) {
+    if (this.shown && this.request && (changed.has("request") || changed.has("shown"))) this.text = await this.write(this.language);
   }
 
   render() {
     if (!this.request) return nothing;
-    const withKey = getAccess()?.auth === "on";
-    const texts = { curl: writeCurl(this.request, withKey), Python: writePython(this.request, withKey) };
     return html`<span class="buttons">
-        ${Object.entries(texts).map(
-          ([name, text]) => html`<button type="button" class="quiet" @click=${() => this.copy(text, name)}>Copy as ${name}</button>`,
-        )}
+        ${LANGUAGES.map((language) => html`<button type="button" class="quiet" @click=${() => this.copy(language)}>Copy as ${language}</button>`)}
       </span>
-      ${this.shown ? html`<pre class="snippet" tabindex="0"><code>${texts[/** @type {"curl"} */ (this.language)]}</code></pre>` : nothing}`;
+      ${this.shown ? html`<pre class="snippet" tabindex="0"><code>${this.text}</code></pre>` : nothing}`;
   }
 
-  /** @param {string} text @param {string} name */
-  copy(text, name) {
-    this.language = name;
-    this.requestUpdate();
-    copyText(text, name);
+  /** @param {Language} language */
+  async write(language) {
+    const { writeCurl, writePython } = await import("../snippet.js");
+    const withKey = getAccess()?.auth === "on";
+    const request = /** @type {import("../snippet.js").Request} */ (this.request);
+    return language === "curl" ? writeCurl(request, withKey) : writePython(request, withKey);
+  }
+
+  /** @param {Language} language */
+  async copy(language) {
+    this.language = language;
+    this.text = await this.write(language);
+    copyText(this.text, language);
   }
 }
 

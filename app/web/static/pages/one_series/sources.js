@@ -6,13 +6,29 @@ import { Loader } from "../../loader.js";
 import { makeFigure } from "./figure.js";
 import { loadArchive, loadBacktest, loadBacktests, loadForecast, loadModels, loadVersion, tile } from "./forecasts.js";
 import { choosePoints, loadHistory, refine, widen } from "./history.js";
-import { Memo } from "./memo.js";
 
 /** Values that are scored while a person waits: about two seconds. */
 export const MOST_SCORED = 3000;
 const ARCHIVE = "archive";
 const STEPS_IN_FIRST_VIEW = 240;
 const FEW_ROWS = 500;
+
+/** Keeps what was made of some inputs, so that what is drawn changes only as they do. */
+class Memo {
+  /** @type {unknown[]|null} */
+  inputs = null;
+  /** @type {any} */
+  value = null;
+
+  /** Return what `make` makes of the inputs. @template T @param {unknown[]} inputs @param {(...inputs: any[]) => T} make @returns {T} */
+  get(inputs, make) {
+    if (!this.inputs || inputs.some((input, index) => input !== this.inputs?.[index])) {
+      this.value = make(...inputs);
+      this.inputs = inputs;
+    }
+    return this.value;
+  }
+}
 
 export class Sources {
   /** @param {import("../../vendor/lit.js").LitElement} host */

@@ -1,7 +1,7 @@
 /** Numbers and times as people read them. */
 
 /** Frequencies of a day or longer are written without the time of day. */
-const HAS_TIME = /(ns|us|ms|s|min|h|T|H|S|L|U|N)$/;
+const HAS_TIME = /^\d*(ns|us|ms|s|min|h|T|H|S|L|U|N)$/;
 
 /** Write a number so that about four digits tell. @param {number|null|undefined} value @param {string|null} [unit] */
 export function formatNumber(value, unit = null) {

@@ -19,13 +19,15 @@ import { renderCautions, renderChanged, renderForecast } from "./one_series/summ
 const MOST_ADDRESS = 3000;
 
 class OneSeriesView extends View {
-  static properties = { ...View.properties, isAsking: { state: true } };
+  static properties = { ...View.properties, isAsking: { state: true }, isExplaining: { state: true } };
 
   constructor() {
     super();
     this.sources = new Sources(this);
     /** whether what if was opened */
     this.isAsking = false;
+    /** whether what moved the forecast was opened */
+    this.isExplaining = false;
   }
 
   get heading() {
@@ -54,7 +56,7 @@ class OneSeriesView extends View {
           <h1 tabindex="-1">${this.query.id}</h1>
           ${series ? html`<p class="sub">${this.renderSubtitle(series)}</p>` : nothing}
         </div>
-        ${series && may("write") ? html`<p class="actions"><a class="button ${this.sources.model ? "" : "primary"}" href=${link("train", { series: series.id })}>Train a model on it</a></p>` : nothing}
+        ${series && may("write") ? html`<p class="actions"><a class="button" href=${link("train", { series: series.id })}>Train a model on it</a></p>` : nothing}
       </div>
       ${this.sources.series.render((/** @type {any} */ data) => this.renderSeries(data))}`;
   }
@@ -83,6 +85,7 @@ class OneSeriesView extends View {
         </section>
         ${this.renderEarlierState()}
         ${result ? renderCautions(result, series, config?.covariates.known_future ?? []) : nothing}
+        ${result?.forecast.status === "ok" && !result.forecast.fallback ? this.renderExplanation(series, result) : nothing}
         ${result?.forecast.status === "ok" && config?.covariates.known_future.length ? this.renderWhatIf(series, result, config) : nothing}
       </div>
       <div>
@@ -140,6 +143,22 @@ class OneSeriesView extends View {
     if (!this.query.earlier || !this.sources.model) return nothing;
     if (this.sources.earlier.isLoading) return html`<p class="hint" role="status">Loading earlier forecasts …</p>`;
     return this.sources.earlier.render(() => this.sources.collect().earlier.length ? nothing : html`<p class="warning">No earlier forecast of this series is stored there. A schedule of <a href=${link("models/one", { name: this.sources.model.name })}>${this.sources.model.name}</a> archives them; a backtest makes them for the past.</p>`);
+  }
+
+  /** @param {any} series @param {any} result */
+  renderExplanation(series, { fill }) {
+    const body = { model: this.sources.model.name, series: [series.id], covariate_fill: fill };
+    return html`<details class="card" @toggle=${this.toggleExplanation}>
+      <summary><h2>What moved it?</h2> What the series' own past and each covariate did to the forecast.</summary>
+      ${this.isExplaining ? html`<gc-explanation .series=${series} .body=${body}></gc-explanation>` : nothing}
+    </details>`;
+  }
+
+  /** @param {Event} event */
+  async toggleExplanation(event) {
+    if (!(/** @type {HTMLDetailsElement} */ (event.target).open)) return;
+    await import("./one_series/explanation.js");
+    this.isExplaining = true;
   }
 
   /** @param {any} series @param {any} result @param {any} config */

@@ -2,16 +2,16 @@
 
 import { formatNumber } from "../../format.js";
 
-/** How a step of a frequency is called, by what its alias ends with, the longer ones first. */
+/** How a step of a frequency is called, by its alias. */
 const NOUNS = [
-  [/(QS|QE|Q)(-\w+)?$/, "quarter"],
-  [/(YS|YE|AS|Y|A)(-\w+)?$/, "year"],
-  [/(MS|ME|M)$/, "month"],
-  [/W(-\w+)?$/, "week"],
-  [/(B|D)$/, "day"],
-  [/(h|H)$/, "hour"],
-  [/(min|T)$/, "minute"],
-  [/(s|S)$/, "second"],
+  [/^B?(QS|QE|Q)(-\w+)?$/, "quarter"],
+  [/^B?(YS|YE|AS|Y|A)(-\w+)?$/, "year"],
+  [/^B?(MS|ME|M)$/, "month"],
+  [/^W(-\w+)?$/, "week"],
+  [/^(B|D)$/, "day"],
+  [/^(h|H)$/, "hour"],
+  [/^(min|T)$/, "minute"],
+  [/^(s|S)$/, "second"],
 ];
 /** Out of how many an interval is told, the fewest that say it exactly. */
 const WHOLES = [10, 20, 100, 1000];

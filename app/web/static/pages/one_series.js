@@ -15,8 +15,19 @@ import "./one_series/health.js";
 import { toIso } from "./one_series/history.js";
 import { MOST_SCORED, Sources } from "./one_series/sources.js";
 import { renderCautions, renderChanged, renderForecast } from "./one_series/summary.js";
+import { toSentence } from "./one_series/words.js";
 
+/** Longer changes are not kept in the address. */
 const MOST_ADDRESS = 3000;
+
+/** @param {string} text */
+function readChanges(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return {};
+  }
+}
 
 class OneSeriesView extends View {
   static properties = { ...View.properties, isAsking: { state: true }, isExplaining: { state: true } };
@@ -26,6 +37,11 @@ class OneSeriesView extends View {
     this.sources = new Sources(this);
     /** whether what if was opened */
     this.isAsking = false;
+    /** the changes of the address, and the series and model that they are for */
+    this.what = "";
+    this.asked = "";
+    /** @type {Record<string, Record<string, number|string>>} what is changed of the coming covariates, by name and step */
+    this.changes = {};
     /** whether what moved the forecast was opened */
     this.isExplaining = false;
   }
@@ -34,17 +50,13 @@ class OneSeriesView extends View {
     return this.query.id ?? "Series";
   }
 
-  /** @returns {Record<string, Record<string, number|string>>} */
-  get changes() {
-    try {
-      return JSON.parse(this.query.what ?? "{}");
-    } catch {
-      return {};
-    }
-  }
-
   willUpdate() {
     this.sources.follow(this.query);
+    const { what = "", id, model } = this.query;
+    const asked = `${id} ${model}`;
+    if (what !== this.what || asked !== this.asked) this.changes = readChanges(what);
+    this.what = what;
+    this.asked = asked;
   }
 
   render() {
@@ -122,7 +134,7 @@ class OneSeriesView extends View {
     if (!span || !this.sources.model) return html`<p class="hint">Zoom in to at most ${formatCount(MOST_SCORED, "value")} to see their anomalies, or <a href=${link("anomalies", { series: this.query.id, model: this.sources.model?.name })}>scan more</a>.</p>`;
     if (this.sources.scan.isLoading) return html`<p class="hint" role="status">Looking for anomalies …</p>`;
     return this.sources.scan.render((/** @type {any} */ scanned) => {
-      if (scanned.problem) return html`<p class="warning">${scanned.problem}</p>`;
+      if (scanned.problem) return html`<p class="warning">${toSentence(scanned.problem)}</p>`;
       const count = scanned.anomaly.filter(Boolean).length;
       return html`<div class="chart-foot"><p class="hint">${count ? `${formatCount(count, "anomaly", "anomalies")} among the ${formatCount(scanned.x.length, "value")} shown: outside what 99 of 100 ordinary values keep to.` : `No anomaly: all ${formatCount(scanned.x.length, "value")} shown are inside what 99 of 100 ordinary values keep to.`}</p>
         <gc-copy .request=${scanned.request}></gc-copy></div>`;
@@ -163,7 +175,7 @@ class OneSeriesView extends View {
 
   /** @param {any} series @param {any} result @param {any} config */
   renderWhatIf(series, result, config) {
-    return html`<details class="card" ?open=${Boolean(this.query.what)} @toggle=${this.toggleWhatIf}>
+    return html`<details class="card" ?open=${this.isAsking || Boolean(this.what)} @toggle=${this.toggleWhatIf}>
       <summary><h2>What if?</h2> Change what is expected of ${config.covariates.known_future.join(", ")}, and see the forecast move.</summary>
       ${this.isAsking ? this.renderAsking(series, result, config) : nothing}
     </details>`;
@@ -193,10 +205,12 @@ class OneSeriesView extends View {
 
   /** @param {CustomEvent} event */
   changeFuture({ detail: { changes, future } }) {
-    this.sources.future = future;
-    this.requestUpdate();
     const what = JSON.stringify(changes);
-    adjust({ what: future && what.length <= MOST_ADDRESS ? what : null });
+    this.sources.future = future;
+    this.changes = changes;
+    this.what = future && what.length <= MOST_ADDRESS ? what : "";
+    this.requestUpdate();
+    adjust({ what: this.what });
   }
 
   /** @param {number|null} from @param {number|null} to */

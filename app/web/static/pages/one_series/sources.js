@@ -57,6 +57,7 @@ export class Sources {
   /** Take the address, and load what it asks for and what is missing. @param {Record<string, string>} query */
   follow(query) {
     if (query.id !== this.query.id) this.forget();
+    if (query.model !== this.query.model) this.future = null;
     this.query = query;
     const { id } = query;
     if (!id) return;

@@ -42,8 +42,10 @@ class WhatIf extends Element {
     this.sent = "";
   }
 
-  willUpdate() {
+  /** @param {Map<string, unknown>} changed */
+  willUpdate(changed) {
     const { series, forecast, season } = this;
+    if (changed.has("names")) this.sent = "";
     if (!forecast) return;
     const origin = toSeconds(forecast.origin);
     const step = toSeconds(forecast.ds[0]) - origin;

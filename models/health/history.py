@@ -86,7 +86,8 @@ def check_clock_changes(series: Series) -> Finding:
         if tick
         else "steps are local days or longer: each begins at the same time of the clock"
     )
-    detail = f"the clock of {grid.timezone} changes {len(changed)} times within the series"
+    times = "once" if len(changed) == 1 else f"{len(changed)} times"
+    detail = f"the clock of {grid.timezone} changes {times} within the series"
     option = "timezone of the series"
     if tick:
         option += "; cleaning.aggregate in POST /train makes whole local days of it"

@@ -53,7 +53,7 @@ def check_leading_zeros(y: Floats) -> Finding:
     return Finding(
         "leading_zeros",
         "info",
-        f"the series begins with {first} steps of zero or nothing, as before a product is sold",
+        f"the series begins with zeros or nothing ({first} of {len(y)} steps), as before a product is sold",
         ((0, first - 1),),
         "zeros count as values",
         "DELETE /series/{id}/observations with end, where they mean that nothing was there yet",

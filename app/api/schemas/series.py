@@ -263,6 +263,14 @@ class AssumedFrequency(Output):
     freq: str
 
 
+class NewSeriesGrid(Output):
+    """How many new series have a frequency and a timezone."""
+
+    freq: str
+    timezone: str
+    series: int
+
+
 class ImportedCovariate(Output):
     """A covariate of the table, and how many of its values are written."""
 
@@ -289,6 +297,8 @@ class Imported(Output):
         json_schema_extra={
             "example": {
                 "series": 1,
+                "series_ids": ["bikes"],
+                "new_series": [{"freq": "h", "timezone": "Europe/Berlin", "series": 1}],
                 "rows": 3,
                 "inserted": 2,
                 "updated": 0,
@@ -304,6 +314,8 @@ class Imported(Output):
     )
 
     series: int
+    series_ids: list[str] = Field(description="at most the first 100")
+    new_series: list[NewSeriesGrid] = Field(description="those that the import makes, by frequency and timezone")
     rows: int
     inserted: int
     updated: int = Field(description="rows that were there already")

@@ -1,5 +1,6 @@
 """What an import is asked, and what it did."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -11,6 +12,8 @@ SHOWN = 1000
 """rejected rows that a report lists; the rest are counted"""
 LISTED = 100
 """rejected rows that a refusal lists"""
+NAMED = 100
+"""series that a report names"""
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,10 @@ class ImportReport:
     abort: bool
     """whether the first rejected rows end it"""
     series: int = 0
+    ids: list[str] = field(default_factory=list)
+    """of the first of them"""
+    grids: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """(frequency, timezone) → series that are made with it"""
     rows: int = 0
     """read, rejected ones too"""
     frequencies: set[str] = field(default_factory=set)
@@ -122,6 +129,8 @@ class ImportReport:
         ordered = self._order()
         return {
             "series": self.series,
+            "series_ids": self.ids,
+            "new_series": [{"freq": f, "timezone": zone, "series": n} for (f, zone), n in self.grids.most_common()],
             "rows": self.rows,
             "inserted": self.inserted,
             "updated": self.updated,

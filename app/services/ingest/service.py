@@ -6,6 +6,8 @@ what is refused changes nothing. What a crash interrupts has written whole rows,
 """
 
 import time
+from collections import Counter
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
@@ -19,7 +21,8 @@ from app.services.ingest.checking import CheckedTable, TableCheck
 from app.services.ingest.intake import TableIntake
 from app.services.ingest.kinds import CovariateKinds
 from app.services.ingest.options import TableUpload
-from app.services.ingest.report import ImportOptions, ImportReport
+from app.services.ingest.plans import SeriesPlan
+from app.services.ingest.report import NAMED, ImportOptions, ImportReport
 from app.services.ingest.spill import PartitionedRows, Spill
 from app.services.ingest.writing import MOST_VALUES, PAUSE, Chunk, ChunkWriter, cut_chunks
 from app.services.series.ids import check_frequency, check_timezone
@@ -97,7 +100,7 @@ class ImportService:
         rows.close()
         report.stop()
         report.covariates = kinds.reports
-        report.series = len(checked.plans)
+        _name_series(list(checked.plans.values()), report)
         keep_y = keep or not table.has_y
         return _Run(table, checked, report, ChunkWriter(scope, checked, kinds, keep_y=keep_y, keep=keep), scope)
 
@@ -149,6 +152,12 @@ class _Step:
         report = replace(self.run.report)
         report.add(*self.write(session))
         return ServiceResponse(200, report.body())
+
+
+def _name_series(plans: Sequence[SeriesPlan], report: ImportReport) -> None:
+    report.series = len(plans)
+    report.ids = [plan.id for plan in plans[:NAMED]]
+    report.grids = Counter((plan.freq, plan.timezone) for plan in plans if plan.pk is None)
 
 
 def _explain_unknown(*, has_y: bool, creates: bool) -> str | None:

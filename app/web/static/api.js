@@ -39,8 +39,8 @@ export function address(path, query = {}) {
   return new URL(path.replace(/^\//, "") + (text ? `?${text}` : ""), document.baseURI).href;
 }
 
-/** Write an id as a part of a path: slashes stay, since ids may hold them. @param {string} id */
-export const inPath = (id) => id.split("/").map(encodeURIComponent).join("/");
+/** Write an id as a part of a path. Its slashes are escaped, so that no `/../` in it leads elsewhere. @param {string} id */
+export const inPath = (id) => encodeURIComponent(id);
 
 /**
  * @typedef {object} CallOptions
@@ -65,16 +65,22 @@ export async function send(method, path, { query, body, headers = {}, signal } =
     },
   }).catch((error) => {
     if (error.name === "AbortError") throw error;
-    throw new Problem({ status: 0, code: "unreachable", title: "No answer", detail: "The service does not answer. Check that it runs, then try again." });
+    throw makeUnreachable();
   });
   if (!response.ok) throw await readProblem(response);
   return response;
 }
 
+/** @returns {Problem} */
+export const makeUnreachable = () =>
+  new Problem({ status: 0, code: "unreachable", title: "No answer", detail: "The service does not answer. Check that it runs, then try again." });
+
 /** @param {Response} response */
-async function readProblem(response) {
-  const text = await response.text();
-  let document = { status: response.status, code: "unknown", title: response.statusText, detail: text.slice(0, 300) || `The service answered ${response.status}.` };
+const readProblem = async (response) => makeProblem(response.status, response.statusText, await response.text());
+
+/** Return what a response of an error says, and ask for a key where one is wanted. @param {number} status @param {string} title @param {string} text of its body */
+export function makeProblem(status, title, text) {
+  let document = { status, code: "unknown", title, detail: text.slice(0, 300) || `The service answered ${status}.` };
   try {
     document = { ...document, ...JSON.parse(text) };
   } catch {

@@ -67,6 +67,9 @@ export function formatAgo(ds) {
 /** @param {number} count @param {string} noun @param {string} [plural] */
 export const formatCount = (count, noun, plural = `${noun}s`) => `${count.toLocaleString("en")} ${count === 1 ? noun : plural}`;
 
+/** Write what the service says as a sentence. @param {string} text */
+export const formatSentence = (text) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?:]$/.test(text) ? "" : ".");
+
 /** @param {number|null|undefined} bytes */
 export function formatBytes(bytes) {
   if (bytes === null || bytes === undefined) return "–";

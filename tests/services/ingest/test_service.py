@@ -26,6 +26,8 @@ def test_makes_series_and_infers_their_frequency(client: TestClient) -> None:
     report = send(client, "\ufeff" + table(*GOOD)).json()
     assert report == {
         "series": 2,
+        "series_ids": ["a", "b c/d"],
+        "new_series": [{"freq": "h", "timezone": "UTC", "series": 2}],
         "rows": 20,
         "inserted": 20,
         "updated": 0,
@@ -38,7 +40,7 @@ def test_makes_series_and_infers_their_frequency(client: TestClient) -> None:
     assert client.get("/series/a").json()["freq"] == "h"
     assert client.get("/series/a/observations").json()["y"] == list(range(10))
     again = send(client, table(*GOOD)).json()
-    assert (again["inserted"], again["updated"]) == (0, 20)
+    assert (again["inserted"], again["updated"], again["new_series"]) == (0, 20, [])
 
 
 def test_other_columns_are_covariates(client: TestClient) -> None:

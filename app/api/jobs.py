@@ -14,7 +14,7 @@ from app.api.deps import Cursor, Labels, Limit, ReadScope, ServicesDep, WriteSco
 from app.api.http.responses import ok
 from app.api.http.tables import FormDep, answer_list, describe_list
 from app.api.schemas.base import PageOf
-from app.api.schemas.jobs import CancelIn, JobKind, JobOut, JobStatus, TrialsOut
+from app.api.schemas.jobs import CancelIn, JobKind, JobOut, JobStatus, LossesOut, TrialsOut
 from app.api.schemas.training import ModelName
 from app.services.jobs.events import Event, EventCursor
 from app.services.outages import DATABASE_ERRORS, explain_outage
@@ -66,7 +66,8 @@ async def get_events(
     services: ServicesDep,
     last_event_id: Annotated[str | None, Header(description="go on after this event")] = None,
 ) -> StreamingResponse:
-    """Follow a job as server-sent events: `progress` and at last `end` are the job, `log` has `lines` of its log."""
+    """Follow a job as server-sent events: `progress` and at last `end` are the job, `log` has `lines` of its log,
+    `losses` the epochs that have ended since, in the columns of GET /jobs/{id}/losses."""
     start = EventCursor.parse(last_event_id)
 
     async def after(at: EventCursor) -> list[Event]:
@@ -113,6 +114,12 @@ def get_log(job_id: str, scope: ReadScope, services: ServicesDep) -> StreamingRe
     """Read what a job's process has written, all attempts one after another."""
     lines = services.events.read_log(scope, job_id)
     return StreamingResponse((f"{line}\n" for line in lines), media_type="text/plain; charset=utf-8")
+
+
+@router.get("/jobs/{job_id}/losses", response_model=LossesOut)
+def get_losses(job_id: str, scope: ReadScope, services: ServicesDep) -> Response:
+    """Read a training's losses after each epoch, while it runs and afterwards."""
+    return ok(services.jobs.get_losses(scope, job_id))
 
 
 @router.get("/jobs/{job_id}/trials", response_model=TrialsOut)

@@ -33,6 +33,10 @@ class Progress:
     """last loss on the selection span"""
     eta_s: float | None
     """seconds to the end at the present speed"""
+    train: tuple[float, ...]
+    """loss of each finished epoch of the phase, in scaled units"""
+    val: tuple[float, ...]
+    """loss on the selection span after each of them; empty in a phase without one"""
 
 
 class ProgressMeter:
@@ -77,6 +81,8 @@ class ProgressMeter:
                 train_loss=loss,
                 val_loss=self.val_loss,
                 eta_s=self._estimate_seconds(steps_left),
+                train=tuple(state.train),
+                val=tuple(state.val),
             )
         )
 

@@ -57,6 +57,28 @@ class ProgressOut(Output):
     trials: int | None
 
 
+class LossesOut(Output):
+    """A training's losses after each epoch, in columns and in scaled units."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "epochs": [1, 2, 3],
+                "phases": ["select", "select", "refit"],
+                "train": [0.31, 0.22, 0.3],
+                "val": [0.29, 0.24, None],
+                "best": 2,
+            }
+        }
+    )
+
+    epochs: list[int] = Field(description="counted from 1, both phases together")
+    phases: list[Literal["select", "refit"]]
+    train: list[float]
+    val: list[float | None] = Field(description="on the selection span; null in the refit, which trains on it")
+    best: int | None = Field(description="the epoch with the least `val`")
+
+
 class TrialOut(Output):
     """One combination of hyperparameters. Losses are in units of the series, of the weights kept so far."""
 

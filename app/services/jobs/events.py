@@ -1,4 +1,4 @@
-"""Events of a job for listeners: its progress, its log and its end."""
+"""Events of a job for listeners: its progress, its losses, its log and its end."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.scope import Scope
+from app.services.jobs.losses import EPOCHS
 from app.services.jobs.views import describe_job, require_job
 from app.storage import jobs
 from app.storage.clock import now
@@ -46,7 +47,7 @@ class Event:
 
     cursor: EventCursor
     kind: str
-    """`progress`, `log` or `end`"""
+    """`progress`, `losses`, `log` or `end`"""
     data: dict[str, Any]
 
 
@@ -60,15 +61,15 @@ class EventService:
         """Return the events after a cursor; the last one of an ended job is its `end`. Raises NotFound."""
         with self._database.read() as session:
             row = require_job(session, scope, job_id)
-            lines = jobs.list_events(session, row.id, (jobs.LOG,), after=cursor.seq, limit=MOST_EVENTS)
+            stored = jobs.list_events(session, row.id, (jobs.LOG, EPOCHS), after=cursor.seq, limit=MOST_EVENTS)
             job = describe_job(row)
             tick = _tick(row)
             is_over = _is_over(session, row)
         events = []
-        for line in lines:
-            cursor = EventCursor(line.seq, cursor.tick)
-            events.append(Event(cursor, jobs.LOG, {"lines": line.data["lines"]}))
-        if len(lines) == MOST_EVENTS:
+        for event in stored:
+            cursor = EventCursor(event.seq, cursor.tick)
+            events.append(Event(cursor, event.kind, event.data))
+        if len(stored) == MOST_EVENTS:
             return events  # there are more, and the progress comes after them
         if is_over:
             events.append(Event(EventCursor(cursor.seq, tick), "end", job))

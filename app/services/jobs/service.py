@@ -9,7 +9,7 @@ from app.errors import Conflict, ErrorCode
 from app.jobs.queue import JobQueue
 from app.logs import get_logger
 from app.scope import Scope
-from app.services.jobs import trials
+from app.services.jobs import losses, trials
 from app.services.jobs.views import describe_job, describe_job_in_full, require_job
 from app.services.paging import convert_cursor_errors
 from app.storage import jobs, leases
@@ -40,6 +40,11 @@ class JobService:
             row = require_job(session, scope, job_id)
             running = (row.progress or {}).get("running") if row.status == "running" else None
             return trials.describe_trials(trials.load_trials(session, row.id) or [], running)
+
+    def get_losses(self, scope: Scope, job_id: str) -> dict[str, Any]:
+        """Return the losses of a training so far, epoch by epoch. Raises NotFound."""
+        with self._database.read() as session:
+            return losses.load_losses(session, require_job(session, scope, job_id).id)
 
     def list(
         self,

@@ -108,7 +108,7 @@ class BacktestRun:
         self.attempt.leave_if_asked()
 
     def _write_progress(self, progress: Progress) -> None:
-        self.attempt.journal.tell(asdict(progress))
+        self.attempt.journal.tell({k: v for k, v in asdict(progress).items() if k not in ("train", "val")})
 
 
 def _describe(result: Backtest) -> dict[str, Any]:

@@ -2,11 +2,12 @@
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from app.logs import get_logger
+from app.services.jobs.losses import EPOCHS, LossRecorder
 from app.storage import jobs
 from app.storage.engine import OUTAGE, Database
 from app.storage.jobs import Fence, FenceLost
@@ -29,6 +30,8 @@ class Journal:
     fence: Fence
     stopping: bool = field(init=False, default=False)
     """whether the last write has found that the run was asked to end with what it has"""
+    _losses: LossRecorder = field(init=False, default_factory=LossRecorder)
+    """epochs that are stored with the next progress"""
     _written_at: float = field(init=False, default=float("-inf"))
     _tick: int = field(init=False, default=0)
     _last: Mapping[str, Any] = field(init=False, default_factory=dict)
@@ -49,7 +52,7 @@ class Journal:
             with self.database.write() as session:
                 jobs.require_fenced(session, self.fence, lock=True)
                 if values:
-                    jobs.write(session, self.fence, **values)
+                    self.stopping = jobs.write(session, self.fence, **values)
                 jobs.add_event(session, self.fence.job_id, kind, data)
 
     def tell(self, progress: Mapping[str, Any]) -> None:
@@ -67,9 +70,24 @@ class Journal:
                 return
             self._written_at = now
             try:
-                self.write(progress=self._number(progress))
+                self._write_progress(progress)
             except OUTAGE as e:  # the database is away for a moment: the run need not stop for that
                 log.warning("progress_not_written", detail=str(e).splitlines()[0])
+
+    def add_losses(self, before: int, phase: str, train: Sequence[float], val: Sequence[float]) -> None:
+        """Take a phase's losses so far, which the next progress takes along; `before` counts the epochs before it."""
+        with self._lock:
+            self._losses.add(before, phase, train, val)
+
+    def tell_losses(self) -> None:
+        """Write the epochs that the last progress did not take along. Raises FenceLost; outages are logged."""
+        with self._lock:
+            if not self._losses.list_unstored():
+                return
+            try:
+                self._write_progress(self._last)
+            except OUTAGE as e:
+                log.warning("losses_not_written", detail=str(e).splitlines()[0])
 
     def close(self) -> None:
         """Write no more progress: what is being written now is waited for, so that no connection outlives the run."""
@@ -89,6 +107,14 @@ class Journal:
                     self.tell({**self._last, "eta_s": None if eta is None else max(0.0, eta - silent)})
                 except FenceLost:  # the run itself will meet it, if it has not ended the job
                     return
+
+    def _write_progress(self, progress: Mapping[str, Any]) -> None:
+        epochs = self._losses.list_unstored()
+        if not epochs:
+            self.write(progress=self._number(progress))
+            return
+        self.record(EPOCHS, epochs, progress=progress)
+        self._losses.note_stored()
 
     def _number(self, progress: Mapping[str, Any]) -> dict[str, Any]:
         """Return progress with a number of its own, by which listeners tell states apart."""

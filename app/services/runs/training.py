@@ -64,6 +64,7 @@ class Training:
         start = self._load_start()
         snapshot = self._search(self._snapshot(model, start))
         fitted = self._fit(snapshot, start)
+        self.attempt.journal.tell_losses()
         began = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
             try:
@@ -194,7 +195,11 @@ class Training:
         eta = progress.eta_s
         if eta is not None:
             eta += self._publishing_seconds
-        self.attempt.journal.tell(asdict(progress) | {"fraction": whole, "eta_s": eta})
+        curve = {"train": progress.train, "val": progress.val}
+        journal = self.attempt.journal
+        journal.add_losses(progress.epoch - len(progress.train), progress.phase, **curve)
+        told = {name: value for name, value in asdict(progress).items() if name not in curve}
+        journal.tell(told | {"fraction": whole, "eta_s": eta})
 
     def _upload(self, model: ModelRow, folder: Path) -> dict[str, str]:
         """Store a version's files; return their folder and the manifest's digest."""

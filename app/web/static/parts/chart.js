@@ -6,6 +6,7 @@
 import { createRef, html, nothing, ref } from "../vendor/lit.js";
 import { Element } from "../element.js";
 import { formatNumber, formatTime } from "../format.js";
+import { loadStyle } from "../style.js";
 import "./copy.js";
 import { press } from "./chart/gestures.js";
 import { Stage } from "./chart/stage.js";
@@ -14,21 +15,6 @@ import { getAt } from "./chart/traces.js";
 /** The box may be this much flatter than wide on a telephone. */
 const NARROW_SHARE = 0.75;
 const CONTENT = ["layers", "bands", "axis", "log", "timezone", "now", "marks", "range", "height", "hidden"];
-
-/** @type {Promise<void>|null} */
-let style = null;
-
-/** Load uPlot's own style once. */
-function loadStyle() {
-  style ??= new Promise((resolve) => {
-    const sheet = document.createElement("link");
-    sheet.rel = "stylesheet";
-    sheet.href = new URL("../vendor/uplot.css", import.meta.url).href;
-    sheet.onload = sheet.onerror = () => resolve();
-    document.head.append(sheet);
-  });
-  return style;
-}
 
 export class Chart extends Element {
   static properties = {
@@ -120,7 +106,7 @@ export class Chart extends Element {
   }
 
   async draw() {
-    await loadStyle();
+    await loadStyle("vendor/uplot.css");
     const box = /** @type {HTMLElement|undefined} */ (this.box.value);
     if (!box || !this.isConnected) return;
     this.resizing.observe(box);

@@ -69,7 +69,8 @@ def measure(browser: Browser, site: Site, rounds: int) -> Iterator[Row]:
     for name, path in VIEWS.items():
         loads = [measure_first_load(browser, f"{site.url}/#/{path}") for _ in range(rounds)]
         size = max(load.bytes for load in loads) / 1000
-        yield Row(f"first load of {name}: compressed", size, "kB", size, KILOBYTES, "at most")
+        more = {"files": max(load.files for load in loads)}
+        yield Row(f"first load of {name}: compressed", size, "kB", size, KILOBYTES, "at most", more=more)
         shown = statistics.median(load.shown_ms for load in loads)
         yield Row(f"first load of {name}: shown", shown, "ms", shown, LOAD_MS, "at most")
     drawn = statistics.median(open_drawn(browser, site.url, POINTS).draw_ms for _ in range(rounds))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page, Playwright
+from playwright.sync_api import Browser, Page, Playwright, Response
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
@@ -46,7 +46,8 @@ class FirstLoad:
     """What a browser with an empty cache needs to show a view."""
 
     bytes: int
-    """of the document and its static files, as they come over the wire"""
+    """of the document and its static files, compressed"""
+    files: int
     shown_ms: float
     """from the request until all of the view is there"""
 
@@ -75,21 +76,21 @@ def measure_first_load(browser: Browser, url: str, *, warm: bool = False) -> Fir
         page.goto(url)
         page.wait_for_function(SHOWN)
         page.goto("about:blank")
-    sizes: dict[str, int] = {}
-    session = context.new_cdp_session(page)
-    session.send("Network.enable")
-    addresses: dict[str, str] = {}
-    session.on("Network.responseReceived", lambda e: addresses.update({e["requestId"]: e["response"]["url"]}))
-    session.on("Network.loadingFinished", lambda e: sizes.update({e["requestId"]: int(e["encodedDataLength"])}))
+    root = url.partition("#")[0]
+    sizes: list[int] = []
+
+    def count(response: Response) -> None:
+        if response.url == root or "/static/" in response.url:
+            sizes.append(int(response.headers.get("content-length", 0)))
+
+    page.on("response", count)
     began = time.perf_counter()
     page.goto(url, wait_until="commit")
     page.wait_for_function(SHOWN)
     shown = 1000 * (time.perf_counter() - began)
     page.wait_for_load_state("networkidle")
-    root = url.partition("#")[0]
-    own = [size for key, size in sizes.items() if addresses[key] == root or "/static/" in addresses[key]]
     context.close()
-    return FirstLoad(sum(own), shown)
+    return FirstLoad(sum(sizes), len(sizes), shown)
 
 
 def open_drawn(browser: Browser, url: str, points: int) -> Drawn:

@@ -29,7 +29,7 @@ def test_a_view_has_a_heading_and_no_serious_fault(
     expect(page.locator(".loading")).to_have_count(0)
     check_accessible(page)
     page.set_viewport_size({"width": 400, "height": 800})
-    assert page.evaluate("document.documentElement.scrollWidth") <= 400
+    page.wait_for_function("document.documentElement.scrollWidth <= 400")
 
 
 def test_following_a_link_moves_the_focus_to_the_heading(site: Site, page: Page) -> None:

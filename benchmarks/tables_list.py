@@ -101,6 +101,6 @@ PARTS = (
         24,
         _NAB | {"freq": "min"},
         ("unique_id", IRREGULAR),
-        cleaning={"aggregate": {"freq": "10min", "by": "mean"}},
+        cleaning={"gaps": "linear", "max_filled": 1.0, "aggregate": {"freq": "10min", "by": "mean"}},
     ),
 )

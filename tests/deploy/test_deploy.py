@@ -169,10 +169,13 @@ def test_settings_that_are_named_exist_and_are_explained() -> None:
 def test_the_wheel_holds_the_packages_and_their_data(wheel: zipfile.ZipFile) -> None:
     names = set(wheel.namelist())
     expected = files_of(ROOT, *PACKAGES) | files_of(ROOT / "client", "gatecast_client")
+    expected = {name for name in expected if not name.startswith("app/web/bundles/")}
     assert {name for name in names if ".dist-info/" not in name} == expected
     for name in (
         "app/data/bike_sharing.csv.gz",
         "app/data/README.md",
+        "app/web/static/index.html",
+        "app/web/static/vendor/README.md",
         "migrations/env.py",
         "migrations/script.py.mako",
         "gatecast/py.typed",

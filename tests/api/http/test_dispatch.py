@@ -131,7 +131,7 @@ def test_a_compressed_body_is_a_body(stored: TestClient, coding: str) -> None:
         ("/forecast?model=m&series=a&h=3", "horizon"),
         ("/forecast/chart?model=m&series=a&h=3", "horizon"),
         ("/models/m/skill?since=2024-01-01", "start"),
-        ("/models/m/archive?since=2024-01-01", "as_of"),
+        ("/models/m/archive?since=2024-01-01", "start"),
     ],
 )
 def test_other_services_names_lead_to_ours(client: TestClient, path: str, meant: str) -> None:

@@ -32,6 +32,7 @@ from app.api import (
     system,
     training,
 )
+from app.api.compat import prometheus
 from app.api.deps import Services
 from app.api.http import problems
 from app.api.http.dispatch import Dispatcher
@@ -55,6 +56,7 @@ from app.services.ingest.service import ImportService
 from app.services.jobs.events import EventService
 from app.services.jobs.service import JobService
 from app.services.jobs.submission import Submission
+from app.services.metrics.service import MetricsService
 from app.services.registry.bundles import BundleService
 from app.services.registry.loader import VersionLoader
 from app.services.registry.service import ModelService
@@ -126,7 +128,9 @@ def create_app(settings: Settings) -> Application:
     data = (ingest, export, observations, series, labels, bulk, covariates, retention)
     for module in (*data, training, jobs, registry, forecasts, charts, backtests, anomalies, access, system):
         app.include_router(module.router)
+    app.include_router(prometheus.router)
     app.include_router(pages.router)
+    problems.shape_errors(app, {f"{prometheus.PREFIX}/": prometheus.answer_error})
     return Application(app, settings, collectors)
 
 
@@ -187,6 +191,7 @@ def _services(
         backtests=BacktestService(database, submission, store, settings),
         anomalies=AnomalyService(database, submission, versions, settings),
         forecasts=forecasts,
+        metrics=MetricsService(database, forecasts),
         charts=ChartService(database, forecasts, drawer),
         links=LinkService(database, settings.auth == "on"),
         health=HealthService(database, store),

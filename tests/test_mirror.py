@@ -30,6 +30,14 @@ EXERCISED_BY = {
         "app/services/health.py",
         "app/storage/keys.py",
     ),
+    "tests/api/compat/test_prometheus.py": (
+        "app/services/metrics/catalog.py",
+        "app/services/metrics/forecasts.py",
+        "app/services/metrics/refusing.py",
+        "app/services/metrics/samples.py",
+        "app/services/metrics/service.py",
+        "app/services/metrics/variants.py",
+    ),
     "tests/cli/test_commands.py": (
         "app/cli/terminal.py",
         "app/cli/terminal_chart.py",
@@ -166,7 +174,10 @@ EXERCISED_BY = {
         "app/services/evaluation/kept_forecasts.py",
         "app/services/runs/backtest.py",
     ),
-    "tests/services/evaluation/test_skill.py": ("app/services/runs/archive.py",),
+    "tests/services/evaluation/test_skill.py": (
+        "app/services/registry/members.py",
+        "app/services/runs/archive.py",
+    ),
     "tests/services/forecasting/inputs/test_covariates.py": ("app/services/series/panels.py",),
     "tests/services/forecasting/outputs/test_explanations.py": ("app/serving/explainer.py",),
     "tests/services/forecasting/outputs/test_writers.py": ("app/api/http/negotiation.py",),

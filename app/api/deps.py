@@ -22,6 +22,7 @@ from app.services.idempotency import Idempotency
 from app.services.ingest.service import ImportService
 from app.services.jobs.events import EventService
 from app.services.jobs.service import JobService
+from app.services.metrics.service import MetricsService
 from app.services.registry.bundles import BundleService
 from app.services.registry.service import ModelService
 from app.services.schedules.service import ScheduleService
@@ -57,6 +58,7 @@ class Services:
     backtests: BacktestService
     anomalies: AnomalyService
     forecasts: ForecastService
+    metrics: MetricsService
     charts: ChartService
     links: LinkService
     health: HealthService

@@ -1,7 +1,7 @@
 """Queries of archived forecasts."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, delete, func, literal, select, tuple_
 from sqlalchemy.orm import Session
@@ -20,6 +20,15 @@ SHUFFLE_FACTOR = 7919
 SHUFFLE_MODULUS = 10_007
 """prime"""
 ArchivedRow = tuple[ArchivedForecast, SeriesRow]
+
+
+class ArchivedOrigin(NamedTuple):
+    """The newest forecast of a series from an origin, without what it forecast."""
+
+    pk: int
+    series_pk: int
+    origin: int
+    made_at: int
 
 
 def add(session: Session, rows: Sequence[dict[str, Any]]) -> int:
@@ -163,6 +172,54 @@ def _match_observed(
     if version is not None:
         conditions.append(ArchivedForecast.version == version)
     return conditions
+
+
+def list_origins(
+    session: Session,
+    model: ModelRow,
+    series_pks: Sequence[int],
+    span: tuple[int, int],
+    newest: int | None,
+    limit: int,
+) -> list[ArchivedOrigin]:
+    """Return the newest forecast from each origin in [first, last] of each series, ordered by series and origin.
+
+    Args:
+        newest: only so many origins of each series, the last ones; None: all of them
+        limit: rows at most
+    """
+    table = ArchivedForecast
+    rows: list[ArchivedOrigin] = []
+    for start in range(0, len(series_pks), CHUNK):
+        latest = func.row_number().over(partition_by=(table.series_pk, table.origin), order_by=table.pk.desc())
+        rank = func.dense_rank().over(partition_by=table.series_pk, order_by=table.origin.desc())
+        ranked = (
+            select(table.pk, table.series_pk, table.origin, table.made_at, latest.label("latest"), rank.label("rank"))
+            .where(table.model_pk == model.pk, table.origin.between(*span))
+            .where(table.series_pk.in_(series_pks[start : start + CHUNK]))
+            .subquery()
+        )
+        query = (
+            select(ranked.c.pk, ranked.c.series_pk, ranked.c.origin, ranked.c.made_at)
+            .where(ranked.c.latest == 1)
+            .order_by(ranked.c.series_pk, ranked.c.origin)
+            .limit(limit - len(rows))
+        )
+        if newest is not None:
+            query = query.where(ranked.c.rank <= newest)
+        rows += [ArchivedOrigin(*row) for row in session.execute(query)]
+    return rows
+
+
+def load_documents(session: Session, pks: Collection[int]) -> dict[int, dict[str, Any]]:
+    """Return {pk: `levels` and `quantiles`, as a forecast was archived}."""
+    wanted = list(pks)
+    documents: dict[int, dict[str, Any]] = {}
+    for start in range(0, len(wanted), CHUNK):
+        query = select(ArchivedForecast.pk, ArchivedForecast.forecast)
+        rows = session.execute(query.where(ArchivedForecast.pk.in_(wanted[start : start + CHUNK])))
+        documents.update((pk, document) for pk, document in rows)
+    return documents
 
 
 def delete_old(session: Session, days: float, most: int) -> int:

@@ -1,7 +1,7 @@
 """Queries of models and their versions."""
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, exists, func, select
 from sqlalchemy.orm import Session, aliased
@@ -9,10 +9,20 @@ from sqlalchemy.orm import Session, aliased
 from app.scope import Scope
 from app.storage.dialects import holds_text
 from app.storage.pages import Page, decode_cursor, encode_cursor
-from app.storage.tables import ModelRow, VersionRow
+from app.storage.tables import JobRow, ModelRow, VersionRow
 
 CHUNK = 500
-"""folders of one statement"""
+"""folders or models of one statement"""
+
+
+class ServingVersion(NamedTuple):
+    """What a model's champion, or its newest version where there is none, was trained as."""
+
+    number: int
+    config: dict[str, Any]
+    data_span: dict[str, Any]
+    request: dict[str, Any]
+    """of the job that made it"""
 
 
 def get(session: Session, scope: Scope, name: str, *, lock: bool = False) -> ModelRow | None:
@@ -87,6 +97,31 @@ def get_serving_version(session: Session, model: ModelRow) -> VersionRow | None:
         return get_version(session, model, model.champion)
     query = select(VersionRow).where(VersionRow.model_pk == model.pk).order_by(VersionRow.number.desc()).limit(1)
     return session.execute(query).scalar_one_or_none()
+
+
+def list_all(session: Session, scope: Scope, names: Collection[str] | None = None) -> list[ModelRow]:
+    """Return the project's models, or those of `names`, in the order of their names."""
+    query = select(ModelRow).where(ModelRow.project_id == scope.project_id).order_by(ModelRow.name)
+    if names is not None:
+        query = query.where(ModelRow.name.in_(names))
+    return list(session.execute(query).scalars())
+
+
+def list_serving_versions(session: Session, models: Sequence[ModelRow]) -> dict[int, ServingVersion]:
+    """Return {model_pk: what serves}, without the models that have no version."""
+    other = aliased(VersionRow)
+    newest = select(func.max(other.number)).where(other.model_pk == ModelRow.pk).correlate(ModelRow).scalar_subquery()
+    serving: dict[int, ServingVersion] = {}
+    for start in range(0, len(models), CHUNK):
+        query = (
+            select(ModelRow.pk, VersionRow.number, VersionRow.config, VersionRow.data_span, JobRow.request)
+            .join(VersionRow, VersionRow.model_pk == ModelRow.pk)
+            .join(JobRow, JobRow.id == VersionRow.job_id)
+            .where(ModelRow.pk.in_([model.pk for model in models[start : start + CHUNK]]))
+            .where(VersionRow.number == func.coalesce(ModelRow.champion, newest))
+        )
+        serving.update((pk, ServingVersion(*fields)) for pk, *fields in session.execute(query))
+    return serving
 
 
 def list_champions(session: Session, limit: int) -> list[tuple[int, ModelRow, VersionRow]]:

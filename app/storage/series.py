@@ -1,6 +1,6 @@
 """Queries of series."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, delete, exists, func, insert, or_, select, update
@@ -39,6 +39,37 @@ def select_ids(session: Session, scope: Scope, labels: Sequence[tuple[str, str]]
     """Return the ids of all series that have every one of `labels`, in order."""
     query = select(SeriesRow.id).where(SeriesRow.project_id == scope.project_id).order_by(SeriesRow.id)
     return list(session.execute(filter_by_labels(session, query, SeriesRow.labels, labels)).scalars())
+
+
+def list_labels(
+    session: Session,
+    scope: Scope,
+    ids: Collection[str] | None,
+    labels: Sequence[tuple[str, str]],
+    values: Sequence[str],
+    limit: int,
+) -> list[tuple[str, dict[str, str]]]:
+    """Return (id, labels) of series in the order of their ids.
+
+    Args:
+        ids: of which; None: of all
+        labels: they have every one of these
+        values: they have labels of each of these values, whatever the keys
+        limit: rows at most
+    """
+    ordered = None if ids is None else sorted(ids)
+    found: list[tuple[str, dict[str, str]]] = []
+    for start in range(0, 1 if ordered is None else len(ordered), CHUNK):
+        query = select(SeriesRow.id, SeriesRow.labels).where(SeriesRow.project_id == scope.project_id)
+        query = filter_by_labels(session, query, SeriesRow.labels, labels)
+        for value in values:
+            pair = expand_labels(session, SeriesRow.labels)
+            query = query.where(exists().select_from(pair).where(pair.c.value == value))
+        if ordered is not None:
+            query = query.where(SeriesRow.id.in_(ordered[start : start + CHUNK]))
+        rows = session.execute(query.order_by(SeriesRow.id).limit(limit - len(found)))
+        found += [(series_id, own) for series_id, own in rows]
+    return found
 
 
 def list_page(

@@ -24,7 +24,7 @@ def holds(url: str, *options: str) -> None:
 def test_jobs(service: Service) -> None:
     url = service.serve()
     service.worker("worker", GATECAST_PRELOAD="true")
-    holds(url, "--part", "jobs", "--part", "strict", "--part", "data")
+    holds(url, "--part", "jobs", "--part", "strict", "--part", "data", "--part", "grafana")
 
 
 @pytest.mark.one_database

@@ -22,6 +22,8 @@ with TestClient(create_app(Settings())) as client:
     client.post("/train", json={"model": "other", "series": {"ids": ["a"]}, "horizon": 3})
     (found,) = client.post("/forecast", json={"model": "m", "series": ["a"]}).json()["forecasts"]
     assert found["status"] == "ok", found
+    metrics = client.get("/api/v1/query", params={"query": '{__name__=~"m:.+",series=~"a.?"}'}).json()
+    assert metrics["status"] == "success" and client.get("/api/v1/labels").json()["data"], metrics
     for kind in ("svg", "png"):
         chart = client.get("/forecast/chart", params={"model": "m", "series": "a", "format": kind})
         assert chart.status_code == 200, chart.text

@@ -1,13 +1,14 @@
 """Every error as RFC 9457 problem+json. A traceback goes to the log, never into an answer."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
 
 from app.api.http.bodies import refuse_json, unreadable
 from app.api.http.validation import describe_errors
@@ -20,6 +21,8 @@ log = get_logger(__name__)
 MEDIA_TYPE = "application/problem+json"
 SHOWN = 100
 """field errors that an answer lists"""
+ErrorShapes = Mapping[str, Callable[[ServiceError], Response]]
+"""what answers an error, by prefixes of paths"""
 _CODES = {
     401: ErrorCode.unauthorized,
     403: ErrorCode.forbidden,
@@ -57,9 +60,29 @@ def document(error: ServiceError) -> dict[str, Any]:
 
 
 def response(error: ServiceError) -> Response:
-    """Return the answer that tells of an error."""
-    content = orjson.dumps(document(error))
-    return Response(content, error.status, headers=error.headers, media_type=MEDIA_TYPE)
+    """Return the answer that tells of an error: a problem document, or what the clients of a foreign protocol read."""
+    return ProblemResponse(error)
+
+
+class ProblemResponse(Response):
+    """An error as a problem document; below the prefixes of `shape_errors` in the shape of their protocol."""
+
+    def __init__(self, error: ServiceError) -> None:
+        super().__init__(orjson.dumps(document(error)), error.status, headers=error.headers, media_type=MEDIA_TYPE)
+        self._error = error
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        shapes: ErrorShapes = getattr(getattr(scope.get("app"), "state", None), "error_shapes", {})
+        shape = next((shape for prefix, shape in shapes.items() if scope["path"].startswith(prefix)), None)
+        if shape is None:
+            await super().__call__(scope, receive, send)
+        else:
+            await shape(self._error)(scope, receive, send)
+
+
+def shape_errors(app: FastAPI, shapes: ErrorShapes) -> None:
+    """Answer errors below some prefixes of paths in other shapes than ours."""
+    app.state.error_shapes = shapes
 
 
 def internal_error() -> ServiceError:

@@ -8,10 +8,11 @@ other threads first; a large request is made there too, piece by piece, and only
 
 import asyncio
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from app.config import Settings
-from app.errors import ErrorCode, Unavailable
+from app.errors import ErrorCode, ServiceError, Unavailable
 from app.formats.forms import Form
 from app.services.access.keys import Caller
 from app.services.forecasting.batched import BatchedPath
@@ -118,6 +119,22 @@ class ForecastService:
         """Do the same from another thread than the event loop's, in JSON."""
         assert self._loop is not None, "the service was started"
         return asyncio.run_coroutine_threadsafe(self.respond(caller, request), self._loop).result()
+
+    def respond_to_each_from_thread(
+        self, caller: Caller, requests: Sequence[ForecastRequest]
+    ) -> list[ForecastResponse | ServiceError]:
+        """Do the same for several requests, which are run together; a refusal of one is its response. Raises OUTAGE."""
+        assert self._loop is not None, "the service was started"
+
+        async def respond_to_each() -> list[ForecastResponse | BaseException]:
+            return await asyncio.gather(*(self.respond(caller, r) for r in requests), return_exceptions=True)
+
+        responses: list[ForecastResponse | ServiceError] = []
+        for response in asyncio.run_coroutine_threadsafe(respond_to_each(), self._loop).result():
+            if not isinstance(response, (ForecastResponse, ServiceError)):
+                raise response
+            responses.append(response)
+        return responses
 
     def enqueue(self, pending: PendingRequest) -> None:
         """Let another thread load what a request starts from."""

@@ -13,8 +13,9 @@ from app.scope import Scope
 from app.services.evaluation.skill import measure_drift
 from app.services.forecasting.inputs.contexts import load_contexts, select_contexts
 from app.services.forecasting.inputs.covariates import complete_all
-from app.services.jobs.documents import parse_cleaning, parse_selector
+from app.services.jobs.documents import parse_cleaning
 from app.services.jobs.submission import Submission
+from app.services.registry.members import select_members
 from app.services.runs.attempt import Attempt
 from app.services.schedules.service import BY_DRIFT, retrain
 from app.services.series.aggregation import is_readable
@@ -75,9 +76,8 @@ def _champion(attempt: Attempt) -> tuple[ModelRow, VersionRow]:
 def _ids(attempt: Attempt, model: ModelRow, row: VersionRow) -> list[str]:
     with attempt.database.read() as session:
         made_by = jobs.get_unscoped(session, row.job_id)
-        if made_by is None or "series" not in made_by.request:
-            return list(row.data_span["series"])
-        rows = select_series(session, attempt.scope, parse_selector(made_by.request))
+        request = made_by.request if made_by is not None else None
+        rows = select_series(session, attempt.scope, select_members(request, row.data_span))
         return [
             series_row.id
             for series_row in rows

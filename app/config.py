@@ -52,6 +52,10 @@ class Settings(BaseSettings):
     """time between two removals of files that no job and no version needs"""
     archive_days: float = Field(730.0, gt=0)
     """days for which archived forecasts are kept"""
+    alert_days: float = Field(90.0, gt=0)
+    """days for which messages of alerts and alarms of watches are kept"""
+    webhook_private: Literal["refuse", "allow"] = "refuse"
+    """whether messages may go to this machine and to private networks"""
     stale_seconds: float = Field(3600.0, ge=0)
     """greatest age of cached data that is forecast from while the database is away; 0 answers 503 instead"""
     log_format: Literal["json", "console"] = "console"

@@ -17,6 +17,8 @@ from enum import StrEnum
 class ErrorCode(StrEnum):
     """Every code that a problem document, a job or a series' forecast may carry."""
 
+    address_refused = "address_refused"
+    alert_not_found = "alert_not_found"
     ambiguous_time = "ambiguous_time"
     artifact_unavailable = "artifact_unavailable"
     backtest_forecasts_not_kept = "backtest_forecasts_not_kept"
@@ -84,6 +86,7 @@ class ErrorCode(StrEnum):
     storage_full = "storage_full"
     table_malformed = "table_malformed"
     timezone_mismatch = "timezone_mismatch"
+    too_many_alerts = "too_many_alerts"
     too_many_series = "too_many_series"
     too_many_values = "too_many_values"
     trainer_crashed = "trainer_crashed"
@@ -92,6 +95,7 @@ class ErrorCode(StrEnum):
     unsupported_media_type = "unsupported_media_type"
     version_is_champion = "version_is_champion"
     version_not_found = "version_not_found"
+    watch_not_found = "watch_not_found"
 
 
 @dataclass(frozen=True)

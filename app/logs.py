@@ -23,7 +23,7 @@ Processors = list[structlog.typing.Processor]
 _requests_as_json = False
 """whether lines of requests are written as JSON"""
 _OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY
-_NOISY = ("httpx", "httpcore", "fsspec", "alembic", "dbos", "uvicorn.access", "uvicorn.error")
+_NOISY = ("httpx", "httpx2", "httpcore", "fsspec", "alembic", "dbos", "uvicorn.access", "uvicorn.error")
 
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)

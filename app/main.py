@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from app.api import (
     access,
+    alerts,
     anomalies,
     backtests,
     bulk,
@@ -31,6 +32,7 @@ from app.api import (
     series,
     system,
     training,
+    watch,
 )
 from app.api.compat import prometheus
 from app.api.deps import Services
@@ -45,7 +47,9 @@ from app.jobs.queue import JobQueue
 from app.logs import get_logger
 from app.services.access.keys import KeyService
 from app.services.access.links import LinkService
+from app.services.alerts.service import AlertService
 from app.services.anomalies.service import AnomalyService
+from app.services.anomalies.watch import WatchService
 from app.services.charts.service import ChartService
 from app.services.covariates.service import CovariateService
 from app.services.evaluation.backtests import BacktestService
@@ -126,7 +130,20 @@ def create_app(settings: Settings) -> Application:
     problems.install(app)
     # a series' id may hold slashes, so suffixes come first
     data = (ingest, export, observations, series, labels, bulk, covariates, retention)
-    for module in (*data, training, jobs, registry, forecasts, charts, backtests, anomalies, access, system):
+    for module in (
+        *data,
+        training,
+        jobs,
+        registry,
+        forecasts,
+        charts,
+        backtests,
+        watch,
+        anomalies,
+        alerts,
+        access,
+        system,
+    ):
         app.include_router(module.router)
     app.include_router(prometheus.router)
     app.include_router(pages.router)
@@ -190,6 +207,8 @@ def _services(
         skill=SkillService(database),
         backtests=BacktestService(database, submission, store, settings),
         anomalies=AnomalyService(database, submission, versions, settings),
+        watches=WatchService(database),
+        alerts=AlertService(database, settings.webhook_private == "allow"),
         forecasts=forecasts,
         metrics=MetricsService(database, forecasts),
         charts=ChartService(database, forecasts, drawer),

@@ -154,6 +154,21 @@ EXERCISED_BY = {
     "tests/models/training/test_loop.py": ("models/planning/presets.py",),
     "tests/models/training/test_phase.py": ("models/training/progress.py",),
     "tests/services/access/test_links.py": ("app/storage/link_secrets.py",),
+    "tests/services/alerts/test_delivery.py": ("app/storage/deliveries.py",),
+    "tests/services/alerts/test_evaluation.py": ("app/services/alerts/evidence.py",),
+    "tests/services/alerts/test_service.py": (
+        "app/api/alerts.py",
+        "app/api/schemas/alerts.py",
+        "app/services/alerts/request.py",
+        "app/storage/alerts.py",
+    ),
+    "tests/services/anomalies/test_watch.py": (
+        "app/api/schemas/watch.py",
+        "app/api/watch.py",
+        "app/services/anomalies/watching.py",
+        "app/storage/alarms.py",
+        "app/storage/watches.py",
+    ),
     "tests/services/anomalies/test_service.py": (
         "app/api/anomalies.py",
         "app/api/schemas/anomalies.py",

@@ -11,7 +11,9 @@ from app.errors import ErrorCode, FieldError, Forbidden, Invalid
 from app.scope import Right, Scope, storable
 from app.services.access.keys import KeyService
 from app.services.access.links import LinkService
+from app.services.alerts.service import AlertService
 from app.services.anomalies.service import AnomalyService
+from app.services.anomalies.watch import WatchService
 from app.services.charts.service import ChartService
 from app.services.covariates.service import CovariateService
 from app.services.evaluation.backtests import BacktestService
@@ -57,6 +59,8 @@ class Services:
     skill: SkillService
     backtests: BacktestService
     anomalies: AnomalyService
+    alerts: AlertService
+    watches: WatchService
     forecasts: ForecastService
     metrics: MetricsService
     charts: ChartService

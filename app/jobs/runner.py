@@ -45,7 +45,7 @@ PAUSES = (1.0, 5.0, 15.0, 60.0, None)
 
 
 class JobRunner:
-    """Runs one job of each of its queues at a time, and the worker's duties."""
+    """Runs one job of each of its queues at a time, and the worker's duties: each group of them in a thread."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class JobRunner:
         store: ArtifactStore,
         settings: Settings,
         program: Program,
-        duties: Sequence[Duty] = (),
+        duties: Sequence[Sequence[Duty]] = (),
     ) -> None:
         self.executor_id = uuid.uuid4().hex
         self._database = database
@@ -74,7 +74,7 @@ class JobRunner:
         )
         # reaping and duties may take long or wait for the engine: they hold up neither the lease nor each other
         self._reaping = Duties([Duty(self._lease.reap, settings.lease_seconds / 3)])
-        self._duties = Duties(duties)
+        self._duties = [Duties(group) for group in duties]
 
     def run(self) -> None:
         """Work until SIGTERM or SIGINT. Running jobs save their state, and another worker continues them."""
@@ -84,13 +84,15 @@ class JobRunner:
         self._launch()
         self._lease.start()
         self._reaping.start()
-        self._duties.start()
+        for group in self._duties:
+            group.start()
         log.info("worker_started", executor_id=self.executor_id, pid=os.getpid())
         while not self._draining.wait(3600):
             pass
         log.info("worker_draining", executor_id=self.executor_id)
         self._reaping.stop()
-        self._duties.stop()
+        for group in self._duties:
+            group.stop()
         self._children.drain(self._settings.drain_seconds)
         self._children.kill()
         with contextlib.suppress(*AWAY):  # then the lease runs out by itself

@@ -157,6 +157,40 @@ def list_observed(
     return [(forecast, row) for forecast, row in session.execute(query)]
 
 
+def get_newest(session: Session, model: ModelRow) -> int:
+    """Return the key of the forecast that was archived last; 0 without one."""
+    query = select(func.max(ArchivedForecast.pk)).where(ArchivedForecast.model_pk == model.pk)
+    return session.execute(query).scalar_one() or 0
+
+
+def list_newest_keys(session: Session, model: ModelRow, after: int, series_pks: Sequence[int] | None) -> list[int]:
+    """Return the key of the newest forecast of each series, or of each of some, where it comes after a key."""
+    query = (
+        select(func.max(ArchivedForecast.pk))
+        .where(ArchivedForecast.model_pk == model.pk, ArchivedForecast.pk > after)
+        .group_by(ArchivedForecast.series_pk)
+        .order_by(ArchivedForecast.series_pk)
+    )
+    if series_pks is None:
+        return list(session.execute(query).scalars())
+    keys: list[int] = []
+    for start in range(0, len(series_pks), CHUNK):
+        part = query.where(ArchivedForecast.series_pk.in_(series_pks[start : start + CHUNK]))
+        keys += session.execute(part).scalars()
+    return keys
+
+
+def get_many(session: Session, pks: Sequence[int]) -> list[ArchivedRow]:
+    """Return some forecasts with their series."""
+    query = (
+        select(ArchivedForecast, SeriesRow)
+        .join(SeriesRow, SeriesRow.pk == ArchivedForecast.series_pk)
+        .where(ArchivedForecast.pk.in_(pks))
+        .order_by(SeriesRow.id)
+    )
+    return [(forecast, series) for forecast, series in session.execute(query)]
+
+
 def _match_observed(
     model: ModelRow, span: tuple[int | None, int | None], version: int | None
 ) -> list[ColumnElement[bool]]:

@@ -8,6 +8,7 @@ from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.scope import Scope
+from app.storage import alerts
 from app.storage.clock import now, now_us
 from app.storage.dialects import filter_by_labels
 from app.storage.pages import Page, decode_cursor, encode_cursor
@@ -118,6 +119,15 @@ def list_active(session: Session, scope: Scope) -> list[JobRow]:
     return list(session.execute(query).scalars())
 
 
+def list_ended(session: Session, scope: Scope, model: str | None, after: int, limit: int) -> list[JobRow]:
+    """Return the project's jobs, or those of a model's name, that ended after a time, in the order of their ends."""
+    query = select(JobRow).where(JobRow.project_id == scope.project_id, JobRow.finished_at > after)
+    if model is not None:
+        query = query.where(JobRow.model == model)
+    query = query.where(JobRow.status.in_(ENDED)).order_by(JobRow.finished_at, JobRow.id).limit(limit)
+    return list(session.execute(query).scalars())
+
+
 def get_queue_positions(session: Session, job_ids: Collection[str]) -> dict[str, int]:
     """Return the position in its queue, from 1, of each of these jobs that is queued."""
     position = func.row_number().over(
@@ -206,6 +216,7 @@ def finish(session: Session, fence: Fence, status: str, **values: Any) -> None:
     """End the job of a valid fence. Raises FenceLost."""
     write(session, fence, status=status, finished_at=now_us(), **values)
     add_event(session, fence.job_id, status, {"attempt": fence.attempt})
+    alerts.wake_for_job(session, fence.job_id)
 
 
 def request_stop(session: Session, scope: Scope, job_id: str) -> bool:
@@ -239,6 +250,7 @@ def cancel(session: Session, scope: Scope, job_id: str) -> bool:
     if updated.scalar_one_or_none() is None:
         return False
     add_event(session, job_id, "cancelled", {})
+    alerts.wake_for_job(session, job_id)
     return True
 
 

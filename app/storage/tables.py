@@ -326,3 +326,191 @@ class IdempotencyRecord(Table):
     location: Mapped[str | None] = mapped_column(Text)
     body: Mapped[dict[str, Any]]
     created_at: Mapped[int] = mapped_column(BigInteger, default=now_us(), index=True)
+
+
+class AlertRow(Table):
+    """A rule on forecasts, anomalies, drift, jobs or missing data, and where its messages go."""
+
+    __tablename__ = "alerts"
+    __table_args__ = (UniqueConstraint("project_id", "name"),)
+
+    pk: Mapped[int] = mapped_column(Key, primary_key=True)
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.pk", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(OrderedText)
+    subject: Mapped[str] = mapped_column(String(16))
+    """what it is about: `forecast`, `anomaly`, `drift`, `job` or `data`"""
+    model: Mapped[str | None] = mapped_column(Text)
+    series: Mapped[dict[str, Any] | None]
+    """`ids` or `labels`; None: all that the model is about"""
+    condition: Mapped[dict[str, Any]]
+    hold_us: Mapped[int] = mapped_column(BigInteger)
+    """microseconds for which the condition must hold before it fires"""
+    keep_us: Mapped[int] = mapped_column(BigInteger)
+    """microseconds for which the condition must not hold before it is resolved"""
+    targets: Mapped[list[Any]]
+    """`kind`, `url`, and of webhooks the `secret`"""
+    page: Mapped[str] = mapped_column(Text)
+    """address of the service as it was called when the alert was set, which messages link to"""
+    revision: Mapped[int] = mapped_column(default=1)
+    """grows with every change of the rule, so that no evaluation of an older one is written"""
+    seen: Mapped[int | None] = mapped_column(BigInteger)
+    """newest evidence that was judged, a key or a time by its subject; None: the rule was never evaluated"""
+    due_at: Mapped[int | None] = mapped_column(BigInteger, index=True)
+    """when it is to be evaluated next; whoever brings evidence sets it"""
+    evaluated_at: Mapped[int | None] = mapped_column(BigInteger)
+    problem: Mapped[str | None] = mapped_column(Text)
+    """why the last evaluation could not judge anything"""
+    created_at: Mapped[int] = mapped_column(BigInteger, default=now_us())
+
+
+class AlertState(Table):
+    """The state of an alert for one series, model or kind of job: a row while its condition holds or it is firing."""
+
+    __tablename__ = "alert_states"
+
+    alert_pk: Mapped[int] = mapped_column(ForeignKey("alerts.pk", ondelete="CASCADE"), primary_key=True)
+    key: Mapped[str] = mapped_column(Text, primary_key=True)
+    """id of the series, model and version that drifts, or kind of job and model"""
+    active: Mapped[bool] = mapped_column(Boolean)
+    """whether the condition holds"""
+    firing: Mapped[bool] = mapped_column(Boolean)
+    """whether the last message that was made says so"""
+    changed_at: Mapped[int] = mapped_column(BigInteger)
+    """since when the condition holds or not"""
+    since: Mapped[int | None] = mapped_column(BigInteger)
+    """since when it is firing"""
+    model: Mapped[str | None] = mapped_column(Text)
+    value: Mapped[float | None] = mapped_column(Double)
+    threshold: Mapped[float | None] = mapped_column(Double)
+    ds: Mapped[str | None] = mapped_column(Text)
+    labels: Mapped[dict[str, Any]]
+    """of the series as it began to fire: a receiver knows an alert by them"""
+
+
+class AlertEvent(Table):
+    """A message of an alert: that it fires or is resolved for one series, or a test."""
+
+    __tablename__ = "alert_events"
+    __table_args__ = (Index("ix_alert_events_alert_pk_pk", "alert_pk", "pk"), Index("ix_alert_events_at", "at"))
+
+    pk: Mapped[int] = mapped_column(Key, primary_key=True)
+    id: Mapped[str] = mapped_column(String(32), unique=True)
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.pk", ondelete="CASCADE"))
+    alert_pk: Mapped[int] = mapped_column(ForeignKey("alerts.pk", ondelete="CASCADE"))
+    key: Mapped[str] = mapped_column(Text)
+    at: Mapped[int] = mapped_column(BigInteger)
+    state: Mapped[str] = mapped_column(String(16))
+    since: Mapped[int] = mapped_column(BigInteger)
+    """when it began to fire"""
+    model: Mapped[str | None] = mapped_column(Text)
+    series: Mapped[str | None] = mapped_column(Text)
+    value: Mapped[float | None] = mapped_column(Double)
+    threshold: Mapped[float | None] = mapped_column(Double)
+    ds: Mapped[str | None] = mapped_column(Text)
+    labels: Mapped[dict[str, Any]]
+
+
+class AlertDelivery(Table):
+    """A message on its way to one receiver. Whoever moves `due_at` on sends it."""
+
+    __tablename__ = "alert_deliveries"
+    __table_args__ = (
+        Index("ix_alert_deliveries_event_pk", "event_pk"),
+        Index("ix_alert_deliveries_due_at", "due_at"),
+        Index("ix_alert_deliveries_alert_pk_key", "alert_pk", "key"),
+    )
+
+    pk: Mapped[int] = mapped_column(Key, primary_key=True)
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.pk", ondelete="CASCADE"))
+    alert_pk: Mapped[int] = mapped_column(ForeignKey("alerts.pk", ondelete="CASCADE"))
+    event_pk: Mapped[int] = mapped_column(ForeignKey("alert_events.pk", ondelete="CASCADE"))
+    key: Mapped[str] = mapped_column(Text)
+    kind: Mapped[str] = mapped_column(String(16))
+    url: Mapped[str] = mapped_column(Text)
+    attempts: Mapped[int] = mapped_column(default=0)
+    due_at: Mapped[int | None] = mapped_column(BigInteger)
+    """None: it was delivered or given up"""
+    delivered_at: Mapped[int | None] = mapped_column(BigInteger)
+    error: Mapped[str | None] = mapped_column(Text)
+    """of the last attempt"""
+
+
+class Watch(Table):
+    """Which series of a model are scanned as values arrive, and what is an alarm."""
+
+    __tablename__ = "watches"
+
+    model_pk: Mapped[int] = mapped_column(ForeignKey("models.pk", ondelete="CASCADE"), primary_key=True)
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.pk", ondelete="CASCADE"))
+    series: Mapped[dict[str, Any] | None]
+    """`ids` or `labels`; None: those that the champion's training is about"""
+    level: Mapped[float | None] = mapped_column(Double)
+    alarms_per_week: Mapped[float | None] = mapped_column(Double)
+    ahead: Mapped[int]
+    ignore: Mapped[list[Any]]
+    leased_until: Mapped[int] = mapped_column(BigInteger, default=0)
+    """until then a worker scans it"""
+    scanned_at: Mapped[int | None] = mapped_column(BigInteger)
+    problem: Mapped[str | None] = mapped_column(Text)
+    """why the last scan could not judge anything"""
+    created_at: Mapped[int] = mapped_column(BigInteger, default=now_us())
+
+
+class WatchedSeries(Table):
+    """How far a watch has scanned a series, and what it found last."""
+
+    __tablename__ = "watched_series"
+    __table_args__ = (Index("ix_watched_series_series_pk", "series_pk"),)
+
+    model_pk: Mapped[int] = mapped_column(ForeignKey("watches.model_pk", ondelete="CASCADE"), primary_key=True)
+    series_pk: Mapped[int] = mapped_column(ForeignKey("series.pk", ondelete="CASCADE"), primary_key=True)
+    version: Mapped[int] = mapped_column(BigInteger)
+    """of the series, as it was scanned"""
+    scanned_ts: Mapped[int | None] = mapped_column(BigInteger)
+    """stamp of the last value that was scanned; None: no value was there"""
+    threshold: Mapped[float | None] = mapped_column(Double)
+    """score above which a value was an alarm"""
+    score: Mapped[float | None] = mapped_column(Double)
+    """of the last value that was scanned"""
+    alarming: Mapped[bool] = mapped_column(Boolean)
+    """whether the last value was above the threshold"""
+    error: Mapped[str | None] = mapped_column(Text)
+
+
+class Alarm(Table):
+    """A scanned value whose score a watch or an alert asks for; `alarm` says whether it is one of the watch's."""
+
+    __tablename__ = "alarms"
+    __table_args__ = (
+        UniqueConstraint("model_pk", "series_pk", "ts"),
+        Index("ix_alarms_series_pk", "series_pk"),
+        Index("ix_alarms_made_at", "made_at"),
+    )
+
+    pk: Mapped[int] = mapped_column(Key, primary_key=True)
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.pk", ondelete="CASCADE"))
+    model_pk: Mapped[int] = mapped_column(ForeignKey("models.pk", ondelete="CASCADE"))
+    series_pk: Mapped[int] = mapped_column(ForeignKey("series.pk", ondelete="CASCADE"))
+    ts: Mapped[int] = mapped_column(BigInteger)
+    y: Mapped[float] = mapped_column(Double)
+    expected: Mapped[float] = mapped_column(Double)
+    lower: Mapped[float] = mapped_column(Double)
+    upper: Mapped[float] = mapped_column(Double)
+    score: Mapped[float] = mapped_column(Double)
+    alarm: Mapped[bool] = mapped_column(Boolean)
+    made_at: Mapped[int] = mapped_column(BigInteger, default=now_us())
+
+
+class VerdictRow(Table):
+    """What a person says of a value: that it was normal, or an anomaly."""
+
+    __tablename__ = "verdicts"
+    __table_args__ = (UniqueConstraint("series_pk", "ts"),)
+
+    pk: Mapped[int] = mapped_column(Key, primary_key=True)
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.pk", ondelete="CASCADE"))
+    series_pk: Mapped[int] = mapped_column(ForeignKey("series.pk", ondelete="CASCADE"))
+    ts: Mapped[int] = mapped_column(BigInteger)
+    verdict: Mapped[str] = mapped_column(String(16))
+    by: Mapped[str] = mapped_column(Text)
+    given_at: Mapped[int] = mapped_column(BigInteger, default=now_us())

@@ -79,7 +79,7 @@ def _detect(series: Series, span: Span, runner: Runner, config: Config, level: f
     begin = max(0, start - HISTORY)
     residuals = compute_residuals(series, (begin, end), runner, config, ahead)
     radius, score = judge_deviations(residuals.deviation, level)
-    low, high = _find_limits(series, end, config)
+    low, high = find_limits(series, end, config)
     lower = np.clip(residuals.expected - radius * residuals.below, low[begin:], high)
     upper = np.clip(residuals.expected + radius * residuals.above, low[begin:], high)
     y = series.y[begin:end]
@@ -98,8 +98,8 @@ def _detect(series: Series, span: Span, runner: Runner, config: Config, level: f
     )
 
 
-def _find_limits(series: Series, end: int, config: Config) -> tuple[Floats, float]:
-    """Return the least possible value at each step of y[:end], (end,), and the greatest.
+def find_limits(series: Series, end: int, config: Config) -> tuple[Floats, float]:
+    """Return the least possible value at each step of y[:end], (end,), and the greatest one.
 
     With `nonnegative`, zero is the floor of each step that no negative value comes before, of a series without a sign.
     """

@@ -42,12 +42,13 @@ def half_normal(count: int) -> Floats:
     return quantiles
 
 
-def judge_deviations(deviation: Floats, level: float) -> tuple[Floats, Floats]:
+def judge_deviations(deviation: Floats, level: float, first: int = 0) -> tuple[Floats, Floats]:
     """Judge each deviation by those before it.
 
     Args:
         deviation: (N,) at least 0, NaN where there is none.
         level: between 0 and 1.
+        first: number of the first step that is judged; those before it are remembered, and their results are NaN.
 
     Returns:
         (N,) the limit that an ordinary deviation does not exceed with the probability `level`, and (N,) the
@@ -58,10 +59,10 @@ def judge_deviations(deviation: Floats, level: float) -> tuple[Floats, Floats]:
     before = np.cumsum(present) - present
     past = np.concatenate([np.full(REMEMBERED - PRIOR, np.nan), half_normal(PRIOR), deviation[present]])
     windows = sliding_window_view(past, REMEMBERED)
-    radius = np.empty(len(deviation))
-    score = np.empty(len(deviation))
-    for first in range(0, len(deviation), AT_ONCE):
-        part = slice(first, first + AT_ONCE)
+    radius = np.full(len(deviation), np.nan)
+    score = np.full(len(deviation), np.nan)
+    for begin in range(first, len(deviation), AT_ONCE):
+        part = slice(begin, begin + AT_ONCE)
         tail = _Tail.of(windows[before[part]])
         radius[part] = tail.radius(level)
         score[part] = tail.score(deviation[part])

@@ -27,6 +27,14 @@ def test_jobs(service: Service) -> None:
     holds(url, "--part", "jobs", "--part", "strict", "--part", "data", "--part", "grafana")
 
 
+@pytest.mark.long
+def test_alerts(service: Service) -> None:
+    service.environment |= {"GATECAST_WEBHOOK_PRIVATE": "allow"}
+    url = service.serve()
+    service.worker("worker")
+    holds(url, "--part", "alerts")
+
+
 @pytest.mark.one_database
 @pytest.mark.slow
 def test_serving_with_a_key(service: Service) -> None:

@@ -71,7 +71,8 @@ def describe_forms(forms: type[StrEnum], example: str) -> dict[int | str, dict[s
 
 def describe_list(model: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
     """Return the description of a list of items in each of the formats."""
-    return describe_forms(Form, ",".join(model.model_fields) + "\n")
+    names = [field.alias or name for name, field in model.model_fields.items()]
+    return describe_forms(Form, ",".join(names) + "\n")
 
 
 def answer_list(request: Request, page: ItemPage, model: type[BaseModel], form: Form) -> Response:
@@ -126,7 +127,9 @@ def _build_schema(model: type[BaseModel]) -> "pa.Schema":
     import pyarrow as pa
 
     types = {frozenset({bool}): pa.bool_(), frozenset({int}): pa.int64(), frozenset({float}): pa.float64()}
-    kinds = {name: frozenset(_list_kinds(field.annotation)) for name, field in model.model_fields.items()}
+    kinds = {
+        field.alias or name: frozenset(_list_kinds(field.annotation)) for name, field in model.model_fields.items()
+    }
     return pa.schema([(name, types.get(found - {NoneType}, pa.string())) for name, found in kinds.items()])
 
 

@@ -141,7 +141,7 @@ def _plan_task(row: SeriesRow, grid: Grid, scan: Scan) -> Task:
         if window[0] > window[1]:
             raise invalid(f"body.{where}", ErrorCode.invalid_input, f"the label of {row.id!r} ends before it starts")
         windows.append(window)
-    steps = [_find_first_step(grid, stamp) for stamp in (row.first_ts, start, end)]
+    steps = [find_first_step(grid, stamp) for stamp in (row.first_ts, start, end)]
     return Task(row, grid, steps[0], steps[1], steps[2], tuple(sorted(windows)))
 
 
@@ -152,7 +152,7 @@ def _parse_stamp(text: str, row: SeriesRow, field: str) -> int:
         raise invalid(f"body.{field}", ErrorCode(e.code), f"{field}: {e.detail}") from e
 
 
-def _find_first_step(grid: Grid, stamp: int) -> int:
+def find_first_step(grid: Grid, stamp: int) -> int:
     """Return the first step of a grid that is not before a stamp."""
     index = int(grid.locate(np.array([stamp], np.int64))[0][0])
     while int(grid.stamps(np.array([index], np.int64))[0]) < stamp:

@@ -6,8 +6,11 @@ from sqlalchemy.orm import Session
 
 from app.errors import Conflict, ErrorCode, FieldError, Invalid, NotFound
 from app.scope import Scope
+from app.services.jobs.documents import parse_cleaning, parse_selector
+from app.services.series.aggregation import is_readable
+from app.services.series.selection import Selector, select_series
 from app.storage import jobs, registry
-from app.storage.tables import JobRow, ModelRow, VersionRow
+from app.storage.tables import JobRow, ModelRow, SeriesRow, VersionRow
 
 MODEL_NAME = r"[A-Za-z0-9._-]{1,100}"
 """regular expression of a model's name"""
@@ -78,6 +81,17 @@ def no_champion(session: Session, model: ModelRow, instead: str = "") -> Conflic
         f"no version of the model {model.name!r} is live: {state}; {', or '.join([*hints, *filter(None, [instead])])}"
     )
     return Conflict(ErrorCode.no_champion, detail)
+
+
+def select_trained_series(session: Session, scope: Scope, model: ModelRow, row: VersionRow) -> list[SeriesRow]:
+    """Return the series that a version's training would be about now: those that its selector names, of its kind."""
+    made_by = jobs.get_unscoped(session, row.job_id)
+    if made_by is not None and "series" in made_by.request:
+        rows = select_series(session, scope, parse_selector(made_by.request))
+    else:
+        rows = select_series(session, scope, Selector(tuple(row.data_span["series"])))
+    cleaning = parse_cleaning(row.config)
+    return [one for one in rows if is_readable(one, model.freq, cleaning)]
 
 
 def _describe_training(job: JobRow | None) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from app.services.registry.loader import VersionLoader
 from app.services.registry.lookup import require_model, require_version
 from app.services.series.ids import check_frequency
 from app.services.series.service import require_series
-from app.storage import jobs, registry, schedules
+from app.storage import alerts, jobs, registry, schedules
 from app.storage.artifacts import ArtifactStore
 from app.storage.engine import Database
 from app.storage.pages import Page
@@ -181,5 +181,6 @@ class ModelService:
             _check_unused(session, scope, name)
             artifacts = registry.list_artifacts(session, model)
             session.delete(model)
+            alerts.wake(session, scope, alerts.OF_MODELS, name)
         for artifact in artifacts:  # not their common folder: another model may get the same key
             self._store.remove(artifact)

@@ -50,6 +50,18 @@ export function writeTimes(splits, step, timezone) {
   });
 }
 
+/** Steps between labels that count something, such as epochs. */
+export const WHOLE_STEPS = [1, 10, 100, 1e3, 1e4, 1e5, 1e6].flatMap((power) => [power, 2 * power, 5 * power]);
+
+/** Return the digits behind the point that a step has, 8 at most. @param {number} step */
+function countDigits(step) {
+  for (let digits = 0; digits < 8; digits++) {
+    const scaled = step * 10 ** digits;
+    if (Math.abs(scaled - Math.round(scaled)) < 1e-6) return digits;
+  }
+  return 8;
+}
+
 /** Write values beside an axis with the digits that the step needs. @param {number[]} splits @param {number} step */
 export function writeValues(splits, step) {
   const greatest = Math.max(...splits.map(Math.abs));
@@ -57,7 +69,7 @@ export function writeValues(splits, step) {
     const format = new Intl.NumberFormat("en", { notation: greatest >= 1e6 && greatest < 1e13 ? "compact" : "scientific", maximumSignificantDigits: 4 });
     return splits.map((split) => format.format(split));
   }
-  const digits = Math.min(8, Math.max(0, Math.ceil(-Math.log10(step || 1) - 1e-9)));
+  const digits = countDigits(step);
   const format = new Intl.NumberFormat("en", { maximumFractionDigits: digits });
   return splits.map((split) => (split === null ? "" : format.format(split)));
 }

@@ -13,7 +13,7 @@
  */
 
 import uPlot from "../../vendor/uplot.js";
-import { writeTimes, writeValues } from "./labels.js";
+import { WHOLE_STEPS, writeTimes, writeValues } from "./labels.js";
 import { drawBands, drawMarks, readColors } from "./painting.js";
 import { findVisible, measureValues } from "./traces.js";
 
@@ -98,6 +98,7 @@ export class Plot {
         {
           ...shared,
           space: isTime ? 80 : 60,
+          ...(isTime ? {} : { incrs: WHOLE_STEPS }),
           size: isTime ? 44 : 30,
           grid: { show: false },
           values: (/** @type {any} */ _, /** @type {number[]} */ splits, /** @type {number} */ _index, /** @type {number} */ _space, /** @type {number} */ step) =>

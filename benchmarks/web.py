@@ -3,8 +3,8 @@
 python -m benchmarks.web [--rounds 5]
 python -m benchmarks.web --pictures docs/pictures
 
-The second form takes pictures of every view instead, light and dark, 400 and 1600 pixels wide, for docs/page.md.
-Both need Chromium, and run a service of their own.
+The second form takes pictures of every view first, light and dark, 400 and 1600 pixels wide, for docs/page.md.
+Both need Chromium, and run a service of their own; `--rounds 0` measures nothing.
 """
 
 import argparse
@@ -45,7 +45,7 @@ def main() -> None:
     """Run the benchmark and print its table and its line of JSON, or take the pictures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5, help="of each measurement; the median counts")
-    parser.add_argument("--pictures", type=Path, metavar="FOLDER", help="take pictures instead of measuring")
+    parser.add_argument("--pictures", type=Path, metavar="FOLDER", help="take pictures, too")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="gatecast-web-") as name, sync_playwright() as playwright:
         browser = find_browser(playwright)
@@ -53,6 +53,7 @@ def main() -> None:
             fill(site)
             if options.pictures is not None:
                 take_pictures(browser, site, options.pictures)
+            if not options.rounds:
                 return
             rows = []
             print(head(), flush=True)

@@ -37,6 +37,10 @@ VIEWS = {
     "jobs": "jobs",
     "backtests": "backtests",
     "anomalies": "anomalies?model=shops&series=shop%201%2Fsales",
+    "watch": "models/one?name=shops&tab=watch",
+    "alerts": "alerts",
+    "one alert": "alerts/one?name=busy-shops",
+    "new alert": "alerts/edit",
 }
 """addresses by what they are called"""
 

@@ -7,7 +7,7 @@ from PIL import Image
 from playwright.sync_api import Browser
 
 from benchmarks.web_browser import SHOWN
-from benchmarks.web_site import Site, name_shop
+from benchmarks.web_site import ALERT, Site, name_shop
 
 COLORS = 96
 """of a picture's palette: flat surfaces need no more, and the file is a third"""
@@ -32,6 +32,10 @@ def list_views(site: Site) -> dict[str, str]:
         "backtests": "backtests",
         "one-backtest": f"backtests/one?id={jobs['backtest']}",
         "anomalies": f"anomalies?model=shops&series={shop}",
+        "watch": "models/one?name=shops&tab=watch",
+        "alerts": "alerts",
+        "one-alert": f"alerts/one?name={ALERT}",
+        "new-alert": f"alerts/edit?model=shops&series={shop}",
     }
 
 

@@ -22,6 +22,11 @@ DAYS, AHEAD, WEEK = 760, 30, 7
 WEEKS = 3
 LOUDER = 1.4
 """what shop 2 takes in the last of them: its model drifts"""
+ALERT = "busy-shops"
+BUSY = 150.0
+"""takings from which on it tells"""
+NOBODY = "http://127.0.0.1:9/hook"
+"""an address that takes no message"""
 MANY, MANY_DAYS = 10_000, 60
 PATIENCE_SECONDS = 900
 
@@ -57,7 +62,8 @@ class Site:
 @contextmanager
 def serve(folder: Path) -> Iterator[Site]:
     """Run an empty service with a worker."""
-    service = Service(folder, f"sqlite:///{folder / 'gatecast.db'}", GATECAST_LEASE_SECONDS="15")
+    settings = {"GATECAST_LEASE_SECONDS": "15", "GATECAST_WEBHOOK_PRIVATE": "allow"}
+    service = Service(folder, f"sqlite:///{folder / 'gatecast.db'}", **settings)
     try:
         assert service.start("migrate", "migrate").wait(60) == 0, service.log("migrate")
         yield Site(service)
@@ -102,6 +108,7 @@ def fill(site: Site) -> None:
     for promote in ("always", "if_better"):
         train(site, "shops", {"labels": {"kind": "sales"}}, 14, known_future=["price"], epochs=8, promote=promote)
     site.call("PUT", "/models/shops/schedule", json={"forecast": "* * * * *", "train": "0 3 * * 0"})
+    _set_alerts(site)
     for week in range(WEEKS):
         _live_a_week(site, week)
     site.call("PUT", "/models/shops/schedule", json={"forecast": "0 6 * * *", "train": "0 3 * * 0"})
@@ -144,6 +151,18 @@ def train(
         "promote": promote,
     }
     site.finish(site.call("POST", "/train", json=body)["id"])
+
+
+def _set_alerts(site: Site) -> None:
+    """Switch the watch of the shops on, and have what it finds and what is forecast told."""
+    site.call("PUT", "/models/shops/watch", json={"level": 0.99})
+    send = [{"webhook": NOBODY, "secret": "a secret of the benchmark"}]
+    rules: dict[str, dict[str, Any]] = {
+        ALERT: {"on": "forecast", "when": {"quantile": 0.9, "above": BUSY, "within": "7D"}},
+        "odd-takings": {"on": "anomaly", "when": {"alarm": True}},
+    }
+    for name, rule in rules.items():
+        site.call("PUT", f"/alerts/{name}", json={**rule, "model": "shops", "send": send})
 
 
 def _live_a_week(site: Site, week: int) -> None:

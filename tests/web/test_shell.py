@@ -13,11 +13,24 @@ VIEWS = (
     "import",
     "models",
     "models/one?name=m",
+    "models/one?name=m&tab=watch",
     "jobs",
     "train",
     "backtests",
     "anomalies",
+    "alerts",
+    "alerts/edit",
+    "alerts/one?name=shell",
 )
+
+SILENT = {"on": "data", "series": ["b"], "when": {"silent_for": "6h"}, "for": "1W"}
+"""an alert that does not fire while these tests run"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def alert(site: Site) -> None:
+    send = [{"webhook": "http://127.0.0.1:9/", "secret": "s"}]
+    site.service.call("PUT", "/alerts/shell", {**SILENT, "send": send})
 
 
 @pytest.mark.parametrize("path", VIEWS)

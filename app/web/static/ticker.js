@@ -3,9 +3,10 @@
 const PAUSE = 3000;
 
 export class Ticker {
-  /** @param {import("./vendor/lit.js").LitElement} host @param {() => unknown} look */
-  constructor(host, look) {
+  /** @param {import("./vendor/lit.js").LitElement} host @param {() => unknown} look @param {number} [pause] milliseconds */
+  constructor(host, look, pause = PAUSE) {
     this.look = look;
+    this.pause = pause;
     /** whether anything may change by itself */
     this.isWanted = false;
     this.timer = 0;
@@ -15,7 +16,7 @@ export class Ticker {
   hostConnected() {
     this.timer = setInterval(() => {
       if (this.isWanted && !document.hidden) this.look();
-    }, PAUSE);
+    }, this.pause);
   }
 
   hostDisconnected() {

@@ -15,6 +15,9 @@ export const VIEWS = {
   backtests: { tag: "gc-backtest-list", nav: "backtests", load: () => import("./pages/backtest_list.js"), styles: ["forms.css"] },
   "backtests/one": { tag: "gc-one-backtest", nav: "backtests", load: () => import("./pages/one_backtest.js") },
   anomalies: { tag: "gc-anomalies", nav: "anomalies", load: () => import("./pages/anomalies.js"), styles: ["forms.css"] },
+  alerts: { tag: "gc-alert-list", nav: "alerts", load: () => import("./pages/alert_list.js") },
+  "alerts/one": { tag: "gc-one-alert", nav: "alerts", load: () => import("./pages/one_alert.js") },
+  "alerts/edit": { tag: "gc-edit-alert", nav: "alerts", load: () => import("./pages/edit_alert.js"), styles: ["forms.css"] },
 };
 
 /** @type {{nav: string, path: string, label: string, right?: "write"}[]} */
@@ -25,4 +28,5 @@ export const NAVIGATION = [
   { nav: "jobs", path: "jobs", label: "Jobs" },
   { nav: "backtests", path: "backtests", label: "Backtests" },
   { nav: "anomalies", path: "anomalies", label: "Anomalies" },
+  { nav: "alerts", path: "alerts", label: "Alerts" },
 ];

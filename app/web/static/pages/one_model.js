@@ -11,7 +11,7 @@ import { go, link } from "../router.js";
 import { may } from "../session.js";
 
 const MOST_VERSIONS = 500;
-const TABS = { champion: "Champion", versions: "Versions", skill: "Skill", schedule: "Schedule" };
+const TABS = { champion: "Champion", versions: "Versions", skill: "Skill", schedule: "Schedule", watch: "Watch" };
 
 /** @typedef {{model: Record<string, any>, versions: Record<string, any>[]}} Loaded */
 
@@ -56,6 +56,7 @@ class OneModelView extends View {
     }
     if (this.tab === "skill") import("../parts/model_skill.js");
     if (this.tab === "schedule") import("../parts/model_schedule.js");
+    if (this.tab === "watch") import("../parts/model_watch.js");
   }
 
   render() {
@@ -115,6 +116,7 @@ class OneModelView extends View {
   renderTab({ model, versions }) {
     if (this.tab === "skill") return html`<gc-model-skill .model=${model}></gc-model-skill>`;
     if (this.tab === "schedule") return html`<gc-model-schedule .model=${model} @changed=${this.refresh}></gc-model-schedule>`;
+    if (this.tab === "watch") return html`<gc-model-watch .model=${model} .query=${this.query}></gc-model-watch>`;
     if (this.tab === "versions") return this.renderVersions(model, versions);
     const champion = versions.find((one) => one.version === model.champion);
     return champion ? this.renderVersion(champion, `Version ${champion.version} serves`) : this.renderNoChampion(versions);

@@ -29,8 +29,15 @@ function readChanges(text) {
   }
 }
 
+/** Return what loads the code of a part when it is unfolded, then shows it. @param {() => Promise<unknown>} load @param {() => void} show */
+const unfold = (load, show) => async (/** @type {Event} */ event) => {
+  if (!(/** @type {HTMLDetailsElement} */ (event.target).open)) return;
+  await load();
+  show();
+};
+
 class OneSeriesView extends View {
-  static properties = { ...View.properties, isAsking: { state: true }, isExplaining: { state: true } };
+  static properties = { ...View.properties, isAsking: { state: true }, isExplaining: { state: true }, isQuerying: { state: true } };
 
   constructor() {
     super();
@@ -44,6 +51,8 @@ class OneSeriesView extends View {
     this.changes = {};
     /** whether what moved the forecast was opened */
     this.isExplaining = false;
+    /** whether the queries were opened */
+    this.isQuerying = false;
   }
 
   get heading() {
@@ -68,9 +77,18 @@ class OneSeriesView extends View {
           <h1 tabindex="-1">${this.query.id}</h1>
           ${series ? html`<p class="sub">${this.renderSubtitle(series)}</p>` : nothing}
         </div>
-        ${series && may("write") ? html`<p class="actions"><a class="button" href=${link("train", { series: series.id })}>Train a model on it</a></p>` : nothing}
+        ${series && may("write") ? this.renderActions(series) : nothing}
       </div>
       ${this.sources.series.render((/** @type {any} */ data) => this.renderSeries(data))}`;
+  }
+
+  /** @param {any} series */
+  renderActions({ id }) {
+    const { model } = this.sources;
+    return html`<p class="actions">
+      ${model ? html`<a class="button" href=${link("alerts/edit", { model: model.name, series: id })}>Alert me</a>` : nothing}
+      <a class="button" href=${link("train", { series: id })}>Train a model on it</a>
+    </p>`;
   }
 
   /** @param {any} series */
@@ -93,7 +111,7 @@ class OneSeriesView extends View {
         <section class="card" aria-label="Chart">
           ${renderControls(this.query, this.sources)}
           ${this.sources.whole.render(() => this.renderChart(series))}
-          ${this.renderScanState()}
+          ${this.renderScanState()} ${this.sources.model ? this.renderQueries(series) : nothing}
         </section>
         ${this.renderEarlierState()}
         ${result ? renderCautions(result, series, config?.covariates.known_future ?? []) : nothing}
@@ -142,6 +160,14 @@ class OneSeriesView extends View {
   }
 
   /** @param {any} series */
+  renderQueries(series) {
+    return html`<details @toggle=${unfold(() => import("./one_series/queries.js"), () => (this.isQuerying = true))}>
+      <summary>Queries for Grafana and Prometheus</summary>
+      ${this.isQuerying ? html`<gc-series-queries .series=${series} .model=${this.sources.model.name}></gc-series-queries>` : nothing}
+    </details>`;
+  }
+
+  /** @param {any} series */
   renderOutlook(series) {
     if (!this.sources.models.data || this.sources.models.problem) return this.sources.models.render(() => nothing);
     if (!this.sources.model) {
@@ -160,32 +186,18 @@ class OneSeriesView extends View {
   /** @param {any} series @param {any} result */
   renderExplanation(series, { fill }) {
     const body = { model: this.sources.model.name, series: [series.id], covariate_fill: fill };
-    return html`<details class="card" @toggle=${this.toggleExplanation}>
+    return html`<details class="card" @toggle=${unfold(() => import("./one_series/explanation.js"), () => (this.isExplaining = true))}>
       <summary><h2>What moved it?</h2> What the series' own past and each covariate did to the forecast.</summary>
       ${this.isExplaining ? html`<gc-explanation .series=${series} .body=${body}></gc-explanation>` : nothing}
     </details>`;
   }
 
-  /** @param {Event} event */
-  async toggleExplanation(event) {
-    if (!(/** @type {HTMLDetailsElement} */ (event.target).open)) return;
-    await import("./one_series/explanation.js");
-    this.isExplaining = true;
-  }
-
   /** @param {any} series @param {any} result @param {any} config */
   renderWhatIf(series, result, config) {
-    return html`<details class="card" ?open=${this.isAsking || Boolean(this.what)} @toggle=${this.toggleWhatIf}>
+    return html`<details class="card" ?open=${this.isAsking || Boolean(this.what)} @toggle=${unfold(() => import("./one_series/what_if.js"), () => (this.isAsking = true))}>
       <summary><h2>What if?</h2> Change what is expected of ${config.covariates.known_future.join(", ")}, and see the forecast move.</summary>
       ${this.isAsking ? this.renderAsking(series, result, config) : nothing}
     </details>`;
-  }
-
-  /** @param {Event} event */
-  async toggleWhatIf(event) {
-    if (!(/** @type {HTMLDetailsElement} */ (event.target).open)) return;
-    await import("./one_series/what_if.js");
-    this.isAsking = true;
   }
 
   /** @param {any} series @param {any} result @param {any} config */

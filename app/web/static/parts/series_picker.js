@@ -1,5 +1,5 @@
 /**
- * `<gc-series-picker .value .multiple @change>`: which series: some by their ids, those with labels, or all.
+ * `<gc-series-picker .value .multiple .offersAll @change>`: which series: some by their ids, those with labels, or all.
  * Without `multiple` one series, by its id. Fires `change` with the value as `detail`.
  *
  * @typedef {{ids: string[]}|{labels: Record<string, string>}|"all"} Selection as the API takes it
@@ -27,6 +27,7 @@ class SeriesPicker extends Element {
   static properties = {
     value: { attribute: false, hasChanged: (/** @type {unknown} */ one, /** @type {unknown} */ other) => JSON.stringify(one) !== JSON.stringify(other) },
     multiple: { attribute: false },
+    offersAll: { attribute: false },
     size: { state: true },
   };
 
@@ -35,6 +36,7 @@ class SeriesPicker extends Element {
     /** @type {Selection|null} */
     this.value = null;
     this.multiple = true;
+    this.offersAll = true;
     this.size = "";
     this.name = `series-picker-${++count}`;
     /** @type {string[]} kept while another way to choose is tried */
@@ -109,7 +111,7 @@ class SeriesPicker extends Element {
 
   renderModes() {
     return html`<div class="choices" role="radiogroup" aria-label="Which series">
-      ${MODES.map(
+      ${MODES.filter(([mode]) => mode !== "all" || this.offersAll).map(
         ([mode, text]) => html`<label class="check">
           <input type="radio" name=${this.name} .checked=${this.mode === mode} @click=${() => this.switchTo(mode)} />${text}
         </label>`,

@@ -108,9 +108,10 @@ class Combobox extends Element {
     this.controller?.abort();
     const controller = new AbortController();
     this.controller = controller;
+    const text = this.text.trim();
     try {
-      const items = (await this.search?.(this.text.trim(), controller.signal)) ?? [];
-      if (controller.signal.aborted) return;
+      const items = (await this.search?.(text, controller.signal)) ?? [];
+      if (controller.signal.aborted || text !== this.text.trim()) return;
       this.items = items;
       this.trouble = "";
     } catch (error) {

@@ -1,15 +1,10 @@
 """What benchmarks.web measures in the browser."""
 
-import json
 import shutil
-import tempfile
 import time
-from collections import defaultdict
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-from playwright.sync_api import Browser, Page, Playwright, Response
+from playwright.sync_api import Browser, CDPSession, Page, Playwright, Response
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
@@ -37,6 +32,7 @@ DRAW = """async ([version, count]) => {
   }
   return performance.now() - began;
 }"""
+NEXT_FRAME = "new Promise((done) => requestAnimationFrame(() => setTimeout(done)))"
 STEPS = 120
 """movements of a pan, one a frame"""
 
@@ -103,7 +99,7 @@ def open_drawn(browser: Browser, url: str, points: int) -> Drawn:
 
 
 def measure_panning(browser: Browser, url: str, points: int) -> list[float]:
-    """Drag a zoomed chart to and fro; return the milliseconds of script and paint of each frame."""
+    """Drag a zoomed chart to and fro; return the milliseconds of the main thread's work in each frame."""
     page = open_drawn(browser, url, points).page
     box = page.locator("gc-chart canvas").bounding_box()
     assert box is not None
@@ -112,35 +108,24 @@ def measure_panning(browser: Browser, url: str, points: int) -> list[float]:
     for _ in range(3):
         page.mouse.wheel(0, -200)
         page.wait_for_timeout(200)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "trace.json"
-        browser.start_tracing(page=page, path=path, categories=["toplevel", "devtools.timeline", "benchmark"])
-        page.mouse.down()
-        for step in range(STEPS):
-            page.mouse.move(x + 300 * (step % 40 - 20) / 20, y)
-        page.mouse.up()
-        browser.stop_tracing()
-        trace = json.loads(path.read_text())
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable")
+    page.mouse.down()
+    frames = []
+    for step in range(STEPS):
+        before = read_work(session)
+        page.mouse.move(x + 300 * (step % 40 - 20) / 20, y)
+        page.evaluate(NEXT_FRAME)
+        frames.append(read_work(session) - before)
+    page.mouse.up()
     page.context.close()
-    return list_frames(trace["traceEvents"])
+    return frames
 
 
-def list_frames(events: list[dict[str, Any]]) -> list[float]:
-    """Return the milliseconds of the main thread's work between a frame's begin and the next one's."""
-    names = {(e["pid"], e["tid"]): e["args"]["name"] for e in events if e.get("name") == "thread_name"}
-    by_thread: dict[tuple[int, int], list[dict[str, Any]]] = defaultdict(list)
-    for event in events:
-        if names.get((event.get("pid", 0), event.get("tid", 0))) == "CrRendererMain":
-            by_thread[event["pid"], event["tid"]].append(event)
-    busiest = max(by_thread.values(), key=len)
-    starts = sorted(e["ts"] for e in busiest if e.get("name") == "BeginMainThreadFrame")
-    work = [0.0] * max(0, len(starts) - 1)
-    tasks = [e for e in busiest if e.get("ph") == "X" and e.get("name") in ("RunTask", "ThreadControllerImpl::RunTask")]
-    for task in tasks:
-        number = sum(start <= task["ts"] for start in starts) - 1
-        if 0 <= number < len(work):
-            work[number] += task["dur"] / 1000
-    return work
+def read_work(session: CDPSession) -> float:
+    """Return the milliseconds that the page's main thread has worked: script, style, layout and paint."""
+    metrics = {one["name"]: one["value"] for one in session.send("Performance.getMetrics")["metrics"]}
+    return 1000 * float(metrics["TaskDuration"])
 
 
 def measure_search(browser: Browser, url: str, text: str) -> list[float]:

@@ -6,8 +6,7 @@ import { Element } from "./element.js";
 import { renderProblem } from "./loader.js";
 import { current, link } from "./router.js";
 import { getAccess, loadAccess, may } from "./session.js";
-import { loadStyle } from "./style.js";
-import { NAVIGATION, VIEWS } from "./views.js";
+import { loadView, NAVIGATION, VIEWS } from "./views.js";
 
 const THEMES = ["light", "dark"];
 
@@ -48,6 +47,7 @@ class Shell extends Element {
   }
 
   async enter() {
+    loadView(current().path);
     try {
       await loadAccess();
     } catch (error) {
@@ -71,7 +71,7 @@ class Shell extends Element {
     }
     this.path = path;
     const entry = VIEWS[path];
-    if (entry) await Promise.all([entry.load(), ...(entry.styles ?? []).map(loadStyle)]);
+    await loadView(path);
     if (path !== this.path) return;
     const view = entry ? /** @type {import("./element.js").View} */ (document.createElement(entry.tag)) : null;
     if (view) view.query = query;

@@ -1,17 +1,27 @@
 /** Which view an address shows: each is loaded when it is first looked at. */
 
+import { loadStyle } from "./style.js";
+
 /** @typedef {{tag: string, nav: string, load: () => Promise<unknown>, styles?: string[]}} Entry */
+
+const CHART_STYLES = ["vendor/uplot.css"];
+
+/** Begin to load what charts are drawn by, which nothing names before their view is there. */
+const prepareCharts = () => import("./parts/chart/stage.js");
+
+/** Load the view of a path, once. @param {string} path */
+export const loadView = (path) => Promise.all([VIEWS[path]?.load(), ...(VIEWS[path]?.styles ?? []).map(loadStyle)]);
 
 /** @type {Record<string, Entry>} */
 export const VIEWS = {
   series: { tag: "gc-series-list", nav: "series", load: () => import("./pages/series_list.js"), styles: ["forms.css", "series_list.css"] },
-  "series/one": { tag: "gc-one-series", nav: "series", load: () => import("./pages/one_series.js") },
+  "series/one": { tag: "gc-one-series", nav: "series", load: () => (prepareCharts(), import("./pages/one_series.js")), styles: CHART_STYLES },
   import: { tag: "gc-import", nav: "series", load: () => import("./pages/import.js"), styles: ["forms.css"] },
   train: { tag: "gc-train", nav: "train", load: () => import("./pages/train.js"), styles: ["forms.css"] },
   models: { tag: "gc-model-list", nav: "models", load: () => import("./pages/model_list.js") },
   "models/one": { tag: "gc-one-model", nav: "models", load: () => import("./pages/one_model.js") },
   jobs: { tag: "gc-job-list", nav: "jobs", load: () => import("./pages/job_list.js") },
-  "jobs/one": { tag: "gc-one-job", nav: "jobs", load: () => import("./pages/one_job.js") },
+  "jobs/one": { tag: "gc-one-job", nav: "jobs", load: () => (prepareCharts(), import("./pages/one_job.js")), styles: CHART_STYLES },
   backtests: { tag: "gc-backtest-list", nav: "backtests", load: () => import("./pages/backtest_list.js"), styles: ["forms.css"] },
   "backtests/one": { tag: "gc-one-backtest", nav: "backtests", load: () => import("./pages/one_backtest.js") },
   anomalies: { tag: "gc-anomalies", nav: "anomalies", load: () => import("./pages/anomalies.js"), styles: ["forms.css"] },

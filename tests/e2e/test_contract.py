@@ -27,7 +27,7 @@ def test_jobs(service: Service) -> None:
     holds(url, "--part", "jobs", "--part", "strict", "--part", "data", "--part", "grafana")
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_alerts(service: Service) -> None:
     service.environment |= {"GATECAST_WEBHOOK_PRIVATE": "allow"}
     url = service.serve()

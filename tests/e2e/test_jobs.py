@@ -27,6 +27,7 @@ def ask(service: Service, **options: Any) -> str:
 
 
 @POSTGRESQL
+@pytest.mark.slow
 def test_the_highest_priority_runs_first_and_the_place_in_the_queue_is_told(service: Service) -> None:
     service.serve()
     store(service, n=60)
@@ -69,6 +70,7 @@ def test_workers_take_jobs_from_their_own_queues(service: Service) -> None:
 
 
 @SQLITE
+@pytest.mark.slow
 def test_cancelling_may_keep_the_best_network(service: Service) -> None:
     _, job, _ = training_at_epoch(service, 3, **LONG)
     asked = service.call("POST", job + "/cancel", {"keep_best": True})
@@ -83,6 +85,7 @@ def test_cancelling_may_keep_the_best_network(service: Service) -> None:
 
 
 @SQLITE
+@pytest.mark.slow
 def test_a_worker_told_to_stop_keeps_what_its_job_has_done(service: Service) -> None:
     """No checkpoint is due for hours: the one that is there was written because the worker was to stop."""
     service.environment["GATECAST_CHECKPOINT_SECONDS"] = "10000"

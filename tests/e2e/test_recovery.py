@@ -143,6 +143,7 @@ def test_a_trainer_that_hung_publishes_nothing(service: Service) -> None:
 
 
 @pytest.mark.one_database
+@pytest.mark.slow
 def test_cancelling_ends_the_process_within_two_seconds(service: Service) -> None:
     worker, job, _ = training_at_epoch(service, 1, **LONG)
     (trainer,) = children(worker)

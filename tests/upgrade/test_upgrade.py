@@ -78,6 +78,7 @@ def test_each_database_has_a_fixture() -> None:
     assert {archive.database_of(path) for path in archive.archives()} == set(DATABASES)
 
 
+@pytest.mark.long
 def test_a_release_is_upgraded(upgrade: Upgrade) -> None:
     migrates_once(upgrade)
     upgrade.service.serve()

@@ -48,6 +48,7 @@ def press(locator: Locator) -> None:
 
 
 @pytest.mark.parametrize("activate", [click, press], ids=["mouse", "keyboard"])
+@pytest.mark.slow
 def test_from_a_table_to_a_forecast(activate: Callable[[Locator], None], empty: str, page: Page) -> None:
     page.goto(empty)
     expect(page.locator("main h1")).to_have_text("Series")

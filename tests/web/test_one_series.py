@@ -37,6 +37,7 @@ def test_keys_zoom_and_the_address_shows_it_again(
 ) -> None:
     page.goto(site.link("series/one?id=a&model=m"))
     expect(page.locator(".u-over")).to_be_visible()
+    page.wait_for_load_state("networkidle")
     page.get_by_role("application").focus()
     page.keyboard.press("+")
     expect(page).to_have_url(re.compile(r"from=2024-01-.*&to=2024-01-"))

@@ -54,6 +54,7 @@ def error_of(fitted: Fitted, y: NDArray[np.float64], start: int) -> float:
 
 
 @pytest.mark.parametrize("freeze_encoder", [False, True])
+@pytest.mark.slow
 def test_a_start_helps_where_history_is_short(source: Fitted, freeze_encoder: bool) -> None:
     y = bent(24 * 60, 6, 99)
     short = Panel.from_arrays({"a": y[: 24 * 14]}, "h", "2024-01-01")  # two weeks

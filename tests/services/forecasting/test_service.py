@@ -215,6 +215,7 @@ def test_server_timing(served: TestClient) -> None:
 
 @pytest.mark.training
 @pytest.mark.one_database
+@pytest.mark.slow
 def test_sales_beside_temperatures_are_not_forecast_below_zero(
     client: TestClient, database: Database, settings: Settings
 ) -> None:

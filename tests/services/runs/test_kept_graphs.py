@@ -25,6 +25,7 @@ def train(client: TestClient, database: Database, settings: Settings, **training
     return forecast
 
 
+@pytest.mark.slow
 def test_another_training_of_a_configuration_puts_its_weights_into_the_kept_graph(
     client: TestClient, database: Database, settings: Settings, tmp_path: Path
 ) -> None:
@@ -43,6 +44,7 @@ def test_another_training_of_a_configuration_puts_its_weights_into_the_kept_grap
     assert kept.read_bytes() == content, "it was traced again"
 
 
+@pytest.mark.slow
 def test_without_a_folder_to_keep_graphs_in_training_goes_on(
     client: TestClient, database: Database, settings: Settings, tmp_path: Path
 ) -> None:

@@ -326,6 +326,7 @@ class TestRetraining:
         assert planned.delete("/models/m/versions/1").json()["code"] == "version_is_champion"
 
     @ONE
+    @pytest.mark.slow
     def test_what_was_fine_tuned_is_fine_tuned_again(
         self, planned: TestClient, database: Database, settings: Settings, services: list[ScheduleService]
     ) -> None:

@@ -41,6 +41,7 @@ def config_of(client: TestClient, model: str) -> Any:
     return client.get(f"/models/{model}/versions/1").json()["config"]
 
 
+@pytest.mark.slow
 def test_another_model_begins_from_a_version(based: TestClient, database: Database, settings: Settings) -> None:
     training = {**QUICK, "freeze_encoder": True}
     job = train(based, database, settings, {**TUNED, "horizon": 5, "training": training})

@@ -87,6 +87,7 @@ def test_limits_and_nonsense(client: TestClient, database: Database, settings: S
     assert (problem["code"], problem["errors"][0]["field"]) == ("too_many_values", "explain")
 
 
+@pytest.mark.slow
 def test_weights_that_are_gone(client: TestClient, database: Database, settings: Settings, trained: Trained) -> None:
     publish(database, settings, trained)
     store(client, "a", values())
@@ -106,6 +107,7 @@ def explainer(client: TestClient) -> Any:
 
 
 @pytest.mark.one_database
+@pytest.mark.slow
 def test_a_process_that_died_is_replaced(
     client: TestClient, database: Database, settings: Settings, trained: Trained, explainer: Explainer
 ) -> None:

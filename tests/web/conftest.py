@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from app.config import Settings
 from app.storage.engine import Database
@@ -20,7 +20,7 @@ from tests.trained import Trained, altered, beside, publish
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
 SERIOUS = ("serious", "critical")
-PATIENCE_MS = 15_000
+PATIENCE_MS = 20_000
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,7 @@ def browser() -> Iterator[Browser]:
     if path is None:
         warnings.warn(pytest.PytestWarning("no Chromium here: the page is NOT tested"), stacklevel=1)
         pytest.skip("no Chromium: install it (Debian: apt-get install chromium), or name it in CHROMIUM")
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield browser

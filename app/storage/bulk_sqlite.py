@@ -15,8 +15,9 @@ from models.arrays import Ints
 
 _MANY = 51_200
 """rows of one call of the driver"""
-_TOGETHER = 64
-"""rows of one statement, a divisor of _MANY: twice as fast as one each, and 256 hardly faster"""
+_TOGETHER = 8
+"""rows of one statement, a divisor of _MANY: half as fast again as one each; 64 would be faster still, but other
+threads get the interpreter only between statements, and forecasts wait"""
 _DENSE = 4
 """rows read for each that may be there, up to which a range is read instead of one row after the other"""
 _COUNT_IN_SPANS = """SELECT s.pk, (

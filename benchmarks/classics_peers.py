@@ -1,0 +1,93 @@
+"""What the field's own libraries forecast for benchmarks.classics, run in their own environment.
+
+python classics_peers.py FOLDER
+
+Reads request.json and windows.npz there, and leaves answer.npz: (windows, horizon) a peer. Imports nothing of the
+project.
+"""
+
+import json
+import sys
+import warnings
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Peer = Callable[[Floats, int, int, str], Floats]
+"""history, horizon, season, pandas' name of the frequency -> forecast"""
+
+LONGEST_SEASON = 52
+SEED = 0
+
+
+def statistical(name: str) -> Peer:
+    """Return a model of statsforecast, with its defaults and the season that it is told."""
+
+    def forecast(history: Floats, horizon: int, season: int, freq: str) -> Floats:
+        from statsforecast import models
+
+        model: Any = getattr(models, name)
+        if name == "AutoETS" and season > 24:
+            season = 1  # it knows no longer one
+        try:
+            found: Floats = np.asarray(model(season_length=season).forecast(history, horizon)["mean"], np.float64)
+        except Exception:
+            return naive(history, horizon, season, freq)
+        return found
+
+    return forecast
+
+
+def naive(history: Floats, horizon: int, season: int, freq: str) -> Floats:
+    """Repeat the last value."""
+    return np.full(horizon, history[-1])
+
+
+def season_naive(history: Floats, horizon: int, season: int, freq: str) -> Floats:
+    """Repeat the last season."""
+    if len(history) < season:
+        return naive(history, horizon, season, freq)
+    repeated: Floats = history[len(history) - season + np.arange(horizon) % season]
+    return repeated
+
+
+def flair(history: Floats, horizon: int, season: int, freq: str) -> Floats:
+    """Return the median of flaircast's paths."""
+    from flaircast import forecast
+
+    found: Floats = np.median(forecast(history, horizon=horizon, freq=freq, seed=SEED), axis=0)
+    return found
+
+
+PEERS: dict[str, Peer] = {
+    "season_naive": season_naive,
+    "naive": naive,
+    "AutoETS": statistical("AutoETS"),
+    "AutoARIMA": statistical("AutoARIMA"),
+    "AutoTheta": statistical("AutoTheta"),
+    "flaircast": flair,
+}
+
+
+def main() -> None:
+    """Answer the request that lies in the folder."""
+    folder = Path(sys.argv[1])
+    request = json.loads((folder / "request.json").read_text())
+    histories = np.load(folder / "windows.npz")
+    answers: dict[str, Floats] = {}
+    for name, peer in PEERS.items():
+        for number, one in enumerate(request["windows"]):
+            found = peer(histories[str(number)], one["horizon"], one["season"], one["freq"])
+            answers[f"{name}/{number}"] = np.nan_to_num(found, nan=float(histories[str(number)][-1]))
+    np.savez(folder / "answer.npz", allow_pickle=False, **answers)
+    (folder / "packages.json").write_text(json.dumps({name: version(name) for name in ("statsforecast", "flaircast")}))
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    main()

@@ -69,6 +69,7 @@ class HelperProcess:
         self._lock = threading.Lock()
         self.child: Child | None = None
         self._idle: threading.Timer | None = None
+        self._closing = False
 
     def ask(self, question: bytes) -> bytes:
         """Return the answer. Raises NotAnswered, TookTooLong."""
@@ -86,13 +87,15 @@ class HelperProcess:
             self.slots.release()
 
     def close(self) -> None:
-        """Kill the process, even while it works on a question."""
+        """Kill the process, even while it works on a question; one that was about to be asked is not answered."""
+        self._closing = True
         child = self.child
         if child is not None:
             with contextlib.suppress(ValueError):  # another thread has just stopped it
                 child.process.kill()  # a thread that waits for an answer fails at once, and releases the lock
         with self._lock:
             self._stop()
+            self._closing = False
 
     def _ask_locked(self, question: bytes) -> bytes:
         if self._idle is not None:
@@ -122,6 +125,8 @@ class HelperProcess:
         """Return the pipe to a process that is ready. Raises EOFError and OSError."""
         if self.child is None or not self.child.process.is_alive():
             self._stop()
+            if self._closing:
+                raise OSError("it is being closed")
             self.child = Child.start(self._task)
             if not self.child.pipe.poll(START_SECONDS):
                 raise OSError("it did not start")

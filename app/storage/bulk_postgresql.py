@@ -130,13 +130,19 @@ def _bind(cells: Cells) -> dict[str, Any]:
 
 
 def remove(session: Session, cells: Cells) -> None:
-    """Delete the rows of cells, whatever their values."""
+    """Delete the rows of cells, whatever their values.
+
+    Each is looked up by its key: the planner cannot know how few of the table's rows are given, and would scan it for
+    every piece.
+    """
     statement = f"""DELETE FROM {cells.table} t
 USING unnest(%(pk)s::bigint[], %(ts)s::bigint[]) AS given(pk, ts)
 WHERE t.series_pk = given.pk{_condition(cells)} AND t.ts = given.ts"""  # noqa: S608 - names of this package alone
     with _use_cursor(session) as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
         for at in range(0, len(cells.pk), _REMOVED):
             cursor.execute(statement, _bind(cells.select(slice(at, at + _REMOVED))), prepare=False)
+        cursor.execute("SET LOCAL enable_seqscan TO DEFAULT")
 
 
 def update_series(session: Session, rows: Sequence[SeriesRow]) -> None:

@@ -88,7 +88,7 @@ def measure(browser: Browser, site: Site, rounds: int) -> Iterator[Row]:
     loads = [measure_first_load(browser, f"{site.url}/#/series", warm=True) for _ in range(rounds)]
     opened = statistics.median(load.shown_ms for load in loads)
     yield Row("list of ten thousand series: shown", opened, "ms", opened, LIST_MS, "at most")
-    answers = measure_search(browser, f"{site.url}/#/series", "meter 77")
+    answers = measure_search(browser, f"{site.url}/#/series", "m|e|t|e|r| 7|7")
     typed = statistics.median(answers)
     yield Row(
         "search: from a key to its answer", typed, "ms", typed, SEARCH_MS, "at most", more={"slowest": max(answers)}

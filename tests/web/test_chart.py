@@ -35,6 +35,40 @@ def drawn(site: Site, page: Page) -> Page:
     return page
 
 
+PAINTED = """() => {
+  const canvas = document.querySelector("gc-chart canvas");
+  const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+  const columns = [];
+  for (let x = 0; x < canvas.width; x++) {
+    let dark = 0;
+    for (let y = 0; y < canvas.height; y++) {
+      const at = 4 * (y * canvas.width + x);
+      dark += pixels[at + 3] > 200 && pixels[at] < 60;
+    }
+    columns.push(dark);
+  }
+  return columns;
+}"""
+"""how many pixels of the line's colour each column of the canvas has"""
+
+
+def test_a_dense_line_shows_every_peak(site: Site, page: Page) -> None:
+    """Of 20 000 values, 17 a pixel, the one that stands out is as tall as the plot."""
+    page.goto(site.link("nonsense"))
+    expect(page.locator("main h1")).to_be_visible()
+    layer = _make_layer("dense", 0, 20_000)
+    layer["y"] = [float(hour % 2) for hour in range(20_000)]
+    layer["y"][7000] = 100.0
+    page.evaluate(DRAW, [layer])
+    expect(page.locator(".u-over")).to_be_visible()
+    until(lambda: max(page.evaluate(PAINTED)) > 150, 10, "the peak is drawn")
+    columns = page.evaluate(PAINTED)
+    tall = [column for column, dark in enumerate(columns) if dark > 150]
+    assert len(tall) in (1, 2)
+    assert 0.3 < tall[0] / len(columns) < 0.4
+    assert sum(1 <= dark < 20 for dark in columns) > 0.85 * len(columns)
+
+
 def _make_layer(name: str, first: int, count: int, missing: int = -1) -> dict[str, Any]:
     hours = range(first, first + count)
     y = [None if hour == missing else float(hour) for hour in hours]

@@ -9,6 +9,7 @@ import { formatNumber, formatTime } from "../format.js";
 import { loadStyle } from "../style.js";
 import "./copy.js";
 import { press } from "./chart/gestures.js";
+import { prepare } from "./chart/plot.js";
 import { Stage } from "./chart/stage.js";
 import { getAt } from "./chart/traces.js";
 
@@ -106,7 +107,7 @@ export class Chart extends Element {
   }
 
   async draw() {
-    await loadStyle("vendor/uplot.css");
+    await Promise.all([loadStyle("vendor/uplot.css"), prepare(this.content)]);
     const box = /** @type {HTMLElement|undefined} */ (this.box.value);
     if (!box || !this.isConnected) return;
     this.resizing.observe(box);

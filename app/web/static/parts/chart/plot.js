@@ -23,6 +23,18 @@ const MOST_LONE_POINTS = 3000;
 const BUILDERS = /** @type {Required<typeof uPlot.paths>} */ (uPlot.paths);
 const PATHS = { line: BUILDERS.linear(), steps: BUILDERS.stepped({ align: 1 }) };
 const HEADROOM = 0.06;
+const WIDTH = 1.75;
+/** Values a pixel from which on a line is drawn as bars. */
+const DENSE = 2;
+/** Layers of fewer values are never dense. */
+const LEAST_DENSE = 1000;
+/** @type {typeof import("./dense.js")|null} loaded for the first layer that may be */
+let dense = null;
+
+/** Load what the content needs to be drawn. @param {Content} content */
+export async function prepare({ layers }) {
+  if (layers.some(({ x }) => x.length > LEAST_DENSE * DENSE)) dense = await import("./dense.js");
+}
 
 export class Plot {
   /** @param {HTMLElement} box @param {Content} content @param {[number, number]} view @param {{width: number, height: number}} size */
@@ -114,6 +126,7 @@ export class Plot {
       series: [null, { show: false, auto: false }, ...layers.map((layer, index) => this.writeSeries(layer, index))],
       hooks: {
         drawAxes: [() => drawBands(this.chart, this.content, this.view, this.colors)],
+        drawSeries: [(/** @type {any} */ _, /** @type {number} */ series) => this.drawDense(series - 2)],
         draw: [() => drawMarks(this.chart, this.content, this.view, this.colors)],
       },
     };
@@ -127,11 +140,11 @@ export class Plot {
       auto: false,
       show: !this.content.hidden.has(name),
       stroke: color_,
-      width: width ?? (kind === "dashed" ? 1.5 : 1.75),
+      width: width ?? (kind === "dashed" ? 1.5 : WIDTH),
       dash: kind === "dashed" ? [6, 4] : undefined,
       paths: (/** @type {uPlot} */ chart, /** @type {number} */ series) => {
         const [first, last] = findVisible(this.content.layers[index].x, this.view);
-        return isPoints || last < first ? null : PATHS[kind === "steps" ? "steps" : "line"](chart, series, first, last);
+        return isPoints || last < first || this.isDense(index) ? null : PATHS[kind === "steps" ? "steps" : "line"](chart, series, first, last);
       },
       points: {
         show: false,
@@ -142,6 +155,20 @@ export class Plot {
         filter: () => this.findPoints(index, isPoints),
       },
     };
+  }
+
+  /** Whether a line has more values in view than pixels can show. @param {number} index */
+  isDense(index) {
+    const { x, kind = "line" } = this.content.layers[index];
+    const [first, last] = findVisible(x, this.view);
+    return dense !== null && kind === "line" && last - first > DENSE * this.chart.bbox.width;
+  }
+
+  /** @param {number} index */
+  drawDense(index) {
+    const layer = this.content.layers[index];
+    if (!layer || !this.isDense(index)) return;
+    dense?.drawDense(this.chart, layer, findVisible(layer.x, this.view), this.colors[layer.color], devicePixelRatio * (layer.width ?? WIDTH));
   }
 
   /** Return the indices to draw as points: all of them, or those that no line leads to. @param {number} index @param {boolean} isPoints */

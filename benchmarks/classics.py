@@ -32,7 +32,7 @@ RANKED = ("season_naive", "AutoETS", "AutoARIMA", "AutoTheta", "flaircast")
 """peers that a row is ranked among"""
 BEHIND = 1.3
 """times the peers' median error that no row may be above"""
-PEER_FREQ = {"MS": "M", "QS": "Q", "YS": "A", "W-SAT": "W", "h": "H"}
+PEER_FREQ = {"MS": "M", "QS": "Q", "YS": "A", "W-SUN": "W", "h": "H"}
 PATIENCE_SECONDS = 1200
 LEAST_SHARE = 1e-4
 """of the mean size of the values: errors below it are level"""
@@ -198,7 +198,9 @@ def summarise(results: Sequence[Result]) -> dict[str, float]:
     ranked = [one for one in results if one.row.ranked]
     names = {"gatecast": lambda one: one.mae} | {name: _pick(name) for name in RANKED}
     return {
-        name: math.exp(float(np.mean([math.log(one.compare(get(one), one.peer_mae["season_naive"])) for one in ranked])))
+        name: math.exp(
+            float(np.mean([math.log(one.compare(get(one), one.peer_mae["season_naive"])) for one in ranked]))
+        )
         for name, get in names.items()
     }
 
@@ -217,7 +219,9 @@ def main() -> None:
     options = parser.parse_args()
     if not (options.data / "classics.parquet").is_file():
         parser.error(f"no classics.parquet in {options.data}: --data names the folder that holds the data sets")
-    rows = [one for one in [*read_textbooks(options.data), *make_rows()] if not options.rows or one.name in options.rows]
+    rows = [
+        one for one in [*read_textbooks(options.data), *make_rows()] if not options.rows or one.name in options.rows
+    ]
     peers, packages = ask_peers(options.peers, rows)
     heads = " ".join(f"{name:>11}" for name in RANKED)
     print(f"{'row':22} {'n':>3} {'gatecast':>11} {heads} {'covered':>7}  what does not hold", flush=True)

@@ -16,8 +16,8 @@ Values = NDArray[np.float64]
 WINDOWS = 8
 """origins of a row, where its length allows"""
 BERLIN = "Europe/Berlin"
-SPRING = "2025-03-27T00:00:00+01:00"
-"""three days before the clocks change: the first forecast of the office crosses the change"""
+HOURS_KNOWN = 85 * 24
+"""from the first of January to the 27th of March: the forecast of the week after crosses the change of clocks"""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def read_textbooks(data: Path) -> list[Classic]:
             ("lynx", "YS", 1, 6, 114, "1821-01-01"),
             ("a10", "MS", 12, 12, 204, "1991-07-01"),
             ("ausbeer", "QS", 4, 8, 211, "1956-01-01"),
-            ("gasoline", "W-SAT", 52, 26, 520, "2007-01-06"),
+            ("gasoline", "W-SUN", 52, 26, 520, "2007-01-07"),
             ("hyndsight", "D", 7, 14, 365, "2014-04-30"),
             ("goog", "D", 1, 10, 400, "2013-02-25"),
         )
@@ -127,7 +127,7 @@ def _make_sine() -> Classic:
 
 
 def _make_office() -> Classic:
-    hours = pd.date_range("2025-01-01", SPRING, freq="h", inclusive="left", tz="UTC").size + 7 * 24
+    hours = HOURS_KNOWN + 7 * 24
     local = pd.date_range("2025-01-01", periods=hours, freq="h", tz=BERLIN)
     is_open = (local.hour >= 8) & (local.hour < 18)
     y = np.where(is_open, 50.0, 10.0) + _noise(2).normal(0, 0.5, hours)
@@ -146,7 +146,9 @@ def _make_weekly() -> Classic:
     weeks = np.arange(173.0)
     y = 200 + 60 * np.sin(2 * np.pi * weeks / 52.18) + 25 * np.cos(4 * np.pi * weeks / 52.18)
     y += _noise(4).normal(0, 4, 173)
-    return Classic("weekly, yearly season", "W", 52, 13, y, windows=1, must=Must(naive=("season_naive", 1.0)))
+    return Classic(
+        "weekly, yearly season", "W-SUN", 52, 13, y, "2000-01-02", windows=1, must=Must(naive=("season_naive", 1.0))
+    )
 
 
 def _make_intermittent() -> Classic:

@@ -129,7 +129,7 @@ def read_work(session: CDPSession) -> float:
 
 
 def measure_search(browser: Browser, url: str, text: str) -> list[float]:
-    """Type text into the search field, a part between bars at a time; return the milliseconds from each to its answer."""
+    """Type into the search field, what is between bars at once; return the milliseconds from each to its answer."""
     page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
     page.goto(url)
     page.wait_for_function(SHOWN)

@@ -61,6 +61,9 @@ class NetworkConfig:
     """exponential smoothings of the level, their rates read from each context (the idea of ES-RNN)"""
     ets: bool = False
     """whether smoothing models of each context, averaged by likelihood (models.network.ets), are candidates"""
+    ets_models: Literal["basic", "wide"] = "basic"
+    """`wide`: with undamped trends and seasons that follow, weighed by how likely each makes the context, and levels in
+    units of what they have missed there; for few short series"""
     anchor: float = 0.0
     """share of the point forecast that stays with the `ets` models, whatever is learned; 0: none"""
     statistical: int = 0

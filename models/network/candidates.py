@@ -4,6 +4,8 @@ Shapes: B batch, T context, H horizon, C calendar features, K candidates, F fixe
 R recent windows.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -21,6 +23,19 @@ LONG_CONTEXT = 512
 """contexts longer than this are tried on one window: the maps are large, and the window is long enough"""
 LEAST_ERROR = 0.02
 """Scales added to an error before its logarithm, so that an exact candidate does not outweigh all others"""
+
+
+class CandidateForecasts(NamedTuple):
+    """What there is to choose from."""
+
+    forecasts: Tensor
+    """(B, H, K) in scaled units"""
+    log_errors: Tensor
+    """(B, K): the logarithm of a candidate's recent error over the mean of all candidates; 0 where it is unknown"""
+    anchor_shares: Tensor | None
+    """(B or 1, K) of the smoothing models in the forecast without anything learned"""
+    unit: Tensor | None
+    """(B, 1), in scales, what those have missed one step ahead; None: levels are in scales"""
 
 
 class Candidates(nn.Module):
@@ -55,11 +70,8 @@ class Candidates(nn.Module):
         self.labels += pooled_labels
         self.count = len(self.labels)
 
-    def forward(self, context: ScaledContext, starts: Tensor, numbers: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return the forecasts (B, H, K) in scaled units and their log errors (B, K).
-
-        A log error is the logarithm of a candidate's recent error over the mean of all candidates; 0 where it is
-        unknown.
+    def forward(self, context: ScaledContext, starts: Tensor, numbers: Tensor | None) -> CandidateForecasts:
+        """Return the forecasts of a context.
 
         Args:
             starts: (B, len(self.starts), C) the calendar at those steps.
@@ -70,7 +82,7 @@ class Candidates(nn.Module):
         fixed = (z @ self.fixed_maps).reshape(-1, self.horizon, self.fixed)  # (B, H, F)
         errors = self.recent(z, context.observed)  # (B, F)
         tried = self.recent.tried  # (F,)
-        linear = None
+        ets = linear = None
         if self.linear is not None:
             linear, linear_error = self.linear(z, context.observed, starts, numbers)  # (B, H, L), (B, 1 or 0)
             errors = torch.cat([errors, linear_error], dim=-1)  # (B, F + 1 or F)
@@ -79,9 +91,9 @@ class Candidates(nn.Module):
         forecasts = [fixed]
         log_errors = [relative[:, : self.fixed]]
         if self.ets is not None:
-            ets, ets_errors = self.ets(context)
-            forecasts.append(ets)
-            log_errors.append(ets_errors)
+            ets = self.ets(context)
+            forecasts.append(ets.forecasts)
+            log_errors.append(ets.log_errors)
         if linear is not None:
             measured = errors.shape[1] > self.fixed
             linear_errors = relative[:, self.fixed :] if measured else torch.zeros_like(linear[:, 0, :1])  # (B, 1)
@@ -93,7 +105,11 @@ class Candidates(nn.Module):
         joined = torch.cat(log_errors, dim=-1)
         if joined.shape[1] < self.count:  # pooled ones are not tried, which come last
             joined = nn.functional.pad(joined, (0, self.count - joined.shape[1]))
-        return torch.cat(forecasts, dim=-1), joined  # (B, H, K), (B, K)
+        shares = unit = None
+        if ets is not None:
+            shares = nn.functional.pad(ets.shares, (self.fixed, self.count - self.fixed - ets.shares.shape[1]))
+            unit = ets.unit if self.ets is not None and self.ets.kind == "wide" else None
+        return CandidateForecasts(torch.cat(forecasts, dim=-1), joined, shares, unit)
 
     def crop(self, context: ScaledContext, numbers: Tensor | None) -> tuple[ScaledContext, Tensor | None]:
         """Return the steps that candidates read, of contexts (B, T) and of the covariates' numbers (B, T + H, ...)."""

@@ -36,9 +36,11 @@ class StudentT(nn.Module):
         self.register_buffer("table", torch.from_numpy(np.stack(rows)).float(), persistent=False)  # (G, Q)
         self.register_buffer("nodes", torch.arange(GRID, dtype=torch.float32), persistent=False)  # (G,)
 
-    def build_parameters(self, outputs: Tensor) -> Tensor:
-        """Turn raw outputs (B, H, 2) into scale and inverse degrees of freedom (B, H, 2)."""
+    def build_parameters(self, outputs: Tensor, unit: Tensor | None = None) -> Tensor:
+        """Turn raw outputs (B, H, 2) into scale and inverse degrees of freedom (B, H, 2); unit (B, 1, 1) in scales."""
         scale = nn.functional.softplus(outputs[..., 0]) + LEAST_SCALE
+        if unit is not None:
+            scale = scale * unit[..., 0]
         inverse = torch.sigmoid(outputs[..., 1]).clip(1e-3) / LEAST_FREEDOM
         return torch.stack([scale, inverse], dim=-1)  # (B, H, 2)
 

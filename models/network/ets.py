@@ -7,34 +7,40 @@ optimiser for each series is found here in a few matrix products, in training an
 Shapes: B batch, T context, H horizon, m season, N seasons of the context, P models, F families.
 """
 
+from itertools import pairwise
 from math import ceil
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.classical.exponential_smoothing import SmoothingModel
+from models.classical.families import Family, list_families
 from models.config.model import Config
 from models.config.network import NetworkConfig
 from models.network.inputs import ScaledContext
 
-LEVEL_RATES = (0.1, 0.3, 0.6, 1.0)
-FAMILIES: dict[str, tuple[SmoothingModel, ...]] = {
-    "level": tuple(SmoothingModel(a) for a in LEVEL_RATES),
-    "theta": tuple(SmoothingModel(a, drift=0.5) for a in LEVEL_RATES),
-    "trend": tuple(SmoothingModel(a, b, damping=d) for a in (0.2, 0.6, 1.0) for b in (0.0, 0.15) for d in (0.85, 0.97)),
-}
-"""The grids. A finer one forecasts no better."""
 SPACES = ("additive", "multiplicative")
 """spaces of the models: the values as they are, and their logarithms where none is near zero or below"""
 LEAST_LOGGED = 1e-3
 """scales; a value must be above this for its logarithm to be read; float32 keeps zero to a millionth of a scale"""
-ANCHORS = ("theta", "trend")
-"""families whose mean is the forecast without anything learned"""
 DECAY = 0.85
 """weight of a season beside that of the next one, in the seasonal profile"""
-LEAST_VARIANCE = 1e-6
-"""least variance of the errors, as a share of the variance of the context"""
+LEAST_VARIANCE = {"basic": 1e-6, "wide": 1e-9}
+"""least variance of the errors, as a share of the variance of the context, by kind of the families"""
+EVIDENCE_STEPS, EVIDENCE_SEASON_STEPS = 16.0, 5.0
+"""Steps of a context that count as one of its likelihood where anchors are weighed, without and with a season: the full
+likelihood (1) picks one family, which forecasts held-out ends of monthly, quarterly and yearly series worse than a mean
+"""
+TRIMMED = 0.1
+"""share of the errors, the largest, that count for nothing where errors are measured: a level that has stepped once
+must neither favour a slope nor widen what follows"""
+WIDEST_ERROR = 4.0
+"""standard errors; a larger one counts as this much where models are weighed"""
+ANCHORS = ("theta", "trend")
+"""families that are the forecast without anything learned, in equal shares, where they are not weighed"""
+LEAST_UNIT = 1e-6
+"""least unit in scales"""
 GROWTH = 0.5
 """a logarithm is forecast this much and the context's range beyond its extremes at most"""
 LEAST_SLOPE_SUM = 1e-9
@@ -43,46 +49,85 @@ TINY = 1e-12
 """variance of a constant context; clipped, because the exporter drops the addition of so little"""
 
 
+class EtsForecast(NamedTuple):
+    """Forecasts of the families in both spaces, K of them."""
+
+    forecasts: Tensor
+    """(B, H, K) in scaled units"""
+    log_errors: Tensor
+    """(B, K), the log of each one's error over the mean"""
+    shares: Tensor
+    """(B or 1, K), what each has of the forecast without anything learned; their sum is 1"""
+    unit: Tensor
+    """(B, 1) in scales: by how much that forecast, one step ahead, has missed the context"""
+
+
+class FamilyAverages(NamedTuple):
+    """The families' averages in one space, F of them, in its units."""
+
+    forecasts: Tensor
+    """(B, H, F)"""
+    log_errors: Tensor
+    """(B, F), log of the standard error one step ahead"""
+    errors: Tensor
+    """(B, T, F) one step ahead"""
+
+
 class ETS(nn.Module):
     """The families' forecasts in both spaces."""
 
     def __init__(self, model: Config, config: NetworkConfig) -> None:
         super().__init__()
         length = config.context_length
-        grid = [smoothed for family in FAMILIES.values() for smoothed in family]
-        identity = np.eye(length)
-        errors = np.stack([smoothed.errors(identity, 1) for smoothed in grid], axis=-1)  # (T, T, P)
-        forecasts = np.stack([smoothed.forecast(identity, model.horizon, 1) for smoothed in grid], axis=-1)  # (T, H, P)
-        self.length = length
-        self.models = len(grid)
-        self.horizon = model.horizon
-        self.sizes = [len(family) for family in FAMILIES.values()]
-        self.count = len(SPACES) * len(FAMILIES)
-        names = [(space, family) for space in SPACES for family in FAMILIES]
-        self.labels = [f"ets_{space}_{family}" for space, family in names]
-        self.anchors = [k for k, (_, family) in enumerate(names) if family in ANCHORS]
+        self.kind = config.ets_models
         self.season = config.season_in_context
+        self.families = list_families(self.kind, self.season)
+        self.length = length
+        self.horizon = model.horizon
+        self.count = len(SPACES) * len(self.families)
+        names = [(space, family) for space in SPACES for family in self.families]
+        self.labels = [f"ets_{space}_{family.name}" for space, family in names]
+        wide = self.kind == "wide"
+        self.anchors = [k for k, (_, family) in enumerate(names) if wide or family.name in ANCHORS]
         self.seasons = ceil(length / self.season)
+        self.least_variance = LEAST_VARIANCE[self.kind]
+        self.evidence = EVIDENCE_SEASON_STEPS if self.season > 1 else EVIDENCE_STEPS
         steps = np.arange(length) - (length - 1) / 2
-        self.error_maps: Tensor
-        self.forecast_maps: Tensor
         self.steps: Tensor
         self.season_weights: Tensor
+        self.handicaps: Tensor
+        self.equal_shares: Tensor
+        anchored = np.array([float(k in self.anchors) for k in range(self.count)])
         for name, values in {
-            "error_maps": errors.reshape(length, -1),  # (T, T * P)
-            "forecast_maps": forecasts.reshape(length, -1),  # (T, H * P)
             "steps": steps / max(steps[-1], 1.0),  # (T,)
             "season_weights": DECAY ** np.arange(self.seasons)[::-1, None],  # (N, 1)
+            "handicaps": np.array([family.handicap for _, family in names]),  # (K,)
+            "equal_shares": anchored[None] / anchored.sum(),  # (1, K)
         }.items():
             self.register_buffer(name, torch.from_numpy(np.ascontiguousarray(values)).float(), persistent=False)
+        self._register_maps()
 
-    def forward(self, context: ScaledContext) -> tuple[Tensor, Tensor]:
-        """Return forecasts (B, H, 2 * F) in scaled units and the log of each one's error over the mean, (B, 2 * F).
+    def _register_maps(self) -> None:
+        """Keep the maps of the plain and the seasonal families apart: they read other values."""
+        identity = np.eye(self.length)
+        for name, seasonal in (("plain", False), ("seasonal", True)):
+            grid = [m for family in self.families if family.seasonal == seasonal for m in family.models]
+            if not grid:
+                continue
+            season = self.season if seasonal else 1
+            errors = np.stack([m.errors(identity, season) for m in grid], axis=-1)  # (T, T, P)
+            forecasts = np.stack([m.forecast(identity, self.horizon, season) for m in grid], axis=-1)  # (T, H, P)
+            for kind, maps in (("errors", errors), ("forecasts", forecasts)):
+                flat = torch.from_numpy(np.ascontiguousarray(maps.reshape(self.length, -1))).float()
+                self.register_buffer(f"{name}_{kind}", flat, persistent=False)  # (T, T * P), (T, H * P)
+
+    def forward(self, context: ScaledContext) -> EtsForecast:
+        """Return the forecasts of a context.
 
         The multiplicative half is the additive one where a value of the context is near zero or below.
         """
         observed = context.observed
-        additive, additive_errors = self.average_families(context.z, observed)  # (B, H, F), (B, F)
+        additive = self.average_families(context.z, observed)
         values = context.z * context.scale + context.loc  # (B, T) float64
         above = values > LEAST_LOGGED * context.scale
         positive = (above | (observed == 0)).all(-1)[:, None]  # (B, 1)
@@ -93,39 +138,83 @@ class ETS(nn.Module):
         high = centred.amax(-1)[:, None, None]  # (B, 1, 1)
         low = centred.amin(-1)[:, None, None]  # (B, 1, 1)
         unit = (high - low).clip(TINY)
-        logarithmic, log_space_errors = self.average_families(centred / unit[..., 0], observed)
+        logarithmic = self.average_families(centred / unit[..., 0], observed)
         reach = high - low + GROWTH
-        bounded = torch.minimum(torch.maximum(logarithmic * unit, low - reach), high + reach)
+        bounded = torch.minimum(torch.maximum(logarithmic.forecasts * unit, low - reach), high + reach)
         grown = torch.exp(bounded + middle[..., None])  # (B, H, F) in original units
         scaled = ((grown - context.loc[..., None]) / context.scale[..., None]).float()
-        multiplicative = torch.where(positive[..., None], scaled, additive)
-        multiplicative_errors = torch.where(positive, log_space_errors, additive_errors)
-        forecasts = torch.cat([additive, multiplicative], dim=-1)  # (B, H, 2 * F)
-        return forecasts, torch.cat([additive_errors, multiplicative_errors], dim=-1)
+        forecasts = torch.cat([additive.forecasts, torch.where(positive[..., None], scaled, additive.forecasts)], -1)
+        if self.kind == "basic":
+            shared = [part - part.mean(-1, keepdim=True) for part in (additive.log_errors, logarithmic.log_errors)]
+            errors = torch.cat([shared[0], torch.where(positive, shared[1], shared[0])], dim=-1)
+            return EtsForecast(forecasts, errors, self.equal_shares, torch.ones_like(count))
+        # a logarithm's error is one of the value by the size of the values: Jacobian of the likelihood
+        size = unit[..., 0] * (torch.exp(middle) / context.scale).float()  # (B, 1) scales
+        sized = logarithmic.log_errors + torch.log(size.clip(TINY))
+        sizes = torch.cat([additive.log_errors, torch.where(positive, sized, additive.log_errors)], dim=-1)
+        missed = torch.where(positive[..., None], logarithmic.errors * size[..., None], additive.errors)
+        return self._weigh(forecasts, sizes, torch.cat([additive.errors, missed], dim=-1), observed)
 
-    def average_families(self, x: Tensor, observed: Tensor) -> tuple[Tensor, Tensor]:
-        """Average each family over values x (B, T) of any unit: forecasts (B, H, F) and log errors (B, F)."""
+    def _weigh(self, forecasts: Tensor, sizes: Tensor, errors: Tensor, observed: Tensor) -> EtsForecast:
+        """Weigh the anchors by how likely they make the context: sizes (B, K) log errors, errors (B, T, K)."""
+        count = observed.sum(-1, keepdim=True)
+        shares = (-(sizes + self.handicaps) * (count / self.evidence).clip(1.0)).softmax(-1)  # (B, K)
+        missed = (errors * shares[:, None]).sum(-1, keepdim=True)  # (B, T, 1)
+        unit = self.measure(missed, observed).sqrt()  # (B, 1)
+        return EtsForecast(forecasts, sizes - sizes.mean(-1, keepdim=True), shares, unit.clip(LEAST_UNIT))
+
+    def measure(self, errors: Tensor, observed: Tensor) -> Tensor:
+        """Return the mean square of all errors (B, T, F) but the largest, over the observed steps: (B, F)."""
+        count = observed.sum(-1, keepdim=True)[..., None]  # (B, 1, 1)
+        ordered = torch.sort(errors**2 * observed[..., None], dim=1).values
+        # gaps miss nothing and come first
+        rank = torch.arange(self.length, device=errors.device)[:, None] - (self.length - count)  # (B, T, 1)
+        kept = ((rank >= 0) & (rank < (count * (1 - TRIMMED)).ceil())).float()
+        return (ordered * kept).sum(1) / kept.sum(1).clip(1.0)
+
+    def average_families(self, x: Tensor, observed: Tensor) -> FamilyAverages:
+        """Average each family over values x (B, T) of any unit."""
         count = observed.sum(-1, keepdim=True).clip(1.0)
         past, future = self.fit_profile(x, observed)
         rest = x - past
         rest = torch.where(observed > 0, rest, self.fit_line(rest, observed))  # gaps lie on the context's line
         mean = (rest * observed).sum(-1, keepdim=True) / count
         spread = (((rest - mean) ** 2) * observed).sum(-1, keepdim=True) / count
-        errors = (rest @ self.error_maps).reshape(-1, self.length, self.models)  # (B, T, P)
-        variance = ((errors**2) * observed[..., None]).sum(1) / count  # (B, P)
-        size = torch.log((variance + LEAST_VARIANCE * spread).clip(TINY))
-        forecasts = (rest @ self.forecast_maps).reshape(-1, self.horizon, self.models)  # (B, H, P)
-        averages: list[Tensor] = []
-        log_errors: list[Tensor] = []
-        first = 0
-        for width in self.sizes:
-            family = slice(first, first + width)
-            weight = (-0.5 * count * size[:, family]).softmax(-1)  # (B, models of the family)
-            averages.append((forecasts[..., family] * weight[:, None]).sum(-1) + future)
-            log_errors.append(0.5 * (size[:, family] * weight).sum(-1))
-            first += width
-        joined = torch.stack(log_errors, dim=-1)  # (B, F)
-        return torch.stack(averages, dim=-1), joined - joined.mean(-1, keepdim=True)
+        plain = [family for family in self.families if not family.seasonal]
+        parts = [self._average(rest, plain, "plain", observed, spread)]
+        parts[0] = parts[0]._replace(forecasts=parts[0].forecasts + future[..., None])
+        seasonal = [family for family in self.families if family.seasonal]
+        if seasonal:
+            parts.append(self._average(rest + past, seasonal, "seasonal", observed, spread))
+        return FamilyAverages(*(torch.cat(part, dim=-1) for part in zip(*parts, strict=True)))
+
+    def _average(
+        self, values: Tensor, families: list[Family], maps: str, observed: Tensor, spread: Tensor
+    ) -> FamilyAverages:
+        """Average families whose maps read the values (B, T) without gaps."""
+        count = observed.sum(-1, keepdim=True).clip(1.0)
+        sizes = [len(family.models) for family in families]
+        least = self.least_variance * spread  # (B, 1)
+        errors = (values @ getattr(self, f"{maps}_errors")).reshape(-1, self.length, sum(sizes))  # (B, T, P)
+        squares = (errors**2) * observed[..., None]
+        forecasts = (values @ getattr(self, f"{maps}_forecasts")).reshape(-1, self.horizon, sum(sizes))  # (B, H, P)
+        size = torch.log((squares.sum(1) / count + least).clip(TINY))  # (B, P)
+        weights = self._weigh_models(size, count, sizes)
+        if self.kind == "wide":
+            usual = self.measure(_join(errors, weights), observed).amin(-1, keepdim=True) + least  # (B, 1)
+            bounded = torch.minimum(squares, (WIDEST_ERROR**2 * usual)[..., None]).sum(1) / count
+            weights = self._weigh_models(torch.log((bounded + least).clip(TINY)), count, sizes)
+            missed = _join(errors, weights)
+            log_errors = 0.5 * torch.log((self.measure(missed, observed) + least).clip(TINY))
+            return FamilyAverages(_join(forecasts, weights), log_errors, missed)
+        log_errors = torch.stack([0.5 * (size[:, part] * w).sum(-1) for part, w in weights], dim=-1)
+        return FamilyAverages(_join(forecasts, weights), log_errors, errors[..., : len(sizes)])
+
+    def _weigh_models(self, size: Tensor, count: Tensor, sizes: list[int]) -> list[tuple[slice, Tensor]]:
+        """Return each family's models and their weights (B, models), from the log variances (B, P) of all."""
+        firsts = np.cumsum([0, *sizes]).tolist()
+        parts = [slice(first, last) for first, last in pairwise(firsts)]
+        return [(part, (-0.5 * count * size[:, part]).softmax(-1)) for part in parts]
 
     def fit_profile(self, x: Tensor, observed: Tensor) -> tuple[Tensor, Tensor]:
         """Return the seasonal profile of each step of the context (B, T) and of the horizon (B, H).
@@ -161,3 +250,8 @@ class ETS(nn.Module):
         square = (steps**2 * observed).sum(-1, keepdim=True).clip(LEAST_SLOPE_SUM)
         slope = (steps * observed * (x - mean)).sum(-1, keepdim=True) / square  # (B, 1)
         return mean + slope * steps
+
+
+def _join(values: Tensor, weights: list[tuple[slice, Tensor]]) -> Tensor:
+    """Average the models (B, steps, P) of each family: (B, steps, F)."""
+    return torch.stack([(values[..., part] * weight[:, None]).sum(-1) for part, weight in weights], dim=-1)

@@ -25,7 +25,7 @@ FIRST_LEAD = 2.0
 EXACT_LEAD = 15.0
 """Lead of the gates of candidates that have missed nothing: all others together weigh less than float32 can tell"""
 FIRST_SPREAD = 0.5
-"""Scales of the context that the deviation of the levels is when training begins"""
+"""Scales of the context that the deviation of the levels is when training begins; 1 unit where there are units"""
 
 
 class Choice(NamedTuple):
@@ -35,6 +35,10 @@ class Choice(NamedTuple):
     """(B, H, K) of the candidates, in scaled units"""
     log_errors: Tensor
     """(B, 1, K), how each has done in the context"""
+    anchor_shares: Tensor | None
+    """(B or 1, 1, K) of the smoothing models in what is not learned"""
+    unit: Tensor | None
+    """(B, 1, 1) scales of correction and levels; None: 1"""
 
 
 class MemberForecast(NamedTuple):
@@ -63,10 +67,7 @@ class Head(nn.Module):
         self.count = len(self.labels)
         self.anchor = config.anchor
         self.anchors = candidates.anchors if candidates is not None else []
-        anchor_shares = torch.zeros(self.count)
-        anchor_shares[self.anchors] = 1 / max(len(self.anchors), 1)
-        self.anchor_shares: Tensor
-        self.register_buffer("anchor_shares", anchor_shares, persistent=False)  # (K,), what the anchor gives each
+        self.first_spread = FIRST_SPREAD if config.ets_models == "basic" else 1.0
         # the power of the recent errors in the gates; weights files know it by this name
         self.trust = nn.Parameter(torch.tensor(FIRST_ERROR_POWER)) if self.count else None
         self.distribution = StudentT(self.levels) if loss == "student_t" else None
@@ -89,7 +90,7 @@ class Head(nn.Module):
             bias = output.bias.view(-1, self.width)  # (steps of the output layer, width)
             bias[:, self.anchors] = FIRST_LEAD
             if self.trains_levels:
-                normal = torch.tensor([FIRST_SPREAD * NormalDist().inv_cdf(level) for level in self.levels])
+                normal = torch.tensor([self.first_spread * NormalDist().inv_cdf(level) for level in self.levels])
                 bias[:, self.count + 1 :] = normal
 
     def lead(self, output: nn.Linear, columns: Sequence[int]) -> None:
@@ -99,15 +100,21 @@ class Head(nn.Module):
 
     def build_choice(self, reading: Reading, state: Tensor) -> Choice | None:
         """Return what there is to choose from; state (B, hidden) of the encoder's last step."""
-        if reading.candidates is None or reading.log_errors is None:
+        if reading.candidates is None:
             return None
-        forecasts = reading.candidates
-        log_errors = reading.log_errors
+        forecasts, log_errors, shares, unit = reading.candidates
         if self.smoothing is not None:
             smoothed = self.smoothing(reading.context.z, state)  # (B, H, J)
             forecasts = torch.cat([forecasts, smoothed], dim=-1)  # (B, H, K)
-            log_errors = nn.functional.pad(log_errors, (0, smoothed.shape[-1]))  # (B, K)
-        return Choice(forecasts, log_errors[:, None])
+            more = (0, smoothed.shape[-1])
+            log_errors = nn.functional.pad(log_errors, more)  # (B, K)
+            shares = nn.functional.pad(shares, more) if shares is not None else None
+        return Choice(
+            forecasts=forecasts,
+            log_errors=log_errors[:, None],
+            anchor_shares=shares[:, None] if shares is not None else None,
+            unit=unit[:, None] if unit is not None else None,
+        )
 
     def compute_point(self, parts: Tensor, choice: Choice | None, steps: slice = slice(None)) -> Tensor:
         """Return the point forecast of some steps, from their parts (B, steps, width): (B, steps)."""
@@ -119,13 +126,17 @@ class Head(nn.Module):
         if choice is None:
             return correction
         chosen = (self.compute_weights(parts, choice) * choice.forecasts[:, steps]).sum(-1, keepdim=True)
+        if choice.unit is not None:
+            correction = correction * choice.unit
         return chosen + correction * (1 - self.anchor) if self.uses_anchor else chosen + correction
 
     def compute_weights(self, parts: Tensor, choice: Choice) -> Tensor:
         """Return the share of each candidate in the point forecast, (B, steps, K), from the parts of those steps."""
         assert self.trust is not None
         gates = (parts[..., : self.count] - self.trust * choice.log_errors).softmax(-1)  # (B, steps, K)
-        return torch.lerp(gates, self.anchor_shares.expand_as(gates), self.anchor) if self.uses_anchor else gates
+        if choice.anchor_shares is None or not self.uses_anchor:
+            return gates
+        return torch.lerp(gates, choice.anchor_shares.expand_as(gates), self.anchor)
 
     @property
     def uses_anchor(self) -> bool:
@@ -136,9 +147,11 @@ class Head(nn.Module):
         """parts (B, H, width)."""
         point = self._compute_point(parts, choice)  # (B, H, 1)
         rest = parts[..., self.count + 1 :]  # (B, H, 2 or Q or 0)
+        unit = choice.unit if choice is not None else None
         if self.distribution is not None:
-            parameters = self.distribution.build_parameters(rest)  # (B, H, 2)
+            parameters = self.distribution.build_parameters(rest, unit)  # (B, H, 2)
             return MemberForecast(point + self.distribution.compute_distances(parameters), parameters)
         if not self.trains_levels:
             return MemberForecast(point.expand(-1, -1, len(self.levels)), None)
-        return MemberForecast(point + rest * self.off_median, None)
+        distances = rest * self.off_median
+        return MemberForecast(point + (distances if unit is None else distances * unit), None)

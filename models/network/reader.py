@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from models.arrays import Floats
 from models.config.model import Config
 from models.config.network import NetworkConfig
-from models.network.candidates import Candidates
+from models.network.candidates import CandidateForecasts, Candidates
 from models.network.inputs import CalendarFeatures, CovariateNumbers, InputMask, Normalise, ScaledContext
 from models.network.ridge import LinearForecast
 
@@ -34,10 +34,8 @@ class Reading(NamedTuple):
     """(B, 1, S) as encoded"""
     static_numbers: Tensor | None
     """(B, 1, 3 * numeric) of the static ones"""
-    candidates: Tensor | None
-    """(B, H, K) forecasts in scaled units"""
-    log_errors: Tensor | None
-    """(B, K), how each candidate has done in the context"""
+    candidates: CandidateForecasts | None
+    """what the gates choose from"""
     mask: InputMask | None
     """how present each input of this stretch is; None: as it was observed"""
 
@@ -86,9 +84,9 @@ class Reader(nn.Module):
             context = self.normalise.mask(context, mask.lags)
             numbers = self.covariates.mask(numbers, mask.covariates)
             static_numbers = self.static.mask(static_numbers, mask.static)
-        candidates = log_errors = None
+        candidates = None
         if self.candidates is not None:
-            candidates, log_errors = self.candidates(context, stamps.index_select(1, self.starts), numbers)
+            candidates = self.candidates(context, stamps.index_select(1, self.starts), numbers)
         return Reading(
             context=context,
             past_calendar=stamps[:, : self.past_steps],
@@ -98,7 +96,6 @@ class Reader(nn.Module):
             static=fixed,
             static_numbers=static_numbers,
             candidates=candidates,
-            log_errors=log_errors,
             mask=mask,
         )
 

@@ -38,6 +38,8 @@ ANCHOR = 0.4
 """share of the point forecast that stays with the smoothing models. The M3 competition's hundreds of series teach a
 network hardly more than its best smoothing models have: half and half is best there. Of M4's thousands of yearly series
 it learns more"""
+ANCHOR_OF_FEW = 0.9
+"""the same where a few short series are all there is: on held-out ends of such series, each more of it was better"""
 STEPS_A_BATCH = 16_384
 """steps of all contexts in a batch of much data"""
 LONGEST_SEGMENT = 96
@@ -188,12 +190,20 @@ def _choose_candidates(
     ets = overrides.get("ets", context <= LONGEST_ETS_CONTEXT and (data.short or not data.many))
     return {
         "ets": ets,
-        "anchor": ANCHOR if ets and data.series < FEW_SERIES else 0.0,
+        "ets_models": "basic" if data.many else "wide",
+        "anchor": _choose_anchor(data) if ets else 0.0,
         "linear": data.total >= SMALL_DATA and not (data.short and seasons),
         "smoothing": 2,
         "statistical": 2 if data.many and modest else 0,
         "lookbacks": (context,) * members if members > 1 else (),
     }
+
+
+def _choose_anchor(data: DataSize) -> float:
+    """Choose the share of the point forecast that stays with the smoothing models."""
+    if data.series >= FEW_SERIES:
+        return 0.0
+    return ANCHOR if data.many or data.total >= SMALL_DATA else ANCHOR_OF_FEW
 
 
 def _count_members(data: DataSize, context: int, budget_s: float | None) -> int:
@@ -222,8 +232,10 @@ def _choose_context(data: DataSize, horizon: int, seasons: Sequence[int]) -> int
     """Choose a context of whole seasons that the histories have room for."""
     # a season longer than the history or the default context has no influence
     usable = [m for m in seasons if m <= min(data.typical, LONGEST_DEFAULT_CONTEXT)]
-    wanted = min(_wanted_context(horizon, usable), LONGEST_DEFAULT_CONTEXT)
-    free = data.typical - horizon if data.many else (data.typical - 2 * horizon) // 3
+    wanted = min(_wanted_context(horizon, usable, data.many), LONGEST_DEFAULT_CONTEXT)
+    # smoothing models read all that there is; where they are none the windows of a few series must differ
+    whole = data.many or wanted <= LONGEST_ETS_CONTEXT
+    free = data.typical - horizon if whole else (data.typical - 2 * horizon) // 3
     room = min(wanted, max(free, 4))
     if not usable:
         return max(room, 4)
@@ -232,13 +244,14 @@ def _choose_context(data: DataSize, horizon: int, seasons: Sequence[int]) -> int
     return max(room // season, least) * season
 
 
-def _wanted_context(horizon: int, seasons: Sequence[int]) -> int:
+def _wanted_context(horizon: int, seasons: Sequence[int], many: bool) -> int:
     """Return the steps of a context that seasons and horizon suggest: some seasons, and some horizons."""
     if not seasons:
-        return max(12, min(3 * horizon, 96))
+        return max(12 if many else 24, min(3 * horizon, 96))
     short, long = seasons[0], seasons[-1]
     horizons = 7 if short >= 24 else 2
-    short_seasons = 8 if short < 12 else 4
+    few = 4 if many else 5
+    short_seasons = 8 if short < 12 else few
     return max(2 * long, short_seasons * short, horizons * ceil(horizon / short) * short)
 
 

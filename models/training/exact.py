@@ -44,6 +44,6 @@ def _list_exact(reading: Reading, batch: TensorBatch) -> list[int]:
     whole = (context.observed > 0).all(-1) & ~torch.isnan(target).any(-1)  # (B,)
     if not whole.any():
         return []
-    missed = (reading.candidates - target[..., None])[whole].abs().amax((0, 1))  # (K,)
+    missed = (reading.candidates.forecasts - target[..., None])[whole].abs().amax((0, 1))  # (K,)
     exact: list[int] = (missed <= EXACT).nonzero()[:, 0].tolist()
     return exact

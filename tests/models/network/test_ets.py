@@ -6,24 +6,27 @@ import torch
 from numpy.typing import NDArray
 
 from models.classical.exponential_smoothing import SmoothingModel
+from models.classical.families import BASIC
 from models.config.model import Config
-from models.network.ets import ETS, FAMILIES, LEAST_VARIANCE
+from models.network.ets import ETS, LEAST_VARIANCE, EtsForecast
 from models.network.inputs import Normalise
 from tests.models.examples import small
 
+FAMILIES = {family.name: family.models for family in BASIC}
 NAMES = [f"{space} {family}" for space in ("additive", "multiplicative") for family in FAMILIES]
 
 
-def config_of(context: int, horizon: int, season: int = 1) -> Config:
+def config_of(context: int, horizon: int, season: int = 1, models: str = "basic") -> Config:
     seasons = [season] if season > 1 else []
-    return small(horizon, context_length=context, segment=1, season_lengths=seasons, ets=True)
+    return small(horizon, context_length=context, segment=1, season_lengths=seasons, ets=True, ets_models=models)
 
 
 def forecasts(y: NDArray[np.float64], horizon: int, season: int = 1) -> dict[str, NDArray[np.float64]]:
     """Return each family's forecast (H,) of one context (T,), in original units."""
     config = config_of(len(y), horizon, season)
     context = Normalise(len(y), season, "standard")(torch.from_numpy(y[None]))
-    found, record = ETS(config, config.network)(context)
+    found, record, _, unit = ETS(config, config.network)(context)
+    assert unit.item() == 1.0
     assert found.shape == (1, horizon, len(NAMES))
     assert record.shape == (1, len(NAMES))
     raw = (found[0].double() * context.scale + context.loc).numpy()
@@ -39,7 +42,7 @@ def test_a_family_is_averaged_by_the_likelihood_of_its_models(family: str) -> No
     y = wandering(30)
     models = FAMILIES[family]
     variance = np.array([np.mean(model.errors(y, 1) ** 2) for model in models])
-    likely = (variance + LEAST_VARIANCE * y.var()) ** (-len(y) / 2)
+    likely = (variance + LEAST_VARIANCE["basic"] * y.var()) ** (-len(y) / 2)
     expected = np.average([model.forecast(y, 7, 1) for model in models], axis=0, weights=likely)
     np.testing.assert_allclose(forecasts(y, 7)[f"additive {family}"], expected, atol=1e-3 * y.std())
 
@@ -122,3 +125,51 @@ def test_a_constant_is_forecast_as_itself(value: float) -> None:
 def test_nothing_observed_gives_finite_numbers() -> None:
     for found in forecasts(np.full(20, np.nan), 4).values():
         assert np.isfinite(found).all()
+
+
+def weighed(y: NDArray[np.float64], horizon: int, season: int = 1) -> tuple[NDArray[np.float64], float]:
+    """Return what the wide families forecast without anything learned (H,), and their unit, in original units."""
+    config = config_of(len(y), horizon, season, "wide")
+    context = Normalise(len(y), season, "standard")(torch.from_numpy(y[None]))
+    found: EtsForecast = ETS(config, config.network)(context)
+    assert found.shares.sum().item() == pytest.approx(1.0, abs=1e-6)
+    assert found.forecasts.shape[-1] == found.shares.shape[-1] == found.log_errors.shape[-1]
+    blended = (found.forecasts[0].double() * found.shares[0]).sum(-1)
+    return (blended * context.scale[0] + context.loc[0]).numpy(), float(found.unit * context.scale)
+
+
+@pytest.mark.parametrize("season", [1, 12])
+@pytest.mark.parametrize(
+    "y",
+    [np.arange(1.0, 73.0), 250 - 0.5 * np.arange(72.0), 400 * 1.02 ** np.arange(72.0)],
+    ids=["up", "down", "growth"],
+)
+def test_what_goes_on_without_noise_is_continued_exactly(y: NDArray[np.float64], season: int) -> None:
+    known, ahead = y[:60], y[60:]
+    forecast, unit = weighed(known, 12, season)
+    np.testing.assert_allclose(forecast, ahead, rtol=1e-4)
+    assert unit < 1e-3
+
+
+def test_a_season_that_grows_with_the_level_is_a_multiplicative_one() -> None:
+    months = np.arange(72)
+    y = 100 * 1.01**months * (1 + 0.3 * np.sin(2 * np.pi * months / 12))
+    forecast, _ = weighed(y[:60], 12, 12)
+    assert np.abs(forecast - y[60:]).mean() < 0.03 * y[60:].mean()
+
+
+def test_a_level_that_has_stepped_is_left_where_it_is_with_the_width_of_its_noise() -> None:
+    noise = np.random.default_rng(1).normal(0, 2, 70)
+    y = np.where(np.arange(70) < 26, 100.0, 200.0) + noise
+    forecast, unit = weighed(y[:56], 14, 7)
+    naive = np.abs(y[55] - y[56:]).mean()
+    assert np.abs(forecast - y[56:]).mean() < 1.5 * naive
+    assert 1.0 < unit < 4.0
+
+
+def test_the_steps_before_the_first_value_change_nothing() -> None:
+    y = np.concatenate([np.full(20, np.nan), wandering(40)])
+    padded, unit = weighed(y, 6)
+    whole, same = weighed(y[20:], 6)
+    np.testing.assert_allclose(padded, whole, atol=0.5 * np.nanstd(y))
+    assert unit == pytest.approx(same, rel=0.3)

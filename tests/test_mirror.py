@@ -113,6 +113,7 @@ EXERCISED_BY = {
         "models/calendar/timestamps.py",
     ),
     "tests/models/classical/test_linear_maps.py": ("models/classical/exponential_smoothing.py",),
+    "tests/models/network/test_ets.py": ("models/classical/families.py",),
     "tests/models/config/test_model.py": (
         "models/config/covariates.py",
         "models/config/network.py",

@@ -34,7 +34,8 @@ def clean(y: pd.Series, options: dict, season: int) -> pd.Series:
     return y if options.get("gaps", "leave") == "leave" else y.interpolate(limit_area="inside")
 
 
-y = pd.read_csv(sys.argv[2], index_col="ds", parse_dates=True)["y"].dropna().asfreq(config["frequency"])
+y = pd.read_csv(sys.argv[2], index_col="ds", parse_dates=True)["y"].dropna()
+y = y[~y.index.duplicated(keep="last")].asfreq(config["frequency"])  # wall times: an hour may come twice
 known = pd.date_range(end=y.index[-1], periods=inputs["y"][1], freq=y.index.freq)
 future = pd.date_range(start=y.index[-1], periods=config["horizon"] + 1, freq=y.index.freq)[1:]
 t = known.append(future)

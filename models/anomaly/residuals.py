@@ -19,6 +19,7 @@ from models.anomaly.tails import half_normal
 from models.arrays import Floats, Ints
 from models.config.model import Config
 from models.data.series import Series
+from models.data.wall_clock import read_clocks
 from models.data.windows import Batch, assemble, cut_contexts
 from models.inference.predict import Runner
 
@@ -84,18 +85,21 @@ def compute_residuals(series: Series, span: Span, runner: Runner, config: Config
     judged = begin + np.flatnonzero(count >= LEAST_SEEN)
     for first in range(0, len(judged), AT_ONCE):
         steps = judged[first : first + AT_ONCE]
-        batch = assemble([visible] * len(steps), steps - ahead, config)
+        windows = read_clocks([visible] * len(steps), steps - ahead, config)
+        batch = assemble(windows.series, windows.origins, config)
         while len(steps):
             least = LEAST_CHANGE * change[steps - begin]
-            forecast = _fit_spreads(runner(batch)[:, ahead - 1], least, config)  # (3, B)
+            forecast = _fit_spreads(windows.restore(runner(batch))[:, ahead - 1], least, config)  # (3, B)
             units, changed = scale.read(series.y[steps], steps, forecast)
             done = len(units)
             table[:, steps[:done] - begin] = _scale_residuals(series.y[steps[:done]], forecast[:, :done], units)
             steps = steps[done:]
             batch = _drop_windows(batch, done)
+            windows = windows.drop(done)
             visible.y[changed] = forecast[0, done - 1] if len(changed) == 1 else series.y[changed]
             if len(changed):
-                batch["y"] = cut_contexts([visible] * len(steps), steps - ahead, config)
+                windows = read_clocks([visible] * len(steps), steps - ahead, config)
+                batch["y"] = cut_contexts(windows.series, windows.origins, config)
     return Residuals(*table)
 
 

@@ -48,6 +48,8 @@ class Config:
     """no forecast below zero for a context without a negative value, unless its series is among `signed`"""
     signed: tuple[str, ...] = ()
     """ids of the series that had negative values in a panel of which others had none"""
+    off_clock: tuple[str, ...] = ()
+    """ids of the series whose seasons do not follow the wall clock, as changes of it in their histories have shown"""
     cleaning: CleaningConfig = field(default_factory=CleaningConfig)
     """what is done to contexts before they are read, and how series become those of `frequency`"""
 
@@ -109,6 +111,14 @@ class Config:
         return (*self.inputs, "signed") if self.signed else self.inputs
 
     @cached_property
+    def _off_clock_ids(self) -> frozenset[str]:
+        return frozenset(self.off_clock)
+
+    def follows_clock(self, series_id: str) -> bool:
+        """Whether the seasons of a series may follow the wall clock: nothing has shown that they do not."""
+        return series_id not in self._off_clock_ids
+
+    @cached_property
     def _signed_ids(self) -> frozenset[str]:
         return frozenset(self.signed)
 
@@ -155,6 +165,7 @@ class _TopLevel:
     bounds: tuple[float | None, float | None] = (None, None)
     nonnegative: bool = False
     signed: tuple[str, ...] = ()
+    off_clock: tuple[str, ...] = ()
 
 
 def _plain(value: Any) -> Any:

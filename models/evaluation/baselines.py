@@ -1,17 +1,15 @@
 """Baselines: the forecasts that a model is compared with, on the same windows."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from models.arrays import Floats
 from models.classical import statistical_models
+from models.classical.on_clock import SeasonalForecast, forecast_on_clock
 from models.evaluation.scoring import Windows, measure_points
 
-Baseline = Callable[[Floats, int, int], Floats]
-"""history (T,) up to the origin, horizon, season -> (H,)"""
-
-BASELINES: Mapping[str, Baseline] = {
+BASELINES: Mapping[str, SeasonalForecast] = {
     "season_naive": statistical_models.season_naive,
     "naive": lambda history, horizon, season: statistical_models.naive(history, horizon),
     "drift": lambda history, horizon, season: statistical_models.drift(history, horizon),
@@ -19,6 +17,8 @@ BASELINES: Mapping[str, Baseline] = {
     "theta": statistical_models.theta,
     "ets": statistical_models.ets,
 }
+SEASONLESS = ("naive", "drift")
+"""those that changes of the clocks do not concern"""
 COST: Mapping[str, tuple[float, float]] = {"theta": (8e-3, 1e-5), "ets": (3e-2, 7.5e-5)}
 """name -> seconds a window, where a model is fitted to each: fixed ones, and those for the square of the season"""
 BUDGET_S = 20.0
@@ -39,14 +39,18 @@ def _seconds(name: str, season: int) -> float:
 
 def forecast_baselines(windows: Windows, season: int, names: Sequence[str]) -> dict[str, Floats]:
     """Forecast windows by each of the named baselines: name -> (B, H)."""
-    return {name: _forecast_windows(windows, BASELINES[name], season) for name in names}
+    return {name: _forecast_windows(windows, name, season) for name in names}
 
 
-def _forecast_windows(windows: Windows, baseline: Baseline, season: int) -> Floats:
+def _forecast_windows(windows: Windows, name: str, season: int) -> Floats:
     """Forecast windows by one baseline: (B, H)."""
     horizon = windows.actual.shape[1]
+    baseline = BASELINES[name]
     pairs = zip(windows.series, windows.origins.tolist(), strict=True)
-    points = [baseline(series.y[: origin + 1], horizon, season) for series, origin in pairs]
+    if name in SEASONLESS:
+        points = [baseline(series.y[: origin + 1], horizon, season) for series, origin in pairs]
+    else:
+        points = [forecast_on_clock(baseline, series, origin, horizon, season) for series, origin in pairs]
     return np.array(points, np.float64).reshape(windows.actual.shape)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from models.arrays import ROUNDING, Floats, Ints, measure_size
-from models.classical.statistical_models import season_naive
+from models.classical.on_clock import season_naive_on_clock
 from models.config.model import Config, median_position
 from models.data.series import Panel, Series
 from models.data.windows import cut_actuals
@@ -144,7 +144,7 @@ def forecast_season_naive(windows: Windows, season: int) -> Floats:
     """Forecast each window by season-naive: (B, H)."""
     horizon = windows.actual.shape[1]
     pairs = zip(windows.series, windows.origins.tolist(), strict=True)
-    points = [season_naive(item.y[: origin + 1], horizon, season) for item, origin in pairs]
+    points = [season_naive_on_clock(item, origin, horizon, season) for item, origin in pairs]
     return np.array(points, np.float64).reshape(windows.actual.shape)
 
 

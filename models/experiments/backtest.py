@@ -17,6 +17,7 @@ from models.config.model import Config
 from models.config.validation import require
 from models.data.aggregation import aggregate_panel
 from models.data.covariates import build_covariate_config
+from models.data.off_clock import find_off_clock
 from models.data.series import Panel, Series, observed_span
 from models.errors import CheckpointError, TrainingDataError
 from models.evaluation.baselines import BASELINES, forecast_baselines
@@ -146,6 +147,7 @@ def _restrict_config(config: Config, history: Panel) -> Config:
     return replace(
         config,
         covariates=build_covariate_config(history, roles.known_future, roles.past, roles.static),
+        off_clock=find_off_clock(history, config.network.season_lengths),
         **(find_signs(history) if config.nonnegative else {}),
     )
 

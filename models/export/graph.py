@@ -67,7 +67,7 @@ def template_key(config: Config) -> str:
     """Return a digest of everything that a template depends on: configuration, source code and packages."""
     plain = config.to_dict()
     plain["signed"] = bool(config.signed)  # which series those are is an input
-    del plain["cleaning"]  # it is done before the graph
+    del plain["cleaning"], plain["off_clock"]  # both are done before the graph
     plain["training"] = {name: plain["training"][name] for name in READ_OF_TRAINING}
     parts = {
         "config": plain,

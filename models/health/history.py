@@ -81,11 +81,12 @@ def check_clock_changes(series: Series) -> Finding:
     if not len(changed):
         return Finding("dst", "ok", f"the clock of {grid.timezone} never changes within the series")
     tick = grid.frequency.kind == "tick"
-    training = (
-        "steps are absolute time: such a day has an hour more or less, and the calendar features follow the local clock"
-        if tick
-        else "steps are local days or longer: each begins at the same time of the clock"
-    )
+    training = "steps are local days or longer: each begins at the same time of the clock"
+    if tick:
+        training = (
+            "such a day has an hour more or less, and seasons follow the local clock, unless the changes show that the "
+            "series does not, which config.off_clock of the version then names"
+        )
     times = "once" if len(changed) == 1 else f"{len(changed)} times"
     detail = f"the clock of {grid.timezone} changes {times} within the series"
     option = "timezone of the series"

@@ -11,7 +11,9 @@ import numpy as np
 from models.arrays import Floats, Ints
 from models.calendar.timestamps import Stamps
 from models.config.model import Config
+from models.data.outliers import hide_all
 from models.data.series import Series, observed_span
+from models.data.wall_clock import read_clocks
 from models.data.windows import Batch, assemble
 
 Runner = Callable[[Batch], Floats]
@@ -72,9 +74,11 @@ def run_windows(series: Sequence[Series], origins: Ints, runner: Runner, config:
     parts: list[Floats] = []
     for first in range(0, len(series), BATCH):
         rows = slice(first, first + BATCH)
-        batch = assemble(series[rows], origins[rows], config)
+        visible, _ = hide_all(series[rows], origins[rows], config)
+        windows = read_clocks(visible, origins[rows], config)
+        batch = assemble(windows.series, windows.origins, config)
         _check_finite(batch, series[rows])
-        parts.append(runner(batch))
+        parts.append(windows.restore(runner(batch)))
     return np.concatenate(parts) if parts else np.empty((0, config.horizon, len(config.quantiles)))
 
 

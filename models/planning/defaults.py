@@ -17,6 +17,7 @@ from models.config.training import TrainingConfig
 from models.config.validation import coerce_options, require
 from models.data.aggregation import aggregate_panel
 from models.data.covariates import build_covariate_config
+from models.data.off_clock import find_off_clock
 from models.data.series import Panel
 from models.errors import ConfigError, FrequencyError
 from models.planning.data_size import LARGE_DATA, MEDIUM_DATA, SMALL_DATA, DataSize, by_amount
@@ -89,6 +90,7 @@ def default_config(
         covariates=build_covariate_config(panel, known_future, past, static),
         bounds=bounds,
         cleaning=cleaned,
+        off_clock=find_off_clock(panel, config.network.season_lengths),
         **find_signs(panel),
     )
 

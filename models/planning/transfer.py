@@ -9,6 +9,7 @@ from models.config.model import Config
 from models.config.network import NetworkConfig
 from models.config.validation import coerce_options, require
 from models.data.aggregation import aggregate_panel
+from models.data.off_clock import find_off_clock
 from models.data.series import Panel
 from models.planning.defaults import default_config_for_lengths, find_signs
 
@@ -33,7 +34,8 @@ def transfer_config(
     panel = aggregate_panel(panel, cleaned)[0]
     lengths = [len(series.y) for series in panel.series]
     config = transfer_config_for_lengths(source, panel.frequency, lengths, horizon, bounds=bounds, training=training)
-    return dataclasses.replace(config, cleaning=cleaned, **find_signs(panel))
+    off_clock = find_off_clock(panel, config.network.season_lengths)
+    return dataclasses.replace(config, cleaning=cleaned, off_clock=off_clock, **find_signs(panel))
 
 
 def transfer_config_for_lengths(

@@ -10,7 +10,7 @@ from typing import Any
 
 from models.arrays import Floats
 from models.config.model import Config
-from models.errors import CheckpointError
+from models.errors import CheckpointError, ConfigError
 from models.network.network import ConformalCorrection
 from models.training.checkpoint import Checkpoint
 from models.training.learner import Arrays, add_prefix, strip_prefix
@@ -42,8 +42,17 @@ class RunIdentity:
 
     def check(self, checkpoint: Checkpoint) -> None:
         """Raise CheckpointError for a checkpoint of another run."""
-        if any(checkpoint.record.get(name) != value for name, value in self.to_record().items()):
+        record = {**checkpoint.record, "config": _complete(checkpoint.record.get("config"))}
+        if any(record.get(name) != value for name, value in self.to_record().items()):
             raise CheckpointError("the checkpoint belongs to another configuration, other data or another start")
+
+
+def _complete(config: Any) -> Any:
+    """Return a recorded configuration with the fields that its release did not know, as they were."""
+    try:
+        return Config.from_dict(config).to_dict()
+    except (ConfigError, TypeError):  # of a release that knows more, or no configuration
+        return config
 
 
 @dataclass(frozen=True, eq=False)

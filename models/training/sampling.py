@@ -22,6 +22,7 @@ from models.data.cleaning import clean_for
 from models.data.covariates import encode, encode_static
 from models.data.series import Series, observed_span
 from models.data.splits import shortest_context
+from models.data.wall_clock import read_clocks, read_history
 from models.data.windows import assemble, cut, cut_actuals, pack
 from models.errors import OffGridError
 
@@ -113,6 +114,7 @@ def window_pool(
     network = config.network
     covariates = config.covariates
     padding = max(network.context_length, config.horizon)
+    series = [read_history(item, end, config, padding) for item, end in zip(series, ends, strict=True)]
     origins = [_find_origins(item.y[:end], config.horizon) for item, end in zip(series, ends, strict=True)]
     kept = [row for row, positions in enumerate(origins) if len(positions)]
     if not kept:
@@ -147,13 +149,15 @@ def window_pool(
 
 def fixed_batch(series: Sequence[Series], origins: Ints, config: Config, device: torch.device) -> TensorBatch:
     """Return the windows at `origins` (B,) of series (B,), cut by the serving path's own cutter."""
-    batch = assemble(series, origins, config)
+    windows = read_clocks(series, origins, config)
+    batch = assemble(windows.series, windows.origins, config)
+    target = windows.gather(cut_actuals(series, origins, config.horizon))
     return TensorBatch(
         y=torch.from_numpy(batch["y"]).to(device),
         calendar=torch.from_numpy(batch["calendar"]).to(device),
         covariates=torch.from_numpy(batch["covariates"]).to(device),
         static=torch.from_numpy(batch["static"]).to(device),
-        target=torch.from_numpy(cut_actuals(series, origins, config.horizon)).to(device),
+        target=torch.from_numpy(target).to(device),
     )
 
 

@@ -16,6 +16,7 @@ Fill = Literal["last", "season"]
 OnMissing = Literal["season_naive", "floor"]
 ForecastWarning = Literal[
     "short_history",
+    "outlier_at_origin",
     "unknown_category",
     "covariates_filled",
     "covariate_kind_conflict",

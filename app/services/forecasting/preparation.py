@@ -24,6 +24,8 @@ from app.services.refusals import Refusal, refusal
 from app.serving.batcher import Inputs, Quantiles
 from models.arrays import Floats
 from models.config.model import Config
+from models.data.series import Series
+from models.data.wall_clock import read_clocks
 from models.data.windows import cut_covariates, mark_signed
 
 KnownFuture = Mapping[str, Mapping[str, Values]]
@@ -72,6 +74,8 @@ class PreparedBatch(NamedTuple):
 
     def _build_network_result(self, context: SeriesContext, values: Floats) -> Result:
         version = self.resolved.version
+        if context.clock is not None:
+            values = context.clock.restore(values)
         selected = select_levels(values, self.level_rows, version.config.quantiles, self.shape.levels)
         warnings = self.warnings.get(context.series.id, [])
         return build_network_result(context, selected, self.shape, warnings, stale=self.resolved.stale)
@@ -128,8 +132,11 @@ def _build_inputs(contexts: Sequence[SeriesContext], config: Config) -> Inputs:
         inputs["signed"] = mark_signed([context.series for context in contexts], config)
     roles = config.covariates
     if roles.temporal or roles.static:
-        origins = np.array([len(context.series.y) - 1 for context in contexts], np.int64)
-        covariates, static = cut_covariates([context.series for context in contexts], origins, config)
+        series: Sequence[Series] = [context.series for context in contexts]
+        origins = np.array([len(item.y) - 1 for item in series], np.int64)
+        if any(context.clock is not None for context in contexts):
+            series, origins, _ = read_clocks(series, origins, config)
+        covariates, static = cut_covariates(series, origins, config)
         if roles.temporal:
             inputs["covariates"] = covariates
         if roles.static:

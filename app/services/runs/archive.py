@@ -25,7 +25,7 @@ from app.storage import archive as archived
 from app.storage import jobs, registry, schedules, series
 from app.storage.tables import ModelRow, SeriesRow, VersionRow
 from models.calendar.frequency import parse_frequency
-from models.classical.statistical_models import season_naive
+from models.classical.on_clock import season_naive_on_clock
 from models.data.series import Series
 from models.evaluation import metrics
 from models.inference.predict import predict
@@ -132,7 +132,7 @@ def _forecast(
             "forecast": {
                 "levels": list(forecast.levels),
                 "quantiles": forecast.quantiles.tolist(),
-                "season_naive": season_naive(context.y, config.horizon, season).tolist(),
+                "season_naive": season_naive_on_clock(context, len(context.y) - 1, config.horizon, season).tolist(),
             },
         }
         for context, forecast in zip(contexts, forecasts, strict=True)

@@ -18,6 +18,7 @@ from models.arrays import Ints
 from models.config.covariates import CovariateConfig
 from models.config.model import Config
 from models.data.series import Series
+from models.data.wall_clock import count_repeated
 
 EARLIEST = -(2**63)
 """the first stamp that the database can hold"""
@@ -45,8 +46,7 @@ def load_contexts(
     Args:
         origins: {series_pk: stamp of an observed value}
     """
-    steps = config.network.context_length
-    spans = {row.pk: _context_span(row, origins[row.pk], steps) for row in rows}
+    spans = {row.pk: _context_span(row, origins[row.pk], config) for row in rows}
     return load_between(session, scope, rows, spans, config.covariates, config.horizon)
 
 
@@ -101,10 +101,11 @@ def spread(index: Ints, values: NDArray[Any], length: int) -> NDArray[Any]:
     return full
 
 
-def _context_span(row: SeriesRow, origin: int, steps: int) -> tuple[int, int]:
-    """Return the stamps of the first and last of the `steps` grid steps that end with the origin."""
+def _context_span(row: SeriesRow, origin: int, config: Config) -> tuple[int, int]:
+    """Return the stamps of the first and last step of the context that ends with the origin."""
     grid = build_grid(row)
     last = grid.index(np.array([origin], np.int64))
+    steps = config.network.context_length + count_repeated(grid, int(last[0]), config)
     return int(grid.stamps(last - steps + 1)[0]), origin
 
 

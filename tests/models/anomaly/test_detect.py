@@ -16,6 +16,7 @@ from models.errors import ConfigError
 from models.inference.predict import Runner
 from models.planning.defaults import default_config_for_lengths
 from models.training.fit import fit
+from tests.models.data.test_wall_clock import build
 from tests.models.examples import LEVELS, beside, hourly, rich, small
 
 pytestmark = pytest.mark.training
@@ -64,6 +65,18 @@ def found(y: Floats, runner: Runner, start: int = 0, level: float = 0.99) -> Ano
 def same(one: Anomalies, other: Anomalies, steps: slice = slice(None)) -> None:
     for name in ("expected", "lower", "upper", "score", "anomaly"):
         np.testing.assert_array_equal(getattr(one, name)[steps], getattr(other, name)[steps])
+
+
+def test_office_hours_after_a_change_of_the_clocks_are_no_anomaly() -> None:
+    series = build("Europe/Berlin", "2025-03-30T03:00:00", "h")
+    noisy = replace(series, y=series.y + noise(len(series.y)))
+    config = default_config_for_lengths("h", 3, LEVELS, [3000], {"context_length": 168})
+    begin = 60 * 24 - 24
+    (judged,) = detect_anomalies([noisy], [(begin, begin + 240)], around(lambda y: y[:, 0]), config, 0.999)
+    assert judged.anomaly.mean() < 0.02
+    noisy.y[begin + 100] = 5000
+    (judged,) = detect_anomalies([noisy], [(begin, begin + 240)], around(lambda y: y[:, 0]), config, 0.999)
+    assert judged.anomaly[100]
 
 
 @pytest.mark.parametrize("level", [0.9, 0.99])

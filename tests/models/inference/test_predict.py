@@ -8,6 +8,7 @@ from models.config.model import Config
 from models.data.series import Panel, Series
 from models.data.windows import Batch
 from models.inference.predict import interpolate_quantiles, predict
+from tests.models.data.test_wall_clock import build
 from tests.models.examples import small
 
 
@@ -45,6 +46,37 @@ def test_more_windows_than_a_batch() -> None:
     panel = Panel.from_arrays({str(k): [float(k)] for k in range(2100)}, "h", "2024-01-01")
     found = predict(panel.series, echo, reading(2, 1))
     assert [f.yhat[0] for f in found] == list(range(2100))
+
+
+@pytest.mark.parametrize("change", ["2025-03-30T03:00:00", "2025-10-26T04:00:00"])
+@pytest.mark.parametrize("hours", [-30, -20, -1, 0, 5, 100])
+def test_a_runner_reads_and_forecasts_the_wall_clock(change: str, hours: int) -> None:
+    series = build("Europe/Berlin", change, "h")
+    config = small(24, len(series.y), context_length=336, segment=24, season_lengths=[24, 168])
+    origin = 60 * 24 + hours
+
+    def repeat(batch: Batch) -> Floats:
+        assert (np.diff(batch["calendar"][..., 0]) % 86_400 == 3600).all(), "no hour is skipped, and none comes twice"
+        return np.repeat(batch["y"][:, -168:-144, None], 3, axis=2)
+
+    (found,) = predict([series], repeat, config, [origin])
+    np.testing.assert_array_equal(found.yhat, series.y[origin + 1 : origin + 25])
+    np.testing.assert_array_equal(found.stamps, series.stamps(origin + 1, origin + 25))
+
+
+def test_a_runner_reads_no_spike() -> None:
+    values = 50 + np.sin(np.arange(200.0))
+    values[[150, 199]] = 5000
+    (series,) = Panel.from_arrays({"a": values}, "h", "2024-01-01").series
+    contexts: list[Floats] = []
+
+    def keep(batch: Batch) -> Floats:
+        contexts.append(batch["y"])
+        return np.full((1, 12, 3), 50.0)
+
+    predict([series], keep, small(12, 200, context_length=96, segment=12))
+    assert np.flatnonzero(np.isnan(contexts[0][0])).tolist() == [46, 95]
+    assert series.y[199] == 5000
 
 
 def test_interpolation_between_levels() -> None:

@@ -1,6 +1,7 @@
 """Training: it learns, leaks nothing, can be interrupted anywhere, and says what is wrong with the data."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,10 +11,11 @@ from models.data.series import Panel
 from models.errors import ConfigError
 from models.evaluation.scoring import cut_windows, find_windows, score, score_season_naive
 from models.experiments.backtest import plan_origins
-from models.planning.defaults import default_config_for_lengths
+from models.planning.defaults import default_config, default_config_for_lengths
 from models.training.checkpoint import Checkpoint
 from models.training.fit import fit
 from models.training.progress import Progress
+from tests.models.data.test_wall_clock import build
 from tests.models.examples import hourly, hourly_panel, small, state_of
 
 pytestmark = pytest.mark.training
@@ -34,6 +36,19 @@ def test_beats_season_naive_on_what_it_has_not_seen() -> None:
     assert ours["wql"] < 0.6 * floor["wql"]
     assert 0.6 < ours["coverage_80"] < 0.95
     assert fitted.report.metrics["gate"]["mae"] < fitted.report.metrics["season_naive"]["mae"]
+
+
+def test_office_hours_are_forecast_over_a_change_of_the_clocks() -> None:
+    whole = build("Europe/Berlin", "2025-03-30T03:00:00", "h", days=60, ahead=10)
+    begin = 60 * 24  # the first step after the change
+    known = Panel(whole.grid.frequency, (replace(whole, y=whole.y[: begin - 24]),))
+    network = {"context_length": 168, "segment": 24, "hidden": 16, "lookbacks": []}
+    config = default_config(known, 24, network=network, training={"epochs": 2, "steps_per_epoch": 20})
+    fitted = fit(known, config)
+    windows = cut_windows(Panel(known.frequency, (whole,)), {"a": list(range(begin - 20, begin + 200, 11))}, 24)
+    ours = score(windows, fitted.runner, config)
+    assert ours["mae"] < 1
+    assert fitted.config.off_clock == ()
 
 
 def test_training_leaves_the_global_generator_alone() -> None:

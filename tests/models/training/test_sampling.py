@@ -1,6 +1,7 @@
 """Training windows: what is drawn is what serving cuts, in shares that let no series dominate."""
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from models.data.series import Panel
 from models.data.windows import assemble
 from models.planning.defaults import default_config
 from models.training.sampling import TensorBatch, WindowPool, fixed_batch, window_pool
+from tests.models.data.test_wall_clock import build
 from tests.models.examples import covariate_panel, hourly, hourly_panel, rich, small
 
 CPU = torch.device("cpu")
@@ -43,6 +45,21 @@ def test_drawn_windows_are_those_that_serving_cuts() -> None:
         for name in ("y", "calendar", "covariates", "static"):
             assert torch.equal(same[name][0].nan_to_num(), drawn[name][row].nan_to_num()), name  # type: ignore[literal-required]
             assert torch.equal(same[name][0].isnan(), drawn[name][row].isnan()), name  # type: ignore[literal-required]
+
+
+@pytest.mark.parametrize("change", ["2025-03-30T03:00:00", "2025-10-26T04:00:00"])
+def test_windows_over_a_change_of_the_clocks_are_drawn_as_serving_cuts_them(change: str) -> None:
+    one = build("Europe/Berlin", change, "h", ahead=10)
+    one = replace(one, y=np.arange(len(one.y), dtype=float))
+    config = small(24, len(one.y), context_length=336, segment=24, season_lengths=[24, 168])
+    drawn = drawn_from(window_pool([one], [len(one.y)], config, CPU), 400)
+    assert ((drawn["calendar"][..., 0].diff() % 86_400) == 3600).all()
+    for row in range(0, 400, 20):
+        origin = drawn["y"][row, -1].item()
+        if origin == int(origin):  # the hour that is skipped is no origin of serving's
+            same = fixed_batch([one], np.array([int(origin)]), config, CPU)
+            for name in ("y", "calendar"):
+                assert torch.equal(same[name][0].nan_to_num(), drawn[name][row].nan_to_num()), name  # type: ignore[literal-required]
 
 
 def test_neither_long_nor_short_series_dominate() -> None:

@@ -26,6 +26,7 @@ from app.storage.freshness import CommittedState, FreshnessKeys, Identity
 from models.arrays import Floats
 from models.calendar.grid import Grid
 from models.data.series import Series
+from models.data.wall_clock import ClockWindow
 
 AWAY_SECONDS = 1.0
 """seconds after an outage in which nobody waits for the database where the cache can answer"""
@@ -47,6 +48,7 @@ class SeriesContext:
     """A series up to its origin, as a network reads it."""
 
     series: Series
+    """without outliers"""
     y: Floats
     """(1, T)"""
     moment: Moment
@@ -56,6 +58,10 @@ class SeriesContext:
     """None where the version needs none that lies before `series`"""
     observed_on: Grid | None = None
     """the grid that its values arrive on, a finer one where they are aggregated; None of a series that is not stored"""
+    clock: ClockWindow | None = None
+    """the way back from the wall clock on which the network reads it, where the clocks are changed"""
+    outlier_at_origin: bool = False
+    """whether a value near the origin lies far beyond all others"""
     confirmed_at: float = field(default_factory=time.monotonic)
     """when it was last known to be what is committed"""
 

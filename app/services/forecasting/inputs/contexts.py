@@ -37,6 +37,7 @@ from models.calendar.timestamps import format_stamp
 from models.config.cleaning import CleaningConfig
 from models.config.model import Config
 from models.data.series import Series
+from models.data.wall_clock import count_repeated
 
 
 @dataclass
@@ -243,7 +244,8 @@ def _build_series(series_id: str, history: History, grid: Grid, index: Ints, las
     coarse = parse_frequency(config.frequency)
     steps = 1 if grid.follows(coarse) else count_margin(grid.frequency, coarse)  # of its own, in one of the model's
     reach = steps * config.network.context_length
-    first = max(int(index.min()), last + 1 - (reach if steps == 1 else 2 * reach + grid.frequency.season))
+    reach = reach + count_repeated(grid, last, config) if steps == 1 else 2 * reach + grid.frequency.season
+    first = max(int(index.min()), last + 1 - reach)
     length = last + 1 - first
     ahead = config.horizon if steps == 1 else steps * (config.horizon + 1)
     columns = {}

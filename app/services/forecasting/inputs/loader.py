@@ -33,8 +33,10 @@ from app.storage import keys, registry, series
 from app.storage.engine import Database
 from app.storage.freshness import Identity
 from app.storage.tables import ModelRow, SeriesRow
+from models.data.outliers import hide_all
 from models.data.series import Series
-from models.data.windows import cut_contexts
+from models.data.wall_clock import read_clocks
+from models.data.windows import cut_calendars, cut_contexts
 
 log = get_logger(__name__)
 
@@ -159,12 +161,21 @@ class ContextLoader:
     ) -> list[SeriesContext]:
         config = version.config
         origins = np.array([len(context.y) - 1 for context in series], np.int64)
-        y = cut_contexts(series, origins, config)  # (B, T)
-        moments = self._moments.get_all(series, config)
-        return [
+        visible, outlying = hide_all(series, origins, config)
+        windows = read_clocks(visible, origins, config)
+        y = cut_contexts(windows.series, windows.origins, config)  # (B, T)
+        moments = self._moments.get_all(visible, config)
+        contexts = [
             SeriesContext(context, y[row : row + 1].copy(), moment, identities.get(context.id))
-            for row, (context, moment) in enumerate(zip(series, moments, strict=True))
+            for row, (context, moment) in enumerate(zip(visible, moments, strict=True))
         ]
+        for row in np.flatnonzero(outlying).tolist():
+            contexts[row].outlier_at_origin = True
+        for row, clock in windows.clocks.items():
+            contexts[row].clock = clock
+            calendar = cut_calendars([clock.series], windows.origins[row : row + 1], config)
+            contexts[row].moment = replace(moments[row], calendar=calendar)
+        return contexts
 
     def _find_version(
         self, session: Session, scope: Scope, request: ForecastRequest, model: ModelRow, stored: StoredVersion

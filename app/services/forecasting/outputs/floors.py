@@ -24,11 +24,20 @@ def forecast_floor(context: SeriesContext, floor: str, config: Config, shape: Fo
     y = context.series.y
     if floor == "season_naive":
         season = next((length for length in config.network.season_lengths if length < len(y)), 1)
+        y = y if context.clock is None else context.clock.series.y
         offsets = _compute_offsets(y, season, shape.levels)  # (R,)
-        return season_naive(y, shape.horizon, season), np.repeat(offsets[:, None], shape.horizon, axis=1)
+        return _repeat_season(context, season, shape.horizon), np.repeat(offsets[:, None], shape.horizon, axis=1)
     steps = np.arange(1.0, shape.horizon + 1)
     point = naive(y, shape.horizon) if floor == "naive" else _continue_line(context, steps)
     return point, _compute_offsets(y, 1, shape.levels)[:, None] * np.sqrt(steps)
+
+
+def _repeat_season(context: SeriesContext, season: int, horizon: int) -> Floats:
+    """Repeat the last season of a series, on the wall clock where that is changed: (H,)."""
+    if context.clock is None:
+        return season_naive(context.series.y, horizon, season)
+    steps = context.clock.steps[:horizon].clip(0)
+    return np.take(season_naive(context.clock.series.y, int(steps.max()) + 1, season), steps)
 
 
 def _continue_line(context: SeriesContext, steps: Floats) -> Floats:
@@ -37,8 +46,10 @@ def _continue_line(context: SeriesContext, steps: Floats) -> Floats:
     first = context.first
     if first is None:
         return drift(y, len(steps))
-    slope = (y[-1] - first.y) / first.steps if first.steps else 0.0
-    line: Floats = y[-1] + slope * steps
+    last = int(np.flatnonzero(~np.isnan(y))[-1])
+    hidden = len(y) - 1 - last  # steps at the end that are outliers
+    slope = (y[last] - first.y) / (first.steps - hidden) if first.steps > hidden else 0.0
+    line: Floats = y[last] + slope * (steps + hidden)
     return line
 
 

@@ -122,6 +122,8 @@ def _build_result(
     series = context.series
     if len(series.y) < horizon:
         warnings = ["short_history", *warnings]
+    if context.outlier_at_origin:
+        warnings = ["outlier_at_origin", *warnings]
     return ForecastResult(series.id, context.moment, horizon, yhat, quantiles, warnings, stale, fallback_by)
 
 

@@ -8,6 +8,7 @@ import { describeDifference, describeInterval, getIntervals, nameStep, sum, toSe
 /** @type {Record<string, string>} */
 const WARNINGS = {
   short_history: "Its history is shorter than what the model reads, so the forecast is less sure than its interval says.",
+  outlier_at_origin: "One of the newest values lies far beyond all before it: the forecast is made as if it were missing. If it is real, it counts once it has lasted longer than three steps.",
   unknown_category: "A covariate has a text that the model has never seen: it counts as unknown.",
   covariate_kind_conflict: "A covariate is text here and numbers in the model, or the other way round: it is left out.",
   forecast_not_finite: "The model's own values were no numbers.",

@@ -100,6 +100,7 @@ def _to_request(body: ForecastIn) -> ForecastRequest:
         history={i: History(**dict(history)) for i, history in body.history.items()},
         covariate_fill=body.covariate_fill,
         on_missing=body.on_missing,
+        point=body.point,
         explain=body.explain,
     )
 

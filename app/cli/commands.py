@@ -125,6 +125,9 @@ def forecast(
     series: SeriesIds = None,
     horizon: Annotated[int | None, typer.Option(min=1, help="Steps, at most as many as trained.")] = None,
     quantiles: Quantiles = None,
+    point: Annotated[
+        Literal["median", "mean"] | None, typer.Option(help="What yhat is of the forecast distribution.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the service's answer as it is.")] = False,
     url: Url = DEFAULT_URL,
     key: Key = None,
@@ -134,7 +137,7 @@ def forecast(
         raise typer.BadParameter("name at least one series with --series ID")
     levels = _parse_levels(quantiles)
     with report_errors(), Client(url, key) as client, error_console().status("forecasting"):
-        response = client.forecast(model, series, horizon, levels)
+        response = client.forecast(model, series, horizon, levels, point=point)
     if as_json:
         typer.echo(json.dumps(response, ensure_ascii=False))
     else:

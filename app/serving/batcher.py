@@ -40,6 +40,8 @@ class Quantiles(NamedTuple):
     """(B, Q, H), contiguous"""
     finite: bool
     """whether all of the batch is finite: where not, some of its windows may be"""
+    means: Floats | None
+    """(B, H); None: the version's graph gives quantiles alone"""
 
 
 class PendingWindows(Protocol):
@@ -193,7 +195,8 @@ def _run_batch(members: Sequence[PendingWindows]) -> None:
     """Run windows of one version as one batch, and give each member its quantiles, or the error."""
     try:
         inputs = _concatenate([member.inputs for member in members])
-        values = np.ascontiguousarray(members[0].version.run_arrays(inputs).transpose(0, 2, 1))  # (B, Q, H)
+        quantiles, *rest = members[0].version.run_outputs(inputs)
+        values = np.ascontiguousarray(quantiles.transpose(0, 2, 1))  # (B, Q, H)
         finite = bool(np.isfinite(values).all())
     except Exception as e:
         log.exception("batch_failed")
@@ -204,7 +207,7 @@ def _run_batch(members: Sequence[PendingWindows]) -> None:
     for member in members:
         end = start + _count_rows(member.inputs)
         try:
-            member.finish(Quantiles(values[start:end], finite))
+            member.finish(Quantiles(values[start:end], finite, rest[0][start:end] if rest else None))
         except Exception:  # a bug of one member is not the others'
             log.exception("batch_not_taken")
         start = end

@@ -37,9 +37,13 @@ class LoadedVersion:
         return self.run_arrays(graph_inputs_of(batch, self.config))
 
     def run_arrays(self, inputs: Mapping[str, NDArray[Any]]) -> Floats:
-        """Run the graph on its inputs by name, (B, ...) each."""
-        quantiles: Floats = self.session.run(None, inputs)[0]
-        return quantiles
+        """Run the graph on its inputs by name, (B, ...) each; return quantiles (B, H, Q)."""
+        return self.run_outputs(inputs)[0]
+
+    def run_outputs(self, inputs: Mapping[str, NDArray[Any]]) -> list[Floats]:
+        """Run the graph; return its outputs: quantiles (B, H, Q), and of newer versions the mean (B, H)."""
+        outputs: list[Floats] = self.session.run(None, inputs)
+        return outputs
 
 
 def load_version(digest: str, read: Callable[[str], bytes], device: Device = "cpu") -> LoadedVersion:
@@ -89,8 +93,9 @@ def _torch_session(digest: str, read: Callable[[str], bytes], device: str) -> An
 
 
 def _check_golden(version: LoadedVersion, vectors: Mapping[str, NDArray[Any]], tolerance: float) -> None:
-    quantiles = version.run_arrays(graph_inputs_of(vectors, version.config))
-    difference = np.abs(quantiles - vectors["quantiles"]) / vectors["scale"][:, None, None]
-    worst = float(np.max(difference))
-    if not worst <= tolerance:
-        raise BrokenVersion(f"its golden vectors differ by {worst:.2g} scales, {tolerance:.2g} is allowed")
+    outputs = version.run_outputs(graph_inputs_of(vectors, version.config))
+    for name, values in zip(version.config.graph_outputs, outputs, strict=True):
+        scale = vectors["scale"].reshape(-1, *[1] * (values.ndim - 1))
+        worst = float(np.max(np.abs(values - vectors[name]) / scale))
+        if not worst <= tolerance:
+            raise BrokenVersion(f"its golden vectors differ by {worst:.2g} scales, {tolerance:.2g} is allowed")

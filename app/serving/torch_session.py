@@ -30,9 +30,9 @@ class TorchSession:
         self._device = device
 
     def run(self, _outputs: None, inputs: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
-        """Return the quantiles (B, H, Q) of inputs by name, (B, ...) each."""
+        """Return the outputs, (B, H, ...) each, of inputs by name, (B, ...) each."""
         torch = self._torch
         with torch.inference_mode():
             given = {name: torch.from_numpy(values).to(self._device) for name, values in inputs.items()}
-            quantiles: NDArray[Any] = self._network(**given).cpu().numpy()
-        return [quantiles]
+            forecast = self._network.forecast(**given)
+        return [getattr(forecast, name).cpu().numpy() for name in self._network.config.graph_outputs]

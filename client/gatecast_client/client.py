@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike
 from types import TracebackType
-from typing import IO, Any, Self, cast
+from typing import IO, Any, Literal, Self, cast
 from urllib.parse import quote
 
 import httpx2
@@ -222,13 +222,22 @@ class Client:
         horizon: int | None = None,
         quantiles: Sequence[float] | None = None,
         future: Mapping[str, Mapping[str, Sequence[float | str | None]]] | None = None,
+        point: Literal["median", "mean"] | None = None,
     ) -> dict[str, Any]:
         """Return the forecasts of stored series; each carries its own status.
 
+        `point` says what `yhat` is of the forecast distribution: the median by default.
         `future` is {series id: {covariate: values}}: what is known ahead, from the first step of the horizon on.
         """
         ahead = {name: _list_columns(columns) for name, columns in future.items()} if future is not None else None
-        body = {"model": model, "series": list(series), "horizon": horizon, "quantiles": quantiles, "future": ahead}
+        body = {
+            "model": model,
+            "series": list(series),
+            "horizon": horizon,
+            "quantiles": quantiles,
+            "future": ahead,
+            "point": point,
+        }
         return self._call("POST", "/forecast", json=_drop_unset(body))
 
     def model(self, name: str) -> dict[str, Any]:

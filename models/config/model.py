@@ -52,6 +52,12 @@ class Config:
     """ids of the series whose seasons do not follow the wall clock, as changes of it in their histories have shown"""
     cleaning: CleaningConfig = field(default_factory=CleaningConfig)
     """what is done to contexts before they are read, and how series become those of `frequency`"""
+    whole: bool = False
+    """the panel counts: quantiles of contexts of small whole numbers are whole numbers"""
+    exact: bool = False
+    """a context whose values are all equal is forecast as itself, unless training has seen such ones change"""
+    mean: bool = False
+    """the graph has the output `mean` beside the quantiles"""
 
     def __post_init__(self) -> None:
         self._check_reach()
@@ -110,6 +116,11 @@ class Config:
         """The inputs of the whole graph: those of the network, and where panels are mixed which series are signed."""
         return (*self.inputs, "signed") if self.signed else self.inputs
 
+    @property
+    def graph_outputs(self) -> tuple[str, ...]:
+        """The outputs of the whole graph: the quantiles first."""
+        return ("quantiles", "mean") if self.mean else ("quantiles",)
+
     @cached_property
     def _off_clock_ids(self) -> frozenset[str]:
         return frozenset(self.off_clock)
@@ -166,6 +177,9 @@ class _TopLevel:
     nonnegative: bool = False
     signed: tuple[str, ...] = ()
     off_clock: tuple[str, ...] = ()
+    whole: bool = False
+    exact: bool = False
+    mean: bool = False
 
 
 def _plain(value: Any) -> Any:

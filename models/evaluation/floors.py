@@ -1,8 +1,9 @@
 """The floors: season-naive, naive and drift, which cost nothing and which every champion must beat.
 
-A floor may be exact: of data that repeat themselves, or lie on a line, its error is rounding, and no forecast is ahead
-of it. There a network counts as level with it as long as what it misses is a small part of what the series does. Where
-a floor misses anything, nothing but a smaller error will do.
+Errors that differ by rounding are level, and level is good enough: nobody is worse off. A floor may moreover be exact:
+of data that repeat themselves, or lie on a line, its error is rounding, and no forecast is ahead of it. There a network
+counts as level as long as what it misses is a small part of what the series does. Everywhere else nothing but a smaller
+error will do.
 
 Shapes: B windows, H horizon.
 """
@@ -45,9 +46,24 @@ def _choose_measure(measured: Sequence[Mapping[str, float]]) -> str:
     return MEASURE if all(MEASURE in values for values in measured) else "mae"
 
 
+def is_tie(windows: Windows, point: Floats, other: Floats) -> bool:
+    """Say whether the errors of two forecasts (B, H) differ by no more than rounding of the series' own sizes."""
+    size = _measure_sizes(windows)
+    ours = metrics.mae(windows.actual / size, point / size)
+    theirs = metrics.mae(windows.actual / size, other / size)
+    return abs(ours - theirs) <= ROUNDING
+
+
+def _measure_sizes(windows: Windows) -> Floats:
+    """Return the size of each window's history, 1 where that is all zeros: (B, 1)."""
+    return np.where(windows.size > 0, windows.size, 1.0)
+
+
 def is_level(windows: Windows, point: Floats, floor: Floats) -> bool:
-    """Say whether a floor is exact and a forecast as good as that: point (B, H), floor (B, H)."""
-    size = np.where(windows.size > 0, windows.size, 1.0)  # (B, 1)
+    """Say whether a forecast ties with a floor, or is as good as one that is exact: point (B, H), floor (B, H)."""
+    if is_tie(windows, point, floor):
+        return True
+    size = _measure_sizes(windows)
     if not metrics.mae(windows.actual / size, floor / size) <= ROUNDING:
         return False
     spread = np.maximum(windows.spread, LEAST_SPREAD * size)  # (B, 1)

@@ -23,7 +23,7 @@ from models.errors import CheckpointError, TrainingDataError
 from models.evaluation.baselines import BASELINES, forecast_baselines
 from models.evaluation.scoring import Windows, cut_windows
 from models.experiments.backtest_result import Backtest, group_rows
-from models.planning.defaults import find_signs
+from models.planning.defaults import find_signs, is_whole
 from models.training.checkpoint import Checkpoint
 from models.training.fit import fit
 from models.training.fitted import Fitted
@@ -148,6 +148,7 @@ def _restrict_config(config: Config, history: Panel) -> Config:
         config,
         covariates=build_covariate_config(history, roles.known_future, roles.past, roles.static),
         off_clock=find_off_clock(history, config.network.season_lengths),
+        whole=config.exact and is_whole(history),
         **(find_signs(history) if config.nonnegative else {}),
     )
 

@@ -23,7 +23,7 @@ from models.export.graph import Templates, put_weights, template_key, trace
 from models.inference.golden import golden_batch
 from models.inference.published import FORMAT, GOLDEN, GRAPH, MANIFEST, WEIGHTS, Manifest, sha256_of
 from models.network.network import Network
-from models.training.fitted import Fitted, runner_of
+from models.training.fitted import Fitted
 
 TOLERANCE = 1e-4
 """Largest difference between graph and torch, in units of a window's scale"""
@@ -51,7 +51,7 @@ def export(fitted: Fitted, folder: Path, templates: Templates | None = None) -> 
     except GraphError as e:
         raise ExportError(str(e)) from e
     (folder / GRAPH).write_bytes(graph)
-    golden = {**inputs, "quantiles": expected, "scale": scale}
+    golden = {**inputs, **expected, "scale": scale}
     save_file(golden, folder / GOLDEN, metadata={"format": FORMAT})
     manifest = _manifest(config, folder)
     (folder / MANIFEST).write_text(json.dumps(asdict(manifest), indent=2) + "\n")
@@ -61,7 +61,7 @@ def export(fitted: Fitted, folder: Path, templates: Templates | None = None) -> 
 def verify(
     graph: Path | bytes,
     inputs: Mapping[str, NDArray[Any]],
-    expected: Floats,
+    expected: Mapping[str, Floats],
     scale: Floats,
     tolerance: float = TOLERANCE,
 ) -> float:
@@ -70,7 +70,8 @@ def verify(
     Args:
         graph: the file or its content.
         inputs: what the graph reads, by name, (B, ...) each.
-        expected: (B, H, Q) quantiles; scale: (B,) units of each window.
+        expected: the outputs by name, quantiles (B, H, Q) and perhaps the mean (B, H).
+        scale: (B,) units of each window.
 
     Raises ExportError above `tolerance`.
     """
@@ -81,24 +82,28 @@ def verify(
     for size in (len(scale), 2, 1):
         for first in range(0, len(scale), size):
             rows = slice(first, first + size)
-            (quantiles,) = session.run(None, {name: values[rows] for name, values in inputs.items()})
-            difference = np.abs(quantiles - expected[rows]) / scale[rows, None, None]  # (size, H, Q)
-            worst = max(worst, float(np.nan_to_num(difference, nan=np.inf).max()))
+            outputs = session.run(list(expected), {name: values[rows] for name, values in inputs.items()})
+            for values, wanted in zip(outputs, expected.values(), strict=True):
+                units = scale[rows].reshape(-1, *[1] * (wanted.ndim - 1))
+                difference = np.abs(values - wanted[rows]) / units  # (size, H, Q) or (size, H)
+                worst = max(worst, float(np.nan_to_num(difference, nan=np.inf).max()))
     if worst > tolerance:
         raise ExportError(f"the graph differs from the network by {worst:.2g} scales; {tolerance:g} is allowed")
     return worst
 
 
-def _expected(network: Network, batch: Batch) -> tuple[Floats, Floats]:
-    """Return the network's own quantiles (B, H, Q), and the unit (B,) that a difference of each window counts in."""
+def _expected(network: Network, batch: Batch) -> tuple[dict[str, Floats], Floats]:
+    """Return the network's own outputs by name, and the unit (B,) that a difference of each window counts in."""
     first = network.readers[0]
+    inputs = {name: torch.from_numpy(values) for name, values in graph_inputs_of(batch, network.config).items()}
     with torch.inference_mode():
         context = first.normalise(torch.from_numpy(batch["y"][:, -first.config.context_length :]))
-    quantiles = runner_of(network)(batch)
+        forecast = network.forecast(**inputs)
+    outputs = {name: getattr(forecast, name).numpy() for name in network.config.graph_outputs}
     scale = context.scale[:, 0].numpy()
     if first.config.scaler == "none":  # float32 of unscaled values is exact to a share of their size alone
         scale = np.maximum(scale, np.abs(np.nan_to_num(batch["y"])).max(-1))
-    return quantiles, scale
+    return outputs, scale
 
 
 def _graph(network: Network, batch: Batch, templates: Templates | None, check: Callable[[bytes], float]) -> bytes:
@@ -131,12 +136,18 @@ def _manifest(config: Config, folder: Path) -> Manifest:
         "static": ["batch", len(config.covariates.static)],
         "signed": ["batch", 1],
     }
+    outputs: dict[str, list[str | int]] = {
+        "quantiles": ["batch", config.horizon, len(config.quantiles)],
+        "mean": ["batch", config.horizon],
+    }
     return Manifest(
         format=FORMAT,
         config=config.to_dict(),
         inputs={name: shapes[name] for name in config.graph_inputs},
-        outputs={"quantiles": ["batch", config.horizon, len(config.quantiles)]},
-        dtypes={name: "int64" if name == "calendar" else "float64" for name in (*config.graph_inputs, "quantiles")},
+        outputs={name: outputs[name] for name in config.graph_outputs},
+        dtypes={
+            name: "int64" if name == "calendar" else "float64" for name in (*config.graph_inputs, *config.graph_outputs)
+        },
         calendar_fields=list(CALENDAR_FIELDS),
         tolerance=TOLERANCE,
         sha256={name: sha256_of((folder / name).read_bytes()) for name in (WEIGHTS, GRAPH, GOLDEN)},

@@ -29,7 +29,7 @@ from onnx_ir.passes.common import (
     RemoveUnusedNodesPass,
 )
 from onnxscript import optimizer
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.config.model import Config
 from models.data.windows import Batch, graph_inputs_of
@@ -48,6 +48,30 @@ PACKAGES = ("torch", "onnx", "onnx-ir", "onnxscript", "numpy")
 """whose versions decide what a traced graph looks like"""
 READ_OF_TRAINING = ("loss",)
 """the fields of `TrainingConfig` that a network reads"""
+
+
+class Outputs(nn.Module):
+    """A network with the outputs of its graph, by the names in `Config.graph_outputs`."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+        self.count = len(network.config.graph_outputs)
+
+    def forward(
+        self,
+        y: Tensor,
+        calendar: Tensor,
+        covariates: Tensor | None = None,
+        static: Tensor | None = None,
+        signed: Tensor | None = None,
+    ) -> tuple[Tensor, ...]:
+        """Return the outputs, (B, H, ...) each, of `Network.forecast`."""
+        return self.network.forecast(y, calendar, covariates, static, signed)[: self.count]
+
+
+WITHIN = "network."
+"""before the names of a network's weights within `Outputs`"""
 
 
 class Templates(Protocol):
@@ -94,8 +118,9 @@ def trace(network: Network, example: Batch) -> bytes:
     with quiet(LOGGERS, logging.ERROR):
         model = _export(network, example)
         trained = set(network.state_dict())
-        for name in [name for name in model.graph.initializers if name in trained]:
+        for name in [name for name in model.graph.initializers if name.removeprefix(WITHIN) in trained]:
             value = model.graph.initializers.pop(name)
+            value.name = name.removeprefix(WITHIN)
             value.const_value = None  # what may change must not be folded
             model.graph.inputs.append(value)
         optimizer.optimize_ir(model)
@@ -145,7 +170,7 @@ def _export(network: Network, example: Batch) -> ir.Model:
     with contextlib.redirect_stdout(io.StringIO()), torch.no_grad():
         try:
             program = torch.onnx.export(
-                network,
+                Outputs(network),
                 (),
                 kwargs=inputs,
                 dynamo=True,
@@ -153,7 +178,7 @@ def _export(network: Network, example: Batch) -> ir.Model:
                 optimize=False,
                 dynamic_shapes={name: {0: free} for name in inputs},
                 input_names=list(inputs),
-                output_names=["quantiles"],
+                output_names=list(network.config.graph_outputs),
             )
         except Exception as e:  # as above
             raise GraphError(f"the network cannot be written as an ONNX graph ({type(e).__name__}: {e})") from e

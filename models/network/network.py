@@ -21,6 +21,7 @@ from models.network.encoder import Encoded, Encoder
 from models.network.head import Choice, Head, MemberForecast
 from models.network.inputs import CovariateFeatures, InputMask, ScaledContext
 from models.network.modules import TypedModuleList
+from models.network.outputs import average_levels, find_constants, find_rare, find_whole, rank_history, round_levels
 from models.network.reader import Reader, Reading
 
 
@@ -31,6 +32,21 @@ class ConformalCorrection(NamedTuple):
     """(H, Q) in scaled units"""
     scale: NDArray[np.float32]
     """(H, Q) factor of a level's distance from the median"""
+    lean: NDArray[np.float32] = np.ones((), np.float32)
+    """() factor of the mean's distance from the median, beside the formula of `models.inference.means`"""
+    excess: NDArray[np.float32] = np.zeros((), np.float32)
+    """(Q,) or (): how far above a half a fraction must be for a count to be rounded up, in original units"""
+    history: NDArray[np.float32] = np.zeros((), np.float32)
+    """() share of the context's own quantiles in those of rare counts, mostly zero"""
+
+
+class NetworkForecast(NamedTuple):
+    """The outputs of the graph, float64 in original units."""
+
+    quantiles: Tensor
+    """(B, H, Q), ascending along Q"""
+    mean: Tensor
+    """(B, H)"""
 
 
 class Network(nn.Module):
@@ -54,6 +70,15 @@ class Network(nn.Module):
         self.widened: Tensor
         self.register_buffer("added", torch.zeros(shape, dtype=torch.float32))
         self.register_buffer("widened", torch.ones(shape, dtype=torch.float32))
+        self.lean: Tensor
+        self.register_buffer("lean", torch.ones((), dtype=torch.float32), persistent=config.mean)
+        self.history: Tensor
+        self.register_buffer("history", torch.zeros(()), persistent=config.whole)
+        self.excess: Tensor
+        self.register_buffer("excess", torch.zeros(len(config.quantiles)), persistent=config.whole)
+        # whether constant contexts stay as they are, those of zeros and others: models.training.exact
+        self.holds: Tensor
+        self.register_buffer("holds", torch.tensor([0.0, 1.0]), persistent=config.exact)
 
     def forward(
         self,
@@ -63,15 +88,28 @@ class Network(nn.Module):
         static: Tensor | None = None,
         signed: Tensor | None = None,
     ) -> Tensor:
-        """Return quantiles (B, H, Q) float64 in original units, ascending along Q.
+        """Return quantiles (B, H, Q) float64 in original units, ascending along Q; the arguments are `forecast`'s."""
+        return self.forecast(y, calendar, covariates, static, signed).quantiles
 
-        y (B, T), calendar (B, T + H, 5), covariates (B, T + H, C), static (B, S), signed (B, 1):
-        `models.data.windows.Batch`.
-        """
+    def forecast(
+        self,
+        y: Tensor,
+        calendar: Tensor,
+        covariates: Tensor | None = None,
+        static: Tensor | None = None,
+        signed: Tensor | None = None,
+    ) -> NetworkForecast:
+        """Forecast y (B, T), calendar (B, T + H, 5), covariates (B, T + H, C), static (B, S), signed (B, 1):
+        `models.data.windows.Batch`."""
         context, quantiles = self.forecast_scaled(y, calendar, covariates, static)
         corrected = self.apply_correction(torch.sort(quantiles, dim=-1).values)
         ordered = torch.sort(corrected, dim=-1).values
-        return self.clip_to_bounds(ordered * context.scale[..., None] + context.loc[..., None], y, signed)
+        ordered = self.hold_constants(ordered * context.scale[..., None] + context.loc[..., None], y)
+        bounded = self.clip_to_bounds(self.blend_history(ordered, y), y, signed)
+        mean = average_levels(bounded, self.config.quantiles, self.lean)
+        return NetworkForecast(
+            self.round_counts(bounded, y, signed), self.clip_to_bounds(mean[..., None], y, signed)[..., 0]
+        )
 
     def forecast_scaled(
         self, y: Tensor, calendar: Tensor, covariates: Tensor | None = None, static: Tensor | None = None
@@ -123,11 +161,36 @@ class Network(nn.Module):
         """Set what `models.training.conformal.measure_correction` found."""
         self.added.copy_(torch.from_numpy(correction.offset))
         self.widened.copy_(torch.from_numpy(correction.scale))
+        self.lean.copy_(torch.from_numpy(correction.lean))
+        self.excess.copy_(torch.from_numpy(correction.excess))
+        self.history.copy_(torch.from_numpy(correction.history))
 
     def apply_correction(self, ordered: Tensor) -> Tensor:
         """Move ordered quantiles (B, H, Q) in scaled units by the conformal correction."""
         middle = ordered[..., self.median : self.median + 1]  # (B, H, 1)
         return middle + (ordered - middle) * self.widened + self.added
+
+    def hold_constants(self, quantiles: Tensor, y: Tensor) -> Tensor:
+        """Replace the quantiles (B, H, Q) of constant contexts y (B, T) by their value, where constants are exact."""
+        if not self.config.exact:
+            return quantiles
+        constants = find_constants(y)
+        holds = torch.where(constants.value == 0, self.holds[0], self.holds[1]) > 0  # (B, 1)
+        return torch.where((constants.found & holds)[..., None], constants.value[..., None], quantiles)
+
+    def blend_history(self, quantiles: Tensor, y: Tensor) -> Tensor:
+        """Give the context's own quantiles their share in the quantiles (B, H, Q) of rare counts y (B, T)."""
+        if not self.config.whole:
+            return quantiles
+        own = rank_history(y, self.config.quantiles)[:, None]  # (B, 1, Q)
+        return torch.where(find_rare(y)[..., None], quantiles + self.history * (own - quantiles), quantiles)
+
+    def round_counts(self, quantiles: Tensor, y: Tensor, signed: Tensor | None = None) -> Tensor:
+        """Round the quantiles (B, H, Q) of contexts y (B, T) of small whole numbers, in a panel of those."""
+        if not self.config.whole:
+            return quantiles
+        rounded = torch.where(find_whole(y)[..., None], round_levels(quantiles, self.excess), quantiles)
+        return self.clip_to_bounds(rounded, y, signed)
 
     def clip_to_bounds(self, quantiles: Tensor, y: Tensor, signed: Tensor | None = None) -> Tensor:
         """Keep quantiles (B, H, Q) within the bounds that the configuration sets; y (B, T) is their context, signed

@@ -11,7 +11,7 @@ from models.config.validation import coerce_options, require
 from models.data.aggregation import aggregate_panel
 from models.data.off_clock import find_off_clock
 from models.data.series import Panel
-from models.planning.defaults import default_config_for_lengths, find_signs
+from models.planning.defaults import default_config_for_lengths, find_signs, is_whole
 
 LEARNING_RATE_SHARE = 0.3
 """share of a fresh network's learning rate; a judgement"""
@@ -35,7 +35,15 @@ def transfer_config(
     lengths = [len(series.y) for series in panel.series]
     config = transfer_config_for_lengths(source, panel.frequency, lengths, horizon, bounds=bounds, training=training)
     off_clock = find_off_clock(panel, config.network.season_lengths)
-    return dataclasses.replace(config, cleaning=cleaned, off_clock=off_clock, **find_signs(panel))
+    return dataclasses.replace(
+        config,
+        cleaning=cleaned,
+        off_clock=off_clock,
+        exact=True,
+        mean=True,
+        whole=is_whole(panel),
+        **find_signs(panel),
+    )
 
 
 def transfer_config_for_lengths(

@@ -22,7 +22,7 @@ from models.data.series import Series
 from models.network.inputs import ScaledContext
 from models.network.network import Network
 from models.network.reader import Reader
-from models.training.exact import lead_with_exact
+from models.training.exact import lead_with_exact, measure_holds
 from models.training.sampling import TensorBatch, WindowPool, split_batch
 
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
@@ -70,6 +70,8 @@ def prepare(
         for reader in network.readers:
             context, target = _scale(reader, first)
             set_models(reader, groups, context.z, target)
+    if config.exact:
+        measure_holds(network, pool)
     if not started:
         lead_with_exact(network, next(_draw_windows(pool, config)))
     if not config.network.linear:

@@ -7,15 +7,20 @@ Shapes: B windows, H horizon, Q quantiles.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from models.arrays import Floats
 from models.config.model import Config
 from models.config.training import POINT_LOSSES
 from models.data.windows import inputs_of
+from models.inference.means import compute_mean_weights
 from models.network.network import ConformalCorrection, Network
+from models.network.outputs import find_rare, find_whole, rank_history
 from models.training.sampling import TensorBatch, split_batch
 
 SHRINKAGE = 5
@@ -26,8 +31,44 @@ LEAST_DISTANCE = 1e-6
 """scales; a level as near to the median as this says nothing about how far it should be"""
 LEAST_GROWTH = 0.25
 """share of its mean that the line of residuals has at each step at least"""
+LEAN_VARIANCE = 0.25
+"""variance, from one set of data to the next, of the factor of the mean's distance from the median: a judgement"""
+EXCESSES = (0.0, 0.1, 0.2, 0.3, 0.4, -0.1, -0.2, -0.3)
+"""how far above a half a fraction may have to be for a count to be rounded up; of equal ones the first is taken"""
+HISTORY_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
+"""shares that the quantiles of a context's own values may have in those of rare counts: of series that only chance
+moves nothing forecasts better, and a network of few values has learned chance"""
+LEAST_WINDOWS = 8
+"""windows from which on they choose that share, and where counts are rounded"""
+UNKNOWN_SHARE = 0.75
+"""the share that fewer windows leave it: a judgement, which singles of Poisson counts confirm"""
+MOST_LEAN = 3.0
+"""largest factor of the mean's distance from the median"""
 WINDOWS_AT_ONCE = 512
 """windows in one pass through the network, for the sake of memory"""
+
+
+class ScaledForecasts(NamedTuple):
+    """Forecasts before their correction, and what came true, in units of each context's scale."""
+
+    quantiles: Floats
+    """(B, H, Q), ordered"""
+    actual: Floats
+    """(B, H), NaN where missing"""
+    low: Floats
+    """(B, 1) least value of a forecast"""
+    high: Floats
+    """(B, 1) greatest value of a forecast"""
+    loc: Floats
+    """(B, 1)"""
+    scale: Floats
+    """(B, 1) a unit"""
+    own: Floats
+    """(B, Q) quantiles of the context's values"""
+    is_whole: NDArray[np.bool_]
+    """(B, 1) whether the context holds small whole numbers alone"""
+    is_rare: NDArray[np.bool_]
+    """(B, 1) whether most of those are zero"""
 
 
 def measure_correction(network: Network, batches: Sequence[TensorBatch], config: Config) -> ConformalCorrection:
@@ -37,20 +78,113 @@ def measure_correction(network: Network, batches: Sequence[TensorBatch], config:
     the absolute residual grows with the horizon. Levels that the pinball loss has trained are moved away from the
     median by a factor: the quantile of residuals in units of their distance, the less the fewer windows there are.
     """
-    forecast, actual = _forecast_scaled(network, batches)  # (B, H, Q), (B, H), NaN where the target is missing
+    scaled = _forecast_scaled(network, batches)
+    forecast = scaled.quantiles  # (B, H, Q)
     levels = config.quantiles
     median = forecast[..., config.median]  # (B, H)
-    residual = actual - median
+    residual = scaled.actual - median
     shape = forecast.shape[1:]
     if config.training.loss in POINT_LOSSES:
         offsets = np.array([0.0 if level == 0.5 else _quantile(residual, level) for level in levels])
         steps = _growth(np.abs(residual))[:, None] * offsets  # (H, Q)
-        return ConformalCorrection(offset=steps.astype(np.float32), scale=np.ones(shape, np.float32))
+        offset = steps.astype(np.float32)
+        return ConformalCorrection(
+            offset, np.ones(shape, np.float32), *_measure_counts(scaled, forecast + steps, config)
+        )
     share = len(residual) / (len(residual) + SHRINKAGE)
     distances = [forecast[..., column] - median for column in range(len(levels))]
     factors = [_factor(residual, distance, level) ** share for distance, level in zip(distances, levels, strict=True)]
     scale = np.broadcast_to(np.array(factors), shape)  # (H, Q)
-    return ConformalCorrection(offset=np.zeros(shape, np.float32), scale=scale.astype(np.float32))
+    corrected = median[..., None] + (forecast - median[..., None]) * scale
+    unmoved = np.zeros(shape, np.float32)
+    return ConformalCorrection(unmoved, scale.astype(np.float32), *_measure_counts(scaled, corrected, config))
+
+
+def _measure_counts(
+    scaled: ScaledForecasts, corrected: Floats, config: Config
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Measure what the graph makes of corrected quantiles (B, H, Q): the fields lean, excess and history."""
+    if not config.whole:
+        none = np.zeros((), np.float32)
+        return _measure_lean(scaled, corrected, config), none, none
+    share = _choose_share(scaled, corrected, config)
+    blended = _blend(scaled, corrected, share)
+    excess = _choose_excess(scaled, blended, config)
+    return _measure_lean(scaled, blended, config), excess, np.array(share, np.float32)
+
+
+def _choose_share(scaled: ScaledForecasts, corrected: Floats, config: Config) -> float:
+    """Choose the share of the contexts' own quantiles: the largest whose loss is within one standard error of the least
+    (Breiman et al. 1984, "Classification and regression trees"), since the network was chosen by the same windows."""
+    blends = [_blend(scaled, corrected, share) for share in HISTORY_SHARES]
+    columns = range(len(config.quantiles))
+    lost = np.array([sum(_lose(scaled, blend, config, column, 0.0) for column in columns) for blend in blends])
+    if not scaled.is_rare.any():
+        return 0.0
+    lost = lost[:, ~np.isnan(lost).any(0) & scaled.is_rare[:, 0]]  # (shares, windows)
+    if lost.shape[-1] < LEAST_WINDOWS:
+        return UNKNOWN_SHARE
+    excess = lost - lost[lost.mean(-1).argmin()]
+    error = excess.std(-1) / np.sqrt(lost.shape[-1])
+    return HISTORY_SHARES[int(np.flatnonzero(excess.mean(-1) <= error)[-1])]
+
+
+def _blend(scaled: ScaledForecasts, corrected: Floats, share: float) -> Floats:
+    """Give the contexts' own quantiles their share in the corrected ones (B, H, Q) of rare counts."""
+    own = np.where(scaled.is_rare, scaled.own, 0.0)[:, None]  # (B, 1, Q)
+    return np.where(scaled.is_rare[..., None], corrected + share * (own - corrected), corrected)
+
+
+def _choose_excess(scaled: ScaledForecasts, corrected: Floats, config: Config) -> NDArray[np.float32]:
+    """Choose how far above a half a fraction must be for each level of counts to be rounded up, (Q,), by pinball loss.
+
+    A network's quantiles (B, H, Q) are smooth, those of counts are steps: where the step is, is learned.
+    """
+    if len(corrected) < LEAST_WINDOWS:
+        return np.zeros(len(config.quantiles), np.float32)
+    chosen = []
+    for column in range(len(config.quantiles)):
+        lost = [np.nansum(_lose(scaled, corrected, config, column, excess)) for excess in EXCESSES]
+        chosen.append(EXCESSES[int(np.argmin(lost))])
+    return np.array(chosen, np.float32)
+
+
+def _lose(scaled: ScaledForecasts, corrected: Floats, config: Config, column: int, excess: float) -> Floats:
+    """Return the pinball loss (B,) of one level of corrected quantiles (B, H, Q), rounded, in original units."""
+    level = config.quantiles[column]
+    quantiles = np.clip(corrected[..., column], scaled.low, scaled.high) * scaled.scale + scaled.loc  # (B, H)
+    lowest = scaled.low * scaled.scale + scaled.loc  # (B, 1)
+    rounded = np.where(scaled.is_whole, np.maximum(np.rint(quantiles - excess), lowest), quantiles)
+    error = scaled.actual * scaled.scale + scaled.loc - rounded
+    seen = ~np.isnan(error)
+    loss = np.where(seen, np.maximum(level * error, (level - 1) * error), 0.0).sum(-1)
+    count = seen.sum(-1)
+    return np.where(count > 0, loss / np.maximum(count, 1), np.nan)
+
+
+def _measure_lean(scaled: ScaledForecasts, corrected: Floats, config: Config) -> NDArray[np.float32]:
+    """Measure how far the mean lies from the median, as a factor () of what the formula says of corrected quantiles
+    (B, H, Q) within their bounds.
+
+    The factor is the ratio of the sum of the median's residuals to that of the formula's distances, each signed by the
+    distance, so that means add up to what was observed. It is shrunk towards 1 by its own variance, as a normal prior
+    would: of symmetric data the distances are chance, and their ratio says nothing.
+    """
+    weights = np.array(compute_mean_weights(config.quantiles))
+    quantiles = np.clip(corrected, scaled.low[..., None], scaled.high[..., None])
+    median = quantiles[..., config.median]
+    residual = scaled.actual - median  # (B, H)
+    distance = (quantiles - median[..., None]) @ weights  # (B, H)
+    seen = ~np.isnan(residual)
+    total = np.where(seen, np.abs(distance), 0.0).sum(-1)  # (B,)
+    signed = np.where(seen, residual * np.sign(distance), 0.0).sum(-1)  # (B,)
+    if not total.sum() > 0:
+        return np.ones((), np.float32)
+    ratio = signed.sum() / total.sum()
+    # windows are independent more or less, steps of one are not
+    variance = ((signed - ratio * total) ** 2).sum() / total.sum() ** 2
+    share = LEAN_VARIANCE / (LEAN_VARIANCE + variance)
+    return np.array(np.clip(1 + share * (ratio - 1), 0.0, MOST_LEAN), np.float32)
 
 
 def _factor(residual: Floats, distance: Floats, level: float) -> float:
@@ -64,18 +198,22 @@ def _factor(residual: Floats, distance: Floats, level: float) -> float:
     return float(np.clip(factor, 1 / WIDEST, WIDEST))
 
 
-def _forecast_scaled(network: Network, batches: Sequence[TensorBatch]) -> tuple[Floats, Floats]:
-    """Return ordered quantiles (B, H, Q) and targets (B, H) in scaled units."""
+def _forecast_scaled(network: Network, batches: Sequence[TensorBatch]) -> ScaledForecasts:
     network.eval()
-    forecasts: list[Floats] = []
-    actuals: list[Floats] = []
+    parts: list[tuple[Tensor, ...]] = []
     with torch.no_grad():
         for batch in batches:
             for piece in split_batch(batch, WINDOWS_AT_ONCE):
                 context, quantiles = network.forecast_scaled(**inputs_of(piece, network.config))
-                forecasts.append(torch.sort(quantiles, dim=-1).values.cpu().numpy())
-                actuals.append(((piece["target"] - context.loc) / context.scale).cpu().numpy())
-    return np.concatenate(forecasts), np.concatenate(actuals)
+                ends = torch.tensor([-torch.inf, torch.inf], dtype=torch.float64, device=context.loc.device)
+                bounds = network.clip_to_bounds(ends.expand(len(quantiles), 1, 2), piece["y"])[:, 0]  # (B, 2)
+                low, high = ((bounds - context.loc) / context.scale).split(1, dim=-1)  # type: ignore[no-untyped-call]
+                target = (piece["target"] - context.loc) / context.scale
+                ordered = torch.sort(quantiles, dim=-1).values
+                own = (rank_history(piece["y"], network.config.quantiles) - context.loc) / context.scale
+                kinds = (find_whole(piece["y"]), find_rare(piece["y"]))
+                parts.append((ordered, target, low, high, context.loc, context.scale, own, *kinds))
+    return ScaledForecasts(*[np.concatenate([t.cpu().numpy() for t in some]) for some in zip(*parts, strict=True)])
 
 
 def _quantile(values: Floats, level: float) -> float:

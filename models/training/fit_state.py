@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from models.arrays import Floats
 from models.config.model import Config
 from models.errors import CheckpointError, ConfigError
@@ -78,7 +80,13 @@ class BestRound:
 
     def to_arrays(self) -> Arrays:
         """Return the arrays, by their names in a checkpoint."""
-        correction: Arrays = {"added": self.correction.offset, "widened": self.correction.scale}
+        correction: Arrays = {
+            "added": self.correction.offset,
+            "widened": self.correction.scale,
+            "lean": self.correction.lean,
+            "excess": self.correction.excess,
+            "history": self.correction.history,
+        }
         arrays = add_prefix(correction, CORRECTION)
         if self.gate_quantiles is not None:
             arrays[f"{GATE}quantiles"] = self.gate_quantiles
@@ -96,7 +104,13 @@ class BestRound:
             metrics=record["metrics"],
             gate=record["gate"],
             weights=strip_prefix(checkpoint.arrays, ROUND_WEIGHTS),
-            correction=ConformalCorrection(offset=correction["added"], scale=correction["widened"]),
+            correction=ConformalCorrection(
+                offset=correction["added"],
+                scale=correction["widened"],
+                lean=correction.get("lean", np.ones((), np.float32)),
+                excess=correction.get("excess", np.zeros((), np.float32)),
+                history=correction.get("history", np.zeros((), np.float32)),
+            ),
             gate_quantiles=checkpoint.arrays.get(f"{GATE}quantiles"),
         )
 

@@ -163,7 +163,8 @@ def test_forecast_prints_a_table_with_the_levels_and_warnings(service: ScriptedS
 def test_forecast_as_json_is_the_answer_itself(service: ScriptedService) -> None:
     answer = {"model": "m", "version": 3, "forecasts": [OK]}
     service.on("POST", "/forecast", answer)
-    assert json.loads(run(service, "forecast", "m", "--series", "a", "--json").stdout) == answer
+    assert json.loads(run(service, "forecast", "m", "--series", "a", "--json", "--point", "mean").stdout) == answer
+    assert service.asked[0].json == {"model": "m", "series": ["a"], "point": "mean"}
 
 
 def test_a_series_that_cannot_be_forecast_fails_the_command_and_keeps_the_others(service: ScriptedService) -> None:

@@ -306,7 +306,11 @@ def test_watching_ends_with_the_terminal_state(service: ScriptedService, client:
 def test_a_forecast_leaves_the_rest_to_the_service(service: ScriptedService, client: Client) -> None:
     service.on("POST", "/forecast", {"forecasts": []})
     client.forecast("m@2", ["a"], quantiles=[0.5])
-    assert service.asked[0].json == {"model": "m@2", "series": ["a"], "quantiles": [0.5]}
+    client.forecast("m", ["a"], point="mean")
+    assert [asked.json for asked in service.asked] == [
+        {"model": "m@2", "series": ["a"], "quantiles": [0.5]},
+        {"model": "m", "series": ["a"], "point": "mean"},
+    ]
 
 
 def test_names_cannot_leave_their_place_in_the_path(service: ScriptedService, client: Client) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 from app.api.schemas.base import Encodable, Input, Output, QueryTime
-from app.api.schemas.forecasts import Fill, OnMissing, parse_levels
+from app.api.schemas.forecasts import POINT, Fill, OnMissing, Point, parse_levels
 from app.api.schemas.training import Quantiles
 from app.services.charts.service import MOST_SERIES, ChartRequest
 from app.services.forecasting.inputs.request import ForecastRequest
@@ -44,6 +44,7 @@ class ChartQuery(BaseModel):
     origin: QueryTime | None = Field(None, description="later observations are not seen by the forecast, and are shown")
     covariate_fill: Fill | None = None
     on_missing: OnMissing | None = None
+    point: Point = Field("median", description=POINT)
     history: Steps | None = Field(None, description=HISTORY)
     theme: Theme = "light"
     title: Title | None = Field(None, description="by default the series' id, or the model's name for many")
@@ -70,6 +71,7 @@ class ChartQuery(BaseModel):
             origin=self.origin,
             covariate_fill=self.covariate_fill,
             on_missing=self.on_missing,
+            point=self.point,
         )
         return ChartRequest(forecast, kind, self.theme, self.title, self.width, self.height, self.history)
 
@@ -96,6 +98,7 @@ class ChartLinkIn(Input):
     origin: Origin | None = None
     covariate_fill: Fill | None = None
     on_missing: OnMissing | None = None
+    point: Point | None = Field(None, description=POINT)
     history: Steps | None = Field(None, description=HISTORY)
     theme: Theme = "light"
     title: Title | None = None

@@ -14,6 +14,7 @@ from app.services.forecasting.inputs.request import ForecastRequest
 
 Fill = Literal["last", "season"]
 OnMissing = Literal["season_naive", "floor"]
+Point = Literal["median", "mean"]
 ForecastWarning = Literal[
     "short_history",
     "outlier_at_origin",
@@ -29,6 +30,10 @@ ForecastWarning = Literal[
 ON_MISSING = (
     "who answers for a series that the network cannot forecast, and for all of them while no version of the model is "
     "live; `floor` is the best of season-naive, naive and drift on the data that the model was judged on"
+)
+POINT = (
+    "what `yhat` is of the forecast distribution: the `mean` is what planners add up; of skewed data it lies far from "
+    "the median. A floor's point is itself"
 )
 Column = list[CovariateValue | None]
 
@@ -92,6 +97,7 @@ class ForecastQuery(BaseModel):
     origin: QueryTime | None = Field(None, description="later observations are not seen")
     covariate_fill: Fill | None = None
     on_missing: OnMissing | None = Field(None, description=ON_MISSING)
+    point: Point = Field("median", description=POINT)
     max_age: float | None = Field(
         None,
         ge=0,
@@ -111,6 +117,7 @@ class ForecastQuery(BaseModel):
             origin=self.origin,
             covariate_fill=self.covariate_fill,
             on_missing=self.on_missing,
+            point=self.point,
             max_age=self.max_age,
         )
 
@@ -171,6 +178,7 @@ class ForecastIn(Input):
         None, description="what is not known of the horizon is the `last` value, or that of a `season` before"
     )
     on_missing: OnMissing | None = Field(None, description=ON_MISSING)
+    point: Point = Field("median", description=POINT)
     explain: bool = Field(
         False, description="tell what moved each forecast; takes about a second, in a process of its own"
     )

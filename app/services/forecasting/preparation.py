@@ -10,13 +10,14 @@ from app.errors import ErrorCode
 from app.services.forecasting.inputs.checks import Values
 from app.services.forecasting.inputs.context_cache import ResolvedSeries, SeriesContext
 from app.services.forecasting.inputs.covariates import complete_all
-from app.services.forecasting.inputs.request import ForecastRequest, ForecastShape
+from app.services.forecasting.inputs.request import ForecastRequest, ForecastShape, Point
 from app.services.forecasting.outputs.results import (
     LevelRows,
     RefusedResult,
     Result,
     build_floor_result,
     build_network_result,
+    choose_mean,
     find_level_rows,
     select_levels,
 )
@@ -51,6 +52,8 @@ class PreparedBatch(NamedTuple):
     """the floor that answers for those; None: none does"""
     is_late: bool
     """whether the deadline passed before the network could run"""
+    point: Point
+    """what `yhat` is of the network's forecasts"""
 
     def build_inputs(self) -> Inputs | None:
         """Return what the network reads, (B, ...) each; None where it forecasts none of the series."""
@@ -61,10 +64,12 @@ class PreparedBatch(NamedTuple):
         results: dict[str, Result] = {}
         refusals = dict(self.refusals)
         if quantiles is not None:
-            for context, values in zip(self.contexts, quantiles.values, strict=True):  # (Q, H) each
+            for row, context in enumerate(self.contexts):
+                values = quantiles.values[row]  # (Q, H)
                 series_id = context.series.id
                 if quantiles.finite or np.isfinite(values).all():
-                    results[series_id] = self._build_network_result(context, values)
+                    mean = quantiles.means[row] if quantiles.means is not None else None  # (H,)
+                    results[series_id] = self._build_network_result(context, values, mean)
                 else:
                     refusals[series_id] = refusal(ErrorCode.forecast_not_finite, "the network gave no finite forecast")
         for series_id, why in refusals.items():
@@ -72,11 +77,14 @@ class PreparedBatch(NamedTuple):
         errors = self.resolved.refusals
         return [results[i] if i in results else RefusedResult(i, errors[i]) for i in self.ids]
 
-    def _build_network_result(self, context: SeriesContext, values: Floats) -> Result:
-        version = self.resolved.version
+    def _build_network_result(self, context: SeriesContext, values: Floats, mean: Floats | None) -> Result:
+        config = self.resolved.version.config
         if context.clock is not None:
             values = context.clock.restore(values)
-        selected = select_levels(values, self.level_rows, version.config.quantiles, self.shape.levels)
+            mean = None if mean is None else context.clock.restore(mean)
+        selected = select_levels(values, self.level_rows, config, self.shape.levels)
+        if self.point == "mean":
+            selected = [choose_mean(context.series, values, mean, config), *selected[1:]]
         warnings = self.warnings.get(context.series.id, [])
         return build_network_result(context, selected, self.shape, warnings, stale=self.resolved.stale)
 
@@ -117,7 +125,7 @@ def prepare_batch(
         warnings = {i: item.warnings for i, item in completed.items()}
     level_rows = find_level_rows(config.quantiles, shape.levels)
     floor = resolved.version.stored.floor if request.on_missing == "floor" else request.on_missing
-    return PreparedBatch(ids, resolved, shape, level_rows, contexts, warnings, refusals, floor, is_late)
+    return PreparedBatch(ids, resolved, shape, level_rows, contexts, warnings, refusals, floor, is_late, request.point)
 
 
 def _build_inputs(contexts: Sequence[SeriesContext], config: Config) -> Inputs:

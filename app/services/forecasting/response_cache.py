@@ -104,7 +104,8 @@ def _build_state_key(pending: PendingRequest, resolved: ResolvedSeries, shape: F
     request = pending.request
     ids = pending.ids
     states = tuple([resolved.identities.get(i) for i in ids])
-    arguments = (shape.horizon, shape.levels, request.origin, request.covariate_fill, request.on_missing)
+    choices = (request.origin, request.covariate_fill, request.on_missing, request.point)
+    arguments = (shape.horizon, shape.levels, *choices)
     return pending.caller.scope.project_id, resolved.version.identity, ids, states, arguments, pending.form
 
 

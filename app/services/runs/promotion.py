@@ -23,8 +23,9 @@ from models.config.covariates import CovariateConfig
 from models.data.series import Panel
 from models.errors import ConfigError
 from models.evaluation.baselines import forecast_baselines
-from models.evaluation.floors import FLOORS, compare, is_level
-from models.evaluation.scoring import Windows, find_windows, measure_points, measure_quantiles, score
+from models.evaluation.floors import FLOORS, compare, is_level, is_tie
+from models.evaluation.scoring import Windows, find_windows, measure_points, measure_quantiles
+from models.inference.predict import run_windows
 from models.training.fitted import Fitted
 
 log = get_logger(__name__)
@@ -48,11 +49,11 @@ class Verdict:
 def judge(attempt: Attempt, model_pk: int, panel: Panel, fitted: Fitted) -> Verdict:
     """Decide whether `fitted` replaces the champion.
 
-    With `if_better` it must beat the floors and the champion on the same windows: those of its gate that begin
-    after the champion's data ended, which neither has seen. Where they are too few it is the whole gate, of which the
-    champion may have seen a part and the challenger has not: a challenger that wins there has won under the harder
-    terms. What the version that it began from has seen is left out, however little remains. Raises ArtifactError where
-    the store is away.
+    With `if_better` it must be ahead of the floors and the champion, or level, on the same windows: those of its gate
+    that begin after the champion's data ended, which neither has seen. Where they are too few it is the whole gate, of
+    which the champion may have seen a part and the challenger has not: a challenger that wins there has won under the
+    harder terms. What the version that it began from has seen is left out, however little remains. Raises ArtifactError
+    where the store is away.
     """
     promote = attempt.job.request["promote"]
     with attempt.database.read() as session:
@@ -105,21 +106,25 @@ def _compare(
     part = windows.part(rows)
     levels = fitted.config.quantiles
     quantiles = fitted.gate_quantiles[rows]
+    point = quantiles[..., fitted.config.median]
     ours = measure_quantiles(part, quantiles, levels)
-    floors = _compare_floors(part, panel, quantiles[..., fitted.config.median], levels, ours)
-    theirs = _ChampionScore(None, "") if row is None else _measure_champion(attempt, panel, fitted, row, rows)
+    floors = _compare_floors(part, panel, point, levels, ours)
+    theirs = _ChampionScore(None, None, "") if row is None else _measure_champion(attempt, panel, fitted, row, rows)
     champion = row.number if row is not None else None
     measured = {"champion": theirs.measures} if theirs.measures else {}
     if len(rows) < len(windows.series):
         measured |= {"gate_unseen": ours, "season_naive_unseen": floors.season_naive}
     if floors.lost:
         return Verdict(False, f"not ahead of {_join_lost(floors.lost, span)}", champion, measured)
-    if theirs.measures is not None:
+    beaten = theirs.beaten
+    if theirs.measures is not None and theirs.point is not None:
         better, comparison = compare(ours, theirs.measures)
-        if not better:
+        if not better and is_tie(part, point, theirs.point):
+            beaten = ", and level with the champion"
+        elif not better:
             name = f"the champion, version {champion}"
             return Verdict(False, f"not ahead of {name} on {span}: {comparison}", champion, measured)
-    return Verdict(True, f"{floors.passed} on {span}{theirs.beaten}", champion, measured)
+    return Verdict(True, f"{floors.passed} on {span}{beaten}", champion, measured)
 
 
 @dataclass(frozen=True)
@@ -144,7 +149,7 @@ def _compare_floors(
     behind = [name for name, (better, _) in compared.items() if not better]
     level = [name for name in behind if is_level(windows, point, points[name])]
     lost = [(FLOORS[name], compared[name][1]) for name in behind if name not in level]
-    passed = f"level with {FLOORS[level[0]]}, which is exact," if level else "ahead of season-naive"
+    passed = f"level with {FLOORS[level[0]]}" if level else "ahead of season-naive"
     return _FloorsScore(measured["season_naive"], lost, passed)
 
 
@@ -180,6 +185,8 @@ class _ChampionScore:
 
     measures: dict[str, float] | None
     """none where it cannot be measured"""
+    point: Floats | None
+    """(B, H) its point forecasts, none likewise"""
     beaten: str
     """what is said of it where the challenger goes live"""
 
@@ -192,13 +199,15 @@ def _measure_champion(attempt: Attempt, panel: Panel, fitted: Fitted, row: Versi
         version = attempt.load_version(row)
         complete = _panel_for(attempt, panel, fitted, version)
         windows = find_windows(complete, gate).part(rows)
-        return _ChampionScore(score(windows, version.run, version.config), ", and of the champion")
+        quantiles = run_windows(windows.series, windows.origins, version.run, version.config)
+        measures = measure_quantiles(windows, quantiles, version.config.quantiles)
+        return _ChampionScore(measures, quantiles[..., version.config.median], ", and of the champion")
     except JobRefused as e:  # it cannot serve either; an outage is raised
         log.warning("champion_broken", version=row.number, detail=str(e))
-        return _ChampionScore(None, "; the champion's files are broken")
+        return _ChampionScore(None, None, "; the champion's files are broken")
     except ConfigError as e:
         log.warning("champion_outdated", version=row.number, detail=str(e))
-        return _ChampionScore(None, "; the champion cannot read the series any more")
+        return _ChampionScore(None, None, "; the champion cannot read the series any more")
 
 
 def _panel_for(attempt: Attempt, panel: Panel, fitted: Fitted, version: LoadedVersion) -> Panel:

@@ -5,7 +5,7 @@ import pytest
 
 from models.data.series import Panel
 from models.evaluation.baselines import forecast_baselines
-from models.evaluation.floors import LEVEL, choose_best, compare, is_level
+from models.evaluation.floors import LEVEL, choose_best, compare, is_level, is_tie
 from models.evaluation.scoring import cut_windows
 
 STEPS = np.arange(240)
@@ -45,3 +45,15 @@ def test_a_constant_is_level_within_a_ten_thousandth_of_its_size(value: float) -
     windows = cut_windows(Panel.from_arrays({"a": np.full(240, value)}, "h"), {"a": [200]}, 12)
     for share, level in ((0.9e-4, True), (1.1e-4, False)):
         assert is_level(windows, windows.actual + share * (abs(value) or 1.0), windows.actual) is level
+
+
+@pytest.mark.parametrize("size", [1e-9, 1.0, 1e15])
+def test_errors_that_differ_by_rounding_tie_whatever_they_are(size: float) -> None:
+    y = size * (20 + np.random.default_rng(0).normal(0, 1, len(STEPS)))
+    windows = cut_windows(Panel.from_arrays({"a": y}, "h"), {"a": [200, 212]}, 12)
+    floor = forecast_baselines(windows, 24, ["season_naive"])["season_naive"]
+    error = np.sign(floor - windows.actual)
+    for share, tie in ((1e-7, True), (1e-4, False)):
+        worse = floor + share * 20 * size * error
+        assert is_tie(windows, worse, floor) is tie
+        assert is_level(windows, worse, floor) is tie

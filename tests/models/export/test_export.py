@@ -64,8 +64,14 @@ CONFIGS = {
         covariates=build_covariate_config(PANEL, ("temp",), ("flow",)),
         bounds=(5.0, 30.0),
     ),
-    # all quantiles, two seasons, statistical candidates
-    "seasons": replace(small(31, context_length=336, segment=24, smoothing=2, statistical=2), nonnegative=True),
+    # all quantiles, two seasons, statistical candidates, the mean, counts and constants
+    "seasons": replace(
+        small(31, context_length=336, segment=24, smoothing=2, statistical=2),
+        nonnegative=True,
+        whole=True,
+        exact=True,
+        mean=True,
+    ),
     # every input and every candidate at once, in an ensemble
     "rich": replace(
         rich(PANEL, cell="gru", scaler="recent", mask=False, lookbacks=[24, 48]),
@@ -214,7 +220,8 @@ def test_the_manifest_names_what_the_graph_reads(exported: Exported) -> None:
     puts = [*session.get_inputs(), *session.get_outputs()]
     assert {put.name: kinds[put.type] for put in puts} == manifest["dtypes"]
     assert manifest["inputs"]["calendar"] == ["batch", config.network.context_length + config.horizon, 5]
-    assert manifest["outputs"] == {"quantiles": ["batch", config.horizon, 3]}
+    mean = {"mean": ["batch", config.horizon]} if config.mean else {}
+    assert manifest["outputs"] == {"quantiles": ["batch", config.horizon, 3], **mean}
 
 
 def test_manifest_names_the_files_by_digest(folder: Path) -> None:
@@ -244,8 +251,9 @@ def test_another_answer_is_refused(folder: Path) -> None:
     golden = load_file(folder / GOLDEN)
     config = load_weights((folder / WEIGHTS).read_bytes()).config
     inputs = inputs_of(golden_batch(config), config)
-    wrong = golden["quantiles"] + 1e-3 * golden["scale"][:, None, None]
-    assert verify(folder / GRAPH, inputs, golden["quantiles"], golden["scale"]) < 1e-5
+    right = {"quantiles": golden["quantiles"]}
+    wrong = {"quantiles": golden["quantiles"] + 1e-3 * golden["scale"][:, None, None]}
+    assert verify(folder / GRAPH, inputs, right, golden["scale"]) < 1e-5
     with pytest.raises(ExportError, match="differs"):
         verify(folder / GRAPH, inputs, wrong, golden["scale"])
 

@@ -29,6 +29,10 @@ def stored(state: FitState) -> Checkpoint:
     return Checkpoint.from_bytes(state.to_checkpoint(IDENTITY).to_bytes())
 
 
+CHOICES = {"whole", "exact", "mean"}
+"""fields of a configuration that older checkpoints lack"""
+
+
 def test_a_state_returns_from_its_checkpoint() -> None:
     found = FitState.from_checkpoint(stored(STATE), IDENTITY)
     assert found.phase == STATE.phase
@@ -48,7 +52,18 @@ def test_the_names_in_a_checkpoint_stay() -> None:
     assert set(checkpoint.arrays) == {
         *("network/x", "best/y", "selected/x"),
         *("calibration/added", "calibration/widened", "judged/quantiles"),
+        *("calibration/lean", "calibration/excess", "calibration/history"),
     }
+
+
+def test_the_checkpoint_of_a_release_without_means_and_counts_goes_on() -> None:
+    checkpoint = stored(STATE)
+    newer = ("lean", "excess", "history")
+    arrays = {name: value for name, value in checkpoint.arrays.items() if not name.endswith(newer)}
+    config = {name: value for name, value in checkpoint.record["config"].items() if name not in CHOICES}
+    found = FitState.from_checkpoint(Checkpoint({**checkpoint.record, "config": config}, arrays), IDENTITY)
+    assert found.best_round is not None
+    assert [float(getattr(found.best_round.correction, name)) for name in newer] == [1, 0, 0]
 
 
 def test_a_select_phase_has_no_best_round_yet() -> None:

@@ -86,6 +86,22 @@ def test_a_challenger_must_beat_the_champion(  # type: ignore[no-untyped-def]
     assert "the champion, version 1" in worse.reason
 
 
+@pytest.mark.one_database
+def test_level_with_the_champion_is_good_enough(  # type: ignore[no-untyped-def]
+    judged, database: Database, settings: Settings, trained: Trained
+) -> None:
+    publish(database, settings, trained)
+    fitted = trained.fitted
+    assert fitted.report.gate is not None
+    windows = find_windows(trained.panel, fitted.report.gate)
+    same = run_windows(windows.series, windows.origins, fitted.runner, fitted.config)
+    candidate = replace(fitted, gate_quantiles=same)
+    level, worse = (judged(with_gate_error(candidate, trained.panel, factor)) for factor in (1.00001, 1.001))
+    assert level.promoted
+    assert level.reason.endswith("on the gate span, and level with the champion")
+    assert not worse.promoted
+
+
 @pytest.mark.parametrize(("promote", "promoted"), [("always", True), ("never", False)])
 def test_what_is_asked_for_is_done(judged, trained: Trained, promote: str, promoted: bool) -> None:  # type: ignore[no-untyped-def]
     assert judged(with_gate_error(trained.fitted, trained.panel, 100), promote).promoted is promoted
@@ -161,6 +177,7 @@ EXACT = {
     "discontinued": np.where(STEPS < 150, values(LENGTH), 0.0),
     "week": np.resize(np.random.default_rng(2).normal(100, 20, 168), LENGTH),
     "line": 5 + 0.37 * STEPS,
+    "step": np.where(STEPS < 150, 100.0, 200.0),
 }
 
 

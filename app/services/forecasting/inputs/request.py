@@ -12,6 +12,7 @@ from app.services.series.checks import Upload
 
 Fill = Literal["last", "season"]
 OnMissing = Literal["season_naive", "floor"]
+Point = Literal["median", "mean"]
 Future = Mapping[str, Mapping[str, Column]]
 """series id → known-future covariate → its values from the first step of the horizon on, None where unknown"""
 
@@ -47,6 +48,8 @@ class ForecastRequest(NamedTuple):
     """how missing known-future values are imputed"""
     on_missing: OnMissing | None = None
     """the floor that answers where no network can; `floor` is the best of them on the gate"""
+    point: Point = "median"
+    """what `yhat` is, of the forecast distribution"""
     explain: bool = False
     """explain each forecast that the network makes"""
     max_age: float | None = None
@@ -70,7 +73,8 @@ class ForecastRequest(NamedTuple):
     @property
     def arguments(self) -> str:
         """All arguments but the series that a response of stored series alone depends on, as a cache's key."""
-        return repr((self.model, self.horizon, self.quantiles, self.origin, self.covariate_fill, self.on_missing))
+        choices = (self.covariate_fill, self.on_missing, self.point)
+        return repr((self.model, self.horizon, self.quantiles, self.origin, *choices))
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from models.arrays import Floats
 from models.calendar.timestamps import Stamps
 from models.config.model import Config
 from models.data.series import Series
+from models.inference.means import compute_mean
 from models.inference.predict import interpolate_quantiles
 
 MEDIAN = 0.5
@@ -32,7 +33,7 @@ class ForecastResult:
     moment: Moment
     horizon: int
     yhat: Floats
-    """(H,) the median"""
+    """(H,) the median, or the mean where that is asked for"""
     quantiles: Sequence[Floats]
     """R of (H,) each"""
     warnings: list[str]
@@ -72,13 +73,23 @@ def find_level_rows(trained: tuple[float, ...], wanted: tuple[float, ...]) -> Le
     return tuple(positions[level] for level in levels)
 
 
-def select_levels(
-    values: Floats, rows: LevelRows, trained: tuple[float, ...], wanted: tuple[float, ...]
-) -> Floats | list[Floats]:
-    """Return the median and the wanted levels, 1 + R of (H,) each, of a series' quantiles (Q, H)."""
+def select_levels(values: Floats, rows: LevelRows, config: Config, wanted: tuple[float, ...]) -> Floats | list[Floats]:
+    """Return the median and the wanted levels, 1 + R of (H,) each, of a series' quantiles (Q, H).
+
+    Between levels whose quantiles the network has rounded, quantiles are whole numbers, too.
+    """
     if rows is not None:
         return [values[row] for row in rows]
-    return np.ascontiguousarray(interpolate_quantiles(values.T, trained, (MEDIAN, *wanted)).T)
+    between = np.ascontiguousarray(interpolate_quantiles(values.T, config.quantiles, (MEDIAN, *wanted)).T)
+    is_whole = config.whole and bool((values == np.rint(values)).all())
+    return np.rint(between) if is_whole else between
+
+
+def choose_mean(series: Series, values: Floats, mean: Floats | None, config: Config) -> Floats:
+    """Return the mean (H,) of a forecast: that of the network, or, of older versions, of the quantiles (Q, H)."""
+    if mean is not None:
+        return mean
+    return np.clip(compute_mean(values, config.quantiles), *_find_bounds(series, config))
 
 
 def build_network_result(
@@ -89,7 +100,7 @@ def build_network_result(
     *,
     stale: bool,
 ) -> ForecastResult:
-    """Return the forecast of a series from its median and levels, 1 + R of (H,) each."""
+    """Return the forecast of a series from its point and levels, 1 + R of (H,) each."""
     return _build_result(context, values, shape.horizon, warnings, stale=stale, fallback_by=None)
 
 
@@ -98,7 +109,10 @@ def build_floor_result(
 ) -> ForecastResult:
     """Forecast a series by a floor. `why` is what kept the network from it, and becomes a warning."""
     point, offsets = forecast_floor(context, floor, config, shape)
-    values = np.clip(np.concatenate([point[None], point + offsets]), *_find_bounds(context.series, config))
+    levels = point + offsets  # (R, H)
+    if config.whole:
+        levels = np.rint(levels)
+    values = np.clip(np.concatenate([point[None], levels]), *_find_bounds(context.series, config))
     return _build_result(context, values, shape.horizon, [why["code"]], stale=stale, fallback_by=floor)
 
 

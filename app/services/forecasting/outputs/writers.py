@@ -140,7 +140,7 @@ def _build_id_column(results: Sequence[Result]) -> "pa.Array":
 
 
 def _build_number_columns(results: Sequence[Result], shape: ForecastShape) -> "list[pa.Array]":
-    """Return the median and the levels, a column each, null in the row of a series without a forecast."""
+    """Return the point and the levels, a column each, null in the row of a series without a forecast."""
     import pyarrow as pa
 
     missing = [np.full(1, np.nan)] * (1 + len(shape.levels))

@@ -71,6 +71,7 @@ from app.services.series.observations import ObservationService
 from app.services.series.retention import RetentionService
 from app.services.series.service import SeriesService
 from app.services.series.thinning import CACHE_BYTES, ThinningService
+from app.services.training.refresh import RefreshService
 from app.services.training.service import TrainingService
 from app.serving.cache import ModelCache
 from app.serving.charts.drawer import ChartDrawer
@@ -199,6 +200,7 @@ def _services(
         retention=RetentionService(database),
         imports=ImportService(database),
         training=TrainingService(database, submission, settings),
+        refreshes=RefreshService(database, submission),
         jobs=JobService(database, queue, store),
         events=EventService(database),
         models=ModelService(database, store, versions),

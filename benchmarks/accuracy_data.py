@@ -43,6 +43,8 @@ class Part:
     """seasons of season-naive; the first one scales MASE"""
     known_future: tuple[str, ...] = ()
     static: tuple[str, ...] = ()
+    refreshed: bool = False
+    """whether the model is refreshed before each window"""
 
     def take(self, chosen: Sequence[int] | Ints, stride: int = 1) -> "Part":
         """Return the part judged on some of its series, and on every `stride`-th window, the last one included."""
@@ -111,7 +113,7 @@ def electricity(market: str) -> Loader:
     """Return the loader of a market's day-ahead prices with two covariates that are known ahead.
 
     The 728 test days are judged by a model that saw what was before them and, from the 365th on, by one that saw
-    the first 364 too. With `holdout` the last 364 days before the test days are judged.
+    the first 364 too, refreshed before each day. With `holdout` the last 364 days before the test days are judged.
     """
 
     def load(path: Path, holdout: bool) -> list[Part]:
@@ -123,7 +125,8 @@ def electricity(market: str) -> Loader:
         starts = [test - year] if holdout else [test, test + year]
         days = np.arange(YEAR_OF_DAYS, dtype=np.int64) * DAY
         known = ("exog1", "exog2")
-        return [part_of(full, [at], at - 1 + days[None], DAY, (DAY, 7 * DAY), known_future=known) for at in starts]
+        parts = [part_of(full, [at], at - 1 + days[None], DAY, (DAY, 7 * DAY), known_future=known) for at in starts]
+        return [replace(part, refreshed=True) for part in parts]
 
     return load
 

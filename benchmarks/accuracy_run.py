@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from benchmarks import accuracy_peer as peer
 from benchmarks.accuracy_data import Part
+from benchmarks.accuracy_refresh import forecast_refreshed
 from benchmarks.accuracy_rows import Row
 from benchmarks.accuracy_score import LEVELS, MEASURES, Outcome, coverage, naive_outcome, outcome
 from models.planning.defaults import default_config
@@ -71,6 +72,9 @@ def run(name: str, part: Part, options: Options) -> Run:
 
 def forecast(name: str, fitted: Fitted, part: Part) -> NDArray[np.float64]:
     """Return quantiles (S, W, H, Q) of all windows; a series without history is forecast as 0."""
+    if part.refreshed and fitted.network.calibrated is not None:
+        say(f"{name}: forecast {part.origins.size} windows, each after a refresh")
+        return forecast_refreshed(fitted, part)
     count, per_series = part.origins.shape
     quantiles = np.zeros((count, per_series, part.horizon, len(LEVELS)))
     # origin by origin, so that windows that cover the same time stand together

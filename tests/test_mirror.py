@@ -81,6 +81,7 @@ EXERCISED_BY = {
         "app/cli/up.py",
         "app/server.py",
     ),
+    "tests/services/runs/test_refresh.py": ("app/services/runs/version_files.py",),
     "tests/services/ingest/test_ds_formats.py": ("app/services/ingest/ds_parts.py",),
     "tests/storage/test_bulk.py": (
         "app/storage/bulk_cells.py",

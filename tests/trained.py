@@ -13,8 +13,8 @@ import onnx
 from safetensors.numpy import load_file, save_file
 
 from app.config import Settings
-from app.storage import jobs, keys, registry
-from app.storage.artifacts import ArtifactStore
+from app.storage import jobs, keys, registry, revisions
+from app.storage.artifacts import ArtifactStore, version_folder
 from app.storage.engine import Database
 from models.calendar.frequency import parse_frequency
 from models.calendar.grid import Grid
@@ -28,6 +28,8 @@ from tests.kept import GRAPHS
 
 HORIZON = 12
 LEVELS = (0.1, 0.5, 0.9)
+REFRESHED_UNTIL = 1_705_503_600_000_000
+"""2024-01-17T15:00:00Z, when the series of `values` end"""
 
 
 @dataclass(frozen=True)
@@ -161,3 +163,37 @@ def publish(
         for file in trained.folder.iterdir():
             store.put(f"{artifact}/{file.name}", file.read_bytes())
         return registry.publish(session, model, fields).number
+
+
+def publish_revision(
+    database: Database,
+    settings: Settings,
+    trained: Trained,
+    name: str = "m",
+    *,
+    version: int = 1,
+    promoted: bool = True,
+) -> int:
+    """Publish a revision of a version as a refresh would; return its number."""
+    store = ArtifactStore(settings.artifacts)
+    with database.write() as session:
+        scope = keys.get_default_scope(session)
+        model = registry.get(session, scope, name, lock=True)
+        row = registry.get_version(session, model, version) if model is not None else None
+        assert model is not None
+        assert row is not None
+        job = jobs.add(session, scope, id=uuid.uuid4().hex, kind="refresh", model_pk=model.pk, model=name, request={})
+        job.status = "succeeded"
+        artifact = version_folder(scope.project_id, model.pk, job.id, 1)
+        for file in trained.folder.iterdir():
+            store.put(f"{artifact}/{file.name}", file.read_bytes())
+        fields: dict[str, Any] = {
+            "job_id": job.id,
+            "promoted": promoted,
+            "reason": "test",
+            "metrics": {"refreshed": {"mae": 1.0}, "before": {"mae": 1.1}},
+            "data_end": REFRESHED_UNTIL,
+            "artifact": artifact,
+            "digest": trained.digest,
+        }
+        return revisions.add(session, row, fields).number

@@ -34,6 +34,7 @@ from app.services.series.observations import ObservationService
 from app.services.series.retention import RetentionService
 from app.services.series.service import SeriesService
 from app.services.series.thinning import ThinningService
+from app.services.training.refresh import RefreshService
 from app.services.training.service import TrainingService
 
 
@@ -51,6 +52,7 @@ class Services:
     retention: RetentionService
     imports: ImportService
     training: TrainingService
+    refreshes: RefreshService
     jobs: JobService
     events: EventService
     models: ModelService

@@ -81,8 +81,7 @@ def _encode(response: ForecastResponse, form: Form) -> FastResponse:
     headers = {"Server-Timing": server_timing(response.timing), "Vary": "Accept"}
     if form is not Form.json:
         stored = response.version.stored
-        name = stored.model_name
-        headers["X-Model-Version"] = name if stored.number is None else f"{name}@{stored.number}"
+        headers["X-Model-Version"] = stored.reference
     if response.content is None:
         return FastResponse(b"", None, 304, headers)
     return FastResponse(response.content, form.value, 200, headers)

@@ -1,14 +1,15 @@
-"""/models and their versions: reading, promoting, rolling back, scheduling, judging what came true, deleting."""
+"""/models and their versions: reading, promoting, rolling back, refreshing, scheduling, judging, deleting."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from app.api.deps import Cursor, Limit, ReadScope, ServicesDep, WriteScope
-from app.api.http.responses import ok
+from app.api.deps import Cursor, IdempotencyDep, Limit, ReadScope, ServicesDep, WriteScope
+from app.api.http.responses import ACCEPTED, created, ok, options_of
 from app.api.http.tables import FormDep, answer_list, describe_list
 from app.api.schemas.base import Encodable, PageOf, QueryTime
+from app.api.schemas.jobs import JobOptionsIn, JobOut
 from app.api.schemas.registry import ArchivedOut, ChampionIn, ModelOut, ScheduleIn, ScheduleOut, SkillOut, VersionOut
 from app.etags import unchanged
 from app.services.evaluation.skill import ArchiveSelection
@@ -23,6 +24,7 @@ TrainedOn = Annotated[
         max_length=1000, description="id: models whose champion, or newest version without one, was trained on a series"
     ),
 ]
+Revision = Annotated[int | None, Query(ge=0, lt=2**31, description="the one that serves where it is left out")]
 Alias = Annotated[Encodable | None, Query(max_length=40, description="frequency, such as h or 15min")]
 
 
@@ -80,11 +82,12 @@ def get_bundle(
     number: int,
     scope: ReadScope,
     services: ServicesDep,
+    revision: Revision = None,
     if_none_match: Annotated[str | None, Header(description="`ETag` of a bundle that the caller has")] = None,
 ) -> Response:
     """Download a version to use it without Gatecast, with ONNX Runtime and NumPy alone: a zip of its files, each
     checked against the digest that it was published with."""
-    bundle = services.bundles.get(scope, name, number)
+    bundle = services.bundles.get(scope, name, number, revision)
     headers = {"ETag": bundle.tag, "Cache-Control": "private, no-cache"}
     if unchanged(if_none_match, bundle.tag):
         return Response(status_code=304, headers=headers)
@@ -95,15 +98,27 @@ def get_bundle(
 
 @router.put("/{name}/champion", response_model=ModelOut)
 def put_champion(name: str, body: ChampionIn, scope: WriteScope, services: ServicesDep) -> Response:
-    """Promote a version, or roll back to an earlier one; forecasts that begin from now on are its."""
-    return ok(services.models.promote(scope, name, body.version))
+    """Promote a version, or roll back to an earlier one, or to one of its revisions; forecasts that begin from now on
+    are its."""
+    return ok(services.models.promote(scope, name, body.version, body.revision))
+
+
+@router.post("/{name}/refresh", status_code=202, response_model=JobOut, responses=ACCEPTED)
+def refresh(
+    name: str, scope: WriteScope, services: ServicesDep, key: IdempotencyDep, body: JobOptionsIn | None = None
+) -> Response:
+    """Take new observations into those parts of the champion that need no training. In seconds a job makes a revision
+    of the version, which serves unless it did worse on the newest values than the one before. 409 `no_champion` where
+    no version is live."""
+    options = body or JobOptionsIn()
+    return created(services.refreshes.create(scope, name, options_of(options, options.labels), key))
 
 
 @router.put("/{name}/schedule", response_model=ScheduleOut)
 def put_schedule(name: str, body: ScheduleIn, scope: WriteScope, services: ServicesDep) -> Response:
-    """Train the model again and archive its forecasts by the clock. A retraining goes live only if it beats the
-    champion and season-naive on the same recent windows."""
-    request = ScheduleRequest(body.train, body.forecast, body.timezone, body.train_on_drift)
+    """Train the model again, refresh its champion and archive its forecasts by the clock. A retraining goes live only
+    if it beats the champion and season-naive on the same recent windows."""
+    request = ScheduleRequest(body.train, body.forecast, body.refresh, body.timezone, body.train_on_drift)
     return ok(services.schedules.put(scope, name, request))
 
 
@@ -143,10 +158,11 @@ def get_skill(
     start: Annotated[Moment, Query(description="first origin")] = None,
     end: Annotated[Moment, Query(description="origins are before it")] = None,
     version: Annotated[int | None, Query(ge=1, lt=2**31)] = None,
+    revision: Annotated[int | None, Query(ge=0, lt=2**31, description="of versions: 0 as trained")] = None,
 ) -> Response:
     """Read how archived forecasts have come true: error, pinball and coverage by horizon and over time, and whether
     the champion drifts."""
-    return ok(services.skill.get_skill(scope, name, start, end, version))
+    return ok(services.skill.get_skill(scope, name, start, end, version, revision))
 
 
 @router.delete("/{name}/versions/{number}", status_code=204)

@@ -61,6 +61,6 @@ def _request(body: TrainIn) -> TrainingRequest:
 
 
 def _version(text: str) -> tuple[str, int]:
-    name, number = parse_reference(text)
-    assert number is not None, "the schema asks for name@version"
-    return name, number
+    name, pin = parse_reference(text)
+    assert pin is not None, "the schema asks for name@version"
+    return name, pin.version

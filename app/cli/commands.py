@@ -1,4 +1,4 @@
-"""Commands that call a running service: train and forecast; those that move tables are in `transfer`."""
+"""Commands that call a running service: train, refresh and forecast; those that move tables are in `transfer`."""
 
 import json
 from typing import Annotated, Any, Literal
@@ -12,6 +12,7 @@ from app.cli.terminal import (
     build_forecast_table,
     error_console,
     follow,
+    name_kind,
     output_console,
     parse_labels,
     report_errors,
@@ -50,6 +51,7 @@ def register(app: typer.Typer) -> None:
     app.command("import")(import_tables)
     app.command("export")(export_table)
     app.command("train")(train)
+    app.command("refresh")(refresh)
     app.command("forecast")(forecast)
 
 
@@ -89,6 +91,20 @@ def train(
     output_console().print(f"{escape(model)}@{version['version']} {escape(live)}")
 
 
+def refresh(
+    model: Annotated[str, typer.Argument(help="Name of the model, whose champion takes new values in.")],
+    url: Url = DEFAULT_URL,
+    key: Key = None,
+) -> None:
+    """Refresh a model without training: its champion takes new observations into what needs none."""
+    with report_errors(), Client(url, key) as client:
+        job = _watch(client, client.refresh(model))
+        version = require_version(job)
+    made = job["result"] or {}
+    live = "is live" if made["promoted"] else "is not live"
+    output_console().print(f"{escape(model)}@{version}.{made['revision']} {live}: {escape(made['reason'])}")
+
+
 def _build_training(epochs: int | None, time_budget: float | None) -> dict[str, float] | None:
     """Return the `training` options of POST /train; None where the service chooses them all."""
     budget = {"epochs": epochs, "time_budget_s": time_budget}
@@ -115,13 +131,13 @@ def _watch(client: Client, job: Job) -> Job:
         return follow(client, job, error_console())
     except KeyboardInterrupt:
         path = f"{client.url}/jobs/{job['id']}"
-        error_console().print(f"no longer watching; the training goes on\n→ cancel it: POST {path}/cancel")
+        error_console().print(f"no longer watching; the {name_kind(job)} goes on\n→ cancel it: POST {path}/cancel")
         error_console().print(f"→ look at it: GET {path}")
         raise typer.Exit(INTERRUPTED) from None
 
 
 def forecast(
-    model: Annotated[str, typer.Argument(help="Name of the model, or name@version.")],
+    model: Annotated[str, typer.Argument(help="Name of the model, name@version or name@version.revision.")],
     series: SeriesIds = None,
     horizon: Annotated[int | None, typer.Option(min=1, help="Steps, at most as many as trained.")] = None,
     quantiles: Quantiles = None,
@@ -151,6 +167,8 @@ def forecast(
 
 def _print_forecasts(response: dict[str, Any]) -> None:
     version = f"{response['model']}@{response['version']}"
+    if response.get("revision"):
+        version += f".{response['revision']}"
     for result in response["forecasts"]:
         if result["status"] == "ok":
             output_console().print(build_forecast_table(result, version))

@@ -86,12 +86,17 @@ def format_progress(job: Job) -> str:
 
 
 def require_version(job: Job) -> int:
-    """Return the version that a job made. Raises ClientError with the job's error where it made none."""
+    """Return the version that a job made or refreshed. Raises ClientError with the job's error where it made none."""
     if job["status"] == "succeeded" and job["version"] is not None:
         return job["version"]
     why = job["error"] or {"code": job["status"], "detail": "it made no version"}
-    hint = f"GET /jobs/{job['id']} tells more; fix what it names and train again"
-    raise ClientError(f"The training {job['status']}", why["detail"], why["code"], hint)
+    hint = f"GET /jobs/{job['id']} tells more; fix what it names and try again"
+    raise ClientError(f"The {name_kind(job)} {job['status']}", why["detail"], why["code"], hint)
+
+
+def name_kind(job: Job) -> str:
+    """Return what a job is called in a sentence."""
+    return "training" if job["kind"] == "train" else job["kind"]
 
 
 def build_forecast_table(forecast: dict[str, Any], name: str) -> Table:

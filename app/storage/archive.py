@@ -11,7 +11,7 @@ from app.storage.dialects import insert_for
 from app.storage.pages import Page, decode_cursor, encode_cursor
 from app.storage.tables import ArchivedForecast, ModelRow, SeriesRow
 
-UNIQUE_KEY = ("model_pk", "series_pk", "origin", "version", "series_version")
+UNIQUE_KEY = ("model_pk", "series_pk", "origin", "version", "revision", "series_version")
 """columns that make an archived forecast unique"""
 CHUNK = 500
 """rows of one statement"""
@@ -20,6 +20,13 @@ SHUFFLE_FACTOR = 7919
 SHUFFLE_MODULUS = 10_007
 """prime"""
 ArchivedRow = tuple[ArchivedForecast, SeriesRow]
+
+
+class Maker(NamedTuple):
+    """What made archived forecasts; None is any."""
+
+    version: int | None = None
+    revision: int | None = None
 
 
 class ArchivedOrigin(NamedTuple):
@@ -115,7 +122,7 @@ def list_observed(
     session: Session,
     model: ModelRow,
     span: tuple[int | None, int | None],
-    version: int | None,
+    made_by: Maker,
     most: int,
     most_origins: int,
 ) -> list[ArchivedRow]:
@@ -127,13 +134,13 @@ def list_observed(
         session: a read transaction
         model: whose forecasts
         span: [start, end) of the origins
-        version: None: all of them
+        made_by: the version and the revision that made them
         most: limit of forecasts; of each origin it allows the same number of series, the same ones every time
         most_origins: limit of origins
     """
     table = ArchivedForecast
     join = (SeriesRow, SeriesRow.pk == table.series_pk)
-    conditions = _match_observed(model, span, version)
+    conditions = _match_observed(model, span, made_by)
     newest = select(table.origin).join(*join).where(*conditions).distinct().order_by(table.origin.desc())
     origins = list(session.execute(newest.limit(most_origins)).scalars())
     if not origins:
@@ -191,9 +198,7 @@ def get_many(session: Session, pks: Sequence[int]) -> list[ArchivedRow]:
     return [(forecast, series) for forecast, series in session.execute(query)]
 
 
-def _match_observed(
-    model: ModelRow, span: tuple[int | None, int | None], version: int | None
-) -> list[ColumnElement[bool]]:
+def _match_observed(model: ModelRow, span: tuple[int | None, int | None], made_by: Maker) -> list[ColumnElement[bool]]:
     start, end = span
     conditions: list[ColumnElement[bool]] = [
         ArchivedForecast.model_pk == model.pk,
@@ -203,8 +208,10 @@ def _match_observed(
         conditions.append(ArchivedForecast.origin >= start)
     if end is not None:
         conditions.append(ArchivedForecast.origin < end)
-    if version is not None:
-        conditions.append(ArchivedForecast.version == version)
+    if made_by.version is not None:
+        conditions.append(ArchivedForecast.version == made_by.version)
+    if made_by.revision is not None:
+        conditions.append(ArchivedForecast.revision == made_by.revision)
     return conditions
 
 

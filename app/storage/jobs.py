@@ -91,6 +91,12 @@ def has_active(session: Session, model_pk: int, kind: str) -> bool:
     return session.execute(query.limit(1)).scalar_one_or_none() is not None
 
 
+def find_queued(session: Session, model_pk: int, kind: str) -> JobRow | None:
+    """Return the job of this kind for a model that waits, the oldest of several."""
+    query = select(JobRow).where(JobRow.model_pk == model_pk, JobRow.kind == kind, JobRow.status == "queued")
+    return session.execute(query.order_by(JobRow.created_at, JobRow.id).limit(1)).scalar_one_or_none()
+
+
 def find_newest(session: Session, model_pk: int, kind: str, status: str | None = None) -> JobRow | None:
     """Return the newest job of this kind for a model, of any status or of one."""
     query = select(JobRow).where(JobRow.model_pk == model_pk, JobRow.kind == kind)

@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
 from app.scope import Scope
+from app.storage import revisions
 from app.storage.dialects import holds_text
 from app.storage.pages import Page, decode_cursor, encode_cursor
 from app.storage.tables import JobRow, ModelRow, VersionRow
@@ -148,6 +149,16 @@ def list_version_numbers(session: Session, models: list[ModelRow]) -> dict[int, 
     return numbers
 
 
+def list_serving_revisions(session: Session, models: Sequence[ModelRow]) -> dict[int, int]:
+    """Return {model_pk: the revision of its champion that serves}, without the models that have no champion."""
+    query = (
+        select(ModelRow.pk, VersionRow.revision)
+        .join(VersionRow, (VersionRow.model_pk == ModelRow.pk) & (VersionRow.number == ModelRow.champion))
+        .where(ModelRow.pk.in_([m.pk for m in models]))
+    )
+    return dict(session.execute(query).all())
+
+
 def list_versions(session: Session, model: ModelRow, cursor: str | None, limit: int) -> Page[VersionRow]:
     """Return a model's versions, newest first. Raises CursorError."""
     query = select(VersionRow).where(VersionRow.model_pk == model.pk).order_by(VersionRow.number.desc())
@@ -158,18 +169,20 @@ def list_versions(session: Session, model: ModelRow, cursor: str | None, limit: 
 
 
 def list_artifacts(session: Session, model: ModelRow) -> list[str]:
-    """Return the folders of all of a model's versions."""
-    return list(session.execute(select(VersionRow.artifact).where(VersionRow.model_pk == model.pk)).scalars())
+    """Return the folders of all of a model's versions and their revisions."""
+    rows = session.execute(select(VersionRow.pk, VersionRow.artifact).where(VersionRow.model_pk == model.pk)).all()
+    of_revisions = revisions.list_artifacts(session, [pk for pk, _ in rows])
+    return sorted({*of_revisions, *(folder for _, folder in rows)})
 
 
 def find_referenced(session: Session, folders: Collection[str]) -> set[str]:
-    """Return which of these folders a version points to."""
+    """Return which of these folders a version or a revision points to."""
     names = list(folders)
     referenced = set[str]()
     for start in range(0, len(names), CHUNK):
         query = select(VersionRow.artifact).where(VersionRow.artifact.in_(names[start : start + CHUNK]))
         referenced.update(session.execute(query).scalars())
-    return referenced
+    return referenced | revisions.find_referenced(session, names)
 
 
 def publish(session: Session, model: ModelRow, fields: dict[str, Any]) -> VersionRow:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from app.storage.clock import now_us
 from app.storage.tables import ModelRow, Schedule
 
-SchedulePart = Literal["train", "forecast"]
+SchedulePart = Literal["train", "forecast", "refresh"]
 
 
 def get(session: Session, model_pk: int) -> Schedule | None:
@@ -42,7 +42,7 @@ def list_due(session: Session) -> list[tuple[Schedule, ModelRow]]:
     query = (
         select(Schedule, ModelRow)
         .join(ModelRow, ModelRow.pk == Schedule.model_pk)
-        .where(or_(Schedule.train_at <= now_us(), Schedule.forecast_at <= now_us()))
+        .where(or_(Schedule.train_at <= now_us(), Schedule.forecast_at <= now_us(), Schedule.refresh_at <= now_us()))
     )
     return [(schedule, model) for schedule, model in session.execute(query)]
 

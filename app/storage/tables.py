@@ -171,7 +171,7 @@ class ModelRow(Table):
 
 
 class VersionRow(Table):
-    """One immutable result of training a model. A job publishes at most one."""
+    """One result of training a model, in which only the revision that serves changes. A job publishes at most one."""
 
     __tablename__ = "versions"
     __table_args__ = (UniqueConstraint("model_pk", "number"),)
@@ -187,8 +187,10 @@ class VersionRow(Table):
     loss_curve: Mapped[dict[str, Any]]
     data_span: Mapped[dict[str, Any]]
     warnings: Mapped[list[Any]]
+    revision: Mapped[int] = mapped_column(default=0, server_default="0")
+    """the one that serves; 0: as it was trained"""
     artifact: Mapped[str] = mapped_column(Text)
-    """folder in the artifact store"""
+    """folder of that revision in the artifact store"""
     digest: Mapped[str] = mapped_column(String(64))
     """SHA-256 of its manifest, which holds the digests of the other files"""
     provenance: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
@@ -196,19 +198,47 @@ class VersionRow(Table):
     created_at: Mapped[int] = mapped_column(BigInteger, default=now_us())
 
 
+class RevisionRow(Table):
+    """A version with closed-form parts that were fitted again, or the attempt at that. A job publishes at most one.
+
+    Number 0 is the version as it was trained; it is added with the first refresh.
+    """
+
+    __tablename__ = "revisions"
+    __table_args__ = (UniqueConstraint("version_pk", "number"),)
+
+    pk: Mapped[int] = mapped_column(Key, primary_key=True)
+    version_pk: Mapped[int] = mapped_column(ForeignKey("versions.pk", ondelete="CASCADE"))
+    number: Mapped[int]
+    job_id: Mapped[str | None] = mapped_column(ForeignKey("jobs.id"), unique=True)
+    promoted: Mapped[bool] = mapped_column(Boolean)
+    """whether it went live when it was made"""
+    reason: Mapped[str] = mapped_column(Text)
+    metrics: Mapped[dict[str, Any]]
+    data_end: Mapped[int | None] = mapped_column(BigInteger)
+    """newest stamp of what it was fitted on"""
+    artifact: Mapped[str | None] = mapped_column(Text)
+    """folder in the artifact store; None: there is nothing to serve, or its files were removed"""
+    digest: Mapped[str | None] = mapped_column(String(64))
+    """SHA-256 of its manifest"""
+    created_at: Mapped[int] = mapped_column(BigInteger, default=now_us())
+
+
 class Schedule(Table):
-    """When a model is trained again, and when its champion's forecasts are archived: cron in a timezone."""
+    """When a model is trained again and refreshed, and its champion's forecasts are archived: cron in a timezone."""
 
     __tablename__ = "schedules"
 
     model_pk: Mapped[int] = mapped_column(ForeignKey("models.pk", ondelete="CASCADE"), primary_key=True)
     train: Mapped[str | None] = mapped_column(String(100))
     forecast: Mapped[str | None] = mapped_column(String(100))
+    refresh: Mapped[str | None] = mapped_column(String(100))
     timezone: Mapped[str] = mapped_column(String(64))
     train_on_drift: Mapped[bool] = mapped_column(Boolean)
     train_at: Mapped[int | None] = mapped_column(BigInteger)
     """when it is next due; whoever moves it on queues the job"""
     forecast_at: Mapped[int | None] = mapped_column(BigInteger)
+    refresh_at: Mapped[int | None] = mapped_column(BigInteger)
     created_at: Mapped[int] = mapped_column(BigInteger, default=now_us())
 
 
@@ -218,7 +248,13 @@ class ArchivedForecast(Table):
     __tablename__ = "archived_forecasts"
     __table_args__ = (
         UniqueConstraint(
-            "model_pk", "series_pk", "origin", "version", "series_version", name="uq_archived_forecasts_told"
+            "model_pk",
+            "series_pk",
+            "origin",
+            "version",
+            "revision",
+            "series_version",
+            name="uq_archived_forecasts_made",
         ),
         Index("ix_archived_forecasts_model_pk_origin", "model_pk", "origin"),
         Index("ix_archived_forecasts_series_pk", "series_pk"),
@@ -228,6 +264,8 @@ class ArchivedForecast(Table):
     pk: Mapped[int] = mapped_column(Key, primary_key=True)
     model_pk: Mapped[int] = mapped_column(ForeignKey("models.pk", ondelete="CASCADE"))
     version: Mapped[int]
+    revision: Mapped[int] = mapped_column(default=0, server_default="0")
+    """of the version"""
     series_pk: Mapped[int] = mapped_column(ForeignKey("series.pk", ondelete="CASCADE"))
     series_version: Mapped[int] = mapped_column(BigInteger)
     """the version of the series that the forecast was made from"""

@@ -202,6 +202,19 @@ class Client:
         body = {"model": model, "series": series, "horizon": horizon, **more}
         return self._call("POST", "/train", json=_drop_unset(body), params={"dry_run": True})
 
+    def refresh(self, model: str, **options: object) -> Job:
+        """Queue a refresh of a model's champion and return its job: what needs no training takes new observations in.
+
+        `options` are those of any job: labels, priority, timeout_s, queue. The revision that it makes is in the job's
+        `result` once it has succeeded.
+        """
+        return cast(Job, self._call("POST", f"/models/{quote(model, safe='')}/refresh", json=_drop_unset(options)))
+
+    def promote(self, model: str, version: int, revision: int | None = None) -> dict[str, Any]:
+        """Make a version the champion, as one of its revisions (0: as it was trained), and return the model."""
+        body = _drop_unset({"version": version, "revision": revision})
+        return self._call("PUT", f"/models/{quote(model, safe='')}/champion", json=body)
+
     def job(self, job_id: str) -> Job:
         """Return a job as it is now."""
         return cast(Job, self._call("GET", f"/jobs/{quote(job_id, safe='')}"))
@@ -224,7 +237,7 @@ class Client:
         future: Mapping[str, Mapping[str, Sequence[float | str | None]]] | None = None,
         point: Literal["median", "mean"] | None = None,
     ) -> dict[str, Any]:
-        """Return the forecasts of stored series; each carries its own status.
+        """Return the forecasts of stored series by `name`, `name@7` or `name@7.3`; each carries its own status.
 
         `point` says what `yhat` is of the forecast distribution: the median by default.
         `future` is {series id: {covariate: values}}: what is known ahead, from the first step of the horizon on.
@@ -245,7 +258,7 @@ class Client:
         return self._call("GET", f"/models/{quote(name, safe='')}")
 
     def version(self, name: str, number: int) -> dict[str, Any]:
-        """Return one version of a model: configuration, metrics, loss curve."""
+        """Return one version of a model: configuration, metrics, loss curve, revisions."""
         return self._call("GET", f"/models/{quote(name, safe='')}/versions/{number}")
 
     def ready(self) -> bool:

@@ -1,6 +1,6 @@
 """Background jobs as the service describes them."""
 
-from typing import Literal, TypedDict
+from typing import Any, Literal, TypedDict
 
 TERMINAL = frozenset({"succeeded", "failed", "cancelled"})
 """statuses of a job that has ended"""
@@ -35,4 +35,5 @@ class Job(TypedDict):
     progress: JobProgress | None
     model: str | None
     version: int | None
+    result: dict[str, Any] | None
     error: JobFailure | None

@@ -12,6 +12,7 @@ from typing import Any
 from models.calendar.frequency import parse_frequency, share_dates
 from models.calendar.holidays import is_country
 from models.calendar.timestamps import DAY
+from models.config.blocks import find_blocks
 from models.config.cleaning import CleaningConfig, parse_cleaning_options
 from models.config.covariates import CovariateConfig
 from models.config.network import NetworkConfig
@@ -80,6 +81,11 @@ class Config:
             "network.decoder",
             f"must be parallel or last_step for a horizon above {LONGEST_RECURSION}: each step of a recursion "
             "is a part of the graph",
+        )
+        require(
+            not self.network.calibrated or find_blocks(self.frequency, self.horizon, self.network) is not None,
+            "network.calibrated",
+            "must be false unless steps are parts of a day, context_length holds a week, and the horizon is no longer",
         )
         reach = (self.network.context_length + self.horizon) * frequency.approximate_us
         require(reach <= LONGEST_REACH, "horizon", "context and horizon must span less than 900 years together")

@@ -57,6 +57,9 @@ class NetworkConfig:
     """steps that each member of an ensemble reads, `context_length` at most; empty: one member"""
     linear: bool = False
     """whether a forecast linear in context and covariates, fitted by ridge regression, is a candidate"""
+    calibrated: bool = False
+    """whether a forecast that is linear in the same steps of earlier days, and fitted anew by each refresh, moves the
+    answer where that helped on the selection span (models.network.calibrated)"""
     smoothing: int = 0
     """exponential smoothings of the level, their rates read from each context (the idea of ES-RNN)"""
     ets: bool = False

@@ -57,6 +57,8 @@ class MaskedForecast:
         self.network = network
         self.readings: list[Reading] = []
         self.decoded: list[tuple[Tensor, Choice | None]] = []
+        self.first = torch.empty(0)
+        """(B, 5) the calendar of the horizon's first step"""
 
     def __call__(self, *given: Tensor) -> Tensor:
         """Return the point forecast (B, H).
@@ -78,7 +80,9 @@ class MaskedForecast:
         ]
         pairs = zip(network.members, self.decoded, strict=True)
         forecasts = [member.head(parts, choice).quantiles for member, (parts, choice) in pairs]
+        self.first = inputs["calendar"][:, inputs["y"].shape[1]]
         quantiles = network.average_members(self.readings, forecasts)  # (B, H, Q)
+        quantiles = network.move(quantiles, self.readings[0], self.first)
         context = self.readings[0].context
         return quantiles[..., network.median] * context.scale + context.loc
 
@@ -90,9 +94,22 @@ class MaskedForecast:
         """Return what the candidates were in the last call."""
         network = self.network
         shares = CandidateShares(members=len(network.members))
+        share, calibrated = self._calibrate()
+        rest = 1 - share[..., None]  # (B, 1, 1)
         for member, index, (parts, choice) in zip(network.members, network.reader_indices, self.decoded, strict=True):
             if choice is not None:
                 context = self.readings[index].context
                 forecasts = choice.forecasts.double() * context.scale[..., None] + context.loc[..., None]
-                shares.add(member.head.labels, member.head.compute_weights(parts, choice), forecasts)
+                shares.add(member.head.labels, rest * member.head.compute_weights(parts, choice), forecasts)
+                if calibrated is not None:
+                    shares.add(["calibrated"], share.expand_as(calibrated)[..., None], calibrated[..., None])
         return shares
+
+    def _calibrate(self) -> tuple[Tensor, Tensor | None]:
+        """Return the calibrated forecast's share (B, 1), and the forecast (B, H) in original units if there is one."""
+        part = self.network.calibrated
+        reading = self.readings[0]
+        if part is None:
+            return torch.zeros_like(reading.context.scale), None
+        forecast = part(reading.context.z, self.first, reading.numbers)
+        return part.find_share(self.first), forecast * reading.context.scale + reading.context.loc

@@ -43,7 +43,8 @@ def export(fitted: Fitted, folder: Path, templates: Templates | None = None) -> 
     config = fitted.config
     header = {"format": FORMAT, "config": json.dumps(config.to_dict())}
     save_tensors({name: t.contiguous() for name, t in network.state_dict().items()}, folder / WEIGHTS, header)
-    batch = golden_batch(config)
+    part = network.calibrated
+    batch = golden_batch(config, int(part.time) if part is not None and part.share > 0 else None)
     inputs = graph_inputs_of(batch, config)
     expected, scale = _expected(network, batch)
     try:

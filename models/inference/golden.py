@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from models.arrays import Floats
+from models.calendar.features import SECOND_OF_DAY
 from models.calendar.frequency import parse_frequency
 from models.calendar.grid import Grid
 from models.config.model import Config
@@ -16,8 +17,11 @@ SEASON = 7
 """steps of the wave where the network has no season"""
 
 
-def golden_batch(config: Config) -> Batch:
-    """Return WINDOWS hard inputs: gaps, short, empty and constant contexts, scales from 1e-6 to 1e9."""
+def golden_batch(config: Config, time: int | None = None) -> Batch:
+    """Return WINDOWS hard inputs: gaps, short, empty and constant contexts, scales from 1e-6 to 1e9.
+
+    time: second of the day at which every other horizon begins, where the network answers otherwise then.
+    """
     network = config.network
     horizon = config.horizon
     rng = np.random.default_rng(7)
@@ -42,6 +46,8 @@ def golden_batch(config: Config) -> Batch:
     calendar = assemble([_anchored_series(config)] * WINDOWS, 31 * np.arange(WINDOWS, dtype=np.int64), config)[
         "calendar"
     ]
+    if time is not None:
+        calendar[::2, len(steps), SECOND_OF_DAY] = time
     covariates = _covariates(config.covariates.temporal, config, (WINDOWS, len(steps) + horizon), rng)
     covariates[:, len(steps) :, len(config.covariates.known_future) :] = np.nan
     static = _covariates(config.covariates.static, config, (WINDOWS,), rng)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from models.config.model import Config
 from models.config.network import NetworkConfig
+from models.network.calibrated import CalibratedForecast
 from models.network.decoders import DECODERS, KnownFuture, RecursiveDecoder, Widths, repeat_steps
 from models.network.encoder import Encoded, Encoder
 from models.network.head import Choice, Head, MemberForecast
@@ -63,6 +64,7 @@ class Network(nn.Module):
         self.members: TypedModuleList[Member] = TypedModuleList(
             Member(config, member, readers[index]) for member, index in zip(members, self.reader_indices, strict=True)
         )
+        self.calibrated = CalibratedForecast(config, members[0]) if config.network.calibrated else None
         self.median = config.median
         shape = (config.horizon, len(config.quantiles))
         # the conformal correction's offset and scale; weights files know them by these names
@@ -114,12 +116,29 @@ class Network(nn.Module):
     def forecast_scaled(
         self, y: Tensor, calendar: Tensor, covariates: Tensor | None = None, static: Tensor | None = None
     ) -> tuple[ScaledContext, Tensor]:
-        """Return the first member's context and the members' mean (B, H, Q) float64 in units of its scale."""
+        """Return the first member's context and the forecast (B, H, Q) float64 in units of its scale, which is the
+        members' mean, moved towards the calibrated forecast."""
         readings = self.read(y, calendar, covariates, static)
+        quantiles = self.forecast_members(readings)
+        return readings[0].context, self.move(quantiles, readings[0], calendar[:, y.shape[1]])
+
+    def forecast_members(self, readings: Sequence[Reading]) -> Tensor:
+        """Return the members' mean forecast (B, H, Q) float64 in units of the first context."""
         forecasts = [
             member(readings[index]).quantiles for member, index in zip(self.members, self.reader_indices, strict=True)
         ]
-        return readings[0].context, self.average_members(readings, forecasts)
+        return self.average_members(readings, forecasts)
+
+    def move(self, quantiles: Tensor, reading: Reading, first: Tensor) -> Tensor:
+        """Move quantiles (B, H, Q) in units of the first reading towards the calibrated forecast, their distances kept.
+
+        first (B, 5): the calendar of the horizon's first step.
+        """
+        if self.calibrated is None:
+            return quantiles
+        linear: Tensor = self.calibrated(reading.context.z, first, reading.numbers)  # (B, H)
+        moved = self.calibrated.find_share(first) * (linear - quantiles[..., self.median])  # (B, H)
+        return quantiles + moved[..., None]
 
     def read(
         self,

@@ -10,6 +10,7 @@ import numpy as np
 from models.arrays import ROUNDING, Floats, measure_size
 from models.calendar.features import active_calendar_fields
 from models.calendar.frequency import Frequency, parse_frequency, season_lengths
+from models.config.blocks import find_blocks
 from models.config.cleaning import CleaningConfig, parse_cleaning_options
 from models.config.model import Config
 from models.config.network import NetworkConfig, require_seasons
@@ -45,6 +46,9 @@ CANDIDATES = frozenset({"basis", "ets", "linear", "prophet", "smoothing", "stati
 """fields of a network that say which candidates there are"""
 SHAPING = CANDIDATES | {"context_length", "lookbacks", "season_lengths", "segment"}
 """those, and the ones that lengths depend on: where one is set by hand the others are as for any data"""
+LEAST_CALIBRATED_DAYS = 182
+"""days of history from which on a calibrated forecast is tried: a share of them chooses its share, and the shortest of
+its windows are eight weeks; a judgement"""
 STEPS_A_BATCH = 16_384
 """steps of all contexts in a batch of much data"""
 LONGEST_SEGMENT = 96
@@ -190,14 +194,23 @@ def default_config_for_lengths(
     if network_overrides.get("basis", True):
         budget_s = training_overrides.get("time_budget_s")
         chosen |= _choose_candidates(data, seasons, context, network_overrides, budget_s)
+    fields = NetworkConfig(**{**chosen, **network_overrides, **shape})
+    if "calibrated" not in network_overrides:
+        fields = replace(fields, calibrated=_is_calibrated(parsed, horizon, fields, data))
     return Config(
         frequency=parsed.alias,
         horizon=horizon,
         quantiles=_parse_levels(quantiles),
-        network=NetworkConfig(**{**chosen, **network_overrides, **shape}),
+        network=fields,
         training=TrainingConfig(**_choose_training(data, seasons, context, training_overrides)),
         country=country,
     )
+
+
+def _is_calibrated(frequency: Frequency, horizon: int, network: NetworkConfig, data: DataSize) -> bool:
+    """Choose whether a calibrated forecast stands beside the network: where it fits, and there are days enough."""
+    blocks = find_blocks(frequency.alias, horizon, network)
+    return network.basis and blocks is not None and data.typical >= LEAST_CALIBRATED_DAYS * blocks.day
 
 
 def _parse_frequency(frequency: Frequency | str) -> Frequency:

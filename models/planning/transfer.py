@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 from models.calendar.frequency import Frequency, parse_frequency, share_dates
+from models.config.blocks import find_blocks
 from models.config.cleaning import CleaningConfig
 from models.config.model import Config
 from models.config.network import NetworkConfig
@@ -72,12 +73,16 @@ def transfer_config_for_lengths(
         "warm_start",
         f"must be of the series' frequency {frequency.alias}; it forecasts {source.frequency}",
     )
+    wanted = source.horizon if horizon is None else horizon
+    network = source.network
+    if network.calibrated and find_blocks(frequency.alias, wanted, network) is None:
+        network = dataclasses.replace(network, calibrated=False)  # the new horizon is longer than a week
     fresh = default_config_for_lengths(
         frequency,
-        source.horizon if horizon is None else horizon,
+        wanted,
         source.quantiles,
         lengths,
-        network=_to_options(source.network),
+        network=_to_options(network),
         training={**overrides, "loss": loss},
         country=source.country,
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 
@@ -15,6 +16,7 @@ from models.evaluation.baselines import choose_affordable, score_baselines
 from models.evaluation.scoring import Windows, choose_windows, measure_quantiles
 from models.inference.predict import run_windows
 from models.network.network import Network
+from models.training.calibrate import SHARE_NAME, calibrate, find_time, get_calibrated
 from models.training.checkpoint import Checkpoint
 from models.training.conformal import measure_correction
 from models.training.fit_state import BestRound, FitState, RunIdentity
@@ -95,6 +97,7 @@ class TrainingRun:
             phase.penalties = learner.prepare(self.panel.series, ends, pool, fixed)
         weights = train(learner, pool, fixed, phase, best_weights, self.hooks)
         set_weights(learner.averaged, weights)
+        self._calibrate(learner.averaged, [s.selection_end for s in self.spans])
         correction = measure_correction(learner.averaged, [fixed], self.config)
         learner.averaged.set_correction(correction)
         gate = self._windows([s.gate for s in self.spans])
@@ -104,11 +107,12 @@ class TrainingRun:
         if gate is not None:  # scored, and from here on one more span that training has not seen
             unseen = fixed_batch(gate.series, gate.origins, self.config, self.device)
             correction = measure_correction(learner.averaged, [fixed, unseen], self.config)
+            self._calibrate(learner.averaged, [s.end for s in self.spans])
         return BestRound(
             phase=phase,
             metrics=metrics,
             gate=_stamps(gate) if gate is not None else None,
-            weights=weights,
+            weights=weights | get_calibrated(learner.averaged),
             correction=correction,
             gate_quantiles=quantiles if gate is not None else None,
         )
@@ -133,8 +137,23 @@ class TrainingRun:
         if phase.stopped:
             return self._fall_back(best, recovered=recovered)
         learner.averaged.set_correction(best.correction)
+        share = float(best.weights[SHARE_NAME].item()) if SHARE_NAME in best.weights else 0.0
+        if share > 0:
+            ends = [s.end for s in self.spans]
+            calibrate(learner.averaged, self.panel.series, ends, self._horizon_time, share)
         recovered = recovered or best.phase.recoveries > 0
         return RunOutcome(learner.averaged.eval(), best.phase, best, stopped=False, recovered=recovered)
+
+    def _calibrate(self, network: Network, ends: list[int]) -> None:
+        """Fit the calibrated forecast on what is before `ends`, and choose its share after the fit span."""
+        if network.calibrated is not None:
+            unseen = [s.fit_end for s in self.spans]
+            calibrate(network, self.panel.series, ends, self._horizon_time, unseen)
+
+    @cached_property
+    def _horizon_time(self) -> int:
+        """The second of the day at which the calibrated forecast's horizons begin."""
+        return find_time(self.panel.series, [s.end for s in self.spans])
 
     def _fall_back(self, best: BestRound, *, recovered: bool = False) -> RunOutcome:
         """Return the network of the select phase, corrected by all that it has not seen: the run was stopped."""

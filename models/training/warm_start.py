@@ -16,6 +16,8 @@ ENCODER = ".encoder."
 """part of the names of an encoder's weights"""
 POSITION = ".decoder.position"
 """end of the name of a decoder's learned positions (M, D), a row a segment of the horizon"""
+CALIBRATED = "calibrated."
+"""before the names of what is fitted to the data at hand"""
 
 
 def adopt(network: Network, source: Network) -> list[str]:
@@ -28,7 +30,7 @@ def adopt(network: Network, source: Network) -> list[str]:
     adopted: dict[str, Tensor] = {}
     for name, value in target_weights.items():
         candidate = source_weights.get(name)
-        if candidate is None:
+        if candidate is None or name.startswith(CALIBRATED):
             continue
         if candidate.shape == value.shape:
             adopted[name] = candidate

@@ -111,6 +111,25 @@ def test_train_says_why_a_version_is_not_live(service: ScriptedService) -> None:
     assert service.asked[0].json["series"] == "all"
 
 
+@pytest.mark.parametrize("promoted", [True, False])
+def test_refresh_names_the_revision_and_says_why(service: ScriptedService, promoted: bool) -> None:
+    made = {"version": 3, "revision": 2, "promoted": promoted, "reason": "mae 1 against 2", "data_end": None}
+    service.on("POST", "/models/m/refresh", job("queued", kind="refresh"), status=202)
+    service.on("GET", "/jobs/j1", job("succeeded", kind="refresh", version=3, result=made))
+    result = run(service, "refresh", "m")
+    assert result.exit_code == 0, result.output
+    assert f"m@3.2 {'is live' if promoted else 'is not live'}: mae 1 against 2" in result.stdout
+
+
+def test_refresh_ends_with_the_job_s_own_reason(service: ScriptedService) -> None:
+    service.on("POST", "/models/m/refresh", job("queued", kind="refresh"), status=202)
+    error = {"code": "artifact_unavailable", "detail": "version 3 cannot be loaded"}
+    service.on("GET", "/jobs/j1", job("failed", kind="refresh", error=error))
+    result = run(service, "refresh", "m")
+    assert (result.exit_code, "The refresh failed" in result.stderr) == (1, True)
+    assert error["detail"] in result.stderr
+
+
 def test_train_selects_by_labels(service: ScriptedService) -> None:
     script_training(service, job("succeeded", version=3))
     run(service, "train", "m", "--label", "city:Ulm", "--label", "kind:a:b", "--horizon", "2")

@@ -285,6 +285,21 @@ def test_training_sends_what_was_chosen_and_nothing_else(service: ScriptedServic
     }
 
 
+def test_a_refresh_and_a_promotion_send_what_was_chosen(service: ScriptedService, client: Client) -> None:
+    service.on("POST", "/models/a%2Fb/refresh", job("queued"), status=202)
+    service.on("PUT", "/models/m/champion", {"champion": 7, "revision": 0})
+    assert client.refresh("a/b")["id"] == "j1"
+    client.refresh("a/b", priority=9, labels=None)
+    assert client.promote("m", 7, 0)["champion"] == 7
+    client.promote("m", 7)
+    assert [asked.json for asked in service.asked] == [
+        {},
+        {"priority": 9},
+        {"version": 7, "revision": 0},
+        {"version": 7},
+    ]
+
+
 def test_a_preview_sends_what_the_training_would(service: ScriptedService, client: Client) -> None:
     told = {"estimate": {"rows": 7}, "checks": {"items": []}}
     service.on("POST", "/train", told)

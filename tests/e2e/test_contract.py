@@ -44,3 +44,10 @@ def test_serving_with_a_key(service: Service) -> None:
     url = service.serve()
     service.worker("worker")
     holds(url, "--part", "serving", "--part", "strict", "--key", KEY)
+
+
+@pytest.mark.long
+def test_refresh(service: Service) -> None:
+    url = service.serve()
+    service.worker("worker")
+    holds(url, "--part", "refresh")

@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 
+from app.config import Settings
+from app.storage.engine import Database
 from tests.e2e.conftest import store
 from tests.e2e.processes import Service, children, family, lives, until
+from tests.trained import Trained, publish
 
 EPOCHS = 12
 SMALL = {"hidden": 8, "basis": False, "ets": False}
@@ -200,3 +203,29 @@ def test_an_outage_postpones_a_job(service: Service) -> None:
     end = finished(service, job)
     assert (end["status"], end["version"]) == ("succeeded", 1)
     assert end["attempt"] >= 2
+
+
+@pytest.mark.slow
+def test_a_killed_workers_refresh_begins_again_and_is_published_once(
+    service: Service, settings: Settings, trained: Trained
+) -> None:
+    """The worker dies while its job's process hangs, which goes on when another worker has refreshed the model."""
+    database = Database(settings.database)
+    publish(database, settings.model_copy(update={"data_dir": service.folder / "data"}), trained, ended=True)
+    database.dispose()
+    service.serve()
+    store(service)
+    first = service.worker("w1")
+    job = f"/jobs/{service.call('POST', '/models/m/refresh')['id']}"
+    (refresher,) = until(lambda: children(first), 30, "the refresh has begun")
+    service.hang(refresher)
+    first.kill()
+    service.worker("w2")
+    end = finished(service, job)
+    assert (end["status"], end["attempt"], end["result"]["revision"]) == ("succeeded", 2, 1), end
+    if lives(refresher):
+        refresher.send_signal(signal.SIGCONT)
+    until(lambda: not lives(refresher), 15, "the replaced process has stopped")
+    assert [one["revision"] for one in service.call("GET", "/models/m/versions/1")["revisions"]] == [1]
+    assert service.call("GET", job) == end
+    nothing_is_left(service)

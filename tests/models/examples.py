@@ -28,6 +28,7 @@ PLAIN: dict[str, object] = {
     "ets": False,
     "anchor": 0.0,
     "linear": False,
+    "calibrated": False,
     "smoothing": 0,
     "statistical": 0,
     "prophet": 0,
@@ -134,6 +135,11 @@ def random_network(config: Config, seed: int = 1) -> Network:
                 parameter.add_(0.5 * torch.randn_like(parameter) / width**0.5)
             network.added.copy_(0.1 * torch.randn_like(network.added) * torch.tensor([1.0, 0.0, 1.0]))
             network.widened.copy_(0.5 + torch.rand_like(network.widened))
+            if network.calibrated is not None:
+                weight = network.calibrated.weight
+                weight.copy_(torch.randn_like(weight) / len(weight))
+                network.calibrated.share.fill_(0.5)
+                network.calibrated.time.fill_(3600)  # the golden vectors' first window begins then
             for reader in network.readers:
                 candidates = reader.candidates
                 if candidates is not None and candidates.pooled.shape[1]:

@@ -57,7 +57,7 @@ class Archive:
         self, start: int | None = None, end: int | None = None, version: int | None = None, most=10, origins=10
     ):
         with self.database.read() as session:
-            found = archive.list_observed(session, self.model, (start, end), version, most, origins)
+            found = archive.list_observed(session, self.model, (start, end), archive.Maker(version), most, origins)
         return [(row.id, told.origin, told.forecast["made"]) for told, row in found]
 
 

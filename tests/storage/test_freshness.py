@@ -9,7 +9,7 @@ from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError
 
 from app.scope import Scope
-from app.storage import jobs, keys, registry, series
+from app.storage import jobs, keys, registry, revisions, series
 from app.storage.engine import Database
 from app.storage.freshness import CommittedState, Freshness, FreshnessKeys
 from app.storage.tables import SeriesRow, VersionRow
@@ -58,8 +58,8 @@ def test_what_is_asked_for_is_told(database: Database, freshness: Freshness, sco
     assert freshness.query(FreshnessKeys()) == NOTHING
     found = freshness.query(FreshnessKeys({key.pk, 99}, {model.pk, 99}, {second.pk, 99}, {one.pk, 99}))
     assert found.keys == {key.pk}
-    assert found.models == {model.pk: (model.created_at, first.pk, first.created_at)}
-    assert found.versions == {second.pk: second.created_at}
+    assert found.models == {model.pk: (model.created_at, first.pk, first.created_at, 0)}
+    assert found.versions == {second.pk: (second.created_at, 0)}
     assert found.series == {(one.pk, one.created_at, 1)}
     assert freshness.query(FreshnessKeys(series={other.pk})).series == {(other.pk, other.created_at, 1)}
 
@@ -101,19 +101,39 @@ def test_a_revoked_key_lives_no_more(database: Database, freshness: Freshness, s
 def test_another_champion_is_told(database: Database, freshness: Freshness, scope: Scope) -> None:
     unpromoted = make_version(database, scope, promoted=False)
     pk = unpromoted.model_pk
-    assert freshness.query(FreshnessKeys(models={pk})).models[pk][1:] == (None, None), "no version is live"
+    assert freshness.query(FreshnessKeys(models={pk})).models[pk][1:] == (None, None, None), "no version is live"
     first = make_version(database, scope, promoted=True)
-    assert freshness.query(FreshnessKeys(models={pk})).models[pk][1:] == (first.pk, first.created_at)
+    assert freshness.query(FreshnessKeys(models={pk})).models[pk][1:] == (first.pk, first.created_at, 0)
     second = make_version(database, scope, promoted=True)
-    assert freshness.query(FreshnessKeys(models={pk})).models[pk][1:] == (second.pk, second.created_at)
+    assert freshness.query(FreshnessKeys(models={pk})).models[pk][1:] == (second.pk, second.created_at, 0)
     with database.write() as session:
         model = registry.get(session, scope, "m", lock=True)
         assert model is not None
         model.champion = first.number
-    assert freshness.query(FreshnessKeys(models={pk})).models[pk][1:] == (first.pk, first.created_at)
+    assert freshness.query(FreshnessKeys(models={pk})).models[pk][1:] == (first.pk, first.created_at, 0)
     with database.write() as session:
         session.delete(session.get(VersionRow, second.pk))
-    assert freshness.query(FreshnessKeys(versions={first.pk, second.pk})).versions == {first.pk: first.created_at}
+    assert freshness.query(FreshnessKeys(versions={first.pk, second.pk})).versions == {first.pk: (first.created_at, 0)}
+
+
+def test_another_revision_is_told(database: Database, freshness: Freshness, scope: Scope) -> None:
+    version = make_version(database, scope, promoted=True)
+    question = FreshnessKeys(models={version.model_pk}, versions={version.pk})
+    fields: dict[str, Any] = {"promoted": True, "reason": "", "metrics": {}, "data_end": None}
+    with database.write() as session:
+        row = session.get_one(VersionRow, version.pk)
+        first = revisions.add(session, row, {**fields, "artifact": "z", "digest": "z"})
+        assert freshness.query(question).versions[version.pk][1] == 0, "not before it is committed"
+    told = freshness.query(question)
+    assert (told.models[version.model_pk][3], told.versions[version.pk][1]) == (1, 1)
+    with database.write() as session:
+        row = session.get_one(VersionRow, version.pk)
+        empty = revisions.add(session, row, fields)
+    pinned = FreshnessKeys(revisions={first.pk, empty.pk, 999})
+    assert freshness.query(pinned).revisions == {first.pk}, "one without files cannot serve"
+    with database.write() as session:
+        session.delete(session.get_one(VersionRow, version.pk))
+    assert freshness.query(pinned).revisions == set()
 
 
 def test_ten_thousand_of_each_are_asked_for_at_once(database: Database, freshness: Freshness, scope: Scope) -> None:
@@ -169,22 +189,21 @@ def test_the_statement_is_what_the_driver_takes(database: Database, freshness: F
     """SQLAlchemy keeps `positiontup`, and what a compiled statement's text looks like, to itself. They are read since
     the documented way to the driver costs several times as much as the statement; an upgrade that changes them has to
     fail here, and not as forecasts of the wrong series."""
-    assert freshness._constants.keys() >= {"keys", "models", "versions", "series"}
-    if database.dialect == "sqlite":
-        assert freshness._positions is not None
-        assert [name for name in freshness._positions if name in {"keys", "models", "versions", "series"}] == [
-            "keys",
-            "models",
-            "versions",
-            "series",
-        ]
-        assert len(freshness._positions) == freshness._sql.count("?")
-    else:
-        assert freshness._positions is None, "the driver takes parameters by name"
-        assert all(f"%({name})s" in freshness._sql for name in freshness._constants)
+    for statement in freshness._statements.values():
+        names = ["keys", "models", "versions", "series", *(["revisions"] if "revisions" in statement.constants else [])]
+        assert statement.constants.keys() >= set(names)
+        if database.dialect == "sqlite":
+            assert statement.positions is not None
+            assert [name for name in statement.positions if name in names] == names
+            assert len(statement.positions) == statement.sql.count("?")
+        else:
+            assert statement.positions is None, "the driver takes parameters by name"
+            assert all(f"%({name})s" in statement.sql for name in statement.constants)
+    assert "revisions" in freshness._statements[True].constants.keys() - freshness._statements[False].constants.keys()
     (driver,) = checked_out(database, freshness)
-    parameters = freshness._bind(FreshnessKeys({1}, {2}, {3}, {4}))
-    assert list(driver.execute(freshness._sql, parameters)) == []
+    for keys_asked in (FreshnessKeys({1}, {2}, {3}, {4}), FreshnessKeys({1}, {2}, {3}, {4}, {5})):
+        statement = freshness._statements[bool(keys_asked.revisions)]
+        assert list(driver.execute(statement.sql, freshness._bind(keys_asked, statement))) == []
 
 
 @pytest.mark.one_database("postgresql")

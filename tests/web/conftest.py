@@ -15,7 +15,7 @@ from app.config import Settings
 from app.storage.engine import Database
 from tests.e2e.conftest import seasonal, stamps
 from tests.e2e.processes import ONE_JOB, Service
-from tests.trained import Trained, altered, beside, publish
+from tests.trained import Trained, altered, beside, publish, publish_revision
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
@@ -25,7 +25,8 @@ PATIENCE_MS = 20_000
 
 @dataclass(frozen=True)
 class Site:
-    """A running service: model `m` (three quantiles, 12 hours ahead) has two versions, `w` reads covariates."""
+    """A running service: model `m` (three quantiles, 12 hours ahead) has two versions, `w` reads covariates and was
+    refreshed."""
 
     url: str
     service: Service
@@ -56,6 +57,7 @@ def _publish(settings: Settings, trained: Trained, trained_beside: Trained, fold
     publish(database, settings, trained, "m", ended=True)
     publish(database, settings, altered(trained, folder / "second", 1.02), "m", promoted=False, ended=True)
     publish(database, settings, trained_beside, "w", ended=True)
+    publish_revision(database, settings, altered(trained_beside, folder / "refreshed", 1.02), "w")
     database.dispose()
 
 

@@ -40,6 +40,21 @@ def test_a_version_is_promoted_and_rolled_back(
     assert site.service.call("GET", "/models/m")["champion"] == 1
 
 
+def test_a_refresh_is_undone_and_done_again(site: Site, page: Page, check_accessible: Callable[[Page], None]) -> None:
+    page.goto(site.link("models/one?name=w"))
+    expect(page.get_by_role("heading", name="Version 1.1 serves")).to_be_visible()
+    check_accessible(page)
+    page.get_by_role("button", name="Go back to revision 0").click()
+    expect(page.get_by_role("heading", name="Version 1 serves")).to_be_visible()
+    assert site.service.call("GET", "/models/w")["revision"] == 0
+    page.get_by_role("button", name="Promote to revision 1").press("Enter")
+    expect(page.get_by_role("heading", name="Version 1.1 serves")).to_be_visible()
+    page.get_by_role("button", name="Refresh", exact=True).click()
+    expect(page.get_by_text("Revision 2 of version 1. It did not go live: this model has no parts")).to_be_visible()
+    page.goto(site.link("jobs?kind=refresh"))
+    expect(page.get_by_role("link", name="Refresh", exact=True)).to_have_count(2)  # and the one that made revision 1
+
+
 def test_a_bundle_is_saved(site: Site, page: Page, tmp_path: Path) -> None:
     page.goto(site.link("models/one?name=m&tab=versions"))
     with page.expect_download() as download:
@@ -56,6 +71,7 @@ def test_a_schedule_says_in_words_when_it_is_due_and_the_service_agrees(site: Si
     expect(preview).to_contain_text("That is every day at 03:00; next ")
     page.get_by_role("button", name="Save the schedule").click()
     current = page.get_by_role("listitem").filter(has_text="It is trained again every day at 03:00")
+    expect(page.get_by_text("It is not refreshed by the clock.")).to_be_visible()
     expect(current).to_be_visible()
     told = re.search(r"next on (.+? 03:00) \(Asia/Kolkata\)", current.inner_text())
     assert told is not None

@@ -64,12 +64,21 @@ class AnomaliesOut(Output):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "example": {"model": "bikes", "version": 1, "level": 0.99, "ahead": 1, "series": [SERIES], "metrics": None}
+            "example": {
+                "model": "bikes",
+                "version": 1,
+                "revision": 0,
+                "level": 0.99,
+                "ahead": 1,
+                "series": [SERIES],
+                "metrics": None,
+            }
         }
     )
 
     model: str
     version: int
+    revision: int
     level: float
     ahead: int
     series: list[dict[str, Any]] = Field(
@@ -104,6 +113,7 @@ class ScanOut(Output):
                 },
                 "model": "bikes",
                 "version": 1,
+                "revision": 0,
                 "level": 0.99,
                 "ahead": 1,
                 "error": None,
@@ -118,6 +128,7 @@ class ScanOut(Output):
     progress: ProgressOut
     model: str | None
     version: int
+    revision: int
     level: float
     ahead: int
     error: JobError | None

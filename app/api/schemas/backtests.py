@@ -24,7 +24,9 @@ class BacktestIn(JobOptionsIn):
         json_schema_extra={"example": {"model": "bikes", "series": {"ids": ["bikes/station 7"]}, "n_windows": 10}}
     )
 
-    model: Reference = Field(description="`name`, or `name@version`: whose configuration is judged")
+    model: Reference = Field(
+        description="`name`, or `name@version`, or with `.revision` after it: whose configuration is judged"
+    )
     series: SeriesChoice
     n_windows: int = Field(ge=1, le=10_000, description="windows of each series, the last one ending with it")
     horizon: int | None = Field(None, ge=1, description="steps that are judged; the model's where it is left out")

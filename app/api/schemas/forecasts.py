@@ -89,7 +89,7 @@ class ForecastQuery(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     model: Annotated[str, StringConstraints(min_length=1, max_length=120)] = Field(
-        description="a model's name, or name@version", examples=["bikes"]
+        description="a model's name, name@version, or name@version.revision", examples=["bikes"]
     )
     series: list[Encodable] = Field(min_length=1, description="repeat it for more", examples=[["bikes/station 7"]])
     horizon: int | None = Field(None, ge=1)
@@ -159,7 +159,7 @@ class ForecastIn(Input):
     )
 
     model: Annotated[str, StringConstraints(min_length=1, max_length=120)] = Field(
-        description="a model's name, or name@version"
+        description="a model's name, name@version, or name@version.revision"
     )
     series: SeriesChoice = Field(
         default_factory=list[str], description="ids of stored series, or the labels that they carry"
@@ -257,6 +257,7 @@ class ForecastOut(Output):
             "example": {
                 "model": "bikes",
                 "version": 1,
+                "revision": 0,
                 "forecasts": [
                     {
                         "series_id": "bikes/station 7",
@@ -282,4 +283,5 @@ class ForecastOut(Output):
 
     model: str
     version: int | None = Field(description="null where no version is live, and `on_missing` let a floor answer")
+    revision: int | None = Field(description="of the version; 0: as it was trained")
     forecasts: list[ExplainedForecast | SeriesForecast | SeriesFailure]

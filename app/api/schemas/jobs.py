@@ -45,7 +45,7 @@ class ProgressOut(Output):
 
     phase: str | None = Field(
         description="`search` if that was asked for, `select` (choosing the number of steps), `refit` (on everything); "
-        "`scan` and `forecast` of the other kinds"
+        "`scan`, `forecast` and `refresh` of the other kinds"
     )
     fraction: float
     epoch: int | None
@@ -136,13 +136,13 @@ class EstimateOut(Output):
     memory_bytes: int | None = None
 
 
-JobKind = Literal["train", "backtest", "anomaly_scan", "forecast"]
+JobKind = Literal["train", "backtest", "anomaly_scan", "forecast", "refresh"]
 JobStatus = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 
 
 class JobOut(Output):
-    """A job. `version` is what it published, or what made a scheduled forecast; `attempt` counts the workers that have
-    taken it."""
+    """A job. `version` is what it published, what it refreshed, or what made a scheduled forecast; `attempt` counts the
+    workers that have taken it."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -190,7 +190,8 @@ class JobOut(Output):
     model: str | None
     version: int | None
     result: dict[str, Any] | None = Field(
-        description="of a scheduled forecast: how many series were archived, why others were not, and the drift signal"
+        description="of a scheduled forecast: how many series were archived, why others were not, and the drift "
+        "signal; of a refresh: the revision, whether it serves, and why"
     )
     error: JobError | None
     labels: dict[str, str]

@@ -9,12 +9,24 @@ from app.api.schemas.base import Input, Output
 Metrics = dict[str, float]
 Cron = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 SCHEDULE: dict[str, Any] = {
-    "train": "0 3 * * *",
+    "train": "0 3 * * 1",
+    "refresh": "30 0 * * *",
     "forecast": "5 * * * *",
     "timezone": "Europe/Berlin",
     "train_on_drift": False,
-    "next_train": "2024-03-02T03:00:00+01:00",
+    "next_train": "2024-03-04T03:00:00+01:00",
+    "next_refresh": "2024-03-02T00:30:00+01:00",
     "next_forecast": "2024-03-01T13:05:00+01:00",
+}
+REVISION: dict[str, Any] = {
+    "revision": 1,
+    "created_at": "2024-04-02T00:30:01+00:00",
+    "data_end": "2024-04-01T22:00:00+00:00",
+    "promoted": True,
+    "reason": "ahead of the one before on the newest values",
+    "metrics": {"refreshed": {"mae": 44.1}, "before": {"mae": 45.3}},
+    "can_serve": True,
+    "job": "0f8c7d1d0c5b4c56a2ff30f1f0a3c002",
 }
 LIVE: dict[str, Any] = {
     "n": 240,
@@ -24,13 +36,17 @@ LIVE: dict[str, Any] = {
 
 
 class ScheduleIn(Input):
-    """When a model is trained again, and when its champion's forecasts are archived: five cron fields each."""
+    """When a model is trained again, when its champion is refreshed, and when its forecasts are archived: five cron
+    fields each."""
 
     model_config = ConfigDict(
-        json_schema_extra={"example": {"train": "0 3 * * *", "forecast": "5 * * * *", "timezone": "Europe/Berlin"}}
+        json_schema_extra={
+            "example": {name: SCHEDULE[name] for name in ("train", "refresh", "forecast", "timezone")},
+        }
     )
 
     train: Cron | None = Field(None, description="repeats the champion's training; what comes of it must be better")
+    refresh: Cron | None = Field(None, description="takes new observations into the parts that need no training")
     forecast: Cron | None = Field(None, description="archives what the champion forecasts of the training's series")
     timezone: str = Field("UTC", max_length=64, description="in which the fields are read")
     train_on_drift: bool = Field(False, description="train also when live forecasts have become worse than the gate's")
@@ -42,15 +58,17 @@ class ScheduleOut(Output):
     model_config = ConfigDict(json_schema_extra={"example": SCHEDULE})
 
     train: str | None
+    refresh: str | None
     forecast: str | None
     timezone: str
     train_on_drift: bool
     next_train: str | None
+    next_refresh: str | None
     next_forecast: str | None
 
 
 class ModelOut(Output):
-    """A model. `champion` is the version that serves, null where none does."""
+    """A model. `champion` is the version that serves, null where none does, and `revision` the one of it that does."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -60,6 +78,7 @@ class ModelOut(Output):
                 "horizon": 24,
                 "quantiles": [0.1, 0.5, 0.9],
                 "champion": 1,
+                "revision": 0,
                 "versions": [1],
                 "schedule": None,
                 "created_at": "2024-03-01T12:00:00+00:00",
@@ -72,6 +91,7 @@ class ModelOut(Output):
     horizon: int
     quantiles: list[float]
     champion: int | None
+    revision: int | None
     versions: list[int]
     schedule: ScheduleOut | None
     created_at: str
@@ -83,6 +103,9 @@ class ChampionIn(Input):
     model_config = ConfigDict(json_schema_extra={"example": {"version": 1}})
 
     version: int = Field(ge=1, lt=2**31)
+    revision: int | None = Field(
+        None, ge=0, lt=2**31, description="0 as it was trained; the one that the version serves as where it is left out"
+    )
 
 
 class DataSpan(Output):
@@ -127,14 +150,31 @@ class CleaningOut(Output):
     refused: list[RefusedSeriesOut] = Field(description="at most 100 series with too many gaps, or no full step")
 
 
+class RevisionOut(Output):
+    """A version whose closed-form parts were fitted again on what was known then; the trained weights are the same."""
+
+    model_config = ConfigDict(json_schema_extra={"example": REVISION})
+
+    revision: int
+    created_at: str
+    data_end: str | None = Field(description="newest value that it was fitted on")
+    promoted: bool = Field(description="whether it went live when it was made")
+    reason: str
+    metrics: dict[str, Metrics] = Field(description="of it and of the one before, on newest values that neither saw")
+    can_serve: bool = Field(description="whether its files are kept, so that it can be pinned and promoted")
+    job: str | None
+
+
 class VersionOut(Output):
-    """One immutable result of training. `metrics` were measured before the network had seen the measured span."""
+    """One result of training. `metrics` were measured before the network had seen the measured span."""
 
     model_config = ConfigDict(
         json_schema_extra={
             "example": {
                 "model": "bikes",
                 "version": 1,
+                "revision": 1,
+                "revisions": [REVISION],
                 "promoted": True,
                 "reason": "ahead of season-naive",
                 "warnings": [],
@@ -169,6 +209,8 @@ class VersionOut(Output):
 
     model: str
     version: int
+    revision: int = Field(description="the one that serves; 0: as it was trained")
+    revisions: list[RevisionOut] = Field(description="the newest 100, the oldest of them first")
     promoted: bool
     reason: str
     warnings: list[str]
@@ -196,6 +238,7 @@ class ArchivedOut(Output):
             "example": {
                 "series_id": "bikes/station 7",
                 "version": 1,
+                "revision": 0,
                 "made_at": "2024-03-01T12:05:00+00:00",
                 "origin": "2024-03-01T12:00:00+01:00",
                 "ds": ["2024-03-01T13:00:00+01:00"],
@@ -207,6 +250,7 @@ class ArchivedOut(Output):
 
     series_id: str
     version: int
+    revision: int
     made_at: str
     origin: str
     ds: list[str]

@@ -61,6 +61,9 @@ class NetworkOptions(Input):
         None, description="the steps that each member of an ensemble reads"
     )
     linear: bool | None = Field(None, description="add a linear forecast, fitted by ridge regression on all series")
+    calibrated: bool | None = Field(
+        None, description="move the answer towards a linear forecast that each refresh fits anew, where that helps"
+    )
     smoothing: Whole | None = Field(
         None, description="exponential smoothings of the level, rates read from each context"
     )

@@ -21,6 +21,7 @@ from app.services.registry.loader import VersionLoader
 from app.services.registry.lookup import parse_reference, resolve_version
 from app.storage import jobs
 from app.storage.engine import Database
+from app.storage.revisions import VersionRevision
 
 SCANS_AT_ONCE = 4
 """callers whose series are scored at the same time; forecasts need the other threads"""
@@ -57,21 +58,21 @@ class AnomalyService:
         impossible times, labels and sizes.
         """
         self._check_series(len(request.scan.series))
-        name, number = parse_reference(request.model)
+        name, pin = parse_reference(request.model)
         with self._database.read() as session:
-            model, row = resolve_version(session, scope, name, number)
+            model, resolved = resolve_version(session, scope, name, pin)
             self._check_ahead(request.scan.ahead, model.horizon)
-            tasks = plan_tasks(session, scope, model, parse_cleaning(row.config), request.scan)
+            tasks = plan_tasks(session, scope, model, parse_cleaning(resolved.row.config), request.scan)
             self._check_cost(tasks.cost)
             at_once = not request.in_background and tasks.cost <= self._settings.max_anomaly_points
             if at_once:
-                version = self._versions.get(scope, row)
+                version = self._versions.get(scope, resolved)
                 histories = load_histories(session, scope, tasks.tasks, version.config, request.scan)
         if not at_once:
             return self._queue(scope, request, tasks.cost, options, key)
         with self._turn():
             scans = scan_tasks(tasks.tasks, histories, version, request.scan)
-        return ServiceResponse(200, describe_scan(model.name, row.number, request.scan, tasks, scans))
+        return ServiceResponse(200, describe_scan(model.name, resolved, request.scan, tasks, scans))
 
     def _queue(
         self, scope: Scope, request: AnomalyRequest, cost: int, options: JobOptions, key: Idempotency | None
@@ -80,11 +81,11 @@ class AnomalyService:
         if Right.write not in scope.rights:
             detail = "this scan needs a job, which this key has no right to start; request a shorter span"
             raise Forbidden(ErrorCode.forbidden, detail)
-        name, number = parse_reference(request.model)
+        name, pin = parse_reference(request.model)
 
         def make(session: Session) -> ServiceResponse:
-            model, row = resolve_version(session, scope, name, number)
-            document = {"version": row.number, **request.scan.document()}
+            model, resolved = resolve_version(session, scope, name, pin)
+            document = {"version": resolved.number, "revision": resolved.revision, **request.scan.document()}
             job = self._submission.add(session, scope, "anomaly_scan", model, document, options, {"rows": cost})
             return respond_accepted(session, job)
 
@@ -111,6 +112,7 @@ class AnomalyService:
             result = jobs.get_result(session, row.id) or {}
         summary = {name: job[name] for name in ("id", "status", "progress", "model", "error")}
         request = {name: row.request[name] for name in ("version", "level", "ahead")}
+        request["revision"] = row.request.get("revision", 0)  # older ones have none
         return summary | request | {name: result.get(name) for name in ("series", "metrics")}
 
     def _check_series(self, count: int) -> None:
@@ -132,13 +134,16 @@ class AnomalyService:
             raise invalid("body.ahead", ErrorCode.horizon_too_long, detail)
 
 
-def describe_scan(model: str, version: int, scan: Scan, tasks: Tasks, scans: Sequence[SeriesScan]) -> dict[str, Any]:
+def describe_scan(
+    model: str, version: VersionRevision, scan: Scan, tasks: Tasks, scans: Sequence[SeriesScan]
+) -> dict[str, Any]:
     """Return a scan as clients see it, with the series in the order of the request."""
     views = {series_scan.view["series_id"]: series_scan.view for series_scan in scans}
     views |= {i: {"series_id": i, "status": "error", "error": error} for i, error in tasks.errors.items()}
     return {
         "model": model,
-        "version": version,
+        "version": version.number,
+        "revision": version.revision,
         "level": scan.level,
         "ahead": scan.ahead,
         "series": [views[i] for i in dict.fromkeys(scan.series)],

@@ -163,8 +163,7 @@ def _build_error(failed: list[Result]) -> ServiceError:
 def _build_chart(request: ChartRequest, document: dict[str, Any], observations: Mapping[str, ObservedSeries]) -> Chart:
     results: list[Result] = document["forecasts"]
     steps = max(len(result["ds"]) for result in results if result["status"] == "ok")
-    version = document["version"]
-    model = document["model"] if version is None else f"{document['model']}@{version}"
+    model = _name_version(document)
     title = request.title or (results[0]["series_id"] if len(results) == 1 else document["model"])
     return Chart(
         format=request.format,
@@ -175,6 +174,15 @@ def _build_chart(request: ChartRequest, document: dict[str, Any], observations: 
         height=request.height,
         panels=[_build_panel(result, observations.get(result["series_id"])) for result in results],
     )
+
+
+def _name_version(document: dict[str, Any]) -> str:
+    """Return what made a chart's forecasts: the model's name alone where no version is live."""
+    version = document["version"]
+    if version is None:
+        return str(document["model"])
+    pinned = f"{version}.{document['revision']}" if document["revision"] else version
+    return f"{document['model']}@{pinned}"
 
 
 def _build_panel(result: Result, observed: ObservedSeries | None) -> ChartPanel:

@@ -70,10 +70,11 @@ class BacktestService:
         Raises NotFound for model, version or series, Conflict `no_champion`, and Invalid for impossible numbers,
         series of another frequency and backtests that are too large.
         """
-        name, number = parse_reference(request.model)
+        name, pin = parse_reference(request.model)
 
         def make(session: Session) -> ServiceResponse:
-            model, version = resolve_version(session, scope, name, number)
+            model, resolved = resolve_version(session, scope, name, pin)  # revisions have their version's configuration
+            version = resolved.row
             config = Config.from_dict(version.config)
             horizon = self._check_horizon(request, model)
             covariates = {role: getattr(config.covariates, role) for role in ROLES}

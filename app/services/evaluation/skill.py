@@ -15,7 +15,7 @@ from app.services.registry.lookup import require_model
 from app.services.series.aggregation import is_aggregated, is_readable, load_aggregated_points
 from app.services.series.ids import is_series_id
 from app.storage import archive, bulk_read, registry
-from app.storage.archive import ArchivedRow
+from app.storage.archive import ArchivedRow, Maker
 from app.storage.engine import Database
 from app.storage.observations import Points
 from app.storage.pages import Page
@@ -91,7 +91,7 @@ class SkillService:
             return Page([view for view in views if view is not None], rows.next_cursor)
 
     def get_skill(
-        self, scope: Scope, name: str, start: str | None, end: str | None, version: int | None
+        self, scope: Scope, name: str, start: str | None, end: str | None, version: int | None, revision: int | None
     ) -> dict[str, Any]:
         """Return the accuracy of forecasts with an origin in [start, end). Raises NotFound, and Invalid."""
         first = _parse_moment(start, "start")
@@ -99,7 +99,8 @@ class SkillService:
         with self._database.read() as session:
             model = require_model(session, scope, name)
             most = min(MOST_FORECASTS, _max_forecasts(model))
-            rows = archive.list_observed(session, model, (first, last), version, most, MOST_ORIGINS)
+            made_by = Maker(version, revision)
+            rows = archive.list_observed(session, model, (first, last), made_by, most, MOST_ORIGINS)
             outcomes = load_outcomes(session, rows, model)
             champion = registry.get_version(session, model, model.champion) if model.champion is not None else None
             drifts = measure_drift(session, model, champion) if champion is not None else None
@@ -124,10 +125,11 @@ def _max_forecasts(model: ModelRow) -> int:
 
 
 def measure_drift(session: Session, model: ModelRow, version: VersionRow) -> dict[str, Any]:
-    """Return whether a version does worse on its live forecasts than it did on its gate span."""
+    """Return whether a version does worse on its live forecasts, those of all its revisions, than it did on its gate
+    span."""
     span = (None, None)
     most = min(DRIFT_FORECASTS, _max_forecasts(model))
-    rows = archive.list_observed(session, model, span, version.number, most, DRIFT_ORIGINS)
+    rows = archive.list_observed(session, model, span, Maker(version.number), most, DRIFT_ORIGINS)
     signal = detect_drift(load_outcomes(session, rows, model), version.metrics.get("gate"))
     return {"version": version.number, "status": signal.status, "detail": signal.detail, **signal.measures}
 
@@ -238,6 +240,7 @@ def _describe_forecast(row: ArchivedRow, model: ModelRow) -> dict[str, Any] | No
     return {
         "series_id": series.id,
         "version": forecast.version,
+        "revision": forecast.revision,
         "made_at": format_stamp(forecast.made_at, "UTC"),
         "origin": format_stamp(forecast.origin, series.timezone),
         "ds": format_stamps(stamps, series.timezone),

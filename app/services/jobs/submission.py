@@ -16,7 +16,7 @@ from app.services.jobs.views import describe_job_in_full
 from app.storage import jobs
 from app.storage.tables import JobRow, ModelRow
 
-JobKind = Literal["train", "backtest", "anomaly_scan", "forecast"]
+JobKind = Literal["train", "backtest", "anomaly_scan", "forecast", "refresh"]
 DEFAULT_PRIORITY = 5
 """the middle of 0 to 9"""
 

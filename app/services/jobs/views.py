@@ -12,7 +12,7 @@ from app.storage import jobs, leases
 from app.storage.tables import JobRow
 from models.calendar.timestamps import format_stamp
 
-KINDS_WITH_INLINE_RESULT = ("forecast",)
+KINDS_WITH_INLINE_RESULT = ("forecast", "refresh")
 """kinds whose result is part of the job's description; other results are large and have their own routes"""
 
 EMPTY_PROGRESS = {

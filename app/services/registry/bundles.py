@@ -9,16 +9,16 @@ from typing import IO
 
 from app.scope import Scope
 from app.services.registry.loader import unavailable
-from app.services.registry.lookup import require_model, require_version
+from app.services.registry.lookup import require_model, require_revision, require_version
 from app.storage.artifacts import BLOCK, ArtifactError, ArtifactStore
 from app.storage.engine import Database
-from app.storage.tables import VersionRow
+from app.storage.revisions import VersionRevision
 from models.errors import BrokenVersion
 from models.inference.published import MANIFEST, Published
 
 IN_MEMORY = 4_000_000
 """bytes; a larger bundle is put together on disk"""
-README = """Version {number} of the Gatecast model {name}
+README = """Version {version} of the Gatecast model {name}
 
 graph.onnx           forecasts; runs in ONNX Runtime, needs nothing of Gatecast
 manifest.json        what the graph reads and returns (inputs, dtypes, calendar_fields, outputs), what it was
@@ -39,21 +39,26 @@ class Bundle:
     """A version that can be packed."""
 
     name: str
-    row: VersionRow
+    files: VersionRevision
     store: ArtifactStore
 
     @property
+    def version(self) -> str:
+        """Its number, with that of a revision."""
+        return f"{self.files.number}.{self.files.revision}" if self.files.revision else str(self.files.number)
+
+    @property
     def filename(self) -> str:
-        return f"{self.name}-{self.row.number}.zip"
+        return f"{self.name}-{self.version}.zip"
 
     @property
     def readme(self) -> str:
-        return README.format(name=self.name, number=self.row.number)
+        return README.format(name=self.name, version=self.version)
 
     @property
     def tag(self) -> str:
         """A strong entity tag: the same files and the same words are packed to the same bytes."""
-        return f'"{self.row.digest[:32]}-{hashlib.sha256(self.readme.encode()).hexdigest()[:8]}"'
+        return f'"{self.files.digest[:32]}-{hashlib.sha256(self.readme.encode()).hexdigest()[:8]}"'
 
     def pack(self) -> tuple[int, Iterator[bytes]]:
         """Check every file and pack it; return the size of the zip in bytes, and its blocks.
@@ -66,17 +71,17 @@ class Bundle:
                 self._fill(archive)
         except (ArtifactError, BrokenVersion) as e:
             packed.close()
-            raise unavailable(self.row, e) from e
+            raise unavailable(self.files, e) from e
         return packed.tell(), _blocks(packed)
 
     def _fill(self, archive: zipfile.ZipFile) -> None:
-        published = Published(self.row.digest, lambda name: self.store.get(f"{self.row.artifact}/{name}"))
+        published = Published(self.files.digest, lambda name: self.store.get(f"{self.files.artifact}/{name}"))
         archive.writestr(_entry("README.txt"), self.readme)
         archive.writestr(_entry(MANIFEST), published.manifest)
         for name in published.digests:
             digest = hashlib.sha256()
             with archive.open(_entry(name), "w") as file:
-                for block in self.store.blocks(f"{self.row.artifact}/{name}"):
+                for block in self.store.blocks(f"{self.files.artifact}/{name}"):
                     digest.update(block)
                     file.write(block)
             published.check(name, digest.hexdigest())
@@ -89,10 +94,13 @@ class BundleService:
         self._database = database
         self._store = store
 
-    def get(self, scope: Scope, name: str, number: int) -> Bundle:
-        """Return a version's bundle, which is not packed yet. Raises NotFound."""
+    def get(self, scope: Scope, name: str, number: int, revision: int | None) -> Bundle:
+        """Return the bundle of a version's revision, or of the one that serves; it is not packed yet. Raises
+        NotFound."""
         with self._database.read() as session:
-            return Bundle(name, require_version(session, require_model(session, scope, name), number), self._store)
+            model = require_model(session, scope, name)
+            files = require_revision(session, model, require_version(session, model, number), revision)
+            return Bundle(name, files, self._store)
 
 
 def _entry(name: str) -> zipfile.ZipInfo:

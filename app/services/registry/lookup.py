@@ -1,6 +1,7 @@
-"""Look-up of models and versions by the names that clients use: `name`, or `name@version`."""
+"""Look-up of models and versions by the names that clients use: `name`, `name@version`, or `name@version.revision`."""
 
 import re
+from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
@@ -9,7 +10,8 @@ from app.scope import Scope
 from app.services.jobs.documents import parse_cleaning, parse_selector
 from app.services.series.aggregation import is_readable
 from app.services.series.selection import Selector, select_series
-from app.storage import jobs, registry
+from app.storage import jobs, registry, revisions
+from app.storage.revisions import VersionRevision
 from app.storage.tables import JobRow, ModelRow, SeriesRow, VersionRow
 
 MODEL_NAME = r"[A-Za-z0-9._-]{1,100}"
@@ -20,7 +22,15 @@ PINNED_VERSION = rf"{MODEL_NAME}@[1-9][0-9]{{0,8}}"
 
 _NAME = re.compile(MODEL_NAME)
 
-_REFERENCE = re.compile(rf"(?P<name>{MODEL_NAME})(@(?P<version>[0-9]{{1,9}}))?")
+_REFERENCE = re.compile(rf"(?P<name>{MODEL_NAME})(@(?P<version>[0-9]{{1,9}})(\.(?P<revision>[0-9]{{1,9}}))?)?")
+
+
+class VersionPin(NamedTuple):
+    """Which version a reference pins, whatever the champion is."""
+
+    version: int
+    revision: int | None = None
+    """None: the one that serves"""
 
 
 def require_model(session: Session, scope: Scope, name: str, *, lock: bool = False) -> ModelRow:
@@ -44,28 +54,56 @@ def require_version(session: Session, model: ModelRow, number: int) -> VersionRo
     return row
 
 
-def parse_reference(text: str) -> tuple[str, int | None]:
-    """Return name and version of `name` or `name@version`. Raises Invalid."""
+def require_revision(session: Session, model: ModelRow, row: VersionRow, number: int | None) -> VersionRevision:
+    """Return a version as one of its revisions, or as the one that serves. Raises NotFound where it has no such, or its
+    files are not kept."""
+    if number is None:
+        return revisions.get_serving(row)
+    files = revisions.get_files(session, row, number) if number < 2**31 else None
+    if files is None:
+        detail = (
+            f"version {row.number} of the model {model.name!r} has no revision {number} that can serve; "
+            f"GET /models/{model.name}/versions/{row.number} lists them, and 0 is the version as it was trained"
+        )
+        raise NotFound(ErrorCode.version_not_found, detail)
+    return files
+
+
+def parse_reference(text: str) -> tuple[str, VersionPin | None]:
+    """Return the name and what is pinned of `name`, `name@version` or `name@version.revision`. Raises Invalid."""
     match = _REFERENCE.fullmatch(text)
     if match is None:
-        detail = "a model's name has 1 to 100 letters, digits, '.', '_' or '-'; '@7' after it pins version 7"
+        detail = (
+            "a model's name has 1 to 100 letters, digits, '.', '_' or '-'; '@7' after it pins version 7, and '@7.3' "
+            "revision 3 of that"
+        )
         raise Invalid(
             ErrorCode.invalid_input, detail, errors=[FieldError("body.model", ErrorCode.invalid_input, detail)]
         )
-    return match["name"], int(match["version"]) if match["version"] else None
+    if not match["version"]:
+        return match["name"], None
+    return match["name"], VersionPin(int(match["version"]), int(match["revision"]) if match["revision"] else None)
 
 
-def resolve_version(session: Session, scope: Scope, name: str, number: int | None) -> tuple[ModelRow, VersionRow]:
-    """Return the model and its version of this number, or its champion.
+def resolve_version(
+    session: Session, scope: Scope, name: str, pin: VersionPin | None
+) -> tuple[ModelRow, VersionRevision]:
+    """Return the model and the version that is pinned, or its champion.
 
     Raises NotFound, and Conflict `no_champion`.
     """
     model = require_model(session, scope, name)
-    if number is not None:
-        return model, require_version(session, model, number)
+    if pin is not None:
+        row = require_version(session, model, pin.version)
+        return model, require_revision(session, model, row, pin.revision)
+    return model, revisions.get_serving(require_champion(session, model))
+
+
+def require_champion(session: Session, model: ModelRow) -> VersionRow:
+    """Return the version of a model that is live. Raises Conflict `no_champion`."""
     if model.champion is None:
         raise no_champion(session, model)
-    return model, require_version(session, model, model.champion)
+    return require_version(session, model, model.champion)
 
 
 def no_champion(session: Session, model: ModelRow, instead: str = "") -> Conflict:

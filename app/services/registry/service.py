@@ -1,5 +1,6 @@
 """Models and their versions: listing, promoting and deleting them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -9,26 +10,32 @@ from app.scope import Scope
 from app.services.jobs.documents import parse_cleaning, parse_warm_start
 from app.services.paging import convert_cursor_errors
 from app.services.registry.loader import VersionLoader
-from app.services.registry.lookup import require_model, require_version
+from app.services.registry.lookup import require_model, require_revision, require_version
 from app.services.series.ids import check_frequency
 from app.services.series.service import require_series
-from app.storage import alerts, jobs, registry, schedules
+from app.storage import alerts, jobs, registry, revisions, schedules
 from app.storage.artifacts import ArtifactStore
 from app.storage.engine import Database
 from app.storage.pages import Page
-from app.storage.tables import ModelRow, Schedule, VersionRow
+from app.storage.tables import ModelRow, RevisionRow, Schedule, VersionRow
 from models.calendar.frequency import Frequency, parse_frequency, share_dates
 from models.calendar.timestamps import format_stamp
 
+LISTED_REVISIONS = 100
+"""newest revisions that a version names"""
 
-def describe_model(row: ModelRow, versions: list[int], schedule: Schedule | None) -> dict[str, Any]:
-    """Return a model as clients see it."""
+
+def describe_model(
+    row: ModelRow, versions: list[int], revision: int | None, schedule: Schedule | None
+) -> dict[str, Any]:
+    """Return a model as clients see it. `revision` is that of the champion."""
     return {
         "name": row.name,
         "freq": row.freq,
         "horizon": row.horizon,
         "quantiles": row.quantiles,
         "champion": row.champion,
+        "revision": revision,
         "versions": versions,
         "schedule": describe_schedule(schedule),
         "created_at": format_stamp(row.created_at, "UTC"),
@@ -41,19 +48,28 @@ def describe_schedule(row: Schedule | None) -> dict[str, Any] | None:
         return None
     return {
         "train": row.train,
+        "refresh": row.refresh,
         "forecast": row.forecast,
         "timezone": row.timezone,
         "train_on_drift": row.train_on_drift,
         "next_train": format_stamp(row.train_at, row.timezone),
+        "next_refresh": format_stamp(row.refresh_at, row.timezone),
         "next_forecast": format_stamp(row.forecast_at, row.timezone),
     }
 
 
-def describe_version(model: ModelRow, row: VersionRow) -> dict[str, Any]:
-    """Return a version as clients see it."""
+def describe_versions(session: Session, model: ModelRow, rows: Sequence[VersionRow]) -> list[dict[str, Any]]:
+    """Return versions of a model as clients see them."""
+    newest = revisions.list_newest(session, rows, LISTED_REVISIONS)
+    return [_describe_version(model, row, newest[row.pk]) for row in rows]
+
+
+def _describe_version(model: ModelRow, row: VersionRow, made: Sequence[RevisionRow]) -> dict[str, Any]:
     return {
         "model": model.name,
         "version": row.number,
+        "revision": row.revision,
+        "revisions": [_describe_revision(revision) for revision in made],
         "promoted": row.promoted,
         "reason": row.reason,
         "warnings": row.warnings,
@@ -65,6 +81,19 @@ def describe_version(model: ModelRow, row: VersionRow) -> dict[str, Any]:
         "job": row.job_id,
         "provenance": {name: value for name, value in row.provenance.items() if name != "cleaning"},
         "created_at": format_stamp(row.created_at, "UTC"),
+    }
+
+
+def _describe_revision(row: RevisionRow) -> dict[str, Any]:
+    return {
+        "revision": row.number,
+        "created_at": format_stamp(row.created_at, "UTC"),
+        "data_end": format_stamp(row.data_end, "UTC"),
+        "promoted": row.promoted,
+        "reason": row.reason,
+        "metrics": row.metrics,
+        "can_serve": row.artifact is not None,
+        "job": row.job_id,
     }
 
 
@@ -119,42 +148,48 @@ class ModelService:
             rows = registry.list_page(session, scope, trained_on, freqs, cursor, limit)
             numbers = registry.list_version_numbers(session, rows.items)
             schedule_of = schedules.get_many(session, rows.items)
-            models = [describe_model(row, numbers[row.pk], schedule_of.get(row.pk)) for row in rows.items]
+            serving = registry.list_serving_revisions(session, rows.items)
+            models = [
+                describe_model(row, numbers[row.pk], serving.get(row.pk), schedule_of.get(row.pk)) for row in rows.items
+            ]
             return Page(models, rows.next_cursor)
 
     def get(self, scope: Scope, name: str) -> dict[str, Any]:
         """Return one model. Raises NotFound."""
         with self._database.read() as session:
             row = require_model(session, scope, name)
-            return describe_model(
-                row, registry.list_version_numbers(session, [row])[row.pk], schedules.get(session, row.pk)
-            )
+            numbers = registry.list_version_numbers(session, [row])[row.pk]
+            revision = registry.list_serving_revisions(session, [row]).get(row.pk)
+            return describe_model(row, numbers, revision, schedules.get(session, row.pk))
 
     def list_versions(self, scope: Scope, name: str, cursor: str | None, limit: int) -> Page[dict[str, Any]]:
         """Return a page of a model's versions, newest first. Raises NotFound, and Invalid for an unknown cursor."""
         with self._database.read() as session, convert_cursor_errors():
             model = require_model(session, scope, name)
             rows = registry.list_versions(session, model, cursor, limit)
-            return Page([describe_version(model, row) for row in rows.items], rows.next_cursor)
+            return Page(describe_versions(session, model, rows.items), rows.next_cursor)
 
     def get_version(self, scope: Scope, name: str, number: int) -> dict[str, Any]:
         """Return one version. Raises NotFound."""
         with self._database.read() as session:
             model = require_model(session, scope, name)
-            return describe_version(model, require_version(session, model, number))
+            return describe_versions(session, model, [require_version(session, model, number)])[0]
 
-    def promote(self, scope: Scope, name: str, number: int) -> dict[str, Any]:
-        """Make a version the champion, and return the model.
+    def promote(self, scope: Scope, name: str, number: int, revision: int | None) -> dict[str, Any]:
+        """Make a version the champion, as one of its revisions or as the one that serves, and return the model.
 
         The version is loaded first, so no forecast waits for the switch. Raises NotFound, and Unavailable for a
         version that cannot be loaded.
         """
         with self._database.read() as session:
-            row = require_version(session, require_model(session, scope, name), number)
-        self._versions.get(scope, row)
+            model = require_model(session, scope, name)
+            chosen = require_revision(session, model, require_version(session, model, number), revision)
+        self._versions.get(scope, chosen)
         with self._database.write() as session:
             model = require_model(session, scope, name, lock=True)
-            model.champion = require_version(session, model, number).number
+            row = require_version(session, model, number)
+            revisions.serve(row, require_revision(session, model, row, revision))
+            model.champion = row.number
         return self.get(scope, name)
 
     def delete_version(self, scope: Scope, name: str, number: int) -> None:
@@ -166,9 +201,10 @@ class ModelService:
                 detail = f"version {number} is live; PUT /models/{name}/champion with another one first"
                 raise Conflict(ErrorCode.version_is_champion, detail)
             _check_unused(session, scope, name, number)
-            artifact = row.artifact
+            artifacts = {row.artifact, *revisions.list_artifacts(session, [row.pk])}
             session.delete(row)
-        self._store.remove(artifact)
+        for artifact in artifacts:
+            self._store.remove(artifact)
 
     def delete(self, scope: Scope, name: str) -> None:
         """Delete a model with its versions, then their files. Raises NotFound, and Conflict while it is in use."""

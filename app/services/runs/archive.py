@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 from sqlalchemy.orm import Session
 
-from app.errors import ErrorCode, JobRefused
 from app.jobs.queue import JobQueue
 from app.logs import get_logger
 from app.scope import Scope
@@ -22,7 +21,7 @@ from app.services.series.aggregation import is_readable
 from app.services.series.selection import select_series
 from app.serving.runtime import LoadedVersion
 from app.storage import archive as archived
-from app.storage import jobs, registry, schedules, series
+from app.storage import jobs, schedules, series
 from app.storage.tables import ModelRow, SeriesRow, VersionRow
 from models.calendar.frequency import parse_frequency
 from models.classical.on_clock import season_naive_on_clock
@@ -41,7 +40,8 @@ def archive(attempt: Attempt) -> None:
 
     Raises JobRefused where no version is live, or its files are broken.
     """
-    model, row = _champion(attempt)
+    model = attempt.get_model()
+    row = attempt.get_champion(model)
     version = attempt.load_version(row)
     kept = 0
     errors: dict[str, str] = {}
@@ -54,6 +54,7 @@ def archive(attempt: Attempt) -> None:
         drift = measure_drift(session, model, row)
     result = {
         "version": row.number,
+        "revision": row.revision,
         "series": len(ids),
         "archived": kept,
         "errors": dict(list(errors.items())[:100]),
@@ -62,15 +63,6 @@ def archive(attempt: Attempt) -> None:
     attempt.succeed(result, version=row.number)
     if drift["status"] == "drifting":
         _answer_drift(attempt, model)
-
-
-def _champion(attempt: Attempt) -> tuple[ModelRow, VersionRow]:
-    model = attempt.get_model()
-    with attempt.database.read() as session:
-        row = registry.get_version(session, model, model.champion) if model.champion is not None else None
-    if row is None:
-        raise JobRefused(ErrorCode.no_champion, f"no version of the model {model.name!r} is live")
-    return model, row
 
 
 def _ids(attempt: Attempt, model: ModelRow, row: VersionRow) -> list[str]:
@@ -125,6 +117,7 @@ def _forecast(
         {
             "model_pk": model.pk,
             "version": row.number,
+            "revision": row.revision,
             "series_pk": stored[context.id].pk,
             "series_version": stored[context.id].version,
             "origin": forecast.origin,

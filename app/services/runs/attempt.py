@@ -12,6 +12,7 @@ from typing import Any
 from app.config import Settings
 from app.errors import ErrorCode, JobRefused
 from app.scope import Scope
+from app.services.registry.loader import VersionFiles
 from app.services.runs.journal import Journal
 from app.serving.runtime import LoadedVersion, load_version
 from app.storage import jobs, registry
@@ -69,7 +70,15 @@ class Attempt:
             raise JobRefused(ErrorCode.model_not_found, f"the model {self.job.model!r} was deleted")
         return model
 
-    def load_version(self, row: VersionRow) -> LoadedVersion:
+    def get_champion(self, model: ModelRow) -> VersionRow:
+        """Return the version of a model that is live. Raises JobRefused where none is."""
+        with self.database.read() as session:
+            row = registry.get_version(session, model, model.champion) if model.champion is not None else None
+        if row is None:
+            raise JobRefused(ErrorCode.no_champion, f"no version of the model {model.name!r} is live")
+        return row
+
+    def load_version(self, row: VersionFiles) -> LoadedVersion:
         """Return a version that can run.
 
         Raises JobRefused for files that are gone or broken, ArtifactError for outages.

@@ -42,7 +42,7 @@ def run(attempt: Attempt) -> None:
 
 
 def _load_work(kind: str) -> Callable[[Attempt], None]:
-    """Return what a kind of job does; each brings its own libraries, and only trainings bring torch."""
+    """Return what a kind of job does; each brings its own libraries."""
     match kind:
         case "train":
             from app.services.runs.training import Training
@@ -52,6 +52,10 @@ def _load_work(kind: str) -> Callable[[Attempt], None]:
             from app.services.runs.backtest import BacktestRun
 
             return lambda attempt: BacktestRun(attempt).run()
+        case "refresh":
+            from app.services.runs.refresh import Refresh
+
+            return lambda attempt: Refresh(attempt).run()
         case "anomaly_scan":
             from app.services.runs.scan import scan
 

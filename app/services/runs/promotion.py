@@ -15,12 +15,12 @@ from app.services.runs.attempt import Attempt
 from app.services.series import panels
 from app.services.series.aggregation import add_aggregated_covariates, select_aggregated
 from app.serving.runtime import LoadedVersion
-from app.storage import registry, series
+from app.storage import registry, revisions, series
 from app.storage.tables import VersionRow
 from models.arrays import Floats, Ints
 from models.calendar.timestamps import parse_stamps
 from models.config.covariates import CovariateConfig
-from models.data.series import Panel
+from models.data.series import Panel, Series
 from models.errors import ConfigError
 from models.evaluation.baselines import forecast_baselines
 from models.evaluation.floors import FLOORS, compare, is_level, is_tie
@@ -60,6 +60,7 @@ def judge(attempt: Attempt, model_pk: int, panel: Panel, fitted: Fitted) -> Verd
         model = registry.get_by_pk(session, attempt.scope, model_pk)
         champion = model.champion if model else None
         row = registry.get_version(session, model, champion) if model and champion else None
+        seen = _Seen.by(session, row) if row is not None else None
         start = _get_start(session, attempt)
     report = fitted.report
     if "stopped" in report.warnings:
@@ -69,20 +70,45 @@ def judge(attempt: Attempt, model_pk: int, panel: Panel, fitted: Fitted) -> Verd
     if report.gate is None or fitted.gate_quantiles is None:
         return _decide_ungated("the history is too short for a gate", champion)
     windows = find_windows(panel, report.gate)
-    rows, span = _select_windows(windows, row, start)
+    rows, span = _select_windows(windows, seen, start)
     if not len(rows):
         return _decide_ungated("the version that it began from has seen the gate", champion)
     return _compare(attempt, panel, fitted, windows, row, rows, span)
 
 
-def _get_start(session: Session, attempt: Attempt) -> VersionRow | None:
-    """Return the version that the training began from."""
+@dataclass(frozen=True)
+class _Seen:
+    """What a version was fitted on."""
+
+    series: frozenset[str] | None
+    """None: any, since a refresh reads the series of its time"""
+    end: int
+    """the newest stamp"""
+
+    @classmethod
+    def by(cls, session: Session, row: VersionRow, number: int | None = None) -> "_Seen":
+        """Return what a version has seen as one of its revisions, or as the one that serves."""
+        end = int(parse_stamps([row.data_span["end"]], "UTC")[0])
+        revision = revisions.get(session, row, row.revision if number is None else number)
+        if revision is None or revision.data_end is None:
+            return cls(frozenset(row.data_span["series"]), end)
+        return cls(None, max(end, revision.data_end))
+
+    def has(self, series: Series, origin: int) -> bool:
+        """Whether it may have seen what comes after a position in a series."""
+        is_known = self.series is None or series.id in self.series
+        return is_known and int(series.stamps(origin, origin + 1)[0]) < self.end
+
+
+def _get_start(session: Session, attempt: Attempt) -> _Seen | None:
+    """Return what the version has seen that the training began from, as that was trained."""
     start = parse_warm_start(attempt.job.request)
     if start is None:
         return None
     name, number = start
     source = registry.get(session, attempt.scope, name)
-    return registry.get_version(session, source, number) if source is not None else None
+    row = registry.get_version(session, source, number) if source is not None else None
+    return _Seen.by(session, row, 0) if row is not None else None
 
 
 def _decide_ungated(why: str, champion: int | None) -> Verdict:
@@ -159,7 +185,7 @@ def _join_lost(lost: Sequence[tuple[str, str]], span: str) -> str:
     return "; nor of ".join([f"{first[0]} on {span}: {first[1]}", *(f"{name}: {numbers}" for name, numbers in others)])
 
 
-def _select_windows(windows: Windows, champion: VersionRow | None, start: VersionRow | None) -> tuple[Ints, str]:
+def _select_windows(windows: Windows, champion: _Seen | None, start: _Seen | None) -> tuple[Ints, str]:
     """Return the windows to compare on, (N,) of them, and what they are called."""
     allowed = np.ones(len(windows.series), bool) if start is None else _unseen(windows, start)
     if start is not None and allowed.sum() < min(LEAST_FRESH, len(allowed)):
@@ -171,12 +197,10 @@ def _select_windows(windows: Windows, champion: VersionRow | None, start: Versio
     return np.flatnonzero(allowed), span
 
 
-def _unseen(windows: Windows, row: VersionRow) -> NDArray[np.bool_]:
+def _unseen(windows: Windows, seen: _Seen) -> NDArray[np.bool_]:
     """Return which windows (B,) begin after a version's data ended, or are of series that it was not trained on."""
-    end = int(parse_stamps([row.data_span["end"]], "UTC")[0])
-    seen = set(row.data_span["series"])
     pairs = zip(windows.series, windows.origins.tolist(), strict=True)
-    return np.array([item.id not in seen or item.stamps(o, o + 1)[0] >= end for item, o in pairs], bool)
+    return np.array([not seen.has(item, origin) for item, origin in pairs], bool)
 
 
 @dataclass(frozen=True)

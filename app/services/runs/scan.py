@@ -6,7 +6,7 @@ from app.services.anomalies.scan import SeriesScan, load_histories, scan_tasks
 from app.services.anomalies.service import describe_scan
 from app.services.jobs.documents import parse_cleaning
 from app.services.runs.attempt import Attempt
-from app.storage import registry
+from app.storage import registry, revisions
 
 
 def scan(attempt: Attempt) -> None:
@@ -18,8 +18,13 @@ def scan(attempt: Attempt) -> None:
         row = registry.get_version(session, model, number)
         if row is None:
             raise JobRefused(ErrorCode.version_not_found, f"{model.name}@{number} was deleted")
+        revision = attempt.job.request.get("revision", row.revision)  # a job of an earlier release names none
+        resolved = revisions.get_files(session, row, revision)
+        if resolved is None:
+            detail = f"revision {revision} of {model.name}@{number} is not kept any more; scan with another one"
+            raise JobRefused(ErrorCode.version_not_found, detail)
         tasks = plan_tasks(session, attempt.scope, model, parse_cleaning(row.config), request)
-    version = attempt.load_version(row)
+    version = attempt.load_version(resolved)
     scans: list[SeriesScan] = []
     done = 0
     for task in tasks.tasks:
@@ -29,4 +34,4 @@ def scan(attempt: Attempt) -> None:
         done += task.cost
         attempt.journal.tell({"phase": "scan", "fraction": done / max(1, tasks.cost)})
         attempt.leave_if_asked()
-    attempt.succeed(describe_scan(model.name, row.number, request, tasks, scans))
+    attempt.succeed(describe_scan(model.name, resolved, request, tasks, scans))

@@ -23,16 +23,16 @@ from app.services.runs.promotion import judge
 from app.services.runs.publication import publish
 from app.services.runs.search import SearchRun
 from app.services.runs.snapshots import Snapshot
+from app.services.runs.version_files import clean, upload
 from app.services.training.warm_start import load_network
-from app.storage import registry
-from app.storage.artifacts import ArtifactMissing, version_folder
+from app.storage import registry, revisions
+from app.storage.artifacts import ArtifactMissing
 from app.storage.jobs import FenceLost
 from app.storage.tables import ModelRow
 from models.errors import BrokenVersion, CheckpointError, ExportError
 from models.export.export import export
 from models.export.graph import template_key
 from models.export.graph_cache import GraphCache
-from models.inference.published import MANIFEST, sha256_of
 from models.network.network import Network
 from models.planning.defaults import default_config
 from models.planning.transfer import transfer_config
@@ -71,7 +71,7 @@ class Training:
                 export(fitted, Path(folder), self._graphs)
             except ExportError as e:
                 raise JobRefused(ErrorCode.export_failed, str(e)) from e
-            files = self._upload(model, Path(folder))
+            files = upload(self.attempt, model, Path(folder))
         try:
             verdict = judge(self.attempt, model.pk, snapshot.panel, fitted)
             row = publish(self.attempt, snapshot, fitted, verdict, files)
@@ -86,7 +86,7 @@ class Training:
             imports_s=round(self.attempt.import_seconds, 2),
             publishing_s=round(time.monotonic() - began, 2),
         )
-        self._clean(model)
+        clean(self.attempt, model)
 
     @cached_property
     def _graphs(self) -> GraphCache:
@@ -102,11 +102,12 @@ class Training:
         with self.attempt.database.read() as session:
             source = registry.get(session, self.attempt.scope, name)
             row = registry.get_version(session, source, number) if source is not None else None
-        if row is None:
+            as_trained = revisions.get_files(session, row, 0) if row is not None else None
+        if as_trained is None:
             detail = f"{name}@{number}, which the training was to begin from, was deleted"
             raise JobRefused(ErrorCode.version_not_found, detail)
         try:
-            return load_network(self.attempt.store, row)
+            return load_network(self.attempt.store, as_trained)
         except (ArtifactMissing, BrokenVersion) as e:
             raise JobRefused(ErrorCode.version_not_found, f"{name}@{number} cannot be read ({e}); begin afresh") from e
 
@@ -200,22 +201,3 @@ class Training:
         journal.add_losses(progress.epoch - len(progress.train), progress.phase, **curve)
         told = {name: value for name, value in asdict(progress).items() if name not in curve}
         journal.tell(told | {"fraction": whole, "eta_s": eta})
-
-    def _upload(self, model: ModelRow, folder: Path) -> dict[str, str]:
-        """Store a version's files; return their folder and the manifest's digest."""
-        target = self._version_folder(model, self.attempt.fence.attempt)
-        for file in sorted(folder.iterdir()):
-            self.attempt.store.put(f"{target}/{file.name}", file.read_bytes())
-        return {
-            "artifact": target,
-            "digest": sha256_of((folder / MANIFEST).read_bytes()),
-        }
-
-    def _clean(self, model: ModelRow) -> None:
-        """Remove what the job has left for a next attempt, and versions that earlier attempts did not publish."""
-        self.attempt.store.remove(self.attempt.folder)
-        for number in range(1, self.attempt.fence.attempt):
-            self.attempt.store.remove(self._version_folder(model, number))
-
-    def _version_folder(self, model: ModelRow, number: int) -> str:
-        return version_folder(self.attempt.job.project_id, model.pk, self.attempt.job.id, number)

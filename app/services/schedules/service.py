@@ -1,6 +1,6 @@
-"""Schedules of models: retraining, and archiving what the champion forecasts."""
+"""Schedules of models: retraining, refreshing the champion, and archiving what it forecasts."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -31,10 +31,11 @@ BY_DRIFT = "drift"
 
 @dataclass(frozen=True)
 class ScheduleRequest:
-    """When a model is trained and when it forecasts for the archive: cron expressions in a timezone."""
+    """When a model is trained, refreshed, and when it forecasts for the archive: cron expressions in a timezone."""
 
     train: str | None
     forecast: str | None
+    refresh: str | None
     timezone: str
     train_on_drift: bool
 
@@ -49,11 +50,12 @@ class ScheduleService:
     def put(self, scope: Scope, name: str, request: ScheduleRequest) -> dict[str, Any]:
         """Set a model's schedule. Raises NotFound, and Invalid for a bad cron expression or timezone."""
         timezone = check_timezone(request.timezone, "body.timezone")
-        if request.train is None and request.forecast is None:
+        crons = {"train": request.train, "forecast": request.forecast, "refresh": request.refresh}
+        if not any(cron is not None for cron in crons.values()):
             raise invalid(
                 "body.train",
                 ErrorCode.invalid_schedule,
-                "name at least one of train and forecast; DELETE ends the schedule",
+                "name at least one of train, refresh and forecast; DELETE ends the schedule",
             )
         if request.train_on_drift and request.forecast is None:
             raise invalid(
@@ -64,7 +66,6 @@ class ScheduleService:
         with self._database.write() as session:
             model = require_model(session, scope, name, lock=True)
             moment = now(session)
-            crons = {"train": request.train, "forecast": request.forecast}
             due = {
                 f"{part}_at": find_next_due(cron, timezone, moment, part) if cron is not None else None
                 for part, cron in crons.items()
@@ -98,6 +99,7 @@ class ScheduleService:
     def _start_parts(self, row: Schedule, model: ModelRow, moment: int) -> None:
         parts: tuple[tuple[SchedulePart, str | None, int | None], ...] = (
             ("train", row.train, row.train_at),
+            ("refresh", row.refresh, row.refresh_at),
             ("forecast", row.forecast, row.forecast_at),
         )
         for part, cron, due in parts:
@@ -119,12 +121,12 @@ class ScheduleService:
             log.warning("schedule_skipped", model=model.name, part=part, detail="the previous job has not ended")
             return None
         try:
-            job = (retrain if part == "train" else archive_forecasts)(session, self._submission, scope, model.pk)
+            job = STARTERS[part](session, self._submission, scope, model.pk)
         except ServiceError as e:
             log.warning("schedule_refused", model=model.name, part=part, detail=e.detail)
             return None
         if job is None:
-            log.warning("schedule_idle", model=model.name, part=part, detail="the model has no version to start from")
+            log.warning("schedule_idle", model=model.name, part=part, detail="the model has no version for it")
             return None
         return job.id
 
@@ -163,3 +165,19 @@ def archive_forecasts(session: Session, submission: Submission, scope: Scope, mo
     if model is None or model.champion is None:
         return None
     return submission.add(session, scope, "forecast", model, {}, JobOptions())
+
+
+def refresh_champion(session: Session, submission: Submission, scope: Scope, model_pk: int) -> JobRow | None:
+    """Queue the job that refreshes the champion. None where no version is live."""
+    model = registry.get_by_pk(session, scope, model_pk)
+    if model is None or model.champion is None:
+        return None
+    return submission.add(session, scope, "refresh", model, {}, JobOptions())
+
+
+STARTERS: Mapping[SchedulePart, Callable[[Session, Submission, Scope, int], JobRow | None]] = {
+    "train": retrain,
+    "refresh": refresh_champion,
+    "forecast": archive_forecasts,
+}
+"""what queues the job of each part"""

@@ -7,10 +7,10 @@ from sqlalchemy.orm import Session
 
 from app.errors import ErrorCode, FieldError, Invalid
 from app.scope import Scope
+from app.services.registry.loader import VersionFiles
 from app.services.registry.lookup import require_model, require_version
 from app.services.training.request import TrainingRequest
 from app.storage.artifacts import ArtifactStore
-from app.storage.tables import VersionRow
 from models.config.model import Config
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def resolve_warm_start(
     return completed, source
 
 
-def load_network(store: ArtifactStore, row: VersionRow) -> "Network":
+def load_network(store: ArtifactStore, row: VersionFiles) -> "Network":
     """Load a version's network. Raises ArtifactError where the store is away, BrokenVersion for damaged files."""
     from models.export.load import load_published  # the API process, which checks requests, imports no torch
 

@@ -5,7 +5,7 @@ import { formatDuration, formatPercent } from "./format.js";
 import { link } from "./router.js";
 
 /** @type {Record<string, string>} */
-export const KINDS = { train: "Training", backtest: "Backtest", anomaly_scan: "Anomaly scan", forecast: "Scheduled forecast" };
+export const KINDS = { train: "Training", backtest: "Backtest", anomaly_scan: "Anomaly scan", forecast: "Scheduled forecast", refresh: "Refresh" };
 
 /** @type {Record<string, string>} */
 const TONES = { running: "accent", succeeded: "good", failed: "bad", cancelled: "warn" };
@@ -17,6 +17,7 @@ const PHASES = {
   refit: "training on everything",
   scan: "scoring values",
   forecast: "forecasting",
+  refresh: "taking in new values",
 };
 
 export const ACTIVE = ["queued", "running"];
@@ -82,5 +83,8 @@ export function findResult(job) {
   if (job.kind === "backtest") return { href: link("backtests/one", { id: job.id }), text: "The backtest's measures" };
   if (job.kind === "anomaly_scan" && job.status === "succeeded") return { href: link("anomalies", { scan: job.id }), text: "The anomalies" };
   if (job.kind === "forecast" && job.model) return { href: link("models/one", { name: job.model, tab: "skill" }), text: "Skill of the model's forecasts" };
+  if (job.kind === "refresh" && job.version && job.model) {
+    return { href: link("models/one", { name: job.model, tab: "versions", version: job.version }), text: `Version ${job.version} of ${job.model}` };
+  }
   return null;
 }

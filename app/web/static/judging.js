@@ -66,5 +66,8 @@ export function formatOption(value) {
   return typeof value === "object" ? JSON.stringify(value) : String(value);
 }
 
+/** Write a version's number, with that of a revision. @param {number} version @param {number} revision */
+export const nameVersion = (version, revision) => (revision ? `${version}.${revision}` : String(version));
+
 /** Say why a version went live or did not. @param {Record<string, any>} version */
 export const describePromotion = (version) => `${version.promoted ? "It went live" : "It did not go live"}: ${version.reason}.`;

@@ -59,3 +59,19 @@ def test_without_a_basis_there_are_no_shares() -> None:
     network, batch = network_and_batch(basis=False, **gated)
     masked, forecast = masked_forecast(network, batch)
     assert not list(masked.shares().average(0, forecast.shape[1]))
+
+
+def test_the_calibrated_forecast_has_its_share() -> None:
+    panel = covariate_panel(400, 2)
+    network = random_network(rich(panel, context_length=192, ets=False, anchor=0.0, calibrated=True))
+    batch = assemble(panel.series, np.array([24 * 14, 24 * 14 + 5]), network.config)  # the first horizon begins at one
+    masked, forecast = masked_forecast(network, batch)
+    for row, share in ((0, 0.5), (1, 0.0)):
+        found = list(masked.shares().average(row, forecast.shape[1]))
+        weights = {label: weight for label, weight, _ in found}
+        torch.testing.assert_close(torch.stack([*weights.values()]).sum(0), torch.ones(12, dtype=torch.float64))
+        torch.testing.assert_close(weights["calibrated"], torch.full((12,), share, dtype=torch.float64))
+    with torch.no_grad():
+        tensors = {name: torch.from_numpy(values) for name, values in inputs_of(batch, network.config).items()}
+        context, quantiles = network.forecast_scaled(**tensors)
+    torch.testing.assert_close(forecast, quantiles[..., network.median] * context.scale + context.loc)

@@ -1,6 +1,7 @@
 """/anomalies over HTTP: told at once, or by a job; which steps are told of, and how they compare with labels."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from app.storage import keys, registry
 from app.storage.engine import Database
 from models.anomaly.residuals import LEAST_SEEN
 from tests.services.stored import hours, numbers, run, store, store_beside
-from tests.trained import Trained, publish, values
+from tests.trained import Trained, altered, publish, publish_revision, values
 
 ONE = pytest.mark.one_database
 LENGTH = 400
@@ -256,6 +257,19 @@ def test_a_job_tells_the_same(watched: TestClient, database: Database, settings:
     found = watched.get(f"/anomalies/{job['id']}").json()
     assert found["series"] == now["series"]
     assert found["metrics"] == now["metrics"]
+
+
+@ONE
+def test_a_job_scans_by_the_revision_that_was_asked_for(
+    watched: TestClient, database: Database, settings: Settings, trained: Trained, tmp_path: Path
+) -> None:
+    publish_revision(database, settings, altered(trained, tmp_path / "refreshed"))
+    told = {model: scan(watched, model=model) for model in ("m@1", "m@1.0")}
+    assert told["m@1"]["series"][0]["expected"] != told["m@1.0"]["series"][0]["expected"]
+    for model, revision in (("m@1", 1), ("m@1.0", 0)):
+        job = run(watched, database, settings, ask(watched, ASYNC, model=model))
+        found = watched.get(f"/anomalies/{job['id']}").json()
+        assert (found["version"], found["revision"], found["series"]) == (1, revision, told[model]["series"])
 
 
 @pytest.mark.one_database

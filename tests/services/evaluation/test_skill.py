@@ -1,6 +1,7 @@
 """Scheduled forecasts, read back as of a moment, and how they have come true."""
 
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from app.storage.tables import ArchivedForecast, JobRow, ModelRow, SeriesRow, Ve
 from models.classical.statistical_models import season_naive
 from models.evaluation import metrics
 from tests.services.stored import QUICK, claimed, hours, numbers, store
-from tests.trained import HORIZON, LEVELS, Trained, publish, values
+from tests.trained import HORIZON, LEVELS, Trained, altered, publish, publish_revision, values
 
 ONE = pytest.mark.one_database
 LENGTH = 300
@@ -134,6 +135,22 @@ def test_the_same_forecast_is_kept_once_and_one_of_a_changed_series_again(live: 
     live.append("b", LENGTH, [40.0])
     assert live.archived()[1]["archived"] == 1
     assert live.get("skill")["forecasts"] == 1, "nothing but the first of b has begun to come true"
+
+
+def test_what_revisions_forecast_is_told_apart(live: Service, trained: Trained, tmp_path: Path) -> None:
+    live.archived()
+    publish_revision(live.database, live.settings, altered(trained, tmp_path / "refreshed", 3.0))
+    _, result = live.archived()
+    assert (result["version"], result["revision"], result["archived"]) == (1, 1, 2), "of the same state of the series"
+    rows = live.get("archive", series=["a"], every=True)["items"]
+    assert [(one["version"], one["revision"]) for one in rows] == [(1, 1), (1, 0)]
+    np.testing.assert_allclose(rows[0]["yhat"], 3.0 * np.array(rows[1]["yhat"]), rtol=1e-5)
+    live.append("a", LENGTH, values(LENGTH + HORIZON)[LENGTH:])
+    before, after = (live.get("skill", version=1, revision=revision) for revision in (0, 1))
+    assert (before["forecasts"], after["forecasts"]) == (1, 1)
+    assert after["overall"]["model"]["mae"] > 20 > 3 > before["overall"]["model"]["mae"]
+    assert live.get("skill", version=1, revision=2)["forecasts"] == 0
+    assert live.get("skill", revision=1)["overall"] == after["overall"]
 
 
 def test_the_archive_is_read_as_it_stood(live: Service) -> None:

@@ -6,7 +6,7 @@ from sqlalchemy import select
 from app.config import Settings
 from app.scope import Scope
 from app.services.jobs.garbage import collect_garbage, sweep_archive
-from app.storage import archive, jobs, keys, registry, series
+from app.storage import archive, jobs, keys, registry, revisions, series
 from app.storage.artifacts import ArtifactStore, job_folder, result_folder, version_folder
 from app.storage.clock import now
 from app.storage.engine import Database
@@ -104,6 +104,24 @@ def test_the_files_of_a_version_stay_and_those_of_its_jobs_other_attempts_go(
     with database.write() as session:
         session.delete(session.merge(row))
     assert collect_garbage(database, store) == [second]
+
+
+def test_the_files_of_revisions_stay_until_they_are_let_go(
+    database: Database, store: ArtifactStore, scope: Scope
+) -> None:
+    job(database, scope, "j", "succeeded")
+    resumed, first, second = left(store, scope, "j")
+    fields = {"promoted": True, "reason": "", "metrics": {}, "data_end": None, "digest": ""}
+    with database.write() as session:
+        model = registry.add(session, scope, "m", "h", 12, [0.5])
+        version = registry.publish(session, model, FIELDS | {"job_id": "j", "artifact": first})
+        revisions.add(session, version, {**fields, "artifact": second})
+        revisions.add(session, version, {**fields, "artifact": "1/models/7/other-1"})
+    assert collect_garbage(database, store) == [resumed], "the version as it was trained is a revision, too"
+    with database.write() as session:
+        assert revisions.forget_old(session, session.merge(version), 0) == [second]
+    assert collect_garbage(database, store) == [second], "whoever let it go may have died before it was removed"
+    assert there(store, first)
 
 
 FIELDS = {

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from app.config import Settings
 from app.services.runs.attempt import Attempt
 from app.services.runs.promotion import LEAST_FRESH, Verdict, judge
-from app.storage import jobs, keys, registry
+from app.storage import jobs, keys, registry, revisions
 from app.storage.artifacts import ArtifactError, ArtifactStore
 from app.storage.engine import Database
-from app.storage.tables import VersionRow
+from app.storage.tables import RevisionRow, VersionRow
 from models.calendar.timestamps import format_stamp
 from models.config.covariates import CovariateConfig
 from models.data.series import Panel
@@ -30,7 +30,7 @@ from models.planning.defaults import default_config
 from models.training.fit import fit
 from models.training.fitted import Fitted
 from tests.services.stored import claimed, store_beside
-from tests.trained import HORIZON, LEVELS, Trained, publish, values
+from tests.trained import HORIZON, LEVELS, Trained, publish, publish_revision, values
 
 
 def with_gate_error(fitted: Fitted, panel: Panel, factor: float) -> Fitted:
@@ -297,3 +297,23 @@ def test_what_a_user_has_stopped_goes_live_by_hand_alone(judged, trained: Traine
         verdict = judged(stopped, promote)
         assert not verdict.promoted
         assert "PUT /models/{name}/champion" in verdict.reason
+
+
+def test_what_a_refreshed_champion_has_seen_is_not_unseen(
+    database: Database, settings: Settings, trained: Trained
+) -> None:
+    """Since its training ended there are enough windows, and since its last refresh there are not."""
+    run = judged_on_many(trained, 2, database, settings)
+    assert "since the champion's data ended" in run(0.1, 50.0).reason
+    gate = trained.fitted.report.gate
+    assert gate is not None
+    publish_revision(database, settings, trained)
+    with database.write() as session:
+        session.execute(update(RevisionRow).where(RevisionRow.number == 1).values(data_end=int(gate.origins["a"][-1])))
+    assert "on the gate span" in run(0.1, 50.0).reason
+    with database.write() as session:
+        row = session.execute(select(VersionRow)).scalar_one()
+        as_trained = revisions.get_files(session, row, 0)
+        assert as_trained is not None
+        revisions.serve(row, as_trained)
+    assert "since the champion's data ended" in run(0.1, 50.0).reason, "as it was trained it has seen no more"

@@ -120,6 +120,7 @@ def test_the_next_times_are_told_in_the_schedules_timezone(planned: TestClient, 
         ({}, 422, "invalid_schedule", "body.train"),
         ({"train": "daily"}, 422, "invalid_schedule", "body.train"),
         ({"train": "0 3 * * *", "forecast": "61 * * * *"}, 422, "invalid_schedule", "body.forecast"),
+        ({"refresh": "nightly"}, 422, "invalid_schedule", "body.refresh"),
         ({"train": "0 0 30 2 *"}, 422, "invalid_schedule", "body.train"),
         ({"train": "0 3 * * *", "train_on_drift": True}, 422, "invalid_schedule", "body.train_on_drift"),
         ({"train": "0 3 * * *", "timezone": "Mars/Olympus"}, 422, "invalid_timezone", "body.timezone"),
@@ -218,6 +219,32 @@ def test_a_part_is_skipped_while_the_one_before_has_not_ended(
     make_due(database, "forecast")
     services[0].start_due()
     assert [job["kind"] for job in started(planned)].count("forecast") == 2
+
+
+def test_a_refresh_is_started_where_a_version_is_live(
+    planned: TestClient, database: Database, services: list[ScheduleService]
+) -> None:
+    response = put(planned, refresh="30 0 * * *", timezone="Asia/Kathmandu")
+    found = response.json()
+    assert (response.status_code, found["refresh"], found["train"], found["forecast"]) == (
+        200,
+        "30 0 * * *",
+        None,
+        None,
+    )
+    assert found["next_refresh"].endswith("T00:30:00+05:45")
+    for _ in range(2):
+        make_due(database, "refresh")
+        for service in services:
+            service.start_due()
+    (job,) = started(planned)
+    assert (job["kind"], job["status"], job["model"], job["queue"]) == ("refresh", "queued", "m", "cpu")
+    ended(database)
+    with database.write() as session:
+        session.execute(update(ModelRow).values(champion=None))
+    make_due(database, "refresh")
+    services[0].start_due()
+    assert len(started(planned)) == 1
 
 
 @ONE

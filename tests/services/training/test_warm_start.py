@@ -4,11 +4,15 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import select
 
 from app.config import Settings
+from app.storage.artifacts import ArtifactStore
 from app.storage.engine import Database
+from app.storage.tables import VersionRow
+from models.inference.published import WEIGHTS
 from tests.services.stored import run, store, store_beside
-from tests.trained import HORIZON, Trained, publish, values
+from tests.trained import HORIZON, Trained, publish, publish_revision, values
 
 pytestmark = [pytest.mark.one_database, pytest.mark.training]
 
@@ -55,7 +59,14 @@ def test_another_model_begins_from_a_version(based: TestClient, database: Databa
     assert (found["status"], len(found["yhat"])) == ("ok", 5)
 
 
-def test_the_same_model_goes_on(based: TestClient, database: Database, settings: Settings) -> None:
+def test_the_same_model_goes_on(
+    based: TestClient, database: Database, settings: Settings, trained_beside: Trained
+) -> None:
+    """It begins from the version as it was trained, whatever revision of that serves."""
+    publish_revision(database, settings, trained_beside, "base")
+    with database.read() as session:
+        artifact = session.execute(select(VersionRow.artifact)).scalar_one()
+    ArtifactStore(settings.artifacts).remove(f"{artifact}/{WEIGHTS}")
     job = train(based, database, settings, {**TUNED, "model": "base"})
     assert (job["status"], job["version"]) == ("succeeded", 2)
 

@@ -19,6 +19,7 @@ from app.services.forecasting.inputs.request import ForecastRequest
 from app.services.forecasting.inputs.served_version import ServedVersion
 from app.services.refusals import Refusal, refusal
 from app.services.registry.loader import VersionLoader
+from app.services.registry.lookup import VersionPin
 from app.serving.lru import LruCache
 from app.serving.moments import Moment
 from app.serving.runtime import LoadedVersion
@@ -104,7 +105,7 @@ class ContextCache:
         self._loader = versions
         self._stale_seconds = stale_seconds
         self._lock = threading.Lock()
-        self._versions: dict[tuple[int, str, int | None], ServedVersion] = {}
+        self._versions: dict[tuple[int, str, VersionPin | None], ServedVersion] = {}
         self._contexts: LruCache[SeriesContext] = LruCache(max_bytes)
         self._away_until = 0.0
 
@@ -125,15 +126,15 @@ class ContextCache:
         """Note that the database is away."""
         self._away_until = time.monotonic() + AWAY_SECONDS
 
-    def get_version(self, scope: Scope, name: str, number: int | None) -> ServedVersion | None:
+    def get_version(self, scope: Scope, name: str, pin: VersionPin | None) -> ServedVersion | None:
         """Return the version that last answered for a name."""
-        return self._versions.get((scope.project_id, name, number))
+        return self._versions.get((scope.project_id, name, pin))
 
-    def put_version(self, scope: Scope, name: str, number: int | None, version: ServedVersion) -> None:
+    def put_version(self, scope: Scope, name: str, pin: VersionPin | None, version: ServedVersion) -> None:
         """Keep the version that answers for a name."""
         with self._lock:
-            self._versions.pop((scope.project_id, name, number), None)
-            self._versions[scope.project_id, name, number] = version
+            self._versions.pop((scope.project_id, name, pin), None)
+            self._versions[scope.project_id, name, pin] = version
             if len(self._versions) > MAX_MODELS:
                 self._versions.pop(next(iter(self._versions)))
 

@@ -36,12 +36,14 @@ def build_floor_version(session: Session, model: ModelRow) -> ServedVersion:
         trained=ForecastShape(model.horizon, tuple(model.quantiles)),
         pk=row.pk if row is not None else 0,
         number=None,
+        revision=None,
+        revision_pk=None,
         created_at=row.created_at if row is not None else 0,
         digest=row.digest if row is not None else "",
         artifact="",
         floor=choose_best(row.metrics if row is not None else {}),
     )
-    return ServedVersion(stored, _choose_config(session, model, row), pinned=False)
+    return ServedVersion(stored, _choose_config(session, model, row), pin=None)
 
 
 def _choose_config(session: Session, model: ModelRow, row: VersionRow | None) -> Config:

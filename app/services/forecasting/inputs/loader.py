@@ -25,11 +25,11 @@ from app.services.forecasting.inputs.floor_version import build_floor_version
 from app.services.forecasting.inputs.request import ForecastRequest
 from app.services.forecasting.inputs.served_version import ServedVersion, StoredVersion
 from app.services.registry.loader import VersionLoader
-from app.services.registry.lookup import no_champion, require_model, require_version
+from app.services.registry.lookup import no_champion, require_champion, require_model, require_revision, require_version
 from app.services.series.checks import build_grid
 from app.serving.moments import MomentCache
 from app.serving.runtime import LoadedVersion
-from app.storage import keys, registry, series
+from app.storage import keys, registry, revisions, series
 from app.storage.engine import Database
 from app.storage.freshness import Identity
 from app.storage.tables import ModelRow, SeriesRow
@@ -60,8 +60,8 @@ class ContextLoader:
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="loader")
         self._closing = False
         self._lock = threading.Lock()
-        self._loading_since: dict[int, float] = {}
-        """when the load of a version began, by its primary key"""
+        self._loading_since: dict[str, float] = {}
+        """when the load of a version began, by the digest of its manifest"""
 
     def close(self) -> None:
         """Load nothing more, and wait for what is under way: it must not outlive the database's connections."""
@@ -113,13 +113,16 @@ class ContextLoader:
         """Return the version that answers, or where none is live a floor, if the request takes one."""
         name, pinned = request.reference
         model = require_model(session, scope, name)
-        number = model.champion if pinned is None else pinned
-        if number is None:
+        if pinned is None and model.champion is None:
             if request.on_missing is None:
                 raise no_champion(session, model, "send on_missing=floor for the best of season-naive, naive and drift")
             return build_floor_version(session, model), None
-        row = require_version(session, model, number)
-        return self._find_version(session, scope, request, model, StoredVersion.from_rows(model, row))
+        if pinned is None:
+            version = revisions.get_serving(require_champion(session, model))
+        else:
+            row = require_version(session, model, pinned.version)
+            version = require_revision(session, model, row, pinned.revision)
+        return self._find_version(session, scope, request, model, StoredVersion.from_rows(model, version))
 
     def _load_series(
         self,
@@ -180,19 +183,19 @@ class ContextLoader:
     def _find_version(
         self, session: Session, scope: Scope, request: ForecastRequest, model: ModelRow, stored: StoredVersion
     ) -> tuple[ServedVersion, LoadedVersion]:
-        """Return the version that answers now: the stored one, or while that is being loaded the previous champion."""
-        name, number = request.reference
-        previous = self._cache.get_version(scope, name, number)
+        """Return the version that answers now: the stored one, or while that is being loaded the one before it."""
+        name, pin = request.reference
+        previous = self._cache.get_version(scope, name, pin)
         if previous is not None and _is_unchanged(previous.stored, stored):
             previous.confirmed_at = time.monotonic()
             return previous, self._versions.get(scope, stored)
-        if number is None and previous is not None:
+        if previous is not None and (pin is None or pin.revision is None):
             loaded = self._versions.held(scope, previous.stored)
             if loaded is not None and self._is_in_grace(session, scope, model, stored, previous.stored):
                 return previous, loaded
         loaded = self._versions.get(scope, stored)
-        version = ServedVersion(stored, loaded.config, pinned=number is not None)
-        self._cache.put_version(scope, name, number, version)
+        version = ServedVersion(stored, loaded.config, pin)
+        self._cache.put_version(scope, name, pin, version)
         return version, loaded
 
     def _is_in_grace(
@@ -202,17 +205,19 @@ class ContextLoader:
         if self._versions.held(scope, champion) is not None:
             return False
         assert previous.number is not None, "floors are not cached"
+        assert previous.revision is not None
         row = registry.get_version(session, model, previous.number)
-        if row is None or not previous.is_same_version(StoredVersion.from_rows(model, row)):
+        before = revisions.get_files(session, row, previous.revision) if row is not None else None
+        if before is None or not previous.is_same_version(StoredVersion.from_rows(model, before)):
             return False
         now = time.monotonic()
         with self._lock:
-            loading = {pk: since for pk, since in self._loading_since.items() if now - since < FORGET_SECONDS}
+            loading = {name: since for name, since in self._loading_since.items() if now - since < FORGET_SECONDS}
             self._loading_since = loading
-            if champion.pk not in loading:
-                loading[champion.pk] = now
+            if champion.digest not in loading:
+                loading[champion.digest] = now
                 self._threads.submit(self._load_version, scope, champion)
-            return now - loading[champion.pk] < GRACE_SECONDS
+            return now - loading[champion.digest] < GRACE_SECONDS
 
     def _load_version(self, scope: Scope, version: StoredVersion) -> None:
         try:
@@ -225,7 +230,7 @@ class ContextLoader:
         try:
             with self._database.read() as session:
                 champions = [
-                    (Scope(project_id, frozenset()), StoredVersion.from_rows(model, row))
+                    (Scope(project_id, frozenset()), StoredVersion.from_rows(model, revisions.get_serving(row)))
                     for project_id, model, row in registry.list_champions(session, WARM_MODELS)
                 ]
             for scope, champion in champions:
@@ -234,7 +239,7 @@ class ContextLoader:
                 self._load_version(scope, champion)
                 loaded = self._versions.held(scope, champion)
                 if loaded is not None:
-                    version = ServedVersion(champion, loaded.config, pinned=False)
+                    version = ServedVersion(champion, loaded.config, None)
                     self._cache.put_version(scope, champion.model_name, None, version)
         except Exception as e:  # a cold start is slower, no more
             log.warning("not_warm", detail=str(e))

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from app.formats.table import Column
-from app.services.registry.lookup import parse_reference
+from app.services.registry.lookup import VersionPin, parse_reference
 from app.services.series.checks import Upload
 
 Fill = Literal["last", "season"]
@@ -32,7 +32,7 @@ class ForecastRequest(NamedTuple):
     """A forecast of stored series, and of series that come with the request."""
 
     model: str
-    """`name`, or `name@version`"""
+    """`name`, `name@version` or `name@version.revision`"""
     series: tuple[str, ...]
     """ids of stored series"""
     labels: tuple[tuple[str, str], ...] | None = None
@@ -61,8 +61,8 @@ class ForecastRequest(NamedTuple):
         return (*self.series, *self.history) if self.history else self.series
 
     @property
-    def reference(self) -> tuple[str, int | None]:
-        """The model's name, and the version where one is pinned. Raises Invalid."""
+    def reference(self) -> tuple[str, VersionPin | None]:
+        """The model's name, and what is pinned. Raises Invalid."""
         return _parse_reference(self.model)
 
     @property

@@ -5,8 +5,10 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 from app.services.forecasting.inputs.request import ForecastShape
+from app.services.registry.lookup import VersionPin
 from app.storage.freshness import CommittedState, FreshnessKeys
-from app.storage.tables import ModelRow, VersionRow
+from app.storage.revisions import VersionRevision
+from app.storage.tables import ModelRow
 from models.config.model import Config
 from models.evaluation.floors import choose_best
 
@@ -24,7 +26,12 @@ class StoredVersion:
     pk: int
     number: int | None
     """None: no version is live, and the floor answers"""
+    revision: int | None
+    """of the version, None with its number"""
+    revision_pk: int | None
+    """where a revision that need not be the one that serves was looked up"""
     created_at: int
+    """when the version was made"""
     digest: str
     artifact: str
     """folder of its files"""
@@ -32,7 +39,7 @@ class StoredVersion:
     """the best floor on the gate, one of `models.evaluation.floors.FLOORS`"""
 
     @classmethod
-    def from_rows(cls, model: ModelRow, version: VersionRow) -> "StoredVersion":
+    def from_rows(cls, model: ModelRow, version: VersionRevision) -> "StoredVersion":
         """Copy the fields that forecasts need."""
         return cls(
             model_pk=model.pk,
@@ -42,14 +49,25 @@ class StoredVersion:
             trained=ForecastShape(model.horizon, tuple(model.quantiles)),
             pk=version.pk,
             number=version.number,
-            created_at=version.created_at,
+            revision=version.revision,
+            revision_pk=version.revision_pk,
+            created_at=version.row.created_at,
             digest=version.digest,
             artifact=version.artifact,
-            floor=choose_best(version.metrics),
+            floor=choose_best(version.row.metrics),
         )
 
+    @property
+    def reference(self) -> str:
+        """What names it: the model alone where no version is live."""
+        if self.number is None:
+            return self.model_name
+        version = f"{self.model_name}@{self.number}"
+        return f"{version}.{self.revision}" if self.revision else version
+
     def is_same_version(self, other: "StoredVersion") -> bool:
-        """Whether both are one version, which cannot change; their models may have been made at other times."""
+        """Whether both are one revision of a version, which cannot change; their models may have been made at other
+        times."""
         return (self.pk, self.created_at, self.digest) == (other.pk, other.created_at, other.digest)
 
 
@@ -59,8 +77,8 @@ class ServedVersion:
 
     stored: StoredVersion
     config: Config
-    pinned: bool
-    """whether the request named it, so that another champion does not matter"""
+    pin: VersionPin | None
+    """what of it the request named, so that another champion does not matter"""
     context_key: Hashable = field(init=False)
     """what its network reads of a series: versions that read the same share contexts"""
     identity: tuple[Hashable, ...] = field(init=False)
@@ -71,7 +89,8 @@ class ServedVersion:
     def __post_init__(self) -> None:
         stored = self.stored
         self.context_key = _build_context_key(self.config, needs_first=self.needs_first)
-        self.identity = (stored.model_name, stored.number, stored.pk, stored.created_at, stored.digest)
+        version = (stored.number, stored.revision, stored.pk, stored.created_at, stored.digest)
+        self.identity = (stored.model_name, *version)
         if stored.number is None:
             self.identity += (stored.model_pk, stored.model_created_at, stored.frequency, self.config.bounds)
             self.identity += (self.config.cleaning,)
@@ -81,11 +100,18 @@ class ServedVersion:
         """Whether its floor needs a series' first value, which may lie before the context."""
         return self.stored.floor == "drift"
 
+    @property
+    def _pinned_revision(self) -> int | None:
+        """The key of the revision that has to be kept; as it was trained, a version is kept in any case."""
+        return self.stored.revision_pk if self.pin is not None and self.pin.revision else None
+
     def add_keys(self, keys: FreshnessKeys) -> None:
         """Add the keys of the rows that confirm it."""
         keys.models.add(self.stored.model_pk)
-        if self.pinned:
+        if self.pin is not None:
             keys.versions.add(self.stored.pk)
+        if self._pinned_revision is not None:
+            keys.revisions.add(self._pinned_revision)
 
     def is_committed(self, state: CommittedState) -> bool:
         """Whether it still answers for its model's name."""
@@ -93,9 +119,14 @@ class ServedVersion:
         model = state.models.get(stored.model_pk)
         if model is None or model[0] != stored.model_created_at:
             return False
-        if self.pinned:
-            return state.versions.get(stored.pk) == stored.created_at
-        return model[1:] == (stored.pk, stored.created_at)
+        if self.pin is None:
+            return model[1:] == (stored.pk, stored.created_at, stored.revision)
+        created_at, serving = state.versions.get(stored.pk, (None, None))
+        if created_at != stored.created_at:
+            return False
+        if self.pin.revision is None:
+            return serving == stored.revision
+        return self._pinned_revision is None or self._pinned_revision in state.revisions
 
 
 def _build_context_key(config: Config, *, needs_first: bool) -> Hashable:

@@ -47,7 +47,12 @@ def write_all(form: Form, version: ServedVersion, shape: ForecastShape, results:
 def write_json(version: ServedVersion, documents: Sequence[dict[str, Any]]) -> bytes:
     """Return a whole response in JSON."""
     stored = version.stored
-    response = {"model": stored.model_name, "version": stored.number, "forecasts": documents}
+    response = {
+        "model": stored.model_name,
+        "version": stored.number,
+        "revision": stored.revision,
+        "forecasts": documents,
+    }
     return orjson.dumps(response, option=orjson.OPT_SERIALIZE_NUMPY)
 
 

@@ -4,7 +4,7 @@ import { html, nothing } from "../vendor/lit.js";
 import { get } from "../api.js";
 import { View } from "../element.js";
 import { formatAgo, formatCount } from "../format.js";
-import { compare, formatError, getGate } from "../judging.js";
+import { compare, formatError, getGate, nameVersion } from "../judging.js";
 import { Loader, renderEmpty } from "../loader.js";
 import { link } from "../router.js";
 import { describeCron } from "../schedule_words.js";
@@ -99,7 +99,7 @@ async function loadVersions(models, signal) {
 function renderModel(model, { versions }) {
   return html`<tr>
     <td><a href=${link("models/one", { name: model.name })}>${model.name}</a></td>
-    <td>${model.champion === null ? html`<span class="badge warn">none</span>` : html`<span class="badge good">version ${model.champion}</span>`}</td>
+    <td>${model.champion === null ? html`<span class="badge warn">none</span>` : html`<span class="badge good">version ${nameVersion(model.champion, model.revision)}</span>`}</td>
     <td>${renderQuality(versions.get(pathOf(model, model.champion)))}</td>
     <td>${model.freq}</td>
     <td class="number">${model.horizon}</td>
@@ -109,10 +109,11 @@ function renderModel(model, { versions }) {
   </tr>`;
 }
 
-/** @param {{train: string|null, forecast: string|null}|null} schedule */
+/** @param {{train: string|null, refresh: string|null, forecast: string|null}|null} schedule */
 function describeSchedule(schedule) {
   if (!schedule) return "–";
-  return schedule.train ? `trains ${describeCron(schedule.train)}` : `forecasts ${describeCron(schedule.forecast ?? "")}`;
+  if (schedule.train) return `trains ${describeCron(schedule.train)}`;
+  return schedule.refresh ? `refreshes ${describeCron(schedule.refresh)}` : `forecasts ${describeCron(schedule.forecast ?? "")}`;
 }
 
 /** @param {any} version */

@@ -5,6 +5,7 @@ import { get, post } from "../api.js";
 import { View } from "../element.js";
 import { formatAgo, formatBytes, formatCount } from "../format.js";
 import { describeJob, findResult, isActive, KINDS, nameJob, renderFailure, renderMeter, renderStatus } from "../job_words.js";
+import { describePromotion } from "../judging.js";
 import { JobStream } from "../job_stream.js";
 import { renderProblem } from "../loader.js";
 import { confirm } from "../parts/confirm.js";
@@ -147,13 +148,19 @@ class OneJobView extends View {
   renderEnd(job) {
     if (job.error) return renderFailure("The job failed", job.error);
     const result = findResult(job);
-    const promotion = this.version ? `${this.version.promoted ? "It went live" : "It did not go live"}: ${this.version.reason}.` : "";
+    const promotion = this.version ? describePromotion(this.version) : "";
     return html`${result ? html`<p class="card">${promotion} <a href=${result.href}>${result.text}</a></p>` : nothing}
       ${job.result ? this.renderResult(job.result) : nothing}`;
   }
 
-  /** @param {Record<string, any>} result of a scheduled forecast */
+  /** @param {Record<string, any>} result of a scheduled forecast, or of a refresh */
   renderResult(result) {
+    if (result.archived === undefined) {
+      return html`<section class="card">
+        <h2>Result</h2>
+        <p>Revision ${result.revision} of version ${result.version}. ${describePromotion(result)}</p>
+      </section>`;
+    }
     const errors = Object.entries(result.errors ?? {});
     return html`<section class="card">
       <h2>Result</h2>

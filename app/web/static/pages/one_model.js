@@ -4,6 +4,7 @@ import { html, nothing } from "../vendor/lit.js";
 import { call, get, getAll } from "../api.js";
 import { View } from "../element.js";
 import { formatAgo, formatCount } from "../format.js";
+import { nameVersion } from "../judging.js";
 import { Loader, renderEmpty, renderProblem } from "../loader.js";
 import { confirm } from "../parts/confirm.js";
 import { notify } from "../parts/notice.js";
@@ -49,7 +50,10 @@ class OneModelView extends View {
       const [model, versions] = await Promise.all([get(path, {}, signal), getAll(`${path}/versions`, {}, signal, MOST_VERSIONS)]);
       return { model, versions };
     });
-    if (this.tab === "champion" || this.query.version) import("../parts/version_card.js");
+    if (this.tab === "champion" || this.query.version) {
+      import("../parts/version_card.js");
+      import("../parts/version_revisions.js");
+    }
     if (this.tab === "versions") {
       import("../parts/version_table.js");
       import("../parts/version_comparison.js");
@@ -77,10 +81,21 @@ class OneModelView extends View {
       <a class="button" href=${link("anomalies", { model: this.query.name })}>Find anomalies</a>
       ${may("write")
         ? html`<a class="button" href=${link("backtests", { model: this.query.name })}>Backtest</a>
+            ${this.loaded.data?.model.champion ? html`<button type="button" @click=${this.takeIn}>Refresh</button>` : nothing}
             <a class="button primary" href=${link("train", { model: this.query.name })}>Train again</a>
             <button type="button" class="danger" @click=${this.discard}>Delete</button>`
         : nothing}
     </div>`;
+  }
+
+  /** Begin a refresh, and go and watch it. */
+  async takeIn() {
+    try {
+      const job = await call("POST", `${this.path}/refresh`);
+      go("jobs/one", { id: job.id });
+    } catch (error) {
+      this.failure = /** @type {import("../api.js").Problem} */ (error);
+    }
   }
 
   async discard() {
@@ -119,7 +134,7 @@ class OneModelView extends View {
     if (this.tab === "watch") return html`<gc-model-watch .model=${model} .query=${this.query}></gc-model-watch>`;
     if (this.tab === "versions") return this.renderVersions(model, versions);
     const champion = versions.find((one) => one.version === model.champion);
-    return champion ? this.renderVersion(champion, `Version ${champion.version} serves`) : this.renderNoChampion(versions);
+    return champion ? this.renderVersion(champion, `Version ${nameVersion(champion.version, champion.revision)} serves`) : this.renderNoChampion(versions);
   }
 
   /** @param {Record<string, any>[]} versions */
@@ -136,6 +151,7 @@ class OneModelView extends View {
     return html`<section class="card">
       <h2>${title}</h2>
       <gc-version .version=${version} .query=${this.query}></gc-version>
+      <gc-revisions .version=${version} @changed=${this.refresh} @failed=${this.fail}></gc-revisions>
     </section>`;
   }
 
@@ -171,7 +187,7 @@ class OneModelView extends View {
 
 /** @param {Loaded} loaded */
 function describeModel({ model, versions }) {
-  const serves = model.champion === null ? "No version serves" : `Version ${model.champion} serves, of ${model.versions.length}`;
+  const serves = model.champion === null ? "No version serves" : `Version ${nameVersion(model.champion, model.revision)} serves, of ${model.versions.length}`;
   const trained = versions.length ? `; last trained ${formatAgo(versions[0].created_at)}` : "";
   return `Frequency ${model.freq}, ${formatCount(model.horizon, "step")} ahead. ${serves}${trained}.`;
 }

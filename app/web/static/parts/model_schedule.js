@@ -1,4 +1,4 @@
-/** `<gc-model-schedule .model>`: when a model is trained and when it forecasts for the archive. Fires `changed`. */
+/** `<gc-model-schedule .model>`: when a model is trained, refreshed, and forecasts for the archive. Fires `changed`. */
 
 import { html, nothing } from "../vendor/lit.js";
 import { call } from "../api.js";
@@ -12,9 +12,9 @@ import "./copy.js";
 import { notify } from "./notice.js";
 
 const PREVIEWED = 3;
-const PARTS = /** @type {const} */ ({ train: "Train again", forecast: "Archive forecasts" });
+const PARTS = /** @type {const} */ ({ train: "Train again", refresh: "Refresh", forecast: "Archive forecasts" });
 
-/** @typedef {{train: string|null, forecast: string|null, timezone: string, train_on_drift: boolean}} Draft */
+/** @typedef {{train: string|null, refresh: string|null, forecast: string|null, timezone: string, train_on_drift: boolean}} Draft */
 
 class ModelSchedule extends Element {
   static properties = {
@@ -28,7 +28,7 @@ class ModelSchedule extends Element {
     /** @type {Record<string, any>|null} */
     this.model = null;
     /** @type {Draft} */
-    this.draft = { train: null, forecast: null, timezone: "UTC", train_on_drift: false };
+    this.draft = { train: null, refresh: null, forecast: null, timezone: "UTC", train_on_drift: false };
     /** @type {import("../api.js").Problem|null} */
     this.failure = null;
   }
@@ -36,8 +36,8 @@ class ModelSchedule extends Element {
   /** @param {Map<string, any>} changed */
   willUpdate(changed) {
     if (!changed.has("model") || !this.model || changed.get("model")?.name === this.model.name) return;
-    const { train = null, forecast = null, timezone = Intl.DateTimeFormat().resolvedOptions().timeZone, train_on_drift = false } = this.model.schedule ?? {};
-    this.draft = { train, forecast, timezone, train_on_drift };
+    const { train = null, refresh = null, forecast = null, timezone = Intl.DateTimeFormat().resolvedOptions().timeZone, train_on_drift = false } = this.model.schedule ?? {};
+    this.draft = { train, refresh, forecast, timezone, train_on_drift };
   }
 
   get path() {
@@ -59,6 +59,7 @@ class ModelSchedule extends Element {
     const say = (cron, next) => `${describeCron(cron)}, next on ${formatTime(next, schedule.timezone)} (${schedule.timezone})`;
     return html`<ul>
       <li>${schedule.train ? `It is trained again ${say(schedule.train, schedule.next_train)}. What comes of it goes live only if it is better.` : "It is not trained by the clock."}</li>
+      <li>${schedule.refresh ? `It takes in new values ${say(schedule.refresh, schedule.next_refresh)}.` : "It is not refreshed by the clock."}</li>
       <li>${schedule.forecast ? `Its forecasts go into the archive ${say(schedule.forecast, schedule.next_forecast)}.` : "Its forecasts are not archived."}</li>
       ${schedule.train_on_drift ? html`<li>It is trained as well when its live forecasts have become worse.</li>` : nothing}
     </ul>`;
@@ -67,7 +68,7 @@ class ModelSchedule extends Element {
   renderForm() {
     const { draft } = this;
     return html`<form @submit=${this.save}>
-      <div class="columns two">${this.renderPart("train")} ${this.renderPart("forecast")}</div>
+      <div class="columns">${this.renderPart("train")} ${this.renderPart("refresh")} ${this.renderPart("forecast")}</div>
       <label class="narrow">Timezone of these times
         <input name="timezone" list="timezones" required .value=${draft.timezone} @change=${(/** @type {Event} */ event) => this.set({ timezone: valueOf(event) })} />
         <datalist id="timezones">${Intl.supportedValuesOf("timeZone").map((zone) => html`<option value=${zone}></option>`)}</datalist>
@@ -77,14 +78,14 @@ class ModelSchedule extends Element {
         Train also when live forecasts have become worse ${draft.forecast ? nothing : html`<span class="hint">(needs archived forecasts)</span>`}
       </label>
       <p class="actions">
-        <button class="primary" ?disabled=${!draft.train && !draft.forecast}>Save the schedule</button>
+        <button class="primary" ?disabled=${!draft.train && !draft.refresh && !draft.forecast}>Save the schedule</button>
         ${this.model?.schedule ? html`<button type="button" class="danger" @click=${this.end}>End the schedule</button>` : nothing}
         <gc-copy .request=${{ method: "PUT", path: this.path, body: this.body }}></gc-copy>
       </p>
     </form>`;
   }
 
-  /** @param {"train"|"forecast"} part */
+  /** @param {"train"|"refresh"|"forecast"} part */
   renderPart(part) {
     const cron = this.draft[part];
     const times = cron ? listNextTimes(cron, this.draft.timezone, PREVIEWED) : null;
@@ -107,7 +108,7 @@ class ModelSchedule extends Element {
     </fieldset>`;
   }
 
-  /** @param {"train"|"forecast"} part @param {string} value */
+  /** @param {"train"|"refresh"|"forecast"} part @param {string} value */
   choose(part, value) {
     if (value === "own") this.set({ [part]: this.draft[part] ?? "30 4 * * 1" });
     else this.set({ [part]: value || null });
@@ -129,7 +130,7 @@ class ModelSchedule extends Element {
   }
 
   async end() {
-    const isSure = await confirm({ title: "End the schedule?", text: "It is no longer trained or archived by the clock. What is archived stays.", action: "End the schedule" });
+    const isSure = await confirm({ title: "End the schedule?", text: "It is no longer trained, refreshed or archived by the clock. What is archived stays.", action: "End the schedule" });
     if (isSure) await this.send("DELETE", undefined, "The schedule has ended");
   }
 

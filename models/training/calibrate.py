@@ -114,13 +114,15 @@ class Calibration:
         compared = np.flatnonzero(self.rows.origin + 1 >= np.asarray(unseen)[self.rows.series])
         compared = compared[:: -(-len(compared) // MOST_COMPARED) or 1]
         days = self.rows.day[compared]
+        if len(set(days.tolist())) < LEAST_DAYS:
+            return 0.0
         linear = np.full((len(compared), self.network.config.horizon), np.nan)
-        for begin in range(int(days.min(initial=0)), int(days.max(initial=-1)) + 1, STEP):
+        for begin in range(int(days[0]), int(days[-1]) + 1, STEP):
             inside = (days >= begin) & (days < begin + STEP)
             weight = self.ridge.fit(begin) if inside.any() else None
             if weight is not None:
                 linear[inside] = np.sinh((self.rows.inputs[compared[inside]] @ weight).clip(-LARGEST, LARGEST))
-        known = ~np.isnan(linear[:, 0])
+        known = ~np.isnan(linear[:, 0])  # where there was history enough
         if len(set(days[known].tolist())) < LEAST_DAYS:
             return 0.0
         median = self._forecast_median(compared[known])

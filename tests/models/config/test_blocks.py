@@ -2,8 +2,11 @@
 
 import pytest
 
+from models.calendar.frequency import parse_frequency
 from models.config.blocks import Blocks, find_blocks
 from models.errors import ConfigError
+from models.planning.defaults import default_config_for_lengths
+from models.planning.transfer import transfer_config_for_lengths
 from tests.models.examples import small
 
 WEEK = {"context_length": 336, "segment": 24}
@@ -38,3 +41,26 @@ def test_a_calibrated_forecast_needs_them() -> None:
     assert small(24, 5000, **WEEK, calibrated=True).network.calibrated
     with pytest.raises(ConfigError, match=r"network\.calibrated"):
         small(169, 5000, **WEEK, calibrated=True)
+
+
+@pytest.mark.parametrize(
+    ("freq", "length", "horizon", "expected"),
+    [
+        ("h", 182 * 24, 24, True),
+        ("15min", 200 * 96, 96, True),
+        ("h", 182 * 24 - 1, 24, False),
+        ("h", 10_000, 169, False),
+        ("D", 10_000, 7, False),
+        ("min", 500_000, 60, False),  # a week is longer than any default context
+    ],
+)
+def test_the_default_has_one_from_half_a_year_on(freq: str, length: int, horizon: int, expected: bool) -> None:
+    config = default_config_for_lengths(freq, horizon, (0.5,), [length])
+    assert config.network.calibrated == expected
+    assert not default_config_for_lengths(freq, horizon, (0.5,), [length], {"calibrated": False}).network.calibrated
+
+
+def test_a_transfer_to_a_longer_horizon_goes_without() -> None:
+    source = default_config_for_lengths("h", 24, (0.5,), [10_000])
+    assert transfer_config_for_lengths(source, parse_frequency("h"), [10_000], 48).network.calibrated
+    assert not transfer_config_for_lengths(source, parse_frequency("h"), [10_000], 200).network.calibrated

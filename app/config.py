@@ -86,6 +86,10 @@ class Settings(BaseSettings):
     """versions in memory"""
     context_cache_bytes: int = Field(256 * MEGABYTE, ge=0)
     """newest observations in memory, of series that were forecast lately"""
+    replay_windows: int = Field(2048, ge=0)
+    """earlier forecasts that one request repeats, to set the width of its intervals; 0: none"""
+    replay_cache_bytes: int = Field(128 * MEGABYTE, ge=0)
+    """repeated forecasts in memory; of a series that is not there all are repeated after each observation"""
     rendered_cache_bytes: int = Field(64 * MEGABYTE, ge=0)
     """recent responses in memory; 0 forecasts each time"""
     max_waiting_requests: int = Field(1000, gt=0)

@@ -22,12 +22,12 @@ from benchmarks.accuracy_run import Options, score
 PEER_PYTHON = Path(__file__).resolve().parent.parent / ".venv-bench" / "bin" / "python"
 HEAD = (
     f"{'row':10} {'measure':7} {'value':>8} {'must':>7} {'aim':>7} {'naive':>8} {'peer':>8} {'ours*':>8}"
-    f" {'80 %':>6} {'seconds':>8}   * on the peer's windows"
+    f" {'80 %':>6} {'static':>6} {'seconds':>8}   * on the peer's windows"
 )
 
 
 def line(found: dict[str, Any]) -> str:
-    """Return the table's line of a row; `ours*` is ours on the peer's windows."""
+    """Return the table's line of a row; `ours*` is ours on the peer's windows, `static` coverage without replays."""
 
     def number(value: float | None, width: int = 8) -> str:
         return f"{'-' if value is None else format(value, '.3f'):>{width}}"
@@ -35,7 +35,8 @@ def line(found: dict[str, Any]) -> str:
     other = found["peer"] or {"value": None, "ours": None}
     parts = [f"{found['row']:10} {found['measure']:7}", number(found["value"]), number(found["must"], 7)]
     parts += [number(found["aim"], 7), number(found["season_naive"]), number(other["value"]), number(other["ours"])]
-    parts += [f"{100 * found['coverage_80']:6.1f}", f"{found['seconds']:8.0f}"]
+    parts += [f"{100 * found['coverage_80']:6.1f}", f"{100 * found['static']['coverage_80']:6.1f}"]
+    parts += [f"{found['seconds']:8.0f}"]
     ets = found["auto_ets"]
     return " ".join(parts) + (f"   AutoETS {ets['value']:.3f}, ours {ets['ours']:.3f} on the same" if ets else "")
 

@@ -17,7 +17,8 @@ from benchmarks import accuracy_peer as peer
 from benchmarks.accuracy_data import Part
 from benchmarks.accuracy_refresh import forecast_refreshed
 from benchmarks.accuracy_rows import Row
-from benchmarks.accuracy_score import LEVELS, MEASURES, Outcome, coverage, naive_outcome, outcome
+from benchmarks.accuracy_score import LEVELS, MEASURES, Outcome, coverage, interval_score, naive_outcome, outcome
+from models.evaluation.replayed import widen_windows
 from models.planning.defaults import default_config
 from models.training.fit import fit
 from models.training.fitted import Fitted
@@ -49,6 +50,9 @@ class Run:
     """Our forecasts of a part, and what they took."""
 
     outcome: Outcome
+    """with the intervals that would be served"""
+    static: Outcome
+    """with those of the training alone"""
     context: int
     seconds: float
 
@@ -67,7 +71,10 @@ def run(name: str, part: Part, options: Options) -> Run:
     began = time.perf_counter()
     fitted = fit(part.panel, config, on_progress=teller(name))
     seconds = time.perf_counter() - began
-    return Run(outcome(part, forecast(name, fitted, part)), config.network.context_length, seconds)
+    quantiles = forecast(name, fitted, part)
+    static = outcome(part, quantiles)
+    served = outcome(part, widen(name, fitted, part, quantiles))
+    return Run(served, static, config.network.context_length, seconds)
 
 
 def forecast(name: str, fitted: Fitted, part: Part) -> NDArray[np.float64]:
@@ -89,10 +96,31 @@ def forecast(name: str, fitted: Fitted, part: Part) -> NDArray[np.float64]:
     return quantiles
 
 
+def widen(name: str, fitted: Fitted, part: Part, quantiles: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the forecasts (S, W, H, Q) with the intervals that the service would have given them, by replays of what
+    was known at each origin."""
+    say(f"{name}: replays")
+    ends = [int(one.stamps(len(one.y) - 1, len(one.y))[0]) for one in part.panel.series]
+    learned = {one.id for one in part.panel.series}
+    rows, windows = np.nonzero(part.origins >= 0)
+    widened = quantiles.copy()
+    widened[rows, windows] = widen_windows(
+        quantiles[rows, windows],
+        [part.series[row] for row in rows.tolist()],
+        part.origins[rows, windows],
+        fitted.runner,
+        fitted.config,
+        trained_until=max(ends),
+        trained_on=learned,
+    )
+    return widened
+
+
 def score(name: str, row: Row, parts: list[Part], options: Options) -> dict[str, Any]:
     """Return everything that the table and the JSON say of a row."""
     runs = [run(name, part, options) for part in parts]
     ours, measure = [one.outcome for one in runs], MEASURES[row.measure]
+    static = [one.static for one in runs]
     found: dict[str, Any] = {
         "row": name,
         "measure": row.measure,
@@ -101,6 +129,8 @@ def score(name: str, row: Row, parts: list[Part], options: Options) -> dict[str,
         "aim": row.aim,
         "season_naive": season_naive(row, ours),
         "coverage_80": coverage(ours),
+        "interval_score_80": interval_score(ours),
+        "static": {"coverage_80": coverage(static), "interval_score_80": interval_score(static)},
         "seconds": sum(one.seconds for one in runs),
         "also": {name: MEASURES[name](ours) for name in row.also},
         "context": [one.context for one in runs],

@@ -115,6 +115,25 @@ def coverage(outcomes: Sequence[Outcome]) -> float:
     return float(np.average(shares, weights=steps))
 
 
+def interval_score(outcomes: Sequence[Outcome]) -> float:
+    """Mean interval score of the levels 0.1 and 0.9 (Winkler 1972; Gneiting and Raftery 2007): width, and ten times by
+    how much a value lies outside."""
+    steps = [int((~np.isnan(one.actual)).sum()) for one in outcomes]
+    low, high = LEVELS.index(0.1), LEVELS.index(0.9)
+    scores = [
+        float(
+            np.nanmean(
+                one.quantiles[..., high]
+                - one.quantiles[..., low]
+                + 10 * np.maximum(one.quantiles[..., low] - one.actual, 0)
+                + 10 * np.maximum(one.actual - one.quantiles[..., high], 0)
+            )
+        )
+        for one in outcomes
+    ]
+    return float(np.average(scores, weights=steps))
+
+
 MEASURES: dict[str, Measure] = {
     "mae": pooled(metrics.mae),
     "mase": mase,

@@ -199,6 +199,10 @@ EXERCISED_BY = {
     "tests/services/forecasting/outputs/test_explanations.py": ("app/serving/explainer.py",),
     "tests/services/forecasting/outputs/test_writers.py": ("app/api/http/negotiation.py",),
     "tests/services/forecasting/inputs/test_floor_version.py": ("app/services/forecasting/outputs/floors.py",),
+    "tests/services/forecasting/inputs/test_replayer.py": (
+        "app/services/forecasting/inputs/replay_backlog.py",
+        "app/services/runs/archive_widths.py",
+    ),
     "tests/services/forecasting/test_response_cache.py": (
         "app/etags.py",
         "app/services/forecasting/inputs/context_cache.py",

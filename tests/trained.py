@@ -155,7 +155,11 @@ def publish(
             "config": trained.fitted.config.to_dict(),
             "metrics": {},
             "loss_curve": {"train": [], "val": []},
-            "data_span": {"start": "2024-01-01T00:00:00+00:00", "end": "2024-01-17T15:00:00+00:00", "series": ["a"]},
+            "data_span": {
+                "start": "2024-01-01T00:00:00+00:00",
+                "end": "2024-01-17T15:00:00+00:00",
+                "series": [item.id for item in trained.panel.series],
+            },
             "warnings": [],
             "artifact": artifact,
             "digest": trained.digest,

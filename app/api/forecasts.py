@@ -22,7 +22,9 @@ ROWS = 'unique_id,ds,yhat,q0.1,q0.9\n"bikes/station 7","2024-03-01T13:00:00+01:0
 FORMATS: dict[int | str, dict[str, Any]] = {
     200: {
         **describe_forms(Form, ROWS)[200],
-        "headers": {"Server-Timing": {"description": "queue, context, model, encode", "schema": {"type": "string"}}},
+        "headers": {
+            "Server-Timing": {"description": "queue, context, replay, model, encode", "schema": {"type": "string"}}
+        },
     }
 }
 LONGEST_DEADLINE_MS = 3_600_000

@@ -1,7 +1,7 @@
 """Series and panels: values on a time grid, with their covariates."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -116,6 +116,15 @@ def _spread_column(values: "pd.Series[Any]", index: Ints) -> NDArray[Any]:
     words = np.full(int(index.max()) + 1, None, dtype=object)
     words[index] = [None if pd.isna(v) else str(v) for v in values]
     return words
+
+
+def keep_last(series: Series, length: int) -> Series:
+    """Return the last steps of a series, as many as `length` where it has them, and its covariates from there on."""
+    skipped = max(0, len(series.y) - length)
+    if not skipped:
+        return series
+    columns = {name: values[skipped:] for name, values in series.covariates.items()}
+    return replace(series, y=series.y[skipped:].copy(), start=series.start + skipped, covariates=columns)
 
 
 def observed_span(y: Floats) -> tuple[int, int]:

@@ -21,6 +21,7 @@ from models.data.off_clock import find_off_clock
 from models.data.series import Panel, Series, observed_span
 from models.errors import CheckpointError, TrainingDataError
 from models.evaluation.baselines import BASELINES, forecast_baselines
+from models.evaluation.replayed import widen_windows
 from models.evaluation.scoring import Windows, cut_windows
 from models.experiments.backtest_result import Backtest, group_rows
 from models.planning.defaults import find_signs, is_whole
@@ -127,10 +128,23 @@ def _forecasts(
             resume=checkpoint,
         )
         checkpoint = None
-        quantiles[rows] = fitted.quantiles(part.series, part.origins)
+        quantiles[rows] = _forecast(fitted, part, history)
         if state.on_fit is not None:
             state.on_fit(run, quantiles[rows])
     return quantiles
+
+
+def _forecast(fitted: Fitted, windows: Windows, history: Panel) -> Floats:
+    """Forecast windows (B, H, Q) by what was trained on a history, with the intervals that would have been served."""
+    return widen_windows(
+        fitted.quantiles(windows.series, windows.origins),
+        windows.series,
+        windows.origins,
+        fitted.runner,
+        fitted.config,
+        trained_until=max(int(item.stamps(len(item.y) - 1, len(item.y))[0]) for item in history.series),
+        trained_on={item.id for item in history.series},
+    )
 
 
 def _fit(panel: Panel, config: Config, *, resume: Checkpoint | None, **options: Any) -> Fitted:

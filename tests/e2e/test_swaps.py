@@ -25,6 +25,7 @@ State = tuple[Values, Values]
 @pytest.fixture
 def urls(service: Service, settings: Settings, trained: Trained, other: Trained) -> list[str]:
     """Two API processes; the model `m` has two versions, the first one serves."""
+    service.environment |= {"GATECAST_REPLAY_WINDOWS": "0"}  # the references are graphs alone
     database = Database(settings.database)
     settings = settings.model_copy(update={"data_dir": service.folder / "data"})
     publish(database, settings, trained)

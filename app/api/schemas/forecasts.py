@@ -20,6 +20,7 @@ ForecastWarning = Literal[
     "outlier_at_origin",
     "unknown_category",
     "covariates_filled",
+    "static_interval",
     "covariate_kind_conflict",
     "forecast_not_finite",
     "missing_future_covariates",

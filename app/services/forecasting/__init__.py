@@ -11,7 +11,8 @@
 8. app/serving/batcher: `_run_batch` runs one version's windows together, and gives each request its `Quantiles`.
 9. outputs/results builds a `Result` a series, outputs/writers the bytes; `deliver_all` wakes the coroutine of 3.
 
-Side ways: where 5 lacks a series, `ForecastService.enqueue` lets inputs/loader read it (inputs/contexts) and submits
-the request again. Many series, and outputs/explanations, go from the loading threads to streamed `StreamedPath`, whose
-pieces enter at 8. Errors: inputs/checks raises for a request; a `Refusal` concerns one series of it.
+Side ways: where 5 lacks a series, `ForecastService.enqueue` lets inputs/loader read it (inputs/contexts), replays it
+(inputs/replayer) and submits the request again. Many series, and outputs/explanations, go from the loading threads to
+streamed `StreamedPath`, whose pieces enter at 8. Errors: inputs/checks raises for a request; a `Refusal` concerns one
+series of it.
 """

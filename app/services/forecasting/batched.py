@@ -20,10 +20,10 @@ from app.serving.runtime import LoadedVersion
 
 
 class LoadQueue(Protocol):
-    """Takes the requests whose series are not cached: `ForecastService`."""
+    """Takes the requests whose series are not cached, or have to be replayed: `ForecastService`."""
 
     def enqueue(self, pending: PendingRequest) -> None:
-        """Let another thread load what a request starts from."""
+        """Let another thread load what a request starts from, and replay it."""
 
 
 class BatchedPath:
@@ -92,6 +92,9 @@ class BatchedPath:
             self._finished.append(pending)
             return None
         resolved, shape = resolve(pending, self._loader, self._settings)
+        if resolved.replays:
+            self._loads.enqueue(pending)
+            return None
         if self._responses.finish(pending, resolved, shape):
             self._finished.append(pending)
             return None
@@ -136,6 +139,8 @@ def resolve(pending: PendingRequest, loader: ContextLoader, settings: Settings) 
     assert resolved is not None, "the request is confirmed"
     if not pending.has_histories:
         resolved = loader.add_histories(resolved, pending.request)
+        pending.resolved = resolved
+        pending.has_histories = True
     shape = resolve_shape(pending.request, len(pending.ids), resolved.version.stored.trained, settings)
     return resolved, shape
 

@@ -32,6 +32,8 @@ from models.data.windows import cut_covariates, mark_signed
 KnownFuture = Mapping[str, Mapping[str, Values]]
 """series id → known-future covariate → its values over the horizon"""
 NOT_LIVE = refusal(ErrorCode.no_champion, "no version of the model is live")
+STATIC_INTERVAL = "static_interval"
+"""warning: the intervals are those of the training, since more series are to be replayed than one request may"""
 LATE = refusal(ErrorCode.deadline_exceeded, "its deadline had passed before the network could run")
 
 
@@ -78,14 +80,22 @@ class PreparedBatch(NamedTuple):
         return [results[i] if i in results else RefusedResult(i, errors[i]) for i in self.ids]
 
     def _build_network_result(self, context: SeriesContext, values: Floats, mean: Floats | None) -> Result:
-        config = self.resolved.version.config
+        version = self.resolved.version
+        config = version.config
+        series_id = context.series.id
+        warnings = self.warnings.get(series_id, [])
+        widths = context.widths.get(version.identity)
+        if series_id in self.resolved.awaiting:
+            widths = self.resolved.awaiting[series_id]
+            warnings = warnings if widths is not None else [*warnings, STATIC_INTERVAL]
         if context.clock is not None:
             values = context.clock.restore(values)
             mean = None if mean is None else context.clock.restore(mean)
+        if widths is not None:
+            values = widths.apply(values)
         selected = select_levels(values, self.level_rows, config, self.shape.levels)
         if self.point == "mean":
             selected = [choose_mean(context.series, values, mean, config), *selected[1:]]
-        warnings = self.warnings.get(context.series.id, [])
         return build_network_result(context, selected, self.shape, warnings, stale=self.resolved.stale)
 
     def _build_refused_result(self, series_id: str, why: Refusal) -> Result:

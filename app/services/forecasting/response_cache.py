@@ -49,7 +49,7 @@ class ResponseCache:
     def finish(self, pending: PendingRequest, resolved: ResolvedSeries, shape: ForecastShape) -> bool:
         """Finish a request from the cache, and say whether that was possible; set its ETag in any case."""
         request = pending.request
-        if resolved.stale or request.history or request.future or request.explain:
+        if resolved.stale or resolved.awaiting or request.history or request.future or request.explain:
             return False
         if not (self._is_enabled or pending.wants_etag):
             return False

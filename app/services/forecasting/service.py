@@ -17,8 +17,9 @@ from app.formats.forms import Form
 from app.services.access.keys import Caller
 from app.services.forecasting.batched import BatchedPath
 from app.services.forecasting.inputs.checks import check_request
-from app.services.forecasting.inputs.context_cache import ContextCache
+from app.services.forecasting.inputs.context_cache import ContextCache, ResolvedSeries
 from app.services.forecasting.inputs.loader import ContextLoader
+from app.services.forecasting.inputs.replay_backlog import ReplayBacklog
 from app.services.forecasting.inputs.request import ForecastRequest
 from app.services.forecasting.pending import ForecastResponse, PendingRequest
 from app.services.forecasting.response_cache import ResponseCache
@@ -50,6 +51,7 @@ class ForecastService:
         self._freshness = Freshness(database)
         self._revalidator = Revalidator(self.contexts, self._freshness, settings.stale_seconds)
         self._loader = ContextLoader(database, versions, self.contexts, settings)
+        self._backlog = ReplayBacklog(self._loader)
         self._loading = ThreadPoolExecutor(LOADING_THREADS, thread_name_prefix="reader")
         self._streaming = ThreadPoolExecutor(STREAMING_THREADS, thread_name_prefix="maker")
         self._arrivals: list[PendingRequest] = []
@@ -69,6 +71,7 @@ class ForecastService:
         self._loading.shutdown(cancel_futures=True)
         self._streaming.shutdown(cancel_futures=True)
         self._batcher.close()
+        self._backlog.close()
         self._loader.close()
         self._freshness.close()
 
@@ -137,7 +140,7 @@ class ForecastService:
         return responses
 
     def enqueue(self, pending: PendingRequest) -> None:
-        """Let another thread load what a request starts from."""
+        """Let another thread load what a request starts from, and replay it."""
         self._loading.submit(self._load, pending)
 
     def _begin(self, pending: PendingRequest) -> None:
@@ -175,24 +178,27 @@ class ForecastService:
     def _load(self, pending: PendingRequest) -> None:
         """Load what is not cached, and continue."""
         try:
-            try:
-                pending.resolved, pending.ids = self._loader.load(pending.caller.scope, pending.request)
-                pending.caller.verified_at = time.monotonic()
-            except OUTAGE as e:
-                self._revalidator.note_outage(e)
-                self._revalidator.recall_stale(pending)
+            if pending.resolved is None:
+                self._read(pending)
         except Exception as e:
             pending.fail(e)
         else:
             self._continue(pending)
 
+    def _read(self, pending: PendingRequest) -> None:
+        """Read what a request starts from; while the database is away, recall it. Raises what a forecast raises."""
+        try:
+            pending.resolved, pending.ids = self._loader.load(pending.caller.scope, pending.request)
+            pending.caller.verified_at = time.monotonic()
+        except OUTAGE as e:
+            self._revalidator.note_outage(e)
+            self._revalidator.recall_stale(pending)
+
     def _continue(self, pending: PendingRequest) -> None:
-        """Submit a request whose series are there to the batcher, or to a thread that makes large responses."""
+        """Replay the series of a request, and submit it to the batcher, or to a thread that makes large responses."""
         try:
             if pending.resolved is not None:
-                pending.resolved = self._loader.add_histories(pending.resolved, pending.request)
-                pending.has_histories = True
-            pending.mark("context", time.perf_counter())
+                self._complete(pending, pending.resolved)
         except Exception as e:
             pending.fail(e)
             return
@@ -200,6 +206,19 @@ class ForecastService:
             self._streaming.submit(self._stream, pending)
         else:
             self._batcher.submit([pending])
+
+    def _complete(self, pending: PendingRequest, resolved: ResolvedSeries) -> None:
+        """Add the series that come with a request, and run the replays that are planned. Raises Invalid."""
+        if not pending.has_histories:
+            resolved = self._loader.add_histories(resolved, pending.request)
+            pending.has_histories = True
+        pending.mark("context", time.perf_counter())
+        if resolved.replays:
+            resolved = self._loader.replay(pending.caller.scope, resolved)
+            pending.mark("replay", time.perf_counter())
+        if resolved.awaiting:
+            self._backlog.add(pending.caller.scope, pending.request, resolved.awaiting)
+        pending.resolved = resolved
 
     # in the streaming threads
 

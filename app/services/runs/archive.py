@@ -15,6 +15,7 @@ from app.services.forecasting.inputs.covariates import complete_all
 from app.services.jobs.documents import parse_cleaning
 from app.services.jobs.submission import Submission
 from app.services.registry.members import select_members
+from app.services.runs.archive_widths import measure_widths, plan_replays
 from app.services.runs.attempt import Attempt
 from app.services.schedules.service import BY_DRIFT, retrain
 from app.services.series.aggregation import is_readable
@@ -23,11 +24,13 @@ from app.serving.runtime import LoadedVersion
 from app.storage import archive as archived
 from app.storage import jobs, schedules, series
 from app.storage.tables import ModelRow, SeriesRow, VersionRow
+from models.arrays import Floats
 from models.calendar.frequency import parse_frequency
 from models.classical.on_clock import season_naive_on_clock
 from models.data.series import Series
 from models.evaluation import metrics
 from models.inference.predict import predict
+from models.inference.widths import IntervalWidths
 
 log = get_logger(__name__)
 
@@ -89,10 +92,14 @@ def _archive(
     with attempt.database.read() as session:  # one snapshot: the series' versions are those that were forecast from
         selection = select_contexts(session, attempt.scope, ids, model.freq, version.config.cleaning, None)
         contexts = load_contexts(session, attempt.scope, selection, selection.forecastable, version.config)
-    by_id = {context.id: context for context in contexts}
-    completed, refusals = complete_all(by_id, {}, None, version.config, model.horizon)
+        by_id = {context.id: context for context in contexts}
+        completed, refusals = complete_all(by_id, {}, None, version.config, model.horizon)
+        contexts_by_id = {i: context.series for i, context in completed.items()}
+        plans = plan_replays(session, attempt, row, version.config, contexts_by_id, selection.rows)
     errors |= {i: refusal["code"] for i, refusal in (selection.refusals | refusals).items()}
-    rows = _forecast([context.series for context in completed.values()], version, model, row, selection.rows)
+    forecastable = list(contexts_by_id.values())
+    widths = measure_widths(forecastable, plans, version)
+    rows = _forecast(forecastable, widths, version, model, row, selection.rows)
 
     def store(session: Session) -> int:
         jobs.require_fenced(session, attempt.fence, lock=True)
@@ -104,6 +111,7 @@ def _archive(
 
 def _forecast(
     contexts: Sequence[Series],
+    widths: Mapping[str, IntervalWidths | None],
     version: LoadedVersion,
     model: ModelRow,
     row: VersionRow,
@@ -124,13 +132,18 @@ def _forecast(
             "scale": _scale(context, season),
             "forecast": {
                 "levels": list(forecast.levels),
-                "quantiles": forecast.quantiles.tolist(),
+                "quantiles": _widen(forecast.quantiles, widths.get(context.id)).tolist(),
                 "season_naive": season_naive_on_clock(context, len(context.y) - 1, config.horizon, season).tolist(),
             },
         }
         for context, forecast in zip(contexts, forecasts, strict=True)
         if np.isfinite(forecast.quantiles).all()
     ]
+
+
+def _widen(quantiles: Floats, widths: IntervalWidths | None) -> Floats:
+    """Return quantiles (H, Q) at other distances from the median."""
+    return quantiles if widths is None else widths.apply(quantiles.T).T
 
 
 def _scale(series: Series, season: int) -> float | None:

@@ -20,7 +20,7 @@ from models.config.cleaning import CleaningConfig
 from models.config.covariates import CovariateConfig
 from models.config.model import Config
 from models.data.aggregation import aggregate_series
-from models.data.series import Series
+from models.data.series import Series, keep_last
 
 Spans = Mapping[int, tuple[int, int]]
 """{series_pk: first and last step on the grid that a model reads}"""
@@ -74,9 +74,7 @@ def aggregate_context(series: Series, cleaning: CleaningConfig, length: int) -> 
     whole = aggregate_series(series, cleaning).series
     if not len(whole.y):
         return None
-    skipped = max(0, len(whole.y) - length)
-    columns = {name: values[skipped:] for name, values in whole.covariates.items()}
-    return replace(whole, y=whole.y[skipped:].copy(), start=whole.start + skipped, covariates=columns)
+    return keep_last(whole, length)
 
 
 def load_aggregated_contexts(

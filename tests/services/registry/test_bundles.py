@@ -214,7 +214,7 @@ class TestWithoutGatecast:
         done = self.run(tmp_path / "alone", served.get(PATH).content, y)
         assert (done.returncode, done.stderr) == (0, "")
         found = pd.read_csv(io.StringIO(done.stdout))
-        history = {"new": {"ds": hours(0, len(y)), "y": numbers(y)}}
+        history = {"a": {"ds": hours(0, len(y)), "y": numbers(y)}}  # was trained on: there is nothing to replay
         request = {"model": "m", "history": history, "quantiles": LEVELS}
         (expected,) = served.post("/forecast", json=request).json()["forecasts"]
         assert pd.to_datetime(found["ds"], utc=True).tolist() == pd.to_datetime(expected["ds"], utc=True).tolist()

@@ -9,13 +9,13 @@ package's requests and refusals, which serving must not import.
 
 import threading
 import time
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from app.errors import ErrorCode
 from app.scope import Scope
-from app.services.forecasting.inputs.request import ForecastRequest
+from app.services.forecasting.inputs.request import EMPTY, ForecastRequest
 from app.services.forecasting.inputs.served_version import ServedVersion
 from app.services.refusals import Refusal, refusal
 from app.services.registry.loader import VersionLoader
@@ -28,6 +28,8 @@ from models.arrays import Floats
 from models.calendar.grid import Grid
 from models.data.series import Series
 from models.data.wall_clock import ClockWindow
+from models.inference.replay import ReplayPlan
+from models.inference.widths import IntervalWidths
 
 AWAY_SECONDS = 1.0
 """seconds after an outage in which nobody waits for the database where the cache can answer"""
@@ -65,6 +67,18 @@ class SeriesContext:
     """whether a value near the origin lies far beyond all others"""
     confirmed_at: float = field(default_factory=time.monotonic)
     """when it was last known to be what is committed"""
+    widths: dict[Hashable, IntervalWidths | None] = field(default_factory=dict)
+    """what the levels of a version's forecast become, by its identity; None: what they are. A version is absent until
+    its replay was run"""
+
+
+class PlannedReplay(NamedTuple):
+    """A replay that is to be run before a series is forecast."""
+
+    context: SeriesContext
+    plan: ReplayPlan
+    series_pk: int | None
+    """None of a series that is not stored"""
 
 
 class ResolvedSeries(NamedTuple):
@@ -80,6 +94,10 @@ class ResolvedSeries(NamedTuple):
     """of the stored series, those that are refused too"""
     stale: bool = False
     """whether the database could not confirm it"""
+    replays: tuple[PlannedReplay, ...] = ()
+    """that are to be run before the series are forecast"""
+    awaiting: Mapping[str, IntervalWidths | None] = EMPTY
+    """the widths before its newest observations of each series whose replay is more than one request may run, by id"""
 
     def add_keys(self, keys: FreshnessKeys) -> None:
         """Add the keys of the rows that confirm it."""
@@ -190,7 +208,7 @@ class ContextCache:
         identities: dict[str, Identity] = {}
         for series_id in request.series:
             context = self.get_context(scope, version, series_id)
-            if context is None or context.identity is None:
+            if context is None or context.identity is None or version.identity not in context.widths:
                 return None
             contexts[series_id] = context
             identities[series_id] = context.identity

@@ -53,7 +53,7 @@ class ReadHistory(NamedTuple):
     """A series that comes with a request, up to its origin."""
 
     series: Series
-    """the steps that the model reads"""
+    """the steps that the model reads, and those before them that its replay reads"""
     first: FirstValue | None
     """None where it is aggregated"""
 
@@ -143,17 +143,18 @@ def _count_steps(context: Series, stamp: int) -> int:
 
 
 def read_histories(
-    histories: Mapping[str, History], config: Config, origin: str | None
+    histories: Mapping[str, History], config: Config, origin: str | None, earlier: int
 ) -> tuple[dict[str, ReadHistory], dict[str, Refusal]]:
     """Return the series that come with the request and end with their origins, and why the others cannot be forecast,
     by id.
 
-    Raises Invalid for rows that an upload would be refused for, and for covariates that the model does not read.
+    `earlier` is the number of steps before a context that are kept too. Raises Invalid for rows that an upload would be
+    refused for, and for covariates that the model does not read.
     """
     readable: dict[str, ReadHistory] = {}
     refusals: dict[str, Refusal] = {}
     for series_id, history in histories.items():
-        outcome = _read_history(series_id, history, config, origin)
+        outcome = _read_history(series_id, history, config, origin, earlier)
         if isinstance(outcome, ReadHistory):
             readable[series_id] = outcome
         else:
@@ -203,7 +204,9 @@ def _find_limit(row: GridFields, limit: int, frequency: str, cleaning: CleaningC
     return find_last_moment(build_read_grid(row, frequency, cleaning), limit)
 
 
-def _read_history(series_id: str, history: History, config: Config, origin: str | None) -> ReadHistory | Refusal:
+def _read_history(
+    series_id: str, history: History, config: Config, origin: str | None, earlier: int
+) -> ReadHistory | Refusal:
     """Return the last steps of a history up to its origin, with its covariates there and over the horizon."""
     field = f"body.history.{series_id}"
     timezone = check_history(history, config, field)
@@ -225,32 +228,35 @@ def _read_history(series_id: str, history: History, config: Config, origin: str 
     index = grid.index(stamps)
     last = int(index[observed].max())
     begin = int(np.flatnonzero(observed)[np.argmin(index[observed])])
+    length = config.network.context_length + earlier
+    series = _build_series(series_id, history, grid, index, last, config, length)
     if is_aggregated(fields, config.frequency, config.cleaning):
-        return _aggregate_history(_build_series(series_id, history, grid, index, last, config), config)
-    first_value = FirstValue(last - int(index[begin]), float(history.values[begin]))
-    return ReadHistory(_build_series(series_id, history, grid, index, last, config), first_value)
+        return _aggregate_history(series, config, length)
+    return ReadHistory(series, FirstValue(last - int(index[begin]), float(history.values[begin])))
 
 
-def _aggregate_history(series: Series, config: Config) -> ReadHistory | Refusal:
+def _aggregate_history(series: Series, config: Config, length: int) -> ReadHistory | Refusal:
     """Return the last steps of a history that is aggregated, up to its last full one."""
-    context = aggregate_context(series, config.cleaning, config.network.context_length)
+    context = aggregate_context(series, config.cleaning, length)
     return _refuse_steps(config) if context is None else ReadHistory(context, None)
 
 
-def _build_series(series_id: str, history: History, grid: Grid, index: Ints, last: int, config: Config) -> Series:
-    """Return the steps that the model reads of a history whose rows are at `index` (N,) on the grid, `last` the
-    origin's."""
+def _build_series(
+    series_id: str, history: History, grid: Grid, index: Ints, last: int, config: Config, length: int
+) -> Series:
+    """Return the last `length` steps of the model's, of a history whose rows are at `index` (N,) on the grid, `last`
+    the origin's."""
     roles = config.covariates
     coarse = parse_frequency(config.frequency)
     steps = 1 if grid.follows(coarse) else count_margin(grid.frequency, coarse)  # of its own, in one of the model's
-    reach = steps * config.network.context_length
+    reach = steps * length
     reach = reach + count_repeated(grid, last, config) if steps == 1 else 2 * reach + grid.frequency.season
     first = max(int(index.min()), last + 1 - reach)
-    length = last + 1 - first
+    count = last + 1 - first
     ahead = config.horizon if steps == 1 else steps * (config.horizon + 1)
     columns = {}
     for name, values in history.covariates.items():
         column = parse_column(name, values, roles, f"body.history.{series_id}.covariates.{name}")
-        columns[name] = spread(index - first, column, length + (0 if name in roles.past else ahead))
+        columns[name] = spread(index - first, column, count + (0 if name in roles.past else ahead))
     static = {name: value for name, value in history.static.items() if value is not None}
-    return Series(series_id, spread(index - first, history.values, length), grid, first, columns, static)
+    return Series(series_id, spread(index - first, history.values, count), grid, first, columns, static)

@@ -22,6 +22,7 @@ from app.services.forecasting.inputs.contexts import (
     select_contexts,
 )
 from app.services.forecasting.inputs.floor_version import build_floor_version
+from app.services.forecasting.inputs.replayer import Replayer
 from app.services.forecasting.inputs.request import ForecastRequest
 from app.services.forecasting.inputs.served_version import ServedVersion, StoredVersion
 from app.services.registry.loader import VersionLoader
@@ -34,7 +35,7 @@ from app.storage.engine import Database
 from app.storage.freshness import Identity
 from app.storage.tables import ModelRow, SeriesRow
 from models.data.outliers import hide_all
-from models.data.series import Series
+from models.data.series import Series, keep_last
 from models.data.wall_clock import read_clocks
 from models.data.windows import cut_calendars, cut_contexts
 
@@ -57,6 +58,7 @@ class ContextLoader:
         self._cache = cache
         self._settings = settings
         self._moments = MomentCache()
+        self._replayer = Replayer(settings)
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="loader")
         self._closing = False
         self._lock = threading.Lock()
@@ -98,14 +100,19 @@ class ContextLoader:
         histories = request.history
         if version.stored.number is None:  # floors read no covariates
             histories = {i: replace(history, covariates={}, static={}) for i, history in histories.items()}
-        read, refusals = read_histories(histories, version.config, request.origin)
-        contexts = {c.series.id: c for c in self._build_contexts(version, [one.series for one in read.values()], {})}
+        config = version.config
+        earlier = self._replayer.count_earlier_steps(version)
+        read, refusals = read_histories(histories, config, request.origin, earlier)
+        series = [keep_last(one.series, config.network.context_length) for one in read.values()]
+        contexts = {c.series.id: c for c in self._build_contexts(version, series, {})}
         for series_id, context in contexts.items():
             context.first = read[series_id].first
-        return resolved._replace(
-            contexts=resolved.contexts | contexts,
-            refusals=resolved.refusals | refusals,
-        )
+        added = resolved._replace(contexts=resolved.contexts | contexts, refusals=resolved.refusals | refusals)
+        return self._replayer.plan_histories(added, contexts, {i: one.series for i, one in read.items()})
+
+    def replay(self, scope: Scope, resolved: ResolvedSeries) -> ResolvedSeries:
+        """Run the replays that are planned."""
+        return self._replayer.run(scope, resolved) if resolved.replays else resolved
 
     def _resolve(
         self, session: Session, scope: Scope, request: ForecastRequest
@@ -157,7 +164,8 @@ class ContextLoader:
                 contexts[context.series.id] = context
                 if request.origin is None:
                     self._cache.put_context(scope, version, context)
-        return ResolvedSeries(version, loaded, contexts, selection.refusals, identities)
+        resolved = ResolvedSeries(version, loaded, contexts, selection.refusals, identities)
+        return self._replayer.plan_stored(session, scope, resolved, selection.rows)
 
     def _build_contexts(
         self, version: ServedVersion, series: Sequence[Series], identities: Mapping[str, Identity]

@@ -1,16 +1,34 @@
 """Versions as forecasts know them: a model's row and a version's, and what of them a network reads."""
 
 import time
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
 
-from app.services.forecasting.inputs.request import ForecastShape
+from app.services.forecasting.inputs.request import EMPTY, ForecastShape
 from app.services.registry.lookup import VersionPin
 from app.storage.freshness import CommittedState, FreshnessKeys
 from app.storage.revisions import VersionRevision
 from app.storage.tables import ModelRow
+from models.calendar.timestamps import parse_stamps
 from models.config.model import Config
 from models.evaluation.floors import choose_best
+
+
+@dataclass(frozen=True)
+class TrainingSpan:
+    """What the training of a version has seen."""
+
+    end: int
+    """stamp of its newest value"""
+    series: frozenset[str]
+    """ids"""
+
+    @classmethod
+    def from_document(cls, data_span: Mapping[str, Any]) -> "TrainingSpan":
+        """Read the span that a version's row holds."""
+        return cls(int(parse_stamps([data_span["end"]], "UTC")[0]), frozenset(data_span["series"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +55,8 @@ class StoredVersion:
     """folder of its files"""
     floor: str
     """the best floor on the gate, one of `models.evaluation.floors.FLOORS`"""
+    data_span: Mapping[str, Any] = field(default_factory=lambda: EMPTY, compare=False, repr=False)
+    """what its training has seen, as its row says"""
 
     @classmethod
     def from_rows(cls, model: ModelRow, version: VersionRevision) -> "StoredVersion":
@@ -55,6 +75,7 @@ class StoredVersion:
             digest=version.digest,
             artifact=version.artifact,
             floor=choose_best(version.row.metrics),
+            data_span=version.row.data_span,
         )
 
     @property
@@ -94,6 +115,11 @@ class ServedVersion:
         if stored.number is None:
             self.identity += (stored.model_pk, stored.model_created_at, stored.frequency, self.config.bounds)
             self.identity += (self.config.cleaning,)
+
+    @cached_property
+    def training_span(self) -> TrainingSpan:
+        """What its training has seen. A floor has none."""
+        return TrainingSpan.from_document(self.stored.data_span)
 
     @property
     def needs_first(self) -> bool:

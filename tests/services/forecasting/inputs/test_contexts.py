@@ -34,9 +34,11 @@ def test_equals_the_stored_series(served: TestClient) -> None:
     gappy[::7] = np.nan
     store(served, "a", gappy)
     backwards = {"ds": hours(0, 400)[::-1], "y": numbers(gappy[::-1])}
-    answer = ask(served, {"sent": backwards}, series=["a"], quantiles=[0.1, 0.4]).json()["forecasts"]
-    assert [f["series_id"] for f in answer] == ["a", "sent"]
-    assert {**answer[0], "series_id": ""} == {**answer[1], "series_id": ""}
+    (stored,) = ask(served, {}, series=["a"], quantiles=[0.1, 0.4]).json()["forecasts"]
+    (sent,) = ask(served, {"a": backwards}, quantiles=[0.1, 0.4]).json()["forecasts"]
+    assert stored == sent
+    both = ask(served, {"sent": backwards}, series=["a"]).json()["forecasts"]
+    assert [f["series_id"] for f in both] == ["a", "sent"]
     assert served.get("/series").json()["items"] == [served.get("/series/a").json()], "nothing is kept"
 
 

@@ -119,7 +119,7 @@ def find_widths(replay: Replay, end: int, config: Config, bounds: tuple[float, f
     actuals = np.where(is_known, series.y[np.where(is_known, positions, 0)], np.nan)  # (K, S)
     ages = count_ages(end - targets, config)
     factors = measure_factors(replay.forecasts, actuals, ages, config)
-    return None if factors is None else IntervalWidths(factors, config.median, *bounds)
+    return None if factors is None else IntervalWidths(factors, config.median, *bounds, whole=config.whole)
 
 
 def find_bounds(context: Floats, config: Config, *, is_signed: bool) -> tuple[float, float]:

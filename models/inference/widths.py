@@ -49,6 +49,8 @@ class IntervalWidths:
     """least value of a forecast"""
     high: float
     """greatest value of a forecast"""
+    whole: bool = False
+    """levels that are whole numbers stay so: those of counts"""
     keeps_order: bool = field(init=False)
     """whether no level can pass another: further ones have no smaller factors"""
 
@@ -69,6 +71,8 @@ class IntervalWidths:
             np.maximum(moved, self.low, out=moved)
         if self.high < np.inf:
             np.minimum(moved, self.high, out=moved)
+        if self.whole and bool((quantiles == np.rint(quantiles)).all()):
+            np.rint(moved, out=moved)
         return moved
 
 

@@ -118,3 +118,11 @@ def test_a_weighted_quantile_is_that_of_repeated_values() -> None:
     assert find_weighted_quantile(values, weights, 0.25) == 1.0
     assert find_weighted_quantile(values, weights, 0.625) == 2.0
     assert find_weighted_quantile(values, weights, 0.99) == 3.0
+
+
+def test_whole_numbers_stay_whole() -> None:
+    factors = np.array([[1.6], [1.0], [1.6]])
+    counts = np.array([[1.0], [3.0], [5.0]])
+    widths = IntervalWidths(factors, 1, 0.0, np.inf, whole=True)
+    np.testing.assert_array_equal(widths.apply(counts), [[0.0], [3.0], [6.0]])
+    np.testing.assert_allclose(widths.apply(counts + 0.5), [[0.3], [3.5], [6.7]])

@@ -134,7 +134,8 @@ def is_whole(panel: Panel) -> bool:
 def is_intermittent(panel: Panel) -> bool:
     """Say whether most values of a panel of whole numbers are zero."""
     observed = np.concatenate([series.y[~np.isnan(series.y)] for series in panel.series])
-    return is_whole(panel) and float((observed == 0).mean()) > 0.5 and bool((observed > 0).any())
+    zeros = int((observed == 0).sum())
+    return is_whole(panel) and len(observed) > zeros > 0.5 * len(observed) and bool((observed >= 0).all())
 
 
 def _plan_intermittent(lengths: Sequence[int], given: Collection[str]) -> dict[str, object]:

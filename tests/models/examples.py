@@ -26,6 +26,7 @@ LEVELS = (0.1, 0.5, 0.9)
 PLAIN: dict[str, object] = {
     "lookbacks": [],
     "ets": False,
+    "ets_models": "basic",
     "anchor": 0.0,
     "linear": False,
     "calibrated": False,
@@ -34,7 +35,14 @@ PLAIN: dict[str, object] = {
     "prophet": 0,
 }
 """One member that gates fixed maps, whatever the defaults are."""
-GATED: dict[str, object] = {"ets": True, "anchor": 0.3, "linear": True, "smoothing": 2, "statistical": 2}
+GATED: dict[str, object] = {
+    "ets": True,
+    "ets_models": "basic",
+    "anchor": 0.3,
+    "linear": True,
+    "smoothing": 2,
+    "statistical": 2,
+}
 """Candidates of every kind."""
 VARIANTS: dict[str, tuple[dict[str, object], dict[str, object]]] = {
     "stacked": ({"layers": 2, "dropout": 0.2}, {}),
@@ -50,6 +58,7 @@ VARIANTS: dict[str, tuple[dict[str, object], dict[str, object]]] = {
     "recursive": ({"decoder": "recursive", "segment": 1}, {}),
     "recursive-plain": ({"decoder": "recursive", "segment": 1, "basis": False, "cell": "gru", "attention": 2}, {}),
     "smoothing": ({"smoothing": 4}, {}),
+    "wide-ets": ({"ets": True, "ets_models": "wide", "anchor": 0.3}, {}),
     "statistical": ({"statistical": 2}, {}),
     "prophet": ({"prophet": 2}, {}),
     "mse": ({}, {"loss": "mse"}),

@@ -181,7 +181,7 @@ def test_candidates_stand_in_the_order_of_their_names() -> None:
     reader = network.readers[0]
     candidates = reader.candidates
     z = tensor(hourly(48)[None] - 20)
-    found, record = candidates(unit(z), torch.zeros(1, len(candidates.starts), reader.calendar.width), None)
+    found, record, _, _ = candidates(unit(z), torch.zeros(1, len(candidates.starts), reader.calendar.width), None)
     own: NetworkConfig = config.network
     assert candidates.count == len(candidates.names) + candidates.ets.count + own.statistical + candidates.linear.count
     assert found.shape == (1, 7, candidates.count)

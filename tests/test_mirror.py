@@ -122,6 +122,8 @@ EXERCISED_BY = {
         "models/config/validation.py",
         "models/planning/data_size.py",
         "models/planning/defaults.py",
+        "models/planning/shape.py",
+        "models/planning/values.py",
     ),
     "tests/models/data/test_windows.py": ("models/data/series.py",),
     "tests/models/experiments/test_backtest.py": ("models/experiments/backtest_result.py",),

@@ -24,7 +24,7 @@ from models.evaluation.baselines import BASELINES, forecast_baselines
 from models.evaluation.replayed import widen_windows
 from models.evaluation.scoring import Windows, cut_windows
 from models.experiments.backtest_result import Backtest, group_rows
-from models.planning.defaults import find_signs, is_whole
+from models.planning.values import find_signs, is_whole
 from models.training.checkpoint import Checkpoint
 from models.training.fit import fit
 from models.training.fitted import Fitted

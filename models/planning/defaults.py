@@ -2,12 +2,11 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from math import ceil, gcd, log2
+from math import log2
 from typing import Any
 
 import numpy as np
 
-from models.arrays import ROUNDING, Floats, measure_size
 from models.calendar.features import active_calendar_fields
 from models.calendar.frequency import Frequency, parse_frequency, season_lengths
 from models.config.blocks import find_blocks
@@ -22,6 +21,8 @@ from models.data.off_clock import find_off_clock
 from models.data.series import Panel
 from models.errors import ConfigError, FrequencyError
 from models.planning.data_size import LARGE_DATA, MEDIUM_DATA, SMALL_DATA, DataSize, by_amount
+from models.planning.shape import LONGEST_DEFAULT_CONTEXT, LONGEST_ETS_CONTEXT, choose_shape
+from models.planning.values import find_signs, is_intermittent, is_repeating, is_whole
 
 DEFAULT_QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 
@@ -34,8 +35,6 @@ LONG_CONTEXT = 400
 """steps of a context above which a third member, and more epochs, cost too much"""
 LONGEST_ETS_SEASON = 24
 """steps of a season with which exponential smoothing models are fitted to a sample"""
-LONGEST_ETS_CONTEXT = 128
-"""steps of a context with smoothing models of its own, whose maps grow with the square"""
 ANCHOR = 0.4
 """share of the point forecast that stays with the smoothing models. The M3 competition's hundreds of series teach a
 network hardly more than its best smoothing models have: half and half is best there. Of M4's thousands of yearly series
@@ -51,12 +50,6 @@ LEAST_CALIBRATED_DAYS = 182
 its windows are eight weeks; a judgement"""
 STEPS_A_BATCH = 16_384
 """steps of all contexts in a batch of much data"""
-LONGEST_SEGMENT = 96
-"""steps"""
-LEAST_RECURRENCE = 6
-"""steps of the recurrence that a segment leaves"""
-LONGEST_DEFAULT_CONTEXT = 1440
-"""steps: a day of minutes, two months of hours"""
 
 
 def default_config(
@@ -118,26 +111,6 @@ def complete_cleaning(cleaning: CleaningConfig, source: Frequency) -> CleaningCo
     return replace(cleaning, aggregate=replace(aggregate, freq=canonical, source=source.alias))
 
 
-def find_signs(panel: Panel) -> dict[str, Any]:
-    """Return the fields `nonnegative` and `signed` of a Config: whether any series of a panel has no value below zero,
-    and then which others have one."""
-    signed = tuple(series.id for series in panel.series if bool((series.y < 0).any()))
-    nonnegative = len(signed) < len(panel.series)
-    return {"nonnegative": nonnegative, "signed": signed if nonnegative else ()}
-
-
-def is_whole(panel: Panel) -> bool:
-    """Say whether all observed values of a panel are whole numbers, as counts are."""
-    return all(bool((np.isnan(series.y) | (series.y == np.rint(series.y))).all()) for series in panel.series)
-
-
-def is_intermittent(panel: Panel) -> bool:
-    """Say whether most values of a panel of whole numbers are zero."""
-    observed = np.concatenate([series.y[~np.isnan(series.y)] for series in panel.series])
-    zeros = int((observed == 0).sum())
-    return is_whole(panel) and len(observed) > zeros > 0.5 * len(observed) and bool((observed >= 0).all())
-
-
 def _plan_intermittent(lengths: Sequence[int], given: Collection[str]) -> dict[str, object]:
     """Choose what is particular in a network of demand that is mostly zero, beside the fields that are `given`.
 
@@ -149,18 +122,6 @@ def _plan_intermittent(lengths: Sequence[int], given: Collection[str]) -> dict[s
         return {"anchor": 0.0}
     context = min(max(4, int(np.median(lengths)) // 2), LONGEST_DEFAULT_CONTEXT)
     return {"basis": False, "scaler": "standard", "season_lengths": [], "context_length": context}
-
-
-def is_repeating(panel: Panel) -> bool:
-    """Say whether every series of a panel repeats itself each season, up to rounding."""
-    season = panel.frequency.season
-    return all(_is_repeating(series.y, season) for series in panel.series)
-
-
-def _is_repeating(y: Floats, season: int) -> bool:
-    changes = np.abs(y[season:] - y[:-season])
-    seen = changes[~np.isnan(changes)]
-    return bool(seen.size) and float(seen.max()) <= ROUNDING * measure_size(y)
 
 
 def default_config_for_lengths(
@@ -184,7 +145,7 @@ def default_config_for_lengths(
     data = DataSize.of(lengths, horizon)
     seasons = network_overrides.get("season_lengths", season_lengths(parsed))
     require_seasons(seasons)
-    shape = _choose_shape(data, horizon, seasons, network_overrides)
+    shape = choose_shape(data, horizon, seasons, network_overrides)
     context = shape["context_length"]
     chosen: dict[str, Any] = {
         "hidden": by_amount(data.total, 32, 64, 128, (SMALL_DATA, LARGE_DATA)),
@@ -261,53 +222,6 @@ def _count_members(data: DataSize, context: int, budget_s: float | None) -> int:
         return 1
     members = 3 if context <= LONG_CONTEXT else 2
     return members if budget_s is None else max(1, min(members, int(budget_s // SECONDS_A_MEMBER)))
-
-
-def _choose_shape(data: DataSize, horizon: int, seasons: Sequence[int], overrides: Mapping[str, Any]) -> dict[str, int]:
-    """Choose context length and segment together, because the one must be a multiple of the other."""
-    if "context_length" in overrides:
-        context = overrides["context_length"]
-        aligned = gcd(context, seasons[0]) if seasons else context
-        return {"context_length": context, "segment": overrides.get("segment", _divide(aligned, context))}
-    context = _choose_context(data, horizon, seasons)
-    segment = overrides.get("segment", _divide(seasons[0] if seasons else context, context))
-    return {
-        "context_length": ceil(context / segment) * segment if segment >= 1 else context,
-        "segment": segment,
-    }
-
-
-def _choose_context(data: DataSize, horizon: int, seasons: Sequence[int]) -> int:
-    """Choose a context of whole seasons that the histories have room for."""
-    # a season longer than the history or the default context has no influence
-    usable = [m for m in seasons if m <= min(data.typical, LONGEST_DEFAULT_CONTEXT)]
-    wanted = min(_wanted_context(horizon, usable, data.many), LONGEST_DEFAULT_CONTEXT)
-    # smoothing models read all that there is; where they are none the windows of a few series must differ
-    whole = data.many or wanted <= LONGEST_ETS_CONTEXT
-    free = data.typical - horizon if whole else (data.typical - 2 * horizon) // 3
-    room = min(wanted, max(free, 4))
-    if not usable:
-        return max(room, 4)
-    season = next((m for m in reversed(usable) if 2 * m <= room), usable[0])
-    least = min(2, LONGEST_DEFAULT_CONTEXT // season)
-    return max(room // season, least) * season
-
-
-def _wanted_context(horizon: int, seasons: Sequence[int], many: bool) -> int:
-    """Return the steps of a context that seasons and horizon suggest: some seasons, and some horizons."""
-    if not seasons:
-        return max(12 if many else 24, min(3 * horizon, 96))
-    short, long = seasons[0], seasons[-1]
-    horizons = 7 if short >= 24 else 2
-    few = 4 if many else 5
-    short_seasons = 8 if short < 12 else few
-    return max(2 * long, short_seasons * short, horizons * ceil(horizon / short) * short)
-
-
-def _divide(season: int, context: int) -> int:
-    """Return the largest common divisor of season and context that is a usable segment."""
-    highest = max(1, min(LONGEST_SEGMENT, context // LEAST_RECURRENCE))
-    return max(d for d in range(1, highest + 1) if season % d == 0 and context % d == 0)
 
 
 def _choose_training(

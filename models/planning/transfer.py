@@ -12,7 +12,8 @@ from models.config.validation import coerce_options, require
 from models.data.aggregation import aggregate_panel
 from models.data.off_clock import find_off_clock
 from models.data.series import Panel
-from models.planning.defaults import default_config_for_lengths, find_signs, is_whole
+from models.planning.defaults import default_config_for_lengths
+from models.planning.values import find_signs, is_whole
 
 LEARNING_RATE_SHARE = 0.3
 """share of a fresh network's learning rate; a judgement"""

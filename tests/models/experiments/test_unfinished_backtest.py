@@ -13,7 +13,8 @@ from models.data.series import Panel
 from models.errors import ConfigError
 from models.experiments import backtest as module
 from models.experiments.backtest import BacktestResume, backtest
-from models.planning.defaults import default_config_for_lengths, find_signs
+from models.planning.defaults import default_config_for_lengths
+from models.planning.values import find_signs
 from models.training.checkpoint import Checkpoint
 from tests.models.examples import LEVELS, hourly_panel
 

@@ -3,7 +3,8 @@
 import numpy as np
 
 from models.data.series import Panel
-from models.planning.defaults import default_config, is_intermittent, is_whole
+from models.planning.defaults import default_config
+from models.planning.values import is_intermittent, is_whole
 
 RNG = np.random.default_rng(0)
 RARE = RNG.poisson(0.4, 84).astype(float)

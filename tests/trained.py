@@ -65,14 +65,16 @@ def train(folder: Path) -> Trained:
 def altered(trained: Trained, folder: Path, factor: float = 1.1) -> Trained:
     """Return a version whose forecasts are those of another one times a factor; training one would take longer."""
     graph = onnx.load(trained.folder / GRAPH)
-    (output,) = graph.graph.output
-    for node in graph.graph.node:
-        node.output[:] = [f"{name}_before" if name == output.name else name for name in node.output]
-    kind = onnx.helper.tensor_dtype_to_np_dtype(output.type.tensor_type.elem_type)
-    graph.graph.initializer.append(onnx.numpy_helper.from_array(np.array(factor, kind), "factor"))
-    graph.graph.node.append(onnx.helper.make_node("Mul", [f"{output.name}_before", "factor"], [output.name]))
     golden = load_file(trained.folder / GOLDEN)
-    golden["quantiles"] = golden["quantiles"] * factor
+    for output in graph.graph.output:
+        before, multiplier = f"{output.name}_before", f"{output.name}_factor"
+        for node in graph.graph.node:
+            node.input[:] = [before if name == output.name else name for name in node.input]
+            node.output[:] = [before if name == output.name else name for name in node.output]
+        kind = onnx.helper.tensor_dtype_to_np_dtype(output.type.tensor_type.elem_type)
+        graph.graph.initializer.append(onnx.numpy_helper.from_array(np.array(factor, kind), multiplier))
+        graph.graph.node.append(onnx.helper.make_node("Mul", [before, multiplier], [output.name]))
+        golden[output.name] = golden[output.name] * factor
     shutil.copytree(trained.folder, folder, dirs_exist_ok=True)
     onnx.save(graph, folder / GRAPH)
     save_file(golden, folder / GOLDEN, metadata={"format": FORMAT})

@@ -27,6 +27,7 @@ def service() -> Iterator[ScriptedService]:
         yield running
 
 
+@pytest.mark.slow
 @pytest.mark.training
 def test_every_block_of_the_page(service: ScriptedService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

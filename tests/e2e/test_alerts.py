@@ -28,7 +28,7 @@ def receiver() -> Iterator[Receiver]:
         yield receiver
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_crossing_is_told_once_although_receiver_and_worker_fail(service: Service, receiver: Receiver) -> None:
     service.serve()
     worker = service.worker("w1")

@@ -46,7 +46,7 @@ def test_serving_with_a_key(service: Service) -> None:
     holds(url, "--part", "serving", "--part", "strict", "--key", KEY)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_refresh(service: Service) -> None:
     url = service.serve()
     service.worker("worker")

@@ -9,6 +9,7 @@ from tests.e2e.processes import Service
 from tests.e2e.tour import README, run, steps
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("curl") is None, reason="the tour speaks curl, which is not installed")
 @pytest.mark.one_database
 def test_the_tour(service: Service) -> None:

@@ -82,7 +82,7 @@ def finished(service: Service, job: str, seconds: float = 120) -> dict[str, Any]
     return until(ended, seconds, "the job has ended")
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_killed_workers_job_continues_elsewhere(service: Service) -> None:
     service.serve()
     store(service)
@@ -174,6 +174,7 @@ def test_a_worker_told_to_stop_hands_its_job_on(service: Service) -> None:
     service.call("POST", job + "/cancel")
 
 
+@pytest.mark.slow
 @pytest.mark.one_database
 def test_a_killed_trainer_fails_its_job_and_says_so(service: Service) -> None:
     worker, job, _ = training_at_epoch(service, 1, **LONG)

@@ -44,8 +44,8 @@ def urls(service: Service, settings: Settings, trained: Trained, other: Trained)
 def changed(state: State, draw: random.Random) -> State:
     """Return the pair with one more value each, or with another last value each."""
     if draw.random() < 0.5:
-        return tuple(Values((*one.y, round(draw.uniform(0, 60), 3))) for one in state)  # type: ignore[return-value]
-    return tuple(Values((*one.y[:-1], round(draw.uniform(0, 60), 3))) for one in state)  # type: ignore[return-value]
+        return tuple(Values((*one.y, round(draw.uniform(5, 40), 3))) for one in state)  # type: ignore[return-value]
+    return tuple(Values((*one.y[:-1], round(draw.uniform(5, 40), 3))) for one in state)  # type: ignore[return-value]
 
 
 def write(caller: Caller, url: str, state: State, *, whole: bool = False) -> None:

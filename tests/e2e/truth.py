@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from models.calendar.frequency import parse_frequency
 from models.calendar.grid import Grid
+from models.data.outliers import hide_all
 from models.data.series import Series
 from models.data.windows import assemble, inputs_of
 from models.inference.predict import interpolate_quantiles
@@ -149,7 +150,9 @@ class Reference:
         y = np.array([np.nan if v is None else v for v in values.y])
         series = Series(series_id, y, grid)
 
-        batch = assemble([series], np.array([len(y) - 1], np.int64), config)
-        (quantiles,) = self._session.run(None, inputs_of(batch, config))
+        origins = np.array([len(y) - 1], np.int64)
+        visible, _ = hide_all([series], origins, config)
+        batch = assemble(visible, origins, config)
+        (quantiles,) = self._session.run(["quantiles"], inputs_of(batch, config))
         yhat = interpolate_quantiles(quantiles, config.quantiles, (0.5,))[0, :, 0]
         return Expected(values.origin, yhat, interpolate_quantiles(quantiles, config.quantiles, self.levels)[0])

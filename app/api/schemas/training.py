@@ -68,6 +68,9 @@ class NetworkOptions(Input):
         None, description="exponential smoothings of the level, rates read from each context"
     )
     ets: bool | None = Field(None, description="add smoothing models of each context's own, weighted by likelihood")
+    ets_models: Literal["basic", "wide"] | None = Field(
+        None, description="`wide`: with undamped trends and seasons that follow, for few short series"
+    )
     anchor: float | None = Field(None, description="share of the point forecast that those models keep")
     statistical: Whole | None = Field(None, description="exponential smoothing models from AutoETS, at most")
     prophet: Whole | None = Field(

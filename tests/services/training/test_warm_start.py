@@ -59,6 +59,7 @@ def test_another_model_begins_from_a_version(based: TestClient, database: Databa
     assert (found["status"], len(found["yhat"])) == ("ok", 5)
 
 
+@pytest.mark.slow
 def test_the_same_model_goes_on(
     based: TestClient, database: Database, settings: Settings, trained_beside: Trained
 ) -> None:

@@ -34,9 +34,10 @@ from app.storage import keys, registry, revisions, series
 from app.storage.engine import Database
 from app.storage.freshness import Identity
 from app.storage.tables import ModelRow, SeriesRow
+from models.config.model import Config
 from models.data.outliers import hide_all
 from models.data.series import Series, keep_last
-from models.data.wall_clock import read_clocks
+from models.data.wall_clock import count_repeated, read_clocks
 from models.data.windows import cut_calendars, cut_contexts
 
 log = get_logger(__name__)
@@ -103,7 +104,7 @@ class ContextLoader:
         config = version.config
         earlier = self._replayer.count_earlier_steps(version)
         read, refusals = read_histories(histories, config, request.origin, earlier)
-        series = [keep_last(one.series, config.network.context_length) for one in read.values()]
+        series = [_keep_context(one.series, config) for one in read.values()]
         contexts = {c.series.id: c for c in self._build_contexts(version, series, {})}
         for series_id, context in contexts.items():
             context.first = read[series_id].first
@@ -254,6 +255,12 @@ class ContextLoader:
             return
         seconds = round(time.monotonic() - started_at, 3)
         log.info("champions_loaded", versions=len(champions), seconds=seconds)
+
+
+def _keep_context(series: Series, config: Config) -> Series:
+    """Return the steps of a history that a context is made of."""
+    repeated = count_repeated(series.grid, series.start + len(series.y) - 1, config)
+    return keep_last(series, config.network.context_length + repeated)
 
 
 def _identify(row: SeriesRow) -> Identity:

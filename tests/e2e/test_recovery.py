@@ -113,7 +113,8 @@ def test_a_killed_workers_job_continues_elsewhere(service: Service) -> None:
     assert len(curve["train"]) == EPOCHS, "no epoch was trained twice in the curve, and none is missing"
 
 
-@pytest.mark.long
+@pytest.mark.slow
+@pytest.mark.one_database("postgresql")
 def test_a_worker_that_hung_publishes_nothing(service: Service) -> None:
     """The worker is stopped past its lease, its training goes on meanwhile, and then the worker continues."""
     first, job, _ = training_at_epoch(service, 2, **LONG)

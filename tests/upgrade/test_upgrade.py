@@ -59,7 +59,16 @@ class Upgrade:
         return answer["version"], one
 
 
-@pytest.fixture(params=archive.archives(), ids=lambda path: path.name.removesuffix(".tar.gz"))
+def list_fixtures() -> list[object]:
+    """List the fixtures, those of PostgreSQL for `make slow`."""
+    marks = {"postgresql": [pytest.mark.slow], "sqlite": []}
+    return [
+        pytest.param(path, id=path.name.removesuffix(".tar.gz"), marks=marks[archive.database_of(path)])
+        for path in archive.archives()
+    ]
+
+
+@pytest.fixture(params=list_fixtures())
 def upgrade(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Upgrade]:
     """An unpacked fixture; nothing of today has touched it, and nothing is started yet."""
     name = archive.database_of(request.param)
@@ -78,7 +87,6 @@ def test_each_database_has_a_fixture() -> None:
     assert {archive.database_of(path) for path in archive.archives()} == set(DATABASES)
 
 
-@pytest.mark.long
 def test_a_release_is_upgraded(upgrade: Upgrade) -> None:
     migrates_once(upgrade)
     upgrade.service.serve()

@@ -35,6 +35,7 @@ def count_epochs(page: Page) -> int:
     return len(epochs)
 
 
+@pytest.mark.slow
 def test_a_job_is_watched_live_from_the_middle_and_its_best_kept_while_another_waits_and_is_cancelled(
     site: Site, page: Page, check_accessible: Callable[[Page], None]
 ) -> None:

@@ -14,7 +14,7 @@ from models.export.export import export
 from models.inference.means import compute_mean
 from models.planning.defaults import default_config
 from models.training.fit import fit
-from tests.kept import GRAPHS
+from tests.kept import GRAPHS, alone
 from tests.services.stored import store
 from tests.trained import HORIZON, LEVELS, Trained, publish, values
 
@@ -33,7 +33,8 @@ def counting(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     options: dict[str, Any] = {"network": {"hidden": 8}, "training": {"epochs": 2, "steps_per_epoch": 20}}
     fitted = fit(panel, default_config(panel, HORIZON, LEVELS, **options))
     folder = tmp_path_factory.mktemp("counting")
-    export(fitted, folder, GRAPHS)
+    with alone():
+        export(fitted, folder, GRAPHS)
     return Trained(folder, fitted, panel)
 
 

@@ -28,7 +28,7 @@ from models.inference.published import WEIGHTS
 from models.training.calibrate import calibrate
 from models.training.fitted import Fitted
 from models.training.refresh import NO_PART, NOTHING_NEW, refresh
-from tests.kept import GRAPHS
+from tests.kept import GRAPHS, alone
 from tests.models.training.test_calibrate import make_network, make_panel
 from tests.services.stored import claimed, hours, numbers, run, store
 from tests.trained import HORIZON, Trained, publish, publish_revision, values
@@ -47,7 +47,8 @@ def calibrated(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     calibrate(network, panel.series, [24 * KNOWN], 0, 0.5)
     fitted = Fitted(network.config, network, NO_REPORT)
     folder = tmp_path_factory.mktemp("calibrated")
-    export(fitted, folder, GRAPHS)
+    with alone():
+        export(fitted, folder, GRAPHS)
     return Trained(folder, fitted, panel)
 
 

@@ -47,6 +47,7 @@ def trials_of(client: TestClient, job: str) -> Any:
     return response.json()
 
 
+@pytest.mark.long
 def test_the_best_trial_is_trained(stored: TestClient, database: Database, settings: Settings) -> None:
     job = run(stored, database, settings, stored.post("/train", json=ASKED))
     assert (job["status"], job["error"], job["version"]) == ("succeeded", None, 1)
@@ -136,6 +137,7 @@ def test_an_attempt_after_the_search_trains_what_it_found(
     assert {name: whole[name] for name in best} == best
 
 
+@pytest.mark.slow
 @pytest.mark.one_database
 def test_a_spent_budget_trains_the_choice_itself(stored: TestClient, database: Database, settings: Settings) -> None:
     asked = {**ASKED, "search": {"trials": 50, "time_budget_s": 0.001}}

@@ -111,6 +111,7 @@ def test_two_hours_of_one_wall_time_are_two_steps(served: TestClient) -> None:
     assert len(set(found["yhat"])) == HORIZON - 1
 
 
+@pytest.mark.slow
 def test_an_explanation_adds_up_to_what_is_forecast(served: TestClient) -> None:
     found = ask(served, "2025-03-29T20:00:00", "Europe/Berlin", explain=True)
     told = found["explanation"]

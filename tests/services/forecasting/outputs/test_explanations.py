@@ -122,6 +122,7 @@ def test_a_process_that_died_is_replaced(
     assert asked(client).json() == first
 
 
+@pytest.mark.slow
 @pytest.mark.one_database
 def test_a_process_that_cannot_start_is_tried_again(
     client: TestClient, database: Database, settings: Settings, trained: Trained, monkeypatch: pytest.MonkeyPatch

@@ -19,6 +19,7 @@ from benchmarks.accuracy_refresh import forecast_refreshed
 from benchmarks.accuracy_rows import Row
 from benchmarks.accuracy_score import LEVELS, MEASURES, Outcome, coverage, interval_score, naive_outcome, outcome
 from models.evaluation.replayed import widen_windows
+from models.inference.means import compute_mean_weights
 from models.planning.defaults import default_config
 from models.training.fit import fit
 from models.training.fitted import Fitted
@@ -55,6 +56,8 @@ class Run:
     """with those of the training alone"""
     context: int
     seconds: float
+    cpu: float
+    """seconds of all threads"""
 
 
 def run(name: str, part: Part, options: Options) -> Run:
@@ -68,13 +71,14 @@ def run(name: str, part: Part, options: Options) -> Run:
         network=options.network,
         training=options.training,
     )
-    began = time.perf_counter()
+    began, used = time.perf_counter(), time.process_time()
     fitted = fit(part.panel, config, on_progress=teller(name))
-    seconds = time.perf_counter() - began
+    seconds, cpu = time.perf_counter() - began, time.process_time() - used
     quantiles = forecast(name, fitted, part)
-    static = outcome(part, quantiles)
-    served = outcome(part, widen(name, fitted, part, quantiles))
-    return Run(served, static, config.network.context_length, seconds)
+    mean = find_means(fitted, quantiles)
+    static = outcome(part, quantiles, mean)
+    served = outcome(part, widen(name, fitted, part, quantiles), mean)
+    return Run(served, static, config.network.context_length, seconds, cpu)
 
 
 def forecast(name: str, fitted: Fitted, part: Part) -> NDArray[np.float64]:
@@ -94,6 +98,14 @@ def forecast(name: str, fitted: Fitted, part: Part) -> NDArray[np.float64]:
         quantiles[row, window] = fitted.quantiles(chosen, part.origins[row, window])
         say(f"{name}: forecast {min(at + AT_ONCE, len(rows))} of {len(rows)} windows")
     return quantiles
+
+
+def find_means(fitted: Fitted, quantiles: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return what `point: mean` answers beside quantiles (..., Q): (...)."""
+    median = quantiles[..., LEVELS.index(0.5)]
+    distance = (quantiles - median[..., None]) @ np.array(compute_mean_weights(LEVELS))
+    mean: NDArray[np.float64] = median + float(fitted.network.lean) * distance
+    return mean
 
 
 def widen(name: str, fitted: Fitted, part: Part, quantiles: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -132,6 +144,7 @@ def score(name: str, row: Row, parts: list[Part], options: Options) -> dict[str,
         "interval_score_80": interval_score(ours),
         "static": {"coverage_80": coverage(static), "interval_score_80": interval_score(static)},
         "seconds": sum(one.seconds for one in runs),
+        "cpu_seconds": sum(one.cpu for one in runs),
         "also": {name: MEASURES[name](ours) for name in row.also},
         "context": [one.context for one in runs],
         "holdout": options.holdout,

@@ -31,6 +31,8 @@ class Outcome:
     """(S, W, H)"""
     quantiles: Floats
     """(S, W, H, Q) at LEVELS"""
+    mean: Floats | None = None
+    """(S, W, H) forecasts for planners, which squared errors ask for; None: the median"""
 
     @property
     def point(self) -> Floats:
@@ -48,10 +50,10 @@ def best_naive(part: Part) -> tuple[Outcome, int]:
     return min(found, key=lambda pair: MEASURES["mae"]([pair[0]]))
 
 
-def outcome(part: Part, quantiles: Floats) -> Outcome:
-    """Join forecasts (S, W, H, Q) with what happened."""
+def outcome(part: Part, quantiles: Floats, mean: Floats | None = None) -> Outcome:
+    """Join forecasts (S, W, H, Q), and their means (S, W, H), with what happened."""
     ahead = part.origins[..., None] + np.arange(1, part.horizon + 1)  # (S, W, H)
-    return Outcome(part, np.stack([one.y[at] for one, at in zip(part.series, ahead, strict=True)]), quantiles)
+    return Outcome(part, np.stack([one.y[at] for one, at in zip(part.series, ahead, strict=True)]), quantiles, mean)
 
 
 def naive_outcome(part: Part, season: int) -> Outcome:
@@ -78,6 +80,13 @@ def pooled(metric: Callable[[Floats, Floats], float]) -> Measure:
         return float(np.average([metric(one.actual, one.point) for one in outcomes], weights=steps))
 
     return measure
+
+
+def mse(outcomes: Sequence[Outcome]) -> float:
+    """Mean squared error of the means over the observed steps of all parts."""
+    steps = [int((~np.isnan(one.actual)).sum()) for one in outcomes]
+    errors = [metrics.mse(one.actual, one.point if one.mean is None else one.mean) for one in outcomes]
+    return float(np.average(errors, weights=steps))
 
 
 def wql(outcomes: Sequence[Outcome]) -> float:
@@ -137,7 +146,8 @@ def interval_score(outcomes: Sequence[Outcome]) -> float:
 MEASURES: dict[str, Measure] = {
     "mae": pooled(metrics.mae),
     "mase": mase,
-    "mse": pooled(metrics.mse),
+    "mse": mse,
+    "mse of medians": pooled(metrics.mse),
     "owa": owa,
     "smape": pooled(metrics.smape),
     "wql": wql,

@@ -222,7 +222,7 @@ def main() -> None:
     rows = [
         one for one in [*read_textbooks(options.data), *make_rows()] if not options.rows or one.name in options.rows
     ]
-    peers, packages = ask_peers(options.peers, rows)
+    peers, packages = ask_peers(options.peers.absolute(), rows)
     heads = " ".join(f"{name:>11}" for name in RANKED)
     print(f"{'row':22} {'n':>3} {'gatecast':>11} {heads} {'covered':>7}  what does not hold", flush=True)
     results, refused = [], 0

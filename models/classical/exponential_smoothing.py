@@ -36,7 +36,7 @@ class SmoothingModel:
         level, trend, seasonal, _ = self._run(x, season)
         steps = np.arange(1, horizon + 1)
         growth = np.cumsum(self.damping**steps)
-        drift = self.drift * least_squares_slope(x) * (steps + self._lag(x.shape[-1]))
+        drift = self.drift * least_squares_slope(x, season) * (steps + self._lag(x.shape[-1]))
         line = level[..., None] + trend[..., None] * growth + drift
         repeated = np.stack([seasonal[(x.shape[-1] + h) % season] for h in range(horizon)], axis=-1)
         forecast: Floats = line + repeated
@@ -46,7 +46,7 @@ class SmoothingModel:
         """Compute the difference of each step from its one-step forecast: (..., T)."""
         errors = np.stack(self._run(x, season)[-1], axis=-1)
         lag = np.array([self._lag(max(t, 1)) for t in range(x.shape[-1])])
-        drifted: Floats = errors - self.drift * least_squares_slope(x) * (1 + lag)
+        drifted: Floats = errors - self.drift * least_squares_slope(x, season) * (1 + lag)
         return drifted
 
     def _run(self, x: Floats, season: int) -> tuple[Floats, Floats, list[Floats], list[Floats]]:
@@ -73,7 +73,7 @@ class SmoothingModel:
         """
         length = x.shape[-1]
         flat = np.zeros(x.shape[:-1])
-        slope = least_squares_slope(x)[..., 0] if self.damping and length >= 2 * season else flat
+        slope = least_squares_slope(x, season)[..., 0] if self.damping and length >= 2 * season else flat
         line = x.mean(-1, keepdims=True) + slope[..., None] * (np.arange(length) - (length - 1) / 2)
         if season == 1 or length < season:
             level = line[..., 0] - slope if self.damping else x[..., 0]
@@ -99,8 +99,15 @@ def ses(x: Floats, alpha: float) -> Floats:
     return level
 
 
-def least_squares_slope(x: Floats) -> Floats:
-    """Compute the slope of the least-squares line a step: (..., T) -> (..., 1)."""
-    steps = np.arange(x.shape[-1]) - (x.shape[-1] - 1) / 2
+def least_squares_slope(x: Floats, season: int = 1) -> Floats:
+    """Compute the slope of the least-squares line a step: (..., T) -> (..., 1).
+
+    Of two seasons and more, each phase has a mean of its own: the line through whole seasons of a wave is not level.
+    """
+    length = x.shape[-1]
+    steps = np.arange(length) - (length - 1) / 2
+    if 1 < season <= length // 2:
+        phases = np.arange(length) % season
+        steps = steps - (np.bincount(phases, steps) / np.bincount(phases))[phases]
     slope: Floats = (x @ steps / max(float(steps @ steps), 1.0))[..., None]
     return slope

@@ -59,6 +59,8 @@ class Config:
     """a context whose values are all equal is forecast as itself, unless training has seen such ones change"""
     mean: bool = False
     """the graph has the output `mean` beside the quantiles"""
+    level_shifts: bool = False
+    """values of a context from before its level has shifted are not read (models.data.level_shifts)"""
 
     def __post_init__(self) -> None:
         self._check_reach()
@@ -186,6 +188,7 @@ class _TopLevel:
     whole: bool = False
     exact: bool = False
     mean: bool = False
+    level_shifts: bool = False
 
 
 def _plain(value: Any) -> Any:

@@ -69,6 +69,8 @@ class NetworkConfig:
     units of what they have missed there; for few short series"""
     anchor: float = 0.0
     """share of the point forecast that stays with the `ets` models, whatever is learned; 0: none"""
+    anchor_chosen: bool = False
+    """whether unseen windows choose the share (models.training.conformal), where there are any and `anchor` is not 0"""
     statistical: int = 0
     """most exponential smoothing models with parameters fitted by AutoETS to a sample of the series"""
     prophet: int = 0
@@ -172,6 +174,11 @@ class NetworkConfig:
     def season(self) -> int:
         """The shortest season in steps; 1 without one."""
         return self.season_lengths[0] if self.season_lengths else 1
+
+    @property
+    def chooses_anchor(self) -> bool:
+        """Whether the share of the smoothing models is chosen after training."""
+        return self.anchor_chosen and self.anchor > 0
 
     @property
     def season_in_context(self) -> int:

@@ -1,4 +1,5 @@
-"""Cleaning of contexts: outliers are clipped, then gaps are filled, each context by its own values alone.
+"""Cleaning of contexts: what a shift of level has made past is hidden, outliers are clipped, then gaps are filled, each
+context by its own values alone.
 
 The same function cleans the windows of training and those of serving, and sees nothing after an origin: a value that
 would end a gap is not there before its time has come. Shapes: B windows, T context, N seasons of m steps.
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from models.arrays import Floats
 from models.config.cleaning import CleaningConfig
 from models.config.model import Config
+from models.data.level_shifts import hide_before_shifts
 from models.data.series import Panel, Series, observed_span
 
 CLIP_DEVIATIONS = 10.0
@@ -46,6 +48,8 @@ def clean_contexts(y: Floats, cleaning: CleaningConfig, season: int) -> Floats:
 
 def clean_for(y: Floats, config: Config) -> Floats:
     """Clean contexts (B, T) as the model of a configuration reads them."""
+    if config.level_shifts:
+        y = hide_before_shifts(y, config.network.season_in_context)
     if not config.cleaning.changes_contexts:
         return y
     return clean_contexts(y, config.cleaning, config.network.season)
@@ -150,7 +154,7 @@ def count_cleaned(panel: Panel, config: Config) -> CleaningCounts:
             after = clean_for(before, config)
             missing = np.isnan(before)
             filled[item.id] += int((missing & ~np.isnan(after)).sum())
-            clipped[item.id] += int((~missing & (after != before)).sum())
+            clipped[item.id] += int((~missing & ~np.isnan(after) & (after != before)).sum())
     return CleaningCounts(filled, clipped)
 
 

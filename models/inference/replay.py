@@ -17,6 +17,7 @@ from models.arrays import Floats, Ints, find_missing
 from models.calendar.frequency import parse_frequency
 from models.calendar.timestamps import DAY
 from models.config.model import Config
+from models.data.level_shifts import find_crossed
 from models.data.series import Series
 from models.inference.predict import Runner, run_windows
 from models.inference.widths import LEAST_FORECASTS, IntervalWidths, choose_steps, count_ages, measure_factors
@@ -117,6 +118,9 @@ def find_widths(replay: Replay, end: int, config: Config, bounds: tuple[float, f
     positions = targets - series.start
     is_known = (targets <= end) & (positions < len(series.y))
     actuals = np.where(is_known, series.y[np.where(is_known, positions, 0)], np.nan)  # (K, S)
+    if config.level_shifts:
+        known = series.y[: max(0, end + 1 - series.start)]
+        actuals[find_crossed(known, replay.origins - series.start, positions, config)] = np.nan
     ages = count_ages(end - targets, config)
     factors = measure_factors(replay.forecasts, actuals, ages, config)
     return None if factors is None else IntervalWidths(factors, config.median, *bounds, whole=config.whole)

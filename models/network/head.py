@@ -18,6 +18,8 @@ from models.network.distributions import StudentT
 from models.network.reader import Reading
 from models.network.smoothing import Smoothing
 
+ANCHOR_SHARES = (0.0, 0.4, 0.7, 0.9, 1.0)
+"""shares of the point forecast that may stay with a context's own smoothing models, where that is chosen"""
 FIRST_ERROR_POWER = 1.0
 """Power of a candidate's recent error that its gate starts from: the inverse error"""
 FIRST_LEAD = 2.0
@@ -65,7 +67,10 @@ class Head(nn.Module):
         smoothing_labels = [f"smoothing_{number}" for number in range(1, config.smoothing + 1)]
         self.labels = [*candidates.labels, *smoothing_labels] if candidates is not None else []
         self.count = len(self.labels)
-        self.anchor = config.anchor
+        self.has_anchor = config.anchor > 0
+        self.anchor: Tensor
+        # the share of the smoothing models
+        self.register_buffer("anchor", torch.tensor(config.anchor), persistent=config.chooses_anchor)
         self.anchors = candidates.anchors if candidates is not None else []
         self.first_spread = FIRST_SPREAD if config.ets_models == "basic" else 1.0
         # the power of the recent errors in the gates; weights files know it by this name
@@ -141,7 +146,7 @@ class Head(nn.Module):
     @property
     def uses_anchor(self) -> bool:
         """Whether a share of the point forecast is the anchor's: not while the gates are trained."""
-        return self.anchor > 0 and not self.training
+        return self.has_anchor and not self.training
 
     def forward(self, parts: Tensor, choice: Choice | None) -> MemberForecast:
         """parts (B, H, width)."""

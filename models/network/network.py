@@ -39,6 +39,8 @@ class ConformalCorrection(NamedTuple):
     """(Q,) or (): how far above a half a fraction must be for a count to be rounded up, in original units"""
     history: NDArray[np.float32] = np.zeros((), np.float32)
     """() share of the context's own quantiles in those of rare counts, mostly zero"""
+    anchor: float | None = None
+    """share of the smoothing models in the point forecast; None: as configured"""
 
 
 class NetworkForecast(NamedTuple):
@@ -183,6 +185,13 @@ class Network(nn.Module):
         self.lean.copy_(torch.from_numpy(correction.lean))
         self.excess.copy_(torch.from_numpy(correction.excess))
         self.history.copy_(torch.from_numpy(correction.history))
+        if correction.anchor is not None:
+            self.set_anchor(correction.anchor)
+
+    def set_anchor(self, share: float) -> None:
+        """Set the share of the smoothing models in the point forecast of each member."""
+        for member in self.members:
+            member.head.anchor.fill_(share)
 
     def apply_correction(self, ordered: Tensor) -> Tensor:
         """Move ordered quantiles (B, H, Q) in scaled units by the conformal correction."""

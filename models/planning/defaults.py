@@ -40,7 +40,8 @@ ANCHOR = 0.4
 network hardly more than its best smoothing models have: half and half is best there. Of M4's thousands of yearly series
 it learns more"""
 ANCHOR_OF_FEW = 0.9
-"""the same where a few short series are all there is: on held-out ends of such series, each more of it was better"""
+"""The same where a few short series are all there is, and where no window is left to choose it by: on held-out ends of
+such series, each more of it was better"""
 CANDIDATES = frozenset({"basis", "ets", "linear", "prophet", "smoothing", "statistical"})
 """fields of a network that say which candidates there are"""
 SHAPING = CANDIDATES | {"context_length", "lookbacks", "season_lengths", "segment"}
@@ -85,6 +86,8 @@ def default_config(
     lengths = [len(series.y) for series in panel.series]
     if is_repeating(panel):  # smoothing models would keep a share of what a season forecasts exactly
         network = {"anchor": 0.0, **(network or {})}
+    if known_future or past:  # the smoothing models know nothing of them
+        network = {**({} if "anchor" in (network or {}) else {"anchor_chosen": True}), **(network or {})}
     if is_intermittent(panel):
         network = {**_plan_intermittent(lengths, network or {}), **(network or {})}
     config = default_config_for_lengths(panel.frequency, horizon, quantiles, lengths, network, training, country)
@@ -97,6 +100,8 @@ def default_config(
         exact=True,
         mean=True,
         whole=is_whole(panel),
+        # of a long context only the network says what is past
+        level_shifts=config.network.ets and config.network.ets_models == "wide",
         **find_signs(panel),
     )
 
@@ -202,6 +207,7 @@ def _choose_candidates(
         "ets": ets,
         "ets_models": "basic" if data.many else "wide",
         "anchor": _choose_anchor(data) if ets else 0.0,
+        "anchor_chosen": not data.many and "anchor" not in overrides,
         "linear": data.total >= SMALL_DATA and not (data.short and seasons),
         "smoothing": 2,
         "statistical": 2 if data.many and modest else 0,

@@ -119,6 +119,8 @@ def apply_params(config: Config, params: Mapping[str, Any]) -> Config:
     least = ceil(2 / segment) * segment
     scaled = (round(n * context / current.context_length / segment) * segment for n in current.lookbacks)
     network["lookbacks"] = tuple(min(context, max(least, n)) for n in scaled)
+    if network.get("anchor", current.anchor) not in (0, current.anchor):  # a share that is tried is kept
+        network["anchor_chosen"] = False
     return replace(config, network=replace(current, **network), training=replace(config.training, **training))
 
 

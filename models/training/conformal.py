@@ -19,6 +19,7 @@ from models.config.model import Config
 from models.config.training import POINT_LOSSES
 from models.data.windows import inputs_of
 from models.inference.means import compute_mean_weights
+from models.network.head import ANCHOR_SHARES
 from models.network.network import ConformalCorrection, Network
 from models.network.outputs import find_rare, find_whole, rank_history
 from models.training.sampling import TensorBatch, split_batch
@@ -78,7 +79,37 @@ def measure_correction(network: Network, batches: Sequence[TensorBatch], config:
     the absolute residual grows with the horizon. Levels that the pinball loss has trained are moved away from the
     median by a factor: the quantile of residuals in units of their distance, the less the fewer windows there are.
     """
+    anchor = _choose_anchor(network, batches) if config.network.chooses_anchor else None
+    if anchor is not None:
+        network.set_anchor(anchor)
     scaled = _forecast_scaled(network, batches)
+    return _measure(scaled, config)._replace(anchor=anchor)
+
+
+def _choose_anchor(network: Network, batches: Sequence[TensorBatch]) -> float:
+    """Choose the share of the smoothing models: the largest whose error is as good as the least one's, by one standard
+    error and by what so few windows can tell, since few short series teach a network hardly more than chance."""
+    lost = np.stack([_find_errors(network, batches, share) for share in ANCHOR_SHARES])  # (shares, B)
+    lost = lost[:, ~np.isnan(lost).any(0)]
+    count = lost.shape[1]
+    best = int(lost.mean(1).argmin())
+    excess = lost - lost[best]
+    allowed = excess.std(1) / np.sqrt(count) + lost[best].mean() / count
+    return ANCHOR_SHARES[int(np.flatnonzero(excess.mean(1) <= allowed)[-1])]
+
+
+def _find_errors(network: Network, batches: Sequence[TensorBatch], share: float) -> Floats:
+    """Return the mean absolute error of the point forecasts of windows (B,), in scales, with a share of the anchor."""
+    network.set_anchor(share)
+    scaled = _forecast_scaled(network, batches)
+    missed = np.abs(scaled.actual - scaled.quantiles[..., network.median])
+    seen = ~np.isnan(missed)
+    count = seen.sum(1)
+    return np.where(count > 0, np.where(seen, missed, 0.0).sum(1) / np.maximum(count, 1), np.nan)
+
+
+def _measure(scaled: ScaledForecasts, config: Config) -> ConformalCorrection:
+    """Measure the levels' correction by forecasts before it."""
     forecast = scaled.quantiles  # (B, H, Q)
     levels = config.quantiles
     median = forecast[..., config.median]  # (B, H)

@@ -87,6 +87,8 @@ class BestRound:
             "excess": self.correction.excess,
             "history": self.correction.history,
         }
+        if self.correction.anchor is not None:
+            correction["anchor"] = np.array(self.correction.anchor)
         arrays = add_prefix(correction, CORRECTION)
         if self.gate_quantiles is not None:
             arrays[f"{GATE}quantiles"] = self.gate_quantiles
@@ -110,6 +112,7 @@ class BestRound:
                 lean=correction.get("lean", np.ones((), np.float32)),
                 excess=correction.get("excess", np.zeros((), np.float32)),
                 history=correction.get("history", np.zeros((), np.float32)),
+                anchor=float(correction["anchor"]) if "anchor" in correction else None,
             ),
             gate_quantiles=checkpoint.arrays.get(f"{GATE}quantiles"),
         )

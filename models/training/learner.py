@@ -17,6 +17,7 @@ from models.config.model import Config
 from models.data.series import Series
 from models.data.windows import inputs_of
 from models.errors import ConfigError
+from models.network.head import ANCHOR_SHARES
 from models.network.inputs import ScaledContext
 from models.network.network import Network
 from models.training.closed_form import prepare
@@ -139,8 +140,18 @@ class Learner:
             torch._foreach_lerp_(list(self.averaged.parameters()), list(self.network.parameters()), share)
 
     def score(self, batch: TensorBatch) -> float:
-        """Return the ensemble's loss of fixed windows, without dropout."""
+        """Return the ensemble's loss of fixed windows, without dropout: with the share of the smoothing models that
+        suits them best, where that is chosen."""
         self.averaged.eval()
+        if not self.config.network.chooses_anchor:
+            return self._score(batch)
+        return min(self._score_with(share, batch) for share in ANCHOR_SHARES)
+
+    def _score_with(self, anchor: float, batch: TensorBatch) -> float:
+        self.averaged.set_anchor(anchor)
+        return self._score(batch)
+
+    def _score(self, batch: TensorBatch) -> float:
         total = 0.0
         weight = 0.0
         with torch.no_grad():

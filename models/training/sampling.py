@@ -20,6 +20,7 @@ from models.config.covariates import CovariateConfig
 from models.config.model import Config
 from models.data.cleaning import clean_for
 from models.data.covariates import encode, encode_static
+from models.data.level_shifts import count_shifts, find_crossed
 from models.data.series import Series, observed_span
 from models.data.splits import shortest_context
 from models.data.wall_clock import read_clocks, read_history
@@ -77,6 +78,8 @@ class WindowPool:
     """H"""
     config: Config
     """by which contexts are cleaned"""
+    shifts: Tensor | None = None
+    """(N,) how often the level has shifted up to each packed value, where that is looked at"""
 
     def draw(self, batch_size: int, generator: torch.Generator) -> TensorBatch:
         """Draw a batch; `generator` lives on the CPU, so that every device draws the same windows."""
@@ -92,12 +95,16 @@ class WindowPool:
         window = cut(self.values, ends, offsets)  # (B, T + H)
         covariates = cut(self.covariates, ends, offsets)  # (B, T + H, C)
         unknown = (offsets > 0)[:, None] & self.past  # (T + H, C)
+        target = window[:, self.context_length :]
+        if self.shifts is not None:
+            shifts = cut(self.shifts, ends, offsets[self.context_length - 1 :])  # (B, 1 + H)
+            target = torch.where(shifts[:, 1:] == shifts[:, :1], target, torch.nan)
         return TensorBatch(
             y=self._clean(window[:, : self.context_length]),
             calendar=cut(self.calendar, ends + self.shift[series], offsets),
             covariates=torch.where(unknown, torch.nan, covariates),
             static=self.static[series],
-            target=window[:, self.context_length :],
+            target=target,
         )
 
     def _clean(self, y: Tensor) -> Tensor:
@@ -144,6 +151,7 @@ def window_pool(
         context_length=network.context_length,
         horizon=config.horizon,
         config=config,
+        shifts=tensor(_pack_shifts(series, ends, padding, config)) if config.level_shifts else None,
     )
 
 
@@ -151,7 +159,10 @@ def fixed_batch(series: Sequence[Series], origins: Ints, config: Config, device:
     """Return the windows at `origins` (B,) of series (B,), cut by the serving path's own cutter."""
     windows = read_clocks(series, origins, config)
     batch = assemble(windows.series, windows.origins, config)
-    target = windows.gather(cut_actuals(series, origins, config.horizon))
+    actual = cut_actuals(series, origins, config.horizon)
+    if config.level_shifts:
+        _hide_shifted(actual, series, origins, config)
+    target = windows.gather(actual)
     return TensorBatch(
         y=torch.from_numpy(batch["y"]).to(device),
         calendar=torch.from_numpy(batch["calendar"]).to(device),
@@ -182,6 +193,25 @@ def _pack_covariates(series: Sequence[Series], ends: Sequence[int], padding: int
     """Return the covariates (N, C) of the packed values' steps, known-future ones past the end as well."""
     parts = [encode(item, config, -padding, end + padding, seen=end) for item, end in zip(series, ends, strict=True)]
     return np.concatenate(parts)
+
+
+def _pack_shifts(series: Sequence[Series], ends: Sequence[int], padding: int, config: Config) -> Ints:
+    """Return how often the level has shifted up to each packed value (N,)."""
+    counts = [count_shifts(item.y[:end], config) for item, end in zip(series, ends, strict=True)]
+    return np.concatenate([np.pad(count, padding, mode="edge") for count in counts])
+
+
+def _hide_shifted(actual: Floats, series: Sequence[Series], origins: Ints, config: Config) -> None:
+    """Hide what came true (B, H) beyond a shift of level, as the newest window of each series shows it."""
+    rows: dict[int, list[int]] = {}
+    for row, item in enumerate(series):
+        rows.setdefault(id(item), []).append(row)
+    ahead = np.arange(1, config.horizon + 1)
+    for some in rows.values():
+        own = origins[some]
+        known = series[some[0]].y[: int(own.max()) + 1 + config.horizon]
+        crossed = find_crossed(known, own, own[:, None] + ahead, config)
+        actual[some] = np.where(crossed, np.nan, actual[some])
 
 
 def _find_origins(y: Floats, horizon: int) -> Ints:

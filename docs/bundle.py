@@ -20,6 +20,18 @@ difference = np.max(np.abs(found - golden["quantiles"]) / golden["scale"][:, Non
 assert difference <= manifest["tolerance"], f"the golden vectors differ by {difference} scales"
 
 
+def hide_before_shift(y: pd.Series, season: int) -> pd.Series:
+    """Hide what came before the level shifted: where both sides lie apart by three times the range of either."""
+    for step in range(1, len(y)):
+        before, after = y.iloc[:step].dropna(), y.iloc[step:].dropna()
+        if np.isnan(y.iloc[step]) or min(len(before), len(after)) < max(8, season + 1):
+            continue
+        apart = max(after.min() - before.max(), before.min() - after.max())
+        if apart > 3 * max(np.ptp(before), np.ptp(after)) > 0:
+            return y.where(np.arange(len(y)) >= step)
+    return y
+
+
 def clean(y: pd.Series, options: dict, season: int) -> pd.Series:
     """Clean the context as training did: clip what lies far from its phase in the season, then fill gaps."""
     phase = (len(y) - 1 - np.arange(len(y))) % season
@@ -41,7 +53,11 @@ future = pd.date_range(start=y.index[-1], periods=config["horizon"] + 1, freq=y.
 t = known.append(future)
 calendar = [t.hour * 3600 + t.minute * 60 + t.second, t.dayofweek, t.day - 1, t.dayofyear - 1, 0 * t.day]
 feed = {name: np.full([1, *shape[1:]], np.nan) for name, shape in inputs.items()}  # covariates that are not known
-context = clean(y.reindex(known), config.get("cleaning", {}), next(iter(config["network"]["season_lengths"]), 1))
+season = next(iter(config["network"]["season_lengths"]), 1)
+context = y.reindex(known)
+if config.get("level_shifts"):
+    context = hide_before_shift(context, season if season <= len(known) else 1)
+context = clean(context, config.get("cleaning", {}), season)
 feed |= {"y": context.to_numpy()[None], "calendar": np.stack(calendar, -1)[None].astype("int64")}
 (quantiles,) = graph.run(["quantiles"], feed)
 pd.DataFrame(quantiles[0], future.rename("ds"), [f"q{level}" for level in config["quantiles"]]).to_csv(sys.stdout)

@@ -186,18 +186,28 @@ class TestWithoutGatecast:
 
     @pytest.mark.parametrize("gaps", ["linear", "season"])
     def test_cleans_what_the_service_does(self, trained: Trained, tmp_path: Path, gaps: Any) -> None:
-        config = replace(trained.fitted.config, cleaning=CleaningConfig(gaps=gaps, outliers="clip"))
-        fitted = replace(trained.fitted, config=config, network=copy_with(trained.fitted.network, config))
-        export(fitted, tmp_path / "cleaned", GRAPHS)
-        packed = io.BytesIO()
-        with zipfile.ZipFile(packed, "w") as bundle:
-            for file in (tmp_path / "cleaned").iterdir():
-                bundle.write(file, file.name)
         y = values()
         y[7::9] = np.nan
         y[380] = 5000.0
         y[390] = -5000.0
-        done = self.run(tmp_path / "alone", packed.getvalue(), y)
+        self.compare(trained, tmp_path, y, cleaning=CleaningConfig(gaps=gaps, outliers="clip"))
+
+    def test_reads_nothing_of_before_a_shift_as_the_service_does(self, trained: Trained, tmp_path: Path) -> None:
+        y = values()
+        y[-60:] += 300
+        y[-40] = np.nan
+        self.compare(trained, tmp_path, y, level_shifts=True)
+
+    def compare(self, trained: Trained, folder: Path, y: Any, **changes: Any) -> None:
+        """Compare the script with a model of another configuration, whose forecasts are not those of before."""
+        config = replace(trained.fitted.config, **changes)
+        fitted = replace(trained.fitted, config=config, network=copy_with(trained.fitted.network, config))
+        export(fitted, folder / "changed", GRAPHS)
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as bundle:
+            for file in (folder / "changed").iterdir():
+                bundle.write(file, file.name)
+        done = self.run(folder / "alone", packed.getvalue(), y)
         assert (done.returncode, done.stderr) == (0, "")
         found = pd.read_csv(io.StringIO(done.stdout))
         (ours,) = fitted.predict(Panel.from_arrays({"a": y}, "h", "2024-01-01"))

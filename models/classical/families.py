@@ -32,6 +32,8 @@ TREND = Family(
 LINE = Family(
     "line", tuple(SmoothingModel(a, b, damping=1.0) for a in LEVEL_RATES for b in (0.0, 0.05, 0.15)), handicap=HANDICAP
 )
+CYCLE = Family("cycle", ())
+"""an autoregression of each context's own, which is no grid"""
 SEASONAL = (
     Family("season_level", tuple(SmoothingModel(a, 0.0, g) for a in LEVEL_RATES for g in SEASON_RATES), seasonal=True),
     Family(

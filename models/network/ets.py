@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.classical.families import Family, list_families
+from models.classical.families import CYCLE, Family, list_families
 from models.config.model import Config
 from models.config.network import NetworkConfig
 from models.network.inputs import ScaledContext
@@ -35,6 +35,8 @@ likelihood (1) picks one family, which forecasts held-out ends of monthly, quart
 TRIMMED = 0.1
 """share of the errors, the largest, that count for nothing where errors are measured: a level that has stepped once
 must neither favour a slope nor widen what follows"""
+NO_CYCLE = 10.0
+"""added to the log error of an autoregression that does not swing"""
 WIDEST_ERROR = 4.0
 """standard errors; a larger one counts as this much where models are weighed"""
 ANCHORS = ("theta", "trend")
@@ -83,9 +85,13 @@ class ETS(nn.Module):
         self.season = config.season_in_context
         self.families = list_families(self.kind, self.season)
         self.length = length
+        self.cycles = self.kind == "wide"
         self.horizon = model.horizon
-        self.count = len(SPACES) * len(self.families)
-        names = [(space, family) for space in SPACES for family in self.families]
+        self.count = len(SPACES) * (len(self.families) + self.cycles)
+        ordered = [family for family in self.families if not family.seasonal]
+        ordered += [CYCLE] if self.cycles else []
+        ordered += [family for family in self.families if family.seasonal]
+        names = [(space, family) for space in SPACES for family in ordered]
         self.labels = [f"ets_{space}_{family.name}" for space, family in names]
         wide = self.kind == "wide"
         self.anchors = [k for k, (_, family) in enumerate(names) if wide or family.name in ANCHORS]
@@ -182,7 +188,9 @@ class ETS(nn.Module):
         spread = (((rest - mean) ** 2) * observed).sum(-1, keepdim=True) / count
         plain = [family for family in self.families if not family.seasonal]
         parts = [self._average(rest, plain, "plain", observed, spread)]
-        parts[0] = parts[0]._replace(forecasts=parts[0].forecasts + future[..., None])
+        if self.cycles:
+            parts.append(self.continue_cycle((rest - mean) * observed, mean, observed, self.least_variance * spread))
+        parts = [part._replace(forecasts=part.forecasts + future[..., None]) for part in parts]
         seasonal = [family for family in self.families if family.seasonal]
         if seasonal:
             parts.append(self._average(rest + past, seasonal, "seasonal", observed, spread))
@@ -209,6 +217,31 @@ class ETS(nn.Module):
             return FamilyAverages(_join(forecasts, weights), log_errors, missed)
         log_errors = torch.stack([0.5 * (size[:, part] * w).sum(-1) for part, w in weights], dim=-1)
         return FamilyAverages(_join(forecasts, weights), log_errors, errors[..., : len(sizes)])
+
+    def continue_cycle(self, rest: Tensor, mean: Tensor, observed: Tensor, least: Tensor) -> FamilyAverages:
+        """Continue values (B, T), 0 where missing, around their mean (B, 1) by an autoregression of two steps.
+
+        Its coefficients are the context's own, by the equations of Yule (1927, on sunspots) and Walker, and so are
+        always stationary: a cycle goes on, and dies away. `least` (B, 1) is the variance of rounding.
+        """
+        own = (rest**2).sum(-1, keepdim=True) + TINY
+        first = (rest[:, 1:] * rest[:, :-1]).sum(-1, keepdim=True) / own
+        second = (rest[:, 2:] * rest[:, :-2]).sum(-1, keepdim=True) / own
+        near = (1 - first**2).clip(LEAST_SLOPE_SUM)
+        b = (second - first**2) / near  # (B, 1)
+        a = first * (1 - b)
+        missed = rest[:, 2:] - a * rest[:, 1:-1] - b * rest[:, :-2]
+        errors = nn.functional.pad(missed, (2, 0))[..., None]  # (B, T, 1)
+        step = torch.stack([torch.cat([a, b], -1), torch.cat([torch.ones_like(a), torch.zeros_like(a)], -1)], 1)
+        powers = step[:, None]  # (B, k, 2, 2) the first powers
+        while powers.shape[1] < self.horizon:
+            powers = torch.cat([powers, powers[:, -1:] @ powers], dim=1)
+        last = torch.cat([rest[:, -1:], rest[:, -2:-1]], -1)  # (B, 2)
+        ahead = (powers[:, : self.horizon, 0] * last[:, None]).sum(-1, keepdim=True)  # (B, H, 1)
+        seen = nn.functional.pad(observed[:, 2:] * observed[:, 1:-1] * observed[:, :-2], (2, 0))
+        log_errors = 0.5 * torch.log((self.measure(errors, seen) + least).clip(TINY))
+        log_errors = log_errors + NO_CYCLE * (a**2 + 4 * b >= 0).float()  # real roots: no cycle
+        return FamilyAverages(ahead + mean[..., None], log_errors, errors)
 
     def _weigh_models(self, size: Tensor, count: Tensor, sizes: list[int]) -> list[tuple[slice, Tensor]]:
         """Return each family's models and their weights (B, models), from the log variances (B, P) of all."""

@@ -173,3 +173,47 @@ def test_the_steps_before_the_first_value_change_nothing() -> None:
     whole, same = weighed(y[20:], 6)
     np.testing.assert_allclose(padded, whole, atol=0.5 * np.nanstd(y))
     assert unit == pytest.approx(same, rel=0.3)
+
+
+def cycle(length: int, period: float, noise: float, seed: int = 0) -> NDArray[np.float64]:
+    """Return an autoregression of two steps that swings with a period of no whole steps."""
+    rng = np.random.default_rng(seed)
+    damping = 0.97
+    a, b = 2 * damping * np.cos(2 * np.pi / period), -(damping**2)
+    y = np.zeros(length + 50)
+    for t in range(2, len(y)):
+        y[t] = a * y[t - 1] + b * y[t - 2] + noise * rng.standard_normal()
+    return 100 + y[50:]
+
+
+def shares_of(y: NDArray[np.float64]) -> dict[str, float]:
+    """Return the share of each family in the forecast without anything learned."""
+    config = config_of(len(y), 6, models="wide")
+    module = ETS(config, config.network)
+    shares = module(Normalise(len(y), 1, "standard")(torch.from_numpy(y[None]))).shares[0]
+    return dict(zip(module.labels, shares.tolist(), strict=True))
+
+
+def test_a_cycle_that_no_calendar_knows_is_continued() -> None:
+    """As lynx in Canada do, every nine to ten years."""
+    errors, naive = [], []
+    for seed in range(20):
+        y = cycle(66, 9.6, 3.0, seed)
+        found, _ = weighed(y[:60], 6)
+        errors.append(np.abs(found - y[60:]).mean())
+        naive.append(np.abs(y[59] - y[60:]).mean())
+    assert np.mean(errors) < 0.75 * np.mean(naive)
+
+
+def test_what_does_not_swing_has_no_cycle() -> None:
+    for y in (wandering(60), np.arange(60.0), 100 * 1.05 ** np.arange(60.0), np.full(60, 7.0)):
+        shares = shares_of(y)
+        assert shares["ets_additive_cycle"] + shares["ets_multiplicative_cycle"] < 0.05
+    swinging = shares_of(cycle(60, 9.6, 3.0))
+    assert swinging["ets_additive_cycle"] + swinging["ets_multiplicative_cycle"] > 0.3
+
+
+def test_what_is_missing_before_a_cycle_changes_little() -> None:
+    y = cycle(60, 9.6, 3.0)
+    padded = np.concatenate([np.full(60, np.nan), y])
+    np.testing.assert_allclose(weighed(y, 6)[0], weighed(padded, 6)[0], atol=0.35 * y.std())

@@ -82,6 +82,7 @@ def main() -> None:
     answers: dict[str, Floats] = {}
     for name, peer in PEERS.items():
         for number, one in enumerate(request["windows"]):
+            print(f"{name}: {number + 1} of {len(request['windows'])} forecasts", file=sys.stderr, flush=True)
             found = peer(histories[str(number)], one["horizon"], one["season"], one["freq"])
             answers[f"{name}/{number}"] = np.nan_to_num(found, nan=float(histories[str(number)][-1]))
     np.savez(folder / "answer.npz", allow_pickle=False, **answers)

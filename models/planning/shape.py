@@ -49,7 +49,7 @@ def _choose_context(data: DataSize, horizon: int, seasons: Sequence[int]) -> int
 def _wanted_context(horizon: int, seasons: Sequence[int], many: bool) -> int:
     """Return the steps of a context that seasons and horizon suggest: some seasons, and some horizons."""
     if not seasons:
-        return max(12 if many else 24, min(3 * horizon, 96))
+        return max(12 if many else 60, min(3 * horizon, 96))
     short, long = seasons[0], seasons[-1]
     horizons = 7 if short >= 24 else 2
     few = 4 if many else 5

@@ -7,6 +7,7 @@ history along. Each peer is fitted anew at every origin. `make peers` brings the
 """
 
 import argparse
+import hashlib
 import json
 import math
 import subprocess
@@ -168,26 +169,54 @@ def _read(answer: dict[str, Any]) -> Forecast:
     return Forecast(yhat, quantiles["0.1"], quantiles["0.9"], tuple(answer["warnings"]))
 
 
-def ask_peers(python: Path, rows: Sequence[Classic]) -> tuple[list[dict[str, list[Floats]]], dict[str, str]]:
-    """Forecast every window of the rows by every peer; return them by row, and the packages' versions."""
+@dataclass(frozen=True)
+class Answers:
+    """What the peers forecast of some windows."""
+
+    forecasts: dict[str, list[Floats]]
+    """by peer, in the order of the windows"""
+    packages: dict[str, str]
+    """versions"""
+
+
+def ask_peers(
+    python: Path, rows: Sequence[Classic], keep: Path | None
+) -> tuple[list[dict[str, list[Floats]]], Answers]:
+    """Forecast every window of the rows by every peer; return the forecasts by row, and the whole answer.
+
+    Answers lie in the folder `keep` from then on, under a digest of all that they depend on but the packages.
+    """
     windows = [(k, origin) for k, row in enumerate(rows) for origin in row.origins]
     asked = [
         {"horizon": rows[k].horizon, "season": rows[k].season, "freq": PEER_FREQ.get(rows[k].freq, rows[k].freq)}
         for k, _ in windows
     ]
+    request = json.dumps({"windows": asked})
+    histories = [rows[k].y[:origin] for k, origin in windows]
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "request.json").write_text(json.dumps({"windows": asked}))
-        np.savez(folder / "windows.npz", **{str(n): rows[k].y[:origin] for n, (k, origin) in enumerate(windows)})
-        if subprocess.run([str(python), "-W", "ignore", str(PROGRAM), name], cwd=folder, check=False).returncode:
-            raise SystemExit("a peer failed: it says above why")
-        answers = np.load(folder / "answer.npz")
-        packages = json.loads((folder / "packages.json").read_text())
-        found: list[dict[str, list[Floats]]] = [{} for _ in rows]
-        for key in answers.files:
-            peer, number = key.split("/")
-            found[windows[int(number)][0]].setdefault(peer, []).append(answers[key])
-    return found, packages
+        digest = hashlib.sha256(PROGRAM.read_bytes() + request.encode() + b"".join(one.tobytes() for one in histories))
+        folder = Path(name) if keep is None else keep / digest.hexdigest()[:16]
+        if not (folder / "packages.json").exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "request.json").write_text(request)
+            np.savez(folder / "windows.npz", **{str(number): one for number, one in enumerate(histories)})
+            command = [str(python), "-W", "ignore", str(PROGRAM), str(folder.absolute())]
+            if subprocess.run(command, cwd=name, check=False).returncode:
+                raise SystemExit("a peer failed: it says above why")
+        answers = _read_answers(folder)
+    found: list[dict[str, list[Floats]]] = [{} for _ in rows]
+    for peer, forecasts in answers.forecasts.items():
+        for (k, _), one in zip(windows, forecasts, strict=True):
+            found[k].setdefault(peer, []).append(one)
+    return found, answers
+
+
+def _read_answers(folder: Path) -> Answers:
+    arrays = np.load(folder / "answer.npz")
+    forecasts: dict[str, list[Floats]] = {}
+    for key in arrays.files:  # in the order in which they were written
+        forecasts.setdefault(key.split("/")[0], []).append(arrays[key])
+    return Answers(forecasts, json.loads((folder / "packages.json").read_text()))
 
 
 def summarise(results: Sequence[Result]) -> dict[str, float]:
@@ -213,13 +242,14 @@ def main() -> None:
     parser.add_argument("--rows", nargs="+", metavar="NAME", help="only these")
     parser.add_argument("--seconds", type=float, default=0.0, help="that a training may take; 0: the default's own")
     parser.add_argument("--peers", type=Path, default=PEERS_PYTHON, help="Python of the peers' environment")
+    parser.add_argument("--keep", type=Path, help="folder that keeps the peers' answers for the next run")
     options = parser.parse_args()
     if not (options.data / "classics.parquet").is_file():
         parser.error(f"no classics.parquet in {options.data}: --data names the folder that holds the data sets")
     rows = [
         one for one in [*read_textbooks(options.data), *make_rows()] if not options.rows or one.name in options.rows
     ]
-    peers, packages = ask_peers(options.peers.absolute(), rows)
+    peers, answers = ask_peers(options.peers.absolute(), rows, options.keep)
     heads = " ".join(f"{name:>11}" for name in RANKED)
     print(f"{'row':22} {'n':>3} {'gatecast':>11} {heads} {'covered':>7}  what does not hold", flush=True)
     results, refused = [], 0
@@ -235,7 +265,7 @@ def main() -> None:
     print("geometric mean of errors over season-naive's: " + ", ".join(f"{n} {v:.3f}" for n, v in means.items()))
     figures = {one.row.name: {"gatecast": one.mae, **one.peer_mae, "covered": one.coverage} for one in results}
     faults = {one.row.name: one.list_faults() for one in results if one.list_faults()}
-    print(json.dumps({"benchmark": "classics", **packages, "means": means, "mae": figures, "faults": faults}))
+    print(json.dumps({"benchmark": "classics", **answers.packages, "means": means, "mae": figures, "faults": faults}))
     raise SystemExit(bool(faults) or bool(refused))
 
 

@@ -32,12 +32,12 @@ ROWS: dict[str, Row] = {
     "m4_hourly": Row(("m4_hourly.parquet",), m4("h", 48, 24), "owa", 0.395, 0.37, ("smape", "mase")),
     "m4_yearly": Row(("m4_yearly.parquet",), m4("YS", 6, 1), "owa", 0.775, 0.758, ("smape", "mase"), SAMPLE),
     "m3": Row(("m3.parquet",), m3, "smape", 12.45, 12.27, (), SAMPLE),
-    "etth1": Row(("etth1.parquet",), long_horizon("h", 96, 24), "mse", 0.354, 0.348, ("mae", "mse of medians")),
+    "etth1": Row(("etth1.parquet",), long_horizon("h", 96, 24), "mse", 0.354, 0.348, ("mae", "mse of means")),
     "ettm1": Row(
-        ("ettm1.parquet",), long_horizon("15min", 96, 96), "mse", 0.280, 0.275, ("mae", "mse of medians"), SAMPLE
+        ("ettm1.parquet",), long_horizon("15min", 96, 96), "mse", 0.280, 0.275, ("mae", "mse of means"), SAMPLE
     ),
     "weather": Row(
-        ("weather.parquet",), long_horizon("10min", 96, 144), "mse", 0.147, 0.143, ("mae", "mse of medians"), SAMPLE
+        ("weather.parquet",), long_horizon("10min", 96, 144), "mse", 0.147, 0.143, ("mae", "mse of means"), SAMPLE
     ),
     "epf_np": Row(EPF, electricity("NP"), "mae", 1.66, 1.60),
     "epf_pjm": Row(EPF, electricity("PJM"), "mae", 2.88, 2.79),

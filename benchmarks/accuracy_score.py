@@ -146,8 +146,8 @@ def interval_score(outcomes: Sequence[Outcome]) -> float:
 MEASURES: dict[str, Measure] = {
     "mae": pooled(metrics.mae),
     "mase": mase,
-    "mse": mse,
-    "mse of medians": pooled(metrics.mse),
+    "mse of means": mse,
+    "mse": pooled(metrics.mse),
     "owa": owa,
     "smape": pooled(metrics.smape),
     "wql": wql,

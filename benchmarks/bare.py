@@ -32,6 +32,7 @@ class Forecast(BaseModel):
     warnings: list[str]
     stale: bool
     fallback: bool
+    fallback_by: str | None
 
 
 class Answer(BaseModel):
@@ -39,6 +40,7 @@ class Answer(BaseModel):
 
     model: str
     version: int
+    revision: int
     forecasts: list[Forecast]
 
 

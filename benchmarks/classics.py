@@ -122,7 +122,8 @@ class Result:
 
     def line(self) -> str:
         """Return the row of the table."""
-        figures = " ".join(f"{self.peer_mae[name]:>11.4g}" for name in RANKED)
+        errors = self.peer_mae
+        figures = " ".join(f"{errors[name]:>11.4g}" if name in errors else f"{'-':>11}" for name in RANKED)
         faults = "; ".join(self.list_faults()) or "-"
         return f"{self.row.name:22} {len(self.ours):>3} {self.mae:>11.4g} {figures} {self.coverage:>7.0%}  {faults}"
 
@@ -173,8 +174,8 @@ def _read(answer: dict[str, Any]) -> Forecast:
 class Answers:
     """What the peers forecast of some windows."""
 
-    forecasts: dict[str, list[Floats]]
-    """by peer, in the order of the windows"""
+    forecasts: dict[str, dict[int, Floats]]
+    """by peer and number of the window"""
     packages: dict[str, str]
     """versions"""
 
@@ -182,13 +183,18 @@ class Answers:
 def ask_peers(
     python: Path, rows: Sequence[Classic], keep: Path | None
 ) -> tuple[list[dict[str, list[Floats]]], Answers]:
-    """Forecast every window of the rows by every peer; return the forecasts by row, and the whole answer.
+    """Forecast the windows of the rows by the peers; return the forecasts by row, and the whole answer.
 
     Answers lie in the folder `keep` from then on, under a digest of all that they depend on but the packages.
     """
     windows = [(k, origin) for k, row in enumerate(rows) for origin in row.origins]
     asked = [
-        {"horizon": rows[k].horizon, "season": rows[k].season, "freq": PEER_FREQ.get(rows[k].freq, rows[k].freq)}
+        {
+            "horizon": rows[k].horizon,
+            "season": rows[k].season,
+            "freq": PEER_FREQ.get(rows[k].freq, rows[k].freq),
+            "ranked": rows[k].ranked,
+        }
         for k, _ in windows
     ]
     request = json.dumps({"windows": asked})
@@ -199,23 +205,25 @@ def ask_peers(
         if not (folder / "packages.json").exists():
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "request.json").write_text(request)
-            np.savez(folder / "windows.npz", **{str(number): one for number, one in enumerate(histories)})
+            arrays = {str(number): one for number, one in enumerate(histories)}
+            np.savez(folder / "windows.npz", allow_pickle=False, **arrays)
             command = [str(python), "-W", "ignore", str(PROGRAM), str(folder.absolute())]
             if subprocess.run(command, cwd=name, check=False).returncode:
                 raise SystemExit("a peer failed: it says above why")
         answers = _read_answers(folder)
     found: list[dict[str, list[Floats]]] = [{} for _ in rows]
     for peer, forecasts in answers.forecasts.items():
-        for (k, _), one in zip(windows, forecasts, strict=True):
-            found[k].setdefault(peer, []).append(one)
+        for number, one in forecasts.items():
+            found[windows[number][0]].setdefault(peer, []).append(one)
     return found, answers
 
 
 def _read_answers(folder: Path) -> Answers:
     arrays = np.load(folder / "answer.npz")
-    forecasts: dict[str, list[Floats]] = {}
+    forecasts: dict[str, dict[int, Floats]] = {}
     for key in arrays.files:  # in the order in which they were written
-        forecasts.setdefault(key.split("/")[0], []).append(arrays[key])
+        peer, number = key.split("/")
+        forecasts.setdefault(peer, {})[int(number)] = arrays[key]
     return Answers(forecasts, json.loads((folder / "packages.json").read_text()))
 
 

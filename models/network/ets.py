@@ -224,7 +224,7 @@ class ETS(nn.Module):
         Its coefficients are the context's own, by the equations of Yule (1927, on sunspots) and Walker, and so are
         always stationary: a cycle goes on, and dies away. `least` (B, 1) is the variance of rounding.
         """
-        own = (rest**2).sum(-1, keepdim=True) + TINY
+        own = (rest**2).sum(-1, keepdim=True).clip(TINY)
         first = (rest[:, 1:] * rest[:, :-1]).sum(-1, keepdim=True) / own
         second = (rest[:, 2:] * rest[:, :-2]).sum(-1, keepdim=True) / own
         near = (1 - first**2).clip(LEAST_SLOPE_SUM)

@@ -8,6 +8,8 @@ from models.planning.data_size import DataSize
 
 LONGEST_ETS_CONTEXT = 128
 """steps of a context with smoothing models of its own, whose maps grow with the square"""
+LONG_SEASON = 12
+"""steps from which on a season counts as long"""
 LONGEST_SEGMENT = 96
 """steps"""
 LEAST_RECURRENCE = 6
@@ -52,9 +54,10 @@ def _wanted_context(horizon: int, seasons: Sequence[int], many: bool) -> int:
         return max(12 if many else 60, min(3 * horizon, 96))
     short, long = seasons[0], seasons[-1]
     horizons = 7 if short >= 24 else 2
-    few = 4 if many else 5
-    short_seasons = 8 if short < 12 else few
-    return max(2 * long, short_seasons * short, horizons * ceil(horizon / short) * short)
+    long_seasons = 4 if many else 5
+    short_seasons = 8 if many else 12
+    number = short_seasons if short < LONG_SEASON else long_seasons
+    return max(2 * long, number * short, horizons * ceil(horizon / short) * short)
 
 
 def _divide(season: int, context: int) -> int:

@@ -140,7 +140,7 @@ def forecast_row(service: Service, row: Classic, seconds: float) -> list[Forecas
             call(service, "POST", f"/series/{name}/observations", json=values)
             _train(service, name, row, seconds)
         history = {name: {"ds": ds[:origin], "y": row.y[:origin].tolist()}}
-        asked = {"model": name, "series": [name], "history": history, "quantiles": [0.1, 0.5, 0.9]}
+        asked = {"model": name, "history": history, "quantiles": [0.1, 0.5, 0.9]}
         forecasts.append(_read(call(service, "POST", "/forecast", json=asked)["forecasts"][0]))
     return forecasts
 

@@ -6,6 +6,7 @@ All have a mean of 0 and, but for `draw_noise`, a standard deviation of 1. Shape
 import numpy as np
 
 from models.arrays import Floats
+from models.training.synthetic.sizes import draw_sizes
 
 LAPLACE_SHARE = 0.1
 """of series whose shocks are Laplace's; with the next, a fifth has heavy tails, as in a published synthetic recipe"""
@@ -79,3 +80,9 @@ def draw_noise(rng: np.random.Generator, count: int, length: int) -> Floats:
     noise = draw_autoregression(rng, rng.uniform(*PERSISTENCE, count), length, draw_shocks(rng, count, length))
     noise *= sizes[:, None]
     return noise
+
+
+def add_reading_errors(rng: np.random.Generator, series: Floats, share: float, bounds: tuple[float, float]) -> None:
+    """Add shocks to a share of series (N, L), in place, each of a standard deviation between bounds."""
+    rows = np.flatnonzero(rng.random(len(series)) < share)
+    series[rows] += draw_sizes(rng, len(rows), bounds) * draw_shocks(rng, len(rows), series.shape[1])

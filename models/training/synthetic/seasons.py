@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from models.arrays import Floats, Ints
 from models.training.synthetic.noise import draw_autoregression
+from models.training.synthetic.sizes import draw_sizes
 
 Complexes = NDArray[np.complex128]
 
@@ -59,6 +60,12 @@ def draw_seasons(rng: np.random.Generator, count: int, length: int) -> Floats:
         rows = np.flatnonzero(counts > k)
         total[rows] += weights[rows, k, None] * draw_waves(rng, periods[rows, k], length)
     return total
+
+
+def add_seasons(rng: np.random.Generator, series: Floats, share: float, bounds: tuple[float, float]) -> None:
+    """Add seasons to a share of series (N, L), in place, each of a standard deviation between bounds."""
+    rows = np.flatnonzero(rng.random(len(series)) < share)
+    series[rows] += draw_sizes(rng, len(rows), bounds) * draw_seasons(rng, len(rows), series.shape[1])
 
 
 def draw_waves(rng: np.random.Generator, periods: Ints, length: int) -> Floats:

@@ -5,6 +5,7 @@ import pytest
 
 from models.arrays import Floats
 from models.training.synthetic.noise import (
+    add_reading_errors,
     draw_autoregression,
     draw_noise,
     draw_shocks,
@@ -14,8 +15,9 @@ from models.training.synthetic.noise import (
 
 
 def correlate(x: Floats, lag: int) -> Floats:
-    """Mean over series (N, L) of a mean of 0 and a standard deviation of 1 of products of steps `lag` apart."""
-    return np.mean(x[:, lag:] * x[:, : x.shape[1] - lag], axis=1)
+    """Return the autocorrelation of series (N, L), which have a mean of 0 and a standard deviation of 1: (N,)."""
+    correlation: Floats = np.mean(x[:, lag:] * x[:, : x.shape[1] - lag], axis=1)
+    return correlation
 
 
 def test_shocks_have_a_standard_deviation_of_one_and_a_fifth_has_heavy_tails() -> None:
@@ -63,3 +65,11 @@ def test_noise_is_little_in_two_series_of_five() -> None:
     assert np.mean(sizes < 0.11) == pytest.approx(0.4, abs=0.05)
     assert sizes.max() < 1.0
     assert sizes.min() > 0.01
+
+
+def test_errors_are_added_to_a_share_of_series() -> None:
+    series = np.zeros((1000, 500))
+    add_reading_errors(np.random.default_rng(0), series, 0.3, (0.5, 2.0))
+    changed = np.abs(series).max(1) > 0
+    assert changed.mean() == pytest.approx(0.3, abs=0.05)
+    assert np.median(series[changed].std(1)) == pytest.approx(1, abs=0.1)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models.arrays import Floats
-from models.training.synthetic.seasons import PERIODS, draw_periods, draw_seasons, draw_waves
+from models.training.synthetic.seasons import PERIODS, add_seasons, draw_periods, draw_seasons, draw_waves
 
 
 def measure_share(x: Floats, period: int) -> Floats:
@@ -60,6 +60,14 @@ def test_two_sums_of_five_repeat_exactly() -> None:
     repeats = [np.abs(seasons[:, :-period] - seasons[:, period:]).max(1) < 1e-9 for period in PERIODS]
     # half has one season, two thirds of which are steady; of two or three, one is at times a multiple of all
     assert np.any(repeats, axis=0).mean() == pytest.approx(0.39, abs=0.05)
+
+
+def test_seasons_are_added_to_a_share_of_series() -> None:
+    series = np.zeros((1000, 730))
+    add_seasons(np.random.default_rng(0), series, 0.3, (0.5, 2.0))
+    changed = np.abs(series).max(1) > 0
+    assert changed.mean() == pytest.approx(0.3, abs=0.05)
+    assert np.median(series[changed].std(1)) == pytest.approx(1, abs=0.1)
 
 
 def test_short_series_are_parts_of_waves() -> None:

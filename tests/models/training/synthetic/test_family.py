@@ -3,10 +3,23 @@
 import numpy as np
 import pytest
 
+from models.training.synthetic.autoregressive import AUTOREGRESSIVE_FAMILY
 from models.training.synthetic.family import SeriesFamily
+from models.training.synthetic.multiplicative import MULTIPLICATIVE_FAMILY
 from models.training.synthetic.seasons import draw_seasons
+from models.training.synthetic.steps import STEPS_FAMILY
+from models.training.synthetic.threshold import THRESHOLD_FAMILY
+from models.training.synthetic.trend_season import TREND_SEASON_FAMILY
+from models.training.synthetic.volatility import VOLATILITY_FAMILY
 
-SEASONS = SeriesFamily("seasons", 0.5, 0.5, draw_seasons)
+FAMILIES = (
+    AUTOREGRESSIVE_FAMILY,
+    MULTIPLICATIVE_FAMILY,
+    STEPS_FAMILY,
+    THRESHOLD_FAMILY,
+    TREND_SEASON_FAMILY,
+    VOLATILITY_FAMILY,
+)
 
 
 @pytest.mark.parametrize(("start", "target"), [(-0.1, 0.5), (0.5, 1.1)])
@@ -15,7 +28,7 @@ def test_shares_that_are_none_are_refused(start: float, target: float) -> None:
         SeriesFamily("seasons", start, target, draw_seasons)
 
 
-@pytest.mark.parametrize("family", [SEASONS], ids=lambda family: family.name)
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
 @pytest.mark.parametrize("length", [16, 700])
 def test_series_are_finite_and_vary_and_a_seed_repeats_them(family: SeriesFamily, length: int) -> None:
     series = family.generate(np.random.default_rng(3), 300, length)

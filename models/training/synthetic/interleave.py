@@ -31,4 +31,4 @@ def interleave(
     """Draw series (N, L) of several generators, mixed by chance."""
     counts = draw_counts(rng, shares, count)
     drawn = [generate(rng, int(n), length) for generate, n in zip(generators, counts, strict=True) if n]
-    return np.concatenate(drawn)[rng.permutation(count)]
+    return np.concatenate([np.empty((0, length)), *drawn])[rng.permutation(count)]

@@ -3,23 +3,9 @@
 import numpy as np
 import pytest
 
-from models.training.synthetic.autoregressive import AUTOREGRESSIVE_FAMILY
 from models.training.synthetic.family import SeriesFamily
-from models.training.synthetic.multiplicative import MULTIPLICATIVE_FAMILY
+from models.training.synthetic.mixture import FAMILIES
 from models.training.synthetic.seasons import draw_seasons
-from models.training.synthetic.steps import STEPS_FAMILY
-from models.training.synthetic.threshold import THRESHOLD_FAMILY
-from models.training.synthetic.trend_season import TREND_SEASON_FAMILY
-from models.training.synthetic.volatility import VOLATILITY_FAMILY
-
-FAMILIES = (
-    AUTOREGRESSIVE_FAMILY,
-    MULTIPLICATIVE_FAMILY,
-    STEPS_FAMILY,
-    THRESHOLD_FAMILY,
-    TREND_SEASON_FAMILY,
-    VOLATILITY_FAMILY,
-)
 
 
 @pytest.mark.parametrize(("start", "target"), [(-0.1, 0.5), (0.5, 1.1)])

@@ -31,8 +31,3 @@ def test_two_fifths_are_cumulated() -> None:
     assert np.isfinite(x).all()
     # a sum moves farther than its steps
     assert np.mean(x.std(1) > 2 * np.diff(x, axis=1).std(1)) == pytest.approx(0.4, abs=0.03)
-
-
-def test_the_family_is_seeded() -> None:
-    first, again = (FRACTIONAL_FAMILY.generate(np.random.default_rng(5), 10, 100) for _ in range(2))
-    assert np.array_equal(first, again)

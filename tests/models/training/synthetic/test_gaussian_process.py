@@ -3,9 +3,7 @@
 import numpy as np
 import pytest
 
-from models.training.synthetic.gaussian_process import GAUSSIAN_PROCESS_FAMILY, SCALES, draw_smooth
-
-FAMILY = GAUSSIAN_PROCESS_FAMILY
+from models.training.synthetic.gaussian_process import SCALES, draw_smooth
 
 
 def test_smooth_processes_have_variance_one_and_keep_their_value_for_the_steps_of_their_scales() -> None:
@@ -22,11 +20,3 @@ def test_half_of_them_is_noisy() -> None:
     x = draw_smooth(np.random.default_rng(0), 2000, 512)
     rough = np.diff(x, 4, axis=1).std(1)  # of white noise of size one: the root of 70
     assert np.mean(rough > 0.02 * np.sqrt(70)) == pytest.approx(0.5, abs=0.08)
-
-
-def test_the_family_is_seeded_finite_and_varies() -> None:
-    x = FAMILY.generate(np.random.default_rng(3), 400, 200)
-    assert np.array_equal(x, FAMILY.generate(np.random.default_rng(3), 400, 200))
-    assert x.shape == (400, 200)
-    assert np.isfinite(x).all()
-    assert (np.ptp(x, axis=1) > 0).all()

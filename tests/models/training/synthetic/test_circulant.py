@@ -46,7 +46,7 @@ def test_series_of_one_batch_are_independent_and_have_their_own_covariances() ->
     covariance[:, 0] = [1, 9]
     x = draw_circulant(np.random.default_rng(0), covariance, 4096)
     assert x.std(1) == pytest.approx([1, 3], rel=0.05)
-    assert np.corrcoef(x)[0, 1] == pytest.approx(0, abs=0.05)
+    assert np.mean(x[0] * x[1]) == pytest.approx(0, abs=0.15)
 
 
 def test_no_variance_gives_zeros() -> None:

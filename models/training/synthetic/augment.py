@@ -16,32 +16,41 @@ STRIDES = (1, 2, 3, 4)
 STRIDE_SHARES = (0.7, 0.1, 0.1, 0.1)
 """share of series of each stride (TinyCast: 0.3 together)"""
 MIX = 0.3
+"""share of series to which another is added"""
 MIX_SHAPE = 0.2
 """of the beta distribution of weights: most mixtures are nearly one of the two (TinyCast)"""
 FLIP_TIME = 0.5
+"""share that runs backwards"""
 FLIP_SIGN = 0.5
+"""share that is upside down"""
 MODULATE = 0.1
+"""share whose amplitude changes"""
 KNOTS = (2, 9)
 """of an envelope, the last excluded; it is linear between them"""
 ENVELOPE_SPREAD = 0.4
 """standard deviation of the logarithm of an envelope"""
 SPIKE = 0.05
+"""share with wrong values"""
 SPIKE_RATE = (0.001, 0.02)
 """spikes a step"""
 SPIKE_SIZE = (2.0, 8.0)
 """in standard deviations of the series"""
 CENSOR = 0.06
+"""share that is cut off at a bound"""
 CENSOR_QUANTILE = (0.03, 0.18)
 """share of the first values that lie beyond the bound"""
 CENSOR_STEPS = 512
 """first values that set it: later ones may lie beyond it for long"""
 QUANTISE = 0.07
+"""share with few levels"""
 LEVELS = (16, 257)
 """between the least and the greatest value, the last excluded"""
 HOLD = 0.04
+"""share whose values stay"""
 HOLD_STEPS = (2, 4, 8)
 """for which a value stays"""
 BLANK = 0.1
+"""share with missing values"""
 MOST_BLOCKS = 4
 """of missing values"""
 LONGEST_BLOCK = 0.125

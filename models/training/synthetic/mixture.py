@@ -12,7 +12,7 @@ from models.training.synthetic.causal import CAUSAL_FAMILY
 from models.training.synthetic.demand import DEMAND_FAMILY
 from models.training.synthetic.fractional import FRACTIONAL_FAMILY
 from models.training.synthetic.gaussian_process import GAUSSIAN_PROCESS_FAMILY
-from models.training.synthetic.interleave import draw_counts, interleave
+from models.training.synthetic.interleave import divide_count, interleave
 from models.training.synthetic.multiplicative import MULTIPLICATIVE_FAMILY
 from models.training.synthetic.pulses import PULSE_FAMILY
 from models.training.synthetic.steps import STEPS_FAMILY
@@ -48,7 +48,7 @@ def draw_series(rng: np.random.Generator, count: int, length: int, progress: flo
     """Draw series (N, L) of all families, as they are; some are every second to fourth step of a longer one."""
     shares = compute_shares(progress)
     generators = [family.generate for family in FAMILIES]
-    counts = draw_counts(rng, STRIDE_SHARES, count)
+    counts = divide_count(rng, STRIDE_SHARES, count)
     thinned = [
         interleave(rng, int(n), length * stride, generators, shares)[:, ::stride]
         for n, stride in zip(counts, STRIDES, strict=True)
@@ -59,6 +59,7 @@ def draw_series(rng: np.random.Generator, count: int, length: int, progress: flo
 def draw_batch(rng: np.random.Generator, count: int, length: int, progress: float) -> Floats:
     """Draw augmented series (N, L) of all families, NaN where values are missing.
 
-    Families that go by loops over time are slow for few series: 256 and more at a time.
+    Families that go by loops over time are slow for few series: a core draws 0.3 million values a second of 256 series
+    of 2048 steps at a time, 0.8 million of 1024 and 1.7 million of 4096, in a third of a gigabyte.
     """
     return augment(rng, draw_series(rng, count, length, progress))

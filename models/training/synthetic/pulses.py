@@ -57,7 +57,7 @@ OUTSIDE_SPREAD = 0.4
 """standard deviation of the temperature outside"""
 
 
-def draw_periods(rng: np.random.Generator, count: int, length: int) -> Floats:
+def draw_rhythms(rng: np.random.Generator, count: int, length: int) -> Floats:
     """Draw steps (N, 1) between pulses."""
     longest = max(length / 8, SHORTEST + 1)
     return rng.uniform(min(SHORTEST, length / 4), min(longest, length / 2), (count, 1))
@@ -72,7 +72,7 @@ def add_noise(rng: np.random.Generator, series: Floats) -> Floats:
 
 def draw_pulses(rng: np.random.Generator, count: int, length: int) -> Floats:
     """Draw pulses (N, L) that rise at once or by and by, and fall by and by, in a rhythm."""
-    period = draw_periods(rng, count, length)
+    period = draw_rhythms(rng, count, length)
     width = LEAST_WIDTH + (period - LEAST_WIDTH) * rng.random((count, 1))
     turns = np.arange(length) / period + rng.random((count, 1))
     within = (turns % 1) * period / width  # 0..1 in a pulse
@@ -111,7 +111,7 @@ def draw_marks(rng: np.random.Generator, count: int, length: int) -> Floats:
 def draw_turns(rng: np.random.Generator, count: int, length: int) -> Floats:
     """Draw how many teeth or shifts have passed (N, L), whole and in parts, at a speed that wanders."""
     wandering = draw_autoregression(rng, np.full(count, SPEED_MEMORY), length)
-    speed = np.exp(rng.uniform(*SPEED_SPREAD, (count, 1)) * wandering) / draw_periods(rng, count, length)
+    speed = np.exp(rng.uniform(*SPEED_SPREAD, (count, 1)) * wandering) / draw_rhythms(rng, count, length)
     return rng.random((count, 1)) + np.cumsum(speed, 1)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models.arrays import Floats
-from models.training.synthetic.interleave import Generate, draw_counts, interleave
+from models.training.synthetic.interleave import Generate, divide_count, interleave
 
 
 def make_constant(value: float) -> Generate:
@@ -18,7 +18,7 @@ def make_constant(value: float) -> Generate:
 def test_counts_are_within_one_of_the_share_and_meet_it_on_average() -> None:
     rng = np.random.default_rng(0)
     shares = [0.05, 0.3, 1.0, 0.15]  # of 1.5
-    counts = np.array([draw_counts(rng, shares, 7) for _ in range(4000)])
+    counts = np.array([divide_count(rng, shares, 7) for _ in range(4000)])
     assert (counts.sum(1) == 7).all()
     wanted = 7 * np.array(shares) / 1.5
     assert (np.abs(counts - wanted) < 1).all()

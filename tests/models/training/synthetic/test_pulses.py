@@ -8,8 +8,8 @@ from models.training.synthetic.pulses import (
     draw_drives,
     draw_excited,
     draw_marks,
-    draw_periods,
     draw_pulses,
+    draw_rhythms,
     draw_sawteeth,
     draw_thermostats,
     draw_turns,
@@ -18,10 +18,10 @@ from models.training.synthetic.pulses import (
 
 
 def test_periods_lie_between_sixteen_steps_and_an_eighth_of_the_series() -> None:
-    periods = draw_periods(np.random.default_rng(0), 1000, 1024)
+    periods = draw_rhythms(np.random.default_rng(0), 1000, 1024)
     assert periods.min() == pytest.approx(16, abs=1)
     assert periods.max() == pytest.approx(128, abs=1)
-    assert draw_periods(np.random.default_rng(0), 1000, 16).max() <= 8
+    assert draw_rhythms(np.random.default_rng(0), 1000, 16).max() <= 8
 
 
 def test_pulses_repeat() -> None:

@@ -72,6 +72,7 @@ class NetworkOptions(Input):
         None, description="`wide`: with undamped trends and seasons that follow, for few short series"
     )
     anchor: float | None = Field(None, description="share of the point forecast that those models keep")
+    anchor_chosen: bool | None = Field(None, description="choose that share by windows that training has not seen")
     statistical: Whole | None = Field(None, description="exponential smoothing models from AutoETS, at most")
     prophet: Whole | None = Field(
         None, description="models that Prophet found, at most; an optional extra of the worker"

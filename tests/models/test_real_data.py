@@ -58,7 +58,7 @@ def rentals() -> NDArray[np.float64]:
     return pd.read_csv(Path(folder) / "bike_sharing.csv.gz")["y"].to_numpy(np.float64)
 
 
-@pytest.mark.parametrize("cell", ["lstm", "gru"])
+@pytest.mark.parametrize("cell", ["lstm", pytest.param("gru", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("freq", "horizon", "known", "seen"), [("h", 24, 1400, 400), ("D", 7, 600, 130)])
 def test_beats_season_naive(
     rentals: NDArray[np.float64], cell: str, freq: str, horizon: int, known: int, seen: int

@@ -45,6 +45,7 @@ def measure_error(fitted: Fitted, panel: Panel, actual: Floats) -> float:
     return float(np.abs(quantiles[:, LEVELS.index(0.5)] - actual).mean())
 
 
+@pytest.mark.slow
 def test_what_a_covariate_explains_is_not_left_to_smoothing() -> None:
     panel, actual = make_panel(50)
     fitted = fit_sales(panel)
@@ -52,6 +53,7 @@ def test_what_a_covariate_explains_is_not_left_to_smoothing() -> None:
     assert measure_error(fitted, panel, actual) < 8, "with smoothing alone it is 16"
 
 
+@pytest.mark.slow
 def test_where_nothing_is_to_be_learned_smoothing_keeps_all() -> None:
     panel, actual = make_panel(0)
     fitted = fit_sales(panel)
@@ -59,6 +61,7 @@ def test_where_nothing_is_to_be_learned_smoothing_keeps_all() -> None:
     assert measure_error(fitted, panel, actual) < 4
 
 
+@pytest.mark.slow
 def test_a_share_that_is_set_is_kept() -> None:
     panel, _ = make_panel(50)
     fitted = fit_sales(panel, anchor=0.7)

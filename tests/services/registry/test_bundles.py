@@ -192,6 +192,7 @@ class TestWithoutGatecast:
         y[390] = -5000.0
         self.compare(trained, tmp_path, y, cleaning=CleaningConfig(gaps=gaps, outliers="clip"))
 
+    @pytest.mark.slow
     def test_reads_nothing_of_before_a_shift_as_the_service_does(self, trained: Trained, tmp_path: Path) -> None:
         y = values()
         y[-60:] += 300

@@ -201,6 +201,7 @@ def test_exact_repetition_goes_live(database: Database, settings: Settings, name
     assert largest < 5000
 
 
+@pytest.mark.slow
 @pytest.mark.training
 @pytest.mark.one_database
 @pytest.mark.parametrize("name", ["sine", "zeros", "line"])

@@ -47,7 +47,7 @@ def trials_of(client: TestClient, job: str) -> Any:
     return response.json()
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_the_best_trial_is_trained(stored: TestClient, database: Database, settings: Settings) -> None:
     job = run(stored, database, settings, stored.post("/train", json=ASKED))
     assert (job["status"], job["error"], job["version"]) == ("succeeded", None, 1)

@@ -34,7 +34,13 @@ def learner_of(config: Config) -> Learner:
         return Learner(config, CPU)
 
 
-@pytest.mark.parametrize("variant", ["default", *VARIANTS])
+LONG = ("recursive", "recursive-plain")
+"""whose 250 steps take ten seconds"""
+
+
+@pytest.mark.parametrize(
+    "variant", [pytest.param(name, marks=[pytest.mark.slow] * (name in LONG)) for name in ("default", *VARIANTS)]
+)
 def test_overfits_one_batch(variant: str) -> None:
     network, training = VARIANTS.get(variant, ({}, {}))
     sizes = {"dropout": 0.0, "hidden": 48, "context_length": 48}

@@ -112,6 +112,7 @@ def test_trials_are_seen_while_it_runs_and_another_attempt_goes_on(
     assert [trial["number"] for trial in after] == list(range(8))
 
 
+@pytest.mark.slow
 @pytest.mark.one_database
 def test_an_attempt_after_the_search_trains_what_it_found(
     stored: TestClient, database: Database, settings: Settings

@@ -19,7 +19,7 @@ from benchmarks.accuracy_refresh import forecast_refreshed
 from benchmarks.accuracy_rows import Row
 from benchmarks.accuracy_score import LEVELS, MEASURES, Outcome, coverage, interval_score, naive_outcome, outcome
 from models.evaluation.replayed import widen_windows
-from models.inference.means import compute_mean_weights
+from models.inference.means import compute_mean
 from models.planning.defaults import default_config
 from models.training.fit import fit
 from models.training.fitted import Fitted
@@ -103,9 +103,8 @@ def forecast(name: str, fitted: Fitted, part: Part) -> NDArray[np.float64]:
 def find_means(fitted: Fitted, quantiles: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return what `point: mean` answers beside quantiles (..., Q): (...)."""
     median = quantiles[..., LEVELS.index(0.5)]
-    distance = (quantiles - median[..., None]) @ np.array(compute_mean_weights(LEVELS))
-    mean: NDArray[np.float64] = median + float(fitted.network.lean) * distance
-    return mean
+    mean = compute_mean(quantiles.reshape(-1, len(LEVELS)).T, LEVELS).reshape(median.shape)
+    return median + float(fitted.network.lean) * (mean - median)
 
 
 def widen(name: str, fitted: Fitted, part: Part, quantiles: NDArray[np.float64]) -> NDArray[np.float64]:

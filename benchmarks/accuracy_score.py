@@ -40,6 +40,11 @@ class Outcome:
         point: Floats = self.quantiles[..., LEVELS.index(0.5)]
         return point
 
+    @property
+    def center(self) -> Floats:
+        """The mean, or the median where there is none: (S, W, H)."""
+        return self.point if self.mean is None else self.mean
+
 
 Measure = Callable[[Sequence[Outcome]], float]
 
@@ -72,21 +77,14 @@ def as_quantiles(point: Floats) -> Floats:
     return np.broadcast_to(point[..., None], (*point.shape, len(LEVELS)))
 
 
-def pooled(metric: Callable[[Floats, Floats], float]) -> Measure:
-    """Return the metric's mean over the observed steps of all parts."""
+def pooled(metric: Callable[[Floats, Floats], float], forecast: str = "point") -> Measure:
+    """Return the metric's mean over the observed steps of all parts, of the `point` or the `center` of each outcome."""
 
     def measure(outcomes: Sequence[Outcome]) -> float:
         steps = [int((~np.isnan(one.actual)).sum()) for one in outcomes]
-        return float(np.average([metric(one.actual, one.point) for one in outcomes], weights=steps))
+        return float(np.average([metric(one.actual, getattr(one, forecast)) for one in outcomes], weights=steps))
 
     return measure
-
-
-def mse(outcomes: Sequence[Outcome]) -> float:
-    """Mean squared error of the means over the observed steps of all parts."""
-    steps = [int((~np.isnan(one.actual)).sum()) for one in outcomes]
-    errors = [metrics.mse(one.actual, one.point if one.mean is None else one.mean) for one in outcomes]
-    return float(np.average(errors, weights=steps))
 
 
 def wql(outcomes: Sequence[Outcome]) -> float:
@@ -146,7 +144,7 @@ def interval_score(outcomes: Sequence[Outcome]) -> float:
 MEASURES: dict[str, Measure] = {
     "mae": pooled(metrics.mae),
     "mase": mase,
-    "mse of means": mse,
+    "mse of means": pooled(metrics.mse, "center"),
     "mse": pooled(metrics.mse),
     "owa": owa,
     "smape": pooled(metrics.smape),

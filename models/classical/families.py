@@ -68,4 +68,4 @@ def list_families(kind: str, season: int) -> tuple[Family, ...]:
     """List the families of `NetworkConfig.ets_models` for a season in steps, 1 for none."""
     if kind == "basic":
         return BASIC
-    return (*BASIC, LINE, *SEASONAL) if season > 1 else (*BASIC, LINE)
+    return (*BASIC, LINE, CYCLE, *SEASONAL) if season > 1 else (*BASIC, LINE, CYCLE)

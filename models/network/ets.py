@@ -85,13 +85,9 @@ class ETS(nn.Module):
         self.season = config.season_in_context
         self.families = list_families(self.kind, self.season)
         self.length = length
-        self.cycles = self.kind == "wide"
         self.horizon = model.horizon
-        self.count = len(SPACES) * (len(self.families) + self.cycles)
-        ordered = [family for family in self.families if not family.seasonal]
-        ordered += [CYCLE] if self.cycles else []
-        ordered += [family for family in self.families if family.seasonal]
-        names = [(space, family) for space in SPACES for family in ordered]
+        self.count = len(SPACES) * len(self.families)
+        names = [(space, family) for space in SPACES for family in self.families]
         self.labels = [f"ets_{space}_{family.name}" for space, family in names]
         wide = self.kind == "wide"
         self.anchors = [k for k, (_, family) in enumerate(names) if wide or family.name in ANCHORS]
@@ -186,9 +182,9 @@ class ETS(nn.Module):
         rest = torch.where(observed > 0, rest, self.fit_line(rest, observed))  # gaps lie on the context's line
         mean = (rest * observed).sum(-1, keepdim=True) / count
         spread = (((rest - mean) ** 2) * observed).sum(-1, keepdim=True) / count
-        plain = [family for family in self.families if not family.seasonal]
+        plain = [family for family in self.families if not family.seasonal and family != CYCLE]
         parts = [self._average(rest, plain, "plain", observed, spread)]
-        if self.cycles:
+        if CYCLE in self.families:
             parts.append(self.continue_cycle((rest - mean) * observed, mean, observed, self.least_variance * spread))
         parts = [part._replace(forecasts=part.forecasts + future[..., None]) for part in parts]
         seasonal = [family for family in self.families if family.seasonal]

@@ -86,8 +86,8 @@ def default_config(
     lengths = [len(series.y) for series in panel.series]
     if is_repeating(panel):  # smoothing models would keep a share of what a season forecasts exactly
         network = {"anchor": 0.0, **(network or {})}
-    if known_future or past:  # the smoothing models know nothing of them
-        network = {**({} if "anchor" in (network or {}) else {"anchor_chosen": True}), **(network or {})}
+    if (known_future or past) and "anchor" not in (network or {}):  # the smoothing models know nothing of them
+        network = {"anchor_chosen": True, **(network or {})}
     if is_intermittent(panel):
         network = {**_plan_intermittent(lengths, network or {}), **(network or {})}
     config = default_config_for_lengths(panel.frequency, horizon, quantiles, lengths, network, training, country)

@@ -23,7 +23,7 @@ from models.config.covariates import CovariateConfig
 from models.data.series import Panel, Series
 from models.errors import ConfigError
 from models.evaluation.baselines import forecast_baselines
-from models.evaluation.floors import FLOORS, compare, is_level, is_tie
+from models.evaluation.floors import FLOORS, compare, is_level, is_tie, is_within_chance
 from models.evaluation.scoring import Windows, find_windows, measure_points, measure_quantiles
 from models.inference.predict import run_windows
 from models.training.fitted import Fitted
@@ -174,8 +174,12 @@ def _compare_floors(
     compared = {name: compare(ours, measures) for name, measures in measured.items()}
     behind = [name for name, (better, _) in compared.items() if not better]
     level = [name for name in behind if is_level(windows, point, points[name])]
-    lost = [(FLOORS[name], compared[name][1]) for name in behind if name not in level]
+    lucky = [name for name in behind if name not in level and is_within_chance(windows, point, points[name])]
+    lost = [(FLOORS[name], compared[name][1]) for name in behind if name not in {*level, *lucky}]
     passed = f"level with {FLOORS[level[0]]}" if level else "ahead of season-naive"
+    if lucky:
+        first = lucky[0]
+        passed = f"behind {FLOORS[first]} by no more than chance ({compared[first][1]})"
     return _FloorsScore(measured["season_naive"], lost, passed)
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from models.data.series import Panel
 from models.evaluation.baselines import forecast_baselines
-from models.evaluation.floors import LEVEL, choose_best, compare, is_level, is_tie
+from models.evaluation.floors import FEW, LEVEL, choose_best, compare, is_level, is_tie, is_within_chance
 from models.evaluation.scoring import cut_windows
 
 STEPS = np.arange(240)
@@ -57,3 +57,32 @@ def test_errors_that_differ_by_rounding_tie_whatever_they_are(size: float) -> No
         worse = floor + share * 20 * size * error
         assert is_tie(windows, worse, floor) is tie
         assert is_level(windows, worse, floor) is tie
+
+
+@pytest.mark.parametrize(
+    ("origins", "behind", "luck"),
+    [(1, 1.6, True), (1, 1.7, False), (2, 1.4, True), (2, 1.5, False), (FEW - 1, 1.15, True), (FEW - 1, 1.16, False), (FEW, 1.01, False)],
+)
+def test_a_lead_on_few_windows_may_be_luck(origins: int, behind: float, luck: bool) -> None:
+    """With equal leads on n windows the limit is 2.13 * 0.3 * sqrt(4 / (3 + n) / n): 0.64, 0.40, 0.15 for 1, 2, 7."""
+    y = 20 + np.random.default_rng(0).normal(0, 1, len(STEPS))
+    windows = cut_windows(Panel.from_arrays({"a": y}, "h"), {"a": list(range(120, 120 + 12 * origins, 12))}, 12)
+    floor = windows.actual + 2.0
+    assert is_within_chance(windows, windows.actual + behind * 2, floor) is luck
+
+
+def test_a_lead_that_scatters_is_luck_for_longer() -> None:
+    y = 20 + np.random.default_rng(0).normal(0, 1, len(STEPS))
+    windows = cut_windows(Panel.from_arrays({"a": y}, "h"), {"a": [120, 140, 160, 180]}, 12)
+    floor = windows.actual + 2.0
+    even, uneven = np.full((4, 1), 2.8), np.array([[1.2], [4.4], [1.2], [4.4]])
+    assert not is_within_chance(windows, windows.actual + even, floor)
+    assert is_within_chance(windows, windows.actual + uneven, floor)
+
+
+def test_windows_without_values_tell_nothing() -> None:
+    y = np.where(STEPS < 130, 20.0 + STEPS % 3, np.nan)
+    windows = cut_windows(Panel.from_arrays({"a": y}, "h"), {"a": [120, 200]}, 12)
+    point = np.full_like(windows.actual, 21.0)
+    assert is_within_chance(windows, point, point + 0.1)
+    assert not is_within_chance(windows.part(np.array([1])), point[1:], point[1:])

@@ -2,8 +2,8 @@
 
 python -m benchmarks.classics [--data ../shared/data] [--rows AirPassengers lynx] [--seconds 60]
 
-A row is trained on what its first origin knows, and again on what its newest one knows; origins between them send their
-history along. Each peer is fitted anew at every origin. `make peers` brings the peers.
+A row is trained on what its first origin knows and again at every second one, the newest included; origins between them
+send their history along. Each peer is fitted anew at every origin. `make peers` brings the peers.
 """
 
 import argparse
@@ -31,6 +31,8 @@ PROGRAM = Path(__file__).with_name("classics_peers.py")
 PEERS_PYTHON = Path(".venv-bench/bin/python")
 RANKED = ("season_naive", "AutoETS", "AutoARIMA", "AutoTheta", "flaircast")
 """peers that a row is ranked among"""
+RETRAINED = 2
+"""origins between two trainings"""
 BEHIND = 1.3
 """times the peers' median error that no row may be above"""
 PEER_FREQ = {"MS": "M", "QS": "Q", "YS": "A", "W-SUN": "W", "h": "H"}
@@ -135,11 +137,11 @@ def forecast_row(service: Service, row: Classic, seconds: float) -> list[Forecas
     ds = _list_times(row)
     forecasts: list[Forecast] = []
     for number, origin in enumerate(row.origins):
-        if number == 0 or number == len(row.origins) - 1:
+        if number % RETRAINED == 0 or number == len(row.origins) - 1:
             values = {"ds": ds[:origin], "y": row.y[:origin].tolist()}
             call(service, "POST", f"/series/{name}/observations", json=values)
             _train(service, name, row, seconds)
-        history = {name: {"ds": ds[:origin], "y": row.y[:origin].tolist()}}
+        history = {name: {"ds": ds[:origin], "y": row.y[:origin].tolist(), "timezone": row.timezone}}
         asked = {"model": name, "history": history, "quantiles": [0.1, 0.5, 0.9]}
         forecasts.append(_read(call(service, "POST", "/forecast", json=asked)["forecasts"][0]))
     return forecasts

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.arrays import Floats
+from models.arrays import ROUNDING, Floats
 from models.config.model import Config
 from models.config.training import POINT_LOSSES
 from models.data.windows import inputs_of
@@ -77,7 +77,8 @@ def measure_correction(network: Network, batches: Sequence[TensorBatch], config:
 
     A point loss trains no levels, so the residuals' quantiles are added to the median, widened step by step as
     the absolute residual grows with the horizon. Levels that the pinball loss has trained are moved away from the
-    median by a factor: the quantile of residuals in units of their distance, the less the fewer windows there are.
+    median by a factor: the quantile of residuals in units of their distance, the less the fewer windows there are; and
+    by rounding, so that an interval that should hold a single value does.
     """
     anchor = _choose_anchor(network, batches) if config.network.chooses_anchor else None
     if anchor is not None:
@@ -127,8 +128,9 @@ def _measure(scaled: ScaledForecasts, config: Config) -> ConformalCorrection:
     factors = [_factor(residual, distance, level) ** share for distance, level in zip(distances, levels, strict=True)]
     scale = np.broadcast_to(np.array(factors), shape)  # (H, Q)
     corrected = median[..., None] + (forecast - median[..., None]) * scale
-    unmoved = np.zeros(shape, np.float32)
-    return ConformalCorrection(unmoved, scale.astype(np.float32), *_measure_counts(scaled, corrected, config))
+    rounding = np.broadcast_to(ROUNDING * np.sign(np.array(levels) - 0.5), shape)  # (H, Q)
+    offset = rounding.astype(np.float32)
+    return ConformalCorrection(offset, scale.astype(np.float32), *_measure_counts(scaled, corrected, config))
 
 
 def _measure_counts(

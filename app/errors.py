@@ -67,6 +67,7 @@ class ErrorCode(StrEnum):
     missing_future_covariates = "missing_future_covariates"
     model_in_use = "model_in_use"
     model_not_found = "model_not_found"
+    model_reserved = "model_reserved"
     model_spec_conflict = "model_spec_conflict"
     no_champion = "no_champion"
     no_history = "no_history"

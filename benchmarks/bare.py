@@ -33,6 +33,7 @@ class Forecast(BaseModel):
     stale: bool
     fallback: bool
     fallback_by: str | None
+    zero_shot: bool
 
 
 class Answer(BaseModel):

@@ -197,6 +197,12 @@ EXERCISED_BY = {
         "app/services/registry/members.py",
         "app/services/runs/archive.py",
     ),
+    "tests/models/export/test_pretrained.py": ("app/serving/pretrained.py",),
+    "tests/models/network/pretrained/test_network.py": (
+        "models/network/pretrained/blocks.py",
+        "models/network/pretrained/forecast.py",
+    ),
+    "tests/models/training/pretraining/test_loop.py": ("models/training/pretrain.py",),
     "tests/services/forecasting/inputs/test_covariates.py": ("app/services/series/panels.py",),
     "tests/services/forecasting/outputs/test_explanations.py": ("app/serving/explainer.py",),
     "tests/services/forecasting/outputs/test_writers.py": ("app/api/http/negotiation.py",),

@@ -92,7 +92,7 @@ def _encode(response: ForecastResponse, form: Form) -> FastResponse:
 def _to_request(body: ForecastIn) -> ForecastRequest:
     return ForecastRequest(
         model=body.model,
-        series=() if isinstance(body.series, LabelsIn) else tuple(body.series),
+        series=() if isinstance(body.series, LabelsIn) else tuple(i for i in body.series if i not in body.history),
         labels=tuple(body.series.labels.items()) if isinstance(body.series, LabelsIn) else None,
         horizon=body.horizon,
         quantiles=None if body.quantiles is None else tuple(body.quantiles),

@@ -16,6 +16,7 @@ from gatecast_client.errors import ClientError
 
 FOLDER = Path(".demo")
 MODEL = "bikes"
+UNTRAINED = "auto"
 LEVELS = (0.1, 0.9)
 TRAINING: dict[str, object] = {
     "covariates": {"known_future": list(WEATHER)},
@@ -60,8 +61,19 @@ def show(client: Client, data: DataSet, console: Console) -> Scores:
         f"the {HIDDEN_WEEKS} weeks after that stay hidden (UCI Bike Sharing, CC BY 4.0;\n"
         "the weather that came stands in for a forecast of it)"
     )
+    print_untrained(client, data, console)
     forecast = live_through(client, data, f"{MODEL}@{train(client, console)}")
     return print_report(data, forecast, console)
+
+
+def print_untrained(client: Client, data: DataSet, console: Console) -> None:
+    """Forecast the first hidden day by the built-in model, which needs no training. Raises ClientError."""
+    forecast = forecast_untrained(client)
+    total, actual = sum(forecast["yhat"]), sum(data.days[0].y)
+    console.print(
+        f"before any training the model {UNTRAINED} forecasts {total:,.0f} rentals on {format_day(forecast['ds'][0])}; "
+        f"there were {actual:,.0f}"
+    )
 
 
 def train(client: Client, console: Console) -> int:
@@ -80,12 +92,14 @@ def train(client: Client, console: Console) -> int:
 def live_through(client: Client, data: DataSet, model: str) -> DemoForecast:
     """Forecast each hidden day from the hours before it, then send its hours. Raises ClientError."""
     days = []
+    untrained: list[float] = []
     console = error_console()
     bars = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*bars, console=console, transient=True) as bar:
         task = bar.add_task("forecasting each day, then its hours arrive", total=len(data.days))
         for day in data.days:
             days.append(forecast_day(client, model, day))
+            untrained += forecast_untrained(client)["yhat"]
             client.observe(SERIES, day.ds, day.y, covariates=day.weather)
             bar.advance(task)
             # a log file has no live bar: it gets a line a week
@@ -97,12 +111,23 @@ def live_through(client: Client, data: DataSet, model: str) -> DemoForecast:
         yhat=[y for forecast in days for y in forecast["yhat"]],
         lower=[y for forecast in days for y in forecast["quantiles"][lower]],
         upper=[y for forecast in days for y in forecast["quantiles"][upper]],
+        untrained=untrained,
     )
 
 
 def forecast_day(client: Client, model: str, day: Hours) -> dict[str, Any]:
     """Return the service's forecast of a day from the hours before it and the day's weather. Raises ClientError."""
-    (forecast,) = client.forecast(model, [SERIES], quantiles=LEVELS, future={SERIES: day.weather})["forecasts"]
+    return _require(client.forecast(model, [SERIES], quantiles=LEVELS, future={SERIES: day.weather}))
+
+
+def forecast_untrained(client: Client) -> dict[str, Any]:
+    """Return the built-in model's forecast of the next day. Raises ClientError."""
+    return _require(client.forecast(UNTRAINED, [SERIES], DAY))
+
+
+def _require(answer: dict[str, Any]) -> dict[str, Any]:
+    """Return the one forecast of an answer. Raises ClientError."""
+    (forecast,) = answer["forecasts"]
     if forecast["status"] != "ok":
         raise ClientError("The forecast failed", forecast["error"]["detail"], forecast["error"]["code"])
     return cast(dict[str, Any], forecast)

@@ -16,7 +16,11 @@ MARGIN = 0.1
 """share by which the forecast's error has to be smaller than that of each season-naive forecast"""
 CHART_WIDTH = 100
 """characters, at most"""
-CAPTION = "day before, week before: the same hour then (season-naive)\nin interval: hours inside the 80 % interval"
+CAPTION = (
+    "untrained: the built-in model, which knows no weather\n"
+    "day before, week before: the same hour then (season-naive)\n"
+    "in interval: hours inside the 80 % interval"
+)
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,8 @@ class DemoForecast:
     lower: list[float]
     """of the 80 % interval"""
     upper: list[float]
+    untrained: list[float]
+    """by the built-in model"""
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,7 @@ class Scores:
     forecast: float
     naive_day: float
     naive_week: float
+    untrained: float
     inside: float
     """share of hours within the 80 % interval"""
 
@@ -62,6 +69,7 @@ def score_weeks(data: DataSet, forecast: DemoForecast) -> list[Scores]:
             forecast=compute_mae(forecast.yhat[hours], truth[hours]),
             naive_day=compute_mae(naive_day[hours], truth[hours]),
             naive_week=compute_mae(naive_week[hours], truth[hours]),
+            untrained=compute_mae(forecast.untrained[hours], truth[hours]),
             inside=fmean(low <= y <= high for low, y, high in bounds),
         )
         weeks.append(week)
@@ -74,6 +82,7 @@ def average(weeks: Sequence[Scores]) -> Scores:
         forecast=fmean(week.forecast for week in weeks),
         naive_day=fmean(week.naive_day for week in weeks),
         naive_week=fmean(week.naive_week for week in weeks),
+        untrained=fmean(week.untrained for week in weeks),
         inside=fmean(week.inside for week in weeks),
     )
 
@@ -112,7 +121,7 @@ def build_table(ds: Sequence[str], weeks: Sequence[Scores], scores: Scores) -> T
     """Return a table of the errors, a row for each week and one for all of them."""
     table = Table(title="mean absolute error, in bikes an hour", caption=CAPTION)
     table.add_column("week")
-    for heading in ("Gatecast", "day before", "week before", "in interval"):
+    for heading in ("Gatecast", "untrained", "day before", "week before", "in interval"):
         table.add_column(heading, justify="right")
     for number, week in enumerate(weeks):
         name = format_week(ds[number * WEEK : (number + 1) * WEEK])
@@ -126,7 +135,8 @@ def describe_verdict(scores: Scores) -> str:
     naive = {"the day before": scores.naive_day, "the week before": scores.naive_week}
     clauses = [f"{_format_gain(scores.forecast, error)} {name}" for name, error in naive.items()]
     verdict = "Gatecast beat both" if scores.won else f"Gatecast did not beat both by {MARGIN:.0%}"
-    return f"{verdict}: {', '.join(clauses)}"
+    gained = f"; training gained {1 - scores.forecast / scores.untrained:.0%} over the built-in model"
+    return f"{verdict}: {', '.join(clauses)}{gained if scores.forecast < scores.untrained else ''}"
 
 
 def format_day(stamp: str) -> str:
@@ -147,5 +157,5 @@ def _format_gain(forecast: float, naive: float) -> str:
 
 
 def _format_cells(scores: Scores) -> tuple[str, ...]:
-    errors = (scores.forecast, scores.naive_day, scores.naive_week)
+    errors = (scores.forecast, scores.untrained, scores.naive_day, scores.naive_week)
     return (*(f"{error:.1f}" for error in errors), f"{scores.inside:.0%}")

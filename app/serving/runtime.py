@@ -57,7 +57,7 @@ def load_version(digest: str, read: Callable[[str], bytes], device: Device = "cp
     config = published.config()
     graph = published.read(GRAPH)
     golden = published.read(GOLDEN)
-    session = _onnx_session(graph) if device == "cpu" else _torch_session(digest, read, device)
+    session = open_session(graph) if device == "cpu" else _torch_session(digest, read, device)
     version = LoadedVersion(session, config, len(graph) + NODES_BYTES)
     _check_golden(version, load_tensors(golden), published.tolerance)
     return version
@@ -70,7 +70,8 @@ def _share_arena() -> None:
     ort.create_and_register_allocator(memory, None)
 
 
-def _onnx_session(graph: bytes) -> Any:
+def open_session(graph: bytes) -> Any:
+    """Open a graph on the CPU. Raises BrokenVersion."""
     _share_arena()
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1  # requests run side by side; one forecast is too small to be split

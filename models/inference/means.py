@@ -46,8 +46,8 @@ def _add_tail(weights: Floats, probability: float, before: float, inner: int, ou
 
 
 def compute_mean(quantiles: Sequence[Floats] | Floats, levels: Sequence[float]) -> Floats:
-    """Compute the mean (H,) of quantiles (Q, H) at ascending levels that 0.5 is among."""
+    """Compute the mean (H,) or (B, H) of quantiles (Q, H) or (Q, B, H) at ascending levels that 0.5 is among."""
     values = np.asarray(quantiles)
     median = values[median_position(levels)]  # (H,)
-    mean: Floats = median + np.array(compute_mean_weights(tuple(levels))) @ (values - median)
+    mean: Floats = median + np.tensordot(np.array(compute_mean_weights(tuple(levels))), values - median, axes=1)
     return mean

@@ -77,8 +77,18 @@ def script(service: ScriptedService, days: list[dict[str, Any]]) -> None:
     service.on("GET", "/jobs/j1", job("succeeded", version=1))
     metrics = {"gate": {"mae": 50.0}, "season_naive": {"mae": 99.0}}
     service.on("GET", "/models/bikes/versions/1", {"version": 1, "metrics": metrics})
-    service.on("POST", "/forecast", *({"model": "bikes", "version": 1, "forecasts": [one]} for one in days))
+    service.on("POST", "/forecast", *interleave_untrained(days))
     service.on("POST", OBSERVATIONS, {"inserted": 24, "updated": 0, "version": 2})
+
+
+def interleave_untrained(days: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the answers in their order: the built-in model's of the first day, and of each day after the trained
+    one's."""
+    answers = [{"model": "auto", "version": 1, "forecasts": [days[0]]}]
+    for one in days:
+        answers.append({"model": "bikes", "version": 1, "forecasts": [one]})
+        answers.append({"model": "auto", "version": 1, "forecasts": [one]})
+    return answers
 
 
 def shown(service: ScriptedService, data: DataSet) -> str:
@@ -134,13 +144,13 @@ def test_scores_are_mean_absolute_errors_by_week_and_of_all_weeks(data: DataSet)
     y = data.hidden.y
     off = [v + 10 * (1 + hour // WEEK) for hour, v in enumerate(y)]  # by 10 in the first week, by 80 in the last
     inside = [v if hour % WEEK < WEEK // 4 else v + 1 for hour, v in enumerate(y)]
-    weeks = score_weeks(data, DemoForecast(data.hidden.ds, off, lower=inside, upper=off))
+    weeks = score_weeks(data, DemoForecast(data.hidden.ds, off, lower=inside, upper=off, untrained=data.hidden.y))
     assert [week.forecast for week in weeks] == pytest.approx([10 * n for n in range(1, 9)])
     assert [week.inside for week in weeks] == [0.25] * 8
     day, week_before = (naive_errors(data, season) for season in (DAY, WEEK))
     assert [week.naive_day for week in weeks] == pytest.approx(day.reshape(8, WEEK).mean(1))
     assert [week.naive_week for week in weeks] == pytest.approx(week_before.reshape(8, WEEK).mean(1))
-    assert astuple(average(weeks)) == pytest.approx((45, day.mean(), week_before.mean(), 0.25))
+    assert astuple(average(weeks)) == pytest.approx((45, day.mean(), week_before.mean(), 0, 0.25))
 
 
 @pytest.mark.parametrize(
@@ -161,13 +171,13 @@ def test_scores_are_mean_absolute_errors_by_week_and_of_all_weeks(data: DataSet)
 def test_both_must_be_beaten_by_a_tenth_and_each_comparison_is_told(
     day: float, week: float, won: bool, verdict: str
 ) -> None:
-    scores = Scores(forecast=90, naive_day=day, naive_week=week, inside=0.8)
+    scores = Scores(forecast=90, naive_day=day, naive_week=week, untrained=80, inside=0.8)
     assert scores.won is won
     assert describe_verdict(scores).startswith(verdict)
 
 
 def test_the_table_has_a_row_for_each_week_and_one_for_all(data: DataSet) -> None:
-    weeks = [Scores(10 + n, 20 + n, 30 + n, n / 10) for n in range(8)]
+    weeks = [Scores(10 + n, 20 + n, 30 + n, 40 + n, n / 10) for n in range(8)]
     table = build_table(data.hidden.ds, weeks, average(weeks))
     week, *columns = ([str(cell) for cell in column.cells] for column in table.columns)
     assert week == [
@@ -181,8 +191,8 @@ def test_the_table_has_a_row_for_each_week_and_one_for_all(data: DataSet) -> Non
         "25 Dec to 31 Dec",
         "all 8 weeks",
     ]
-    assert [column[3] for column in columns] == ["13.0", "23.0", "33.0", "30%"]
-    assert [column[-1] for column in columns] == ["13.5", "23.5", "33.5", "35%"]
+    assert [column[3] for column in columns] == ["13.0", "43.0", "23.0", "33.0", "30%"]
+    assert [column[-1] for column in columns] == ["13.5", "43.5", "23.5", "33.5", "35%"]
 
 
 def test_each_day_is_forecast_with_its_weather_before_its_hours_arrive(service: ScriptedService, data: DataSet) -> None:
@@ -199,10 +209,12 @@ def test_each_day_is_forecast_with_its_weather_before_its_hours_arrive(service: 
         "training": {"epochs": 20},
     }
     lived = [asked for asked in service.asked if asked.path in {"/forecast", OBSERVATIONS}]
-    assert [asked.path for asked in lived] == ["/forecast", OBSERVATIONS] * 56
-    assert {asked.json["model"] for asked in lived[::2]} == {"bikes@1"}
-    assert [asked.json["future"] for asked in lived[::2]] == [{"bikes": day.weather} for day in data.days]
-    arrived = [asked.json for asked in lived[1::2]]
+    assert [asked.path for asked in lived] == ["/forecast", *["/forecast", "/forecast", OBSERVATIONS] * 56]
+    trained, untrained = lived[1::3], [lived[0], *lived[2::3]]
+    assert {asked.json["model"] for asked in trained} == {"bikes@1"}
+    assert [asked.json["future"] for asked in trained] == [{"bikes": day.weather} for day in data.days]
+    assert {(asked.json["model"], asked.json["horizon"]) for asked in untrained} == {("auto", DAY)}
+    arrived = [asked.json for asked in lived[3::3]]
     assert arrived == [{"ds": day.ds, "y": day.y, "covariates": day.weather} for day in data.days]
 
 
@@ -222,9 +234,9 @@ def test_the_demo_prints_a_week_the_errors_and_who_won(
         "stands in for a forecast",
     ):
         assert part in " ".join(text.split())
-    errors = [error, naive_errors(data, DAY).mean(), naive_errors(data, WEEK).mean()]
+    errors = [error, error, naive_errors(data, DAY).mean(), naive_errors(data, WEEK).mean()]
     (total,) = [line for line in text.splitlines() if "all 8 weeks" in line]
-    cells = [cell.strip() for cell in total.split("│")[2:6]]
+    cells = [cell.strip() for cell in total.split("│")[2:7]]
     assert cells == [*(f"{e:.1f}" for e in errors), "100%" if error <= 30 else "0%"]
     assert "\x1b" not in text
     progress = capsys.readouterr().err.splitlines()

@@ -47,6 +47,13 @@ def test_serving_with_a_key(service: Service) -> None:
 
 
 @pytest.mark.slow
+def test_auto(service: Service) -> None:
+    url = service.serve()
+    service.worker("worker")
+    holds(url, "--part", "auto")
+
+
+@pytest.mark.slow
 def test_refresh(service: Service) -> None:
     url = service.serve()
     service.worker("worker")

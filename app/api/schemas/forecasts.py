@@ -13,7 +13,7 @@ from app.formats.forms import FormName
 from app.services.forecasting.inputs.request import ForecastRequest
 
 Fill = Literal["last", "season"]
-OnMissing = Literal["season_naive", "floor"]
+OnMissing = Literal["season_naive", "floor", "auto"]
 Point = Literal["median", "mean"]
 ForecastWarning = Literal[
     "short_history",
@@ -30,7 +30,8 @@ ForecastWarning = Literal[
 """warnings of a forecast; those that are error codes too say what kept the network from it"""
 ON_MISSING = (
     "who answers for a series that the network cannot forecast, and for all of them while no version of the model is "
-    "live; `floor` is the best of season-naive, naive and drift on the data that the model was judged on"
+    "live; `floor` is the best of season-naive, naive and drift on the data that the model was judged on, `auto` the "
+    "built-in model"
 )
 POINT = (
     "what `yhat` is of the forecast distribution: the `mean` is what planners add up; of skewed data it lies far from "
@@ -222,7 +223,7 @@ class ExplanationOut(Output):
 
 class SeriesForecast(Output):
     """One series' forecast: a value for each of `ds`. `fallback` says that `fallback_by` made it, not the
-    network."""
+    network; `zero_shot` that the built-in model did, which was never trained on it."""
 
     series_id: str
     status: Literal["ok"]
@@ -233,7 +234,8 @@ class SeriesForecast(Output):
     warnings: list[ForecastWarning]
     stale: bool
     fallback: bool
-    fallback_by: Literal["season_naive", "naive", "drift"] | None
+    fallback_by: Literal["season_naive", "naive", "drift", "auto"] | None
+    zero_shot: bool
 
 
 class ExplainedForecast(SeriesForecast):
@@ -271,6 +273,7 @@ class ForecastOut(Output):
                         "stale": False,
                         "fallback": False,
                         "fallback_by": None,
+                        "zero_shot": False,
                     },
                     {
                         "series_id": "bikes/none",

@@ -74,6 +74,7 @@ class ModelOut(Output):
         json_schema_extra={
             "example": {
                 "name": "bikes",
+                "builtin": False,
                 "freq": "h",
                 "horizon": 24,
                 "quantiles": [0.1, 0.5, 0.9],
@@ -87,7 +88,8 @@ class ModelOut(Output):
     )
 
     name: str
-    freq: str
+    builtin: bool = Field(description="whether it needs no training: the pretrained network, for any frequency")
+    freq: str | None
     horizon: int
     quantiles: list[float]
     champion: int | None

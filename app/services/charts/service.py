@@ -205,7 +205,7 @@ def _describe_problems(result: Result) -> str | None:
         return strip_unprintable(result["error"]["detail"])
     notes = []
     if result["fallback"]:
-        floor = FLOORS[result["fallback_by"]]
+        floor = FLOORS.get(result["fallback_by"], "the built-in model")
         notes.append(f"{floor}, because the network could not forecast: " + ", ".join(result["warnings"]))
     if result["stale"]:
         notes.append("made from data read before the database became unavailable")

@@ -96,7 +96,9 @@ class PreparedBatch(NamedTuple):
         selected = select_levels(values, self.level_rows, config, self.shape.levels)
         if self.point == "mean":
             selected = [choose_mean(context.series, values, mean, config), *selected[1:]]
-        return build_network_result(context, selected, self.shape, warnings, stale=self.resolved.stale)
+        return build_network_result(
+            context, selected, self.shape, warnings, stale=self.resolved.stale, zero_shot=version.is_builtin
+        )
 
     def _build_refused_result(self, series_id: str, why: Refusal) -> Result:
         if self.floor is None:

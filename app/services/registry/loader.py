@@ -7,8 +7,10 @@ from app.errors import ErrorCode, Unavailable
 from app.logs import get_logger
 from app.scope import Scope
 from app.serving.cache import ModelCache
+from app.serving.pretrained import load_pretrained
 from app.serving.runtime import Device, LoadedVersion, load_version
 from app.storage.artifacts import ArtifactError, ArtifactStore
+from models.config.model import Config
 from models.errors import BrokenVersion
 
 log = get_logger(__name__)
@@ -50,6 +52,13 @@ class VersionLoader:
     def held(self, scope: Scope, row: VersionFiles) -> LoadedVersion | None:
         """Return a version that is in memory."""
         return self._cache.held(_key(scope, row))
+
+    def get_builtin(self, scope: Scope, row: VersionFiles, config: Config) -> LoadedVersion:
+        """Return the built-in model as a version of a configuration. Raises Unavailable where its files are broken."""
+        try:
+            return self._cache.get(_key(scope, row), lambda: load_pretrained(config))
+        except (OSError, BrokenVersion) as e:
+            raise unavailable(row, e) from e
 
     def get(self, scope: Scope, row: VersionFiles) -> LoadedVersion:
         """Return a version that can run. Raises Unavailable where its files are broken or cannot be read."""

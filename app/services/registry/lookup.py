@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from app.errors import Conflict, ErrorCode, FieldError, Invalid, NotFound
 from app.scope import Scope
 from app.services.jobs.documents import parse_cleaning, parse_selector
+from app.services.registry.builtin import BUILTIN, refuse_reserved
 from app.services.series.aggregation import is_readable
 from app.services.series.selection import Selector, select_series
 from app.storage import jobs, registry, revisions
@@ -34,8 +35,11 @@ class VersionPin(NamedTuple):
 
 
 def require_model(session: Session, scope: Scope, name: str, *, lock: bool = False) -> ModelRow:
-    """Return a model that must exist; `lock` keeps its other writers out. Raises NotFound."""
+    """Return a model that must exist; `lock` keeps its other writers out. Raises NotFound, and Conflict for the
+    built-in one, which has no row."""
     row = registry.get(session, scope, name, lock=lock) if _NAME.fullmatch(name) else None
+    if row is None and name == BUILTIN:
+        raise refuse_reserved()
     if row is None:
         hint = "GET /models lists them, POST /train makes one"
         training = jobs.find_active_training(session, scope, name) if _NAME.fullmatch(name) else None

@@ -9,6 +9,7 @@ from app.errors import Conflict, ErrorCode
 from app.scope import Scope
 from app.services.jobs.documents import parse_cleaning, parse_warm_start
 from app.services.paging import convert_cursor_errors
+from app.services.registry.builtin import BUILTIN, NUMBER, describe_builtin, describe_builtin_version
 from app.services.registry.loader import VersionLoader
 from app.services.registry.lookup import require_model, require_revision, require_version
 from app.services.series.ids import check_frequency
@@ -16,7 +17,7 @@ from app.services.series.service import require_series
 from app.storage import alerts, jobs, registry, revisions, schedules
 from app.storage.artifacts import ArtifactStore
 from app.storage.engine import Database
-from app.storage.pages import Page
+from app.storage.pages import Page, decode_cursor, encode_cursor
 from app.storage.tables import ModelRow, RevisionRow, Schedule, VersionRow
 from models.calendar.frequency import Frequency, parse_frequency, share_dates
 from models.calendar.timestamps import format_stamp
@@ -31,6 +32,7 @@ def describe_model(
     """Return a model as clients see it. `revision` is that of the champion."""
     return {
         "name": row.name,
+        "builtin": False,
         "freq": row.freq,
         "horizon": row.horizon,
         "quantiles": row.quantiles,
@@ -126,6 +128,22 @@ def _spell(session: Session, scope: Scope, wanted: Frequency) -> list[str]:
     return [freq for freq in registry.list_frequencies(session, scope) if share_dates(parse_frequency(freq), wanted)]
 
 
+def is_builtin(session: Session, scope: Scope, name: str) -> bool:
+    """Whether a name means the built-in model."""
+    return name == BUILTIN and registry.get(session, scope, name) is None
+
+
+def _insert_builtin(page: Page[dict[str, Any]], cursor: str | None, limit: int) -> Page[dict[str, Any]]:
+    """Return a page of models with the built-in one, if that is its place in the order of their names."""
+    after = str(decode_cursor(cursor, str)[0]) if cursor is not None else ""
+    items = page.items
+    if after >= BUILTIN or (page.next_cursor is not None and items[-1]["name"] < BUILTIN):
+        return page
+    items = sorted([*items, describe_builtin()], key=lambda model: model["name"])
+    has_more = page.next_cursor is not None or len(items) > limit
+    return Page(items[:limit], encode_cursor(items[limit - 1]["name"]) if has_more else None)
+
+
 class ModelService:
     """The operations behind the model routes."""
 
@@ -152,11 +170,17 @@ class ModelService:
             models = [
                 describe_model(row, numbers[row.pk], serving.get(row.pk), schedule_of.get(row.pk)) for row in rows.items
             ]
-            return Page(models, rows.next_cursor)
+            page = Page(models, rows.next_cursor)
+            is_whole = series_id is None and freq is None
+            if not is_whole or registry.get(session, scope, BUILTIN) is not None:
+                return page
+            return _insert_builtin(page, cursor, limit)
 
     def get(self, scope: Scope, name: str) -> dict[str, Any]:
         """Return one model. Raises NotFound."""
         with self._database.read() as session:
+            if is_builtin(session, scope, name):
+                return describe_builtin()
             row = require_model(session, scope, name)
             numbers = registry.list_version_numbers(session, [row])[row.pk]
             revision = registry.list_serving_revisions(session, [row]).get(row.pk)
@@ -165,6 +189,8 @@ class ModelService:
     def list_versions(self, scope: Scope, name: str, cursor: str | None, limit: int) -> Page[dict[str, Any]]:
         """Return a page of a model's versions, newest first. Raises NotFound, and Invalid for an unknown cursor."""
         with self._database.read() as session, convert_cursor_errors():
+            if is_builtin(session, scope, name):
+                return Page([describe_builtin_version()], None)
             model = require_model(session, scope, name)
             rows = registry.list_versions(session, model, cursor, limit)
             return Page(describe_versions(session, model, rows.items), rows.next_cursor)
@@ -172,6 +198,8 @@ class ModelService:
     def get_version(self, scope: Scope, name: str, number: int) -> dict[str, Any]:
         """Return one version. Raises NotFound."""
         with self._database.read() as session:
+            if number == NUMBER and is_builtin(session, scope, name):
+                return describe_builtin_version()
             model = require_model(session, scope, name)
             return describe_versions(session, model, [require_version(session, model, number)])[0]
 

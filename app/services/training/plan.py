@@ -9,6 +9,7 @@ from app.config import Settings
 from app.errors import Conflict, ErrorCode, FieldError, Invalid
 from app.scope import Scope
 from app.services.jobs.documents import parse_roles
+from app.services.registry.builtin import BUILTIN, refuse_reserved
 from app.services.series.aggregation import count_read_steps
 from app.services.training.checks import count_steps, find_frequency, require_trainable
 from app.services.training.cleaning import resolve_cleaning
@@ -56,17 +57,19 @@ def plan_training(
 ) -> TrainingPlan:
     """Check a request and plan its training; nothing is written. `lock` keeps other writers of its model out.
 
-    Raises NotFound for series that do not exist, Conflict `model_spec_conflict`, and Invalid for options that cannot
-    be, or series that cannot be trained on.
+    Raises NotFound for series that do not exist, Conflict `model_spec_conflict` and `model_reserved`, and Invalid for
+    options that cannot be, or series that cannot be trained on.
     """
     if request.horizon > settings.max_horizon:
         detail = f"the horizon must be at most {settings.max_horizon} steps"
         raise Invalid(ErrorCode.horizon_too_long, detail, errors=[FieldError("body.horizon", "too_long", detail)])
+    model = registry.get(session, scope, request.model, lock=lock)
+    if model is None and request.model == BUILTIN:
+        raise refuse_reserved()
     resolved, source = resolve_warm_start(session, scope, request)
     rows = require_trainable(session, scope, resolved.series, resolved.covariates, settings.max_train_steps)
     cleaning = resolve_cleaning(resolved.cleaning, rows, inherited=request.cleaning is None)
     resolved = replace(resolved, cleaning=asdict(cleaning))
-    model = registry.get(session, scope, request.model, lock=lock)
     specification = _specify(session, resolved, model, rows, cleaning)
     config = _choose_config(resolved, specification, rows, source, cleaning)
     return TrainingPlan(resolved, rows, model, specification, config, _estimate_cost(resolved, config, rows))

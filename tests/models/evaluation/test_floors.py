@@ -61,7 +61,15 @@ def test_errors_that_differ_by_rounding_tie_whatever_they_are(size: float) -> No
 
 @pytest.mark.parametrize(
     ("origins", "behind", "luck"),
-    [(1, 1.6, True), (1, 1.7, False), (2, 1.4, True), (2, 1.5, False), (FEW - 1, 1.15, True), (FEW - 1, 1.16, False), (FEW, 1.01, False)],
+    [
+        (1, 1.6, True),
+        (1, 1.7, False),
+        (2, 1.4, True),
+        (2, 1.5, False),
+        (FEW - 1, 1.15, True),
+        (FEW - 1, 1.16, False),
+        (FEW, 1.01, False),
+    ],
 )
 def test_a_lead_on_few_windows_may_be_luck(origins: int, behind: float, luck: bool) -> None:
     """With equal leads on n windows the limit is 2.13 * 0.3 * sqrt(4 / (3 + n) / n): 0.64, 0.40, 0.15 for 1, 2, 7."""

@@ -5,6 +5,7 @@ return those.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -15,13 +16,14 @@ from app.config import Settings
 from app.errors import ErrorCode, NotFound, invalid
 from app.formats.table import Column
 from app.services.forecasting.inputs.request import ForecastRequest, ForecastShape, Future, History
-from app.services.series.checks import check_lengths
+from app.services.series.checks import check_lengths, raise_problems, read_rows
 from app.services.series.ids import check_timezone
 from models.calendar.frequency import parse_frequency
+from models.calendar.infer_frequency import infer_frequency
 from models.calendar.timestamps import parse_stamps
 from models.config.covariates import CovariateConfig
 from models.config.model import Config
-from models.errors import TimestampError
+from models.errors import FrequencyError, TimestampError
 
 Values = NDArray[Any]
 """(N,) float64 with NaN, or text with None, where missing"""
@@ -133,6 +135,32 @@ def _parse_columns(series_id: str, columns: Mapping[str, Column], config: Config
             detail = f"{len(values)} values of {name!r} for a horizon of {lengths} steps; send one a step"
             raise invalid(f"{field}.{name}", ErrorCode.length_mismatch, detail)
     return {name: parse_column(name, values, config.covariates, f"{field}.{name}") for name, values in columns.items()}
+
+
+def infer_history_frequency(request: ForecastRequest) -> str:
+    """Return the frequency of the first series that comes with a request, by its timestamps. Raises Invalid."""
+    name, history = next(iter(request.history.items()), (None, None))
+    if name is None or history is None:
+        detail = "none of these series is stored; POST /series makes one, or send their `history`"
+        raise NotFound(ErrorCode.series_not_found, detail)
+    field = f"body.history.{name}"
+    timezone = check_timezone(history.timezone, f"{field}.timezone")
+    stamps, problems = read_rows(_AnyStep(timezone), history.ds)
+    raise_problems(problems, field)
+    try:
+        return infer_frequency(np.unique(stamps), timezone).alias
+    except FrequencyError as e:
+        detail = f"{e}; store the series with its frequency instead: PUT /series/{name[:100]}"
+        raise invalid(f"{field}.ds", ErrorCode.invalid_input, detail) from e
+
+
+@dataclass
+class _AnyStep:
+    """The fields of a grid that any timestamp of whole seconds lies on."""
+
+    timezone: str
+    freq: str = "s"
+    anchor: int | None = None
 
 
 def check_history(history: History, config: Config, field: str) -> str:

@@ -197,7 +197,7 @@ class ContextCache:
 
     def _recall_version(self, scope: Scope, request: ForecastRequest) -> tuple[ServedVersion, LoadedVersion] | None:
         """Return the version that last answered for a request's model, where its network is in memory."""
-        version = self.get_version(scope, *request.reference) if request.is_cacheable else None
+        version = self.get_version(scope, *request.version_key) if request.is_cacheable else None
         loaded = None if version is None else self._loader.held(scope, version.stored)
         return None if version is None or loaded is None else (version, loaded)
 

@@ -10,10 +10,12 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from app.config import Settings
+from app.errors import ErrorCode, NotFound, invalid
 from app.logs import get_logger
 from app.scope import Scope
 from app.services.access.keys import unknown_key
-from app.services.forecasting.inputs.checks import check_request, resolve_shape
+from app.services.forecasting.inputs.builtin_version import build_builtin_version
+from app.services.forecasting.inputs.checks import check_request, infer_history_frequency, resolve_shape
 from app.services.forecasting.inputs.context_cache import ContextCache, ResolvedSeries, SeriesContext
 from app.services.forecasting.inputs.contexts import (
     load_contexts,
@@ -25,9 +27,11 @@ from app.services.forecasting.inputs.floor_version import build_floor_version
 from app.services.forecasting.inputs.replayer import Replayer
 from app.services.forecasting.inputs.request import ForecastRequest
 from app.services.forecasting.inputs.served_version import ServedVersion, StoredVersion
+from app.services.registry.builtin import BUILTIN, NUMBER
 from app.services.registry.loader import VersionLoader
 from app.services.registry.lookup import no_champion, require_champion, require_model, require_revision, require_version
 from app.services.series.checks import build_grid
+from app.services.series.ids import is_series_id
 from app.serving.moments import MomentCache
 from app.serving.runtime import LoadedVersion
 from app.storage import keys, registry, revisions, series
@@ -84,11 +88,11 @@ class ContextLoader:
         with self._database.read() as session:
             if scope.key is not None and not keys.is_living(session, scope.key):
                 raise unknown_key()
-            version, loaded = self._resolve(session, scope, request)
             stored_ids = request.series
             if request.labels is not None:
                 stored_ids = tuple(series.select_ids(session, scope, request.labels))
             ids = (*stored_ids, *request.history)
+            version, loaded = self._resolve(session, scope, request, stored_ids)
             check_request(request, ids, self._settings)
             resolve_shape(request, len(ids), version.stored.trained, self._settings)
             return self._load_series(session, scope, request, version, loaded, stored_ids), ids
@@ -116,10 +120,12 @@ class ContextLoader:
         return self._replayer.run(scope, resolved) if resolved.replays else resolved
 
     def _resolve(
-        self, session: Session, scope: Scope, request: ForecastRequest
+        self, session: Session, scope: Scope, request: ForecastRequest, stored_ids: Sequence[str]
     ) -> tuple[ServedVersion, LoadedVersion | None]:
         """Return the version that answers, or where none is live a floor, if the request takes one."""
         name, pinned = request.reference
+        if name == BUILTIN and registry.get(session, scope, name) is None:
+            return self._resolve_builtin(session, scope, request, stored_ids)
         model = require_model(session, scope, name)
         if pinned is None and model.champion is None:
             if request.on_missing is None:
@@ -131,6 +137,24 @@ class ContextLoader:
             row = require_version(session, model, pinned.version)
             version = require_revision(session, model, row, pinned.revision)
         return self._find_version(session, scope, request, model, StoredVersion.from_rows(model, version))
+
+    def _resolve_builtin(
+        self, session: Session, scope: Scope, request: ForecastRequest, stored_ids: Sequence[str]
+    ) -> tuple[ServedVersion, LoadedVersion]:
+        """Return the built-in model for the frequency of the first series: series of others are refused one by one."""
+        pin = request.reference[1]
+        if pin is not None and (pin.version != NUMBER or pin.revision):
+            detail = f"the built-in model has version {NUMBER} alone; name it as {BUILTIN}"
+            raise NotFound(ErrorCode.version_not_found, detail)
+        if request.explain:
+            detail = "forecasts of the built-in model are not explained; train a model for that"
+            raise invalid("explain", ErrorCode.invalid_input, detail)
+        stored = series.get_many(session, scope, [i for i in stored_ids if is_series_id(i)])
+        first = next((stored[i] for i in stored_ids if i in stored), None)
+        frequency = first.freq if first is not None else infer_history_frequency(request)
+        version = build_builtin_version(frequency, request.horizon)
+        self._cache.put_version(scope, *request.version_key, version)
+        return version, self._versions.get_builtin(scope, version.stored, version.config)
 
     def _load_series(
         self,

@@ -7,11 +7,12 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from app.formats.table import Column
+from app.services.registry.builtin import BUILTIN
 from app.services.registry.lookup import VersionPin, parse_reference
 from app.services.series.checks import Upload
 
 Fill = Literal["last", "season"]
-OnMissing = Literal["season_naive", "floor"]
+OnMissing = Literal["season_naive", "floor", "auto"]
 Point = Literal["median", "mean"]
 Future = Mapping[str, Mapping[str, Column]]
 """series id → known-future covariate → its values from the first step of the horizon on, None where unknown"""
@@ -47,7 +48,7 @@ class ForecastRequest(NamedTuple):
     covariate_fill: Fill | None = None
     """how missing known-future values are imputed"""
     on_missing: OnMissing | None = None
-    """the floor that answers where no network can; `floor` is the best of them on the gate"""
+    """what answers where no network can: a floor, `floor` is the best of them on the gate, or the built-in model"""
     point: Point = "median"
     """what `yhat` is, of the forecast distribution"""
     explain: bool = False
@@ -66,9 +67,15 @@ class ForecastRequest(NamedTuple):
         return _parse_reference(self.model)
 
     @property
+    def version_key(self) -> tuple[str, VersionPin | None]:
+        """The reference that its version is kept by: that of the built-in model is one for each series and horizon."""
+        name, pin = self.reference
+        return (f"{name} {self.horizon} {next(iter(self.series), '')}" if name == BUILTIN else name), pin
+
+    @property
     def is_cacheable(self) -> bool:
         """Whether the contexts of its stored series are those that the context cache keeps."""
-        return self.labels is None and self.origin is None
+        return self.labels is None and self.origin is None and (bool(self.series) or self.model[:4] != BUILTIN)
 
     @property
     def arguments(self) -> str:

@@ -116,6 +116,11 @@ class ServedVersion:
             self.identity += (stored.model_pk, stored.model_created_at, stored.frequency, self.config.bounds)
             self.identity += (self.config.cleaning,)
 
+    @property
+    def is_builtin(self) -> bool:
+        """Whether it is that of the built-in model."""
+        return False
+
     @cached_property
     def training_span(self) -> TrainingSpan:
         """What its training has seen. A floor has none."""

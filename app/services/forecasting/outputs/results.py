@@ -1,23 +1,27 @@
 """Results of single series: forecasts by the network, or by a floor where that is asked for, and refusals."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
+from app.services.forecasting.inputs.builtin_version import build_config
 from app.services.forecasting.inputs.context_cache import SeriesContext
 from app.services.forecasting.inputs.request import ForecastShape
 from app.services.forecasting.outputs.floors import forecast_floor
 from app.services.refusals import Refusal
+from app.services.registry.builtin import BUILTIN
 from app.serving.moments import Moment
+from app.serving.pretrained import forecast_contexts
 from models.arrays import Floats
 from models.calendar.timestamps import Stamps
 from models.config.model import Config
 from models.data.series import Series
 from models.inference.means import compute_mean
 from models.inference.predict import interpolate_quantiles
+from models.pretrained.forecaster import ALL_LEVELS
 
 MEDIAN = 0.5
 
@@ -40,6 +44,8 @@ class ForecastResult:
     stale: bool
     fallback_by: str | None
     """the floor that made it, None: the network did"""
+    zero_shot: bool = False
+    """whether the built-in model made it"""
 
     @property
     def stamps(self) -> Stamps:
@@ -99,21 +105,41 @@ def build_network_result(
     warnings: list[str],
     *,
     stale: bool,
+    zero_shot: bool,
 ) -> ForecastResult:
     """Return the forecast of a series from its point and levels, 1 + R of (H,) each."""
-    return _build_result(context, values, shape.horizon, warnings, stale=stale, fallback_by=None)
+    result = _build_result(context, values, shape.horizon, warnings, stale=stale, fallback_by=None)
+    result.zero_shot = zero_shot
+    return result
 
 
 def build_floor_result(
     context: SeriesContext, floor: str, config: Config, shape: ForecastShape, why: Refusal, *, stale: bool
 ) -> ForecastResult:
     """Forecast a series by a floor. `why` is what kept the network from it, and becomes a warning."""
+    if floor == BUILTIN:
+        return _build_builtin_result(context, config, shape, why, stale=stale)
     point, offsets = forecast_floor(context, floor, config, shape)
     levels = point + offsets  # (R, H)
     if config.whole:
         levels = np.rint(levels)
     values = np.clip(np.concatenate([point[None], levels]), *_find_bounds(context.series, config))
     return _build_result(context, values, shape.horizon, [why["code"]], stale=stale, fallback_by=floor)
+
+
+def _build_builtin_result(
+    context: SeriesContext, config: Config, shape: ForecastShape, why: Refusal, *, stale: bool
+) -> ForecastResult:
+    """Forecast a series by the built-in model in place of another: levels that it lacks are its outermost ones."""
+    levels = tuple(min(max(level, ALL_LEVELS[0]), ALL_LEVELS[-1]) for level in shape.levels)
+    own = build_config(config.frequency, shape.horizon)
+    own = replace(own, bounds=config.bounds, nonnegative=not config.is_signed(context.series.id))
+    y = context.series.y[-own.network.context_length :][None]
+    quantiles = forecast_contexts(y, own)[0]  # (H, Q)
+    values = interpolate_quantiles(quantiles, own.quantiles, (MEDIAN, *levels)).T
+    result = _build_result(context, values, shape.horizon, [why["code"]], stale=stale, fallback_by=BUILTIN)
+    result.zero_shot = True
+    return result
 
 
 def _find_bounds(series: Series, config: Config) -> tuple[float, float]:
@@ -156,4 +182,5 @@ def to_document(result: Result, shape: ForecastShape) -> dict[str, Any]:
         "stale": result.stale,
         "fallback": result.fallback_by is not None,
         "fallback_by": result.fallback_by,
+        "zero_shot": result.zero_shot,
     }

@@ -99,9 +99,18 @@ def test_bad_histories(served: TestClient, change: dict[str, object], code: str,
 
 def test_what_is_asked_for(served: TestClient) -> None:
     store(served, "a", values())
-    for body in ({"history": {}}, {"history": {"a": rows()}, "series": ["a"]}, {"history": {"": rows()}}):
+    for body in ({"history": {}}, {"history": {"": rows()}}):
         response = served.post("/forecast", json={"model": "m", **body})
         assert (response.status_code, response.json()["code"]) == (422, "invalid_input")
+
+
+def test_a_series_that_is_named_and_sent_is_the_one_that_is_sent(served: TestClient) -> None:
+    store(served, "a", values())
+    sent = {"a": rows(300)}
+    body = {"model": "m", "series": ["a"], "history": sent}
+    (found,) = served.post("/forecast", json=body).json()["forecasts"]
+    assert found == ask(served, sent).json()["forecasts"][0]
+    assert found["origin"] == hours(299, 300)[0]
 
 
 def test_a_history_of_seven_thousand_years_is_read_at_its_end(served: TestClient) -> None:

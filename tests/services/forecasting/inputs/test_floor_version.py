@@ -86,7 +86,7 @@ def test_drift_begins_with_the_first_value_of_all(unpromoted: TestClient, databa
     np.testing.assert_allclose(past["yhat"][0], Y[300] + (Y[300] - Y[0]) / 300)
 
 
-@pytest.mark.parametrize("on_missing", ["auto", "naive", ""])
+@pytest.mark.parametrize("on_missing", ["best", "naive", ""])
 def test_other_values_are_refused(unpromoted: TestClient, on_missing: str) -> None:
     assert ask(unpromoted, "a", on_missing=on_missing).status_code == 422
     query = {"model": "m", "series": "a", "on_missing": on_missing}

@@ -16,7 +16,7 @@ const WARNINGS = {
   no_champion: "No version of the model is live yet.",
 };
 /** @type {Record<string, string>} */
-const FLOORS = { season_naive: "the values of a season before", naive: "the last value", drift: "the straight line of the past" };
+const FLOORS = { season_naive: "the values of a season before", naive: "the last value", drift: "the straight line of the past", auto: "what the built-in network makes of the past" };
 
 /** @param {any} model @param {any} series @param {any} result */
 export function renderForecast(model, series, result) {

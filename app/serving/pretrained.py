@@ -1,0 +1,61 @@
+"""The pretrained network in memory: one session for the process, which answers for every frequency and horizon."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.serving.runtime import LoadedVersion, open_session
+from models.arrays import Floats, Ints
+from models.config.model import Config
+from models.inference.means import compute_mean
+from models.inference.predict import interpolate_quantiles
+from models.pretrained.forecaster import ALL_LEVELS, extend_tails, forecast_any
+from models.pretrained.published import read_graph
+
+SIZE = 20_000
+"""bytes of a version that shares the session"""
+
+
+@lru_cache(maxsize=1)
+def _open() -> Any:
+    return open_session(read_graph())
+
+
+def run_network(y: Floats, periods: Ints, segments: Ints) -> Floats:
+    """Run the network (`models.pretrained.forecaster.Network`). Raises BrokenVersion where it was damaged."""
+    quantiles: Floats = _open().run(None, {"y": y, "periods": periods, "segments": segments})[0]
+    return quantiles
+
+
+@dataclass(frozen=True, eq=False)
+class PretrainedVersion(LoadedVersion):
+    """The pretrained network as a version of one frequency and horizon."""
+
+    def run_outputs(self, inputs: Mapping[str, NDArray[Any]]) -> list[Floats]:
+        """Return quantiles (B, H, Q) and the mean (B, H) of contexts `y` (B, T); those without a value have none."""
+        config = self.config
+        y: Floats = inputs["y"]
+        known = np.flatnonzero((~np.isnan(y)).any(axis=1))
+        quantiles = np.full((len(y), config.horizon, len(config.quantiles)), np.nan)
+        if len(known):
+            quantiles[known] = forecast_contexts(y[known], config)
+        return [quantiles, compute_mean(np.moveaxis(quantiles, -1, 0), config.quantiles)]
+
+
+def load_pretrained(config: Config) -> PretrainedVersion:
+    """Return the network as a version of a configuration. Raises BrokenVersion."""
+    return PretrainedVersion(_open(), config, SIZE)
+
+
+def forecast_contexts(contexts: Floats, config: Config) -> Floats:
+    """Forecast contexts (B, T) with one value each at least: quantiles (B, H, Q) at the configuration's levels."""
+    quantiles = extend_tails(forecast_any(run_network, contexts, config.network.season_lengths, config.horizon))
+    if config.quantiles != ALL_LEVELS:
+        quantiles = interpolate_quantiles(quantiles, ALL_LEVELS, config.quantiles)
+    low, high = config.bounds
+    floor = np.where((contexts < 0).any(axis=1), -np.inf, 0.0)[:, None, None] if config.nonnegative else -np.inf
+    return np.clip(quantiles, floor if low is None else np.maximum(floor, low), np.inf if high is None else high)

@@ -76,7 +76,7 @@ class AnomaliesView extends View {
 
   /** @param {Record<string, any>[]} models */
   renderForm(models) {
-    const usable = models.filter((model) => model.champion !== null);
+    const usable = models.filter((model) => model.champion !== null && !model.builtin);
     if (!usable.length) {
       const next = may("write") ? html`<p class="actions"><a class="button primary" href=${link("train")}>Train a model</a></p>` : nothing;
       return renderEmpty("Anomalies are judged by a model's champion, and no model has one.", next);

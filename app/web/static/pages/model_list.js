@@ -101,7 +101,7 @@ function renderModel(model, { versions }) {
     <td><a href=${link("models/one", { name: model.name })}>${model.name}</a></td>
     <td>${model.champion === null ? html`<span class="badge warn">none</span>` : html`<span class="badge good">version ${nameVersion(model.champion, model.revision)}</span>`}</td>
     <td>${renderQuality(versions.get(pathOf(model, model.champion)))}</td>
-    <td>${model.freq}</td>
+    <td>${model.freq ?? "any"}</td>
     <td class="number">${model.horizon}</td>
     <td class="number">${model.versions.length}</td>
     <td>${formatAgo(versions.get(pathOf(model, getNewest(model)))?.created_at)}</td>

@@ -71,7 +71,7 @@ class OneModelView extends View {
           <h1 tabindex="-1">${this.query.name}</h1>
           ${this.loaded.data ? html`<p class="sub">${describeModel(this.loaded.data)}</p>` : nothing}
         </div>
-        ${this.loaded.data ? this.renderActions() : nothing}
+        ${this.loaded.data && !this.loaded.data.model.builtin ? this.renderActions() : nothing}
       </div>
       ${this.failure ? renderProblem(this.failure) : nothing} ${this.loaded.render((loaded) => this.renderLoaded(loaded))}`;
   }
@@ -120,7 +120,7 @@ class OneModelView extends View {
   renderLoaded(loaded) {
     const { name } = this.query;
     return html`<nav class="tabs" aria-label="About the model">
-        ${Object.entries(TABS).map(
+        ${Object.entries(loaded.model.builtin ? { champion: TABS.champion } : TABS).map(
           ([tab, text]) => html`<a href=${link("models/one", { name, tab: tab === "champion" ? null : tab })} aria-current=${tab === this.tab ? "page" : nothing}>${text}</a>`,
         )}
       </nav>
@@ -187,6 +187,7 @@ class OneModelView extends View {
 
 /** @param {Loaded} loaded */
 function describeModel({ model, versions }) {
+  if (model.builtin) return `Built in: forecasts any series, of any frequency, without training, ${formatCount(model.horizon, "step")} ahead at most.`;
   const serves = model.champion === null ? "No version serves" : `Version ${nameVersion(model.champion, model.revision)} serves, of ${model.versions.length}`;
   const trained = versions.length ? `; last trained ${formatAgo(versions[0].created_at)}` : "";
   return `Frequency ${model.freq}, ${formatCount(model.horizon, "step")} ahead. ${serves}${trained}.`;

@@ -45,7 +45,7 @@ class BacktestForm extends Element {
   willUpdate(changed) {
     this.models.load("all", (signal) => getAll("models", { limit: 100 }, signal, 1000));
     if (changed.has("model") && this.model) this.choose(this.model);
-    const first = this.models.data?.find((model) => model.versions.length);
+    const first = this.models.data?.find((model) => model.versions.length && !model.builtin);
     if (!this.chosen && first) this.choose(first.name);
   }
 
@@ -78,7 +78,7 @@ class BacktestForm extends Element {
 
   render() {
     return this.models.render((models) => {
-      const usable = models.filter((model) => model.versions.length);
+      const usable = models.filter((model) => model.versions.length && !model.builtin);
       if (!usable.length) return html`<p>A backtest needs a model: train one first.</p>`;
       return html`<form @submit=${this.submit}>
         <div class="columns two">

@@ -20,6 +20,7 @@ def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="where the checkpoint and the log are kept")
+    parser.add_argument("--weights", type=Path, help="safetensors file to begin with, where there is no checkpoint yet")
     parser.add_argument("--steps", type=int, required=True, help="of the optimiser, over all sessions")
     parser.add_argument("--hours", type=float, default=24.0, help="after which it stops, to go on another time")
     parser.add_argument("--minutes", type=float, default=3.0, help="between two lines of the log")
@@ -40,6 +41,8 @@ def main() -> None:
     if (args.folder / CHECKPOINT).is_file():
         pretraining.restore(args.folder)
         print(f"going on after {pretraining.step} steps", flush=True)
+    elif args.weights:
+        pretraining.begin_with(args.weights)
     judged = {"unseen": draw_unseen(pretraining.plan.seed), **(read_real(args.data) if args.data else {})}
 
     def tell_quality(network: PretrainedNetwork) -> dict[str, float]:

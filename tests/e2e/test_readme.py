@@ -16,11 +16,11 @@ def test_the_tour(service: Service) -> None:
     url = service.serve()
     service.worker("worker", GATECAST_PRELOAD="true")
     found = steps(README.read_text())
-    assert [step.language for step in found] == ["python", "sh", "python", "python", "sh", "sh", "sh", "sh"]
+    assert [step.language for step in found] == ["python", "sh", "sh", "python", "python", "sh", "sh", "sh", "sh"]
     outputs = run(found, url)
     for step, output in zip(found, outputs, strict=True):
         assert shape(output) == shape(step.output), step.command
-    assert "rentals@1 is live" in outputs[1]
+    assert "rentals@1 is live" in outputs[2]
 
 
 def shape(text: str) -> str:

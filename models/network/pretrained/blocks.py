@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 class ResidualRecurrence(nn.Module):
-    """x + LSTM(norm(x)), then x + gated perceptron(norm(x)): (B, N, W) -> (B, N, W)."""
+    """x + LSTM(norm(x)), then x + gated perceptron(norm(x)): (B, N, W) -> (B, N, W), or (B, P, W) of some steps."""
 
     def __init__(self, width: int, inner: int) -> None:
         super().__init__()
@@ -16,9 +16,11 @@ class ResidualRecurrence(nn.Module):
         self.cell = nn.LSTM(width, width, batch_first=True)
         self.perceptron = GatedPerceptron(width, inner)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, kept: Tensor | None = None) -> Tensor:
+        """kept (P,): steps that are wanted; None: all of them."""
         states, _ = self.cell(self.norm(x))
-        mixed: Tensor = self.perceptron(x + states)
+        states = x + states
+        mixed: Tensor = self.perceptron(states if kept is None else states.index_select(1, kept))
         return mixed
 
 

@@ -118,12 +118,13 @@ class PretrainedNetwork(nn.Module):
         units = measure_units(context.z[:, :known], context.observed[:, :known], periods)
         first = context.observed.argmax(dim=1, keepdim=True)  # (B, 1)
         filled = fill_forward(context.z, context.observed)
-        states = self.read(context, filled, first, periods, units)  # (B, N, W)
-        chosen = states.index_select(1, positions.segments)  # (B, P, W)
-        return self.decode(chosen, filled, first, periods, units, positions), units
+        states = self.read(context, filled, first, periods, units, positions)  # (B, P, W)
+        return self.decode(states, filled, first, periods, units, positions), units
 
-    def read(self, context: Scaled, filled: Tensor, first: Tensor, periods: Tensor, units: Units) -> Tensor:
-        """Return the state after each segment: (B, N, W)."""
+    def read(
+        self, context: Scaled, filled: Tensor, first: Tensor, periods: Tensor, units: Units, positions: Positions
+    ) -> Tensor:
+        """Return the state at each position: (B, P, W)."""
         segment = self.config.segment
         batch, length = context.z.shape
         count = length // segment
@@ -147,8 +148,9 @@ class PretrainedNetwork(nn.Module):
             dim=-1,
         )
         states = self.embed(features)
-        for block in self.blocks:
-            states = block(states)
+        last = len(self.blocks) - 1
+        for number, block in enumerate(self.blocks):
+            states = block(states, positions.segments if number == last else None)
         normed: Tensor = self.norm(states)
         return normed
 

@@ -69,6 +69,12 @@ class Pretraining:
                 self.averaged[name].lerp_(value, 1 - share)
         return float(loss.detach())
 
+    def begin_with(self, path: Path) -> None:
+        """Begin with the weights of a file, such as the published ones."""
+        weights = {name: value.float() for name, value in load_file(path, str(self.device)).items()}
+        self.network.load_state_dict(weights)
+        self.averaged = {name: value.clone() for name, value in self.network.state_dict().items()}
+
     def get_averaged(self) -> PretrainedNetwork:
         """Return a network of the averaged weights."""
         network = PretrainedNetwork(self.plan.network).to(self.device)

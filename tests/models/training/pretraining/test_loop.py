@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from models.network.pretrained.network import PretrainedConfig
 from models.training.pretraining.loop import CHECKPOINT, LOG, Pretraining, compute_batch_loss, run
@@ -53,6 +54,16 @@ def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
     other = Pretraining(replace(PLAN, network=replace(SMALL, width=16)), CPU)
     with pytest.raises(ValueError, match="another network"):
         other.restore(tmp_path)
+
+
+def test_it_begins_with_the_weights_of_a_file(tmp_path: Path) -> None:
+    first = Pretraining(replace(PLAN, seed=5), CPU)
+    save_file({name: value.half() for name, value in first.network.state_dict().items()}, tmp_path / "weights")
+    second = Pretraining(PLAN, CPU)
+    second.begin_with(tmp_path / "weights")
+    for name, value in first.network.state_dict().items():
+        assert torch.equal(second.network.state_dict()[name], value.half().float())
+        assert torch.equal(second.averaged[name], value.half().float())
 
 
 def test_averaged_weights_follow_slowly() -> None:

@@ -104,4 +104,4 @@ def _measure_errors(windows: Windows, point: Floats) -> Floats:
     known = np.isfinite(missed)
     counted = np.where(known.any(axis=1), known.sum(axis=1), np.nan)
     scale = np.where(np.isfinite(windows.scale), windows.scale, _measure_sizes(windows))  # (B, 1)
-    return np.where(known, missed, 0.0).sum(axis=1) / counted / scale[:, 0]
+    return np.asarray(np.where(known, missed, 0.0).sum(axis=1) / counted / scale[:, 0])

@@ -150,7 +150,9 @@ def leave_unfinished(service: Release) -> tuple[str, str]:
 def list_paths(service: Release, backtest: str, scan: str) -> list[str]:
     """Return what is read of a service: all that it has been given and has made."""
     series = [f"/series/{quote_id(metadata['id'])}" for metadata, _ in world.make_series()]
-    models = [f"/models/{model['name']}" for model in service.call("GET", "/models")["items"]]
+    models = [
+        f"/models/{model['name']}" for model in service.call("GET", "/models")["items"] if not model.get("builtin")
+    ]
     jobs = [f"/jobs/{job['id']}" for job in service.call("GET", "/jobs")["items"]]
     return [
         *("/series", "/models", "/jobs", "/models/plain/archive"),

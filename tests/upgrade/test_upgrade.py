@@ -127,7 +127,10 @@ def keeps_everything(upgrade: Upgrade) -> None:
     """Series, observations, models, versions, schedule, archive, jobs and their results read as they did."""
     service, then = upgrade.service, upgrade.expected["answers"]
     for path, answer in then.items():
-        assert find_differences(answer, service.call("GET", path), where=path) == []
+        now = service.call("GET", path)
+        if path == "/models":  # the built-in one is new
+            now = {**now, "items": [model for model in now["items"] if not model["builtin"]]}
+        assert find_differences(answer, now, where=path) == []
     counts = {one["id"]: one["count"] for one in then["/series"]["items"]}
     gap = world.GAP.stop - world.GAP.start
     expected = {world.PLAIN: 400, world.BERLIN: 400 - gap, world.BESIDE: 400 + HORIZON, world.DAILY: 400}

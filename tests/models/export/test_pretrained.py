@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from app.serving.pretrained import run_network
-from models.export.pretrained import build_graph, halve_weights, load_published, publish
+from models.export.pretrained import load_published, publish
 from models.network.pretrained.forecast import forecast_windows
-from models.network.pretrained.network import PretrainedConfig, PretrainedNetwork
+from models.network.pretrained.network import PretrainedConfig
 from models.pretrained.contexts import lay_out
 from models.pretrained.published import CONFIG, DATA, GRAPH, HISTORY, WEIGHTS
 from models.training.pretraining.loop import LOG, Pretraining
@@ -33,6 +33,7 @@ def test_the_published_graph_is_the_published_network(length: int, horizon: int)
     assert (np.abs(found - wanted) / spread).max() < 1e-3
 
 
+@pytest.mark.slow
 def test_a_pretraining_becomes_files(tmp_path: Path) -> None:
     pretraining = Pretraining(PretrainingPlan(steps=5, network=SMALL), torch.device("cpu"))
     with torch.no_grad():
@@ -48,9 +49,3 @@ def test_a_pretraining_becomes_files(tmp_path: Path) -> None:
     session = ort.InferenceSession((data / GRAPH).read_bytes(), providers=["CPUExecutionProvider"])
     assert [one.name for one in session.get_inputs()] == ["y", "periods", "segments"]
     assert (data / GRAPH).stat().st_size < (DATA / GRAPH).stat().st_size
-
-
-def test_halved_weights_are_halved_in_the_graph() -> None:
-    network = halve_weights(PretrainedNetwork(SMALL))
-    floats = sum(value.numel() for value in network.state_dict().values())
-    assert len(build_graph(network)) < 2 * floats + 100_000

@@ -93,7 +93,8 @@ def test_a_schedule_is_set_read_changed_and_ended(planned: TestClient) -> None:
     assert response.status_code == 200
     told = {name: found[name] for name in ("train", "forecast", "timezone", "train_on_drift")}
     assert told == {**HOURLY, "timezone": "Asia/Kathmandu", "train_on_drift": False}
-    assert planned.get("/models/m").json()["schedule"] == planned.get("/models").json()["items"][0]["schedule"] == found
+    assert planned.get("/models/m").json()["schedule"] == found
+    assert [model["schedule"] for model in planned.get("/models").json()["items"]] == [None, found]
     changed = put(planned, forecast="*/10 * * * *", train_on_drift=True).json()
     assert (changed["train"], changed["next_train"], changed["timezone"]) == (None, None, "UTC")
     assert changed["train_on_drift"]

@@ -32,7 +32,7 @@ def test_a_training_is_queued(stored: TestClient) -> None:
     assert job["progress"]["fraction"] == 0
     assert stored.get(response.headers["location"]).json() == job
     assert stored.get("/models/m").json()["champion"] is None
-    assert stored.get("/models").json()["items"][0]["quantiles"] == [0.1, 0.25, 0.5, 0.75, 0.9]
+    assert stored.get("/models/m").json()["quantiles"] == [0.1, 0.25, 0.5, 0.75, 0.9]
 
 
 def test_job_and_queue_commit_together(stored: TestClient, database: Database) -> None:
@@ -85,7 +85,7 @@ def test_bad_requests_queue_nothing(stored: TestClient, more: dict[str, object],
     response = ask(stored, **more)
     assert (response.status_code, response.json()["code"]) == (status, code)
     assert stored.get("/jobs").json()["items"] == []
-    assert stored.get("/models").json()["items"] == []
+    assert [model["name"] for model in stored.get("/models").json()["items"]] == ["auto"]
 
 
 def test_an_option_is_named(stored: TestClient) -> None:
@@ -209,7 +209,7 @@ def test_a_dry_run_shows_what_would_be_queued_and_keeps_nothing(stored: TestClie
     shown = preview(stored, {"idempotency-key": "once"}, training={"epochs": 2, "steps_per_epoch": 10})
     assert shown.status_code == 200
     assert stored.get("/jobs").json()["items"] == []
-    assert stored.get("/models").json()["items"] == []
+    assert [model["name"] for model in stored.get("/models").json()["items"]] == ["auto"]
     with database.read() as session:
         assert session.execute(text("SELECT count(*) FROM idempotency_records")).scalar_one() == 0
     job = ask(stored, training={"epochs": 2, "steps_per_epoch": 10}).json()

@@ -24,6 +24,7 @@ def go_on(pretraining: Pretraining, folder: Path, seconds: float = 600) -> None:
     run(pretraining, folder, time.monotonic() + seconds, lambda text: None, lambda network: {"seen": 1.0}, 1e9)
 
 
+@pytest.mark.slow
 @pytest.mark.training
 def test_it_learns_and_a_resumed_one_is_the_same(tmp_path: Path) -> None:
     whole = Pretraining(PLAN, CPU)

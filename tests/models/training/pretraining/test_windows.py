@@ -1,6 +1,7 @@
 """The batches of a pretraining."""
 
 import numpy as np
+import pytest
 
 from models.network.pretrained.network import PretrainedConfig
 from models.training.pretraining.plan import CONTEXTS, PretrainingPlan, measure_span, measure_window
@@ -9,6 +10,7 @@ from models.training.pretraining.windows import make_batches
 PLAN = PretrainingPlan(steps=6, segments=256, network=PretrainedConfig(width=16, inner=16, blocks=1))
 
 
+@pytest.mark.slow
 def test_batches_are_the_same_wherever_one_begins() -> None:
     whole = list(make_batches(PLAN, 0))
     assert len(whole) == 6

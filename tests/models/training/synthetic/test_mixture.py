@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from models.training.synthetic import mixture
 from models.training.synthetic.family import SeriesFamily
 from models.training.synthetic.mixture import FAMILIES, compute_shares, draw_batch, draw_series
 
@@ -29,15 +28,15 @@ def test_progress_beyond_its_range_is_refused(progress: float) -> None:
         compute_shares(progress)
 
 
-def test_a_batch_has_each_family_in_its_share_thinned_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_has_each_family_in_its_share_thinned_or_not() -> None:
     def mark(value: float, start: float, target: float) -> SeriesFamily:
         return SeriesFamily(
             str(value), start, target, lambda rng, count, length: value + np.zeros((count, 1)) + np.arange(length)
         )
 
-    monkeypatch.setattr(mixture, "FAMILIES", (mark(0, 0.8, 0.1), mark(1000, 0.2, 0.3)))
+    families = (mark(0, 0.8, 0.1), mark(1000, 0.2, 0.3))
     for progress, share in ((0.0, 0.2), (1.0, 0.75)):
-        x = draw_series(np.random.default_rng(0), 1000, 16, progress)
+        x = draw_series(np.random.default_rng(0), 1000, 16, progress, families)
         assert x.shape == (1000, 16)
         assert np.mean(x[:, 0] == 1000) == pytest.approx(share, abs=0.005)
         assert np.bincount((x[:, 1] - x[:, 0]).astype(int)).tolist() == [0, 700, 100, 100, 100]

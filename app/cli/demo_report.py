@@ -19,7 +19,7 @@ CHART_WIDTH = 100
 CAPTION = (
     "untrained: the built-in model, which knows no weather\n"
     "day before, week before: the same hour then (season-naive)\n"
-    "in interval: hours inside the 80 % interval"
+    "inside: hours inside the 80 % interval"
 )
 
 
@@ -121,7 +121,7 @@ def build_table(ds: Sequence[str], weeks: Sequence[Scores], scores: Scores) -> T
     """Return a table of the errors, a row for each week and one for all of them."""
     table = Table(title="mean absolute error, in bikes an hour", caption=CAPTION)
     table.add_column("week")
-    for heading in ("Gatecast", "untrained", "day before", "week before", "in interval"):
+    for heading in ("Gatecast", "untrained", "day before", "week before", "inside"):
         table.add_column(heading, justify="right")
     for number, week in enumerate(weeks):
         name = format_week(ds[number * WEEK : (number + 1) * WEEK])

@@ -13,6 +13,7 @@ from models.arrays import Floats, Ints
 from models.config.model import Config
 from models.inference.means import compute_mean
 from models.inference.predict import interpolate_quantiles
+from models.inference.replay import find_bounds
 from models.pretrained.forecaster import ALL_LEVELS, extend_tails, forecast_any
 from models.pretrained.published import read_graph
 
@@ -56,6 +57,6 @@ def forecast_contexts(contexts: Floats, config: Config) -> Floats:
     quantiles = extend_tails(forecast_any(run_network, contexts, config.network.season_lengths, config.horizon))
     if config.quantiles != ALL_LEVELS:
         quantiles = interpolate_quantiles(quantiles, ALL_LEVELS, config.quantiles)
-    low, high = config.bounds
-    floor = np.where((contexts < 0).any(axis=1), -np.inf, 0.0)[:, None, None] if config.nonnegative else -np.inf
-    return np.clip(quantiles, floor if low is None else np.maximum(floor, low), np.inf if high is None else high)
+    bounds = [find_bounds(context, config, is_signed=not config.nonnegative) for context in contexts]
+    low, high = np.array(bounds).T[..., None, None]  # (B, 1, 1) each
+    return np.clip(quantiles, low, high)

@@ -33,8 +33,9 @@ from torch import Tensor, nn
 from models.errors import ExportError
 from models.export.graph import LOGGERS
 from models.network.pretrained.forecast import forecast_laid_out
-from models.network.pretrained.network import LEVELS, PretrainedConfig, PretrainedNetwork
+from models.network.pretrained.network import PretrainedConfig, PretrainedNetwork
 from models.pretrained.contexts import lay_out
+from models.pretrained.forecaster import LEVELS
 from models.pretrained.published import CARD, CONFIG, DATA, GRAPH, HISTORY, WEIGHTS
 from models.quiet import quiet
 from models.training.pretraining.loop import CHECKPOINT, LOG, read_record

@@ -34,6 +34,11 @@ class VersionPin(NamedTuple):
     """None: the one that serves"""
 
 
+def is_builtin(session: Session, scope: Scope, name: str) -> bool:
+    """Whether a name means the built-in model, and not one of that name which was trained before there was one."""
+    return name == BUILTIN and registry.get(session, scope, name) is None
+
+
 def require_model(session: Session, scope: Scope, name: str, *, lock: bool = False) -> ModelRow:
     """Return a model that must exist; `lock` keeps its other writers out. Raises NotFound, and Conflict for the
     built-in one, which has no row."""

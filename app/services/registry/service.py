@@ -11,7 +11,7 @@ from app.services.jobs.documents import parse_cleaning, parse_warm_start
 from app.services.paging import convert_cursor_errors
 from app.services.registry.builtin import BUILTIN, NUMBER, describe_builtin, describe_builtin_version
 from app.services.registry.loader import VersionLoader
-from app.services.registry.lookup import require_model, require_revision, require_version
+from app.services.registry.lookup import is_builtin, require_model, require_revision, require_version
 from app.services.series.ids import check_frequency
 from app.services.series.service import require_series
 from app.storage import alerts, jobs, registry, revisions, schedules
@@ -128,11 +128,6 @@ def _spell(session: Session, scope: Scope, wanted: Frequency) -> list[str]:
     return [freq for freq in registry.list_frequencies(session, scope) if share_dates(parse_frequency(freq), wanted)]
 
 
-def is_builtin(session: Session, scope: Scope, name: str) -> bool:
-    """Whether a name means the built-in model."""
-    return name == BUILTIN and registry.get(session, scope, name) is None
-
-
 def _insert_builtin(page: Page[dict[str, Any]], cursor: str | None, limit: int) -> Page[dict[str, Any]]:
     """Return a page of models with the built-in one, if that is its place in the order of their names."""
     after = str(decode_cursor(cursor, str)[0]) if cursor is not None else ""
@@ -172,7 +167,7 @@ class ModelService:
             ]
             page = Page(models, rows.next_cursor)
             is_whole = series_id is None and freq is None
-            if not is_whole or registry.get(session, scope, BUILTIN) is not None:
+            if not is_whole or not is_builtin(session, scope, BUILTIN):
                 return page
             return _insert_builtin(page, cursor, limit)
 

@@ -22,9 +22,9 @@ from models.network.pretrained.lookups import (
     measure_units,
     number_steps,
 )
+from models.pretrained.contexts import REACH, SEGMENT
+from models.pretrained.forecaster import LEVELS
 
-LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-"""quantiles that it forecasts"""
 SIDE = len(LEVELS) // 2
 """levels on each side of the median"""
 GLOBALS = 8
@@ -36,7 +36,7 @@ PHASES = 4
 class PretrainedConfig:
     """Sizes of the pretrained network."""
 
-    segment: int = 8
+    segment: int = SEGMENT
     """S, steps of a segment whatever the frequency"""
     width: int = 128
     """W, of the recurrent states"""
@@ -44,7 +44,7 @@ class PretrainedConfig:
     """of gated perceptrons"""
     blocks: int = 2
     """recurrences, each with a perceptron"""
-    horizon: int = 64
+    horizon: int = REACH
     """H, steps that each position forecasts; a multiple of `segment`"""
 
 

@@ -14,7 +14,8 @@ import pandas as pd
 
 from models.arrays import Floats, Ints
 from models.network.pretrained.forecast import forecast_windows
-from models.network.pretrained.network import LEVELS, PretrainedNetwork
+from models.network.pretrained.network import PretrainedNetwork
+from models.pretrained.forecaster import LEVELS
 from models.pretrained.periods import find_periods
 from models.training.synthetic.mixture import HELD_BACK, draw_batch
 

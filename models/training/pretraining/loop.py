@@ -13,7 +13,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from models.network.pretrained.network import LEVELS, Positions, PretrainedNetwork, scale_context
+from models.network.pretrained.network import Positions, PretrainedNetwork, scale_context
+from models.pretrained.forecaster import LEVELS
 from models.training.pretraining.loss import compute_loss
 from models.training.pretraining.plan import PretrainingPlan
 from models.training.pretraining.windows import WindowBatch, make_batches

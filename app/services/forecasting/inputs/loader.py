@@ -29,7 +29,14 @@ from app.services.forecasting.inputs.request import ForecastRequest
 from app.services.forecasting.inputs.served_version import ServedVersion, StoredVersion
 from app.services.registry.builtin import BUILTIN, NUMBER
 from app.services.registry.loader import VersionLoader
-from app.services.registry.lookup import no_champion, require_champion, require_model, require_revision, require_version
+from app.services.registry.lookup import (
+    is_builtin,
+    no_champion,
+    require_champion,
+    require_model,
+    require_revision,
+    require_version,
+)
 from app.services.series.checks import build_grid
 from app.services.series.ids import is_series_id
 from app.serving.moments import MomentCache
@@ -124,7 +131,7 @@ class ContextLoader:
     ) -> tuple[ServedVersion, LoadedVersion | None]:
         """Return the version that answers, or where none is live a floor, if the request takes one."""
         name, pinned = request.reference
-        if name == BUILTIN and registry.get(session, scope, name) is None:
+        if is_builtin(session, scope, name):
             return self._resolve_builtin(session, scope, request, stored_ids)
         model = require_model(session, scope, name)
         if pinned is None and model.champion is None:

@@ -75,7 +75,7 @@ class ForecastRequest(NamedTuple):
     @property
     def is_cacheable(self) -> bool:
         """Whether the contexts of its stored series are those that the context cache keeps."""
-        return self.labels is None and self.origin is None and (bool(self.series) or self.model[:4] != BUILTIN)
+        return self.labels is None and self.origin is None and (bool(self.series) or self.reference[0] != BUILTIN)
 
     @property
     def arguments(self) -> str:

@@ -4,7 +4,8 @@ import numpy as np
 import torch
 
 from models.network.pretrained.forecast import forecast_windows
-from models.network.pretrained.network import LEVELS, Positions, PretrainedConfig, PretrainedNetwork, scale_context
+from models.network.pretrained.network import Positions, PretrainedConfig, PretrainedNetwork, scale_context
+from models.pretrained.forecaster import LEVELS
 
 SMALL = PretrainedConfig(width=16, inner=24, blocks=1)
 RNG = np.random.default_rng(0)

@@ -70,7 +70,7 @@ def forecast_row(row: ZeroShotRow, windows: Sequence[JudgedWindow]) -> list[Floa
     for place, window in enumerate(windows):
         contexts[place, longest - len(window.history) :] = window.history
     parts = [
-        forecast_any(run_network, contexts[start : start + BATCH], row.hints, row.horizon)
+        forecast_any(run_network, contexts[start : start + BATCH], row.hints, row.horizon, is_coarse=row.is_coarse)
         for start in range(0, len(windows), BATCH)
     ]
     return list(np.concatenate(parts))

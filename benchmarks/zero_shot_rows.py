@@ -32,6 +32,11 @@ class ZeroShotRow:
     kind: str = ""
     """value of the column `freq` that is kept, where the file has several"""
 
+    @property
+    def is_coarse(self) -> bool:
+        """Whether a step is a week at least."""
+        return not self.fine and self.freq != "D"
+
 
 @dataclass(frozen=True, eq=False)
 class JudgedWindow:

@@ -9,6 +9,7 @@ from app.api.http.responses import ACCEPTED, created, ok, options_of
 from app.api.schemas.jobs import JobOut
 from app.api.schemas.previews import TrainPreview
 from app.api.schemas.training import SeriesSelector, TrainIn
+from app.services.registry.builtin import BUILTIN, NUMBER
 from app.services.registry.lookup import parse_reference
 from app.services.series.selection import Selector
 from app.services.training.request import TrainingRequest
@@ -62,5 +63,5 @@ def _request(body: TrainIn) -> TrainingRequest:
 
 def _version(text: str) -> tuple[str, int]:
     name, pin = parse_reference(text)
-    assert pin is not None, "the schema asks for name@version"
-    return name, pin.version
+    assert pin is not None or name == BUILTIN, "the schema asks for name@version"
+    return name, pin.version if pin is not None else NUMBER

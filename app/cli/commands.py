@@ -32,7 +32,7 @@ Quantiles = Annotated[str | None, typer.Option(help="Levels between 0 and 1, suc
 Epochs = Annotated[int | None, typer.Option(min=1, help="Passes over the data; chosen if absent.")]
 TimeBudget = Annotated[float | None, typer.Option(min=1, help="Seconds that training may take.")]
 Trials = Annotated[int | None, typer.Option(min=1, help="Try this many other networks first, and train the best.")]
-WarmStart = Annotated[str | None, typer.Option(help="Start from a version, name@version.")]
+WarmStart = Annotated[str | None, typer.Option(help="Start from a version, name@version, or from auto.")]
 Promote = Annotated[
     Literal["if_better", "always", "never"] | None, typer.Option(help="When the new version goes live.")
 ]

@@ -10,13 +10,16 @@ from numpy.typing import NDArray
 
 from app.serving.runtime import LoadedVersion, open_session
 from models.arrays import Floats, Ints
+from models.calendar.frequency import parse_frequency
+from models.calendar.timestamps import WEEK
 from models.config.model import Config
 from models.inference.means import compute_mean
-from models.inference.predict import interpolate_quantiles
 from models.inference.replay import find_bounds
-from models.pretrained.forecaster import ALL_LEVELS, extend_tails, forecast_any
+from models.pretrained.forecaster import forecast_any, map_levels
 from models.pretrained.published import read_graph
 
+AT_ONCE = 64
+"""contexts of a pass: more are no faster, and take memory"""
 SIZE = 20_000
 """bytes of a version that shares the session"""
 
@@ -42,8 +45,9 @@ class PretrainedVersion(LoadedVersion):
         y: Floats = inputs["y"]
         known = np.flatnonzero((~np.isnan(y)).any(axis=1))
         quantiles = np.full((len(y), config.horizon, len(config.quantiles)), np.nan)
-        if len(known):
-            quantiles[known] = forecast_contexts(y[known], config)
+        for start in range(0, len(known), AT_ONCE):
+            rows = known[start : start + AT_ONCE]
+            quantiles[rows] = forecast_contexts(y[rows], config)
         return [quantiles, compute_mean(np.moveaxis(quantiles, -1, 0), config.quantiles)]
 
 
@@ -54,9 +58,10 @@ def load_pretrained(config: Config) -> PretrainedVersion:
 
 def forecast_contexts(contexts: Floats, config: Config) -> Floats:
     """Forecast contexts (B, T) with one value each at least: quantiles (B, H, Q) at the configuration's levels."""
-    quantiles = extend_tails(forecast_any(run_network, contexts, config.network.season_lengths, config.horizon))
-    if config.quantiles != ALL_LEVELS:
-        quantiles = interpolate_quantiles(quantiles, ALL_LEVELS, config.quantiles)
+    hints = config.network.season_lengths
+    is_coarse = parse_frequency(config.frequency).approximate_us >= WEEK
+    quantiles = forecast_any(run_network, contexts, hints, config.horizon, is_coarse=is_coarse)
+    quantiles = quantiles @ map_levels(config.quantiles)
     bounds = [find_bounds(context, config, is_signed=not config.nonnegative) for context in contexts]
     low, high = np.array(bounds).T[..., None, None]  # (B, 1, 1) each
     return np.clip(quantiles, low, high)

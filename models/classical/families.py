@@ -7,6 +7,24 @@ from models.classical.exponential_smoothing import SmoothingModel
 LEVEL_RATES = (0.1, 0.3, 0.6, 1.0)
 SEASON_RATES = (0.1, 0.3, 0.6)
 """shares of an error that a season takes up"""
+# How families are weighed, in a graph (models.network.ets) and outside (models.classical.averaged).
+LEAST_LOGGED = 1e-3
+"""scales; a value must be above this for its logarithm to be read; float32 keeps zero to a millionth of a scale"""
+DECAY = 0.85
+"""weight of a season beside that of the next one, in the seasonal profile"""
+EVIDENCE_STEPS, EVIDENCE_SEASON_STEPS = 16.0, 5.0
+"""Steps of a context that count as one of its likelihood where anchors are weighed, without and with a season: the full
+likelihood (1) picks one family, which forecasts held-out ends of monthly, quarterly and yearly series worse than a mean
+"""
+TRIMMED = 0.1
+"""share of the errors, the largest, that count for nothing where errors are measured: a level that has stepped once
+must neither favour a slope nor widen what follows"""
+NO_CYCLE = 10.0
+"""added to the log error of an autoregression that does not swing"""
+WIDEST_ERROR = 4.0
+"""standard errors; a larger one counts as this much where models are weighed"""
+GROWTH = 0.5
+"""a logarithm is forecast this much and the context's range beyond its extremes at most"""
 HANDICAP = 0.15
 """Added to the log error of trends that go on for ever: as good as others in the past, they are worse ahead
 (Gardner and McKenzie 1985). On a straight line they win all the same"""

@@ -75,6 +75,9 @@ class NetworkConfig:
     """most exponential smoothing models with parameters fitted by AutoETS to a sample of the series"""
     prophet: int = 0
     """most models with trend, seasons and noise fitted by Prophet to a sample of the series"""
+    pretrained: bool = False
+    """whether the pretrained network of the package, trained on with the others, has a share that unseen windows choose
+    """
 
     def __post_init__(self) -> None:
         self._check_recurrence()

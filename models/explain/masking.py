@@ -82,6 +82,7 @@ class MaskedForecast:
         forecasts = [member.head(parts, choice).quantiles for member, (parts, choice) in pairs]
         self.first = inputs["calendar"][:, inputs["y"].shape[1]]
         quantiles = network.average_members(self.readings, forecasts)  # (B, H, Q)
+        quantiles = network.blend_pretrained(quantiles, self.readings[0])
         quantiles = network.move(quantiles, self.readings[0], self.first)
         context = self.readings[0].context
         return quantiles[..., network.median] * context.scale + context.loc

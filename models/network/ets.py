@@ -15,36 +15,31 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.classical.families import CYCLE, Family, list_families
+from models.classical.families import (
+    CYCLE,
+    DECAY,
+    EVIDENCE_SEASON_STEPS,
+    EVIDENCE_STEPS,
+    GROWTH,
+    LEAST_LOGGED,
+    NO_CYCLE,
+    TRIMMED,
+    WIDEST_ERROR,
+    Family,
+    list_families,
+)
 from models.config.model import Config
 from models.config.network import NetworkConfig
 from models.network.inputs import ScaledContext
 
 SPACES = ("additive", "multiplicative")
 """spaces of the models: the values as they are, and their logarithms where none is near zero or below"""
-LEAST_LOGGED = 1e-3
-"""scales; a value must be above this for its logarithm to be read; float32 keeps zero to a millionth of a scale"""
-DECAY = 0.85
-"""weight of a season beside that of the next one, in the seasonal profile"""
 LEAST_VARIANCE = {"basic": 1e-6, "wide": 1e-9}
 """least variance of the errors, as a share of the variance of the context, by kind of the families"""
-EVIDENCE_STEPS, EVIDENCE_SEASON_STEPS = 16.0, 5.0
-"""Steps of a context that count as one of its likelihood where anchors are weighed, without and with a season: the full
-likelihood (1) picks one family, which forecasts held-out ends of monthly, quarterly and yearly series worse than a mean
-"""
-TRIMMED = 0.1
-"""share of the errors, the largest, that count for nothing where errors are measured: a level that has stepped once
-must neither favour a slope nor widen what follows"""
-NO_CYCLE = 10.0
-"""added to the log error of an autoregression that does not swing"""
-WIDEST_ERROR = 4.0
-"""standard errors; a larger one counts as this much where models are weighed"""
 ANCHORS = ("theta", "trend")
 """families that are the forecast without anything learned, in equal shares, where they are not weighed"""
 LEAST_UNIT = 1e-6
 """least unit in scales"""
-GROWTH = 0.5
-"""a logarithm is forecast this much and the context's range beyond its extremes at most"""
 LEAST_SLOPE_SUM = 1e-9
 """floor of the squared steps that a slope is divided by: a single observed step has no slope"""
 TINY = 1e-12

@@ -23,7 +23,11 @@ from models.network.head import Choice, Head, MemberForecast
 from models.network.inputs import CovariateFeatures, InputMask, ScaledContext
 from models.network.modules import TypedModuleList
 from models.network.outputs import average_levels, find_constants, find_rare, find_whole, rank_history, round_levels
+from models.network.pretrained.member import PretrainedMember
 from models.network.reader import Reader, Reading
+
+FIRST_PRETRAINED_SHARE = 0.5
+"""share of the pretrained network in the forecast while it is trained, and where no window chooses it"""
 
 
 class ConformalCorrection(NamedTuple):
@@ -41,6 +45,8 @@ class ConformalCorrection(NamedTuple):
     """() share of the context's own quantiles in those of rare counts, mostly zero"""
     anchor: float | None = None
     """share of the smoothing models in the point forecast; None: as configured"""
+    pretrained: float | None = None
+    """share of the pretrained network in the forecast; None: there is none"""
 
 
 class NetworkForecast(NamedTuple):
@@ -65,6 +71,11 @@ class Network(nn.Module):
         self.readers: TypedModuleList[Reader] = TypedModuleList(readers)
         self.members: TypedModuleList[Member] = TypedModuleList(
             Member(config, member, readers[index]) for member, index in zip(members, self.reader_indices, strict=True)
+        )
+        self.pretrained = PretrainedMember(config, members[0]) if config.network.pretrained else None
+        self.pretrained_share: Tensor
+        self.register_buffer(
+            "pretrained_share", torch.tensor(FIRST_PRETRAINED_SHARE), persistent=config.network.pretrained
         )
         self.calibrated = CalibratedForecast(config, members[0]) if config.network.calibrated else None
         self.median = config.median
@@ -125,11 +136,18 @@ class Network(nn.Module):
         return readings[0].context, self.move(quantiles, readings[0], calendar[:, y.shape[1]])
 
     def forecast_members(self, readings: Sequence[Reading]) -> Tensor:
-        """Return the members' mean forecast (B, H, Q) float64 in units of the first context."""
+        """Return the members' mean forecast (B, H, Q) float64 in units of the first context, in which the pretrained
+        network has a share of its own."""
         forecasts = [
             member(readings[index]).quantiles for member, index in zip(self.members, self.reader_indices, strict=True)
         ]
-        return self.average_members(readings, forecasts)
+        return self.blend_pretrained(self.average_members(readings, forecasts), readings[0])
+
+    def blend_pretrained(self, quantiles: Tensor, reading: Reading) -> Tensor:
+        """Give the pretrained network its share in quantiles (B, H, Q) in units of the first reading."""
+        if self.pretrained is None:
+            return quantiles
+        return torch.lerp(quantiles, self.pretrained(reading.context).double(), self.pretrained_share.double())
 
     def move(self, quantiles: Tensor, reading: Reading, first: Tensor) -> Tensor:
         """Move quantiles (B, H, Q) in units of the first reading towards the calibrated forecast, their distances kept.
@@ -174,9 +192,19 @@ class Network(nn.Module):
         covariates: Tensor | None = None,
         static: Tensor | None = None,
     ) -> tuple[ScaledContext, MemberForecast]:
-        """Return one member's context and its forecast, float32 in units of that context."""
+        """Return one member's context and its forecast, float32 in units of that context; the pretrained network is the
+        one after the others."""
+        if number == len(self.members):
+            assert self.pretrained is not None
+            context = self.readers[0](y, calendar, covariates, static).context
+            return context, MemberForecast(self.pretrained(context), None)
         reading = self.readers[self.reader_indices[number]](y, calendar, covariates, static)
         return reading.context, self.members[number](reading)
+
+    @property
+    def learners(self) -> list[nn.Module]:
+        """What learns by gradients: the members, and the pretrained network after them."""
+        return [*self.members, *([self.pretrained] if self.pretrained is not None else [])]
 
     def set_correction(self, correction: ConformalCorrection) -> None:
         """Set what `models.training.conformal.measure_correction` found."""
@@ -187,6 +215,8 @@ class Network(nn.Module):
         self.history.copy_(torch.from_numpy(correction.history))
         if correction.anchor is not None:
             self.set_anchor(correction.anchor)
+        if correction.pretrained is not None:
+            self.pretrained_share.fill_(correction.pretrained)
 
     def set_anchor(self, share: float) -> None:
         """Set the share of the smoothing models in the point forecast of each member."""

@@ -1,7 +1,7 @@
 """Forecasts by the pretrained network of any series: what it is told, and what stands beside it.
 
-Short histories without a season, such as years, are the domain of smoothing models: there the theta method has a share
-of the median, chosen by what both missed at earlier origins of the same context. Nothing here loads torch or a runtime.
+Weeks and coarser steps are the domain of smoothing models: there these have a share of the median, chosen by what both
+missed at earlier origins of the same context. Nothing here loads torch or a runtime.
 
 Shapes: B contexts, T steps, H horizon, Q levels, K origins.
 """
@@ -12,7 +12,7 @@ from math import log
 import numpy as np
 
 from models.arrays import ROUNDING, Floats, Ints
-from models.classical.theta import forecast_theta
+from models.classical.averaged import forecast_averaged
 from models.pretrained.contexts import REACH, lay_out
 from models.pretrained.periods import find_periods
 
@@ -23,26 +23,26 @@ TAILS = (0.01, 0.05)
 ALL_LEVELS = (*TAILS, *LEVELS, *(round(1 - level, 2) for level in reversed(TAILS)))
 """that are published"""
 MEDIAN = LEVELS.index(0.5)
-LONGEST_SMOOTHED = 256
-"""observed steps of a context in which the theta method has a share"""
 ORIGINS = 3
-"""earlier origins at which both are compared"""
+"""earlier origins at which the network and the smoothing models are compared"""
 LEAST_KNOWN = 8
 """steps before the earliest of them"""
-PRIOR = 0.5
-"""share of the theta method where nothing can be compared"""
-PRIOR_ORIGINS = 0.5
+PRIOR = 0.7
+"""share of the smoothing models where nothing can be compared"""
+PRIOR_ORIGINS = 2.0
 """origins that the prior is worth"""
 POWER = 4.0
-"""Power of the errors whose inverses weigh. On the ends of the training parts of yearly series (M3, M4) the network
-alone missed 0.92 and 0.76 of season-naive's error, the theta method 0.92 and 0.85, both so weighed 0.89 and 0.74. On
-quarters and months the network alone was best"""
+"""Power of the errors whose inverses weigh. On the ends of the training parts of years, quarters and months (M3) the
+network alone missed 0.87, 0.68 and 0.85 of season-naive's error, the smoothing models 0.79, 0.65 and 0.76, both so
+weighed 0.80, 0.65 and 0.77; of Australian months 0.76, 0.92 and 0.79. On days the network alone was best"""
 
 Network = Callable[[Floats, Ints, Ints], Floats]
 """(y, periods, segments) of `models.pretrained.contexts` -> quantiles (B, steps, Q)"""
 
 
-def forecast_any(network: Network, contexts: Floats, hints: Sequence[int], horizon: int) -> Floats:
+def forecast_any(
+    network: Network, contexts: Floats, hints: Sequence[int], horizon: int, *, is_coarse: bool = False
+) -> Floats:
     """Forecast contexts (B, T), NaN where missing, by H steps: quantiles (B, H, Q), ascending.
 
     Args:
@@ -50,27 +50,33 @@ def forecast_any(network: Network, contexts: Floats, hints: Sequence[int], horiz
         contexts: with one observed value each at least.
         hints: season lengths that the frequency suggests, in steps.
         horizon: H.
+        is_coarse: whether a step is a week at least: smoothing models have a share.
     """
     quantiles = _run(network, contexts, hints, horizon)
-    smoothed = np.flatnonzero((~np.isnan(contexts)).sum(1) <= LONGEST_SMOOTHED)
-    if len(smoothed) and not hints:
-        points = np.stack([forecast_theta(context, horizon) for context in contexts[smoothed]])  # (., H)
-        shares = _weigh(network, contexts[smoothed], horizon)[:, None]
-        middle = quantiles[smoothed][..., MEDIAN]
-        quantiles[smoothed] += (shares * (points - middle))[..., None]
+    if is_coarse:
+        season = hints[0] if hints else 1
+        points = forecast_averaged(contexts, season, horizon)  # (B, H)
+        shares = _weigh(network, contexts, hints, horizon)[:, None]
+        quantiles += (shares * (points - quantiles[..., MEDIAN]))[..., None]
     return _hold_constants(np.sort(quantiles, axis=-1), contexts)
 
 
-def extend_tails(quantiles: Floats) -> Floats:
-    """Return quantiles (..., 13) at `ALL_LEVELS` of those (..., 9) at `LEVELS`.
+def map_levels(levels: Sequence[float]) -> Floats:
+    """Return what quantiles (..., 9) at `LEVELS` are multiplied by to be those at other levels: (9, Q).
 
-    Beyond the outermost levels the tails are exponential, each through the two quantiles on its side, as the mean has
-    them (`models.inference.means`).
+    Between two levels they lie on a line. Beyond the outermost ones the tails are exponential, each through the two
+    quantiles on its side, as the mean has them (`models.inference.means`).
     """
-    growth = [log(level / LEVELS[0]) / log(LEVELS[0] / LEVELS[1]) for level in TAILS]
-    below = [quantiles[..., 0] + one * (quantiles[..., 0] - quantiles[..., 1]) for one in growth]
-    above = [quantiles[..., -1] + one * (quantiles[..., -1] - quantiles[..., -2]) for one in reversed(growth)]
-    return np.concatenate([np.stack(below, -1), quantiles, np.stack(above, -1)], axis=-1)
+    columns = np.zeros((len(LEVELS), len(levels)))
+    for column, level in enumerate(levels):
+        low = min(level, 1 - level)
+        if low < LEVELS[0] - ROUNDING:
+            growth = log(low / LEVELS[0]) / log(LEVELS[0] / LEVELS[1])
+            outer, inner = (0, 1) if level < LEVELS[MEDIAN] else (-1, -2)
+            columns[outer, column], columns[inner, column] = 1 + growth, -growth
+        else:
+            columns[:, column] = [np.interp(level, LEVELS, unit) for unit in np.eye(len(LEVELS))]
+    return columns
 
 
 def _run(network: Network, contexts: Floats, hints: Sequence[int], horizon: int) -> Floats:
@@ -78,31 +84,38 @@ def _run(network: Network, contexts: Floats, hints: Sequence[int], horizon: int)
     return network(y, find_periods(contexts, hints), segments)[:, :horizon]
 
 
-def _weigh(network: Network, contexts: Floats, horizon: int) -> Floats:
-    """Return the share (B,) of the theta method, by both's errors at earlier origins."""
+def _weigh(network: Network, contexts: Floats, hints: Sequence[int], horizon: int) -> Floats:
+    """Return the share (B,) of the smoothing models, by both's errors at earlier origins."""
     observed = (~np.isnan(contexts)).sum(1)
-    first = np.argmax(~np.isnan(contexts), axis=1)
-    length = contexts.shape[1]
-    ahead = int(min(horizon, REACH, max(1, observed.min() // 4)))
+    ahead = np.minimum(min(horizon, REACH), np.maximum(1, observed // 4))
     errors = np.zeros((len(contexts), 2))
     count = np.zeros(len(contexts))
-    for back in range(1, ORIGINS + 1):
-        end = length - back * ahead
-        rows = np.flatnonzero(end - first >= LEAST_KNOWN)
-        rows = rows[(~np.isnan(contexts[rows, end : end + ahead])).any(1)] if len(rows) else rows
-        if not len(rows):
-            break
-        known = contexts[rows, :end]
-        actual = contexts[rows, end : end + ahead]
-        own = _run(network, known, (), ahead)[..., MEDIAN]
-        other = np.stack([forecast_theta(one, ahead) for one in known])
-        errors[rows, 0] += np.nanmean(np.abs(own - actual), 1)
-        errors[rows, 1] += np.nanmean(np.abs(other - actual), 1)
-        count[rows] += 1
+    for steps in np.unique(ahead).tolist():
+        for back in range(1, ORIGINS + 1):
+            rows = np.flatnonzero(ahead == steps)
+            errors_there, compared = _compare(network, contexts[rows], hints, steps, back)
+            errors[rows[compared]] += errors_there
+            count[rows[compared]] += 1
     total = errors.sum(1, keepdims=True)
-    power = np.where(total > 0, errors / np.where(total > 0, total, 1.0), PRIOR) ** POWER  # both alike: halves
+    power = np.where(total > 0, errors / np.where(total > 0, total, 1.0), 0.5) ** POWER  # both alike: halves
     found = power[:, 0] / power.sum(1)
     return np.asarray((count * found + PRIOR_ORIGINS * PRIOR) / (count + PRIOR_ORIGINS))
+
+
+def _compare(network: Network, contexts: Floats, hints: Sequence[int], ahead: int, back: int) -> tuple[Floats, Ints]:
+    """Return what the network and the smoothing models missed (n, 2) at the origin so many horizons back, and the rows
+    (n,) of the contexts that have one."""
+    end = contexts.shape[1] - back * ahead
+    first = np.argmax(~np.isnan(contexts), axis=1)
+    rows = np.flatnonzero(end - first >= LEAST_KNOWN)
+    rows = rows[(~np.isnan(contexts[rows, end : end + ahead])).any(1)]
+    if not len(rows):
+        return np.empty((0, 2)), rows
+    known, actual = contexts[rows, :end], contexts[rows, end : end + ahead]
+    own = _run(network, known, hints, ahead)[..., MEDIAN]
+    other = forecast_averaged(known, hints[0] if hints else 1, ahead)
+    missed = [np.nanmean(np.abs(forecast - actual), 1) for forecast in (own, other)]
+    return np.stack(missed, axis=1), rows
 
 
 def _hold_constants(quantiles: Floats, contexts: Floats) -> Floats:

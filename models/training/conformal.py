@@ -39,6 +39,9 @@ EXCESSES = (0.0, 0.1, 0.2, 0.3, 0.4, -0.1, -0.2, -0.3)
 HISTORY_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 """shares that the quantiles of a context's own values may have in those of rare counts: of series that only chance
 moves nothing forecasts better, and a network of few values has learned chance"""
+PRETRAINED_SHARES = (0.5, 0.25, 0.0)
+"""Shares that the pretrained network may have in the forecast; of equally good ones the first is taken. None is above a
+half: of four weeks the last days favour it by chance, and zones of a grid were forecast 5 % worse by what they chose"""
 LEAST_WINDOWS = 8
 """windows from which on they choose that share, and where counts are rounded"""
 UNKNOWN_SHARE = 0.75
@@ -83,14 +86,26 @@ def measure_correction(network: Network, batches: Sequence[TensorBatch], config:
     anchor = _choose_anchor(network, batches) if config.network.chooses_anchor else None
     if anchor is not None:
         network.set_anchor(anchor)
+    pretrained = _choose_pretrained(network, batches) if config.network.pretrained else None
     scaled = _forecast_scaled(network, batches)
-    return _measure(scaled, config)._replace(anchor=anchor)
+    return _measure(scaled, config)._replace(anchor=anchor, pretrained=pretrained)
+
+
+def _choose_pretrained(network: Network, batches: Sequence[TensorBatch]) -> float:
+    """Set and return the share of the pretrained network whose point forecasts miss least."""
+    lost = []
+    for share in PRETRAINED_SHARES:
+        network.pretrained_share.fill_(share)
+        lost.append(np.nanmean(_find_errors(network, batches)))
+    best = PRETRAINED_SHARES[int(np.argmin(lost))]
+    network.pretrained_share.fill_(best)
+    return best
 
 
 def _choose_anchor(network: Network, batches: Sequence[TensorBatch]) -> float:
     """Choose the share of the smoothing models: the largest whose error is as good as the least one's, by one standard
     error and by what so few windows can tell, since few short series teach a network hardly more than chance."""
-    lost = np.stack([_find_errors(network, batches, share) for share in ANCHOR_SHARES])  # (shares, B)
+    lost = np.stack([_find_errors_with(network, batches, share) for share in ANCHOR_SHARES])  # (shares, B)
     lost = lost[:, ~np.isnan(lost).any(0)]
     count = lost.shape[1]
     best = int(lost.mean(1).argmin())
@@ -99,9 +114,14 @@ def _choose_anchor(network: Network, batches: Sequence[TensorBatch]) -> float:
     return ANCHOR_SHARES[int(np.flatnonzero(excess.mean(1) <= allowed)[-1])]
 
 
-def _find_errors(network: Network, batches: Sequence[TensorBatch], share: float) -> Floats:
-    """Return the mean absolute error of the point forecasts of windows (B,), in scales, with a share of the anchor."""
-    network.set_anchor(share)
+def _find_errors_with(network: Network, batches: Sequence[TensorBatch], anchor: float) -> Floats:
+    """Return the errors of windows (B,) with a share of the anchor."""
+    network.set_anchor(anchor)
+    return _find_errors(network, batches)
+
+
+def _find_errors(network: Network, batches: Sequence[TensorBatch]) -> Floats:
+    """Return the mean absolute error of the point forecasts of windows (B,), in scales."""
     scaled = _forecast_scaled(network, batches)
     missed = np.abs(scaled.actual - scaled.quantiles[..., network.median])
     seen = ~np.isnan(missed)

@@ -13,12 +13,14 @@ from typing import Literal
 import torch
 
 from models.config.model import Config
+from models.config.validation import require
 from models.data.aggregation import select_for_training
 from models.data.preflight import select_trainable
 from models.data.series import Panel
 from models.errors import TrainingDataError
 from models.evaluation.scoring import GateSpan
 from models.network.network import Network
+from models.planning.defaults import default_config
 from models.planning.transfer import transfer_config
 from models.training.checkpoint import Checkpoint
 from models.training.fitted import Fitted
@@ -80,7 +82,7 @@ def _never() -> bool:
 
 
 def fine_tune(
-    source: Fitted,
+    source: Fitted | Literal["auto"],
     panel: Panel,
     horizon: int | None = None,
     *,
@@ -92,12 +94,19 @@ def fine_tune(
     """Train on from a trained model, on other series and for another horizon where given.
 
     Args:
+        source: what to begin from; `auto` is the pretrained network of the package, which becomes a further member of a
+            new network and needs a horizon.
         freeze_encoder: learn everything but the encoder, which suits a few short series.
         training: single fields of TrainingConfig; what is left out is chosen from the amount of data.
 
     Raises ConfigError for data of another frequency, TrainingDataError for data that cannot be trained on.
     """
     given = {"freeze_encoder": freeze_encoder, **(training or {})}
+    if source == "auto":
+        require(horizon is not None, "horizon", "must be given: the pretrained network forecasts any")
+        assert horizon is not None
+        fresh = default_config(panel, horizon, network={"pretrained": True}, training=given)
+        return fit(panel, fresh, device=device, on_progress=on_progress)
     config = transfer_config(source.config, panel, horizon, training=given)
     return fit(panel, config, device=device, on_progress=on_progress, start=source.network)
 

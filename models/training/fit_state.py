@@ -89,6 +89,8 @@ class BestRound:
         }
         if self.correction.anchor is not None:
             correction["anchor"] = np.array(self.correction.anchor)
+        if self.correction.pretrained is not None:
+            correction["pretrained"] = np.array(self.correction.pretrained)
         arrays = add_prefix(correction, CORRECTION)
         if self.gate_quantiles is not None:
             arrays[f"{GATE}quantiles"] = self.gate_quantiles
@@ -113,6 +115,7 @@ class BestRound:
                 excess=correction.get("excess", np.zeros((), np.float32)),
                 history=correction.get("history", np.zeros((), np.float32)),
                 anchor=float(correction["anchor"]) if "anchor" in correction else None,
+                pretrained=float(correction["pretrained"]) if "pretrained" in correction else None,
             ),
             gate_quantiles=checkpoint.arrays.get(f"{GATE}quantiles"),
         )

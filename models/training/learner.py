@@ -34,6 +34,8 @@ LEAST_ERROR = 0.25
 """Season errors and sizes below this share of the scale count as this much: a constant context has none"""
 RELATIVE_SHARE = 8.0
 """Weight of a relative error beside a scaled one: about their ratio for season-naive in the M4 competition"""
+PRETRAINED_RATE_SHARE = 0.1
+"""of the learning rate, with which the pretrained network is trained on"""
 SCORED_AT_ONCE = 512
 """windows in one pass without gradients, for the sake of memory"""
 
@@ -51,14 +53,16 @@ class Learner:
         self.started = start is not None
         if start is not None:
             adopt(self.network, start)
+        elif self.network.pretrained is not None:
+            self.network.pretrained.begin_with_published()
         if training.freeze_encoder:
             freeze(self.network)
         self.averaged = _copy_network(self.network)
         optimizer = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[training.optimizer]
-        learned = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
+        groups = _group_parameters(self.network)
         # a fused step on the GPU: networks of this size keep it waiting for the next kernel, not for sums
         fused = True if device.type == "cuda" else None
-        self.optimizer = optimizer(learned, lr=training.learning_rate, weight_decay=training.weight_decay, fused=fused)
+        self.optimizer = optimizer(groups, lr=training.learning_rate, weight_decay=training.weight_decay, fused=fused)
         self.averagings = 0
         self.generator = torch.Generator().manual_seed(training.seed)
         self.levels = torch.tensor(config.quantiles, dtype=torch.float32, device=device)
@@ -111,7 +115,7 @@ class Learner:
         """
         self.network.train()
         size = self.config.training.batch_size
-        members = self.network.members
+        members = self.network.learners
         drawn = pool.draw(size * len(members), self.generator)
         total = torch.zeros((), device=self.device)
         for number in range(len(members)):
@@ -122,7 +126,7 @@ class Learner:
         if not math.isfinite(value):
             return value
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["share"]
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
         for member in members:
@@ -195,6 +199,17 @@ class Learner:
             torch.set_rng_state(torch.from_numpy(arrays["rng/torch"].copy()))
             if self.device.type == "cuda" and "rng/cuda" in arrays:
                 torch.cuda.set_rng_state(torch.from_numpy(arrays["rng/cuda"].copy()), self.device)
+
+
+def _group_parameters(network: Network) -> list[dict[str, Any]]:
+    """Return what learns, in groups with their share of the learning rate."""
+    given = set(network.pretrained.parameters()) if network.pretrained is not None else set()
+    learned = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    groups = [
+        {"params": [p for p in learned if p not in given], "share": 1.0},
+        {"params": [p for p in learned if p in given], "share": PRETRAINED_RATE_SHARE},
+    ]
+    return [group for group in groups if group["params"]]
 
 
 def _copy_network(network: Network) -> Network:

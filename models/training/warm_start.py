@@ -14,6 +14,8 @@ from models.network.network import Network
 
 ENCODER = ".encoder."
 """part of the names of an encoder's weights"""
+READING = tuple(f".pretrained.network.{part}." for part in ("embed", "blocks", "norm"))
+"""parts of the names of the pretrained network's weights that read a context"""
 POSITION = ".decoder.position"
 """end of the name of a decoder's learned positions (M, D), a row a segment of the horizon"""
 CALIBRATED = "calibrated."
@@ -47,7 +49,7 @@ def adopt(network: Network, source: Network) -> list[str]:
 def freeze(network: Network) -> None:
     """Keep the encoders as they are."""
     for name, parameter in network.named_parameters():
-        parameter.requires_grad_(ENCODER not in f".{name}")
+        parameter.requires_grad_(not any(part in f".{name}" for part in (ENCODER, *READING)))
 
 
 def digest_weights(network: Network) -> str:

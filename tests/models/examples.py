@@ -58,6 +58,7 @@ VARIANTS: dict[str, tuple[dict[str, object], dict[str, object]]] = {
     "recursive": ({"decoder": "recursive", "segment": 1}, {}),
     "recursive-plain": ({"decoder": "recursive", "segment": 1, "basis": False, "cell": "gru", "attention": 2}, {}),
     "smoothing": ({"smoothing": 4}, {}),
+    "pretrained": ({"pretrained": True}, {}),
     "wide-ets": ({"ets": True, "ets_models": "wide", "anchor": 0.3}, {}),
     "statistical": ({"statistical": 2}, {}),
     "prophet": ({"prophet": 2}, {}),

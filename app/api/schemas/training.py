@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field, StrictBool, StrictFloat, StrictInt, Stri
 from app.api.schemas.base import Expected, Input, choose_branch
 from app.api.schemas.jobs import JobOptionsIn
 from app.api.schemas.series import Label, LabelValue
+from app.services.registry.builtin import BUILTIN
 from app.services.registry.lookup import MODEL_NAME, PINNED_VERSION
 
 ModelName = Annotated[str, StringConstraints(pattern=rf"^{MODEL_NAME}$")]
@@ -76,6 +77,9 @@ class NetworkOptions(Input):
     statistical: Whole | None = Field(None, description="exponential smoothing models from AutoETS, at most")
     prophet: Whole | None = Field(
         None, description="models that Prophet found, at most; an optional extra of the worker"
+    )
+    pretrained: bool | None = Field(
+        None, description="train the built-in model's network on as a further member, as `warm_start: auto` does"
     )
 
 
@@ -200,8 +204,8 @@ class TrainIn(JobOptionsIn):
         None, description="what is done about gaps and outliers, and a coarser frequency; nothing where it is left out"
     )
     search: SearchIn | None = Field(None, description="try other networks and trainings first, and take the best")
-    warm_start: Annotated[str, StringConstraints(pattern=rf"^{PINNED_VERSION}$")] | None = Field(
+    warm_start: Annotated[str, StringConstraints(pattern=rf"^({PINNED_VERSION}|{BUILTIN})$")] | None = Field(
         None,
         description="`name@version` to begin from: its network, levels, covariates and country stay, series and "
-        "horizon may be others",
+        "horizon may be others; `auto`: the pretrained network is trained on as a further member, for short histories",
     )

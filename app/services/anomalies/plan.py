@@ -97,11 +97,7 @@ class Tasks:
 
 def plan_tasks(session: Session, scope: Scope, model: ModelRow, cleaning: CleaningConfig, scan: Scan) -> Tasks:
     """Find the steps to scan. Raises Invalid for bad times, and for labels of series that are not requested."""
-    unrequested = set(scan.labels) - set(scan.series)
-    if unrequested:
-        name = sorted(unrequested)[0]
-        detail = f"labels has {name[:MAX_ID]!r}, which is not among the series"
-        raise invalid(f"body.labels.{name[:MAX_ID]}", ErrorCode.invalid_input, detail)
+    check_labels(scan)
     ids = list(dict.fromkeys(scan.series))
     rows = series.get_many(session, scope, [i for i in ids if is_series_id(i)])
     tasks = []
@@ -114,6 +110,15 @@ def plan_tasks(session: Session, scope: Scope, model: ModelRow, cleaning: Cleani
         else:
             errors[series_id] = error or refusal(ErrorCode.series_not_found, "")
     return Tasks(tasks, errors)
+
+
+def check_labels(scan: Scan) -> None:
+    """Raise Invalid for labels of series that are not requested."""
+    unrequested = set(scan.labels) - set(scan.series)
+    if unrequested:
+        name = sorted(unrequested)[0]
+        detail = f"labels has {name[:MAX_ID]!r}, which is not among the series"
+        raise invalid(f"body.labels.{name[:MAX_ID]}", ErrorCode.invalid_input, detail)
 
 
 def _check_row(row: SeriesRow | None, series_id: str, model: ModelRow, cleaning: CleaningConfig) -> Refusal | None:

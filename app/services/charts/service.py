@@ -20,7 +20,8 @@ from app.services.forecasting.inputs.floor_version import build_floor_version
 from app.services.forecasting.inputs.request import ForecastRequest
 from app.services.forecasting.service import ForecastService
 from app.services.jobs.documents import parse_cleaning
-from app.services.registry.lookup import require_model
+from app.services.registry.builtin import BUILTIN
+from app.services.registry.lookup import is_builtin, require_model
 from app.serving.charts.drawer import ChartDrawer
 from app.serving.charts.picture import (
     Chart,
@@ -33,7 +34,7 @@ from app.serving.charts.picture import (
     Values,
 )
 from app.serving.helper_process import NotAnswered
-from app.storage import registry
+from app.storage import registry, series
 from app.storage.engine import Database
 from models.calendar.timestamps import parse_stamps
 from models.config.cleaning import CleaningConfig
@@ -119,6 +120,9 @@ def _find_steps(
     session: Session, scope: Scope, request: ForecastRequest, number: int | None
 ) -> tuple[str, CleaningConfig]:
     """Return the frequency and the cleaning of what made a forecast: a version, or a floor in place of one."""
+    if is_builtin(session, scope, request.reference[0]):
+        stored = series.get_many(session, scope, request.series)
+        return next(stored[i].freq for i in request.series if i in stored), CleaningConfig()
     model = require_model(session, scope, request.reference[0])
     row = registry.get_version(session, model, number) if number is not None else None
     if row is None:
@@ -205,7 +209,7 @@ def _describe_problems(result: Result) -> str | None:
         return strip_unprintable(result["error"]["detail"])
     notes = []
     if result["fallback"]:
-        floor = FLOORS.get(result["fallback_by"], "the built-in model")
+        floor = FLOORS.get(result["fallback_by"], f"the built-in model {BUILTIN!r}")
         notes.append(f"{floor}, because the network could not forecast: " + ", ".join(result["warnings"]))
     if result["stale"]:
         notes.append("made from data read before the database became unavailable")

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from app.errors import Conflict, ErrorCode, FieldError, Invalid, NotFound
 from app.scope import Scope
 from app.services.jobs.documents import parse_cleaning, parse_selector
-from app.services.registry.builtin import BUILTIN, refuse_reserved
+from app.services.registry.builtin import BUILTIN, NUMBER, refuse_reserved
 from app.services.series.aggregation import is_readable
 from app.services.series.selection import Selector, select_series
 from app.storage import jobs, registry, revisions
@@ -37,6 +37,13 @@ class VersionPin(NamedTuple):
 def is_builtin(session: Session, scope: Scope, name: str) -> bool:
     """Whether a name means the built-in model, and not one of that name which was trained before there was one."""
     return name == BUILTIN and registry.get(session, scope, name) is None
+
+
+def require_builtin_version(pin: VersionPin | None) -> None:
+    """Raise NotFound for another version of the built-in model than its only one."""
+    if pin is not None and (pin.version != NUMBER or pin.revision):
+        detail = f"the built-in model has version {NUMBER} alone; name it as {BUILTIN}"
+        raise NotFound(ErrorCode.version_not_found, detail)
 
 
 def require_model(session: Session, scope: Scope, name: str, *, lock: bool = False) -> ModelRow:

@@ -17,6 +17,7 @@ from app.services.jobs.documents import (
     parse_selector,
     parse_warm_start,
 )
+from app.services.registry.lookup import is_builtin
 from app.services.runs.attempt import Attempt
 from app.services.runs.checkpoints import Checkpoints, load_panel
 from app.services.runs.promotion import judge
@@ -100,6 +101,8 @@ class Training:
             return None
         name, number = start
         with self.attempt.database.read() as session:
+            if is_builtin(session, self.attempt.scope, name):
+                return None  # it is a member of the network, which takes its weights from the package
             source = registry.get(session, self.attempt.scope, name)
             row = registry.get_version(session, source, number) if source is not None else None
             as_trained = revisions.get_files(session, row, 0) if row is not None else None

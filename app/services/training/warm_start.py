@@ -7,8 +7,9 @@ from sqlalchemy.orm import Session
 
 from app.errors import ErrorCode, FieldError, Invalid
 from app.scope import Scope
+from app.services.registry.builtin import BUILTIN, NUMBER
 from app.services.registry.loader import VersionFiles
-from app.services.registry.lookup import require_model, require_version
+from app.services.registry.lookup import is_builtin, require_model, require_version
 from app.services.training.request import TrainingRequest
 from app.storage.artifacts import ArtifactStore
 from models.config.model import Config
@@ -24,6 +25,8 @@ def resolve_warm_start(
 ) -> tuple[TrainingRequest, Config | None]:
     """Return the request completed by the version that it starts from, and that version's configuration.
 
+    The built-in model has no network that could be another's beginning: it becomes a member of the new one.
+
     Raises NotFound for a version that does not exist, and Invalid for options that contradict it.
     """
     if request.warm_start is None:
@@ -31,6 +34,10 @@ def resolve_warm_start(
             _refuse("training.freeze_encoder", "needs warm_start: a new encoder that never learns is useless")
         return request, None
     name, number = request.warm_start
+    if number == NUMBER and is_builtin(session, scope, name):
+        if request.training.get("freeze_encoder"):
+            _refuse("training.freeze_encoder", f"must be left out: beside {BUILTIN} there is a new network")
+        return replace(request, network={**request.network, "pretrained": True}), None
     source = Config.from_dict(require_version(session, require_model(session, scope, name), number).config)
     version = f"{name}@{number}"
     if request.search is not None:

@@ -7,8 +7,9 @@ from models.network.pretrained.network import PretrainedConfig
 
 CONTEXTS = (16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768)
 """steps known before the first position that is trained"""
-CONTEXT_SHARES = (0.06, 0.06, 0.07, 0.08, 0.09, 0.09, 0.09, 0.1, 0.1, 0.09, 0.09, 0.08)
-"""share of batches of each: a fifth below 48, else yearly data suffer"""
+CONTEXT_SHARES = (0.05, 0.05, 0.06, 0.06, 0.07, 0.08, 0.09, 0.1, 0.11, 0.11, 0.11, 0.11)
+"""share of batches of each: a sixth below 48, else yearly data suffer, and a third so long that they hold weeks of
+hours"""
 LONGEST_SPAN = 256
 """steps after `known` at which positions may lie"""
 MOST_POSITIONS = 10

@@ -10,6 +10,7 @@ import numpy as np
 from models.arrays import Floats
 from models.training.synthetic.augment import STRIDE_SHARES, STRIDES, augment
 from models.training.synthetic.autoregressive import AUTOREGRESSIVE_FAMILY
+from models.training.synthetic.calendars import CALENDAR_FAMILY
 from models.training.synthetic.causal import CAUSAL_FAMILY
 from models.training.synthetic.demand import DEMAND_FAMILY
 from models.training.synthetic.family import SeriesFamily
@@ -33,6 +34,7 @@ FAMILIES = (
     GAUSSIAN_PROCESS_FAMILY,
     FRACTIONAL_FAMILY,
     DEMAND_FAMILY,
+    CALENDAR_FAMILY,
     PULSE_FAMILY,
     CAUSAL_FAMILY,
 )

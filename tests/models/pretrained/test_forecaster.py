@@ -68,11 +68,29 @@ def test_a_constant_is_itself(value: float) -> None:
     assert (forecast_any(run_network, np.full((1, 50), value), HOUR, 10) == value).all()
 
 
-def test_a_line_and_a_growth_go_on() -> None:
-    line = forecast_any(run_network, np.arange(1.0, 101)[None], (12,), 12)[0, :, MEDIAN]
-    assert np.abs(line - np.arange(101, 113)).max() < 6
+def test_smoothing_models_have_their_share_of_weeks_and_coarser_steps() -> None:
+    """A line goes on, which the network alone bends; so does a growth of 2 % a month."""
+    line = np.arange(1.0, 101)[None]
+    actual = np.arange(101, 113)
+    alone = forecast_any(run_network, line, (12,), 12)[0, :, MEDIAN]
+    together = forecast_any(run_network, line, (12,), 12, is_coarse=True)[0, :, MEDIAN]
+    assert np.abs(alone - actual).max() < 6
+    assert np.abs(together - actual).max() < 0.5
+    growth = 100 * 1.02 ** np.arange(48)
+    months = forecast_any(run_network, growth[None, :36], (12,), 12, is_coarse=True)[0, :, MEDIAN]
+    assert np.abs(months / growth[36:] - 1).max() < 0.02
     flat = 100 + RNG.normal(0, 1, 40)
-    assert np.abs(forecast_any(run_network, flat[None], (), 6)[0, :, MEDIAN] - 100).max() < 3
+    assert np.abs(forecast_any(run_network, flat[None], (), 6, is_coarse=True)[0, :, MEDIAN] - 100).max() < 3
+
+
+def test_months_do_not_depend_on_those_beside_them_however_long_they_are() -> None:
+    y = np.full((4, 96), np.nan)
+    for row, length in enumerate((96, 40, 11, 3)):
+        y[row, -length:] = 50 + 10 * np.sin(np.arange(length) * np.pi / 6) + RNG.normal(0, 1, length)
+    together = forecast_any(run_network, y, (12,), 18, is_coarse=True)
+    for row in range(len(y)):
+        alone = forecast_any(run_network, y[row : row + 1], (12,), 18, is_coarse=True)[0]
+        assert np.abs(alone - together[row]).max() < 1e-4
 
 
 def test_nothing_after_the_context_is_read() -> None:

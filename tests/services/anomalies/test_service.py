@@ -403,3 +403,41 @@ def test_a_scan_is_a_table_too(watched: TestClient, database: Database, settings
     rows = pa.ipc.open_stream(done.content).read_all().to_pylist()
     assert [row["ds"] and row["ds"].isoformat() for row in rows] == [row["ds"] for row in expected]
     assert [row["score"] for row in rows] == [row["score"] for row in expected]
+
+
+def test_the_built_in_model_scans_what_nothing_was_trained_on(client: TestClient) -> None:
+    """Series of several frequencies in one request, each by its own."""
+    store(client, "a", spiky())
+    client.post("/series", json={"id": "days", "freq": "D"})
+    days = 50 + np.random.default_rng(0).normal(0, 1, 120)
+    days[100] += 30
+    stamps = np.arange("2024-01-01", "2024-04-30", dtype="datetime64[D]").astype(str).tolist()
+    assert client.post("/series/days/observations", json={"ds": stamps, "y": numbers(days)}).status_code == 200
+    found = scan(client, model="auto", series=["a", "days", "none"])
+    assert (found["model"], found["version"], found["revision"]) == ("auto", 1, 0)
+    hourly, daily, missing = found["series"]
+    assert missing["error"]["code"] == "series_not_found"
+    assert [hourly["anomaly"][at] for at in SPIKES] == [True, True]
+    assert sum(hourly["anomaly"]) < 0.05 * LENGTH
+    assert daily["anomaly"][100] is True
+    assert int(np.nanargmax([np.nan if s is None else s for s in daily["score"]])) == 100
+    start = {"start": "2024-01-11T10:00:00Z"}
+    short = scan(client, model="auto@1", series=["a"], **start)["series"][0]
+    assert short["score"][0] == pytest.approx(hourly["score"][250], abs=0.2)
+
+
+@pytest.mark.parametrize(
+    ("more", "headers", "status", "code"),
+    [
+        ({"model": "auto@2"}, {}, 404, "version_not_found"),
+        ({}, ASYNC, 422, "too_many_values"),
+        ({"ahead": 1025}, {}, 422, "horizon_too_long"),
+        ({"labels": {"b": [{"start": "2024-01-01", "end": "2024-01-02"}]}}, {}, 422, "invalid_input"),
+    ],
+)
+def test_what_the_built_in_model_cannot_scan_is_refused(
+    client: TestClient, more: dict[str, Any], headers: dict[str, str], status: int, code: str
+) -> None:
+    store(client, "a", spiky())
+    response = ask(client, headers, **{"model": "auto", **more})
+    assert (response.status_code, response.json()["code"]) == (status, code), response.text

@@ -236,3 +236,11 @@ def test_a_page_asks_for_all_of_its_charts_at_once(served: TestClient) -> None:
         found = list(threads.map(lambda history: chart(served, history=history), range(20, 32)))
     assert [one.status_code for one in found] == [200] * 12
     assert [points(one.content, "history-0") for one in found] == [history - 1 for history in range(20, 32)]
+
+
+def test_the_built_in_model_is_drawn_before_anything_is_trained(client: TestClient) -> None:
+    store(client, "a", values())
+    response = chart(client, "none", "a", model="auto", history=100)
+    assert response.status_code == 200, response.text
+    assert "auto@1 · 24 steps" in texts(response.content)
+    assert points(response.content, "history-1") == 100

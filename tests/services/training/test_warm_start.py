@@ -72,6 +72,27 @@ def test_the_same_model_goes_on(
     assert (job["status"], job["version"]) == ("succeeded", 2)
 
 
+def test_the_built_in_model_becomes_a_member(based: TestClient, database: Database, settings: Settings) -> None:
+    """The version forecasts like any other: it has been trained."""
+    body = {"model": "short", "series": {"ids": ["a"]}, "horizon": HORIZON, "training": QUICK, "warm_start": "auto"}
+    preview = based.post("/train?dry_run=true", json=body | {"warm_start": "auto@1"})
+    assert preview.status_code == 200
+    job = train(based, database, settings, body)
+    assert (job["status"], job["error"], job["version"]) == ("succeeded", None, 1)
+    config = config_of(based, "short")
+    assert config["network"]["pretrained"] is True
+    found = based.post("/forecast", json={"model": "short", "series": ["a"]}).json()["forecasts"][0]
+    assert (found["status"], found["zero_shot"], len(found["yhat"])) == ("ok", False, HORIZON)
+    assert based.get(f"/jobs/{job['id']}").json()["status"] == "succeeded"
+
+
+def test_the_built_in_model_keeps_no_encoder_of_another(based: TestClient) -> None:
+    body = {"model": "x", "series": {"ids": ["a"]}, "horizon": HORIZON, "warm_start": "auto"}
+    response = based.post("/train", json={**body, "training": {"freeze_encoder": True}})
+    assert (response.status_code, response.json()["errors"][0]["field"]) == (422, "body.training.freeze_encoder")
+    assert based.post("/train", json={**body, "warm_start": "auto@2"}).status_code in (404, 409)
+
+
 @pytest.mark.parametrize(
     ("more", "status", "code", "field"),
     [

@@ -10,7 +10,7 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from app.config import Settings
-from app.errors import ErrorCode, NotFound, invalid
+from app.errors import ErrorCode, invalid
 from app.logs import get_logger
 from app.scope import Scope
 from app.services.access.keys import unknown_key
@@ -27,11 +27,11 @@ from app.services.forecasting.inputs.floor_version import build_floor_version
 from app.services.forecasting.inputs.replayer import Replayer
 from app.services.forecasting.inputs.request import ForecastRequest
 from app.services.forecasting.inputs.served_version import ServedVersion, StoredVersion
-from app.services.registry.builtin import BUILTIN, NUMBER
 from app.services.registry.loader import VersionLoader
 from app.services.registry.lookup import (
     is_builtin,
     no_champion,
+    require_builtin_version,
     require_champion,
     require_model,
     require_revision,
@@ -149,10 +149,7 @@ class ContextLoader:
         self, session: Session, scope: Scope, request: ForecastRequest, stored_ids: Sequence[str]
     ) -> tuple[ServedVersion, LoadedVersion]:
         """Return the built-in model for the frequency of the first series: series of others are refused one by one."""
-        pin = request.reference[1]
-        if pin is not None and (pin.version != NUMBER or pin.revision):
-            detail = f"the built-in model has version {NUMBER} alone; name it as {BUILTIN}"
-            raise NotFound(ErrorCode.version_not_found, detail)
+        require_builtin_version(request.reference[1])
         if request.explain:
             detail = "forecasts of the built-in model are not explained; train a model for that"
             raise invalid("explain", ErrorCode.invalid_input, detail)

@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from app.services.forecasting.inputs.builtin_version import build_config
 from app.services.forecasting.inputs.context_cache import SeriesContext
 from app.services.forecasting.inputs.request import ForecastShape
 from app.services.forecasting.outputs.floors import forecast_floor
 from app.services.refusals import Refusal
-from app.services.registry.builtin import BUILTIN
+from app.services.registry.builtin import BUILTIN, build_config
 from app.serving.moments import Moment
 from app.serving.pretrained import forecast_contexts
 from models.arrays import Floats

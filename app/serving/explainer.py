@@ -7,7 +7,7 @@ import json
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import orjson
@@ -16,6 +16,7 @@ from safetensors.numpy import load, save
 
 from app.serving.helper_process import Answerer, HelperProcess, HelperTask, Refused
 from app.storage.artifacts import ArtifactError, ArtifactStore
+from models.config.model import Config
 from models.errors import BrokenVersion
 from models.inference.published import read_header
 
@@ -26,6 +27,15 @@ UNDER_WAY = 4
 """questions at a time, waiting ones included"""
 NETWORKS = 4
 """networks that the process keeps in memory, those used last"""
+
+
+class BuiltinQuestion(NamedTuple):
+    """What the built-in model's forecasts depend on beside their inputs."""
+
+    config: dict[str, Any]
+    """of the version, as plain JSON"""
+    periods: list[list[int]]
+    """the two season lengths of each window, 0 for none"""
 
 
 @dataclass(frozen=True)
@@ -40,6 +50,8 @@ class Question:
     """steps to explain"""
     inputs: Mapping[str, NDArray[Any]] = field(repr=False)
     """inputs of the network by name, (B, ...) each"""
+    builtin: BuiltinQuestion | None = None
+    """what is asked of the built-in model, which has no artifact"""
 
 
 class Explainer:
@@ -51,7 +63,13 @@ class Explainer:
 
     def explain(self, question: Question) -> list[dict[str, Any]]:
         """Return `models.explain.explain.Explanation.to_dict` of each window. Raises NotAnswered, TookTooLong."""
-        header = {"artifact": question.artifact, "digest": question.digest, "horizon": question.horizon}
+        builtin = question.builtin._asdict() if question.builtin is not None else None
+        header = {
+            "artifact": question.artifact,
+            "digest": question.digest,
+            "horizon": question.horizon,
+            "builtin": builtin,
+        }
         arrays = {name: np.ascontiguousarray(values) for name, values in question.inputs.items()}
         explanations: list[dict[str, Any]] = orjson.loads(
             self.process.ask(save(arrays, metadata={"question": json.dumps(header)}))
@@ -84,9 +102,14 @@ def prepare(artifacts: str) -> Answerer:
 
 
 def _explain(question: bytes, store: ArtifactStore, networks: "OrderedDict[str, Network]") -> list[dict[str, Any]]:
+    from models.explain.builtin import explain_builtin
     from models.explain.explain import explain
 
     header = json.loads(read_header(question)["question"])
+    if header["builtin"] is not None:
+        config = Config.from_dict(header["builtin"]["config"])
+        found = explain_builtin(config, header["builtin"]["periods"], load(question), header["horizon"])
+        return [explanation.to_dict() for explanation in found]
     network = _load_network(header, store, networks)
     return [explanation.to_dict() for explanation in explain(network, load(question), header["horizon"])]
 

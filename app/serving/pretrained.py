@@ -56,11 +56,16 @@ def load_pretrained(config: Config) -> PretrainedVersion:
     return PretrainedVersion(_open(), config, SIZE)
 
 
+def is_coarse(frequency: str) -> bool:
+    """Say whether a step is a week at least, where smoothing models have a share."""
+    return parse_frequency(frequency).approximate_us >= WEEK
+
+
 def forecast_contexts(contexts: Floats, config: Config) -> Floats:
     """Forecast contexts (B, T) with one value each at least: quantiles (B, H, Q) at the configuration's levels."""
     hints = config.network.season_lengths
-    is_coarse = parse_frequency(config.frequency).approximate_us >= WEEK
-    quantiles = forecast_any(run_network, contexts, hints, config.horizon, is_coarse=is_coarse)
+    coarse = is_coarse(config.frequency)
+    quantiles = forecast_any(run_network, contexts, hints, config.horizon, is_coarse=coarse)
     quantiles = quantiles @ map_levels(config.quantiles)
     bounds = [find_bounds(context, config, is_signed=not config.nonnegative) for context in contexts]
     low, high = np.array(bounds).T[..., None, None]  # (B, 1, 1) each

@@ -40,6 +40,7 @@ from app.services.registry.lookup import (
 from app.services.series.checks import build_grid
 from app.services.series.ids import is_series_id
 from app.serving.moments import MomentCache
+from app.serving.pretrained import is_coarse
 from app.serving.runtime import LoadedVersion
 from app.storage import keys, registry, revisions, series
 from app.storage.engine import Database
@@ -150,12 +151,15 @@ class ContextLoader:
     ) -> tuple[ServedVersion, LoadedVersion]:
         """Return the built-in model for the frequency of the first series: series of others are refused one by one."""
         require_builtin_version(request.reference[1])
-        if request.explain:
-            detail = "forecasts of the built-in model are not explained; train a model for that"
-            raise invalid("explain", ErrorCode.invalid_input, detail)
         stored = series.get_many(session, scope, [i for i in stored_ids if is_series_id(i)])
         first = next((stored[i] for i in stored_ids if i in stored), None)
         frequency = first.freq if first is not None else infer_history_frequency(request)
+        if request.explain and is_coarse(frequency):
+            detail = (
+                "where a step is a week or longer the built-in model averages its network with smoothing models, which "
+                "is not explained; train a model for that"
+            )
+            raise invalid("explain", ErrorCode.invalid_input, detail)
         version = build_builtin_version(frequency, request.horizon)
         self._cache.put_version(scope, *request.version_key, version)
         return version, self._versions.get_builtin(scope, version.stored, version.config)

@@ -8,13 +8,15 @@ import numpy as np
 from app.errors import ErrorCode, Unavailable, invalid
 from app.services.forecasting.inputs.context_cache import ResolvedSeries
 from app.services.forecasting.inputs.request import ForecastShape
-from app.serving.explainer import Explainer, Question
+from app.serving.explainer import BuiltinQuestion, Explainer, Question
 from app.serving.helper_process import NotAnswered, TookTooLong
 from models.arrays import Floats, Ints
 from models.calendar.timestamps import format_stamps
+from models.config.model import Config
 from models.data.series import Series
 from models.data.wall_clock import NONE, read_clocks
 from models.data.windows import assemble, inputs_of
+from models.pretrained.periods import find_periods
 
 
 def explain(
@@ -38,7 +40,9 @@ def explain(
     reach = [int(clock.steps[: shape.horizon].max()) + 1 for clock in windows.clocks.values()]
     horizon = min(max([shape.horizon, *reach]), config.horizon)
     try:
-        question = Question(stored.artifact, stored.digest, horizon, inputs_of(batch, config))
+        inputs = inputs_of(batch, config)
+        builtin = _ask_builtin(config, inputs["y"]) if resolved.version.is_builtin else None
+        question = Question(stored.artifact, stored.digest, horizon, inputs, builtin)
         explanations = explainer.explain(question)
     except TookTooLong as e:
         detail = f"no explanation was made: {e}; ask for fewer series or steps"
@@ -56,6 +60,11 @@ def explain(
         document = _select_steps(explanation, steps.tolist())
         lags = _describe_lags(context, document["lags"], y, positions)
         documents[context.id]["explanation"] = document | {"lags": lags}
+
+
+def _ask_builtin(config: Config, y: Floats) -> BuiltinQuestion:
+    """Return what the built-in model needs beside contexts y (B, T)."""
+    return BuiltinQuestion(config.to_dict(), find_periods(y, config.network.season_lengths).tolist())
 
 
 def _is_by_network(document: dict[str, Any]) -> bool:

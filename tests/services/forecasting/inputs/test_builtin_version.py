@@ -109,10 +109,24 @@ def test_nothing_after_the_origin_is_seen(client: TestClient) -> None:
     assert past["yhat"] == pytest.approx(ask(client, "b", horizon=24)["forecasts"][0]["yhat"], rel=1e-9)
 
 
-def test_it_explains_nothing(client: TestClient) -> None:
-    store(client, "a", Y[:100])
-    answer = ask(client, "a", explain=True)
-    assert answer["status"] == 422
+def test_its_network_is_explained(client: TestClient) -> None:
+    """The parts add up to what it forecasts, and the last days have most to say."""
+    store(client, "a", Y[:300])
+    found = ask(client, "a", horizon=6, explain=True)["forecasts"][0]
+    told = found["explanation"]
+    lags = np.array(told["lags"]["contribution"])
+    assert lags.shape == (6, 300)
+    assert told["lags"]["ds"] == hours(0, 300)
+    forecast = np.array(told["forecast"])
+    assert np.abs(np.array(told["baseline"]) + lags.sum(1) - forecast).max() <= 0.02 * np.abs(forecast).max()
+    assert forecast == pytest.approx(found["yhat"], rel=5e-3)
+    assert np.abs(lags[:, -48:]).sum() > np.abs(lags[:, :48]).sum()
+
+
+def test_a_mean_with_smoothing_models_is_not_explained(client: TestClient) -> None:
+    body = {"model": "auto", "series": [], "history": {"new": history("MS")}, "explain": True}
+    answer = client.post("/forecast", json=body).json()
+    assert (answer["status"], answer["code"]) == (422, "invalid_input")
     assert "not explained" in answer["detail"]
 
 

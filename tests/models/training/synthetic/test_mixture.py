@@ -6,19 +6,22 @@ import pytest
 from models.training.synthetic.family import SeriesFamily
 from models.training.synthetic.mixture import FAMILIES, compute_shares, draw_batch, draw_series
 
+START, TARGET = 0.95 + 0.1, 1.0 + 0.2
+"""sums of the shares: those of the recipe without real series, and that of what goes by the clock"""
 
-def test_names_are_different_and_shares_are_those_of_the_recipe_without_real_series() -> None:
-    assert len({family.name for family in FAMILIES}) == len(FAMILIES) == 11
-    assert sum(family.start for family in FAMILIES) == pytest.approx(0.95)
-    assert sum(family.target for family in FAMILIES) == pytest.approx(1.0)
+
+def test_names_are_different_and_what_goes_by_the_clock_joins_the_shares_of_the_recipe() -> None:
+    assert len({family.name for family in FAMILIES}) == len(FAMILIES) == 12
+    assert sum(family.start for family in FAMILIES) == pytest.approx(START)
+    assert sum(family.target for family in FAMILIES) == pytest.approx(TARGET)
 
 
 def test_shares_go_from_start_to_target() -> None:
     first = FAMILIES[0]
-    assert compute_shares(0.0)[0] == pytest.approx(first.start / 0.95)
-    assert compute_shares(1.0)[0] == pytest.approx(first.target)
+    assert compute_shares(0.0)[0] == pytest.approx(first.start / START)
+    assert compute_shares(1.0)[0] == pytest.approx(first.target / TARGET)
     middle = compute_shares(0.5)
-    assert middle[0] == pytest.approx((first.start + first.target) / (0.95 + 1.0))
+    assert middle[0] == pytest.approx((first.start + first.target) / (START + TARGET))
     assert sum(middle) == pytest.approx(1)
 
 

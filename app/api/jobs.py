@@ -15,7 +15,7 @@ from app.api.http.responses import ok
 from app.api.http.tables import FormDep, answer_list, describe_list
 from app.api.schemas.base import PageOf
 from app.api.schemas.jobs import CancelIn, JobKind, JobOut, JobStatus, LossesOut, TrialsOut
-from app.api.schemas.training import ModelName
+from app.api.schemas.training import AnyModelName
 from app.services.jobs.events import Event, EventCursor
 from app.services.outages import DATABASE_ERRORS, explain_outage
 
@@ -38,7 +38,7 @@ def list_jobs(
     form: FormDep,
     status: JobStatus | None = None,
     kind: JobKind | None = None,
-    model: Annotated[ModelName | None, Query()] = None,
+    model: Annotated[AnyModelName | None, Query()] = None,
     label: Labels = None,
     cursor: Cursor = None,
     limit: Limit = 100,

@@ -65,7 +65,7 @@ def list_page(
 
     Raises CursorError.
     """
-    query = select(JobRow).where(JobRow.project_id == scope.project_id)
+    query = select(JobRow).where(JobRow.project_id == scope.project_id, JobRow.kind != "builtin")
     for name, value in filters.items():
         query = query.where(getattr(JobRow, name) == value)
     query = filter_by_labels(session, query, JobRow.labels, labels)

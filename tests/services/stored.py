@@ -70,6 +70,10 @@ def claimed(database: Database, job: str) -> Fence:
 def run(client: TestClient, database: Database, settings: Settings, response: Any) -> Any:
     """Run the job of an accepted training as the worker's child would, and return it as it ended."""
     assert response.status_code == 202, response.text
-    job = response.json()["id"]
+    return run_queued(client, database, settings, response.json()["id"])
+
+
+def run_queued(client: TestClient, database: Database, settings: Settings, job: str) -> Any:
+    """Run a queued job as the worker's child would, and return it as it ended."""
     run_job(Attempt(settings, database, ArtifactStore(settings.artifacts), claimed(database, job)))
     return client.get(f"/jobs/{job}").json()

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, StringConstraints, Tag, model_validator
 
 from app.api.schemas.base import Input, Output, Text, choose_branch
-from app.api.schemas.training import ModelName, SeriesSelector
+from app.api.schemas.training import AnyModelName, SeriesSelector
 
 AlertName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,100}$")]
 Duration = Annotated[str, StringConstraints(min_length=2, max_length=12)]
@@ -87,7 +87,7 @@ class AlertIn(Input):
     model_config = ConfigDict(json_schema_extra={"example": _EXAMPLE})
 
     on: Subject
-    model: ModelName | None = Field(None, description="of job: any model's where it is left out; of data: none")
+    model: AnyModelName | None = Field(None, description="of job: any model's where it is left out; of data: none")
     series: NamedSeries | None = Field(
         None, description="ids or labels; all that the model forecasts or watches where it is left out"
     )

@@ -136,7 +136,7 @@ class EstimateOut(Output):
     memory_bytes: int | None = None
 
 
-JobKind = Literal["train", "backtest", "anomaly_scan", "forecast", "refresh"]
+JobKind = Literal["train", "backtest", "anomaly_scan", "forecast", "refresh", "builtin"]
 JobStatus = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 
 

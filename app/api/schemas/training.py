@@ -8,9 +8,11 @@ from app.api.schemas.base import Expected, Input, choose_branch
 from app.api.schemas.jobs import JobOptionsIn
 from app.api.schemas.series import Label, LabelValue
 from app.services.registry.builtin import BUILTIN
-from app.services.registry.lookup import MODEL_NAME, PINNED_VERSION
+from app.services.registry.lookup import BUILTIN_NAME, MODEL_NAME, PINNED_VERSION
 
 ModelName = Annotated[str, StringConstraints(pattern=rf"^{MODEL_NAME}$")]
+AnyModelName = Annotated[str, StringConstraints(pattern=rf"^({MODEL_NAME}|{BUILTIN_NAME})$")]
+"""with the built-in model for one frequency, such as `auto:h`"""
 MOST = 1_000_000_000
 """of a whole number in the options: larger values mean nothing and are slow to compute with"""
 Whole = Annotated[int, Field(le=MOST)]

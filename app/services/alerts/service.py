@@ -12,6 +12,7 @@ from app.services.alerts.request import AlertRequest, Target, check_request
 from app.services.alerts.rules import SECOND_US, UNITS, parse_duration
 from app.services.idempotency import Idempotency, ServiceResponse, respond_once
 from app.services.paging import convert_cursor_errors
+from app.services.registry.builtin import parse_builtin_name
 from app.services.registry.lookup import require_model
 from app.storage import alerts
 from app.storage.clock import now
@@ -128,7 +129,7 @@ def _not_found(name: str) -> NotFound:
 def _check_model(session: Session, scope: Scope, request: AlertRequest) -> None:
     if request.model is None or request.subject == "job":  # a job may fail before there is a model
         return
-    model = require_model(session, scope, request.model)
+    model = require_model(session, scope, request.model, lock=parse_builtin_name(request.model) is not None)
     quantile = request.when.get("quantile")
     if quantile is not None and not model.quantiles[0] <= quantile <= model.quantiles[-1]:
         detail = f"{model.name} forecasts the quantiles {model.quantiles[0]} to {model.quantiles[-1]}, not {quantile}"

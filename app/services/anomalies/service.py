@@ -18,7 +18,7 @@ from app.services.jobs import views as job_views
 from app.services.jobs.documents import parse_cleaning
 from app.services.jobs.submission import JobOptions, Submission, respond_accepted
 from app.services.refusals import Refusal
-from app.services.registry.builtin import BUILTIN, MOST_STEPS, build_rows
+from app.services.registry.builtin import BUILTIN, MOST_STEPS, build_rows, parse_builtin_name
 from app.services.registry.loader import VersionLoader
 from app.services.registry.lookup import is_builtin, parse_reference, require_builtin_version, resolve_version
 from app.services.series.ids import is_series_id
@@ -66,9 +66,10 @@ class AnomalyService:
         self._check_series(len(request.scan.series))
         name, pin = parse_reference(request.model)
         with self._database.read() as session:
-            if is_builtin(session, scope, name):
+            frequency = parse_builtin_name(name)
+            if frequency or is_builtin(session, scope, name):
                 require_builtin_version(pin)
-                return self._scan_builtin(session, scope, request)
+                return self._scan_builtin(session, scope, request, frequency)
             model, resolved = resolve_version(session, scope, name, pin)
             self._check_ahead(request.scan.ahead, model.horizon)
             tasks = plan_tasks(session, scope, model, parse_cleaning(resolved.row.config), request.scan)
@@ -83,16 +84,21 @@ class AnomalyService:
             scans = scan_tasks(tasks.tasks, histories, version, request.scan)
         return ServiceResponse(200, describe_scan(model.name, resolved, request.scan, tasks, scans))
 
-    def _scan_builtin(self, session: Session, scope: Scope, request: AnomalyRequest) -> ServiceResponse:
-        """Score the values of series of any frequency by the built-in model, which makes no jobs. Raises Invalid where
-        that would take long."""
+    def _scan_builtin(
+        self, session: Session, scope: Scope, request: AnomalyRequest, only: str | None
+    ) -> ServiceResponse:
+        """Score the values of series of any frequency, or of that alone, by the built-in model.
+
+        It makes no jobs. Raises Invalid where that would take long.
+        """
         scan = request.scan
         check_labels(scan)
         self._check_ahead(scan.ahead, MOST_STEPS)
         stored = series.get_many(session, scope, [i for i in scan.series if is_series_id(i)])
         by_frequency: dict[str, list[str]] = {}
         for series_id in scan.series:  # one that is not stored is refused with those of any frequency
-            by_frequency.setdefault(stored[series_id].freq if series_id in stored else "D", []).append(series_id)
+            own = stored[series_id].freq if series_id in stored else "D"
+            by_frequency.setdefault(only or own, []).append(series_id)
         parts: list[tuple[Tasks, Scan, Config, VersionRevision]] = []
         for frequency, ids in by_frequency.items():
             model, resolved = build_rows(frequency, scan.ahead)
@@ -118,7 +124,9 @@ class AnomalyService:
                 scans += scan_tasks(tasks.tasks, histories, version, part)
                 errors |= tasks.errors
                 found += tasks.tasks
-        return ServiceResponse(200, describe_scan(BUILTIN, resolved, scan, Tasks(found, errors), scans))
+        return ServiceResponse(
+            200, describe_scan(parse_reference(request.model)[0], resolved, scan, Tasks(found, errors), scans)
+        )
 
     def _queue(
         self, scope: Scope, request: AnomalyRequest, cost: int, options: JobOptions, key: Idempotency | None

@@ -20,7 +20,7 @@ from app.services.forecasting.inputs.floor_version import build_floor_version
 from app.services.forecasting.inputs.request import ForecastRequest
 from app.services.forecasting.service import ForecastService
 from app.services.jobs.documents import parse_cleaning
-from app.services.registry.builtin import BUILTIN
+from app.services.registry.builtin import BUILTIN, parse_builtin_name
 from app.services.registry.lookup import is_builtin, require_model
 from app.serving.charts.drawer import ChartDrawer
 from app.serving.charts.picture import (
@@ -123,6 +123,9 @@ def _find_steps(
     if is_builtin(session, scope, request.reference[0]):
         stored = series.get_many(session, scope, request.series)
         return next(stored[i].freq for i in request.series if i in stored), CleaningConfig()
+    frequency = parse_builtin_name(request.reference[0])
+    if frequency is not None:
+        return frequency, CleaningConfig()
     model = require_model(session, scope, request.reference[0])
     row = registry.get_version(session, model, number) if number is not None else None
     if row is None:

@@ -14,6 +14,7 @@ from app.services.idempotency import Idempotency, ServiceResponse, respond_once
 from app.services.jobs import views as job_views
 from app.services.jobs.submission import JobOptions, Submission, respond_accepted
 from app.services.paging import convert_cursor_errors
+from app.services.registry.builtin import parse_builtin_name, refuse_reserved
 from app.services.registry.lookup import parse_reference, resolve_version
 from app.services.series.aggregation import count_read_steps, is_readable
 from app.services.series.ids import MAX_ID
@@ -71,6 +72,8 @@ class BacktestService:
         series of another frequency and backtests that are too large.
         """
         name, pin = parse_reference(request.model)
+        if parse_builtin_name(name):
+            raise refuse_reserved()  # a backtest trains
 
         def make(session: Session) -> ServiceResponse:
             model, resolved = resolve_version(session, scope, name, pin)  # revisions have their version's configuration

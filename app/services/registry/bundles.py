@@ -5,19 +5,19 @@ import tempfile
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO
 
 from app.scope import Scope
+from app.services.registry.builtin import NUMBER, find_config
+from app.services.registry.builtin_bundle import BuiltinBundle
 from app.services.registry.loader import unavailable
-from app.services.registry.lookup import require_model, require_revision, require_version
-from app.storage.artifacts import BLOCK, ArtifactError, ArtifactStore
+from app.services.registry.lookup import is_builtin, require_model, require_revision, require_version
+from app.services.registry.zips import IN_MEMORY, build_entry, read_blocks
+from app.storage.artifacts import ArtifactError, ArtifactStore
 from app.storage.engine import Database
 from app.storage.revisions import VersionRevision
 from models.errors import BrokenVersion
 from models.inference.published import MANIFEST, Published
 
-IN_MEMORY = 4_000_000
-"""bytes; a larger bundle is put together on disk"""
 README = """Version {version} of the Gatecast model {name}
 
 graph.onnx           forecasts; runs in ONNX Runtime, needs nothing of Gatecast
@@ -72,15 +72,15 @@ class Bundle:
         except (ArtifactError, BrokenVersion) as e:
             packed.close()
             raise unavailable(self.files, e) from e
-        return packed.tell(), _blocks(packed)
+        return packed.tell(), read_blocks(packed)
 
     def _fill(self, archive: zipfile.ZipFile) -> None:
         published = Published(self.files.digest, lambda name: self.store.get(f"{self.files.artifact}/{name}"))
-        archive.writestr(_entry("README.txt"), self.readme)
-        archive.writestr(_entry(MANIFEST), published.manifest)
+        archive.writestr(build_entry("README.txt"), self.readme)
+        archive.writestr(build_entry(MANIFEST), published.manifest)
         for name in published.digests:
             digest = hashlib.sha256()
-            with archive.open(_entry(name), "w") as file:
+            with archive.open(build_entry(name), "w") as file:
                 for block in self.store.blocks(f"{self.files.artifact}/{name}"):
                     digest.update(block)
                     file.write(block)
@@ -94,24 +94,14 @@ class BundleService:
         self._database = database
         self._store = store
 
-    def get(self, scope: Scope, name: str, number: int, revision: int | None) -> Bundle:
+    def get(self, scope: Scope, name: str, number: int, revision: int | None) -> Bundle | BuiltinBundle:
         """Return the bundle of a version's revision, or of the one that serves; it is not packed yet. Raises
         NotFound."""
         with self._database.read() as session:
+            if number == NUMBER and not revision and is_builtin(session, scope, name):
+                return BuiltinBundle()
             model = require_model(session, scope, name)
             files = require_revision(session, model, require_version(session, model, number), revision)
+            if find_config(files.artifact) is not None:
+                return BuiltinBundle()
             return Bundle(name, files, self._store)
-
-
-def _entry(name: str) -> zipfile.ZipInfo:
-    """Return an entry of no time: a zip of the same files has the same bytes."""
-    entry = zipfile.ZipInfo(name)
-    entry.external_attr = 0o644 << 16
-    return entry
-
-
-def _blocks(packed: IO[bytes]) -> Iterator[bytes]:
-    with packed:
-        packed.seek(0)
-        while block := packed.read(BLOCK):
-            yield block

@@ -6,6 +6,7 @@ from typing import Protocol
 from app.errors import ErrorCode, Unavailable
 from app.logs import get_logger
 from app.scope import Scope
+from app.services.registry.builtin import find_config
 from app.serving.cache import ModelCache
 from app.serving.pretrained import load_pretrained
 from app.serving.runtime import Device, LoadedVersion, load_version
@@ -62,6 +63,9 @@ class VersionLoader:
 
     def get(self, scope: Scope, row: VersionFiles) -> LoadedVersion:
         """Return a version that can run. Raises Unavailable where its files are broken or cannot be read."""
+        config = find_config(row.artifact)
+        if config is not None:
+            return self.get_builtin(scope, row, config)
 
         def read(name: str) -> bytes:
             return self._store.get(f"{row.artifact}/{name}")

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from app.errors import Conflict, ErrorCode, FieldError, Invalid, NotFound
 from app.scope import Scope
 from app.services.jobs.documents import parse_cleaning, parse_selector
-from app.services.registry.builtin import BUILTIN, NUMBER, refuse_reserved
+from app.services.registry.builtin import BUILTIN, NUMBER, add_rows, build_rows, parse_builtin_name, refuse_reserved
 from app.services.series.aggregation import is_readable
 from app.services.series.selection import Selector, select_series
 from app.storage import jobs, registry, revisions
@@ -18,12 +18,17 @@ from app.storage.tables import JobRow, ModelRow, SeriesRow, VersionRow
 MODEL_NAME = r"[A-Za-z0-9._-]{1,100}"
 """regular expression of a model's name"""
 
+BUILTIN_NAME = rf"{BUILTIN}:[A-Za-z0-9-]{{1,20}}"
+"""regular expression of the built-in model's name for one frequency"""
+
 PINNED_VERSION = rf"{MODEL_NAME}@[1-9][0-9]{{0,8}}"
 """regular expression of `name@version`"""
 
 _NAME = re.compile(MODEL_NAME)
 
-_REFERENCE = re.compile(rf"(?P<name>{MODEL_NAME})(@(?P<version>[0-9]{{1,9}})(\.(?P<revision>[0-9]{{1,9}}))?)?")
+_REFERENCE = re.compile(
+    rf"(?P<name>{MODEL_NAME}|{BUILTIN_NAME})(@(?P<version>[0-9]{{1,9}})(\.(?P<revision>[0-9]{{1,9}}))?)?"
+)
 
 
 class VersionPin(NamedTuple):
@@ -48,7 +53,11 @@ def require_builtin_version(pin: VersionPin | None) -> None:
 
 def require_model(session: Session, scope: Scope, name: str, *, lock: bool = False) -> ModelRow:
     """Return a model that must exist; `lock` keeps its other writers out. Raises NotFound, and Conflict for the
-    built-in one, which has no row."""
+    built-in one, which has no row. That for one frequency gets its rows where it is locked; before, they are in memory.
+    """
+    frequency = parse_builtin_name(name)
+    if frequency is not None:
+        return add_rows(session, scope, frequency) if lock else _find_rows(session, scope, name, frequency)
     row = registry.get(session, scope, name, lock=lock) if _NAME.fullmatch(name) else None
     if row is None and name == BUILTIN:
         raise refuse_reserved()
@@ -61,8 +70,14 @@ def require_model(session: Session, scope: Scope, name: str, *, lock: bool = Fal
     return row
 
 
+def _find_rows(session: Session, scope: Scope, name: str, frequency: str) -> ModelRow:
+    return registry.get(session, scope, name) or build_rows(frequency)[0]
+
+
 def require_version(session: Session, model: ModelRow, number: int) -> VersionRow:
     """Return a version that must exist. Raises NotFound."""
+    if model.pk == 0 and number == NUMBER:
+        return build_rows(model.freq)[1].row
     row = registry.get_version(session, model, number) if 0 < number < 2**31 else None
     if row is None:
         detail = f"the model {model.name!r} has no version {number}; GET /models/{model.name}/versions lists them"

@@ -9,7 +9,14 @@ from app.errors import Conflict, ErrorCode
 from app.scope import Scope
 from app.services.jobs.documents import parse_cleaning, parse_warm_start
 from app.services.paging import convert_cursor_errors
-from app.services.registry.builtin import BUILTIN, NUMBER, describe_builtin, describe_builtin_version
+from app.services.registry.builtin import (
+    BUILTIN,
+    NUMBER,
+    describe_builtin,
+    describe_builtin_version,
+    find_config,
+    parse_builtin_name,
+)
 from app.services.registry.loader import VersionLoader
 from app.services.registry.lookup import is_builtin, require_model, require_revision, require_version
 from app.services.series.ids import check_frequency
@@ -32,7 +39,7 @@ def describe_model(
     """Return a model as clients see it. `revision` is that of the champion."""
     return {
         "name": row.name,
-        "builtin": False,
+        "builtin": parse_builtin_name(row.name) is not None,
         "freq": row.freq,
         "horizon": row.horizon,
         "quantiles": row.quantiles,
@@ -80,7 +87,7 @@ def _describe_version(model: ModelRow, row: VersionRow, made: Sequence[RevisionR
         "loss_curve": row.loss_curve,
         "data_span": row.data_span,
         "cleaning": describe_cleaning(row),
-        "job": row.job_id,
+        "job": row.job_id if find_config(row.artifact) is None else None,
         "provenance": {name: value for name, value in row.provenance.items() if name != "cleaning"},
         "created_at": format_stamp(row.created_at, "UTC"),
     }
@@ -177,7 +184,7 @@ class ModelService:
             if is_builtin(session, scope, name):
                 return describe_builtin()
             row = require_model(session, scope, name)
-            numbers = registry.list_version_numbers(session, [row])[row.pk]
+            numbers = registry.list_version_numbers(session, [row])[row.pk] if row.pk else [NUMBER]
             revision = registry.list_serving_revisions(session, [row]).get(row.pk)
             return describe_model(row, numbers, revision, schedules.get(session, row.pk))
 
@@ -187,6 +194,8 @@ class ModelService:
             if is_builtin(session, scope, name):
                 return Page([describe_builtin_version()], None)
             model = require_model(session, scope, name)
+            if not model.pk:
+                return Page(describe_versions(session, model, [require_version(session, model, NUMBER)]), None)
             rows = registry.list_versions(session, model, cursor, limit)
             return Page(describe_versions(session, model, rows.items), rows.next_cursor)
 

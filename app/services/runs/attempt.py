@@ -12,8 +12,10 @@ from typing import Any
 from app.config import Settings
 from app.errors import ErrorCode, JobRefused
 from app.scope import Scope
+from app.services.registry.builtin import find_config
 from app.services.registry.loader import VersionFiles
 from app.services.runs.journal import Journal
+from app.serving.pretrained import load_pretrained
 from app.serving.runtime import LoadedVersion, load_version
 from app.storage import jobs, registry
 from app.storage.artifacts import ArtifactMissing, ArtifactStore, job_folder
@@ -83,7 +85,10 @@ class Attempt:
 
         Raises JobRefused for files that are gone or broken, ArtifactError for outages.
         """
+        config = find_config(row.artifact)
         try:
+            if config is not None:
+                return load_pretrained(config)
             return load_version(row.digest, lambda name: self.store.get(f"{row.artifact}/{name}"))
         except (ArtifactMissing, BrokenVersion) as e:
             raise JobRefused(ErrorCode.artifact_unavailable, f"version {row.number} cannot be loaded: {e}") from e

@@ -12,6 +12,7 @@ from app.logs import get_logger
 from app.scope import Scope
 from app.services.jobs.documents import parse_search, parse_warm_start
 from app.services.jobs.submission import JobOptions, Submission
+from app.services.registry.builtin import parse_builtin_name, refuse_reserved
 from app.services.registry.lookup import require_model
 from app.services.registry.service import describe_schedule
 from app.services.schedules.cron import find_next_due
@@ -63,6 +64,8 @@ class ScheduleService:
                 ErrorCode.invalid_schedule,
                 "needs forecast: drift is measured on archived forecasts",
             )
+        if parse_builtin_name(name) and (request.train or request.refresh or request.train_on_drift):
+            raise refuse_reserved()
         with self._database.write() as session:
             model = require_model(session, scope, name, lock=True)
             moment = now(session)

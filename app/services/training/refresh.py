@@ -5,6 +5,7 @@ from sqlalchemy.orm import Session
 from app.scope import Scope
 from app.services.idempotency import Idempotency, ServiceResponse, respond_once
 from app.services.jobs.submission import JobOptions, Submission, respond_accepted
+from app.services.registry.builtin import parse_builtin_name, refuse_reserved
 from app.services.registry.lookup import require_champion, require_model
 from app.storage import jobs
 from app.storage.engine import Database
@@ -24,6 +25,8 @@ class RefreshService:
         """
 
         def make(session: Session) -> ServiceResponse:
+            if parse_builtin_name(name):
+                raise refuse_reserved()
             model = require_model(session, scope, name, lock=True)
             require_champion(session, model)
             waiting = jobs.find_queued(session, model.pk, "refresh")

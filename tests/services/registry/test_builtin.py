@@ -65,7 +65,6 @@ def test_it_is_of_no_series_and_no_frequency(
         ("PUT", "/models/auto/schedule", {"train": "0 3 * * 1"}),
         ("POST", "/models/auto/refresh", {}),
         ("DELETE", "/models/auto", None),
-        ("GET", "/models/auto/versions/1/bundle", None),
         ("POST", "/train", {"model": "auto", "series": {"ids": ["a"]}, "horizon": 4}),
     ],
 )

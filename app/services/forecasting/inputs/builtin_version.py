@@ -39,8 +39,10 @@ class BuiltinVersion(ServedVersion):
         return True
 
 
-def build_builtin_version(frequency: str, horizon: int | None) -> BuiltinVersion:
+def build_builtin_version(frequency: str, horizon: int | None, name: str = BUILTIN) -> BuiltinVersion:
     """Return the built-in model for a frequency, and a horizon that a request names, which may be too long.
+
+    `name` is that by which it was asked for.
 
     Where it names none it is a season, such as a day of hours.
     """
@@ -49,7 +51,7 @@ def build_builtin_version(frequency: str, horizon: int | None) -> BuiltinVersion
     config = build_config(frequency, wanted)
     stored = StoredVersion(
         model_pk=0,
-        model_name=BUILTIN,
+        model_name=name,
         model_created_at=0,
         frequency=frequency,
         trained=ForecastShape(wanted, ALL_LEVELS),

@@ -27,6 +27,7 @@ from app.services.forecasting.inputs.floor_version import build_floor_version
 from app.services.forecasting.inputs.replayer import Replayer
 from app.services.forecasting.inputs.request import ForecastRequest
 from app.services.forecasting.inputs.served_version import ServedVersion, StoredVersion
+from app.services.registry.builtin import parse_builtin_name
 from app.services.registry.loader import VersionLoader
 from app.services.registry.lookup import (
     is_builtin,
@@ -132,8 +133,9 @@ class ContextLoader:
     ) -> tuple[ServedVersion, LoadedVersion | None]:
         """Return the version that answers, or where none is live a floor, if the request takes one."""
         name, pinned = request.reference
-        if is_builtin(session, scope, name):
-            return self._resolve_builtin(session, scope, request, stored_ids)
+        frequency = parse_builtin_name(name)
+        if frequency is not None or is_builtin(session, scope, name):
+            return self._resolve_builtin(session, scope, request, stored_ids, frequency)
         model = require_model(session, scope, name)
         if pinned is None and model.champion is None:
             if request.on_missing is None:
@@ -147,20 +149,27 @@ class ContextLoader:
         return self._find_version(session, scope, request, model, StoredVersion.from_rows(model, version))
 
     def _resolve_builtin(
-        self, session: Session, scope: Scope, request: ForecastRequest, stored_ids: Sequence[str]
+        self,
+        session: Session,
+        scope: Scope,
+        request: ForecastRequest,
+        stored_ids: Sequence[str],
+        frequency: str | None,
     ) -> tuple[ServedVersion, LoadedVersion]:
-        """Return the built-in model for the frequency of the first series: series of others are refused one by one."""
+        """Return the built-in model for the frequency that its name has, or that of the first series: series of others
+        are refused one by one."""
         require_builtin_version(request.reference[1])
-        stored = series.get_many(session, scope, [i for i in stored_ids if is_series_id(i)])
-        first = next((stored[i] for i in stored_ids if i in stored), None)
-        frequency = first.freq if first is not None else infer_history_frequency(request)
+        if frequency is None:
+            stored = series.get_many(session, scope, [i for i in stored_ids if is_series_id(i)])
+            first = next((stored[i] for i in stored_ids if i in stored), None)
+            frequency = first.freq if first is not None else infer_history_frequency(request)
         if request.explain and is_coarse(frequency):
             detail = (
                 "where a step is a week or longer the built-in model averages its network with smoothing models, which "
                 "is not explained; train a model for that"
             )
             raise invalid("explain", ErrorCode.invalid_input, detail)
-        version = build_builtin_version(frequency, request.horizon)
+        version = build_builtin_version(frequency, request.horizon, request.reference[0])
         self._cache.put_version(scope, *request.version_key, version)
         return version, self._versions.get_builtin(scope, version.stored, version.config)
 

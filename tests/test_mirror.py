@@ -254,6 +254,11 @@ EXERCISED_BY = {
         "app/services/jobs/service.py",
         "app/services/jobs/views.py",
     ),
+    "tests/services/registry/test_builtin_rows.py": (
+        "app/services/registry/builtin_bundle.py",
+        "app/services/registry/zips.py",
+        "app/storage/builtin.py",
+    ),
     "tests/services/registry/test_service.py": (
         "app/api/registry.py",
         "app/api/schemas/registry.py",

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import torch
 
-from models.network.pretrained.network import PretrainedNetwork
+from models.network.pretrained.network import PretrainedConfig, PretrainedNetwork
 from models.training.pretraining.judge import draw_unseen, judge, read_real
 from models.training.pretraining.loop import CHECKPOINT, Pretraining, run
 from models.training.pretraining.plan import PretrainingPlan
+from models.training.synthetic.mixture import TRAINED
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -26,6 +27,10 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=3.0, help="between two lines of the log")
     parser.add_argument("--data", type=Path, help="folder of Parquet files to judge by")
     parser.add_argument("--threads", type=int, help="of the CPU; all by default")
+    parser.add_argument("--width", type=int, default=PretrainedConfig().width, help="of the recurrent states")
+    parser.add_argument(
+        "--without", nargs="*", default=[], choices=[one.name for one in TRAINED], help="families that are left out"
+    )
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     return parser.parse_args()
 
@@ -37,7 +42,8 @@ def main() -> None:
     if args.threads:
         torch.set_num_threads(args.threads)
     args.folder.mkdir(parents=True, exist_ok=True)
-    pretraining = Pretraining(PretrainingPlan(steps=args.steps), torch.device(args.device))
+    plan = PretrainingPlan(steps=args.steps, network=PretrainedConfig(width=args.width), left_out=tuple(args.without))
+    pretraining = Pretraining(plan, torch.device(args.device))
     if (args.folder / CHECKPOINT).is_file():
         pretraining.restore(args.folder)
         print(f"going on after {pretraining.step} steps", flush=True)

@@ -41,6 +41,8 @@ class PretrainingPlan:
     average: float = 0.999
     """of the averaged weights, kept from step to step"""
     seed: int = 0
+    left_out: tuple[str, ...] = ()
+    """names of families of series that it is not trained on, to see what they are good for"""
 
     def compute_rate(self, step: int) -> float:
         """Compute the learning rate of a step, 0 for the first."""

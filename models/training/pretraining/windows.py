@@ -112,7 +112,8 @@ def _make_pool(plan: PretrainingPlan, number: int, known: int, step: int) -> _Po
     rng = np.random.default_rng((plan.seed, 1, number))
     length = measure_window(known, plan.network.horizon)
     count = max(POOL, plan.count_windows(known))
-    y = draw_batch(rng, count, length, step / plan.steps, TRAINED)
+    families = [family for family in TRAINED if family.name not in plan.left_out]
+    y = draw_batch(rng, count, length, step / plan.steps, families)
     missing = _draw_gaps(rng, count, known, plan.network.segment)
     y[np.arange(length)[None] < missing[:, None]] = np.nan
     periods = find_periods(y[:, :known])

@@ -4,8 +4,8 @@ python -m benchmarks.transfer --data ../shared/data [--zones 5] [--weeks 4 8 16]
 
 A model is trained on ten zones of GEFCom 2012 with all of their history. Then other zones are forecast, each one alone,
 a day ahead through the test rows: all but its last weeks before them are withheld. `fresh` learns from those weeks
-alone, `auto` has the pretrained network as a further member, `tuned` begins from the model of the ten zones, `frozen` keeps
-that one's encoder, and `as it is` learns nothing.
+alone, `auto` has the pretrained network as a further member, `tuned` begins from the model of the ten zones, `frozen`
+keeps that one's encoder, and `as it is` learns nothing.
 All have the same training time. Values are mean absolute errors over season-naive's (the better of day and week).
 """
 

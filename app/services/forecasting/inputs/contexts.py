@@ -167,7 +167,10 @@ def _find_refusal(row: SeriesRow | None, series_id: str, frequency: str, cleanin
     if row is None:
         return refusal(ErrorCode.series_not_found, f"there is no series {series_id[:MAX_ID]!r}; POST /series makes one")
     if not is_readable(row, frequency, cleaning):
-        detail = f"the series has frequency {row.freq!r}, the model {frequency!r}; train a model on such series"
+        detail = (
+            f"the series has frequency {row.freq!r}, the model {frequency!r}; train a model on such series, or request "
+            "them from auto by themselves"
+        )
         return refusal(ErrorCode.frequency_mismatch, detail)
     if row.last_ts is None:
         detail = "the series has no observed value; POST /series/{id}/observations adds some"

@@ -125,7 +125,7 @@ def build_rows(frequency: str, horizon: int | None = None) -> tuple[ModelRow, Ve
     """Return the model and its version for a frequency and a horizon, by default a season, as rows that no database
     holds."""
     model, version = _build_columns(frequency, horizon)
-    row = VersionRow(pk=0, model_pk=0, revision=0, created_at=model["created_at"], **version)
+    row = VersionRow(pk=0, model_pk=0, revision=0, **version)
     transient = ModelRow(pk=0, champion=NUMBER, last_version=NUMBER, **model)
     return transient, VersionRevision(row, 0, None, row.artifact, row.digest)
 
@@ -157,6 +157,7 @@ def _build_columns(frequency: str, horizon: int | None) -> tuple[dict[str, Any],
     }
     version = {
         "number": NUMBER,
+        "created_at": model["created_at"],
         "config": config.to_dict(),
         "metrics": {},
         "artifact": f"{BUILTIN}/{frequency}/{config.horizon}",

@@ -76,12 +76,12 @@ class AnomaliesView extends View {
 
   /** @param {Record<string, any>[]} models */
   renderForm(models) {
-    const usable = models.filter((model) => model.champion !== null && !model.builtin);
+    const usable = models.filter((model) => model.champion !== null);
     if (!usable.length) {
       const next = may("write") ? html`<p class="actions"><a class="button primary" href=${link("train")}>Train a model</a></p>` : nothing;
       return renderEmpty("Anomalies are judged by a model's champion, and no model has one.", next);
     }
-    const { model = "", series, level = LEVEL } = this.query;
+    const { model = usable.find((one) => !one.builtin)?.name, series, level = LEVEL } = this.query;
     const suggested = this.suggestStart();
     return html`<form class="card" @submit=${this.submit}>
       <div class="columns two">

@@ -41,7 +41,7 @@ class EditAlertView extends View {
 
   /** @returns {Model[]} that alerts can be about */
   get models() {
-    return (this.loaded.data?.models ?? []).filter((model) => !model.builtin);
+    return (this.loaded.data?.models ?? []).filter((model) => model.freq !== null);
   }
 
   /** @returns {Model|undefined} */

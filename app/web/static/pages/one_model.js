@@ -120,7 +120,7 @@ class OneModelView extends View {
   renderLoaded(loaded) {
     const { name } = this.query;
     return html`<nav class="tabs" aria-label="About the model">
-        ${Object.entries(loaded.model.builtin ? { champion: TABS.champion } : TABS).map(
+        ${Object.entries(loaded.model.freq === null ? { champion: TABS.champion } : TABS).map(
           ([tab, text]) => html`<a href=${link("models/one", { name, tab: tab === "champion" ? null : tab })} aria-current=${tab === this.tab ? "page" : nothing}>${text}</a>`,
         )}
       </nav>
@@ -187,7 +187,7 @@ class OneModelView extends View {
 
 /** @param {Loaded} loaded */
 function describeModel({ model, versions }) {
-  if (model.builtin) return `Built in: forecasts any series, of any frequency, without training, ${formatCount(model.horizon, "step")} ahead at most.`;
+  if (model.builtin) return `Built in: forecasts any series, of ${model.freq === null ? "any frequency" : `frequency ${model.freq}`}, without training, ${formatCount(model.horizon, "step")} ahead at most.`;
   const serves = model.champion === null ? "No version serves" : `Version ${nameVersion(model.champion, model.revision)} serves, of ${model.versions.length}`;
   const trained = versions.length ? `; last trained ${formatAgo(versions[0].created_at)}` : "";
   return `Frequency ${model.freq}, ${formatCount(model.horizon, "step")} ahead. ${serves}${trained}.`;

@@ -68,15 +68,15 @@ class ModelSchedule extends Element {
   renderForm() {
     const { draft } = this;
     return html`<form @submit=${this.save}>
-      <div class="columns">${this.renderPart("train")} ${this.renderPart("refresh")} ${this.renderPart("forecast")}</div>
+      <div class="columns">${this.model?.builtin ? nothing : [this.renderPart("train"), this.renderPart("refresh")]} ${this.renderPart("forecast")}</div>
       <label class="narrow">Timezone of these times
         <input name="timezone" list="timezones" required .value=${draft.timezone} @change=${(/** @type {Event} */ event) => this.set({ timezone: valueOf(event) })} />
         <datalist id="timezones">${Intl.supportedValuesOf("timeZone").map((zone) => html`<option value=${zone}></option>`)}</datalist>
       </label>
-      <label class="check">
+      ${this.model?.builtin ? nothing : html`<label class="check">
         <input type="checkbox" .checked=${draft.train_on_drift} ?disabled=${!draft.forecast} @change=${() => this.set({ train_on_drift: !draft.train_on_drift })} />
         Train also when live forecasts have become worse ${draft.forecast ? nothing : html`<span class="hint">(needs archived forecasts)</span>`}
-      </label>
+      </label>`}
       <p class="actions">
         <button class="primary" ?disabled=${!draft.train && !draft.refresh && !draft.forecast}>Save the schedule</button>
         ${this.model?.schedule ? html`<button type="button" class="danger" @click=${this.end}>End the schedule</button>` : nothing}

@@ -176,6 +176,7 @@ EXERCISED_BY = {
     "tests/services/anomalies/test_service.py": (
         "app/api/anomalies.py",
         "app/api/schemas/anomalies.py",
+        "app/services/anomalies/builtin_scan.py",
         "app/services/anomalies/plan.py",
         "app/services/anomalies/scan.py",
         "app/services/anomalies/tables.py",

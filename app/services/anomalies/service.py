@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -11,21 +11,19 @@ from sqlalchemy.orm import Session
 from app.config import Settings
 from app.errors import ErrorCode, Forbidden, Unavailable, invalid
 from app.scope import Right, Scope
-from app.services.anomalies.plan import Scan, Task, Tasks, check_labels, plan_tasks
+from app.services.anomalies.builtin_scan import join_tasks, load_parts, plan_parts, scan_parts
+from app.services.anomalies.plan import Scan, Tasks, plan_tasks
 from app.services.anomalies.scan import SeriesScan, compare_with_labels, load_histories, scan_tasks
 from app.services.idempotency import Idempotency, ServiceResponse, respond_once
 from app.services.jobs import views as job_views
 from app.services.jobs.documents import parse_cleaning
 from app.services.jobs.submission import JobOptions, Submission, respond_accepted
-from app.services.refusals import Refusal
-from app.services.registry.builtin import BUILTIN, MOST_STEPS, build_rows, parse_builtin_name
+from app.services.registry.builtin import BUILTIN, MOST_STEPS, parse_builtin_name
 from app.services.registry.loader import VersionLoader
 from app.services.registry.lookup import is_builtin, parse_reference, require_builtin_version, resolve_version
-from app.services.series.ids import is_series_id
-from app.storage import jobs, series
+from app.storage import jobs
 from app.storage.engine import Database
 from app.storage.revisions import VersionRevision
-from models.config.model import Config
 
 BUILTIN_COST = 8
 """times that a forecast of the built-in model costs one of a trained model; both measured"""
@@ -66,10 +64,12 @@ class AnomalyService:
         self._check_series(len(request.scan.series))
         name, pin = parse_reference(request.model)
         with self._database.read() as session:
-            frequency = parse_builtin_name(name)
-            if frequency or is_builtin(session, scope, name):
+            is_builtin_model = parse_builtin_name(name) is not None or is_builtin(session, scope, name)
+            if is_builtin_model:
                 require_builtin_version(pin)
-                return self._scan_builtin(session, scope, request, frequency)
+        if is_builtin_model:
+            return self._scan_builtin(scope, request, name)
+        with self._database.read() as session:
             model, resolved = resolve_version(session, scope, name, pin)
             self._check_ahead(request.scan.ahead, model.horizon)
             tasks = plan_tasks(session, scope, model, parse_cleaning(resolved.row.config), request.scan)
@@ -84,49 +84,25 @@ class AnomalyService:
             scans = scan_tasks(tasks.tasks, histories, version, request.scan)
         return ServiceResponse(200, describe_scan(model.name, resolved, request.scan, tasks, scans))
 
-    def _scan_builtin(
-        self, session: Session, scope: Scope, request: AnomalyRequest, only: str | None
-    ) -> ServiceResponse:
-        """Score the values of series of any frequency, or of that alone, by the built-in model.
-
-        It makes no jobs. Raises Invalid where that would take long.
-        """
+    def _scan_builtin(self, scope: Scope, request: AnomalyRequest, name: str) -> ServiceResponse:
+        """Score the values of series by the built-in model, which makes no jobs. Raises Invalid where that would take
+        long."""
         scan = request.scan
-        check_labels(scan)
         self._check_ahead(scan.ahead, MOST_STEPS)
-        stored = series.get_many(session, scope, [i for i in scan.series if is_series_id(i)])
-        by_frequency: dict[str, list[str]] = {}
-        for series_id in scan.series:  # one that is not stored is refused with those of any frequency
-            own = stored[series_id].freq if series_id in stored else "D"
-            by_frequency.setdefault(only or own, []).append(series_id)
-        parts: list[tuple[Tasks, Scan, Config, VersionRevision]] = []
-        for frequency, ids in by_frequency.items():
-            model, resolved = build_rows(frequency, scan.ahead)
-            labels = {name: windows for name, windows in scan.labels.items() if name in ids}
-            part = replace(scan, series=tuple(ids), labels=labels)
-            config = Config.from_dict(resolved.row.config)
-            parts.append((plan_tasks(session, scope, model, config.cleaning, part), part, config, resolved))
-        cost = sum(tasks.cost for tasks, *_ in parts)
-        limit = self._settings.max_anomaly_points // BUILTIN_COST
-        if request.in_background or cost > limit:
-            detail = (
-                f"{BUILTIN!r} scans up to {limit} values while you wait, and makes no jobs; this would forecast "
-                f"{cost}: request a shorter span or fewer series, or train a model"
-            )
-            raise invalid("body.series", ErrorCode.too_many_values, detail)
-        scans: list[SeriesScan] = []
-        errors: dict[str, Refusal] = {}
-        found: list[Task] = []
+        with self._database.read() as session:
+            parts = plan_parts(session, scope, scan, parse_builtin_name(name))
+            tasks = join_tasks(parts)
+            limit = self._settings.max_anomaly_points // BUILTIN_COST
+            if request.in_background or tasks.cost > limit:
+                detail = (
+                    f"{BUILTIN!r} scans up to {limit} values while you wait, and makes no jobs; this would forecast "
+                    f"{tasks.cost}: request a shorter span or fewer series, or train a model"
+                )
+                raise invalid("body.series", ErrorCode.too_many_values, detail)
+            histories = load_parts(session, scope, parts)
         with self._turn():
-            for tasks, part, config, resolved in parts:
-                version = self._versions.get_builtin(scope, resolved, config)
-                histories = load_histories(session, scope, tasks.tasks, config, part)
-                scans += scan_tasks(tasks.tasks, histories, version, part)
-                errors |= tasks.errors
-                found += tasks.tasks
-        return ServiceResponse(
-            200, describe_scan(parse_reference(request.model)[0], resolved, scan, Tasks(found, errors), scans)
-        )
+            scans = scan_parts(self._versions, scope, parts, histories)
+        return ServiceResponse(200, describe_scan(name, parts[0].version, scan, tasks, scans))
 
     def _queue(
         self, scope: Scope, request: AnomalyRequest, cost: int, options: JobOptions, key: Idempotency | None

@@ -73,6 +73,7 @@ def forecast_averaged(contexts: Floats, season: int, horizon: int) -> Floats:
 
 def _forecast(contexts: Floats, season: int, horizon: int) -> Floats:
     """Average all families in both spaces, the values and their logarithms where all are well above zero."""
+    contexts = contexts[:, (~np.isnan(contexts)).any(0).argmax() :]
     observed = (~np.isnan(contexts)).astype(np.float64)
     count = observed.sum(1)
     values = np.where(observed > 0, contexts, 0.0)

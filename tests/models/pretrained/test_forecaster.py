@@ -6,7 +6,7 @@ import pytest
 from app.serving.pretrained import run_network
 from models.arrays import Floats
 from models.pretrained.contexts import LONGEST, lay_out
-from models.pretrained.forecaster import ALL_LEVELS, LEVELS, MEDIAN, extend_tails, forecast_any
+from models.pretrained.forecaster import ALL_LEVELS, LEVELS, MEDIAN, forecast_any, map_levels
 
 RNG = np.random.default_rng(0)
 HOUR = (24, 168)
@@ -107,8 +107,14 @@ def test_nothing_after_the_context_is_read() -> None:
 def test_tails_are_exponential() -> None:
     """Of an exponential distribution's quantiles the upper tail is exact."""
     quantiles = -np.log(1 - np.array(LEVELS))
-    found = extend_tails(quantiles)
+    found = quantiles @ map_levels(ALL_LEVELS)
     assert found[-1] == pytest.approx(-np.log(0.01))
     assert found[-2] == pytest.approx(-np.log(0.05))
     assert len(found) == len(ALL_LEVELS)
     assert (np.diff(found) > 0).all()
+
+
+def test_levels_between_those_of_the_network_lie_on_lines() -> None:
+    quantiles = np.arange(1.0, 10.0) ** 2
+    found = quantiles @ map_levels([0.1, 0.25, 0.5, 0.9])
+    assert found == pytest.approx([1, 6.5, 25, 81])

@@ -13,9 +13,13 @@ from app.services.registry.builtin import (
     build_config,
     compute_digest,
 )
+from app.serving.pretrained import is_coarse
 from app.storage.freshness import CommittedState, FreshnessKeys
 from models.calendar.frequency import parse_frequency
 from models.pretrained.forecaster import ALL_LEVELS
+
+COST, COARSE_COST = 8, 20
+"""times that a forecast takes as long as that of an ensemble by default; measured"""
 
 
 @dataclass(eq=False)
@@ -25,6 +29,11 @@ class BuiltinVersion(ServedVersion):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.identity += (self.stored.frequency, self.config.horizon)
+
+    @property
+    def replay_cost(self) -> int:
+        """What replaying a window costs, in windows of a usual version: more where smoothing models have a share."""
+        return COARSE_COST if is_coarse(self.config.frequency) else COST
 
     @property
     def is_builtin(self) -> bool:

@@ -87,7 +87,7 @@ class Replayer:
         chosen: dict[str, Ints] = {}
         kept: dict[str, Replay] = {}
         awaiting: dict[str, IntervalWidths | None] = {}
-        left = self._most_windows
+        left = self._most_windows // version.replay_cost
         for context in contexts:
             series_id = context.series.id
             row = rows[series_id]
@@ -117,7 +117,7 @@ class Replayer:
         version = resolved.version
         if not self._is_replayed(version):
             return resolved
-        left = self._most_windows - sum(len(one.plan.origins) for one in resolved.replays)
+        left = self._most_windows // version.replay_cost - sum(len(one.plan.origins) for one in resolved.replays)
         plans: dict[str, ReplayPlan] = {}
         awaiting: dict[str, IntervalWidths | None] = {}
         for series_id, series in whole.items():

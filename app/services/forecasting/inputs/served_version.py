@@ -117,6 +117,11 @@ class ServedVersion:
             self.identity += (self.config.cleaning,)
 
     @property
+    def replay_cost(self) -> int:
+        """What replaying a window costs, in windows of a usual version."""
+        return 1
+
+    @property
     def is_builtin(self) -> bool:
         """Whether it is that of the built-in model."""
         return False

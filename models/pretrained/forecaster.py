@@ -36,8 +36,8 @@ weighed 0.80, 0.65 and 0.77; of Australian months 0.76, 0.92 and 0.81. On days t
 
 UNSEASONAL_SPREAD = 1.4
 """Factor of the levels' distances from the median where the frequency suggests no season: the 80 % intervals of the
-ends of the training parts of years (M3, M4) held 67 and 65 %, so widened 80 and 77 %; those of quarters and months 80 and
-82 % as they are"""
+ends of the training parts of years (M3, M4) held 67 and 65 %, so widened 80 and 77 %; those of quarters and months 80
+and 82 % as they are"""
 
 Network = Callable[[Floats, Ints, Ints], Floats]
 """(y, periods, segments) of `models.pretrained.contexts` -> quantiles (B, steps, Q)"""

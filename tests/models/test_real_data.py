@@ -37,6 +37,7 @@ LONG = (
     "huber",
     "mae",
     "mse",
+    "pretrained",
     "prophet",
     "recursive",
     "recursive-plain",

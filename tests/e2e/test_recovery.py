@@ -74,7 +74,7 @@ def nothing_is_left(service: Service) -> None:
     until(lambda: not list(left.glob("*/*")), 5, "no checkpoint is left behind")
 
 
-def finished(service: Service, job: str, seconds: float = 120) -> dict[str, Any]:
+def finished(service: Service, job: str, seconds: float = 300) -> dict[str, Any]:
     def ended() -> dict[str, Any] | None:
         found: dict[str, Any] = service.call("GET", job)
         return found if found["status"] in ("succeeded", "failed", "cancelled") else None

@@ -9,10 +9,8 @@ from app.scope import Scope
 from app.storage import registry
 from app.storage.clock import now
 from app.storage.dialects import insert_for
+from app.storage.jobs import UNLISTED_KIND
 from app.storage.tables import JobRow, ModelRow, VersionRow
-
-KIND = "builtin"
-"""of the job that a version of it names, as every version names one: nobody requested it, and it is not listed"""
 
 
 def add(session: Session, scope: Scope, model: dict[str, Any], version: dict[str, Any]) -> ModelRow:
@@ -49,7 +47,7 @@ def _add_job(session: Session, scope: Scope, model: ModelRow) -> JobRow:
     job = JobRow(
         id=uuid.uuid4().hex,
         project_id=scope.project_id,
-        kind=KIND,
+        kind=UNLISTED_KIND,
         model_pk=model.pk,
         model=model.name,
         status="succeeded",

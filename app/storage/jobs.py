@@ -25,6 +25,9 @@ LOG = "log"
 LOG_END = "log_end"
 """kind of the event after which an attempt adds no lines to the log"""
 
+UNLISTED_KIND = "builtin"
+"""of jobs that nobody requested: every version names the one that made it, those of the built-in model too"""
+
 
 class FenceLost(Exception):
     """The job was cancelled, has ended, or has a newer attempt: this attempt must stop and write nothing."""
@@ -65,7 +68,7 @@ def list_page(
 
     Raises CursorError.
     """
-    query = select(JobRow).where(JobRow.project_id == scope.project_id, JobRow.kind != "builtin")
+    query = select(JobRow).where(JobRow.project_id == scope.project_id, JobRow.kind != UNLISTED_KIND)
     for name, value in filters.items():
         query = query.where(getattr(JobRow, name) == value)
     query = filter_by_labels(session, query, JobRow.labels, labels)

@@ -25,6 +25,7 @@ Stamps: TypeAlias = Ints
 MINUTE = 60_000_000
 """microseconds"""
 DAY = 86_400_000_000
+"""microseconds"""
 WEEK = 7 * DAY
 """microseconds"""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

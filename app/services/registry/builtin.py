@@ -14,11 +14,12 @@ from sqlalchemy.orm import Session
 
 from app.errors import Conflict, ErrorCode, NotFound
 from app.scope import Scope
+from app.serving.pretrained import is_coarse
 from app.storage import builtin
 from app.storage.revisions import VersionRevision
 from app.storage.tables import ModelRow, VersionRow
 from models.calendar.frequency import parse_frequency, season_lengths
-from models.calendar.timestamps import WEEK, parse_stamps
+from models.calendar.timestamps import parse_stamps
 from models.config.cleaning import CleaningConfig
 from models.config.model import Config
 from models.config.network import NetworkConfig
@@ -180,7 +181,7 @@ def build_config(frequency: str, horizon: int) -> Config:
         steps *= 2
     parsed = parse_frequency(frequency)
     seasons = season_lengths(parsed)
-    longest = LONGEST if parsed.approximate_us < WEEK else seasons[-1] if seasons else 1
+    longest = LONGEST if not is_coarse(frequency) else seasons[-1] if seasons else 1
     context = min(LONGEST, max(SHORTEST, -(-SEASONS * longest // SEGMENT) * SEGMENT))
     base = default_config_for_lengths(frequency, steps, ALL_LEVELS, [LONGEST])
     network = NetworkConfig(context_length=context, segment=SEGMENT, season_lengths=seasons)

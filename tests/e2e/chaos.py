@@ -21,7 +21,7 @@ from app.storage.engine import Database
 from app.storage.jobs import ENDED
 from app.storage.tables import JobEvent, JobRow, VersionRow
 from tests.e2e.conftest import store
-from tests.e2e.processes import JOB, Service, children, lives, until
+from tests.e2e.processes import JOB, PATIENCE, Service, children, lives, until
 
 HUNG_SECONDS = 3.0
 """longer than a lease: others take its jobs meanwhile"""
@@ -121,7 +121,9 @@ def short_jobs(service: Service, trainings: int, others: int) -> list[str]:
         "training": {"epochs": 1, "steps_per_epoch": 5},
     }
     first: dict[str, Any] = service.call("POST", "/train", body)
-    until(lambda: service.call("GET", f"/jobs/{first['id']}")["status"] in ENDED, 120, "the first training has ended")
+    until(
+        lambda: service.call("GET", f"/jobs/{first['id']}")["status"] in ENDED, PATIENCE, "the first training has ended"
+    )
     ids = [first["id"]]
     for number in range(max(trainings - 1, others)):
         if number < trainings - 1:

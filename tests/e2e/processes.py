@@ -24,6 +24,8 @@ T = TypeVar("T")
 Signalled = subprocess.Popen[bytes] | psutil.Process
 TABLES = ("jobs", "job_events", "worker_leases", "models", "versions")
 POLL = 0.05
+PATIENCE = 300.0
+"""seconds that a test waits for what a loaded machine does late: jobs yield to all else, ten to one"""
 ONE_JOB = {"GATECAST_PRELOAD": "false"}
 """settings of a service that runs one job or none: it imports what it needs by itself"""
 JOB = "gatecast-job"
@@ -92,13 +94,13 @@ class Service:
             assert process.poll() is None, self.log(name)
             return answers(url + "/readyz")
 
-        until(ready, 60, f"{name} is ready")
+        until(ready, PATIENCE, f"{name} is ready")
         return url
 
     def worker(self, name: str, **environment: str) -> subprocess.Popen[bytes]:
         """Start a worker and wait until it takes jobs."""
         process = self.start(name, "worker", **environment)
-        until(lambda: "worker_started" in self.log(name), 60, f"{name} has started")
+        until(lambda: "worker_started" in self.log(name), PATIENCE, f"{name} has started")
         return process
 
     def log(self, name: str) -> str:
@@ -145,7 +147,7 @@ class Service:
             process.send_signal(signal.SIGCONT)
             return False
 
-        until(between, 30, "it hangs outside of a transaction")
+        until(between, PATIENCE, "it hangs outside of a transaction")
 
     @contextmanager
     def frozen(self, process: Signalled) -> Iterator[None]:

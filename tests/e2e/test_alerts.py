@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import N, seasonal, stamps, store
-from tests.e2e.processes import ONE_JOB, Service, until
+from tests.e2e.processes import ONE_JOB, PATIENCE, Service, until
 from tests.e2e.test_recovery import finished
 from tests.e2e.test_schedules import scheduled
 from tests.services.alerts.receiver import Receiver, receiving
@@ -46,16 +46,16 @@ def test_a_crossing_is_told_once_although_receiver_and_worker_fail(service: Serv
     level = [round(value + 100.0, 3) for value in seasonal(2 * N)[N:]]
     service.call("POST", "/series/a/observations", {"ds": stamps(2 * N)[N:], "y": level})
     assert scheduled(service, "forecast", "forecast")["status"] == "succeeded"
-    until(lambda: receiver.messages, 30, "the first message came")
+    until(lambda: receiver.messages, PATIENCE, "the first message came")
     worker.send_signal(signal.SIGKILL)
     service.worker("w2")
-    until(lambda: receiver.taken, 60, "another worker has told it")
+    until(lambda: receiver.taken, PATIENCE, "another worker has told it")
     assert service.call("GET", "/alerts/high")["state"] == "firing"
 
     calm = [round(value, 3) for value in seasonal(3 * N)[2 * N :]]
     service.call("POST", "/series/a/observations", {"ds": stamps(3 * N)[2 * N :], "y": calm})
     assert scheduled(service, "forecast", "forecast")["status"] == "succeeded"
-    until(lambda: len(receiver.taken) > 1, 60, "it is resolved")
+    until(lambda: len(receiver.taken) > 1, PATIENCE, "it is resolved")
     events = until(
         lambda: [e for e in service.call("GET", "/alerts/high/events")["items"] if e["delivered"]][1:], 30, "noted"
     )
@@ -68,5 +68,5 @@ def test_a_crossing_is_told_once_although_receiver_and_worker_fail(service: Serv
     spike = [round(value, 3) for value in seasonal(3 * N + 3)[3 * N :]]
     spike[2] += 500.0
     service.call("POST", "/series/a/observations", {"ds": stamps(3 * N + 3)[3 * N :], "y": spike})
-    (alarm,) = until(lambda: service.call("GET", "/models/m/watch/alarms")["items"], 60, "the value is scanned")
+    (alarm,) = until(lambda: service.call("GET", "/models/m/watch/alarms")["items"], PATIENCE, "the value is scanned")
     assert (alarm["series"], alarm["y"]) == ("a", spike[2])

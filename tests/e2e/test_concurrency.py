@@ -8,7 +8,7 @@ import pytest
 from app.config import Settings
 from app.storage.engine import Database
 from tests.e2e.conftest import seasonal, stamps, store
-from tests.e2e.processes import Service, children, until
+from tests.e2e.processes import PATIENCE, Service, children, until
 from tests.trained import Trained, publish
 
 ROUNDS, ROWS = 30, 10
@@ -26,7 +26,7 @@ def test_many_processes_on_sqlite(service: Service, settings: Settings, trained:
     worker = service.worker("worker")
     body = {"model": "m", "series": {"ids": ["a"]}, "horizon": 24, "training": {"epochs": 100_000}}
     job = service.call("POST", "/train", body)["id"]
-    until(lambda: children(worker), 90, "the job runs")
+    until(lambda: children(worker), PATIENCE, "the job runs")
     failures: list[str] = []
 
     def work(i: int) -> None:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.e2e.processes import Service, until
+from tests.e2e.processes import PATIENCE, Service, until
 
 SERIES = 1500
 STEPS = 500
@@ -64,7 +64,7 @@ def test_a_killed_import_is_completed_by_the_same_call(service: Service) -> None
     answers: list[int | None] = []
     thread = threading.Thread(target=lambda: answers.append(send(url, body)))
     thread.start()
-    until(lambda: service.call("GET", "/series?limit=1")["items"], 60, "the first series is written")
+    until(lambda: service.call("GET", "/series?limit=1")["items"], PATIENCE, "the first series is written")
     service.process("api").send_signal(signal.SIGKILL)
     thread.join()
     assert answers == [None]

@@ -48,7 +48,7 @@ def test_a_job_that_takes_too_long_fails_and_its_worker_goes_on(service: Service
     store(service)
     service.worker("w1")
     slow, quick = ask(service, training=LONG, timeout_s=4), ask(service)
-    end = finished(service, f"/jobs/{slow}", 60)
+    end = finished(service, f"/jobs/{slow}")
     assert (end["status"], end["error"]["code"], end["version"]) == ("failed", "job_timed_out", None)
     assert "timeout_s" in end["error"]["hint"]
     assert finished(service, f"/jobs/{quick}")["status"] == "succeeded"
@@ -75,7 +75,7 @@ def test_cancelling_may_keep_the_best_network(service: Service) -> None:
     _, job, _ = training_at_epoch(service, 3, **LONG)
     asked = service.call("POST", job + "/cancel", {"keep_best": True})
     assert (asked["status"], asked["stopping"]) == ("running", True)
-    end = finished(service, job, 30)
+    end = finished(service, job)
     assert (end["status"], end["version"], end["error"]) == ("cancelled", 1, None)
     version = service.call("GET", "/models/m/versions/1")
     assert (version["promoted"], "stopped" in version["warnings"]) == (False, True)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import store
-from tests.e2e.processes import ONE_JOB, Service, until
+from tests.e2e.processes import ONE_JOB, PATIENCE, Service, until
 from tests.e2e.servers import Server, server
 from tests.e2e.test_recovery import finished, train
 
@@ -54,7 +54,7 @@ def test_the_service_outlives_its_database(service: Service, own_server: Server)
         store(service, name)
     assert finished(service, train(service, **TINY))["status"] == "succeeded"
     job = train(service, epochs=100_000, steps_per_epoch=20)
-    until(lambda: (service.call("GET", job)["progress"]["epoch"] or 0) >= 1, 60, "the second training runs")
+    until(lambda: (service.call("GET", job)["progress"]["epoch"] or 0) >= 1, PATIENCE, "the second training runs")
     status, _, fresh = forecast(service, "a")
     assert (status, fresh["forecasts"][0]["stale"]) == (200, False)
 
@@ -74,10 +74,10 @@ def test_the_service_outlives_its_database(service: Service, own_server: Server)
     assert ask(service, "GET", "/livez")[0] == 200
 
     own_server.start()
-    until(lambda: ask(service, "GET", "/readyz")[0] == 200, 30, "it is ready again")
+    until(lambda: ask(service, "GET", "/readyz")[0] == 200, PATIENCE, "it is ready again")
     until(lambda: not forecast(service, "a")[2]["forecasts"][0]["stale"], 5, "forecasts are fresh again")
     assert worker.poll() is None, service.log("w1")
     epoch = service.call("GET", job)["progress"]["epoch"]
-    until(lambda: service.call("GET", job)["progress"]["epoch"] > epoch, 90, "the training goes on")
+    until(lambda: service.call("GET", job)["progress"]["epoch"] > epoch, PATIENCE, "the training goes on")
     service.call("POST", job + "/cancel")
     assert finished(service, train(service, **TINY))["status"] == "succeeded"

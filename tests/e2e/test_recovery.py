@@ -12,7 +12,7 @@ import pytest
 from app.config import Settings
 from app.storage.engine import Database
 from tests.e2e.conftest import store
-from tests.e2e.processes import Service, children, family, lives, until
+from tests.e2e.processes import PATIENCE, Service, children, family, lives, until
 from tests.trained import Trained, publish
 
 EPOCHS = 12
@@ -46,7 +46,7 @@ def job_where(service: Service, job: str, wanted: Callable[[dict[str, Any]], boo
         assert found["status"] in ("queued", "running"), found
         return found if wanted(found["progress"]) else None
 
-    return until(reached, 90, what)
+    return until(reached, PATIENCE, what)
 
 
 def mostly_done(progress: dict[str, Any]) -> bool:
@@ -74,7 +74,7 @@ def nothing_is_left(service: Service) -> None:
     until(lambda: not list(left.glob("*/*")), 5, "no checkpoint is left behind")
 
 
-def finished(service: Service, job: str, seconds: float = 300) -> dict[str, Any]:
+def finished(service: Service, job: str, seconds: float = PATIENCE) -> dict[str, Any]:
     def ended() -> dict[str, Any] | None:
         found: dict[str, Any] = service.call("GET", job)
         return found if found["status"] in ("succeeded", "failed", "cancelled") else None
@@ -102,7 +102,7 @@ def test_a_killed_workers_job_continues_elsewhere(service: Service) -> None:
         epochs.append(found["progress"]["epoch"] or 0)
         return found if found["status"] in ("succeeded", "failed") else None
 
-    end = until(ended, 120, "the job has ended")
+    end = until(ended, PATIENCE, "the job has ended")
     assert (end["status"], end["attempt"], end["version"]) == ("succeeded", 2, 1), end
     # an epoch is told before its checkpoint is written
     assert min(epochs) >= before["progress"]["epoch"] - 1, "the epoch counter went on from the checkpoint"
@@ -199,7 +199,7 @@ def test_an_outage_postpones_a_job(service: Service) -> None:
     artifacts.write_text("a file where the folder should be")
     service.worker("w1")
     job = train(service, epochs=1)
-    until(lambda: "job_postponed" in service.log("w1"), 60, "the first attempt has met the outage")
+    until(lambda: "job_postponed" in service.log("w1"), PATIENCE, "the first attempt has met the outage")
     assert service.call("GET", job)["status"] == "running"
     artifacts.unlink()
     end = finished(service, job)
@@ -219,7 +219,7 @@ def test_a_killed_workers_refresh_begins_again_and_is_published_once(
     store(service)
     first = service.worker("w1")
     job = f"/jobs/{service.call('POST', '/models/m/refresh')['id']}"
-    (refresher,) = until(lambda: children(first), 30, "the refresh has begun")
+    (refresher,) = until(lambda: children(first), PATIENCE, "the refresh has begun")
     service.hang(refresher)
     first.kill()
     service.worker("w2")

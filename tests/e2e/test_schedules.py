@@ -13,7 +13,7 @@ from app.storage.clock import now_us
 from app.storage.engine import Database
 from app.storage.tables import JobRow, Schedule
 from tests.e2e.conftest import stamps
-from tests.e2e.processes import Service, until
+from tests.e2e.processes import PATIENCE, Service, until
 from tests.e2e.test_recovery import finished
 
 N = 400
@@ -54,7 +54,7 @@ def scheduled(service: Service, part: str, kind: str) -> dict[str, Any]:
         found = service.call("GET", f"/jobs?kind={kind}")["items"]
         return next((job["id"] for job in found if job["id"] not in before), None)
 
-    job: dict[str, Any] = finished(service, f"/jobs/{until(started, 20, 'the schedule has started a job')}")
+    job: dict[str, Any] = finished(service, f"/jobs/{until(started, PATIENCE, 'the schedule has started a job')}")
     assert job["started_by"] == "schedule"
     return job
 

@@ -6,7 +6,7 @@ import socket
 import pytest
 from uvicorn.config import STARTUP_FAILURE
 
-from tests.e2e.processes import Service, answers, family, free_port, lives, until
+from tests.e2e.processes import PATIENCE, Service, answers, family, free_port, lives, until
 
 
 @pytest.mark.one_database
@@ -15,19 +15,19 @@ def test_up_restarts_what_falls_and_stops_all(service: Service) -> None:
     port = free_port()
     up = service.start("up", "up", "--port", str(port))
     url = f"http://127.0.0.1:{port}"
-    until(lambda: answers(url + "/readyz"), 60, "the service is ready")
-    until(lambda: "worker_started" in service.log("up"), 30, "the worker has started")
+    until(lambda: answers(url + "/readyz"), PATIENCE, "the service is ready")
+    until(lambda: "worker_started" in service.log("up"), PATIENCE, "the worker has started")
     for word in ("serve", "worker"):
         (part,) = [p for p in family(up.pid)[1:] if word in p.cmdline()]
         part.kill()
         until(lambda part=part: not lives(part), 5, f"{word} has fallen")  # type: ignore[misc]
-    until(lambda: service.log("up").count("worker_started") == 2, 30, "the worker is back")
-    until(lambda: answers(url + "/readyz"), 30, "the API is back")
+    until(lambda: service.log("up").count("worker_started") == 2, PATIENCE, "the worker is back")
+    until(lambda: answers(url + "/readyz"), PATIENCE, "the API is back")
     everything = family(up.pid)
     assert len(everything) == 5, "up, serve, worker, what its jobs are forked from, and what that one tidies up with"
     up.send_signal(signal.SIGINT)
     assert up.wait(20) == 0
-    until(lambda: not any(map(lives, everything)), 30, "all processes are gone")  # one may be importing still
+    until(lambda: not any(map(lives, everything)), PATIENCE, "all processes are gone")  # one may be importing still
 
 
 @pytest.mark.one_database

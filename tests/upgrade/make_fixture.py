@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.processes import Service, until
+from tests.e2e.processes import PATIENCE, Service, until
 from tests.e2e.servers import server
 from tests.e2e.test_recovery import finished, job_at_epoch
 from tests.upgrade import archive, world
@@ -135,7 +135,7 @@ def run_job(service: Release, path: str, body: object) -> str:
 def archive_a_forecast(service: Release) -> None:
     """Let the schedule of a model archive a forecast."""
     service.call("PUT", "/models/plain/schedule", world.SCHEDULE)
-    (job,) = until(lambda: service.call("GET", "/jobs?kind=forecast")["items"], 90, "a scheduled forecast")
+    (job,) = until(lambda: service.call("GET", "/jobs?kind=forecast")["items"], PATIENCE, "a scheduled forecast")
     assert finished(service, f"/jobs/{job['id']}")["status"] == "succeeded"
 
 

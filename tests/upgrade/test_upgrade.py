@@ -18,7 +18,7 @@ from app.storage import migrate
 from app.storage.clock import now_us
 from app.storage.engine import make_engine
 from app.storage.tables import Schedule
-from tests.e2e.processes import ONE_JOB, Service, until
+from tests.e2e.processes import ONE_JOB, PATIENCE, Service, until
 from tests.e2e.test_recovery import finished
 from tests.services.stored import hours
 from tests.trained import HORIZON
@@ -200,7 +200,7 @@ def goes_on_with_jobs(upgrade: Upgrade) -> None:
         jobs = service.call("GET", "/jobs?kind=forecast")["items"]
         return next((job["id"] for job in jobs if job["id"] not in known), None)
 
-    scheduled = finished(service, f"/jobs/{until(begun, 20, 'the schedule has started a forecast')}")
+    scheduled = finished(service, f"/jobs/{until(begun, PATIENCE, 'the schedule has started a forecast')}")
     assert (scheduled["status"], scheduled["started_by"], scheduled["version"]) == ("succeeded", "schedule", 1)
 
 

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from app.services.alerts.messages import sign
 from tests.e2e.conftest import seasonal, stamps
-from tests.e2e.processes import answers, free_port, until
+from tests.e2e.processes import PATIENCE, answers, free_port, until
 from tests.services.alerts.receiver import Receiver, receiving
 from tests.web.conftest import Site
 
@@ -171,7 +171,7 @@ def test_a_key_that_may_only_read_is_offered_nothing_that_would_be_refused(
     assert maker.wait(60) == 0
     key = next(line for line in site.service.log("reader").splitlines() if line.startswith("gk_"))
     url = f"http://127.0.0.1:{port}"
-    until(lambda: answers(f"{url}/readyz"), 60, "the service that asks for keys is ready")
+    until(lambda: answers(f"{url}/readyz"), PATIENCE, "the service that asks for keys is ready")
     page.add_init_script(f"sessionStorage.setItem('gatecast-key', '{key.strip()}')")
     words = {
         "alerts": "No new value for 6 hours in b",

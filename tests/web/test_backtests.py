@@ -5,9 +5,8 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
+from tests.e2e.processes import PATIENCE
 from tests.web.conftest import Site
-
-MILLISECONDS = 60_000
 
 
 def test_a_backtest_is_asked_for_and_read(site: Site, page: Page, check_accessible: Callable[[Page], None]) -> None:
@@ -24,7 +23,7 @@ def test_a_backtest_is_asked_for_and_read(site: Site, page: Page, check_accessib
 
     expect(page.get_by_role("heading", name="Backtest of m")).to_be_visible()
     sentence = page.get_by_text(re.compile(r"MASE [\d.]+: .* season-naive over 3 windows of 1 series"))
-    expect(sentence).to_be_visible(timeout=MILLISECONDS)
+    expect(sentence).to_be_visible(timeout=1000 * PATIENCE)
     expect(page.get_by_role("rowheader")).to_have_text(["Model", "Season-naive", "Naive"])
     expect(page.locator("gc-backtest-forecasts canvas")).to_be_visible()
     layers = "document.querySelector('gc-backtest-forecasts gc-chart').layers.map(one => one.x.length)"

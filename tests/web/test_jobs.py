@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.processes import until
+from tests.e2e.processes import PATIENCE, until
 from tests.web.conftest import Site
 
 LONG = {"epochs": 10_000, "steps_per_epoch": 2}
-SECONDS = 60
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +39,7 @@ def test_a_job_is_watched_live_from_the_middle_and_its_best_kept_while_another_w
     site: Site, page: Page, check_accessible: Callable[[Page], None]
 ) -> None:
     job = start(site, "live", training=LONG)
-    until(lambda: len(site.service.call("GET", f"/jobs/{job}/losses")["epochs"]) >= 3, SECONDS, "three epochs")
+    until(lambda: len(site.service.call("GET", f"/jobs/{job}/losses")["epochs"]) >= 3, PATIENCE, "three epochs")
     waiting = start(site, "waiting", training=LONG)
 
     page.goto(site.link("jobs"))
@@ -52,7 +51,7 @@ def test_a_job_is_watched_live_from_the_middle_and_its_best_kept_while_another_w
     expect(page.locator("gc-loss-curve canvas")).to_be_visible()
     seen = count_epochs(page)
     assert seen >= 3
-    until(lambda: count_epochs(page) > seen, SECONDS, "the curve grows")
+    until(lambda: count_epochs(page) > seen, PATIENCE, "the curve grows")
     expect(page.get_by_text("The best epoch so far is")).to_be_visible()
     page.get_by_label("Log scale").check()
     expect(page).to_have_url(site.link(f"jobs/one?id={job}&log=1"))
@@ -60,7 +59,7 @@ def test_a_job_is_watched_live_from_the_middle_and_its_best_kept_while_another_w
 
     page.get_by_role("button", name="Stop and keep the best").press("Enter")
     page.get_by_role("dialog").get_by_role("button", name="Stop and keep the best").press("Enter")
-    expect(page.get_by_text("It was cancelled after")).to_be_visible(timeout=1000 * SECONDS)
+    expect(page.get_by_text("It was cancelled after")).to_be_visible(timeout=1000 * PATIENCE)
     expect(page.get_by_text("stopped early by its user")).to_be_visible()
     expect(page.locator("gc-loss-curve canvas")).to_be_visible()
     page.get_by_role("link", name="Version 1 of live").click()
@@ -84,7 +83,7 @@ def test_a_job_is_watched_live_from_the_middle_and_its_best_kept_while_another_w
 
 def test_a_job_that_failed_says_why_and_what_to_do(site: Site, page: Page) -> None:
     job = start(site, "late", timeout_s=0.001)
-    until(lambda: site.service.call("GET", f"/jobs/{job}")["status"] == "failed", SECONDS, "it has failed")
+    until(lambda: site.service.call("GET", f"/jobs/{job}")["status"] == "failed", PATIENCE, "it has failed")
     page.goto(site.link("jobs?status=failed&model=late"))
     expect(page.get_by_label("Status")).to_have_value("failed")
     page.get_by_role("link", name="Training", exact=True).click()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e.processes import until
+from tests.e2e.processes import PATIENCE, until
 from tests.web.conftest import Site
 
 INTERVAL = re.compile(r"8 of 10 such hours lie between [-\d.,]+ and [-\d.,]+ kW")
@@ -83,7 +83,7 @@ def test_what_if_moves_the_forecast_and_is_kept_in_the_address(site: Site, page:
 def test_earlier_forecasts_and_anomalies_lie_over_what_happened(site: Site, page: Page) -> None:
     body = {"model": "m", "series": {"ids": ["a"]}, "n_windows": 2, "baselines": ["season_naive"]}
     job = site.service.call("POST", "/backtest", body)["id"]
-    until(lambda: site.service.call("GET", f"/jobs/{job}")["status"] == "succeeded", 60, "the backtest")
+    until(lambda: site.service.call("GET", f"/jobs/{job}")["status"] == "succeeded", PATIENCE, "the backtest")
     page.goto(site.link("series/one?id=a&model=m"))
     page.get_by_label("Earlier forecasts").select_option(job)
     expect(page.get_by_role("button", name="Earlier forecasts")).to_be_visible()

@@ -84,10 +84,11 @@ $(BUNDLES)/node_modules/.installed: $(BUNDLES)/package.json
 	$(PIP_INSTALL) -e '.[dev]'
 	@touch $@ .venv/.run
 
-.venv-bench/.peers: pyproject.toml constraints.txt benchmarks/constraints.txt | $(BIN)/python
+.venv-bench/.peers: pyproject.toml constraints.txt benchmarks/constraints.txt benchmarks/measures.txt | $(BIN)/python
 	$(BIN)/python -m venv .venv-bench
 	.venv-bench/bin/python -m pip install --disable-pip-version-check -c constraints.txt -c benchmarks/constraints.txt \
 	  -e '.[bench]'
+	.venv-bench/bin/python -m pip install --disable-pip-version-check --no-deps -r benchmarks/measures.txt
 	@touch $@
 
 $(BIN)/python:

@@ -1,12 +1,14 @@
 """How well anomalies are found: half of the Numenta Anomaly Benchmark, beside simple detectors in the same run.
 
-python -m benchmarks.anomalies [--data DIR] [--seconds 20] [--files N]
+python -m benchmarks.anomalies [--data DIR] [--seconds 20] [--files N] [--keep FOLDER]
 
 For each file a model is trained on its probationary part alone, with the defaults, and every step of the file is then
 forecast from the step before, or from 24 steps before. A score with the best threshold is what the published scoreboard
 reports: one threshold for all files, found with the labels in sight. The other one is that of the API's level, which
 has seen none. The scoreboard (ARTime 74.9, Numenta HTM 70, KNN-CAD 58, windowed Gaussian 39.6) is of all 58 files;
-these are 29 of them. The rows called alarms are the same scores where an anomaly that goes on alarms once.
+these are 29 of them. The rows called alarms are the same scores where an anomaly that goes on alarms once; false alarms
+a day and the delay are those of the alarms at the default level, a week's worth of one for each series, or of such
+scores above the level where a detector has none. `--keep` writes all scores, which benchmarks.anomaly_measures reads.
 """
 
 import argparse
@@ -26,7 +28,8 @@ import torch
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from models.anomaly.detect import detect_anomalies, find_alarms
+from models.anomaly.alarms import find_alarms
+from models.anomaly.detect import detect_anomalies
 from models.anomaly.nab import PROFILES, Profile, ScoredSeries, judge_flags, nab_score, rank_gains, sum_judgements
 from models.calendar.frequency import parse_frequency, season_lengths
 from models.calendar.grid import Grid
@@ -47,6 +50,7 @@ REST = 5
 MOST_SHARED = 0.02
 LEAST_FILLED = 0.5
 MINUTE = 60_000_000
+DAY_US = 86_400_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +76,8 @@ class Detected:
     score: Floats
     flags: NDArray[np.bool_]
     """at the default level"""
+    alarms: NDArray[np.bool_]
+    """what a person is told by default"""
 
 
 Detector = Callable[[File, float], Detected]
@@ -117,7 +123,7 @@ def gatecast(ahead: int) -> Detector:
         (found,) = detect_anomalies(
             [file.series], [(0, len(file.series.y))], fitted.runner, fitted.config, LEVEL, ahead
         )
-        return Detected(found.score[file.position], found.anomaly[file.position])
+        return Detected(found.score[file.position], found.anomaly[file.position], found.alarm[file.position])
 
     return find
 
@@ -139,18 +145,22 @@ def _standardised(values: "pd.Series[float]") -> Detected:
     before = values.rolling(GAUSSIAN_WINDOW, min_periods=2)
     mean, deviation = before.mean().shift(1), before.std(ddof=0).shift(1).clip(lower=1e-6)
     score = ((values - mean).abs() / deviation).to_numpy(np.float64)
-    return Detected(score, 2 * ndtr(-np.nan_to_num(score)) < 1 - LEVEL)
+    return _rested(score, 2 * ndtr(-np.nan_to_num(score)) < 1 - LEVEL)
 
 
 def chance(file: File, seconds: float) -> Detected:
     """Score at random."""
     score = np.random.default_rng(len(file.y)).random(len(file.y))
-    return Detected(score, score > LEVEL)
+    return _rested(score, score > LEVEL)
 
 
 def null(file: File, seconds: float) -> Detected:
     """Flag nothing."""
-    return Detected(np.zeros(len(file.y)), np.zeros(len(file.y), bool))
+    return _rested(np.zeros(len(file.y)), np.zeros(len(file.y), bool))
+
+
+def _rested(score: Floats, flags: NDArray[np.bool_]) -> Detected:
+    return Detected(score, flags, flags & (find_alarms(score, HORIZON) > 0))
 
 
 DETECTORS: dict[str, Detector] = {
@@ -166,7 +176,7 @@ DETECTORS: dict[str, Detector] = {
 def resting(file: File, found: Detected) -> Detected:
     """Return what is left of a detector where an anomaly that goes on alarms once."""
     score = find_alarms(found.score, max(file.probation // REST, 1))
-    return Detected(score, found.flags & (score > 0))
+    return Detected(score, found.flags & (score > 0), found.alarms)
 
 
 def find_best_threshold(scored: Sequence[ScoredSeries], profile: Profile = PROFILES["standard"]) -> tuple[float, float]:
@@ -200,8 +210,37 @@ def measure(files: list[File], found: list[Detected]) -> dict[str, Any]:
         "threshold": find_best_threshold(scored)[0],
         "level": {name: nab_score(flagged, 1.0, profile) for name, profile in PROFILES.items()},
         **sum_judgements(parts).to_dict(),
+        **measure_alarms(files, found),
         "flagged": float(np.mean(np.concatenate([d.flags[f.probation :] for d, f in zip(found, files, strict=True)]))),
     }
+
+
+def measure_alarms(files: list[File], found: list[Detected]) -> dict[str, float]:
+    """Return false alarms a day of a series, and the mean delay of those within a window, as a share of its length."""
+    false, days, delays = 0, 0.0, []
+    for file, one in zip(files, found, strict=True):
+        alarms = np.flatnonzero(one.alarms & (np.arange(len(file.y)) >= file.probation))
+        inside = np.zeros(len(file.y), bool)
+        for first, last in file.windows:
+            inside[first : last + 1] = True
+            within = alarms[(alarms >= first) & (alarms <= last)]
+            delays += [(within[0] - first) / (last - first + 1)] if len(within) else []
+        false += int((~inside[alarms]).sum())
+        steps = file.position[-1] - file.position[file.probation]
+        days += steps * file.series.grid.frequency.approximate_us / DAY_US
+    return {"false_alarms_a_day": false / days, "delay": float(np.mean(delays)) if delays else float("nan")}
+
+
+def keep_scores(folder: Path, row: str, files: list[File], found: list[Detected]) -> None:
+    """Write the scores of a detector with the labels, without the probationary rows."""
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays: dict[str, Any] = {}
+    for file, one in zip(files, found, strict=True):
+        label = np.zeros(len(file.y))
+        for first, last in file.windows:
+            label[first : last + 1] = 1
+        arrays |= {f"{file.name}.score": one.score[file.probation :], f"{file.name}.label": label[file.probation :]}
+    np.savez(folder / f"{row}.npz", **arrays)
 
 
 def main() -> None:
@@ -210,6 +249,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder of nab_half.parquet")
     parser.add_argument("--seconds", type=float, default=20.0, help="time budget of one training")
     parser.add_argument("--files", type=int, help="so many files, evenly spread, instead of all")
+    parser.add_argument("--keep", type=Path, help="folder for the scores of each detector")
     args = parser.parse_args()
     path = args.data / "nab_half.parquet"
     if not path.exists():
@@ -228,6 +268,8 @@ def main() -> None:
         "F1",
         "points",
         "flagged",
+        "false/day",
+        "delay",
         "seconds",
     )
     print(f"{'detector':30}" + "".join(f"{name:>10}" for name in columns))
@@ -235,6 +277,8 @@ def main() -> None:
     for name, detector in DETECTORS.items():
         began = time.perf_counter()
         found = [detector(file, args.seconds) for file in files]
+        if args.keep:
+            keep_scores(args.keep, name, files, found)
         rested = [resting(file, one) for file, one in zip(files, found, strict=True)]
         for row, each in ((name, found), (f"{name}, alarms", rested)):
             results[row] = {**measure(files, each), "seconds": time.perf_counter() - began}
@@ -247,7 +291,7 @@ def main() -> None:
 def _line(name: str, row: dict[str, Any]) -> str:
     scores = [*row["best"].values(), row["level"]["standard"]]
     rates = [row["windows"].get(rate, float("nan")) for rate in ("precision", "recall", "f1")]
-    rates += [row["points"].get("f1", float("nan")), row["flagged"]]
+    rates += [row["points"].get("f1", float("nan")), row["flagged"], row["false_alarms_a_day"], row["delay"]]
     columns = [f"{value:10.1f}" for value in scores] + [f"{value:10.3f}" for value in rates]
     return f"{name:30}" + "".join(columns) + f"{row['seconds']:10.0f}"
 

@@ -39,7 +39,7 @@ def anomalies(
     """Score the values of stored series by how improbable a model held them for; a long span becomes a job, whose
     answer is always JSON. In a table a series that cannot be scored has one row with nothing but its id."""
     labels = {name: [(window.start, window.end) for window in windows] for name, windows in body.labels.items()}
-    scan = Scan(tuple(body.series), body.start, body.end, body.level, body.ahead, labels)
+    scan = Scan(tuple(body.series), body.start, body.end, body.level, body.ahead, body.alarms_per_week, labels)
     in_background = prefer is not None and BACKGROUND in (part.strip().lower() for part in prefer.split(","))
     answer = services.anomalies.scan(
         scope, AnomalyRequest(body.model, scan, in_background), options_of(body, body.job_labels), key

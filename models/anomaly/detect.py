@@ -1,18 +1,20 @@
 """Anomalies: values that are improbable under a forecast from the values before them.
 
-Each step is forecast from the one before, or from some steps before (models.anomaly.residuals). The probability of a
-deviation and the width of the interval are learned from earlier deviations of the same series (models.anomaly.tails);
-nothing about a step depends on a later value. Shapes: N steps of a span.
+Each step is forecast from the one before, or from some steps before (models.anomaly.residuals). The width of the
+interval is learned from earlier deviations of the same series (models.anomaly.tails); the score weighs them with what
+else is odd about the latest steps (models.anomaly.evidence), and alarms are the rare ones of its peaks
+(models.anomaly.alarms). Nothing about a step depends on a later value. Shapes: N steps of a span.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from models.anomaly.residuals import Span, compute_residuals
+from models.anomaly.alarms import count_steps_per_week, find_alarms, follow_thresholds
+from models.anomaly.evidence import weigh_evidence
+from models.anomaly.residuals import Residuals, Span, compute_residuals
 from models.anomaly.tails import judge_deviations
 from models.arrays import Floats
 from models.config.model import Config
@@ -24,6 +26,8 @@ Flags = NDArray[np.bool_]
 
 HISTORY = 1000
 """steps before the span that are scored too, to learn the distances of values from their forecasts"""
+ALARMS_PER_WEEK = 1.0
+"""of a series, where nothing else is asked for: what a person reads"""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -40,12 +44,13 @@ class Anomalies:
     upper: Floats
     """(N,) upper end of the interval, in original units"""
     score: Floats
-    """(N,) improbability of the value: the standard deviations at which a normal distribution is as improbable,
-    whatever the level; NaN for a missing value too"""
+    """(N,) improbability of what the series does there: the standard deviations at which a normal distribution is as
+    improbable, whatever the level; NaN for a missing value too"""
     anomaly: Flags
     """(N,) whether a value was observed outside of [lower, upper]"""
     alarm: Flags
-    """(N,) whether an anomaly exceeds those within a horizon before it, those before the span included"""
+    """(N,) whether the score is one of as few as were asked for, and exceeds those within a horizon before it, those
+    before the span included"""
 
 
 def detect_anomalies(
@@ -55,6 +60,7 @@ def detect_anomalies(
     config: Config,
     level: float = 0.99,
     ahead: int = 1,
+    alarms_per_week: float = ALARMS_PER_WEEK,
 ) -> list[Anomalies]:
     """Detect the anomalies of each series on its span.
 
@@ -70,21 +76,28 @@ def detect_anomalies(
     """
     require(0 < level < 1, "level", "must be between 0 and 1")
     require(1 <= ahead <= config.horizon, "ahead", f"must be between 1 and the model's horizon, {config.horizon}")
-    return [_detect(item, span, runner, config, level, ahead) for item, span in zip(series, spans, strict=True)]
+    require(alarms_per_week > 0, "alarms_per_week", "must be positive")
+    return [
+        _detect(item, span, runner, config, level, ahead, alarms_per_week)
+        for item, span in zip(series, spans, strict=True)
+    ]
 
 
-def _detect(series: Series, span: Span, runner: Runner, config: Config, level: float, ahead: int) -> Anomalies:
+def _detect(
+    series: Series, span: Span, runner: Runner, config: Config, level: float, ahead: int, alarms_per_week: float
+) -> Anomalies:
     start, end = span
     require(0 <= start <= end <= len(series.y), "start", "must lie before the end, within the series")
     begin = max(0, start - HISTORY)
-    residuals = compute_residuals(series, (begin, end), runner, config, ahead)
-    radius, score = judge_deviations(residuals.deviation, level)
+    residuals, score = score_steps(series, (begin, end), runner, config, ahead)
+    radius, _ = judge_deviations(residuals.deviation, level)
     low, high = find_limits(series, end, config)
     lower = np.clip(residuals.expected - radius * residuals.below, low[begin:], high)
     upper = np.clip(residuals.expected + radius * residuals.above, low[begin:], high)
     y = series.y[begin:end]
+    thresholds = follow_thresholds(score, alarms_per_week, count_steps_per_week(config.frequency), config.horizon)
     anomaly = (y < lower) | (y > upper)
-    alarm = anomaly & (find_alarms(np.where(anomaly, score, 0.0), config.horizon) > 0)
+    alarm = find_alarms(np.where(score > thresholds, score, 0.0), config.horizon) > 0
     judged = slice(start - begin, None)
     return Anomalies(
         series_id=series.id,
@@ -111,11 +124,9 @@ def find_limits(series: Series, end: int, config: Config) -> tuple[Floats, float
     return least, np.inf if high is None else high
 
 
-def find_alarms(score: Floats, rest: int) -> Floats:
-    """Keep the scores (N,) that exceed all of the `rest` steps before them; the others become 0.
-
-    A lasting anomaly alarms once, and again where it grows or a rest has passed. Nothing depends on a later step.
-    """
-    filled = np.nan_to_num(score, nan=0.0)
-    before = pd.Series(filled).rolling(rest, min_periods=1).max().shift(1).fillna(0.0)
-    return np.where(filled > before.to_numpy(), filled, 0.0)
+def score_steps(series: Series, span: Span, runner: Runner, config: Config, ahead: int) -> tuple[Residuals, Floats]:
+    """Forecast each step of a span, and score (N,) what the series does there by the steps of the span before."""
+    begin, end = span
+    residuals = compute_residuals(series, span, runner, config, ahead)
+    _, own = judge_deviations(residuals.deviation, 0.5)  # whatever the level
+    return residuals, weigh_evidence(series.y[begin:end], residuals.deviation, own, config.network.season)

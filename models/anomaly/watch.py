@@ -1,24 +1,29 @@
 """Alarms among values as they arrive: from which score on, and which of them are not worth a message.
 
-A threshold is a score, the standard deviations at which a normal distribution is as improbable (models.anomaly.tails).
-It is that of a level, or of a number of alarms a week that a person can read, and verdicts on past values move it.
-Nothing about a step depends on a later one. Shapes: N steps of a span, P steps before it that are scored.
+A threshold is a score (models.anomaly.alarms). It is that of a level, or of a number of alarms a week that a person can
+read, and verdicts on past values move it. Nothing about a step depends on a later one. Shapes: N steps of a span, P
+steps before it that are scored.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, erfc, sqrt
-from statistics import NormalDist
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.anomaly.detect import HISTORY, find_alarms, find_limits
-from models.anomaly.residuals import Span, compute_residuals
+from models.anomaly.alarms import (
+    bound_threshold,
+    choose_threshold,
+    convert_to_level,
+    convert_to_score,
+    count_steps_per_week,
+    find_alarms,
+)
+from models.anomaly.detect import HISTORY, find_limits, score_steps
+from models.anomaly.residuals import Span
 from models.anomaly.tails import judge_deviations
 from models.arrays import Floats
-from models.calendar.frequency import parse_frequency
 from models.config.model import Config
 from models.config.validation import require
 from models.data.series import Series
@@ -26,18 +31,10 @@ from models.inference.predict import Runner
 
 Flags = NDArray[np.bool_]
 
-LEAST_THRESHOLD = 1.645
-"""the score of the level 0.9, below which verdicts and numbers of alarms move no threshold"""
-GREATEST_THRESHOLD = 12.0
-"""score above which they move none"""
 MARGIN = 0.05
 """distance of a threshold from the score of a verdict that it follows"""
-LEAST_PEAKS = 3
-"""peaks of the past that a threshold is learned from: one or two may have been true anomalies"""
 MOST_VERDICTS = 100
 """latest verdicts that count"""
-GREATEST_LEVEL = 1 - 1e-12
-WEEK_US = 7 * 86_400_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,13 +101,13 @@ class Watched:
     expected: Floats
     """(N,) median forecast, in original units"""
     lower: Floats
-    """(N,) lower end of what is no alarm, in original units"""
+    """(N,) lower end of the interval that values of such a score leave, in original units"""
     upper: Floats
-    """(N,) upper end of what is no alarm, in original units"""
+    """(N,) upper end of that interval"""
     score: Floats
-    """(N,) improbability of the value, NaN for a missing one"""
+    """(N,) improbability of what the series does there, NaN for a missing value"""
     alarming: Flags
-    """(N,) whether the value lies outside, and no rule ignores that"""
+    """(N,) whether the score lies above, and no rule ignores that"""
     alarm: Flags
     """(N,) whether it exceeds all such values within a horizon before it"""
 
@@ -140,8 +137,7 @@ def watch_span(
     require(1 <= rule.ahead <= config.horizon, "ahead", f"must be between 1 and the horizon, {config.horizon}")
     begin = max(0, start - HISTORY)
     new = start - begin  # P
-    residuals = compute_residuals(series, (begin, end), runner, config, rule.ahead)
-    _, score = judge_deviations(residuals.deviation, 0.5)  # whatever the level
+    residuals, score = score_steps(series, (begin, end), runner, config, rule.ahead)
     y = series.y[begin:end]
     ignored = find_ignored(y, residuals.expected, rule.ignore)
     judged = [one for verdict in verdicts if (one := _score_verdict(verdict, score, begin)) is not None]
@@ -152,7 +148,6 @@ def watch_span(
     lower = np.clip(residuals.expected - radius * residuals.below, low[begin:], high)
     upper = np.clip(residuals.expected + radius * residuals.above, low[begin:], high)
     exceeding = (score > threshold) & ~ignored
-    exceeding[new:] &= ((y < lower) | (y > upper))[new:]
     alarm = find_alarms(np.where(exceeding, score, 0.0), config.horizon) > 0
     return Watched(
         threshold=threshold,
@@ -180,25 +175,7 @@ def _start_threshold(past: Floats, rule: WatchRule, config: Config) -> float:
     if rule.level is not None:
         return convert_to_score(rule.level)
     assert rule.alarms_per_week is not None
-    steps_per_week = WEEK_US / parse_frequency(config.frequency).approximate_us
-    return choose_threshold(past, rule.alarms_per_week, steps_per_week, config.horizon)
-
-
-def choose_threshold(past: Floats, alarms_per_week: float, steps_per_week: float, rest: int) -> float:
-    """Choose the score above which a series alarms so many times a week, from its own past scores (P,).
-
-    As many peaks of the past as that is in its time lie above. Where that is fewer than LEAST_PEAKS the threshold is as
-    much less probable than the last of LEAST_PEAKS peaks as alarms shall be rarer than these; with fewer peaks in the
-    past it is that of calibrated scores. `rest` is the number of steps within which a lasting anomaly alarms once.
-    """
-    allowed = alarms_per_week * int(np.isfinite(past).sum()) / steps_per_week
-    peaks = np.sort(find_alarms(past, rest))[::-1]
-    needed = max(LEAST_PEAKS, ceil(allowed))
-    if len(peaks) < needed or peaks[needed - 1] <= 0:
-        chance = min(1.0, alarms_per_week / steps_per_week)
-    else:
-        chance = _chance(float(peaks[needed - 1])) * min(1.0, allowed / needed)
-    return _bound(-NormalDist().inv_cdf(max(chance, 1e-300) / 2))
+    return choose_threshold(past, rule.alarms_per_week, count_steps_per_week(config.frequency), config.horizon)
 
 
 def adjust_threshold(threshold: float, verdicts: Sequence[Judged]) -> float:
@@ -217,7 +194,7 @@ def adjust_threshold(threshold: float, verdicts: Sequence[Judged]) -> float:
     def rank(at: float) -> tuple[int, bool, float]:
         return count_contradicted(at), (latest[-1].score > at) == latest[-1].normal, abs(at - threshold)
 
-    moved = [_bound(one.score + MARGIN if one.normal else one.score - MARGIN) for one in latest]
+    moved = [bound_threshold(one.score + MARGIN if one.normal else one.score - MARGIN) for one in latest]
     return min([threshold, *moved], key=rank)
 
 
@@ -233,22 +210,3 @@ def find_ignored(y: Floats, expected: Floats, rules: Sequence[IgnoreRule]) -> Fl
         if rule.relative is not None:
             ignored |= np.abs(difference) < rule.relative * np.abs(expected)
     return ignored
-
-
-def convert_to_score(level: float) -> float:
-    """Return the score that a share `level` of ordinary values does not exceed."""
-    return NormalDist().inv_cdf((1 + level) / 2)
-
-
-def convert_to_level(score: float) -> float:
-    """Return the share of ordinary values that do not exceed a score."""
-    return min(1 - _chance(score), GREATEST_LEVEL)
-
-
-def _chance(score: float) -> float:
-    """Return the share of ordinary values that exceed a score."""
-    return erfc(score / sqrt(2))
-
-
-def _bound(threshold: float) -> float:
-    return min(max(threshold, LEAST_THRESHOLD), GREATEST_THRESHOLD)

@@ -7,7 +7,10 @@ from pydantic import ConfigDict, Field, StringConstraints
 from app.api.schemas.backtests import Reference
 from app.api.schemas.base import Input, Output, Text
 from app.api.schemas.jobs import JobError, JobLabels, JobStatus, ProgressOut, RunOptionsIn
+from app.services.anomalies.plan import USUAL_ALARMS
 
+MOST_ALARMS = 1_000_000
+"""a week"""
 Time = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 SERIES: dict[str, Any] = {
     "series_id": "bikes/station 7",
@@ -53,6 +56,12 @@ class AnomaliesIn(RunOptionsIn):
         description="steps before a value that it is forecast from, the model's horizon at most: from one step before, "
         "what is sudden stands out, from many also what goes on",
     )
+    alarms_per_week: float = Field(
+        USUAL_ALARMS,
+        gt=0,
+        le=MOST_ALARMS,
+        description="how many alarms of each series a person can read: their threshold follows its own past scores",
+    )
     labels: Annotated[dict[Text, LabelWindows], Field(max_length=100_000)] = Field(
         default_factory=dict, description="known anomalies by series: then precision, recall and F1 are told"
     )
@@ -70,6 +79,7 @@ class AnomaliesOut(Output):
                 "revision": 0,
                 "level": 0.99,
                 "ahead": 1,
+                "alarms_per_week": 1.0,
                 "series": [SERIES],
                 "metrics": None,
             }
@@ -81,10 +91,12 @@ class AnomaliesOut(Output):
     revision: int
     level: float
     ahead: int
+    alarms_per_week: float
     series: list[dict[str, Any]] = Field(
-        description="`ds`, `y`, `expected`, `lower`, `upper`; `score`: how improbable the value is, as the standard "
-        "deviations at which a normal law is as improbable, whatever the level; `anomaly`: it lies outside the bounds; "
-        "`alarm`: an anomaly that exceeds all of a horizon's length before it, so that one which goes on alarms once"
+        description="`ds`, `y`, `expected`, `lower`, `upper`; `score`: how improbable it is what the series does, as "
+        "the standard deviations at which a normal law is as improbable, whatever the level; `anomaly`: the value lies "
+        "outside the bounds; `alarm`: one of the rarest scores, as many as `alarms_per_week` says, above all of a "
+        "horizon's length before it, so that what goes on alarms once"
     )
     metrics: dict[str, Any] | None = Field(
         description="with labels: precision, recall and F1 by `points` and by `windows`, and the score of the Numenta "
@@ -116,6 +128,7 @@ class ScanOut(Output):
                 "revision": 0,
                 "level": 0.99,
                 "ahead": 1,
+                "alarms_per_week": 1.0,
                 "error": None,
                 "series": [SERIES],
                 "metrics": None,
@@ -131,6 +144,7 @@ class ScanOut(Output):
     revision: int
     level: float
     ahead: int
+    alarms_per_week: float
     error: JobError | None
     series: list[dict[str, Any]] | None
     metrics: dict[str, Any] | None

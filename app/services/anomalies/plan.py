@@ -14,13 +14,15 @@ from app.services.series.aggregation import build_read_grid, is_readable
 from app.services.series.ids import MAX_ID, is_series_id
 from app.storage import series
 from app.storage.tables import ModelRow, SeriesRow
-from models.anomaly.detect import HISTORY
+from models.anomaly.detect import ALARMS_PER_WEEK, HISTORY
 from models.calendar.frequency import parse_frequency
 from models.calendar.grid import Grid
 from models.calendar.timestamps import parse_stamps
 from models.config.cleaning import CleaningConfig
 from models.errors import TimestampError
 
+USUAL_ALARMS = ALARMS_PER_WEEK
+"""a week, of each series, where a request names no number"""
 Window = tuple[int, int]
 """first and last stamp of a labelled anomaly"""
 
@@ -35,6 +37,8 @@ class Scan:
     level: float
     ahead: int = 1
     """number of steps between a forecast's origin and the value that it is compared with"""
+    alarms_per_week: float = USUAL_ALARMS
+    """of each series"""
     labels: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
     """{series id: (start, end) of each labelled window, both included}"""
 
@@ -47,6 +51,7 @@ class Scan:
             "end": self.end,
             "level": self.level,
             "ahead": self.ahead,
+            "alarms_per_week": self.alarms_per_week,
             "labels": labels,
         }
 
@@ -54,8 +59,15 @@ class Scan:
 def parse_scan(document: Mapping[str, Any]) -> Scan:
     """Return the scan of a stored request."""
     labels = {name: [(first, last) for first, last in windows] for name, windows in document["labels"].items()}
-    ids = tuple(document["series"]["ids"])
-    return Scan(ids, document["start"], document["end"], document["level"], document["ahead"], labels)
+    return Scan(
+        tuple(document["series"]["ids"]),
+        document["start"],
+        document["end"],
+        document["level"],
+        document["ahead"],
+        document.get("alarms_per_week", USUAL_ALARMS),  # jobs of earlier releases have none
+        labels,
+    )
 
 
 @dataclass(frozen=True)

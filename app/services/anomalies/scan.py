@@ -83,7 +83,9 @@ def _scan_task(task: Task, history: Series | None, version: LoadedVersion, scan:
     start = max(0, task.first - history.start)
     end = max(start, min(len(history.y), task.end - history.start))
     try:
-        (anomalies,) = detect_anomalies([history], [(start, end)], version.run, version.config, scan.level, scan.ahead)
+        (anomalies,) = detect_anomalies(
+            [history], [(start, end)], version.run, version.config, scan.level, scan.ahead, scan.alarms_per_week
+        )
     except ConfigError as e:  # a covariate is text in the series and a number in the model
         return _fail(task, str(e))
     stamps = history.stamps(start, end)

@@ -39,6 +39,8 @@ export function describeVerdicts({ alarms, verdicts }) {
 
 /** Say what was seen and what was expected. @param {Alarm} alarm */
 export function describeAlarm({ y, expected, lower, upper }) {
+  const bounds = `${formatNumber(expected)}, between ${formatNumber(lower)} and ${formatNumber(upper)}`;
+  if (y >= lower && y <= upper) return `${formatNumber(y)} alone is as expected (${bounds}); the steps up to it are not what came before`;
   const side = y > expected ? "above" : "below";
-  return `${formatNumber(y)} is ${side} what was expected: ${formatNumber(expected)}, between ${formatNumber(lower)} and ${formatNumber(upper)}`;
+  return `${formatNumber(y)} is ${side} what was expected: ${bounds}`;
 }

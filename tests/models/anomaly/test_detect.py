@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from models.anomaly.detect import HISTORY, Anomalies, detect_anomalies, find_alarms
+from models.anomaly.detect import HISTORY, Anomalies, detect_anomalies
 from models.anomaly.residuals import LEAST_SEEN, REGIME
 from models.data.series import Panel, Series
 from models.data.windows import Batch
@@ -63,7 +63,7 @@ def found(y: Floats, runner: Runner, start: int = 0, level: float = 0.99) -> Ano
 
 
 def same(one: Anomalies, other: Anomalies, steps: slice = slice(None)) -> None:
-    for name in ("expected", "lower", "upper", "score", "anomaly"):
+    for name in ("expected", "lower", "upper", "score", "anomaly", "alarm"):
         np.testing.assert_array_equal(getattr(one, name)[steps], getattr(other, name)[steps])
 
 
@@ -110,6 +110,27 @@ def test_a_spike_is_flagged_and_scores_highest() -> None:
     assert one.anomaly[200]
     assert one.anomaly[300]
     assert np.argsort(-one.score)[:2].tolist() == [200, 300]
+
+
+def test_alarms_are_as_rare_as_was_asked_for() -> None:
+    """A week has 168 steps; one in a hundred of them lies outside of its interval."""
+    counts = []
+    for weekly in (0.5, 3.0):
+        spans = [(500, 3000)] * 4
+        series = [series_of(noise(seed=k), str(k)) for k in range(4)]
+        judged = detect_anomalies(series, spans, around(latest_mean), CONFIG, alarms_per_week=weekly)
+        counts.append(sum(int(one.alarm.sum()) for one in judged) / (4 * 2500 / 168))
+    assert counts == pytest.approx([0.5, 3.0], rel=0.6)
+    with pytest.raises(ConfigError, match="alarms_per_week"):
+        detect_anomalies(series, spans, around(latest_mean), CONFIG, alarms_per_week=0)
+
+
+def test_a_spike_is_an_alarm_once_though_others_have_come_before() -> None:
+    y = noise(2000)
+    y[[600, 1200, 1800]] += 15
+    one = found(y, around(latest_mean), 500)
+    assert one.alarm[[100, 700, 1300]].all()
+    assert one.alarm.sum() <= 12
 
 
 def test_scores_know_no_level() -> None:
@@ -314,14 +335,6 @@ def test_forecasts_from_farther_before_do_not_know_how_it_began() -> None:
     assert (far.expected[204:207] == other.expected[204:207]).all()
     with pytest.raises(ConfigError, match="horizon"):
         detect_anomalies([series_of(y)], spans, around(last), CONFIG, ahead=4)
-
-
-def test_an_anomaly_that_goes_on_alarms_once() -> None:
-    score = np.array([0.0, 5.0, 4.0, 5.0, np.nan, 6.0, 1.0, 2.0, 3.0, 3.0])
-    assert find_alarms(score, 3).tolist() == [0, 5, 0, 0, 0, 6, 0, 0, 0, 0]
-    assert find_alarms(score, 1).tolist() == [0, 5, 0, 5, 0, 6, 0, 2, 3, 0]
-    changed = np.append(score[:6], [9.0, 9.0])
-    np.testing.assert_array_equal(find_alarms(changed, 3)[:6], find_alarms(score, 3)[:6])
 
 
 def test_a_trained_network_finds_what_was_planted() -> None:

@@ -37,10 +37,10 @@ export function describeVerdicts({ alarms, verdicts }) {
   return `${count} ${said}${precision}${recall}`;
 }
 
-/** Say what was seen and what was expected. @param {Alarm} alarm */
-export function describeAlarm({ y, expected, lower, upper }) {
+/** Say what was seen and what was expected. @param {Pick<Alarm, "y"|"expected"|"lower"|"upper"|"score">} alarm */
+export function describeAlarm({ y, expected, lower, upper, score }) {
   const bounds = `${formatNumber(expected)}, between ${formatNumber(lower)} and ${formatNumber(upper)}`;
   if (y >= lower && y <= upper) return `${formatNumber(y)} alone is as expected (${bounds}); the steps up to it are not what came before`;
   const side = y > expected ? "above" : "below";
-  return `${formatNumber(y)} is ${side} what was expected: ${bounds}`;
+  return `${formatNumber(y)} is ${score >= 6 ? "far " : ""}${side} what was expected: ${bounds}`;
 }

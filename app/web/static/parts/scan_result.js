@@ -2,9 +2,10 @@
 
 import { html, nothing } from "../vendor/lit.js";
 import { Element } from "../element.js";
-import { formatCount, formatNumber, formatPercent, formatTime, toSeconds } from "../format.js";
+import { formatCount, formatPercent, formatTime, toSeconds } from "../format.js";
 import { toSentence } from "../job_words.js";
 import { adjust, link } from "../router.js";
+import { describeAlarm } from "../watch_words.js";
 import "./chart.js";
 
 const MOST_LISTED = 200;
@@ -19,13 +20,13 @@ const AROUND = 100;
  */
 /** @typedef {{index: number, ds: string, y: number, expected: number, lower: number, upper: number, score: number, isAlarm: boolean}} Anomaly */
 
-/** @param {SeriesScan} scan @returns {Anomaly[]} in the order of time */
+/** What lies outside of its interval or raised an alarm. @param {SeriesScan} scan @returns {Anomaly[]} in the order of time */
 function listAnomalies(scan) {
   const numbers = /** @type {Record<"y"|"expected"|"lower"|"upper"|"score", number[]>} */ (/** @type {unknown} */ (scan));
   /** @type {Anomaly[]} */
   const found = [];
   scan.anomaly.forEach((isOut, index) => {
-    if (!isOut) return;
+    if (!isOut && !scan.alarm[index]) return;
     found.push({
       index,
       ds: scan.ds[index],
@@ -42,13 +43,6 @@ function listAnomalies(scan) {
 
 /** @param {number} level */
 const formatLevel = (level) => formatPercent(level, level > 0.99 ? 1 : 0);
-
-/** Say in words how improbable a value is. @param {Anomaly} anomaly */
-function describeAnomaly({ y, expected, lower, upper, score }) {
-  const side = y > upper ? "above" : "below";
-  const far = score >= 6 ? "far " : "";
-  return `${formatNumber(y)} is ${far}${side} what was expected: ${formatNumber(expected)}, between ${formatNumber(lower)} and ${formatNumber(upper)}`;
-}
 
 class ScanResult extends Element {
   static properties = {
@@ -97,11 +91,12 @@ class ScanResult extends Element {
     if (!scan) return nothing;
     if (scan.status !== "ok") return html`<div class="problem" role="alert"><strong>${scan.series_id} could not be scored</strong><p>${toSentence(scan.error?.detail ?? "")}</p></div>`;
     const count = this.anomalies.length;
+    const outside = scan.anomaly.filter(Boolean).length;
     const alarms = this.anomalies.filter((one) => one.isAlarm).length;
     return html`<section class="card">
         <p>
-          <strong>${count ? formatCount(count, "anomaly", "anomalies") : "No anomaly"} among ${formatCount(scan.ds.length, "value")}.</strong>
-          ${count ? `${formatCount(alarms, "alarm")}: an anomaly that goes on alarms once.` : "All lie where the model expected them."}
+          <strong>${outside ? formatCount(outside, "anomaly", "anomalies") : "No anomaly"} among ${formatCount(scan.ds.length, "value")}.</strong>
+          ${count ? `${formatCount(alarms, "alarm")}: the rarest of all, about one a week, and what goes on alarms once.` : "All lie where the model expected them."}
         </p>
         <gc-chart
           .label=${`Anomalies of ${scan.series_id}`}
@@ -154,7 +149,7 @@ class ScanResult extends Element {
     return html`<tr>
       <td><a href=${link("series/one", { id: series_id, from: toUtc(from), to: toUtc(to), anomalies: 1 })}>${time}</a></td>
       <td class="number">${anomaly.score.toFixed(1)} ${anomaly.isAlarm ? html`<span class="badge bad">alarm</span>` : nothing}</td>
-      <td class="words">${describeAnomaly(anomaly)}</td>
+      <td class="words">${describeAlarm(anomaly)}</td>
     </tr>`;
   }
 }

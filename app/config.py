@@ -90,6 +90,10 @@ class Settings(BaseSettings):
     """earlier forecasts that one request repeats, to set the width of its intervals; 0: none"""
     replay_cache_bytes: int = Field(128 * MEGABYTE, ge=0)
     """repeated forecasts in memory; of a series that is not there all are repeated after each observation"""
+    path_windows: int = Field(4096, gt=0)
+    """earlier forecasts that one request repeats, to know how steps and series err together"""
+    path_cache_bytes: int = Field(128 * MEGABYTE, ge=0)
+    """those forecasts in memory"""
     rendered_cache_bytes: int = Field(64 * MEGABYTE, ge=0)
     """recent responses in memory; 0 forecasts each time"""
     max_waiting_requests: int = Field(1000, gt=0)

@@ -103,6 +103,7 @@ def _to_request(body: ForecastIn) -> ForecastRequest:
         on_missing=body.on_missing,
         point=body.point,
         explain=body.explain,
+        questions=body.questions,
     )
 
 

@@ -69,6 +69,11 @@ class MomentCache:
         return moments
 
 
+def extend_moment(moment: Moment, series: Series, horizon: int) -> Moment:
+    """Return the moment of a series' end with the stamps of a longer horizon."""
+    return _build_moment(series, moment.calendar, horizon)
+
+
 def _build_moment(series: Series, calendar: Ints, horizon: int) -> Moment:
     end = len(series.y)
     stamps = series.stamps(end - 1, end + horizon)

@@ -35,7 +35,7 @@ class Replay:
     origins: Ints
     """(K,) indexes on the series' grid, ascending"""
     forecasts: Floats
-    """(K, S, Q) at the steps of `choose_steps`"""
+    """(K, S, Q) at the steps that are looked at"""
 
     @property
     def size(self) -> int:
@@ -85,16 +85,17 @@ def find_first_step(origins: Ints, config: Config) -> int:
     return int(origins[0]) + 1 - config.network.context_length
 
 
-def replay_all(plans: Sequence[ReplayPlan], runner: Runner, config: Config) -> list[Replay]:
+def replay_all(plans: Sequence[ReplayPlan], runner: Runner, config: Config, steps: Ints | None = None) -> list[Replay]:
     """Run the origins of each plan that no earlier replay has run, all in one batch.
 
-    Origins without a value, and those whose known-future covariates are not stored, are left out.
+    Origins without a value, and those whose known-future covariates are not stored, are left out. `steps` (S,) are the
+    positions in the horizon that are looked at, by default those of `choose_steps`; earlier replays have the same.
     """
     if not plans:
         return []
-    steps = np.concatenate(choose_steps(config.horizon))
+    steps = np.concatenate(choose_steps(config.horizon)) if steps is None else steps
     origins = [_select_origins(plan, config) for plan in plans]
-    kept = [_keep(plan, chosen, config) for plan, chosen in zip(plans, origins, strict=True)]
+    kept = [_keep(plan, chosen, len(steps), config) for plan, chosen in zip(plans, origins, strict=True)]
     missing = [np.setdiff1d(chosen, old.origins) for chosen, old in zip(origins, kept, strict=True)]
     windows = [plan.series for plan, new in zip(plans, missing, strict=True) for _ in new]
     positions = [new - plan.series.start for plan, new in zip(plans, missing, strict=True)]
@@ -148,10 +149,9 @@ def _select_origins(plan: ReplayPlan, config: Config) -> Ints:
     return plan.origins[usable]
 
 
-def _keep(plan: ReplayPlan, origins: Ints, config: Config) -> Replay:
+def _keep(plan: ReplayPlan, origins: Ints, steps: int, config: Config) -> Replay:
     """Return the part of an earlier replay that still holds: those of some origins whose inputs are as they were."""
     old = plan.kept
-    steps = sum(map(len, choose_steps(config.horizon)))
     if old is None or old.series.grid != plan.series.grid or old.series.static != plan.series.static:
         return Replay(plan.series, origins[:0], np.empty((0, steps, len(config.quantiles))))
     changed = _find_first_change(old.series, plan.series, config)

@@ -58,3 +58,10 @@ def test_refresh(service: Service) -> None:
     url = service.serve()
     service.worker("worker")
     holds(url, "--part", "refresh")
+
+
+@pytest.mark.slow
+def test_questions(service: Service) -> None:
+    url = service.serve()
+    service.worker("worker")
+    holds(url, "--part", "questions")

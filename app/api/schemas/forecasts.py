@@ -6,11 +6,25 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Tag, model_validator
 
 from app.api.schemas.base import CovariateValue, Encodable, Input, Number, Output, QueryTime, Text, choose_branch
+from app.api.schemas.questions import (
+    EXTRAPOLATE,
+    MOST_PATHS,
+    MOST_SCENARIOS,
+    PATHS,
+    SCENARIOS,
+    SEED,
+    AggregateIn,
+    AggregateOut,
+    GroupOut,
+    ReconcileIn,
+    ScenarioName,
+)
 from app.api.schemas.series import ColumnsIn, Label, LabelValue
 from app.api.schemas.training import Quantiles
 from app.errors import ErrorCode, FieldError, Invalid
 from app.formats.forms import FormName
 from app.services.forecasting.inputs.request import ForecastRequest
+from app.services.forecasting.questions.asked import Questions
 
 Fill = Literal["last", "season"]
 OnMissing = Literal["season_naive", "floor", "auto"]
@@ -21,6 +35,7 @@ ForecastWarning = Literal[
     "unknown_category",
     "covariates_filled",
     "static_interval",
+    "assumed_dependence",
     "covariate_kind_conflict",
     "forecast_not_finite",
     "missing_future_covariates",
@@ -184,6 +199,29 @@ class ForecastIn(Input):
     explain: bool = Field(
         False, description="tell what moved each forecast; takes about a second, in a process of its own"
     )
+    aggregate: AggregateIn | None = None
+    paths: int | None = Field(None, ge=1, le=MOST_PATHS, description=PATHS)
+    seed: int = Field(0, ge=0, lt=2**32, description=SEED)
+    scenarios: (
+        Annotated[dict[ScenarioName, dict[Label, dict[Label, Column]]], Field(min_length=1, max_length=MOST_SCENARIOS)]
+        | None
+    ) = Field(None, description=SCENARIOS)
+    reconcile: ReconcileIn | None = None
+    extrapolate: bool = Field(False, description=EXTRAPOLATE)
+
+    @property
+    def questions(self) -> Questions | None:
+        """What is asked about whole futures."""
+        if not (self.aggregate or self.paths or self.scenarios or self.reconcile or self.extrapolate):
+            return None
+        return Questions(
+            aggregate=None if self.aggregate is None else self.aggregate.to_asked(),
+            paths=self.paths,
+            seed=self.seed,
+            scenarios=self.scenarios,
+            reconcile=None if self.reconcile is None else self.reconcile.to_asked(),
+            extrapolate=self.extrapolate,
+        )
 
     @model_validator(mode="after")
     def _check_series(self) -> "ForecastIn":
@@ -244,6 +282,13 @@ class ExplainedForecast(SeriesForecast):
     explanation: ExplanationOut
 
 
+class SampledForecast(SeriesForecast):
+    """A forecast of whose whole future something was asked."""
+
+    extrapolated: bool = Field(description="whether it goes on beyond the trained horizon")
+    paths: list[list[float]] | None = Field(None, description="a value a step of each path")
+
+
 class SeriesFailure(Output):
     """Why one series has no forecast."""
 
@@ -288,4 +333,9 @@ class ForecastOut(Output):
     model: str
     version: int | None = Field(description="null where no version is live, and `on_missing` let a floor answer")
     revision: int | None = Field(description="of the version; 0: as it was trained")
-    forecasts: list[ExplainedForecast | SeriesForecast | SeriesFailure]
+    forecasts: list[ExplainedForecast | SampledForecast | SeriesForecast | SeriesFailure]
+    aggregates: list[AggregateOut] | None = Field(None, description="where `aggregate` asked for them")
+    groups: list[GroupOut] | None = Field(None, description="where `reconcile` asked for them; the total first")
+    scenarios: dict[str, list[SampledForecast | SeriesFailure]] | None = Field(
+        None, description="the forecasts of each scenario, in the same order"
+    )

@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 from app.logs import get_logger
 from app.scope import Scope
 from app.services.alerts.evidence import Evidence, read_evidence
-from app.services.alerts.rules import SECOND_US, AlertFinding, State, Transition, advance
+from app.services.alerts.rules import AlertFinding, State, Transition, advance
+from app.services.durations import SECOND_US
 from app.storage import alerts, series
 from app.storage.clock import now
 from app.storage.engine import Database

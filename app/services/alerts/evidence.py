@@ -8,7 +8,8 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from app.scope import Scope
-from app.services.alerts.rules import SECOND_US, AlertFinding, find_crossing, parse_duration
+from app.services.alerts.rules import AlertFinding, find_crossing
+from app.services.durations import SECOND_US, parse_duration
 from app.services.evaluation.skill import measure_drift
 from app.services.series.selection import Selector, select_series
 from app.storage import alarms, archive, jobs, registry, watches

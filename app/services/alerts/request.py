@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.errors import ErrorCode, invalid
-from app.services.alerts.rules import Subject, parse_duration
+from app.services.alerts.rules import Subject
+from app.services.durations import parse_duration
 
 FIELDS: Mapping[Subject, tuple[bool | None, bool, frozenset[str]]] = {
     "forecast": (True, True, frozenset({"quantile", "above", "below", "within"})),

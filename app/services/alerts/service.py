@@ -9,7 +9,7 @@ from app.errors import Conflict, ErrorCode, NotFound, invalid
 from app.scope import Scope
 from app.services.alerts.addresses import AddressRefused, check_host, parse_url
 from app.services.alerts.request import AlertRequest, Target, check_request
-from app.services.alerts.rules import SECOND_US, UNITS, parse_duration
+from app.services.durations import SECOND_US, UNITS, parse_duration
 from app.services.idempotency import Idempotency, ServiceResponse, respond_once
 from app.services.paging import convert_cursor_errors
 from app.services.registry.builtin import parse_builtin_name

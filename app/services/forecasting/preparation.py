@@ -28,6 +28,7 @@ from models.config.model import Config
 from models.data.series import Series
 from models.data.wall_clock import read_clocks
 from models.data.windows import cut_covariates, mark_signed
+from models.inference.widths import IntervalWidths
 
 KnownFuture = Mapping[str, Mapping[str, Values]]
 """series id → known-future covariate → its values over the horizon"""
@@ -59,7 +60,7 @@ class PreparedBatch(NamedTuple):
 
     def build_inputs(self) -> Inputs | None:
         """Return what the network reads, (B, ...) each; None where it forecasts none of the series."""
-        return _build_inputs(self.contexts, self.resolved.version.config) if self.contexts else None
+        return build_inputs(self.contexts, self.resolved.version.config) if self.contexts else None
 
     def build_results(self, quantiles: Quantiles | None) -> list[Result]:
         """Return a result for each of the ids, from the quantiles of the series that the network forecast."""
@@ -88,11 +89,9 @@ class PreparedBatch(NamedTuple):
         if series_id in self.resolved.awaiting:
             widths = self.resolved.awaiting[series_id]
             warnings = warnings if widths is not None else [*warnings, STATIC_INTERVAL]
-        if context.clock is not None:
-            values = context.clock.restore(values)
-            mean = None if mean is None else context.clock.restore(mean)
-        if widths is not None:
-            values = widths.apply(values)
+        values = restore_quantiles(context, values, widths)
+        if context.clock is not None and mean is not None:
+            mean = context.clock.restore(mean)
         selected = select_levels(values, self.level_rows, config, self.shape.levels)
         if self.point == "mean":
             selected = [choose_mean(context.series, values, mean, config), *selected[1:]]
@@ -107,6 +106,13 @@ class PreparedBatch(NamedTuple):
         context = resolved.contexts[series_id]
         config = resolved.version.config
         return build_floor_result(context, self.floor, config, self.shape, why, stale=resolved.stale)
+
+
+def restore_quantiles(context: SeriesContext, values: Floats, widths: IntervalWidths | None) -> Floats:
+    """Return a network's quantiles (Q, H) of a context on the series' own grid, as wide as they should be."""
+    if context.clock is not None:
+        values = context.clock.restore(values)
+    return values if widths is None else widths.apply(values)
 
 
 def prepare_batch(
@@ -140,7 +146,8 @@ def prepare_batch(
     return PreparedBatch(ids, resolved, shape, level_rows, contexts, warnings, refusals, floor, is_late, request.point)
 
 
-def _build_inputs(contexts: Sequence[SeriesContext], config: Config) -> Inputs:
+def build_inputs(contexts: Sequence[SeriesContext], config: Config) -> Inputs:
+    """Return what a network reads of some contexts, (B, ...) each."""
     if len(contexts) == 1:
         inputs = {"y": contexts[0].y, "calendar": contexts[0].moment.calendar}
     else:

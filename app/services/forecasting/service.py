@@ -22,6 +22,7 @@ from app.services.forecasting.inputs.loader import ContextLoader
 from app.services.forecasting.inputs.replay_backlog import ReplayBacklog
 from app.services.forecasting.inputs.request import ForecastRequest
 from app.services.forecasting.pending import ForecastResponse, PendingRequest
+from app.services.forecasting.questions.answers import AnswerPath
 from app.services.forecasting.response_cache import ResponseCache
 from app.services.forecasting.revalidation import Revalidator
 from app.services.forecasting.streamed import StreamedPath
@@ -34,7 +35,7 @@ from app.storage.freshness import Freshness
 LOADING_THREADS = 4
 """threads that load series that are not cached"""
 STREAMING_THREADS = 8
-"""threads that make large responses, and wait for clients to take them"""
+"""threads that make large responses and answer questions, and wait for clients to take them"""
 MAX_BATCHED_ROWS = 64
 """series of a request that takes its turn whole"""
 MAX_BATCHED_HISTORY = 5000
@@ -60,6 +61,7 @@ class ForecastService:
         batched = BatchedPath(self._revalidator, self._loader, self._responses, self, settings)
         self._batcher = Batcher[PendingRequest](batched)
         self._streamed = StreamedPath(self._batcher, self._loader, self._responses, explainer, settings)
+        self._answers = AnswerPath(self._batcher, self._loader, database, settings)
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin to serve on an event loop, and load the champions meanwhile."""
@@ -202,8 +204,10 @@ class ForecastService:
         except Exception as e:
             pending.fail(e)
             return
-        if pending.request.explain or pending.rows > MAX_BATCHED_ROWS:
-            self._streaming.submit(self._stream, pending)
+        if pending.request.questions is not None:
+            self._streaming.submit(self._make, self._answers, pending)
+        elif pending.request.explain or pending.rows > MAX_BATCHED_ROWS:
+            self._streaming.submit(self._make, self._streamed, pending)
         else:
             self._batcher.submit([pending])
 
@@ -222,9 +226,9 @@ class ForecastService:
 
     # in the streaming threads
 
-    def _stream(self, pending: PendingRequest) -> None:
+    def _make(self, path: StreamedPath | AnswerPath, pending: PendingRequest) -> None:
         try:
-            self._streamed.respond(pending)
+            path.respond(pending)
         except Exception as e:
             pending.fail(e)
 
@@ -234,4 +238,5 @@ def _is_batched(pending: PendingRequest) -> bool:
     request = pending.request
     history_rows = sum(len(history.ds) for history in request.history.values()) if request.history else 0
     is_small = pending.rows <= MAX_BATCHED_ROWS and history_rows <= MAX_BATCHED_HISTORY
-    return request.is_cacheable and not request.explain and is_small
+    is_plain = not request.explain and request.questions is None
+    return request.is_cacheable and is_plain and is_small

@@ -16,6 +16,7 @@ from app.config import Settings
 from app.errors import ErrorCode, NotFound, invalid
 from app.formats.table import Column
 from app.services.forecasting.inputs.request import ForecastRequest, ForecastShape, Future, History
+from app.services.forecasting.questions.asked import LONGEST_EXTRAPOLATION
 from app.services.series.checks import check_lengths, raise_problems, read_rows
 from app.services.series.ids import check_timezone
 from models.calendar.frequency import parse_frequency
@@ -74,17 +75,23 @@ def resolve_shape(
 
     Raises Invalid for a horizon or levels beyond those, and for too many values.
     """
-    return _resolve(request.horizon, request.quantiles, series_count, trained, settings.max_forecast_values)
+    longest = request.find_longest(trained.horizon)
+    limit = settings.max_forecast_values
+    return _resolve(request.horizon, request.quantiles, series_count, trained, longest, limit)
 
 
 @lru_cache(maxsize=1000)
 def _resolve(
-    horizon: int | None, quantiles: tuple[float, ...] | None, series_count: int, trained: ForecastShape, max_values: int
+    horizon: int | None,
+    quantiles: tuple[float, ...] | None,
+    series_count: int,
+    trained: ForecastShape,
+    longest: int,
+    max_values: int,
 ) -> ForecastShape:
     horizon = trained.horizon if horizon is None else horizon
-    if horizon > trained.horizon:
-        detail = f"the model was trained for {trained.horizon} steps, {horizon} were asked for; train one for more"
-        raise invalid("horizon", ErrorCode.horizon_too_long, detail)
+    if horizon > longest:
+        raise invalid("horizon", ErrorCode.horizon_too_long, _explain_horizon(horizon, trained.horizon, longest))
     levels = trained.levels if quantiles is None else quantiles
     low, high = trained.levels[0], trained.levels[-1]
     outside = [level for level in levels if not low <= level <= high]
@@ -96,6 +103,14 @@ def _resolve(
         detail = f"this would be {values} values, the limit is {max_values}; ask for fewer series, steps or quantiles"
         raise invalid("series", ErrorCode.too_many_values, detail)
     return ForecastShape(horizon, levels)
+
+
+def _explain_horizon(horizon: int, trained: int, longest: int) -> str:
+    asked = f"the model was trained for {trained} steps, {horizon} were asked for"
+    if longest > trained:
+        return f"{asked}, and extrapolate goes on to {longest} at most; train one for more"
+    most = trained * LONGEST_EXTRAPOLATION
+    return f"{asked}; train one for more, or send extrapolate: true with POST /forecast for up to {most}"
 
 
 def check_explained(series_count: int, shape: ForecastShape, config: Config, limit: int) -> None:
@@ -110,9 +125,9 @@ def check_explained(series_count: int, shape: ForecastShape, config: Config, lim
 
 
 def parse_future(
-    future: Future, series_ids: Collection[str], config: Config, horizon: int
+    future: Future, series_ids: Collection[str], config: Config, horizon: int, field: str = "body.future"
 ) -> dict[str, dict[str, Values]]:
-    """Return a request's known-future covariates, (H,) or longer, by series and name.
+    """Return a request's known-future covariates, (H,) or longer, by series and name; `field` is where they were sent.
 
     Raises Invalid for series and names that are unknown, and for wrong lengths or kinds.
     """
@@ -122,16 +137,16 @@ def parse_future(
     for series_id in future:
         if series_id not in ids:
             detail = f"{series_id[:60]!r} is not among the series of this request"
-            raise invalid(f"body.future.{series_id[:200]}", ErrorCode.series_not_found, detail)
-    return {series_id: _parse_columns(series_id, columns, config, horizon) for series_id, columns in future.items()}
+            raise invalid(f"{field}.{series_id[:200]}", ErrorCode.series_not_found, detail)
+    return {i: _parse_columns(columns, config, horizon, f"{field}.{i}") for i, columns in future.items()}
 
 
-def _parse_columns(series_id: str, columns: Mapping[str, Column], config: Config, horizon: int) -> dict[str, Values]:
-    field = f"body.future.{series_id}"
+def _parse_columns(columns: Mapping[str, Column], config: Config, horizon: int, field: str) -> dict[str, Values]:
     _check_names(columns, config.covariates.known_future, "known-future", field)
     for name, values in columns.items():
-        if not horizon <= len(values) <= config.horizon:
-            lengths = f"{horizon}" if horizon == config.horizon else f"{horizon} to {config.horizon}"
+        longest = max(horizon, config.horizon)
+        if not horizon <= len(values) <= longest:
+            lengths = f"{horizon}" if horizon == longest else f"{horizon} to {longest}"
             detail = f"{len(values)} values of {name!r} for a horizon of {lengths} steps; send one a step"
             raise invalid(f"{field}.{name}", ErrorCode.length_mismatch, detail)
     return {name: parse_column(name, values, config.covariates, f"{field}.{name}") for name, values in columns.items()}

@@ -98,6 +98,8 @@ class ResolvedSeries(NamedTuple):
     """that are to be run before the series are forecast"""
     awaiting: Mapping[str, IntervalWidths | None] = EMPTY
     """the widths before its newest observations of each series whose replay is more than one request may run, by id"""
+    histories: Mapping[str, Series] = EMPTY
+    """the series that come with the request, as far back as earlier forecasts read them, by id"""
 
     def add_keys(self, keys: FreshnessKeys) -> None:
         """Add the keys of the rows that confirm it."""

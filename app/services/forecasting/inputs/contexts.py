@@ -143,18 +143,19 @@ def _count_steps(context: Series, stamp: int) -> int:
 
 
 def read_histories(
-    histories: Mapping[str, History], config: Config, origin: str | None, earlier: int
+    histories: Mapping[str, History], config: Config, origin: str | None, earlier: int, ahead: int
 ) -> tuple[dict[str, ReadHistory], dict[str, Refusal]]:
     """Return the series that come with the request and end with their origins, and why the others cannot be forecast,
     by id.
 
-    `earlier` is the number of steps before a context that are kept too. Raises Invalid for rows that an upload would be
+    `earlier` is the number of steps before a context that are kept too, `ahead` that after it for which covariates are.
+    Raises Invalid for rows that an upload would be
     refused for, and for covariates that the model does not read.
     """
     readable: dict[str, ReadHistory] = {}
     refusals: dict[str, Refusal] = {}
     for series_id, history in histories.items():
-        outcome = _read_history(series_id, history, config, origin, earlier)
+        outcome = _read_history(series_id, history, config, origin, earlier, ahead)
         if isinstance(outcome, ReadHistory):
             readable[series_id] = outcome
         else:
@@ -208,7 +209,7 @@ def _find_limit(row: GridFields, limit: int, frequency: str, cleaning: CleaningC
 
 
 def _read_history(
-    series_id: str, history: History, config: Config, origin: str | None, earlier: int
+    series_id: str, history: History, config: Config, origin: str | None, earlier: int, ahead: int
 ) -> ReadHistory | Refusal:
     """Return the last steps of a history up to its origin, with its covariates there and over the horizon."""
     field = f"body.history.{series_id}"
@@ -232,7 +233,7 @@ def _read_history(
     last = int(index[observed].max())
     begin = int(np.flatnonzero(observed)[np.argmin(index[observed])])
     length = config.network.context_length + earlier
-    series = _build_series(series_id, history, grid, index, last, config, length)
+    series = _build_series(series_id, history, grid, index, last, config, length, ahead)
     if is_aggregated(fields, config.frequency, config.cleaning):
         return _aggregate_history(series, config, length)
     return ReadHistory(series, FirstValue(last - int(index[begin]), float(history.values[begin])))
@@ -245,10 +246,17 @@ def _aggregate_history(series: Series, config: Config, length: int) -> ReadHisto
 
 
 def _build_series(
-    series_id: str, history: History, grid: Grid, index: Ints, last: int, config: Config, length: int
+    series_id: str,
+    history: History,
+    grid: Grid,
+    index: Ints,
+    last: int,
+    config: Config,
+    length: int,
+    ahead: int,
 ) -> Series:
     """Return the last `length` steps of the model's, of a history whose rows are at `index` (N,) on the grid, `last`
-    the origin's."""
+    the origin's, with covariates so many steps ahead."""
     roles = config.covariates
     coarse = parse_frequency(config.frequency)
     steps = 1 if grid.follows(coarse) else count_margin(grid.frequency, coarse)  # of its own, in one of the model's
@@ -256,7 +264,7 @@ def _build_series(
     reach = reach + count_repeated(grid, last, config) if steps == 1 else 2 * reach + grid.frequency.season
     first = max(int(index.min()), last + 1 - reach)
     count = last + 1 - first
-    ahead = config.horizon if steps == 1 else steps * (config.horizon + 1)
+    ahead = ahead if steps == 1 else steps * (ahead + 1)
     columns = {}
     for name, values in history.covariates.items():
         column = parse_column(name, values, roles, f"body.history.{series_id}.covariates.{name}")

@@ -65,7 +65,7 @@ def complete(
     end = len(series.y)
     is_imputed = False
     for name in config.covariates.known_future:
-        column = _extend(series, name, end + config.horizon, config.covariates)
+        column = _extend(series, name, end + max(horizon, config.horizon), config.covariates)
         if name in future:
             given = np.flatnonzero(~find_missing(future[name]))
             column[end + given] = future[name][given]

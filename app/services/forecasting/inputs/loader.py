@@ -27,6 +27,7 @@ from app.services.forecasting.inputs.floor_version import build_floor_version
 from app.services.forecasting.inputs.replayer import Replayer
 from app.services.forecasting.inputs.request import ForecastRequest
 from app.services.forecasting.inputs.served_version import ServedVersion, StoredVersion
+from app.services.forecasting.questions.history import count_history_steps
 from app.services.registry.builtin import parse_builtin_name
 from app.services.registry.loader import VersionLoader
 from app.services.registry.lookup import (
@@ -116,13 +117,18 @@ class ContextLoader:
             histories = {i: replace(history, covariates={}, static={}) for i, history in histories.items()}
         config = version.config
         earlier = self._replayer.count_earlier_steps(version)
-        read, refusals = read_histories(histories, config, request.origin, earlier)
-        series = [_keep_context(one.series, config) for one in read.values()]
-        contexts = {c.series.id: c for c in self._build_contexts(version, series, {})}
+        if request.questions is not None:
+            earlier = max(earlier, count_history_steps(config))
+        ahead = max(request.horizon or 0, config.horizon)
+        read, refusals = read_histories(histories, config, request.origin, earlier, ahead)
+        series = [keep_context(one.series, config) for one in read.values()]
+        contexts = {c.series.id: c for c in self.build_contexts(version, series, {})}
         for series_id, context in contexts.items():
             context.first = read[series_id].first
-        added = resolved._replace(contexts=resolved.contexts | contexts, refusals=resolved.refusals | refusals)
-        return self._replayer.plan_histories(added, contexts, {i: one.series for i, one in read.items()})
+        whole = {i: one.series for i, one in read.items()}
+        contexts_of_all = resolved.contexts | contexts
+        added = resolved._replace(contexts=contexts_of_all, refusals=resolved.refusals | refusals, histories=whole)
+        return self._replayer.plan_histories(added, contexts, whole)
 
     def replay(self, scope: Scope, resolved: ResolvedSeries) -> ResolvedSeries:
         """Run the replays that are planned."""
@@ -200,7 +206,7 @@ class ContextLoader:
             read = load_contexts(session, scope, selection, missing, version.config)
             grids = {row.id: build_grid(row) for row in missing}
             first = load_first_values(session, missing, read) if version.needs_first else {}
-            for context in self._build_contexts(version, read, identities):
+            for context in self.build_contexts(version, read, identities):
                 context.first = first.get(context.series.id)
                 context.observed_on = grids[context.series.id]
                 contexts[context.series.id] = context
@@ -209,9 +215,10 @@ class ContextLoader:
         resolved = ResolvedSeries(version, loaded, contexts, selection.refusals, identities)
         return self._replayer.plan_stored(session, scope, resolved, selection.rows)
 
-    def _build_contexts(
+    def build_contexts(
         self, version: ServedVersion, series: Sequence[Series], identities: Mapping[str, Identity]
     ) -> list[SeriesContext]:
+        """Return series that end with their origins as the network of a version reads them."""
         config = version.config
         origins = np.array([len(context.y) - 1 for context in series], np.int64)
         visible, outlying = hide_all(series, origins, config)
@@ -298,7 +305,7 @@ class ContextLoader:
         log.info("champions_loaded", versions=len(champions), seconds=seconds)
 
 
-def _keep_context(series: Series, config: Config) -> Series:
+def keep_context(series: Series, config: Config) -> Series:
     """Return the steps of a history that a context is made of."""
     repeated = count_repeated(series.grid, series.start + len(series.y) - 1, config)
     return keep_last(series, config.network.context_length + repeated)

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from app.formats.table import Column
+from app.services.forecasting.questions.asked import LONGEST_EXTRAPOLATION, Questions
 from app.services.registry.builtin import BUILTIN
 from app.services.registry.lookup import VersionPin, parse_reference
 from app.services.series.checks import Upload
@@ -55,6 +56,8 @@ class ForecastRequest(NamedTuple):
     """explain each forecast that the network makes"""
     max_age: float | None = None
     """seconds that the response may be old, where the client gave a limit"""
+    questions: Questions | None = None
+    """about whole futures"""
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -76,6 +79,11 @@ class ForecastRequest(NamedTuple):
     def is_cacheable(self) -> bool:
         """Whether the contexts of its stored series are those that the context cache keeps."""
         return self.labels is None and self.origin is None and (bool(self.series) or self.reference[0] != BUILTIN)
+
+    def find_longest(self, trained: int) -> int:
+        """Return the longest horizon that it may have of a version trained for so many steps."""
+        is_extended = self.questions is not None and self.questions.extrapolate
+        return trained * LONGEST_EXTRAPOLATION if is_extended else trained
 
     @property
     def arguments(self) -> str:

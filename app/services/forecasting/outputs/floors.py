@@ -34,7 +34,7 @@ def forecast_floor(context: SeriesContext, floor: str, config: Config, shape: Fo
 
 def _repeat_season(context: SeriesContext, season: int, horizon: int) -> Floats:
     """Repeat the last season of a series, on the wall clock where that is changed: (H,)."""
-    if context.clock is None:
+    if context.clock is None or horizon > len(context.clock.steps):
         return season_naive(context.series.y, horizon, season)
     steps = context.clock.steps[:horizon].clip(0)
     return np.take(season_naive(context.clock.series.y, int(steps.max()) + 1, season), steps)

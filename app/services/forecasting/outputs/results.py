@@ -1,7 +1,7 @@
 """Results of single series: forecasts by the network, or by a floor where that is asked for, and refusals."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -45,6 +45,8 @@ class ForecastResult:
     """the floor that made it, None: the network did"""
     zero_shot: bool = False
     """whether the built-in model made it"""
+    answers: dict[str, Any] = field(default_factory=dict)
+    """further fields of its document: what was asked about its future"""
 
     @property
     def stamps(self) -> Stamps:
@@ -182,4 +184,5 @@ def to_document(result: Result, shape: ForecastShape) -> dict[str, Any]:
         "fallback": result.fallback_by is not None,
         "fallback_by": result.fallback_by,
         "zero_shot": result.zero_shot,
+        **result.answers,
     }

@@ -46,14 +46,18 @@ def write_all(form: Form, version: ServedVersion, shape: ForecastShape, results:
 
 def write_json(version: ServedVersion, documents: Sequence[dict[str, Any]]) -> bytes:
     """Return a whole response in JSON."""
+    return orjson.dumps(describe_response(version, documents), option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def describe_response(version: ServedVersion, documents: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return a response with the documents of its forecasts; its numbers are arrays."""
     stored = version.stored
-    response = {
+    return {
         "model": stored.model_name,
         "version": stored.number,
         "revision": stored.revision,
         "forecasts": documents,
     }
-    return orjson.dumps(response, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
 class JsonWriter:

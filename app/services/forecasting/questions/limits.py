@@ -1,0 +1,95 @@
+"""The checks of questions that a schema cannot make, and how many paths they draw."""
+
+from collections.abc import Sequence
+
+from app.config import Settings
+from app.errors import ErrorCode, invalid
+from app.formats.forms import Form
+from app.services.forecasting.inputs.checks import parse_future
+from app.services.forecasting.inputs.context_cache import ResolvedSeries
+from app.services.forecasting.inputs.request import ForecastRequest, ForecastShape
+from app.services.forecasting.preparation import KnownFuture
+from app.services.forecasting.questions.aggregates import FIELD
+from app.services.forecasting.questions.asked import Questions
+from app.services.forecasting.questions.steps import count_steps
+from app.services.registry.builtin import BUILTIN, MOST_STEPS
+
+SAMPLES, LEAST_SAMPLES = 1000, 200
+"""paths that sums and totals are made of, where none are asked for: fewer for many series"""
+MOST_SERIES = 1000
+"""series of a request that draws paths"""
+MOST_DRAWN = 20_000_000
+"""values of all paths of a scenario, which are in memory together"""
+
+
+def check_questions(
+    request: ForecastRequest,
+    ids: Sequence[str],
+    form: Form,
+    resolved: ResolvedSeries,
+    shape: ForecastShape,
+    settings: Settings,
+) -> None:
+    """Raise Invalid for questions that cannot be answered: in this form, together, or of so many series."""
+    questions = request.questions
+    assert questions is not None, "the request has questions"
+    asks_more = questions.needs_paths or questions.scenarios is not None
+    if form is not Form.json and asks_more:
+        detail = "a table has a row a step and nothing else; ask for JSON, or leave out what is not a forecast"
+        raise invalid("body", ErrorCode.invalid_input, detail)
+    if request.explain:
+        detail = (
+            "explain is answered for plain forecasts; leave out aggregate, paths, scenarios, reconcile, extrapolate"
+        )
+        raise invalid("body.explain", ErrorCode.invalid_input, detail)
+    if request.on_missing == BUILTIN and shape.horizon > MOST_STEPS:
+        detail = f"auto forecasts {MOST_STEPS} steps at most; send another on_missing"
+        raise invalid("body.on_missing", ErrorCode.horizon_too_long, detail)
+    if questions.aggregate is not None and questions.aggregate.over not in ("horizon", "series"):
+        count_steps(questions.aggregate.over, resolved.version.stored.frequency, FIELD)
+    if questions.needs_paths:
+        _check_paths(questions, len(set(ids)), shape, settings)
+
+
+def _check_paths(questions: Questions, series_count: int, shape: ForecastShape, settings: Settings) -> None:
+    if series_count > MOST_SERIES:
+        detail = f"paths, sums and totals are made of at most {MOST_SERIES} series, not {series_count}; ask for fewer"
+        raise invalid("series", ErrorCode.too_many_series, detail)
+    least = questions.paths or LEAST_SAMPLES
+    drawn = series_count * shape.horizon * least
+    if drawn > MOST_DRAWN:
+        detail = f"this would draw {drawn} values, the limit is {MOST_DRAWN}; ask for fewer series, steps or paths"
+        raise invalid("series", ErrorCode.too_many_values, detail)
+    if questions.paths:
+        values = drawn * (1 + len(questions.scenarios or {}))
+        if values > settings.max_forecast_values:
+            detail = f"these paths have {values} values, the limit is {settings.max_forecast_values}; ask for fewer"
+            raise invalid("body.paths", ErrorCode.too_many_values, detail)
+
+
+def count_paths(questions: Questions, series_count: int, shape: ForecastShape) -> int:
+    """Return how many paths are drawn of each series."""
+    most = MOST_DRAWN // (series_count * shape.horizon)
+    return questions.paths or max(LEAST_SAMPLES, min(SAMPLES, most))
+
+
+def parse_scenarios(
+    request: ForecastRequest,
+    ids: Sequence[str],
+    resolved: ResolvedSeries,
+    shape: ForecastShape,
+    known: KnownFuture,
+) -> dict[str, KnownFuture]:
+    """Return the known-future covariates of each scenario: its own over the request's. Floors read none.
+
+    Raises Invalid.
+    """
+    questions = request.questions
+    assert questions is not None, "the request has questions"
+    scenarios: dict[str, KnownFuture] = {}
+    for name, future in (questions.scenarios or {}).items():
+        own: KnownFuture = {}
+        if resolved.loaded is not None:
+            own = parse_future(future, ids, resolved.version.config, shape.horizon, f"body.scenarios.{name}")
+        scenarios[name] = {i: {**known.get(i, {}), **own.get(i, {})} for i in (*known, *own)}
+    return scenarios

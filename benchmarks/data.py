@@ -72,13 +72,13 @@ def main() -> None:
 def _databases(kind: str, folder: Path) -> Iterator[Callable[[], str]]:
     """Give what makes empty migrated databases of a kind."""
     if kind == "sqlite":
-        yield partial(_make_sqlite, folder)
+        yield partial(make_sqlite, folder)
         return
     with postgresql() as server:
         yield server.database
 
 
-def _make_sqlite(folder: Path) -> str:
+def make_sqlite(folder: Path) -> str:
     """Make an empty migrated database file; return its address."""
     url = f"sqlite:///{folder / uuid.uuid4().hex}.db"
     with opened(url) as database:

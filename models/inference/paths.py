@@ -229,14 +229,3 @@ def _mirror(levels: tuple[float, ...], wanted: Floats) -> Floats:
     mirrored[:, outer] -= other  # Q(1 - p) = 2 Q(0.5) - Q(p)
     mirrored[:, median] += 2 * other.sum(1)
     return mirrored
-
-
-def choose_origins(first: int, end: int, reference: int, horizon: int, spacing: int, most: int) -> Ints:
-    """Return the grid indexes (K,) of the newest origins whose horizons have come true by `end`, ascending.
-
-    They lie multiples of `spacing` from `reference`, so that series of one frequency have origins at the same times,
-    and none before `first`.
-    """
-    newest = reference + (end - horizon - reference) // spacing * spacing
-    origins = newest + spacing * np.arange(1 - most, 1, dtype=np.int64)
-    return origins[origins >= first]

@@ -17,6 +17,9 @@ from models.config.covariates import CovariateConfig
 from models.data.series import Series
 from models.errors import OffGridError
 
+LEAST_DEVIATION = 1e-3
+"""of an error, beside the largest of all"""
+
 
 def reconcile_mint(series: Floats, groups: Floats, members: Floats, errors: Floats) -> Floats:
     """Return forecasts of the series (N, H) that reconcile those with forecasts of their groups; sums of them are the
@@ -38,13 +41,16 @@ def reconcile_mint(series: Floats, groups: Floats, members: Floats, errors: Floa
 
 
 def shrink_covariance(errors: Floats) -> Floats:
-    """Return the covariance (M, M) of errors (E, M), whose correlations are brought nearer to 0 as far as they are
-    uncertain (Schäfer and Strimmer 2005). Errors that never vary have a variance that is small beside the others'."""
-    centred = errors - errors.mean(axis=0)
-    deviations = centred.std(axis=0)
-    least = max(float(deviations.max(initial=0.0)) * 1e-3, 1e-9)
+    """Return the second moments (M, M) of errors (E, M), whose correlations are brought nearer to 0 as far as they are
+    uncertain (Schäfer and Strimmer 2005).
+
+    Errors are not centred: a forecast that always errs to one side is as little reliable as one that errs to both. Ones
+    that are always 0 have a moment that is small beside the others'.
+    """
+    deviations = np.sqrt((errors**2).mean(axis=0))
+    least = max(float(deviations.max(initial=0.0)) * LEAST_DEVIATION, 1e-9)
     deviations = np.maximum(deviations, least)
-    z = centred / deviations  # (E, M)
+    z = errors / deviations  # (E, M)
     count = len(z)
     correlation = z.T @ z / count
     squares = (z**2).T @ z**2 / count - correlation**2  # variance of each product

@@ -23,8 +23,8 @@ from app.api.schemas.series import ColumnsIn, Label, LabelValue
 from app.api.schemas.training import Quantiles
 from app.errors import ErrorCode, FieldError, Invalid
 from app.formats.forms import FormName
+from app.services.forecasting.inputs.questions import Questions
 from app.services.forecasting.inputs.request import ForecastRequest
-from app.services.forecasting.questions.asked import Questions
 
 Fill = Literal["last", "season"]
 OnMissing = Literal["season_naive", "floor", "auto"]

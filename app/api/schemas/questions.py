@@ -7,7 +7,7 @@ from pydantic import Field, StringConstraints
 from app.api.schemas.base import Input, Output, Text
 from app.api.schemas.series import Label
 from app.api.schemas.training import Quantiles
-from app.services.forecasting.questions.asked import Aggregate, Reconcile
+from app.services.forecasting.inputs.questions import Aggregate, Reconcile
 
 MOST_PATHS = 10_000
 MOST_SCENARIOS = 20

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from app.config import Settings
 from app.errors import ErrorCode, NotFound, invalid
 from app.formats.table import Column
+from app.services.forecasting.inputs.questions import LONGEST_EXTRAPOLATION
 from app.services.forecasting.inputs.request import ForecastRequest, ForecastShape, Future, History
-from app.services.forecasting.questions.asked import LONGEST_EXTRAPOLATION
 from app.services.series.checks import check_lengths, raise_problems, read_rows
 from app.services.series.ids import check_timezone
 from models.calendar.frequency import parse_frequency

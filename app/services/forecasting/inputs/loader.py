@@ -27,7 +27,6 @@ from app.services.forecasting.inputs.floor_version import build_floor_version
 from app.services.forecasting.inputs.replayer import Replayer
 from app.services.forecasting.inputs.request import ForecastRequest
 from app.services.forecasting.inputs.served_version import ServedVersion, StoredVersion
-from app.services.forecasting.questions.history import count_history_steps
 from app.services.registry.builtin import parse_builtin_name
 from app.services.registry.loader import VersionLoader
 from app.services.registry.lookup import (
@@ -53,6 +52,7 @@ from models.data.outliers import hide_all
 from models.data.series import Series, keep_last
 from models.data.wall_clock import count_repeated, read_clocks
 from models.data.windows import cut_calendars, cut_contexts
+from models.inference.earlier import count_history_steps
 
 log = get_logger(__name__)
 

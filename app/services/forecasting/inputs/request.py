@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from app.formats.table import Column
-from app.services.forecasting.questions.asked import LONGEST_EXTRAPOLATION, Questions
+from app.services.forecasting.inputs.questions import LONGEST_EXTRAPOLATION, Questions
 from app.services.registry.builtin import BUILTIN
 from app.services.registry.lookup import VersionPin, parse_reference
 from app.services.series.checks import Upload

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from app.services.forecasting.inputs.questions import Aggregate
 from app.services.forecasting.inputs.request import ForecastShape, Point
-from app.services.forecasting.questions.asked import Aggregate
 from app.services.forecasting.questions.futures import SeriesFuture
 from app.services.forecasting.questions.steps import SharedSteps, count_steps, find_shared_steps, list_ends
 from models.arrays import Floats

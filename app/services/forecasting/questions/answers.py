@@ -15,14 +15,14 @@ from app.scope import Scope
 from app.services.forecasting.batched import parse_known_future, resolve
 from app.services.forecasting.inputs.context_cache import ResolvedSeries
 from app.services.forecasting.inputs.loader import ContextLoader
+from app.services.forecasting.inputs.questions import Questions
 from app.services.forecasting.inputs.request import ForecastShape, Point
 from app.services.forecasting.outputs.results import ForecastResult, RefusedResult
 from app.services.forecasting.pending import ForecastResponse, PendingRequest, deliver_all
 from app.services.forecasting.preparation import KnownFuture, PreparedBatch, prepare_batch
 from app.services.forecasting.questions.aggregates import Aggregator
-from app.services.forecasting.questions.asked import Questions
 from app.services.forecasting.questions.documents import Answer, write_answers
-from app.services.forecasting.questions.earlier import EarlierForecastLoader, EarlierForecasts
+from app.services.forecasting.questions.earlier import EarlierForecastLoader
 from app.services.forecasting.questions.extension import Extender
 from app.services.forecasting.questions.futures import SeriesFuture, draw_all
 from app.services.forecasting.questions.groups import Reconciler, build_groups, describe_groups
@@ -31,6 +31,7 @@ from app.services.forecasting.questions.stored import StoredReader
 from app.serving.batcher import PIECE_ROWS, Batcher, Inputs
 from app.serving.moments import extend_moment
 from app.storage.engine import OUTAGE, Database
+from models.inference.earlier import EarlierForecasts
 from models.inference.paths import Templates
 
 

@@ -7,11 +7,11 @@ import numpy as np
 import orjson
 
 from app.formats.forms import Form
+from app.services.forecasting.inputs.questions import Questions
 from app.services.forecasting.inputs.request import ForecastShape
 from app.services.forecasting.inputs.served_version import ServedVersion
 from app.services.forecasting.outputs import writers
 from app.services.forecasting.outputs.results import RefusedResult, Result, to_document
-from app.services.forecasting.questions.asked import Questions
 from app.services.forecasting.questions.futures import SeriesFuture
 from models.arrays import Floats
 from models.config.model import Config

@@ -1,8 +1,5 @@
-"""Earlier forecasts over whole horizons: how the steps of a series' forecast err together, and series with each other.
-
-They are made again from the history of each series up to its origin, as the replays are that set the width of
-intervals, and kept, so that a new observation costs one more. Those of a version that has just been trained lie in what
-it has learned from: errors there are smaller, but it is the order of them alone that counts.
+"""Earlier forecasts of the series of a request: made again from their histories up to their origins, and kept, so that
+a new observation costs one more. `models.inference.earlier` says which.
 """
 
 from collections.abc import Sequence
@@ -14,27 +11,24 @@ from app.config import Settings
 from app.scope import Scope
 from app.services.forecasting.inputs.context_cache import ResolvedSeries, SeriesContext
 from app.services.forecasting.inputs.served_version import ServedVersion
-from app.services.forecasting.questions.history import MOST_ORIGINS, count_history_steps, find_template_spacing
 from app.services.forecasting.questions.stored import StoredReader
 from app.services.series.aggregation import build_read_grid
 from app.serving.lru import LruCache
 from app.storage.engine import OUTAGE
 from app.storage.freshness import Identity
 from app.storage.tables import SeriesRow
-from models.arrays import Floats, Ints
 from models.config.model import Config
-from models.data.series import Series, observed_span
+from models.data.series import Series
 from models.errors import OffGridError
-from models.inference.paths import LEAST_TEMPLATES, Templates, build_templates, choose_origins
-from models.inference.replay import Replay, ReplayPlan, replay_all
-
-
-class EarlierForecasts(NamedTuple):
-    """A series as far as it is known, and what was forecast of it before."""
-
-    replay: Replay
-    """over whole horizons: forecasts (K, H, Q)"""
-    templates: Templates
+from models.inference.earlier import (
+    MOST_ORIGINS,
+    EarlierForecasts,
+    count_history_steps,
+    forecast_earlier,
+    plan_earlier,
+)
+from models.inference.paths import LEAST_TEMPLATES
+from models.inference.replay import Replay
 
 
 class Kept(NamedTuple):
@@ -92,8 +86,11 @@ class EarlierForecastLoader:
             whole = self._load_whole(scope, resolved, missing, most)
         except OUTAGE:
             return found
-        plans = [ReplayPlan(one, find_origins(one, version, most), kept.get(i)) for i, one in whole.items()]
-        for made in forecast_earlier(plans, resolved):
+        end = version.training_span.end
+        plans = [
+            plan_earlier(one, version.config, reference=end, most=most, kept=kept.get(i)) for i, one in whole.items()
+        ]
+        for made in forecast_earlier(plans, resolved.loaded.run, version.config):
             series_id = made.replay.series.id
             found[series_id] = made
             self._keep(scope, version, resolved.contexts[series_id], most, made)
@@ -121,38 +118,6 @@ class EarlierForecastLoader:
             size = made.replay.size + made.templates.scores.nbytes
             key = _build_key(scope, version, context.identity)
             self._kept.put(key, Kept(context.identity, most, made), size)
-
-
-def find_origins(whole: Series, version: ServedVersion, most: int) -> Ints:
-    """Return the grid indexes (K,) of the origins from which a series is forecast again, ascending."""
-    config = version.config
-    first = whole.start + observed_span(whole.y)[0] + (config.network.context_length + 1) // 2 - 1
-    end = whole.start + len(whole.y) - 1
-    try:
-        reference = int(whole.grid.locate(np.array([version.training_span.end], np.int64))[0][0])
-    except OffGridError:  # of a frequency whose dates pandas must list, and they are too many
-        reference = 0
-    return choose_origins(first, end, reference, config.horizon, find_template_spacing(config), most)
-
-
-def forecast_earlier(plans: Sequence[ReplayPlan], resolved: ResolvedSeries) -> list[EarlierForecasts]:
-    """Forecast series from earlier origins, and compare the outcomes."""
-    config = resolved.version.config
-    assert resolved.loaded is not None, "a floor forecasts nothing again"
-    replays = replay_all(plans, resolved.loaded.run, config, steps=np.arange(config.horizon))
-    return [EarlierForecasts(replay, _compare(replay, config)) for replay in replays]
-
-
-def find_actuals(replay: Replay, horizon: int) -> Floats:
-    """Return what came true of earlier forecasts, (K, H)."""
-    positions = replay.origins[:, None] + np.arange(1, horizon + 1) - replay.series.start
-    actuals: Floats = replay.series.y[positions]
-    return actuals
-
-
-def _compare(replay: Replay, config: Config) -> Templates:
-    stamps = replay.series.grid.stamps(replay.origins)
-    return build_templates(stamps, replay.forecasts, find_actuals(replay, config.horizon), config.quantiles)
 
 
 def _find_first_step(context: Series, row: SeriesRow, config: Config, most: int) -> int:

@@ -13,25 +13,19 @@ import numpy as np
 
 from app.services.forecasting.inputs.context_cache import ResolvedSeries
 from app.services.forecasting.inputs.loader import ContextLoader, keep_context
+from app.services.forecasting.inputs.questions import Reconcile
 from app.services.forecasting.pending import PendingRequest
 from app.services.forecasting.preparation import build_inputs, restore_quantiles
-from app.services.forecasting.questions.asked import Reconcile
-from app.services.forecasting.questions.earlier import (
-    EarlierForecasts,
-    find_actuals,
-    find_origins,
-    forecast_earlier,
-)
 from app.services.forecasting.questions.futures import SeriesFuture
 from app.services.forecasting.questions.steps import SharedSteps, find_shared_steps
 from app.serving.batcher import PIECE_ROWS, Batcher
 from models.arrays import Floats, find_missing
 from models.config.model import Config
 from models.data.series import Series
+from models.inference.earlier import EarlierForecasts, forecast_earlier, join_errors, plan_earlier
 from models.inference.means import compute_mean
-from models.inference.paths import LEAST_TEMPLATES
 from models.inference.reconciliation import reconcile_mint, sum_series
-from models.inference.replay import ReplayPlan, find_bounds
+from models.inference.replay import find_bounds
 
 LEAST_RATIO, MOST_RATIO = 0.25, 4.0
 """by which forecasts of what is never negative are multiplied"""
@@ -96,7 +90,8 @@ class Reconciler:
             return list(futures), "bottom_up"
         bases = self._forecast_groups(resolved, futures, groups, earlier)
         config = resolved.version.config
-        errors = join_errors([earlier[one.series_id] for one in futures], [one.earlier for one in bases], config)
+        known = [*(earlier[one.series_id] for one in futures), *(one.earlier for one in bases)]
+        errors = join_errors(known, config)
         horizon = futures[0].result.horizon
         if not bases or errors is None or any(one.result.horizon != horizon for one in futures):
             return list(futures), "bottom_up"
@@ -127,8 +122,10 @@ class Reconciler:
         if not sums:
             return []
         most = max(len(one.replay.origins) for one in earlier.values())
-        plans = [ReplayPlan(total, find_origins(total, version, most)) for total in sums.values()]
-        made = forecast_earlier(plans, resolved)
+        end = version.training_span.end
+        plans = [plan_earlier(total, config, reference=end, most=most) for total in sums.values()]
+        assert resolved.loaded is not None, "a floor is not reconciled"
+        made = forecast_earlier(plans, resolved.loaded.run, config)
         contexts = self.loader.build_contexts(version, [keep_context(total, config) for total in sums.values()], {})
         pieces = (
             build_inputs(contexts[start : start + PIECE_ROWS], config) for start in range(0, len(contexts), PIECE_ROWS)
@@ -171,26 +168,6 @@ def describe_groups(
             }
         )
     return documents
-
-
-def join_errors(
-    series: Sequence[EarlierForecasts], groups: Sequence[EarlierForecasts], config: Config
-) -> Floats | None:
-    """Return the errors (E, N + G) of earlier forecasts from those origins that all have; None for too few."""
-    both = [*series, *groups]
-    shared = both[0].replay.series.grid.stamps(both[0].replay.origins)
-    for one in both[1:]:
-        shared = np.intersect1d(shared, one.replay.series.grid.stamps(one.replay.origins))
-    if len(shared) < LEAST_TEMPLATES:
-        return None
-    columns = []
-    for one in both:
-        rows = np.isin(one.replay.series.grid.stamps(one.replay.origins), shared)
-        means = compute_mean(np.moveaxis(one.replay.forecasts[rows], -1, 0), config.quantiles)  # (K, H)
-        columns.append((find_actuals(one.replay, config.horizon)[rows] - means).ravel())
-    errors = np.stack(columns, axis=1)  # (E, N + G)
-    known = ~np.isnan(errors).any(axis=1)
-    return errors[known] if known.sum() >= LEAST_TEMPLATES else None
 
 
 def _is_forecastable(total: Series, config: Config) -> bool:

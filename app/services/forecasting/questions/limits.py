@@ -7,10 +7,10 @@ from app.errors import ErrorCode, invalid
 from app.formats.forms import Form
 from app.services.forecasting.inputs.checks import parse_future
 from app.services.forecasting.inputs.context_cache import ResolvedSeries
+from app.services.forecasting.inputs.questions import Questions
 from app.services.forecasting.inputs.request import ForecastRequest, ForecastShape
 from app.services.forecasting.preparation import KnownFuture
 from app.services.forecasting.questions.aggregates import FIELD
-from app.services.forecasting.questions.asked import Questions
 from app.services.forecasting.questions.steps import count_steps
 from app.services.registry.builtin import BUILTIN, MOST_STEPS
 

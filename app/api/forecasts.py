@@ -10,7 +10,8 @@ from app.api.http.fast_route import CallerDep, FastResponse, FastRoute, Headers,
 from app.api.http.negotiation import chosen
 from app.api.http.responses import server_timing
 from app.api.http.tables import describe_forms
-from app.api.schemas.forecasts import ForecastFormat, ForecastIn, ForecastOut, ForecastQuery, LabelsIn
+from app.api.schemas.forecast_answers import ForecastOut
+from app.api.schemas.forecasts import ForecastFormat, ForecastIn, ForecastQuery, LabelsIn
 from app.errors import ErrorCode, FieldError, Invalid
 from app.formats.forms import Form
 from app.services.forecasting.inputs.request import ForecastRequest, History

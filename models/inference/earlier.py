@@ -13,11 +13,12 @@ from typing import NamedTuple
 import numpy as np
 
 from models.arrays import Floats, Ints
+from models.calendar.frequency import parse_frequency
 from models.config.model import Config
 from models.data.series import Series, observed_span
 from models.errors import OffGridError
 from models.inference.means import compute_mean
-from models.inference.paths import LEAST_TEMPLATES, Templates, build_templates
+from models.inference.paths import LEAST_TEMPLATES, ErrorTemplates, build_templates
 from models.inference.predict import Runner
 from models.inference.replay import Replay, ReplayPlan, find_spacing, replay_all
 
@@ -32,7 +33,7 @@ class EarlierForecasts(NamedTuple):
 
     replay: Replay
     """over whole horizons: forecasts (K, H, Q)"""
-    templates: Templates
+    templates: ErrorTemplates
 
 
 def find_template_spacing(config: Config) -> int:
@@ -55,13 +56,19 @@ def plan_earlier(
         most: origins at most.
         kept: what was forecast before, of which that is taken over whose inputs are the same.
     """
-    first = series.start + observed_span(series.y)[0] + (config.network.context_length + 1) // 2 - 1
+    first = series.start + observed_span(series.y)[0] + count_least_context(config) - 1
     end = series.start + len(series.y) - 1
     try:
         zero = int(series.grid.locate(np.array([reference], np.int64))[0][0])
     except OffGridError:  # of a frequency whose dates pandas must list, and they are too many
         zero = 0
     return ReplayPlan(series, choose_origins(first, end, zero, most, config), kept)
+
+
+def count_least_context(config: Config) -> int:
+    """Return the steps that are known before the first origin: half a context, or two seasons and horizons."""
+    season = parse_frequency(config.frequency).season
+    return min((config.network.context_length + 1) // 2, 2 * max(season, config.horizon))
 
 
 def choose_origins(first: int, end: int, zero: int, most: int, config: Config) -> Ints:

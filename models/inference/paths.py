@@ -35,7 +35,7 @@ FARTHEST = 50.0
 
 
 @dataclass(frozen=True, eq=False)
-class Templates:
+class ErrorTemplates:
     """How a model has erred over whole horizons of a series."""
 
     stamps: Stamps
@@ -47,7 +47,7 @@ class Templates:
         return len(self.stamps)
 
 
-def build_templates(stamps: Stamps, quantiles: Floats, actuals: Floats, levels: Sequence[float]) -> Templates:
+def build_templates(stamps: Stamps, quantiles: Floats, actuals: Floats, levels: Sequence[float]) -> ErrorTemplates:
     """Build the templates of earlier forecasts.
 
     Args:
@@ -63,7 +63,7 @@ def build_templates(stamps: Stamps, quantiles: Floats, actuals: Floats, levels: 
     if missing.any():
         typical = np.nanmean(scores, axis=1, keepdims=True)
         scores = np.where(missing, typical, scores)
-    return Templates(stamps[usable], scores)
+    return ErrorTemplates(stamps[usable], scores)
 
 
 def find_ranks(quantiles: Floats, actuals: Floats, levels: Sequence[float]) -> Floats:
@@ -79,8 +79,9 @@ def find_ranks(quantiles: Floats, actuals: Floats, levels: Sequence[float]) -> F
     y = actuals[..., None]
     below = (quantiles < y).sum(-1)  # (...)
     upto = (quantiles <= y).sum(-1)
-    floor = np.where(below == 0, 0.0, grid[np.minimum(below, count - 1)])
-    ceiling = np.where(upto == count, 1.0, grid[np.maximum(upto - 1, 0)])
+    several = upto - below > 1
+    floor = np.where(several & (below == 0), 0.0, grid[np.minimum(below, count - 1)])
+    ceiling = np.where(several & (upto == count), 1.0, grid[np.maximum(upto - 1, 0)])
     tied = (floor + ceiling) / 2
     left, right = np.clip(below - 1, 0, count - 2), np.clip(below, 1, count - 1)
     lower = np.take_along_axis(quantiles, left[..., None], -1)[..., 0]
@@ -120,7 +121,7 @@ def _look_up_scores(levels: Floats) -> Floats:
 class PathSampler:
     """Draws paths of several series together."""
 
-    def __init__(self, templates: Mapping[str, Templates], count: int, horizon: int, seed: int) -> None:
+    def __init__(self, templates: Mapping[str, ErrorTemplates], count: int, horizon: int, seed: int) -> None:
         """Prepare `count` paths of `horizon` steps; equal arguments give equal paths."""
         self._count = count
         self._horizon = horizon

@@ -24,7 +24,7 @@ EXTRAPOLATE = (
 )
 
 
-class AggregateIn(Input):
+class AggregateQuestion(Input):
     """Sums or means with quantiles of their own: not those of the steps added up, since steps do not all err alike."""
 
     over: Annotated[str, StringConstraints(min_length=1, max_length=20)] = Field(
@@ -57,7 +57,7 @@ class ReconcileIn(Input):
         return Reconcile(tuple(dict.fromkeys(self.by)), self.method)
 
 
-class AggregateOut(Output):
+class AggregateAnswer(Output):
     """One sum or mean, from `start` (inclusive) to `end` (exclusive)."""
 
     scenario: str | None = Field(description="null: that of the request's own covariates")

@@ -32,7 +32,7 @@ from app.serving.batcher import PIECE_ROWS, Batcher, Inputs
 from app.serving.moments import extend_moment
 from app.storage.engine import OUTAGE, Database
 from models.inference.earlier import EarlierForecasts
-from models.inference.paths import Templates
+from models.inference.paths import ErrorTemplates
 
 
 class AnswerPath:
@@ -180,6 +180,6 @@ class AnswerPath:
         return [extended.get(one.series_id, one) for one in futures]
 
 
-def _find_templates(earlier: dict[str, EarlierForecasts], future: SeriesFuture) -> Templates | None:
+def _find_templates(earlier: dict[str, EarlierForecasts], future: SeriesFuture) -> ErrorTemplates | None:
     known = earlier.get(future.series_id)
     return None if known is None else known.templates

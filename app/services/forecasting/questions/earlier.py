@@ -18,7 +18,7 @@ from app.storage.engine import OUTAGE
 from app.storage.freshness import Identity
 from app.storage.tables import SeriesRow
 from models.config.model import Config
-from models.data.series import Series
+from models.data.series import Series, keep_last
 from models.errors import OffGridError
 from models.inference.earlier import (
     MOST_ORIGINS,
@@ -100,14 +100,16 @@ class EarlierForecastLoader:
         self, scope: Scope, resolved: ResolvedSeries, contexts: Sequence[SeriesContext], most: int
     ) -> dict[str, Series]:
         """Return each series up to its origin, as far back as its earlier forecasts read it, by id."""
-        whole = {i: resolved.histories[i] for context in contexts if (i := context.series.id) in resolved.histories}
-        stored = {context.series.id: context.series for context in contexts if context.series.id not in whole}
-        if not stored or resolved.stale:
-            return whole
         config = resolved.version.config
+        length = count_history_steps(config, most) + config.network.context_length
+        sent = resolved.histories
+        whole = {i: keep_last(sent[i], length) for context in contexts if (i := context.series.id) in sent}
+        stored = {context.series.id: context.series for context in contexts if context.series.id not in whole}
+        if resolved.stale:
+            return whole
 
         def find_first(context: Series, row: SeriesRow) -> int:
-            return _find_first_step(context, row, config, most)
+            return max(_find_begin(context, row, config), context.start + len(context.y) - length)
 
         return whole | self._reader.read_steps(scope, stored, config, find_first, config.horizon)
 
@@ -120,17 +122,14 @@ class EarlierForecastLoader:
             self._kept.put(key, Kept(context.identity, most, made), size)
 
 
-def _find_first_step(context: Series, row: SeriesRow, config: Config, most: int) -> int:
-    """Return the grid index of the first step that the earlier forecasts of a stored series read."""
-    end = context.start + len(context.y) - 1
-    reach = count_history_steps(config, most) + config.network.context_length
+def _find_begin(context: Series, row: SeriesRow, config: Config) -> int:
+    """Return the grid index of the first value of a stored series."""
     assert row.first_ts is not None, "a series with a context has a value"
     grid = build_read_grid(row, config.frequency, config.cleaning)
     try:
-        first = int(grid.locate(np.array([row.first_ts], np.int64))[0][0])
-    except OffGridError:
-        first = context.start
-    return max(first, end - reach)
+        return int(grid.locate(np.array([row.first_ts], np.int64))[0][0])
+    except OffGridError:  # of a frequency whose dates pandas must list, and they are too many
+        return context.start
 
 
 def _build_key(scope: Scope, version: ServedVersion, identity: Identity) -> tuple[object, ...]:

@@ -22,7 +22,7 @@ from models.arrays import Floats
 from models.config.model import Config
 from models.data.series import Series
 from models.inference.means import compute_mean
-from models.inference.paths import PathSampler, Templates, build_quantile_weights, find_normal_scores
+from models.inference.paths import ErrorTemplates, PathSampler, build_quantile_weights, find_normal_scores
 
 MOST_BRANCHES, LEAST_BRANCHES = 64, 16
 PARTS = 32
@@ -152,7 +152,7 @@ class _Trunk:
         point = np.concatenate(self.points)[:horizon]
         result: ForecastResult = replace(self.future.result, horizon=horizon, yhat=point, quantiles=list(quantiles))
         count = np.arange(len(self.branches))
-        return replace(self.future, result=result, templates=Templates(count, find_normal_scores(self.branches)))
+        return replace(self.future, result=result, templates=ErrorTemplates(count, find_normal_scores(self.branches)))
 
 
 _Levels = Floats
@@ -162,7 +162,7 @@ _Levels = Floats
 class _Draws:
     """The draws of all series of a request, together at each turn."""
 
-    def __init__(self, templates: Mapping[str, Templates], branches: int, config: Config, seed: int) -> None:
+    def __init__(self, templates: Mapping[str, ErrorTemplates], branches: int, config: Config, seed: int) -> None:
         self._templates = templates
         self._branches = branches
         self._config = config

@@ -13,7 +13,7 @@ from app.services.forecasting.inputs.request import ForecastShape
 from app.services.forecasting.outputs.results import ForecastResult, find_level_rows, select_levels
 from models.arrays import Floats
 from models.config.model import Config
-from models.inference.paths import LEAST_TEMPLATES, PathSampler, Templates
+from models.inference.paths import LEAST_TEMPLATES, ErrorTemplates, PathSampler
 from models.inference.replay import find_bounds
 
 
@@ -24,7 +24,7 @@ class SeriesFuture:
     context: SeriesContext
     result: ForecastResult
     """its quantiles are those of all trained levels"""
-    templates: Templates | None = None
+    templates: ErrorTemplates | None = None
     """None: nothing is known of how its steps err together"""
 
     @property
@@ -75,7 +75,7 @@ def limit_values(values: Floats, quantiles: Floats, bounds: tuple[float, float],
     return np.rint(limited) if is_whole else limited
 
 
-def collect_templates(futures: Sequence[SeriesFuture]) -> dict[str, Templates]:
+def collect_templates(futures: Sequence[SeriesFuture]) -> dict[str, ErrorTemplates]:
     """Return the templates of those series that have some, by id."""
     return {one.series_id: one.templates for one in futures if one.templates is not None}
 

@@ -68,6 +68,13 @@ class File:
     probation: int
     """rows that are trained on"""
 
+    def find_labelled(self) -> NDArray[np.bool_]:
+        """Return the rows (R,) that lie in a labelled window."""
+        labelled = np.zeros(len(self.y), bool)
+        for first, last in self.windows:
+            labelled[first : last + 1] = True
+        return labelled
+
 
 @dataclass(frozen=True, eq=False)
 class Detected:
@@ -220,9 +227,8 @@ def measure_alarms(files: list[File], found: list[Detected]) -> dict[str, float]
     false, days, delays = 0, 0.0, []
     for file, one in zip(files, found, strict=True):
         alarms = np.flatnonzero(one.alarms & (np.arange(len(file.y)) >= file.probation))
-        inside = np.zeros(len(file.y), bool)
+        inside = file.find_labelled()
         for first, last in file.windows:
-            inside[first : last + 1] = True
             within = alarms[(alarms >= first) & (alarms <= last)]
             delays += [(within[0] - first) / (last - first + 1)] if len(within) else []
         false += int((~inside[alarms]).sum())
@@ -236,9 +242,7 @@ def keep_scores(folder: Path, row: str, files: list[File], found: list[Detected]
     folder.mkdir(parents=True, exist_ok=True)
     arrays: dict[str, Any] = {}
     for file, one in zip(files, found, strict=True):
-        label = np.zeros(len(file.y))
-        for first, last in file.windows:
-            label[first : last + 1] = 1
+        label = file.find_labelled().astype(np.float64)
         arrays |= {f"{file.name}.score": one.score[file.probation :], f"{file.name}.label": label[file.probation :]}
     np.savez(folder / f"{row}.npz", **arrays)
 

@@ -89,8 +89,7 @@ def _detect(
     start, end = span
     require(0 <= start <= end <= len(series.y), "start", "must lie before the end, within the series")
     begin = max(0, start - HISTORY)
-    residuals, score = score_steps(series, (begin, end), runner, config, ahead)
-    radius, _ = judge_deviations(residuals.deviation, level)
+    residuals, radius, score = score_steps(series, (begin, end), runner, config, ahead, level)
     low, high = find_limits(series, end, config)
     lower = np.clip(residuals.expected - radius * residuals.below, low[begin:], high)
     upper = np.clip(residuals.expected + radius * residuals.above, low[begin:], high)
@@ -124,9 +123,12 @@ def find_limits(series: Series, end: int, config: Config) -> tuple[Floats, float
     return least, np.inf if high is None else high
 
 
-def score_steps(series: Series, span: Span, runner: Runner, config: Config, ahead: int) -> tuple[Residuals, Floats]:
-    """Forecast each step of a span, and score (N,) what the series does there by the steps of the span before."""
+def score_steps(
+    series: Series, span: Span, runner: Runner, config: Config, ahead: int, level: float = 0.5
+) -> tuple[Residuals, Floats, Floats]:
+    """Forecast each step of a span; return with that how far (N,) a value may lie at a level, and the score (N,) of
+    what the series does there by the steps of the span before, whatever the level."""
     begin, end = span
     residuals = compute_residuals(series, span, runner, config, ahead)
-    _, own = judge_deviations(residuals.deviation, 0.5)  # whatever the level
-    return residuals, weigh_evidence(series.y[begin:end], residuals.deviation, own, config.network.season)
+    radius, own = judge_deviations(residuals.deviation, level)
+    return residuals, radius, weigh_evidence(series.y[begin:end], residuals.deviation, own, config.network.season)

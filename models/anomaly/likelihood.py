@@ -3,8 +3,6 @@
 The likelihood of anomalies of Ahmad, Lavin, Purdy and Agha 2017 ("Unsupervised real-time anomaly detection for
 streaming data"): a short mean is compared with the distribution of earlier ones. All values are -log10 of a
 probability; nothing about a step depends on a later one. Shapes: N steps.
-
-SciPy and pandas are imported by the functions that need them.
 """
 
 from bisect import bisect_left, insort

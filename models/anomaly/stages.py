@@ -18,9 +18,9 @@ class Stage:
     end: int
 
 
-def list_stages(count: int, first: int = FIRST) -> Iterator[Stage]:
-    """List the stages of `count` steps; the first `first` ones are in none."""
-    learned = first
+def list_stages(count: int) -> Iterator[Stage]:
+    """List the stages of `count` steps; the first ones are in none."""
+    learned = FIRST
     while learned < count:
         yield Stage(learned, min(2 * learned, count))
         learned *= 2

@@ -137,7 +137,7 @@ def watch_span(
     require(1 <= rule.ahead <= config.horizon, "ahead", f"must be between 1 and the horizon, {config.horizon}")
     begin = max(0, start - HISTORY)
     new = start - begin  # P
-    residuals, score = score_steps(series, (begin, end), runner, config, rule.ahead)
+    residuals, _, score = score_steps(series, (begin, end), runner, config, rule.ahead)
     y = series.y[begin:end]
     ignored = find_ignored(y, residuals.expected, rule.ignore)
     judged = [one for verdict in verdicts if (one := _score_verdict(verdict, score, begin)) is not None]

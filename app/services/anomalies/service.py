@@ -12,7 +12,7 @@ from app.config import Settings
 from app.errors import ErrorCode, Forbidden, Unavailable, invalid
 from app.scope import Right, Scope
 from app.services.anomalies.builtin_scan import join_tasks, load_parts, plan_parts, scan_parts
-from app.services.anomalies.plan import USUAL_ALARMS, Scan, Tasks, plan_tasks
+from app.services.anomalies.plan import Scan, Tasks, parse_scan, plan_tasks
 from app.services.anomalies.scan import SeriesScan, compare_with_labels, load_histories, scan_tasks
 from app.services.idempotency import Idempotency, ServiceResponse, respond_once
 from app.services.jobs import views as job_views
@@ -143,7 +143,7 @@ class AnomalyService:
         summary = {name: job[name] for name in ("id", "status", "progress", "model", "error")}
         request = {name: row.request[name] for name in ("version", "level", "ahead")}
         request["revision"] = row.request.get("revision", 0)  # older ones have none
-        request["alarms_per_week"] = row.request.get("alarms_per_week", USUAL_ALARMS)
+        request["alarms_per_week"] = parse_scan(row.request).alarms_per_week
         return summary | request | {name: result.get(name) for name in ("series", "metrics")}
 
     def _check_series(self, count: int) -> None:

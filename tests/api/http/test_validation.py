@@ -21,7 +21,8 @@ pytestmark = pytest.mark.one_database
 JSON = {"content-type": "application/json"}
 WRONG: tuple[Any, ...] = (None, True, -1, 1e300, "", "\ud800\x00", [], [[]], [True, {}], {}, {"": {"": []}}, [[{}] * 3])
 INTERNAL = re.compile(
-    r"function|0x|tagged-union|union\[|literal\[|list\[|dict\[|chain|nullable|instance of|dictionary|[A-Z]\w+In\b"
+    r"function[-_(]|0x|tagged-union|union\[|literal\[|list\[|dict\[|chain|nullable|instance of|dictionary"
+    r"|[A-Z]\w+In\b"
 )
 Path = tuple[str | int, ...]
 

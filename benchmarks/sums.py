@@ -97,7 +97,9 @@ def forecast_windows(
     kept = None
     for origin, forecast in zip(origins.tolist(), served, strict=True):
         known = cut(series, origin, config)
-        (earlier,) = forecast_earlier([plan_earlier(known, config, reference=until, kept=kept)], version.run, config)
+        (earlier,) = forecast_earlier(
+            [plan_earlier(known, config, part.horizon, reference=until, kept=kept)], version.run, config, part.horizon
+        )
         kept = earlier.replay
         yield series, origin, forecast, earlier
 
@@ -167,7 +169,8 @@ def judge_totals(part: Part, version: LoadedVersion) -> dict[str, Any]:
     quantiles = run_windows(both, origins, version.run, config)
     mean = np.maximum(compute_mean(np.moveaxis(quantiles, -1, 0), config.quantiles), 0.0)
     reference = int(known[0].grid.stamps(np.zeros(1, np.int64))[0])
-    earlier = forecast_earlier([plan_earlier(one, config, reference=reference) for one in both], version.run, config)
+    plans = [plan_earlier(one, config, part.horizon, reference=reference) for one in both]
+    earlier = forecast_earlier(plans, version.run, config, part.horizon)
     errors = join_errors(earlier, config)
     assert errors is not None, "a year of days is enough"
     series, groups = mean[: len(known)], mean[len(known) :]

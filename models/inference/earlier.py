@@ -32,69 +32,77 @@ class EarlierForecasts(NamedTuple):
     """A series as far as it is known, and what was forecast of it before."""
 
     replay: Replay
-    """over whole horizons: forecasts (K, H, Q)"""
+    """over a whole horizon: forecasts (K, H, Q)"""
     templates: ErrorTemplates
 
 
-def find_template_spacing(config: Config) -> int:
+def find_template_spacing(config: Config, horizon: int) -> int:
     """Return the steps between two origins."""
-    return max(find_spacing(config), -(-config.horizon // PARTS))
+    return max(min(horizon, find_spacing(config)), -(-horizon // PARTS))
 
 
-def count_history_steps(config: Config, most: int = MOST_ORIGINS) -> int:
+def count_history_steps(config: Config, horizon: int, most: int = MOST_ORIGINS) -> int:
     """Return the steps before a context that so many earlier forecasts read."""
-    return most * find_template_spacing(config) + config.horizon
+    return most * find_template_spacing(config, horizon) + horizon
 
 
 def plan_earlier(
-    series: Series, config: Config, *, reference: int, most: int = MOST_ORIGINS, kept: Replay | None = None
+    series: Series,
+    config: Config,
+    horizon: int,
+    *,
+    reference: int,
+    most: int = MOST_ORIGINS,
+    kept: Replay | None = None,
 ) -> ReplayPlan:
     """Plan the earlier forecasts of a series that ends with the origin of the next one.
 
     Args:
+        horizon: steps of those forecasts, at most those of the configuration.
         reference: stamp from which origins are counted, so that those of other series have the same times.
         most: origins at most.
         kept: what was forecast before, of which that is taken over whose inputs are the same.
     """
-    first = series.start + observed_span(series.y)[0] + count_least_context(config) - 1
+    first = series.start + observed_span(series.y)[0] + count_least_context(config, horizon) - 1
     end = series.start + len(series.y) - 1
+    spacing = find_template_spacing(config, horizon)
     try:
         zero = int(series.grid.locate(np.array([reference], np.int64))[0][0])
     except OffGridError:  # of a frequency whose dates pandas must list, and they are too many
         zero = 0
-    return ReplayPlan(series, choose_origins(first, end, zero, most, config), kept)
+    return ReplayPlan(series, choose_origins(first, end - horizon, zero, most, spacing), kept)
 
 
-def count_least_context(config: Config) -> int:
+def count_least_context(config: Config, horizon: int) -> int:
     """Return the steps that are known before the first origin: half a context, or two seasons and horizons."""
     season = parse_frequency(config.frequency).season
-    return min((config.network.context_length + 1) // 2, 2 * max(season, config.horizon))
+    return min((config.network.context_length + 1) // 2, 2 * max(season, horizon))
 
 
-def choose_origins(first: int, end: int, zero: int, most: int, config: Config) -> Ints:
-    """Return the grid indexes (K,) of the newest origins whose horizons have come true by `end`, ascending.
-
-    They lie multiples of the spacing from `zero`, and none before `first`.
-    """
-    spacing = find_template_spacing(config)
-    newest = zero + (end - config.horizon - zero) // spacing * spacing
+def choose_origins(first: int, last: int, zero: int, most: int, spacing: int) -> Ints:
+    """Return the newest grid indexes (K,) between two, both included, that lie multiples of a spacing from `zero`,
+    ascending."""
+    newest = zero + (last - zero) // spacing * spacing
     origins = newest + spacing * np.arange(1 - most, 1, dtype=np.int64)
     return origins[origins >= first]
 
 
-def forecast_earlier(plans: Sequence[ReplayPlan], runner: Runner, config: Config) -> list[EarlierForecasts]:
-    """Forecast series from earlier origins, and compare the outcomes."""
-    replays = replay_all(plans, runner, config, steps=np.arange(config.horizon))
+def forecast_earlier(
+    plans: Sequence[ReplayPlan], runner: Runner, config: Config, horizon: int
+) -> list[EarlierForecasts]:
+    """Forecast series from earlier origins over a horizon, and compare the outcomes."""
+    replays = replay_all(plans, runner, config, steps=np.arange(horizon))
     made: list[EarlierForecasts] = []
     for replay in replays:
         stamps = replay.series.grid.stamps(replay.origins)
-        actuals = find_actuals(replay, config.horizon)
+        actuals = find_actuals(replay)
         made.append(EarlierForecasts(replay, build_templates(stamps, replay.forecasts, actuals, config.quantiles)))
     return made
 
 
-def find_actuals(replay: Replay, horizon: int) -> Floats:
+def find_actuals(replay: Replay) -> Floats:
     """Return what came true of earlier forecasts, (K, H), NaN where nothing did."""
+    horizon = replay.forecasts.shape[1]
     positions = replay.origins[:, None] + np.arange(1, horizon + 1) - replay.series.start
     actuals: Floats = replay.series.y[positions]
     return actuals
@@ -111,7 +119,7 @@ def join_errors(forecasts: Sequence[EarlierForecasts], config: Config) -> Floats
     for one, of_one in zip(forecasts, stamps, strict=True):
         rows = np.isin(of_one, shared)
         means = compute_mean(np.moveaxis(one.replay.forecasts[rows], -1, 0), config.quantiles)  # (K, H)
-        columns.append((find_actuals(one.replay, config.horizon)[rows] - means).ravel())
+        columns.append((find_actuals(one.replay)[rows] - means).ravel())
     errors = np.stack(columns, axis=1)
     known = ~np.isnan(errors).any(axis=1)
     return errors[known] if int(known.sum()) >= LEAST_TEMPLATES else None

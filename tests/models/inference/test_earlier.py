@@ -37,16 +37,16 @@ def repeat_day(batch: Batch) -> NDArray[np.float64]:
 
 def make(series: Series, most: int = MOST_ORIGINS, earlier: EarlierForecasts | None = None) -> EarlierForecasts:
     kept = None if earlier is None else earlier.replay
-    plan = plan_earlier(series, CONFIG, reference=0, most=most, kept=kept)
-    return forecast_earlier([plan], repeat_day, CONFIG)[0]
+    plan = plan_earlier(series, CONFIG, HORIZON, reference=0, most=most, kept=kept)
+    return forecast_earlier([plan], repeat_day, CONFIG, HORIZON)[0]
 
 
 def test_origins_are_the_newest_that_have_come_true_and_the_same_for_all_series() -> None:
     one = make(hourly())
     origins = one.replay.origins
     assert len(origins) == MOST_ORIGINS
-    assert (np.diff(origins) == find_template_spacing(CONFIG)).all()
-    assert 1999 - HORIZON - find_template_spacing(CONFIG) < origins[-1] <= 1999 - HORIZON
+    assert (np.diff(origins) == find_template_spacing(CONFIG, HORIZON)).all()
+    assert 1999 - HORIZON - find_template_spacing(CONFIG, HORIZON) < origins[-1] <= 1999 - HORIZON
     assert len(one.templates) == MOST_ORIGINS
     later = replace(hourly(), y=hourly().y[500:], start=500)
     np.testing.assert_array_equal(make(later).templates.stamps, one.templates.stamps)
@@ -55,7 +55,7 @@ def test_origins_are_the_newest_that_have_come_true_and_the_same_for_all_series(
 def test_outcomes_stand_beside_their_forecasts() -> None:
     one = make(hourly())
     y = one.replay.series.y
-    actuals = find_actuals(one.replay, HORIZON)
+    actuals = find_actuals(one.replay)
     np.testing.assert_array_equal(actuals[-1], y[one.replay.origins[-1] + 1 :][:HORIZON])
     first = one.replay.origins[0]
     np.testing.assert_array_equal(one.replay.forecasts[0, :, 1], y[first - 23 : first - 23 + HORIZON])
@@ -81,8 +81,8 @@ def test_a_new_value_costs_the_origins_that_are_new() -> None:
         return repeat_day(batch)
 
     first = make(replace(whole, y=whole.y[:1990]))
-    plan = plan_earlier(whole, CONFIG, reference=0, kept=first.replay)
-    (second,) = forecast_earlier([plan], count, CONFIG)
+    plan = plan_earlier(whole, CONFIG, HORIZON, reference=0, kept=first.replay)
+    (second,) = forecast_earlier([plan], count, CONFIG, HORIZON)
     assert sum(calls) <= 1
     np.testing.assert_array_equal(second.templates.scores, make(whole).templates.scores)
 
@@ -98,7 +98,7 @@ def test_errors_are_joined_at_origins_that_all_have() -> None:
     errors = join_errors([one, two], CONFIG)
     assert errors is not None
     assert errors.shape == (20 * HORIZON, 2)
-    expected = find_actuals(two.replay, HORIZON) - two.replay.forecasts[..., 1]
+    expected = find_actuals(two.replay) - two.replay.forecasts[..., 1]
     np.testing.assert_allclose(errors[:, 1], expected.ravel(), atol=1e-9)
     assert join_errors([one, make(hourly(90))], CONFIG) is None
 
@@ -117,4 +117,11 @@ def test_missing_outcomes_are_no_errors() -> None:
 )
 def test_spacing_is_a_quarter_of_the_horizon_or_a_day(alias: str, horizon: int, spacing: int) -> None:
     config = default_config_for_lengths(alias, horizon, (0.1, 0.5, 0.9), [3000])
-    assert find_template_spacing(config) == spacing
+    assert find_template_spacing(config, horizon) == spacing
+
+
+def test_a_shorter_horizon_has_more_origins_of_a_short_series() -> None:
+    plan = plan_earlier(hourly(100), CONFIG, 4, reference=0)
+    (one,) = forecast_earlier([plan], repeat_day, CONFIG, 4)
+    assert one.replay.forecasts.shape[1:] == (4, 3)
+    assert len(one.templates) > len(make(hourly(100)).templates)

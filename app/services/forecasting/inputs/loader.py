@@ -118,7 +118,7 @@ class ContextLoader:
         config = version.config
         earlier = self._replayer.count_earlier_steps(version)
         if request.questions is not None:
-            earlier = max(earlier, count_history_steps(config))
+            earlier = max(earlier, count_history_steps(config, version.stored.trained.horizon))
         ahead = max(request.horizon or 0, config.horizon)
         read, refusals = read_histories(histories, config, request.origin, earlier, ahead)
         series = [keep_context(one.series, config) for one in read.values()]

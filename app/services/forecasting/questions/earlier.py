@@ -70,6 +70,7 @@ class EarlierForecastLoader:
         version = resolved.version
         if resolved.loaded is None:
             return {}
+        horizon = version.stored.trained.horizon
         most = self.count_origins(version, len(contexts))
         found: dict[str, EarlierForecasts] = {}
         missing: list[SeriesContext] = []
@@ -88,9 +89,10 @@ class EarlierForecastLoader:
             return found
         end = version.training_span.end
         plans = [
-            plan_earlier(one, version.config, reference=end, most=most, kept=kept.get(i)) for i, one in whole.items()
+            plan_earlier(one, version.config, horizon, reference=end, most=most, kept=kept.get(i))
+            for i, one in whole.items()
         ]
-        for made in forecast_earlier(plans, resolved.loaded.run, version.config):
+        for made in forecast_earlier(plans, resolved.loaded.run, version.config, horizon):
             series_id = made.replay.series.id
             found[series_id] = made
             self._keep(scope, version, resolved.contexts[series_id], most, made)
@@ -100,8 +102,9 @@ class EarlierForecastLoader:
         self, scope: Scope, resolved: ResolvedSeries, contexts: Sequence[SeriesContext], most: int
     ) -> dict[str, Series]:
         """Return each series up to its origin, as far back as its earlier forecasts read it, by id."""
-        config = resolved.version.config
-        length = count_history_steps(config, most) + config.network.context_length
+        version = resolved.version
+        config = version.config
+        length = count_history_steps(config, version.stored.trained.horizon, most) + config.network.context_length
         sent = resolved.histories
         whole = {i: keep_last(sent[i], length) for context in contexts if (i := context.series.id) in sent}
         stored = {context.series.id: context.series for context in contexts if context.series.id not in whole}
@@ -133,4 +136,4 @@ def _find_begin(context: Series, row: SeriesRow, config: Config) -> int:
 
 
 def _build_key(scope: Scope, version: ServedVersion, identity: Identity) -> tuple[object, ...]:
-    return scope.project_id, version.identity, identity[0]
+    return scope.project_id, version.identity, version.stored.trained.horizon, identity[0]

@@ -123,9 +123,10 @@ class Reconciler:
             return []
         most = max(len(one.replay.origins) for one in earlier.values())
         end = version.training_span.end
-        plans = [plan_earlier(total, config, reference=end, most=most) for total in sums.values()]
+        horizon = version.stored.trained.horizon
+        plans = [plan_earlier(total, config, horizon, reference=end, most=most) for total in sums.values()]
         assert resolved.loaded is not None, "a floor is not reconciled"
-        made = forecast_earlier(plans, resolved.loaded.run, config)
+        made = forecast_earlier(plans, resolved.loaded.run, config, horizon)
         contexts = self.loader.build_contexts(version, [keep_context(total, config) for total in sums.values()], {})
         pieces = (
             build_inputs(contexts[start : start + PIECE_ROWS], config) for start in range(0, len(contexts), PIECE_ROWS)

@@ -236,10 +236,12 @@ class Client:
         quantiles: Sequence[float] | None = None,
         future: Mapping[str, Mapping[str, Sequence[float | str | None]]] | None = None,
         point: Literal["median", "mean"] | None = None,
+        **fields: Any,
     ) -> dict[str, Any]:
         """Return the forecasts of stored series by `name`, `name@7` or `name@7.3`; each carries its own status.
 
-        `point` says what `yhat` is of the forecast distribution: the median by default.
+        `point` says what `yhat` is of the forecast distribution: the median by default. `fields` are further ones of
+        the call, as they are: `aggregate`, `paths`, `seed`, `reconcile`, `scenarios`, `extrapolate`, `history` and more.
         `future` is {series id: {covariate: values}}: what is known ahead, from the first step of the horizon on.
         """
         ahead = {name: _list_columns(columns) for name, columns in future.items()} if future is not None else None
@@ -250,6 +252,7 @@ class Client:
             "quantiles": quantiles,
             "future": ahead,
             "point": point,
+            **fields,
         }
         return self._call("POST", "/forecast", json=_drop_unset(body))
 

@@ -322,9 +322,11 @@ def test_a_forecast_leaves_the_rest_to_the_service(service: ScriptedService, cli
     service.on("POST", "/forecast", {"forecasts": []})
     client.forecast("m@2", ["a"], quantiles=[0.5])
     client.forecast("m", ["a"], point="mean")
+    client.forecast("m", ["a"], aggregate={"over": "24h"}, paths=None)
     assert [asked.json for asked in service.asked] == [
         {"model": "m@2", "series": ["a"], "quantiles": [0.5]},
         {"model": "m", "series": ["a"], "point": "mean"},
+        {"model": "m", "series": ["a"], "aggregate": {"over": "24h"}},
     ]
 
 

@@ -77,7 +77,8 @@ class GroupOut(Output):
     scenario: str | None = Field(description="null: that of the request's own covariates")
     group: dict[str, str] = Field(description="a label and its value; empty: all series")
     method: Literal["bottom_up", "mint"] = Field(
-        description="what was done: too short histories, or series that do not end together, are only added up"
+        description="what was done: short histories, series that do not end together, and steps beyond the trained "
+        "horizon are only added up"
     )
     series: int
     ds: list[str]

@@ -43,7 +43,7 @@ class Answer:
             result = one.select(config, shape)
             result.answers = {"extrapolated": shape.horizon > config.horizon}
             if paths is not None and questions.paths:
-                result.answers["paths"] = np.ascontiguousarray(paths[row])
+                result.answers["paths"] = np.ascontiguousarray(paths[row][: questions.paths])
             if one.is_assumed and (paths is not None or shape.horizon > config.horizon):
                 result.warnings = [*result.warnings, ASSUMED]
             self._results[one.series_id] = result

@@ -84,16 +84,16 @@ class Reconciler:
         asked: Reconcile,
     ) -> tuple[list[SeriesFuture], str]:
         """Return the futures, whose points are means, as they add up to their groups, and the method that was used:
-        bottom-up where too little is known of either's errors."""
-        is_known = all(one.series_id in earlier for one in futures)
+        bottom-up where too little is known of either's errors, and beyond the trained horizon."""
+        horizon = futures[0].result.horizon
+        is_known = all(one.series_id in earlier for one in futures) and horizon <= resolved.version.config.horizon
         if asked.method == "bottom_up" or resolved.loaded is None or not is_known:
             return list(futures), "bottom_up"
         bases = self._forecast_groups(resolved, futures, groups, earlier)
         config = resolved.version.config
         known = [*(earlier[one.series_id] for one in futures), *(one.earlier for one in bases)]
         errors = join_errors(known, config)
-        horizon = futures[0].result.horizon
-        if not bases or errors is None or any(one.result.horizon != horizon for one in futures):
+        if not bases or errors is None:
             return list(futures), "bottom_up"
         members = np.zeros((len(bases), len(futures)))
         for row, base in enumerate(bases):

@@ -9,15 +9,16 @@ from app.services.forecasting.inputs.checks import parse_future
 from app.services.forecasting.inputs.context_cache import ResolvedSeries
 from app.services.forecasting.inputs.questions import Questions
 from app.services.forecasting.inputs.request import ForecastRequest, ForecastShape
+from app.services.forecasting.inputs.served_version import ServedVersion
 from app.services.forecasting.preparation import KnownFuture
 from app.services.forecasting.questions.aggregates import FIELD
 from app.services.forecasting.questions.steps import count_steps
 from app.services.registry.builtin import BUILTIN, MOST_STEPS
 
 SAMPLES, LEAST_SAMPLES = 1000, 200
-"""paths that sums and totals are made of, where none are asked for: fewer for many series"""
+"""paths that are drawn at least, and that sums and totals are made of: fewer for many series"""
 MOST_SERIES = 1000
-"""series of a request that draws paths"""
+"""series of a request that draws paths, of a usual version"""
 MOST_DRAWN = 20_000_000
 """values of all paths of a scenario, which are in memory together"""
 
@@ -48,29 +49,36 @@ def check_questions(
     if questions.aggregate is not None and questions.aggregate.over not in ("horizon", "series"):
         count_steps(questions.aggregate.over, resolved.version.stored.frequency, FIELD)
     if questions.needs_paths:
+        _check_series(len(set(ids)), resolved.version)
         _check_paths(questions, len(set(ids)), shape, settings)
 
 
-def _check_paths(questions: Questions, series_count: int, shape: ForecastShape, settings: Settings) -> None:
-    if series_count > MOST_SERIES:
-        detail = f"paths, sums and totals are made of at most {MOST_SERIES} series, not {series_count}; ask for fewer"
+def _check_series(series_count: int, version: ServedVersion) -> None:
+    most = max(1, MOST_SERIES // version.replay_cost)
+    if series_count > most:
+        name = version.stored.model_name
+        detail = f"paths and sums of {name!r} are made of at most {most} series, not {series_count}; ask for fewer"
         raise invalid("series", ErrorCode.too_many_series, detail)
-    least = questions.paths or LEAST_SAMPLES
+
+
+def _check_paths(questions: Questions, series_count: int, shape: ForecastShape, settings: Settings) -> None:
+    least = max(questions.paths or 0, LEAST_SAMPLES)
     drawn = series_count * shape.horizon * least
     if drawn > MOST_DRAWN:
         detail = f"this would draw {drawn} values, the limit is {MOST_DRAWN}; ask for fewer series, steps or paths"
         raise invalid("series", ErrorCode.too_many_values, detail)
     if questions.paths:
-        values = drawn * (1 + len(questions.scenarios or {}))
+        values = series_count * shape.horizon * questions.paths * (1 + len(questions.scenarios or {}))
         if values > settings.max_forecast_values:
             detail = f"these paths have {values} values, the limit is {settings.max_forecast_values}; ask for fewer"
             raise invalid("body.paths", ErrorCode.too_many_values, detail)
 
 
 def count_paths(questions: Questions, series_count: int, shape: ForecastShape) -> int:
-    """Return how many paths are drawn of each series."""
+    """Return how many paths are drawn of each series. A few alone would not be spread as the forecast is: those that
+    are answered are the first of as many as sums need."""
     most = MOST_DRAWN // (series_count * shape.horizon)
-    return questions.paths or max(LEAST_SAMPLES, min(SAMPLES, most))
+    return max(questions.paths or 0, LEAST_SAMPLES, min(SAMPLES, most))
 
 
 def parse_scenarios(

@@ -63,9 +63,17 @@ def test_the_same_seed_gives_the_same_paths(served: TestClient) -> None:
     assert first == again != other
 
 
+def test_few_paths_are_drawn_from_many(served: TestClient) -> None:
+    alone = [paths_of(ask(served, "a", paths=1, seed=seed)["forecasts"][0])[0] for seed in range(60)]
+    one = ask(served, "a", paths=1, aggregate={"over": "horizon"})
+    width = np.array(one["forecasts"][0]["quantiles"]["0.9"]) - one["forecasts"][0]["quantiles"]["0.1"]
+    assert (np.std(alone, axis=0) > 0.2 * width).all()  # 0.39 of a normal law
+    assert one["aggregates"][0]["quantiles"]["0.9"] > one["aggregates"][0]["quantiles"]["0.1"]
+
+
 def test_sums_of_paths_are_the_aggregates(served: TestClient) -> None:
     for function, divisor in (("sum", 1), ("mean", HORIZON)):
-        answer = ask(served, "a", "b", paths=400, aggregate={"over": "horizon", "function": function})
+        answer = ask(served, "a", "b", paths=1000, aggregate={"over": "horizon", "function": function})
         for one, total in zip(answer["forecasts"], answer["aggregates"], strict=True):
             sums = paths_of(one).sum(axis=1) / divisor
             assert total["series_id"] == one["series_id"]
@@ -75,7 +83,7 @@ def test_sums_of_paths_are_the_aggregates(served: TestClient) -> None:
 
 
 def test_sums_over_series_have_a_value_a_step(served: TestClient) -> None:
-    answer = ask(served, "a", "b", "none", paths=400, aggregate={"over": "series", "quantiles": [0.2, 0.8]})
+    answer = ask(served, "a", "b", "none", paths=1000, aggregate={"over": "series", "quantiles": [0.2, 0.8]})
     together = paths_of(answer["forecasts"][0]) + paths_of(answer["forecasts"][1])
     assert len(answer["aggregates"]) == HORIZON
     for step, total in enumerate(answer["aggregates"]):

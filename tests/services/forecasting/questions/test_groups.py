@@ -41,7 +41,7 @@ def add_up(answer: Any, ids: Collection[str], name: str = "yhat") -> Any:
 
 @pytest.mark.parametrize("method", ["bottom_up", "mint"])
 def test_forecasts_add_up_to_their_groups(served: TestClient, method: str) -> None:
-    answer = ask(served, *"abcd", paths=300, reconcile={"by": ["region", "kind"], "method": method})
+    answer = ask(served, *"abcd", paths=1000, reconcile={"by": ["region", "kind"], "method": method})
     named = {tuple(one["group"].items()): one for one in answer["groups"]}
     members = {
         (): "abcd",
@@ -98,6 +98,13 @@ def test_series_that_do_not_end_together_add_up_where_they_meet(served: TestClie
     parts = [one["yhat"][k : k + HORIZON - 2] for one, k in zip(answer["forecasts"], first, strict=True)]
     np.testing.assert_allclose(total["yhat"], np.sum(parts, axis=0), rtol=1e-12)
     assert [one["group"] for one in answer["groups"]] == [{}, {"region": "north"}]
+
+
+def test_longer_horizons_are_only_added_up(served: TestClient) -> None:
+    answer = ask(served, *"abcd", horizon=2 * HORIZON, extrapolate=True, reconcile={"by": ["region"]})
+    assert {one["method"] for one in answer["groups"]} == {"bottom_up"}
+    np.testing.assert_allclose(answer["groups"][0]["yhat"], add_up(answer, "abcd"), rtol=1e-12)
+    assert len(answer["groups"][0]["ds"]) == 2 * HORIZON
 
 
 def test_refused_series_are_in_no_group(served: TestClient) -> None:

@@ -241,7 +241,7 @@ class Client:
         """Return the forecasts of stored series by `name`, `name@7` or `name@7.3`; each carries its own status.
 
         `point` says what `yhat` is of the forecast distribution: the median by default. `fields` are further ones of
-        the call, as they are: `aggregate`, `paths`, `seed`, `reconcile`, `scenarios`, `extrapolate`, `history` and more.
+        the call, as they are: `aggregate`, `paths`, `seed`, `reconcile`, `scenarios`, `extrapolate`, `history` …
         `future` is {series id: {covariate: values}}: what is known ahead, from the first step of the horizon on.
         """
         ahead = {name: _list_columns(columns) for name, columns in future.items()} if future is not None else None

@@ -7,8 +7,24 @@ from typing import Annotated, Literal
 from pydantic import Field, computed_field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
 
 MEGABYTE = 1_000_000
+
+
+def parse_database_url(address: str, name: str = "the address") -> URL:
+    """Return a database's address with the driver that this project uses; `name` is what it stands in. Raises
+    ValueError for another kind of database."""
+    try:
+        url = make_url(address)
+    except ArgumentError as e:
+        raise ValueError(f"{name} must be like sqlite:///file or postgresql://user@host/name") from e
+    match url.get_backend_name():
+        case "sqlite":
+            return url.set(drivername="sqlite")
+        case "postgresql" | "postgres":
+            return url.set(drivername="postgresql+psycopg")
+    raise ValueError(f"{name} must be sqlite:/// or postgresql://, not {url.drivername!r}")
 
 
 class Settings(BaseSettings):
@@ -130,15 +146,11 @@ class Settings(BaseSettings):
     @property
     def database(self) -> URL:
         """The database's address, with the driver that this project uses."""
-        url = make_url(self.database_url or f"sqlite:///{self.data_dir.resolve() / 'gatecast.db'}")
+        address = self.database_url or f"sqlite:///{self.data_dir.resolve() / 'gatecast.db'}"
+        url = parse_database_url(address, "GATECAST_DATABASE_URL")
         if self.database_password_file is not None:
             url = url.set(password=self.database_password_file.read_text().strip())
-        match url.get_backend_name():
-            case "sqlite":
-                return url.set(drivername="sqlite")
-            case "postgresql" | "postgres":
-                return url.set(drivername="postgresql+psycopg")
-        raise ValueError(f"GATECAST_DATABASE_URL must be sqlite:/// or postgresql://, not {url.drivername!r}")
+        return url
 
     @property
     def graphs(self) -> Path:

@@ -42,6 +42,7 @@ EXERCISED_BY = {
         "app/cli/terminal.py",
         "app/cli/terminal_chart.py",
     ),
+    "tests/cli/test_copy.py": ("app/storage/copying.py",),
     "tests/cli/test_demo.py": (
         "app/cli/demo_data.py",
         "app/cli/demo_report.py",

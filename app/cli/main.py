@@ -97,6 +97,18 @@ def _migrate(settings: Settings) -> None:
     queue.migrate(settings.database)
 
 
+@app.command()
+def copy(
+    source: Annotated[str, typer.Option("--from", help="address of the database that is copied, sqlite:///… or such")],
+    target: Annotated[str, typer.Option("--to", help="address of an empty database, postgresql://… or such")],
+) -> None:
+    """Copy a database to another, such as from SQLite to PostgreSQL. Stop what runs on it first; artifacts stay."""
+    from app.cli.copy import copy_databases
+
+    load_settings()
+    copy_databases(source, target, console)
+
+
 def _make_hypertables(settings: Settings) -> None:
     from app.storage.engine import Database
     from app.storage.timescale import make_hypertables

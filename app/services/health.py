@@ -7,7 +7,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.logs import get_logger
 from app.storage import migrate
 from app.storage.artifacts import ArtifactError, ArtifactStore
-from app.storage.engine import Database
+from app.storage.engine import Database, UnsuitableDatabase
 
 log = get_logger(__name__)
 
@@ -36,6 +36,8 @@ class HealthService:
         try:
             current = migrate.current(self._database.engine)
             head = migrate.head()
+        except UnsuitableDatabase as e:
+            return HealthCheck("database", False, str(e))
         except SQLAlchemyError as e:
             log.warning("database_not_ready", detail=str(e).splitlines()[0])
             return HealthCheck("database", False, "the database does not answer; this process's log says why")

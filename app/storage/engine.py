@@ -32,18 +32,36 @@ OUTAGE = (OperationalError, InterfaceError, PoolTimeout)
 T = TypeVar("T")
 
 
+class UnsuitableDatabase(ValueError):
+    """A database that cannot hold what is stored. Its text says what to do."""
+
+
 def make_engine(url: URL) -> Engine:
     """Create the engine for `url`, and the folder of a SQLite file."""
     if url.get_backend_name() != "sqlite":
-        return create_engine(
+        engine = create_engine(
             url, pool_size=10, max_overflow=10, pool_timeout=POOL_SECONDS, pool_pre_ping=True, connect_args=PATIENCE
         )
+        # before SQLAlchemy asks for the version, which it cannot read in another encoding
+        event.listen(engine, "connect", _check_encoding, insert=True)
+        return engine
     if url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, pool_size=10, max_overflow=40, connect_args={"timeout": BUSY_SECONDS})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _check_encoding(connection: Any, _record: Any) -> None:
+    """Raise UnsuitableDatabase unless a database of PostgreSQL holds texts in UTF-8."""
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        name = connection.info.dbname
+        raise UnsuitableDatabase(
+            f"the database {name!r} has the encoding {encoding}, and texts need UTF8; create one with CREATE DATABASE "
+            "gatecast ENCODING 'UTF8' TEMPLATE template0, and name it in GATECAST_DATABASE_URL"
+        )
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

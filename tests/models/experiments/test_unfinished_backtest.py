@@ -61,7 +61,7 @@ class Keeper:
         )
 
 
-@pytest.mark.parametrize("checkpoints", [1, 4, 6])
+@pytest.mark.parametrize("checkpoints", [1, 4, pytest.param(6, marks=pytest.mark.slow)])
 def test_an_interrupted_backtest_ends_as_an_uninterrupted_one(checkpoints: int) -> None:
     panel, config = hourly_panel(LENGTH, 2), tiny()
     whole = Keeper(1000)

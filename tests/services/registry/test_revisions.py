@@ -77,6 +77,7 @@ def test_a_new_revision_serves_in_every_process(
         np.testing.assert_allclose(yhat(one), FACTOR * yhat(before[0]), rtol=1e-5)
 
 
+@pytest.mark.one_database
 def test_each_revision_can_be_pinned(
     served: TestClient, database: Database, settings: Settings, refreshed: Trained
 ) -> None:

@@ -193,7 +193,10 @@ def train_and_judge(database: Database, settings: Settings, series: dict[str, An
 
 @pytest.mark.training
 @pytest.mark.one_database
-@pytest.mark.parametrize("name", EXACT)
+@pytest.mark.parametrize(
+    "name",
+    [name if name in ("constant", "line", "zeros") else pytest.param(name, marks=pytest.mark.slow) for name in EXACT],
+)
 def test_exact_repetition_goes_live(database: Database, settings: Settings, name: str) -> None:
     verdict, measured = train_and_judge(database, settings, {name: EXACT[name]})
     assert verdict.promoted, verdict.reason

@@ -109,6 +109,7 @@ def test_nothing_after_the_origin_is_seen(client: TestClient) -> None:
     assert past["yhat"] == pytest.approx(ask(client, "b", horizon=24)["forecasts"][0]["yhat"], rel=1e-9)
 
 
+@pytest.mark.one_database
 def test_its_network_is_explained(client: TestClient) -> None:
     """The parts add up to what it forecasts, and the last days have most to say."""
     store(client, "a", Y[:300])

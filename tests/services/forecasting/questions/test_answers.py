@@ -12,7 +12,7 @@ from app.storage.engine import Database
 from tests.services.stored import hours, numbers, store, store_beside
 from tests.trained import HORIZON, Trained, beside, publish, values
 
-pytestmark = pytest.mark.training
+pytestmark = [pytest.mark.one_database, pytest.mark.training]
 
 Floats = NDArray[np.float64]
 LENGTH = 640

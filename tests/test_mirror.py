@@ -218,6 +218,7 @@ EXERCISED_BY = {
         "app/services/forecasting/inputs/context_cache.py",
         "app/services/forecasting/inputs/loader.py",
         "app/services/forecasting/inputs/served_version.py",
+        "app/services/forecasting/inputs/versions.py",
         "app/services/forecasting/revalidation.py",
         "app/serving/moments.py",
     ),

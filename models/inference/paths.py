@@ -12,14 +12,18 @@ their sums are as uncertain as they were. Shapes: n paths, K templates, H horizo
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from math import log
+from math import log, sqrt
 from statistics import NormalDist
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.arrays import Floats, Ints
 from models.calendar.timestamps import Stamps
 from models.config.model import median_position
+
+Scores = NDArray[np.float32]
+"""whose order alone matters"""
 
 LEAST_TEMPLATES = 8
 """templates below which nothing is learned from them"""
@@ -40,7 +44,7 @@ class ErrorTemplates:
 
     stamps: Stamps
     """(K,) of the origins, ascending"""
-    scores: Floats
+    scores: Scores
     """(K, H) normal scores of where the outcomes lay among their quantiles; of a step, those of an even spread"""
 
     def __len__(self) -> int:
@@ -102,7 +106,7 @@ def _limit(distances: Floats) -> Floats:
     return np.clip(np.nan_to_num(distances, nan=0.0, posinf=FARTHEST), 0.0, FARTHEST)
 
 
-def find_normal_scores(ranks: Floats) -> Floats:
+def find_normal_scores(ranks: Floats) -> Scores:
     """Return values (K, H) as normal scores that each step's order alone decides; equal ones share theirs."""
     smaller = (ranks[:, None] > ranks[None]).sum(1)  # (K, H)
     equal = (ranks[:, None] == ranks[None]).sum(1)
@@ -112,10 +116,11 @@ def find_normal_scores(ranks: Floats) -> Floats:
     return np.where(np.isnan(ranks), np.nan, scores)
 
 
-def _look_up_scores(levels: Floats) -> Floats:
+def _look_up_scores(levels: Floats) -> Scores:
     unique, inverse = np.unique(levels, return_inverse=True)
     normal = NormalDist()
-    return np.array([normal.inv_cdf(level) for level in unique.tolist()])[inverse].reshape(levels.shape)
+    scores = np.array([normal.inv_cdf(level) for level in unique.tolist()], np.float32)
+    return scores[inverse].reshape(levels.shape)
 
 
 class PathSampler:
@@ -132,7 +137,7 @@ class PathSampler:
         rng = np.random.default_rng([seed, 0])
         size = max(1, len(self._stamps))
         self._choice = rng.permutation(np.arange(count) % size)  # (n,) of the stamps
-        self._weights = rng.standard_normal((count, size))
+        self._weights = rng.standard_normal((count, size), np.float32)
         self._drawn = 0
 
     def has_templates(self, series_id: str) -> bool:
@@ -154,7 +159,7 @@ class PathSampler:
         np.put_along_axis(positions, order, np.arange(self._count)[None], axis=1)
         return positions.T
 
-    def _draw_scores(self, series_id: str) -> Floats:
+    def _draw_scores(self, series_id: str) -> Scores:
         """Return scores (H, n), of which the order alone matters."""
         self._drawn += 1
         rng = np.random.default_rng([self._seed, self._drawn])
@@ -167,17 +172,17 @@ class PathSampler:
         position = np.arange(len(self._stamps)) % len(templates)  # another one where it lacks the time
         position[rows] = np.arange(len(templates))
         chosen = scores[position[self._choice]]  # (n, H)
-        mixture = self._weights[:, rows] @ scores / np.sqrt(len(templates))
+        mixture = self._weights[:, rows] @ scores / sqrt(len(templates))
         share = PRIOR_TEMPLATES / (PRIOR_TEMPLATES + len(templates))
-        known = np.sqrt(1 - MIXED) * chosen + np.sqrt(MIXED) * mixture
-        drawn: Floats = np.sqrt(1 - share) * known.T + np.sqrt(share) * prior
+        known = sqrt(1 - MIXED) * chosen + sqrt(MIXED) * mixture
+        drawn: Scores = sqrt(1 - share) * known.T + sqrt(share) * prior
         return drawn
 
 
-def draw_persistent(rng: np.random.Generator, horizon: int, count: int) -> Floats:
+def draw_persistent(rng: np.random.Generator, horizon: int, count: int) -> Scores:
     """Draw normal scores (H, n) of which each step goes on from the one before by `PRIOR_CORRELATION`."""
-    fresh = rng.standard_normal((horizon, count))
-    fresh[1:] *= np.sqrt(1 - PRIOR_CORRELATION**2)
+    fresh = rng.standard_normal((horizon, count), np.float32)
+    fresh[1:] *= sqrt(1 - PRIOR_CORRELATION**2)
     for step in range(1, horizon):
         fresh[step] += PRIOR_CORRELATION * fresh[step - 1]
     return fresh

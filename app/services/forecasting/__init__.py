@@ -13,6 +13,6 @@
 
 Side ways: where 5 lacks a series, `ForecastService.enqueue` lets inputs/loader read it (inputs/contexts), replays it
 (inputs/replayer) and submits the request again. Many series, and outputs/explanations, go from the loading threads to
-streamed `StreamedPath`, whose pieces enter at 8. Errors: inputs/checks raises for a request; a `Refusal` concerns one
-series of it.
+streamed `StreamedPath`, questions about whole futures to questions/answers `AnswerPath`; their pieces enter at 8.
+Errors: inputs/checks raises for a request; a `Refusal` concerns one series of it.
 """

@@ -229,7 +229,6 @@ EXERCISED_BY = {
         "app/services/forecasting/questions/aggregates.py",
         "app/services/forecasting/questions/documents.py",
         "app/services/forecasting/questions/earlier.py",
-        "app/services/forecasting/questions/extension.py",
         "app/services/forecasting/questions/futures.py",
         "app/services/forecasting/questions/limits.py",
         "app/services/forecasting/questions/steps.py",

@@ -110,12 +110,12 @@ def _join_columns(columns: Sequence[NDArray[Any] | None], offsets: Sequence[int]
 def _keep_shared(columns: Sequence[NDArray[Any]], offsets: Sequence[int], length: int) -> NDArray[Any]:
     """Return texts that all columns have in common, None elsewhere."""
     shared = np.full(length, None, object)
-    for number, (offset, column) in enumerate(zip(offsets, columns, strict=True)):
+    differs = np.zeros(length, bool)
+    for offset, column in zip(offsets, columns, strict=True):
         values = column[: length - offset]
         part = shared[offset:]
-        is_known = ~find_missing(values)
-        differs = is_known & np.array([one is not None for one in part]) & (part != values)
-        part[is_known & ~differs] = values[is_known & ~differs]
-        if number:
-            part[differs] = None
+        known = ~find_missing(values)
+        differs[offset:] |= known & ~find_missing(part) & (part != values)
+        part[known] = values[known]
+    shared[differs] = None
     return shared

@@ -35,6 +35,7 @@ KnownFuture = Mapping[str, Mapping[str, Values]]
 NOT_LIVE = refusal(ErrorCode.no_champion, "no version of the model is live")
 STATIC_INTERVAL = "static_interval"
 """warning: the intervals are those of the training, since more series are to be replayed than one request may"""
+NOT_FINITE = refusal(ErrorCode.forecast_not_finite, "the network gave no finite forecast")
 LATE = refusal(ErrorCode.deadline_exceeded, "its deadline had passed before the network could run")
 
 
@@ -74,7 +75,7 @@ class PreparedBatch(NamedTuple):
                     mean = quantiles.means[row] if quantiles.means is not None else None  # (H,)
                     results[series_id] = self._build_network_result(context, values, mean)
                 else:
-                    refusals[series_id] = refusal(ErrorCode.forecast_not_finite, "the network gave no finite forecast")
+                    refusals[series_id] = NOT_FINITE
         for series_id, why in refusals.items():
             results[series_id] = self._build_refused_result(series_id, why)
         errors = self.resolved.refusals
@@ -85,10 +86,9 @@ class PreparedBatch(NamedTuple):
         config = version.config
         series_id = context.series.id
         warnings = self.warnings.get(series_id, [])
-        widths = context.widths.get(version.identity)
-        if series_id in self.resolved.awaiting:
-            widths = self.resolved.awaiting[series_id]
-            warnings = warnings if widths is not None else [*warnings, STATIC_INTERVAL]
+        widths = find_widths(self.resolved, context)
+        if widths is None and series_id in self.resolved.awaiting:
+            warnings = [*warnings, STATIC_INTERVAL]
         values = restore_quantiles(context, values, widths)
         if context.clock is not None and mean is not None:
             mean = context.clock.restore(mean)
@@ -106,6 +106,14 @@ class PreparedBatch(NamedTuple):
         context = resolved.contexts[series_id]
         config = resolved.version.config
         return build_floor_result(context, self.floor, config, self.shape, why, stale=resolved.stale)
+
+
+def find_widths(resolved: ResolvedSeries, context: SeriesContext) -> IntervalWidths | None:
+    """Return what the levels of a series' forecast become: where its replay waits, what they last became."""
+    series_id = context.series.id
+    if series_id in resolved.awaiting:
+        return resolved.awaiting[series_id]
+    return context.widths.get(resolved.version.identity)
 
 
 def restore_quantiles(context: SeriesContext, values: Floats, widths: IntervalWidths | None) -> Floats:

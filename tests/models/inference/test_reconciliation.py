@@ -100,3 +100,8 @@ def test_sum_keeps_texts_that_all_share_and_misses_what_one_misses() -> None:
     assert total.covariates["day"].tolist() == ["fair", None, "fair"]
     assert np.isnan(total.y[1])
     assert total.static == {"kind": "x"}
+    third = replace(one, id="c", y=np.array([1.0, 2.0]))
+    for members in ([one, two, third], [two, one, third], [one, third, two]):
+        together = sum_series(members, "all", roles)
+        assert together is not None
+        assert together.covariates["day"].tolist() == ["fair", None, "fair"]

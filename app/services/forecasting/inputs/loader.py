@@ -84,10 +84,11 @@ class ContextLoader:
         if version.stored.number is None:  # floors read no covariates
             histories = {i: replace(history, covariates={}, static={}) for i, history in histories.items()}
         config = version.config
+        trained = version.stored.trained.horizon
         earlier = self._replayer.count_earlier_steps(version)
         if request.questions is not None:
-            earlier = max(earlier, count_history_steps(config, version.stored.trained.horizon))
-        ahead = max(request.horizon or 0, config.horizon)
+            earlier = max(earlier, count_history_steps(config, trained))
+        ahead = max(config.horizon, min(request.horizon or 0, request.find_longest(trained)))
         read, refusals = read_histories(histories, config, request.origin, earlier, ahead)
         series = [keep_context(one.series, config) for one in read.values()]
         contexts = {c.series.id: c for c in self.build_contexts(version, series, {})}

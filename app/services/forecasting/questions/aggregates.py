@@ -51,46 +51,51 @@ class Aggregator:
         return min(self.shape.horizon, count_steps(self.asked.over, self.frequency, FIELD))
 
     def _over_steps(self, future: SeriesFuture, paths: Floats, length: int) -> list[dict[str, Any]]:
-        ends = list_ends(future)
-        ds = future.result.ds
-        documents = []
-        for first in range(0, paths.shape[1], length):
-            last = min(first + length, paths.shape[1])
-            count = last - first if self.asked.function == "mean" else 1
-            sums = paths[:, first:last].sum(axis=1) / count  # (n,)
-            point = float(future.point[first:last].sum()) / count
-            span = {"start": ds[first], "end": ends[last - 1], "steps": last - first}
-            documents.append({"series_id": future.series_id, **span, "series": 1, **self._describe(sums, point)})
-        return documents
+        firsts = np.arange(0, paths.shape[1], length)  # (A,)
+        steps = np.diff([*firsts, paths.shape[1]])  # (A,)
+        counts = steps if self.asked.function == "mean" else np.ones(len(firsts))
+        sums = np.add.reduceat(paths, firsts, axis=1) / counts  # (n, A)
+        points = np.add.reduceat(future.point, firsts) / counts
+        ds, ends = future.result.ds, list_ends(future)
+        described = self._describe(sums, points)
+        return [
+            {
+                "series_id": future.series_id,
+                "start": ds[first],
+                "end": ends[first + count - 1],
+                "steps": count,
+                "series": 1,
+                **one,
+            }
+            for first, count, one in zip(firsts.tolist(), steps.tolist(), described, strict=True)
+        ]
 
     def _over_series(
         self, futures: Sequence[SeriesFuture], paths: Sequence[Floats], missing: Sequence[str]
     ) -> list[dict[str, Any]]:
         shared: SharedSteps = find_shared_steps(futures, FIELD)
         count = len(futures) if self.asked.function == "mean" else 1
-        total: Floats | None = None
+        total: Floats = np.zeros((len(paths[0]), shared.steps))
         point = np.zeros(shared.steps)
         for future, drawn, offset in zip(futures, paths, shared.offsets, strict=True):
             steps = slice(offset, offset + shared.steps)
-            total = drawn[:, steps].copy() if total is None else total + drawn[:, steps]
+            total += drawn[:, steps]
             point += future.point[steps]
-        assert total is not None, "there is a series"
+        series = {"steps": 1, "series": len(futures), "missing": list(missing)}
         return [
-            {
-                "series_id": None,
-                "start": shared.ds[step],
-                "end": shared.ends[step],
-                "steps": 1,
-                "series": len(futures),
-                "missing": list(missing),
-                **self._describe(total[:, step] / count, float(point[step]) / count),
-            }
-            for step in range(shared.steps)
+            {"series_id": None, "start": start, "end": end, **series, **one}
+            for start, end, one in zip(
+                shared.ds, shared.ends, self._describe(total / count, point / count), strict=True
+            )
         ]
 
-    def _describe(self, sums: Floats, point: float) -> dict[str, Any]:
-        """Return the point and the quantiles of sums (n,); their mean is that of the forecasts, which add up."""
-        quantiles = np.quantile(sums, self.levels)
-        yhat = point if self.point == "mean" else float(np.median(sums))
-        names = map(repr, self.levels)
-        return {"yhat": yhat, "quantiles": dict(zip(names, quantiles.tolist(), strict=True))}
+    def _describe(self, sums: Floats, points: Floats) -> list[dict[str, Any]]:
+        """Return the point and the quantiles of sums (n, A), one after another; their mean is that of the forecasts
+        (A,), which add up."""
+        quantiles = np.quantile(sums, self.levels, axis=0).T.tolist()  # (A, R)
+        yhat = points if self.point == "mean" else np.median(sums, axis=0)
+        names = [repr(level) for level in self.levels]
+        return [
+            {"yhat": value, "quantiles": dict(zip(names, row, strict=True))}
+            for value, row in zip(yhat.tolist(), quantiles, strict=True)
+        ]

@@ -6,33 +6,58 @@ walks the same way, with covariates of its own.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from app.config import Settings
 from app.scope import Scope
 from app.services.forecasting.batched import parse_known_future, resolve
 from app.services.forecasting.inputs.context_cache import ResolvedSeries
 from app.services.forecasting.inputs.loader import ContextLoader
-from app.services.forecasting.inputs.questions import Questions
+from app.services.forecasting.inputs.questions import Questions, Reconcile
 from app.services.forecasting.inputs.request import ForecastShape, Point
+from app.services.forecasting.inputs.served_version import ServedVersion
 from app.services.forecasting.outputs.results import ForecastResult, RefusedResult
 from app.services.forecasting.pending import ForecastResponse, PendingRequest, deliver_all
-from app.services.forecasting.preparation import KnownFuture, PreparedBatch, prepare_batch
+from app.services.forecasting.preparation import NOT_FINITE, KnownFuture, PreparedBatch, prepare_batch
 from app.services.forecasting.questions.aggregates import Aggregator
 from app.services.forecasting.questions.documents import Answer, write_answers
 from app.services.forecasting.questions.earlier import EarlierForecastLoader
 from app.services.forecasting.questions.extension import Extender
 from app.services.forecasting.questions.futures import SeriesFuture, draw_all
-from app.services.forecasting.questions.groups import Reconciler, build_groups, describe_groups
-from app.services.forecasting.questions.limits import check_questions, count_paths, parse_scenarios
+from app.services.forecasting.questions.groups import Group, Reconciler, build_groups, describe_groups
+from app.services.forecasting.questions.limits import check_groups, check_questions, count_paths, parse_scenarios
 from app.services.forecasting.questions.stored import StoredReader
 from app.serving.batcher import PIECE_ROWS, Batcher, Inputs
 from app.serving.moments import extend_moment
 from app.storage.engine import OUTAGE, Database
 from models.inference.earlier import EarlierForecasts
-from models.inference.paths import ErrorTemplates
+
+
+@dataclass(eq=False)
+class Asked:
+    """A request with questions, and what its scenarios share."""
+
+    pending: PendingRequest
+    resolved: ResolvedSeries
+    shape: ForecastShape
+    branches: int
+    """of each series, beyond the trained horizon; 0: within it"""
+    earlier: dict[str, EarlierForecasts] = field(default_factory=dict)
+    """of series and groups, by id"""
+
+    @property
+    def questions(self) -> Questions:
+        """What is asked."""
+        questions = self.pending.request.questions
+        assert questions is not None, "the request has questions"
+        return questions
+
+    @property
+    def point(self) -> Point:
+        """What forecasts' points are: means where they are to add up."""
+        return "mean" if self.questions.reconcile is not None else self.pending.request.point
 
 
 class AnswerPath:
@@ -54,12 +79,14 @@ class AnswerPath:
         resolved, shape = resolve(pending, self._loader, self._settings)
         request = pending.request
         check_questions(request, pending.ids, pending.form, resolved, shape, self._settings)
+        branches = self._count_branches(pending, resolved.version, shape)
         known = parse_known_future(pending, resolved, shape)
         scenarios = parse_scenarios(request, pending.ids, resolved, shape, known)
         if shape.horizon > resolved.version.config.horizon:
             resolved = self._reach(pending.caller.scope, resolved, shape.horizon)
-        answers = [self._answer(pending, resolved, shape, known, None)]
-        answers += [self._answer(pending, resolved, shape, future, name) for name, future in scenarios.items()]
+        asked = Asked(pending, resolved, shape, branches)
+        answers = [self._answer(asked, known, None)]
+        answers += [self._answer(asked, future, name) for name, future in scenarios.items()]
         pending.mark("model", time.perf_counter())
         content = write_answers(pending.form, resolved.version, shape, pending.ids, answers)
         pending.mark("encode", time.perf_counter())
@@ -76,57 +103,68 @@ class AnswerPath:
         }
         return resolved._replace(contexts=contexts)
 
-    def _answer(
-        self,
-        pending: PendingRequest,
-        resolved: ResolvedSeries,
-        shape: ForecastShape,
-        future: KnownFuture,
-        scenario: str | None,
-    ) -> Answer:
-        """Return the answer to all questions for one set of known-future covariates."""
+    def _count_branches(self, pending: PendingRequest, version: ServedVersion, shape: ForecastShape) -> int:
+        """Return the branches of each series beyond the trained horizon, 0 within it. Raises Invalid."""
         questions = pending.request.questions
         assert questions is not None, "the request has questions"
+        if shape.horizon <= version.config.horizon:
+            return 0
+        count = len(set(pending.ids))
+        return self._extender.count_branches(version, count, shape.horizon, len(questions.scenarios or {}))
+
+    def _answer(self, asked: Asked, future: KnownFuture, scenario: str | None) -> Answer:
+        """Return the answer to all questions for one set of known-future covariates."""
+        questions, shape, resolved = asked.questions, asked.shape, asked.resolved
         config = resolved.version.config
-        point: Point = "mean" if questions.reconcile is not None else pending.request.point
-        futures, refused = self._forecast(pending, resolved, shape, future, point)
-        earlier = self._load_earlier(
-            pending, resolved, futures, is_needed=questions.needs_paths or questions.extrapolate
-        )
-        futures = [replace(one, templates=_find_templates(earlier, one)) for one in futures]
-        futures = self._extend(resolved, futures, shape, questions, is_mean=point == "mean")
+        futures, refused = self._forecast(asked, future)
+        if questions.needs_paths or asked.branches:
+            self._load_earlier(asked, futures)
+        known = {i: one.templates for i, one in asked.earlier.items()}
+        futures = [one.learn(known.get(one.series_id)) for one in futures]
+        if asked.branches:
+            futures, lost = self._extend(asked, futures)
+            refused = [*refused, *lost]
         answer = Answer(scenario, refused)
         if not questions.needs_paths or not futures:
             answer.add_forecasts(futures, config, shape, questions)
             return answer
+        groups: list[Group] = []
         method = ""
         if questions.reconcile is not None:
-            labels = self._reader.read_labels(pending.caller.scope, [one.series_id for one in futures])
-            groups = build_groups([one.series_id for one in futures], labels, questions.reconcile.by)
-            futures, method = self._reconciler.reconcile(resolved, futures, groups, earlier, questions.reconcile)
+            groups = self._build_groups(asked, futures, questions.reconcile)
+            most = self._earlier.count_origins(resolved.version, len(futures) + len(groups))
+            futures, method = self._reconciler.reconcile(
+                resolved, futures, groups, asked.earlier, questions.reconcile, most
+            )
         paths = draw_all(futures, config, count_paths(questions, len(futures), shape), shape.horizon, questions.seed)
         answer.add_forecasts(futures, config, shape, questions, paths)
         if questions.aggregate is not None:
             frequency = resolved.version.stored.frequency
             levels = questions.aggregate.quantiles or shape.levels
-            answer.aggregates = Aggregator(questions.aggregate, levels, point, frequency, shape).aggregate(
-                futures, paths, [one.series_id for one in refused]
-            )
-        if questions.reconcile is not None:
+            aggregator = Aggregator(questions.aggregate, levels, asked.point, frequency, shape)
+            answer.aggregates = aggregator.aggregate(futures, paths, [one.series_id for one in refused])
+        if groups:
             answer.groups = describe_groups(groups, futures, paths, shape.levels, method)
         return answer
 
-    def _forecast(
-        self,
-        pending: PendingRequest,
-        resolved: ResolvedSeries,
-        shape: ForecastShape,
-        future: KnownFuture,
-        point: Point,
-    ) -> tuple[list[SeriesFuture], list[RefusedResult]]:
+    def _build_groups(self, asked: Asked, futures: Sequence[SeriesFuture], reconcile: Reconcile) -> list[Group]:
+        """Return the groups of a request's series by their labels: those that were sent have none, and while the
+        database is away nobody's are known. Raises Invalid for too many."""
+        ids = [one.series_id for one in futures]
+        stored = [i for i in ids if i not in asked.resolved.histories]
+        labels: dict[str, Mapping[str, str]] = {}
+        if not asked.resolved.stale:
+            with suppress(*OUTAGE):
+                labels = self._reader.read_labels(asked.pending.caller.scope, stored)
+        groups = build_groups(ids, labels, reconcile.by)
+        check_groups(len(groups), asked.shape, asked.resolved.version, self._settings)
+        return groups
+
+    def _forecast(self, asked: Asked, future: KnownFuture) -> tuple[list[SeriesFuture], list[RefusedResult]]:
         """Return the futures of the series that are forecast, at all trained levels, and why others are not."""
-        request = pending.request._replace(point=point)
-        full = ForecastShape(shape.horizon, resolved.version.config.quantiles)
+        pending, resolved = asked.pending, asked.resolved
+        request = pending.request._replace(point=asked.point)
+        full = ForecastShape(asked.shape.horizon, resolved.version.config.quantiles)
         ids = list(dict.fromkeys(pending.ids))
         is_late = pending.is_late()
         prepared: list[PreparedBatch] = []
@@ -151,35 +189,23 @@ class AnswerPath:
         pending.mark("model", time.perf_counter())
         return futures, refused
 
-    def _load_earlier(
-        self, pending: PendingRequest, resolved: ResolvedSeries, futures: Sequence[SeriesFuture], *, is_needed: bool
-    ) -> dict[str, EarlierForecasts]:
-        """Return earlier forecasts of the series that the network has forecast, by id."""
-        by_network = [one.context for one in futures if one.result.fallback_by is None]
-        if not is_needed or not by_network:
-            return {}
-        earlier = self._earlier.load(pending.caller.scope, resolved, by_network)
-        pending.mark("replay", time.perf_counter())
-        return earlier
+    def _load_earlier(self, asked: Asked, futures: Sequence[SeriesFuture]) -> None:
+        """Add earlier forecasts of the series that the network has forecast, but those that an earlier scenario has."""
+        contexts = [one.context for one in futures if one.result.fallback_by is None]
+        missing = [one for one in contexts if one.series.id not in asked.earlier]
+        if missing:
+            most = self._earlier.count_origins(asked.resolved.version, len(contexts))
+            asked.earlier |= self._earlier.load(asked.pending.caller.scope, asked.resolved, missing, most)
+        asked.pending.mark("replay", time.perf_counter())
 
-    def _extend(
-        self,
-        resolved: ResolvedSeries,
-        futures: Sequence[SeriesFuture],
-        shape: ForecastShape,
-        questions: Questions,
-        *,
-        is_mean: bool,
-    ) -> list[SeriesFuture]:
-        """Take the network's forecasts to a longer horizon; floors have made theirs of it."""
-        short = [one for one in futures if len(one.point) < shape.horizon]
-        if not short:
-            return list(futures)
-        longer = self._extender.extend(resolved, short, shape.horizon, seed=questions.seed, is_mean=is_mean)
+    def _extend(self, asked: Asked, futures: Sequence[SeriesFuture]) -> tuple[list[SeriesFuture], list[RefusedResult]]:
+        """Take the network's forecasts to a longer horizon; floors have made theirs of it. Return what cannot be."""
+        horizon = asked.shape.horizon
+        short = [one for one in futures if len(one.point) < horizon]
+        longer = self._extender.extend(
+            asked.resolved, short, horizon, asked.branches, seed=asked.questions.seed, is_mean=asked.point == "mean"
+        )
         extended = {one.series_id: one for one in longer}
-        return [extended.get(one.series_id, one) for one in futures]
-
-
-def _find_templates(earlier: dict[str, EarlierForecasts], future: SeriesFuture) -> ErrorTemplates | None:
-    known = earlier.get(future.series_id)
-    return None if known is None else known.templates
+        lost = [RefusedResult(i, NOT_FINITE) for one in short if (i := one.series_id) not in extended]
+        gone = {one.series_id for one in lost}
+        return [extended.get(one.series_id, one) for one in futures if one.series_id not in gone], lost

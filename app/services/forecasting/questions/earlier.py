@@ -61,9 +61,9 @@ class EarlierForecastLoader:
         return int(np.clip(windows // max(1, series_count), LEAST_TEMPLATES, MOST_ORIGINS))
 
     def load(
-        self, scope: Scope, resolved: ResolvedSeries, contexts: Sequence[SeriesContext]
+        self, scope: Scope, resolved: ResolvedSeries, contexts: Sequence[SeriesContext], most: int
     ) -> dict[str, EarlierForecasts]:
-        """Return the earlier forecasts of some of a request's series, by id.
+        """Return the earlier forecasts of some of a request's series from `most` origins, by id.
 
         A floor has none. While the database is away those that are kept are returned.
         """
@@ -71,7 +71,6 @@ class EarlierForecastLoader:
         if resolved.loaded is None:
             return {}
         horizon = version.stored.trained.horizon
-        most = self.count_origins(version, len(contexts))
         found: dict[str, EarlierForecasts] = {}
         missing: list[SeriesContext] = []
         kept: dict[str, Replay] = {}
@@ -107,7 +106,7 @@ class EarlierForecastLoader:
         length = count_history_steps(config, version.stored.trained.horizon, most) + config.network.context_length
         sent = resolved.histories
         whole = {i: keep_last(sent[i], length) for context in contexts if (i := context.series.id) in sent}
-        stored = {context.series.id: context.series for context in contexts if context.series.id not in whole}
+        stored = {context.series.id: context for context in contexts if context.series.id not in whole}
         if resolved.stale:
             return whole
 
@@ -127,7 +126,7 @@ class EarlierForecastLoader:
 
 def _find_begin(context: Series, row: SeriesRow, config: Config) -> int:
     """Return the grid index of the first value of a stored series."""
-    assert row.first_ts is not None, "a series with a context has a value"
+    assert row.first_ts is not None, "rows without a value are left out"
     grid = build_read_grid(row, config.frequency, config.cleaning)
     try:
         return int(grid.locate(np.array([row.first_ts], np.int64))[0][0])

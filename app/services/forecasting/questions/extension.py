@@ -9,13 +9,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.errors import ErrorCode, invalid
 from app.services.forecasting.inputs.context_cache import ResolvedSeries
 from app.services.forecasting.inputs.loader import ContextLoader, keep_context
+from app.services.forecasting.inputs.served_version import ServedVersion
 from app.services.forecasting.outputs.results import ForecastResult
 from app.services.forecasting.pending import PendingRequest
-from app.services.forecasting.preparation import build_inputs, restore_quantiles
+from app.services.forecasting.preparation import build_inputs, find_widths, restore_quantiles
 from app.services.forecasting.questions.futures import SeriesFuture, collect_templates, limit_values
 from app.serving.batcher import PIECE_ROWS, Batcher, Inputs
 from models.arrays import Floats
@@ -40,11 +42,11 @@ class Extender:
     most_windows: int
     """windows of one request, of a usual version"""
 
-    def count_branches(self, resolved: ResolvedSeries, series_count: int, horizon: int) -> int:
+    def count_branches(self, version: ServedVersion, series_count: int, horizon: int, scenario_count: int) -> int:
         """Return how many branches each of some series has for a horizon. Raises Invalid where they are too few."""
-        config = resolved.version.config
+        config = version.config
         turns = -(-horizon // config.horizon) - 1
-        windows = self.most_windows // resolved.version.replay_cost
+        windows = self.most_windows // version.replay_cost // (1 + scenario_count)
         branches = windows // max(1, turns * series_count)
         if branches < LEAST_BRANCHES:
             most = max(1, windows // (turns * LEAST_BRANCHES))
@@ -56,13 +58,19 @@ class Extender:
         return min(MOST_BRANCHES, branches)
 
     def extend(
-        self, resolved: ResolvedSeries, futures: Sequence[SeriesFuture], horizon: int, *, seed: int, is_mean: bool
+        self,
+        resolved: ResolvedSeries,
+        futures: Sequence[SeriesFuture],
+        horizon: int,
+        branches: int,
+        *,
+        seed: int,
+        is_mean: bool,
     ) -> list[SeriesFuture]:
         """Return futures of the trained horizon taken to a longer one; their first steps stay what they are.
 
-        `is_mean`: their point is the mean. Raises Invalid for too many series.
+        `is_mean`: their point is the mean. Those whose branches have no finite forecast are left out.
         """
-        branches = self.count_branches(resolved, len(futures), horizon)
         extended: list[SeriesFuture] = []
         sampler = _Draws(collect_templates(futures), branches, resolved.version.config, seed)
         for start in range(0, len(futures), SERIES_AT_ONCE):
@@ -81,7 +89,7 @@ class Extender:
             values = self._run(resolved, trunks)  # (N, M, Q, H)
             for trunk, forecasts in zip(trunks, values, strict=True):
                 trunk.go_on(forecasts, draws.draw_levels(trunk.future.series_id, turn), config, is_mean=is_mean)
-        return [trunk.finish(horizon) for trunk in trunks]
+        return [trunk.finish(horizon) for trunk in trunks if trunk.is_finite]
 
     def _run(self, resolved: ResolvedSeries, trunks: Sequence["_Trunk"]) -> list[Floats]:
         """Forecast each branch of some series from its end: (M, Q, H) of each."""
@@ -96,7 +104,7 @@ class Extender:
         values = [piece.values for piece in self.batcher.run(resolved.loaded, list_pieces()) if piece is not None]
         rows = np.concatenate(values)  # (B, Q, H)
         restored = [
-            restore_quantiles(context, row, trunk.future.context.widths.get(version.identity))
+            restore_quantiles(context, row, find_widths(resolved, trunk.future.context))
             for row, context, (trunk, _) in zip(rows, contexts, windows, strict=True)
         ]
         return np.split(np.stack(restored), len(trunks))
@@ -115,6 +123,8 @@ class _Trunk:
     """(Q, H) of each horizon so far"""
     points: list[Floats]
     """(H,) of each"""
+    is_finite: bool = True
+    """whether some branch has a finite forecast"""
 
     @staticmethod
     def begin(future: SeriesFuture, paths: Floats, config: Config) -> "_Trunk":
@@ -134,7 +144,11 @@ class _Trunk:
         return [keep_context(series, config) for series in grown]
 
     def go_on(self, forecasts: Floats, levels: "_Levels", config: Config, *, is_mean: bool) -> None:
-        """Take the forecast (M, Q, H) of each branch for its next steps."""
+        """Take the forecast (M, Q, H) of each branch for its next steps; for one that is not finite another's."""
+        finite = np.asarray(np.isfinite(forecasts).all(axis=(1, 2)))  # (M,)
+        self.is_finite &= bool(finite.any())
+        if not finite.all():
+            forecasts = _replace_rows(forecasts, finite)
         bounds = self.future.find_bounds(config)
         parts = build_quantile_weights(config.quantiles, PARTS) @ forecasts  # (M, PARTS, H)
         pooled = np.clip(parts, *bounds).reshape(-1, parts.shape[-1])
@@ -194,3 +208,13 @@ def _pad(columns: Mapping[str, Floats], past: set[str], steps: int) -> dict[str,
         else values
         for name, values in columns.items()
     }
+
+
+def _replace_rows(forecasts: Floats, finite: NDArray[np.bool_]) -> Floats:
+    """Return forecasts (M, Q, H) of which those that are not finite are copies of others; zeros where none is."""
+    usable = np.flatnonzero(finite)
+    if not len(usable):
+        return np.zeros_like(forecasts)
+    rows = np.arange(len(forecasts))
+    rows[~finite] = np.resize(usable, int((~finite).sum()))
+    return forecasts[rows]

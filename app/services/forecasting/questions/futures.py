@@ -26,16 +26,13 @@ class SeriesFuture:
     """its quantiles are those of all trained levels"""
     templates: ErrorTemplates | None = None
     """None: nothing is known of how its steps err together"""
+    is_assumed: bool = True
+    """whether too little is known of that, so that it is assumed"""
 
     @property
     def series_id(self) -> str:
         """The id of the series."""
         return self.result.series_id
-
-    @property
-    def is_assumed(self) -> bool:
-        """Whether too little is known of how its steps err together, so that it is assumed."""
-        return self.templates is None or len(self.templates) < LEAST_TEMPLATES
 
     @property
     def quantiles(self) -> Floats:
@@ -46,6 +43,10 @@ class SeriesFuture:
     def point(self) -> Floats:
         """(H,) the median or the mean."""
         return self.result.yhat
+
+    def learn(self, templates: ErrorTemplates | None) -> "SeriesFuture":
+        """Return the future whose steps err together as templates say, if they are enough."""
+        return replace(self, templates=templates, is_assumed=templates is None or len(templates) < LEAST_TEMPLATES)
 
     def draw(self, sampler: PathSampler, config: Config) -> Floats:
         """Draw paths (n, H) within the bounds of the forecast."""

@@ -80,16 +80,20 @@ class Reconciler:
         resolved: ResolvedSeries,
         futures: Sequence[SeriesFuture],
         groups: Sequence[Group],
-        earlier: Mapping[str, EarlierForecasts],
+        earlier: dict[str, EarlierForecasts],
         asked: Reconcile,
+        most: int,
     ) -> tuple[list[SeriesFuture], str]:
         """Return the futures, whose points are means, as they add up to their groups, and the method that was used:
-        bottom-up where too little is known of either's errors, and beyond the trained horizon."""
+        bottom-up where too little is known of either's errors, beyond the trained horizon, and where bounds hold for
+        each series that do not hold for sums. The groups' forecasts from `most` origins are added to `earlier`."""
         horizon = futures[0].result.horizon
+        low, high = resolved.version.config.bounds
+        is_bounded = high is not None or low not in (None, 0.0)
         is_known = all(one.series_id in earlier for one in futures) and horizon <= resolved.version.config.horizon
-        if asked.method == "bottom_up" or resolved.loaded is None or not is_known:
+        if asked.method == "bottom_up" or resolved.loaded is None or not is_known or is_bounded:
             return list(futures), "bottom_up"
-        bases = self._forecast_groups(resolved, futures, groups, earlier)
+        bases = self._forecast_groups(resolved, futures, groups, earlier, most)
         config = resolved.version.config
         known = [*(earlier[one.series_id] for one in futures), *(one.earlier for one in bases)]
         errors = join_errors(known, config)
@@ -107,7 +111,8 @@ class Reconciler:
         resolved: ResolvedSeries,
         futures: Sequence[SeriesFuture],
         groups: Sequence[Group],
-        earlier: Mapping[str, EarlierForecasts],
+        earlier: dict[str, EarlierForecasts],
+        most: int,
     ) -> list[Base]:
         """Forecast the summed histories of those groups that have several series which can be summed."""
         version = resolved.version
@@ -117,28 +122,32 @@ class Reconciler:
         for row, group in enumerate(groups):
             if len(group.members) > 1:
                 total = sum_series([whole[k] for k in group.members], GROUP_ID.format(row), config.covariates)
-                if total is not None and not np.isnan(total.y[-1]) and _is_forecastable(total, config):
+                if total is not None and _is_forecastable(total, config, futures[0].result.horizon):
                     sums[row] = total
         if not sums:
             return []
-        most = max(len(one.replay.origins) for one in earlier.values())
         end = version.training_span.end
         horizon = version.stored.trained.horizon
-        plans = [plan_earlier(total, config, horizon, reference=end, most=most) for total in sums.values()]
+        plans = [
+            plan_earlier(total, config, horizon, reference=end, most=most)
+            for total in sums.values()
+            if total.id not in earlier
+        ]
         assert resolved.loaded is not None, "a floor is not reconciled"
         made = forecast_earlier(plans, resolved.loaded.run, config, horizon)
+        earlier |= {one.replay.series.id: one for one in made}
         contexts = self.loader.build_contexts(version, [keep_context(total, config) for total in sums.values()], {})
         pieces = (
             build_inputs(contexts[start : start + PIECE_ROWS], config) for start in range(0, len(contexts), PIECE_ROWS)
         )
         values = [piece.values for piece in self.batcher.run(resolved.loaded, pieces) if piece is not None]
         bases: list[Base] = []
-        for row, context, quantiles, forecasts in zip(sums, contexts, np.concatenate(values), made, strict=True):
-            restored = restore_quantiles(context, quantiles, None)
-            mean = np.clip(
-                compute_mean(restored, config.quantiles), *find_bounds(context.y[0], config, is_signed=False)
-            )
-            bases.append(Base(row, mean, forecasts))
+        for row, context, quantiles in zip(sums, contexts, np.concatenate(values), strict=True):
+            if np.isfinite(quantiles).all():
+                restored = restore_quantiles(context, quantiles, None)
+                bounds = find_bounds(context.y[0], config, is_signed=False)
+                mean = np.clip(compute_mean(restored, config.quantiles), *bounds)
+                bases.append(Base(row, mean, earlier[context.series.id]))
         return bases
 
 
@@ -171,9 +180,11 @@ def describe_groups(
     return documents
 
 
-def _is_forecastable(total: Series, config: Config) -> bool:
-    """Whether a sum has all that the network reads of the future."""
-    ahead = slice(len(total.y), len(total.y) + config.horizon)
+def _is_forecastable(total: Series, config: Config, horizon: int) -> bool:
+    """Whether a sum has a value at its origin, and all that the network reads of the future."""
+    if np.isnan(total.y[-1]):
+        return False
+    ahead = slice(len(total.y), len(total.y) + horizon)
     columns = [total.covariates.get(name) for name in config.covariates.known_future]
     return all(column is not None and not find_missing(column[ahead]).any() for column in columns)
 

@@ -1,11 +1,13 @@
 """The checks of questions that a schema cannot make, and how many paths they draw."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+import numpy as np
 
 from app.config import Settings
 from app.errors import ErrorCode, invalid
 from app.formats.forms import Form
-from app.services.forecasting.inputs.checks import parse_future
+from app.services.forecasting.inputs.checks import Values, parse_future
 from app.services.forecasting.inputs.context_cache import ResolvedSeries
 from app.services.forecasting.inputs.questions import Questions
 from app.services.forecasting.inputs.request import ForecastRequest, ForecastShape
@@ -14,6 +16,7 @@ from app.services.forecasting.preparation import KnownFuture
 from app.services.forecasting.questions.aggregates import FIELD
 from app.services.forecasting.questions.steps import count_steps
 from app.services.registry.builtin import BUILTIN, MOST_STEPS
+from models.arrays import find_missing
 
 SAMPLES, LEAST_SAMPLES = 1000, 200
 """paths that are drawn at least, and that sums and totals are made of: fewer for many series"""
@@ -50,7 +53,7 @@ def check_questions(
         count_steps(questions.aggregate.over, resolved.version.stored.frequency, FIELD)
     if questions.needs_paths:
         _check_series(len(set(ids)), resolved.version)
-        _check_paths(questions, len(set(ids)), shape, settings)
+        _check_values(questions, ids, resolved.version.stored.frequency, shape, settings)
 
 
 def _check_series(series_count: int, version: ServedVersion) -> None:
@@ -61,17 +64,33 @@ def _check_series(series_count: int, version: ServedVersion) -> None:
         raise invalid("series", ErrorCode.too_many_series, detail)
 
 
-def _check_paths(questions: Questions, series_count: int, shape: ForecastShape, settings: Settings) -> None:
-    least = max(questions.paths or 0, LEAST_SAMPLES)
-    drawn = series_count * shape.horizon * least
+def _check_values(
+    questions: Questions, ids: Sequence[str], frequency: str, shape: ForecastShape, settings: Settings
+) -> None:
+    """Raise Invalid for more values than are drawn at once, or answered: those of scenarios count too."""
+    series_count = len(set(ids))
+    drawn = series_count * shape.horizon * max(questions.paths or 0, LEAST_SAMPLES)
     if drawn > MOST_DRAWN:
         detail = f"this would draw {drawn} values, the limit is {MOST_DRAWN}; ask for fewer series, steps or paths"
         raise invalid("series", ErrorCode.too_many_values, detail)
-    if questions.paths:
-        values = series_count * shape.horizon * questions.paths * (1 + len(questions.scenarios or {}))
-        if values > settings.max_forecast_values:
-            detail = f"these paths have {values} values, the limit is {settings.max_forecast_values}; ask for fewer"
-            raise invalid("body.paths", ErrorCode.too_many_values, detail)
+    values = len(ids) * shape.horizon * (questions.paths or 0)
+    if questions.aggregate is not None:
+        over = questions.aggregate.over
+        length = shape.horizon if over in ("horizon", "series") else count_steps(over, frequency, FIELD)
+        count = shape.horizon if over == "series" else series_count * -(-shape.horizon // length)
+        values += count * (1 + len(questions.aggregate.quantiles or shape.levels))
+    values *= 1 + len(questions.scenarios or {})
+    if values > settings.max_forecast_values:
+        detail = f"this would answer {values} values, the limit is {settings.max_forecast_values}; ask for fewer paths"
+        raise invalid("body.paths", ErrorCode.too_many_values, detail)
+
+
+def check_groups(group_count: int, shape: ForecastShape, version: ServedVersion, settings: Settings) -> None:
+    """Raise Invalid for more groups than are forecast at once, or answered."""
+    most = max(1, MOST_SERIES // version.replay_cost)
+    if group_count > most or group_count * shape.horizon * (1 + len(shape.levels)) > settings.max_forecast_values:
+        detail = f"these labels make {group_count} groups, and at most {most} are answered at once; name fewer labels"
+        raise invalid("body.reconcile.by", ErrorCode.too_many_values, detail)
 
 
 def count_paths(questions: Questions, series_count: int, shape: ForecastShape) -> int:
@@ -99,5 +118,18 @@ def parse_scenarios(
         own: KnownFuture = {}
         if resolved.loaded is not None:
             own = parse_future(future, ids, resolved.version.config, shape.horizon, f"body.scenarios.{name}")
-        scenarios[name] = {i: {**known.get(i, {}), **own.get(i, {})} for i in (*known, *own)}
+        scenarios[name] = {i: _lay_over(known.get(i, {}), own.get(i, {})) for i in (*known, *own)}
     return scenarios
+
+
+def _lay_over(below: Mapping[str, Values], above: Mapping[str, Values]) -> dict[str, Values]:
+    """Return covariates of which those of `above` stand over those of `below`, step by step."""
+    joined = dict(below)
+    for name, values in above.items():
+        column = values.copy()
+        if name in below:
+            steps = np.flatnonzero(find_missing(column))
+            steps = steps[steps < len(below[name])]
+            column[steps] = below[name][steps]
+        joined[name] = column
+    return joined

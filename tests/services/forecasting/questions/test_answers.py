@@ -191,6 +191,9 @@ def test_too_few_earlier_forecasts_are_told(served: TestClient) -> None:
     answer = ask(served, history=short, aggregate={"over": "horizon"}, paths=10)
     assert "assumed_dependence" in answer["forecasts"][0]["warnings"]
 
+    longer = ask(served, history=short, horizon=2 * HORIZON, extrapolate=True)["forecasts"][0]
+    assert "assumed_dependence" in longer["warnings"]
+
 
 def test_floors_are_answered_where_no_version_is_live(client: TestClient, served: TestClient) -> None:
     job = {"model": "new", "series": {"ids": ["a"]}, "horizon": HORIZON, "promote": "never"}
@@ -204,6 +207,14 @@ def test_floors_are_answered_where_no_version_is_live(client: TestClient, served
 
 def test_questions_that_cannot_be_answered_are_refused(served: TestClient) -> None:
     assert "explain" in refuse(served, "a", paths=3, explain=True)["detail"]
+    assert refuse(served, *["a"] * 100, paths=10_000)["code"] == "too_many_values"
+    assert refuse(served, "a", horizon=10**30, extrapolate=True)["code"] == "horizon_too_long"
+    sent = {"h": {"ds": hours(0, 60), "y": [1.0, 2.0] * 30}}
+    assert refuse(served, history=sent, horizon=10**9)["code"] == "horizon_too_long"
+    many = {f"h{k}": {"ds": hours(0, 60), "y": [1.0, 2.0] * 30} for k in range(300)}
+    too_many = refuse(served, history=many, horizon=4 * HORIZON, extrapolate=True)
+    assert too_many["code"] == "too_many_series"
+    assert "at most 85 series" in too_many["detail"]
     assert refuse(served, "a", paths=10_001)["errors"][0]["field"] == "body.paths"
     assert refuse(served, "a", paths=0)["errors"][0]["field"] == "body.paths"
     assert refuse(served, "a", seed=-1, paths=1)["errors"][0]["field"] == "body.seed"
@@ -237,6 +248,9 @@ def test_scenarios_are_the_forecasts_of_their_own_futures(covered: TestClient) -
         for one, expected in zip(both["scenarios"][scenario], answers[scenario], strict=True):
             np.testing.assert_allclose(one["yhat"], expected["yhat"], rtol=1e-6)
     assert answers["low"][0]["yhat"] != answers["high"][0]["yhat"]
+    # what a scenario leaves out is that of the request's own future
+    holed = ask(covered, "a", model="c", future=futures["low"], scenarios={"x": {"a": {name: [None] * HORIZON}}})
+    assert holed["scenarios"]["x"][0]["yhat"] == holed["forecasts"][0]["yhat"] == answers["low"][0]["yhat"]
     assert [one["scenario"] for one in both["aggregates"]] == [None, None, "low", "low", "high", "high"]
 
 

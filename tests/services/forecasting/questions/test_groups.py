@@ -124,6 +124,22 @@ def test_nothing_after_the_origin_is_seen(served: TestClient) -> None:
     assert ask(served, *"abcd", origin=origin, reconcile={"by": ["region"]}) == known
 
 
+def test_series_that_are_sent_are_in_the_total_alone(served: TestClient) -> None:
+    history = {"a": {"ds": hours(0, LENGTH), "y": numbers(values(LENGTH, 0))}}  # a stored one of that name is north
+    answer = ask(served, "b", history=history, reconcile={"by": ["region"]})
+    assert [(one["group"], one["series"]) for one in answer["groups"]] == [({}, 2), ({"region": "north"}, 1)]
+
+
+def test_more_series_than_are_drawn_at_once_are_refused(served: TestClient) -> None:
+    history = {f"s{k}": {"ds": hours(0, 60), "y": [1.0, 2.0] * 30} for k in range(60)}
+    body: dict[str, Any] = {"model": "auto", "history": history, "horizon": 12}
+    answer = served.post("/forecast", json={**body, "reconcile": {"by": ["region"]}})
+    assert answer.status_code == 200, answer.text
+    body["history"] = {f"{k}{copy}": one for k, one in history.items() for copy in "abc"}
+    answer = served.post("/forecast", json={**body, "reconcile": {"by": ["region"]}})
+    assert (answer.status_code, answer.json()["code"]) == (422, "too_many_series")
+
+
 def test_groups_are_the_total_and_those_of_each_label() -> None:
     labels = {"a": {"x": "1"}, "b": {"x": "2", "y": "1"}, "c": {"x": "1"}}
     groups = build_groups(["a", "b", "c", "d"], labels, ["x", "y", "z"])

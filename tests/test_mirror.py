@@ -224,7 +224,6 @@ EXERCISED_BY = {
     ),
     "tests/services/forecasting/questions/test_answers.py": (
         "app/api/schemas/questions.py",
-        "app/services/durations.py",
         "app/services/forecasting/inputs/questions.py",
         "app/services/forecasting/questions/aggregates.py",
         "app/services/forecasting/questions/documents.py",

@@ -60,7 +60,9 @@ def rentals() -> NDArray[np.float64]:
 
 
 @pytest.mark.parametrize("cell", ["lstm", pytest.param("gru", marks=pytest.mark.slow)])
-@pytest.mark.parametrize(("freq", "horizon", "known", "seen"), [("h", 24, 1400, 400), ("D", 7, 600, 130)])
+@pytest.mark.parametrize(
+    ("freq", "horizon", "known", "seen"), [("h", 24, 1400, 400), pytest.param("D", 7, 600, 130, marks=pytest.mark.slow)]
+)
 def test_beats_season_naive(
     rentals: NDArray[np.float64], cell: str, freq: str, horizon: int, known: int, seen: int
 ) -> None:

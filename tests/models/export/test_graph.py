@@ -79,7 +79,7 @@ def good(config: Config, tmp_path_factory: pytest.TempPathFactory) -> tuple[byte
     return memory.kept[template_key(config)], (folder / GRAPH).read_bytes()
 
 
-@pytest.mark.parametrize("spoiled", ["truncated", "another network's"])
+@pytest.mark.parametrize("spoiled", ["truncated", pytest.param("another network's", marks=pytest.mark.slow)])
 def test_a_template_that_does_not_fit_is_traced_again(
     config: Config, good: tuple[bytes, bytes], spoiled: str, tmp_path: Path
 ) -> None:

@@ -1,27 +1,13 @@
-"""Rules by numbers: durations, thresholds on forecasts, and when a state changes."""
+"""Rules by numbers: thresholds on forecasts, and when a state changes."""
 
 import numpy as np
 import pytest
 
-from app.errors import Invalid
-from app.services.alerts.rules import State, Transition, advance, find_crossing, parse_duration
+from app.services.alerts.rules import State, Transition, advance, find_crossing
 
 MINUTE = 60_000_000
 HOUR = 60 * MINUTE
 STAMPS = HOUR * np.arange(1, 7)
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"), [("45s", 45), ("10min", 600), ("24h", 86_400), ("7D", 604_800), ("2W", 1_209_600)]
-)
-def test_durations_have_a_number_and_a_unit(text: str, seconds: int) -> None:
-    assert parse_duration(text, "x") == seconds * 1_000_000
-
-
-@pytest.mark.parametrize("text", ["", "10", "0h", "1.5h", "10m", "-1h", "1 h", "h", "1M", "24H", "999999999W", "١h"])
-def test_other_durations_are_refused(text: str) -> None:
-    with pytest.raises(Invalid):
-        parse_duration(text, "body.for")
 
 
 @pytest.mark.parametrize(

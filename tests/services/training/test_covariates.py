@@ -38,6 +38,7 @@ def train(client: TestClient, database: Database, settings: Settings, **more: ob
     return run(client, database, settings, ask(client, **more))
 
 
+@pytest.mark.one_database
 def test_a_version_with_everything(stored: TestClient, database: Database, settings: Settings) -> None:
     job = train(stored, database, settings, covariates=ROLES, country="DE-BY", bounds={"min": 0, "max": 70})
     assert (job["status"], job["error"], job["version"]) == ("succeeded", None, 1)

@@ -36,7 +36,8 @@ def reconcile_mint(series: Floats, groups: Floats, members: Floats, errors: Floa
     restrictions = np.concatenate([-members, np.eye(len(groups))], axis=1)  # (G, M), 0 where forecasts add up
     along = covariance @ restrictions.T  # (M, G)
     gap = groups - members @ series  # (G, H)
-    moved: Floats = series - (along @ np.linalg.solve(restrictions @ along, gap))[:count]
+    # least squares, since groups of the same errors say the same twice
+    moved: Floats = series - (along @ np.linalg.lstsq(restrictions @ along, gap, rcond=None)[0])[:count]
     return moved
 
 

@@ -53,6 +53,16 @@ def test_mean_squared_error_is_less_than_before() -> None:
     assert np.mean(after) < 0.75 * np.mean(before)
 
 
+def test_groups_that_err_alike_are_no_trouble() -> None:
+    rng = np.random.default_rng(0)
+    one = rng.normal(size=(300, 4))
+    errors = np.column_stack([one, one[:, 0] + one[:, 1], one[:, 0] + one[:, 1]])
+    members = np.array([[1.0, 1.0, 0.0, 0.0], [1.0, 1.0, 0.0, 0.0]])
+    moved = reconcile_mint(np.ones((4, 2)), np.full((2, 2), 3.0), members, errors)
+    assert np.isfinite(moved).all()
+    assert np.abs(moved[2:] - 1).max() < 0.2
+
+
 def test_covariance_is_shrunk_when_uncertain_and_counts_bias() -> None:
     rng = np.random.default_rng(0)
     common = rng.normal(size=(1000, 1))

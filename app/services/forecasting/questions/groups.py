@@ -30,8 +30,8 @@ from models.inference.replay import find_bounds
 LEAST_RATIO, MOST_RATIO = 0.25, 4.0
 """by which forecasts of what is never negative are multiplied"""
 FIELD = "body.reconcile"
-GROUP_ID = "\x00group {}"
-"""of a summed series, which no stored one can have"""
+SEPARATOR = "\x00"
+"""between the ids whose series are summed: no id has it, so that no series has the name of a sum"""
 
 
 @dataclass(frozen=True)
@@ -114,14 +114,17 @@ class Reconciler:
         earlier: dict[str, EarlierForecasts],
         most: int,
     ) -> list[Base]:
-        """Forecast the summed histories of those groups that have several series which can be summed."""
+        """Forecast the summed histories of those groups that have several series which can be summed, once where
+        groups have the same."""
         version = resolved.version
         config = version.config
         whole = [_complete(earlier[one.series_id].replay.series, one) for one in futures]
         sums: dict[int, Series] = {}
-        for row, group in enumerate(groups):
-            if len(group.members) > 1:
-                total = sum_series([whole[k] for k in group.members], GROUP_ID.format(row), config.covariates)
+        rows = {group.members: row for row, group in reversed([*enumerate(groups)])}
+        for members, row in rows.items():
+            if len(members) > 1:
+                name = SEPARATOR.join(futures[k].series_id for k in members)
+                total = sum_series([whole[k] for k in members], name, config.covariates)
                 if total is not None and _is_forecastable(total, config, futures[0].result.horizon):
                     sums[row] = total
         if not sums:

@@ -88,6 +88,17 @@ def test_a_sum_that_is_easier_to_forecast_helps(served: TestClient) -> None:
     assert errors["mint"].mean() <= errors["bottom_up"].mean() * 1.05
 
 
+def test_groups_of_the_same_series_are_the_same(served: TestClient) -> None:
+    answer = ask(served, "a", "b", reconcile={"by": ["region"]})
+    total, north = answer["groups"]
+    assert (total["group"], north["group"], north["method"]) == ({}, {"region": "north"}, "mint")
+    assert total["yhat"] == north["yhat"]
+    # two series with the same values, in groups of their own
+    history = {name: {"ds": hours(0, LENGTH), "y": numbers(values(LENGTH, 3))} for name in ("x", "y")}
+    twice = ask(served, history=history, reconcile={"by": ["region"]})
+    assert twice["forecasts"][0]["yhat"] == pytest.approx(twice["forecasts"][1]["yhat"])
+
+
 def test_series_that_do_not_end_together_add_up_where_they_meet(served: TestClient) -> None:
     history = {"e": {"ds": hours(0, LENGTH - 2), "y": numbers(values(LENGTH - 2, 9))}}
     answer = ask(served, "a", "b", history=history, reconcile={"by": ["region"]})

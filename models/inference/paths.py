@@ -217,21 +217,15 @@ def _weigh_level(levels: Sequence[float], level: float) -> Floats:
 
 
 def _mirror(levels: tuple[float, ...], wanted: Floats) -> Floats:
-    """Return the weights of levels of which none, or all but the median, lie on one side of it."""
-    median = median_position(levels)
-    weights = np.zeros((len(wanted), len(levels)))
-    weights[:, median] = 1.0
+    """Return the weights of levels of which all but the median lie on one side of it: Q(1 - p) = 2 Q(0.5) - Q(p)."""
+    own = np.eye(len(levels))
+    reflected = 2 * own[median_position(levels)] - own
+    mirrored = tuple(1 - level for level in reversed(levels))
     if len(levels) == 1:
-        return weights
-    is_upper = levels[-1] > 0.5
-    both = (*(1 - level for level in reversed(levels[1:])), *levels) if is_upper else None
-    both = both or (*levels, *(1 - level for level in reversed(levels[:-1])))
-    rows = np.array([_weigh_level(both, level) for level in wanted.tolist()])  # (n, 2Q - 1)
-    count = len(levels)
-    own = rows[:, count - 1 :] if is_upper else rows[:, :count]
-    other = rows[:, : count - 1][:, ::-1] if is_upper else rows[:, count:][:, ::-1]
-    mirrored = own.copy()
-    outer = slice(1, None) if is_upper else slice(0, count - 1)
-    mirrored[:, outer] -= other  # Q(1 - p) = 2 Q(0.5) - Q(p)
-    mirrored[:, median] += 2 * other.sum(1)
-    return mirrored
+        return np.ones((len(wanted), 1))
+    if levels[0] < 0.5:
+        both, parts = levels + mirrored[1:], [own, reflected[-2::-1]]
+    else:
+        both, parts = mirrored[:-1] + levels, [reflected[:0:-1], own]
+    weights: Floats = np.array([_weigh_level(both, level) for level in wanted.tolist()]) @ np.concatenate(parts)
+    return weights

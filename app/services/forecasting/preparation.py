@@ -1,6 +1,6 @@
 """From the series of a request to what the network reads, and from its quantiles to results."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -22,7 +22,7 @@ from app.services.forecasting.outputs.results import (
     select_levels,
 )
 from app.services.refusals import Refusal, refusal
-from app.serving.batcher import Inputs, Quantiles
+from app.serving.batcher import PIECE_ROWS, Inputs, Quantiles
 from models.arrays import Floats
 from models.config.model import Config
 from models.data.series import Series
@@ -152,6 +152,23 @@ def prepare_batch(
     level_rows = find_level_rows(config.quantiles, shape.levels)
     floor = resolved.version.stored.floor if request.on_missing == "floor" else request.on_missing
     return PreparedBatch(ids, resolved, shape, level_rows, contexts, warnings, refusals, floor, is_late, request.point)
+
+
+def prepare_pieces(
+    request: ForecastRequest,
+    ids: Sequence[str],
+    resolved: ResolvedSeries,
+    shape: ForecastShape,
+    future: KnownFuture,
+    prepared: list[PreparedBatch],
+    *,
+    is_late: bool,
+) -> Iterator[Inputs | None]:
+    """Yield the inputs of each piece of a large request, and append its batch to `prepared`."""
+    for start in range(0, len(ids), PIECE_ROWS):
+        batch = prepare_batch(request, ids[start : start + PIECE_ROWS], resolved, shape, future, is_late=is_late)
+        prepared.append(batch)
+        yield batch.build_inputs()
 
 
 def build_inputs(contexts: Sequence[SeriesContext], config: Config) -> Inputs:

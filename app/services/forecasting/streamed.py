@@ -15,9 +15,9 @@ from app.services.forecasting.inputs.request import ForecastShape
 from app.services.forecasting.outputs import explanations, writers
 from app.services.forecasting.outputs.results import Result, to_document
 from app.services.forecasting.pending import ClientGone, ForecastResponse, PendingRequest, Stream, deliver_all
-from app.services.forecasting.preparation import KnownFuture, PreparedBatch, prepare_batch
+from app.services.forecasting.preparation import PreparedBatch, prepare_pieces
 from app.services.forecasting.response_cache import ResponseCache
-from app.serving.batcher import PIECE_ROWS, Batcher, Inputs, Quantiles
+from app.serving.batcher import Batcher, Quantiles
 from app.serving.explainer import Explainer
 
 log = get_logger(__name__)
@@ -52,7 +52,7 @@ class StreamedPath:
         is_late = pending.is_late()
         future = parse_known_future(pending, resolved, shape)
         prepared: list[PreparedBatch] = []
-        inputs = _prepare_pieces(pending, resolved, shape, future, prepared, is_late=is_late)
+        inputs = prepare_pieces(pending.request, pending.ids, resolved, shape, future, prepared, is_late=is_late)
         quantiles = self._batcher.run(resolved.loaded, inputs)
         if pending.request.explain:
             self._explain(pending, resolved, shape, prepared, list(quantiles))
@@ -106,20 +106,3 @@ class StreamedPath:
         content = writers.write_json(resolved.version, [documents[i] for i in pending.ids])
         pending.finish(ForecastResponse(content, resolved.version))
         deliver_all([pending])
-
-
-def _prepare_pieces(
-    pending: PendingRequest,
-    resolved: ResolvedSeries,
-    shape: ForecastShape,
-    future: KnownFuture,
-    prepared: list[PreparedBatch],
-    *,
-    is_late: bool,
-) -> Iterator[Inputs | None]:
-    """Yield the inputs of each piece of a request, and append its batch to `prepared`."""
-    for start in range(0, len(pending.ids), PIECE_ROWS):
-        ids = pending.ids[start : start + PIECE_ROWS]
-        batch = prepare_batch(pending.request, ids, resolved, shape, future, is_late=is_late)
-        prepared.append(batch)
-        yield batch.build_inputs()

@@ -6,7 +6,7 @@ walks the same way, with covariates of its own.
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
@@ -17,10 +17,9 @@ from app.services.forecasting.inputs.context_cache import ResolvedSeries
 from app.services.forecasting.inputs.loader import ContextLoader
 from app.services.forecasting.inputs.questions import Questions, Reconcile
 from app.services.forecasting.inputs.request import ForecastShape, Point
-from app.services.forecasting.inputs.served_version import ServedVersion
 from app.services.forecasting.outputs.results import ForecastResult, RefusedResult
 from app.services.forecasting.pending import ForecastResponse, PendingRequest, deliver_all
-from app.services.forecasting.preparation import NOT_FINITE, KnownFuture, PreparedBatch, prepare_batch
+from app.services.forecasting.preparation import NOT_FINITE, KnownFuture, PreparedBatch, prepare_pieces
 from app.services.forecasting.questions.aggregates import Aggregator
 from app.services.forecasting.questions.documents import Answer, write_answers
 from app.services.forecasting.questions.earlier import EarlierForecastLoader
@@ -29,7 +28,7 @@ from app.services.forecasting.questions.futures import SeriesFuture, draw_all
 from app.services.forecasting.questions.groups import Group, Reconciler, build_groups, describe_groups
 from app.services.forecasting.questions.limits import check_groups, check_questions, count_paths, parse_scenarios
 from app.services.forecasting.questions.stored import StoredReader
-from app.serving.batcher import PIECE_ROWS, Batcher, Inputs
+from app.serving.batcher import Batcher
 from app.serving.moments import extend_moment
 from app.storage.engine import OUTAGE, Database
 from models.inference.earlier import EarlierForecasts
@@ -79,7 +78,7 @@ class AnswerPath:
         resolved, shape = resolve(pending, self._loader, self._settings)
         request = pending.request
         check_questions(request, pending.ids, pending.form, resolved, shape, self._settings)
-        branches = self._count_branches(pending, resolved.version, shape)
+        branches = self._count_branches(pending, resolved, shape)
         known = parse_known_future(pending, resolved, shape)
         scenarios = parse_scenarios(request, pending.ids, resolved, shape, known)
         if shape.horizon > resolved.version.config.horizon:
@@ -103,11 +102,12 @@ class AnswerPath:
         }
         return resolved._replace(contexts=contexts)
 
-    def _count_branches(self, pending: PendingRequest, version: ServedVersion, shape: ForecastShape) -> int:
-        """Return the branches of each series beyond the trained horizon, 0 within it. Raises Invalid."""
+    def _count_branches(self, pending: PendingRequest, resolved: ResolvedSeries, shape: ForecastShape) -> int:
+        """Return the branches of each series beyond the trained horizon, 0 within it and of a floor. Raises Invalid."""
         questions = pending.request.questions
         assert questions is not None, "the request has questions"
-        if shape.horizon <= version.config.horizon:
+        version = resolved.version
+        if shape.horizon <= version.config.horizon or resolved.loaded is None:
             return 0
         count = len(set(pending.ids))
         return self._extender.count_branches(version, count, shape.horizon, len(questions.scenarios or {}))
@@ -166,16 +166,9 @@ class AnswerPath:
         request = pending.request._replace(point=asked.point)
         full = ForecastShape(asked.shape.horizon, resolved.version.config.quantiles)
         ids = list(dict.fromkeys(pending.ids))
-        is_late = pending.is_late()
         prepared: list[PreparedBatch] = []
-
-        def prepare_pieces() -> Iterator[Inputs | None]:
-            for start in range(0, len(ids), PIECE_ROWS):
-                some = ids[start : start + PIECE_ROWS]
-                prepared.append(prepare_batch(request, some, resolved, full, future, is_late=is_late))
-                yield prepared[-1].build_inputs()
-
-        pieces = list(self._batcher.run(resolved.loaded, prepare_pieces()))
+        inputs = prepare_pieces(request, ids, resolved, full, future, prepared, is_late=pending.is_late())
+        pieces = list(self._batcher.run(resolved.loaded, inputs))
         futures: list[SeriesFuture] = []
         refused: list[RefusedResult] = []
         for batch, piece in zip(prepared, pieces, strict=True):

@@ -51,8 +51,8 @@ class Extender:
         if branches < LEAST_BRANCHES:
             most = max(1, windows // (turns * LEAST_BRANCHES))
             detail = (
-                f"{horizon} steps beyond the trained {config.horizon} are forecast for at most {most} series at once, "
-                f"{series_count} were asked for; ask for fewer series or steps, or train a model for that horizon"
+                f"{horizon} steps, where {config.horizon} were trained, are forecast of at most {most} series at once, "
+                f"and {series_count} were asked for; ask for fewer series or steps, or train a model for that horizon"
             )
             raise invalid("extrapolate", ErrorCode.too_many_series, detail)
         return min(MOST_BRANCHES, branches)

@@ -53,7 +53,8 @@ def check_questions(
         count_steps(questions.aggregate.over, resolved.version.stored.frequency, FIELD)
     if questions.needs_paths:
         _check_series(len(set(ids)), resolved.version)
-        _check_values(questions, ids, resolved.version.stored.frequency, shape, settings)
+        _check_drawn(questions, len(set(ids)), shape)
+    _check_answered(questions, ids, resolved.version.stored.frequency, shape, settings)
 
 
 def _check_series(series_count: int, version: ServedVersion) -> None:
@@ -64,25 +65,30 @@ def _check_series(series_count: int, version: ServedVersion) -> None:
         raise invalid("series", ErrorCode.too_many_series, detail)
 
 
-def _check_values(
-    questions: Questions, ids: Sequence[str], frequency: str, shape: ForecastShape, settings: Settings
-) -> None:
-    """Raise Invalid for more values than are drawn at once, or answered: those of scenarios count too."""
-    series_count = len(set(ids))
+def _check_drawn(questions: Questions, series_count: int, shape: ForecastShape) -> None:
     drawn = series_count * shape.horizon * max(questions.paths or 0, LEAST_SAMPLES)
     if drawn > MOST_DRAWN:
         detail = f"this would draw {drawn} values, the limit is {MOST_DRAWN}; ask for fewer series, steps or paths"
         raise invalid("series", ErrorCode.too_many_values, detail)
-    values = len(ids) * shape.horizon * (questions.paths or 0)
+
+
+def _check_answered(
+    questions: Questions, ids: Sequence[str], frequency: str, shape: ForecastShape, settings: Settings
+) -> None:
+    """Raise Invalid for more values than one response has, those of its scenarios included."""
+    values = len(ids) * shape.horizon * (1 + len(shape.levels) + (questions.paths or 0))
     if questions.aggregate is not None:
         over = questions.aggregate.over
         length = shape.horizon if over in ("horizon", "series") else count_steps(over, frequency, FIELD)
-        count = shape.horizon if over == "series" else series_count * -(-shape.horizon // length)
+        count = shape.horizon if over == "series" else len(set(ids)) * -(-shape.horizon // length)
         values += count * (1 + len(questions.aggregate.quantiles or shape.levels))
     values *= 1 + len(questions.scenarios or {})
     if values > settings.max_forecast_values:
-        detail = f"this would answer {values} values, the limit is {settings.max_forecast_values}; ask for fewer paths"
-        raise invalid("body.paths", ErrorCode.too_many_values, detail)
+        detail = (
+            f"this would answer {values} values, the limit is {settings.max_forecast_values}; ask for fewer series, "
+            "paths or scenarios"
+        )
+        raise invalid("series", ErrorCode.too_many_values, detail)
 
 
 def check_groups(group_count: int, shape: ForecastShape, version: ServedVersion, settings: Settings) -> None:

@@ -209,6 +209,8 @@ def test_questions_that_cannot_be_answered_are_refused(served: TestClient) -> No
     assert "explain" in refuse(served, "a", paths=3, explain=True)["detail"]
     assert refuse(served, *["a"] * 100, paths=10_000)["code"] == "too_many_values"
     assert refuse(served, "a", horizon=10**30, extrapolate=True)["code"] == "horizon_too_long"
+    scenarios = {f"s{k}": {} for k in range(20)}
+    assert refuse(served, *["a"] * 9000, scenarios=scenarios)["code"] == "too_many_values"
     sent = {"h": {"ds": hours(0, 60), "y": [1.0, 2.0] * 30}}
     assert refuse(served, history=sent, horizon=10**9)["code"] == "horizon_too_long"
     many = {f"h{k}": {"ds": hours(0, 60), "y": [1.0, 2.0] * 30} for k in range(300)}

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app.services.forecasting.questions.futures import limit_values
 from app.serving.runtime import LoadedVersion, load_version
 from benchmarks.accuracy_data import Part
 from benchmarks.accuracy_run import teller
@@ -117,14 +118,12 @@ def find_intervals(
     drawn = PathSampler({series.id: earlier.templates}, PATHS, config.horizon, 0).draw(
         series.id, quantiles.T, config.quantiles
     )
-    low, high = find_bounds(
+    bounds = find_bounds(
         series.y[max(0, origin + 1 - config.network.context_length) : origin + 1],
         config,
         is_signed=config.is_signed(series.id),
     )
-    paths = np.clip(drawn, low, high)
-    if config.whole and (quantiles == np.rint(quantiles)).all():
-        paths = np.rint(paths)
+    paths = limit_values(drawn, quantiles, bounds, config)
     alone = np.random.default_rng(0).permuted(paths, axis=0)
     rows = [config.quantiles.index(LOW), config.quantiles.index(HIGH)]
     return {

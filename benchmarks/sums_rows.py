@@ -1,14 +1,15 @@
 """The data of benchmarks.sums: series, what is learned of them, and the origins of the sums that are judged."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from benchmarks.accuracy_data import M5_HORIZON, Part, electricity, m5, part_of
+from models.config.covariates import CovariateConfig
 from models.data.series import Panel, Series
+from models.inference.reconciliation import sum_series
 
 HALF_HOURS = 48
 """of a day"""
@@ -40,20 +41,12 @@ def load_departments(folder: Path) -> Part:
     members: dict[str, list[Series]] = {}
     for one in articles:
         members.setdefault(f"{one.static['department']}_{one.static['shop']}", []).append(one)
-    full = [_add_up(name, of_one) for name, of_one in members.items()]
+    roles = CovariateConfig(known_future=("snap", "event"))
+    sums = [sum_series(of_one, name, roles) for name, of_one in members.items()]
+    full = [one for one in sums if one is not None]
     ends = [len(one.y) - M5_HORIZON for one in full]
     origins = np.array(ends, np.int64)[:, None] - 1
     return part_of(full, ends, origins, M5_HORIZON, (7,), ("snap", "event"), ("department", "shop"))
-
-
-def _add_up(name: str, articles: list[Series]) -> Series:
-    """Return the sales of some articles together, from the first sale on."""
-    begin = min(one.start for one in articles)
-    longest = next(one for one in articles if one.start == begin)
-    total = np.zeros(len(longest.y))
-    for one in articles:
-        total[one.start - begin :] += one.y
-    return replace(longest, id=name, y=total)
 
 
 SUMS: dict[str, tuple[str, Callable[[Path], Part]]] = {

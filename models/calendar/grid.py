@@ -91,6 +91,10 @@ class Grid:
         wrong, near = format_stamps(np.concatenate([off_grid, before]), self.timezone)
         return f"{wrong} is not on the series' grid of frequency {self.frequency.alias!r}; a step near it is {near}"
 
+    def locate_one(self, stamp: int) -> int:
+        """Return the index of a stamp, or of a step before it."""
+        return int(self.locate(np.array([stamp], np.int64))[0][0])
+
     def _nearest(self, stamps: Stamps) -> Ints:
         """Return each stamp's index where it is on the grid, and an index before it otherwise."""
         walls = to_local(np.concatenate([np.array([self.anchor], np.int64), stamps]), self.timezone)

@@ -40,7 +40,7 @@ def widen_windows(
         rows_of.setdefault(id(item), []).append(row)
     for rows in rows_of.values():
         item = series[rows[0]]
-        trained = int(item.grid.locate(np.array([trained_until], np.int64))[0][0])
+        trained = item.grid.locate_one(trained_until)
         _widen_series(widened, np.array(rows), item, origins, runner, config, trained, item.id in trained_on)
     return widened
 

@@ -67,7 +67,7 @@ def plan_earlier(
     end = series.start + len(series.y) - 1
     spacing = find_template_spacing(config, horizon)
     try:
-        zero = int(series.grid.locate(np.array([reference], np.int64))[0][0])
+        zero = series.grid.locate_one(reference)
     except OffGridError:  # of a frequency whose dates pandas must list, and they are too many
         zero = 0
     return ReplayPlan(series, choose_origins(first, end - horizon, zero, most, spacing), kept)

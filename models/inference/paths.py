@@ -140,10 +140,6 @@ class PathSampler:
         self._weights = rng.standard_normal((count, size), np.float32)
         self._drawn = 0
 
-    def has_templates(self, series_id: str) -> bool:
-        """Whether a series' own errors say how its steps hang together."""
-        return series_id in self._templates
-
     def draw(self, series_id: str, quantiles: Floats, levels: tuple[float, ...]) -> Floats:
         """Draw the paths (n, H) of a series, from its quantiles (Q, H) that ascend along Q."""
         order = np.argsort(self._draw_scores(series_id), axis=1)  # (H, n)

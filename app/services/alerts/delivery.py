@@ -11,12 +11,12 @@ from app.services.alerts.addresses import AddressRefused, Endpoint, Resolver, pa
 from app.services.alerts.messages import (
     ALERTS_PATH,
     DELIVERY,
-    SECOND_US,
     SIGNATURE,
     sign,
     write_alertmanager,
     write_webhook,
 )
+from app.services.durations import SECOND_US
 from app.storage import deliveries
 from app.storage.deliveries import Claim
 from app.storage.engine import Database

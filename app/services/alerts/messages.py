@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 import orjson
 
+from app.services.durations import SECOND_US
 from app.storage.tables import AlertEvent, AlertRow
 from models.calendar.timestamps import format_stamp
 
@@ -14,7 +15,6 @@ SIGNATURE = "X-Gatecast-Signature"
 DELIVERY = "X-Gatecast-Delivery"
 """header with the id of a message, the same each time that it is sent"""
 ALERTS_PATH = "/api/v2/alerts"
-SECOND_US = 1_000_000
 TEST_US = 60 * SECOND_US
 """microseconds after which a test ends in Alertmanager"""
 

@@ -171,7 +171,7 @@ def _parse_stamp(text: str, row: SeriesRow, field: str) -> int:
 
 def find_first_step(grid: Grid, stamp: int) -> int:
     """Return the first step of a grid that is not before a stamp."""
-    index = int(grid.locate(np.array([stamp], np.int64))[0][0])
+    index = grid.locate_one(stamp)
     while int(grid.stamps(np.array([index], np.int64))[0]) < stamp:
         index += 1
     return index

@@ -14,6 +14,7 @@ from app.scope import Scope
 from app.services.anomalies.plan import Scan, Task, find_first_step
 from app.services.anomalies.scan import load_histories
 from app.services.anomalies.watch import MOST_SERIES, build_rule, select_watched
+from app.services.durations import SECOND_US
 from app.services.forecasting.inputs.covariates import find_kind_conflict, find_static_conflict
 from app.services.registry.loader import VersionLoader
 from app.services.series.aggregation import build_read_grid, is_readable
@@ -35,7 +36,6 @@ SELECT_SECONDS = 60.0
 """between two looks for series that are new, or no longer selected"""
 MOST_STEPS = 5000
 """newest steps that one scan of a series judges: what came before is history"""
-SECOND_US = 1_000_000
 SWEPT_AT_ONCE = 5000
 """alarms that one transaction deletes"""
 

@@ -203,7 +203,7 @@ def _find_first_read(row: SeriesRow, grid: Grid, step: int, cleaning: CleaningCo
     if cleaning.gaps != "season":
         return begin
     fine = build_grid(row)
-    position = int(fine.locate(np.array([begin], np.int64))[0][0]) - fine.frequency.season
+    position = fine.locate_one(begin) - fine.frequency.season
     return int(fine.stamps(np.array([position], np.int64))[0])
 
 

@@ -175,7 +175,7 @@ def plan_stored(context: Series, row: SeriesRow, span: TrainingSpan, config: Con
     assert row.first_ts is not None, "a series with a context has a value"
     grid = build_read_grid(row, config.frequency, config.cleaning)
     try:
-        first = int(grid.locate(np.array([row.first_ts], np.int64))[0][0])
+        first = grid.locate_one(row.first_ts)
     except OffGridError:  # of a frequency whose dates pandas must list, and they are too many
         return NONE
     return _plan(context, first, span, config)
@@ -219,7 +219,7 @@ def _find_bounds(context: SeriesContext, config: Config) -> tuple[float, float]:
 def _plan(series: Series, first: int, span: TrainingSpan, config: Config) -> Ints:
     """Return the origins (K,) to replay of a series that ends with the origin of the next forecast."""
     try:
-        trained = int(series.grid.locate(np.array([span.end], np.int64))[0][0])
+        trained = series.grid.locate_one(span.end)
     except OffGridError:
         return NONE
     end = series.start + len(series.y) - 1

@@ -18,6 +18,13 @@ from models.arrays import Floats
 FIELD = "body.aggregate.over"
 
 
+def count_aggregate_steps(asked: Aggregate, frequency: str, horizon: int) -> int:
+    """Return the steps of each sum: over series it is one. Raises Invalid for a duration that is no number of them."""
+    if asked.over == "series":
+        return 1
+    return horizon if asked.over == "horizon" else min(horizon, count_steps(asked.over, frequency, FIELD))
+
+
 @dataclass(frozen=True)
 class Aggregator:
     """Answers one aggregate for series and their paths."""
@@ -38,17 +45,11 @@ class Aggregator:
         """
         if self.asked.over == "series":
             return self._over_series(futures, paths, missing) if futures else []
-        length = self.count_steps()
+        length = count_aggregate_steps(self.asked, self.frequency, self.shape.horizon)
         documents: list[dict[str, Any]] = []
         for future, drawn in zip(futures, paths, strict=True):
             documents += self._over_steps(future, drawn, length)
         return documents
-
-    def count_steps(self) -> int:
-        """Return the steps of each sum. Raises Invalid."""
-        if self.asked.over == "horizon":
-            return self.shape.horizon
-        return min(self.shape.horizon, count_steps(self.asked.over, self.frequency, FIELD))
 
     def _over_steps(self, future: SeriesFuture, paths: Floats, length: int) -> list[dict[str, Any]]:
         firsts = np.arange(0, paths.shape[1], length)  # (A,)

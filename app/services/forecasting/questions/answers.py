@@ -39,19 +39,13 @@ class Asked:
     """A request with questions, and what its scenarios share."""
 
     pending: PendingRequest
+    questions: Questions
     resolved: ResolvedSeries
     shape: ForecastShape
     branches: int
     """of each series, beyond the trained horizon; 0: within it"""
     earlier: dict[str, EarlierForecasts] = field(default_factory=dict)
     """of series and groups, by id"""
-
-    @property
-    def questions(self) -> Questions:
-        """What is asked."""
-        questions = self.pending.request.questions
-        assert questions is not None, "the request has questions"
-        return questions
 
     @property
     def point(self) -> Point:
@@ -76,14 +70,15 @@ class AnswerPath:
     def respond(self, pending: PendingRequest) -> None:
         """Respond to a confirmed request. Raises what a forecast raises."""
         resolved, shape = resolve(pending, self._loader, self._settings)
-        request = pending.request
-        check_questions(request, pending.ids, pending.form, resolved, shape, self._settings)
-        branches = self._count_branches(pending, resolved, shape)
+        questions = pending.request.questions
+        assert questions is not None, "other requests take other paths"
+        check_questions(pending.request, questions, pending.ids, pending.form, resolved, shape, self._settings)
+        branches = self._count_branches(questions, len(set(pending.ids)), resolved, shape)
         known = parse_known_future(pending, resolved, shape)
-        scenarios = parse_scenarios(request, pending.ids, resolved, shape, known)
+        scenarios = parse_scenarios(questions, pending.ids, resolved, shape, known)
         if shape.horizon > resolved.version.config.horizon:
             resolved = self._reach(pending.caller.scope, resolved, shape.horizon)
-        asked = Asked(pending, resolved, shape, branches)
+        asked = Asked(pending, questions, resolved, shape, branches)
         answers = [self._answer(asked, known, None)]
         answers += [self._answer(asked, future, name) for name, future in scenarios.items()]
         pending.mark("model", time.perf_counter())
@@ -102,15 +97,14 @@ class AnswerPath:
         }
         return resolved._replace(contexts=contexts)
 
-    def _count_branches(self, pending: PendingRequest, resolved: ResolvedSeries, shape: ForecastShape) -> int:
+    def _count_branches(
+        self, questions: Questions, series_count: int, resolved: ResolvedSeries, shape: ForecastShape
+    ) -> int:
         """Return the branches of each series beyond the trained horizon, 0 within it and of a floor. Raises Invalid."""
-        questions = pending.request.questions
-        assert questions is not None, "the request has questions"
         version = resolved.version
         if shape.horizon <= version.config.horizon or resolved.loaded is None:
             return 0
-        count = len(set(pending.ids))
-        return self._extender.count_branches(version, count, shape.horizon, len(questions.scenarios or {}))
+        return self._extender.count_branches(version, series_count, shape.horizon, len(questions.scenarios or {}))
 
     def _answer(self, asked: Asked, future: KnownFuture, scenario: str | None) -> Answer:
         """Return the answer to all questions for one set of known-future covariates."""

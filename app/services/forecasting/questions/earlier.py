@@ -129,7 +129,7 @@ def _find_begin(context: Series, row: SeriesRow, config: Config) -> int:
     assert row.first_ts is not None, "rows without a value are left out"
     grid = build_read_grid(row, config.frequency, config.cleaning)
     try:
-        return int(grid.locate(np.array([row.first_ts], np.int64))[0][0])
+        return grid.locate_one(row.first_ts)
     except OffGridError:  # of a frequency whose dates pandas must list, and they are too many
         return context.start
 

@@ -19,6 +19,7 @@ from app.services.forecasting.outputs.results import ForecastResult
 from app.services.forecasting.pending import PendingRequest
 from app.services.forecasting.preparation import build_inputs, find_widths, restore_quantiles
 from app.services.forecasting.questions.futures import SeriesFuture, collect_templates, limit_values
+from app.services.series.panels import spread
 from app.serving.batcher import PIECE_ROWS, Batcher, Inputs
 from models.arrays import Floats
 from models.config.model import Config
@@ -82,7 +83,7 @@ class Extender:
         self, resolved: ResolvedSeries, futures: Sequence[SeriesFuture], horizon: int, draws: "_Draws", *, is_mean: bool
     ) -> list[SeriesFuture]:
         config = resolved.version.config
-        trunks = [_Trunk.begin(one, draws.draw_first(one), config) for one in futures]
+        trunks = [_Trunk.begin(one, draws.draw_first(one)) for one in futures]
         turn = 0
         while trunks[0].branches.shape[1] < horizon:
             turn += 1
@@ -127,20 +128,20 @@ class _Trunk:
     """whether some branch has a finite forecast"""
 
     @staticmethod
-    def begin(future: SeriesFuture, paths: Floats, config: Config) -> "_Trunk":
+    def begin(future: SeriesFuture, branches: Floats) -> "_Trunk":
         """Return a series with the paths (M, H) of its first steps."""
-        branches = limit_values(paths, future.quantiles, future.find_bounds(config), config)
         return _Trunk(future, future.context.series, branches, [future.quantiles], [future.point])
 
     def list_series(self, config: Config) -> list[Series]:
         """Return the series as it is at the end of each branch."""
         one = self.completed
-        columns = one.covariates
-        past = set(config.covariates.past)
-        grown = [
-            replace(one, y=np.concatenate([one.y, path]), covariates=_pad(columns, past, len(path)))
-            for path in self.branches
-        ]
+        steps = self.branches.shape[1]
+        columns = dict(one.covariates)
+        for name in config.covariates.past:  # unknown for further steps
+            values = columns.get(name)
+            if values is not None:
+                columns[name] = spread(np.arange(len(values)), values, len(values) + steps)
+        grown = [replace(one, y=np.concatenate([one.y, path]), covariates=columns) for path in self.branches]
         return [keep_context(series, config) for series in grown]
 
     def go_on(self, forecasts: Floats, levels: "_Levels", config: Config, *, is_mean: bool) -> None:
@@ -152,9 +153,7 @@ class _Trunk:
         bounds = self.future.find_bounds(config)
         parts = build_quantile_weights(config.quantiles, PARTS) @ forecasts  # (M, PARTS, H)
         pooled = np.clip(parts, *bounds).reshape(-1, parts.shape[-1])
-        mixture = np.quantile(pooled, config.quantiles, axis=0)  # (Q, H)
-        if config.whole and bool((forecasts == np.rint(forecasts)).all()):
-            mixture = np.rint(mixture)
+        mixture = limit_values(np.quantile(pooled, config.quantiles, axis=0), forecasts, bounds, config)  # (Q, H)
         self.quantiles.append(mixture)
         self.points.append(compute_mean(mixture, config.quantiles) if is_mean else mixture[config.median])
         paths = np.einsum("mhq,mqh->mh", levels, forecasts)
@@ -185,7 +184,7 @@ class _Draws:
 
     def draw_first(self, future: SeriesFuture) -> Floats:
         """Draw the branches (M, H) of the trained horizon."""
-        return self._get(0).draw(future.series_id, future.quantiles, self._config.quantiles)
+        return future.draw(self._get(0), self._config)
 
     def draw_levels(self, series_id: str, turn: int) -> _Levels:
         """Draw where each branch goes on among the quantiles of its next steps."""
@@ -198,16 +197,6 @@ class _Draws:
             sampler = PathSampler(self._templates, self._branches, self._config.horizon, self._seed + turn)
             self._samplers[turn] = sampler
         return sampler
-
-
-def _pad(columns: Mapping[str, Floats], past: set[str], steps: int) -> dict[str, Floats]:
-    """Return covariates of which the past ones are unknown for further steps."""
-    return {
-        name: np.concatenate([values, np.full(steps, np.nan if values.dtype == np.float64 else None, values.dtype)])
-        if name in past
-        else values
-        for name, values in columns.items()
-    }
 
 
 def _replace_rows(forecasts: Floats, finite: NDArray[np.bool_]) -> Floats:

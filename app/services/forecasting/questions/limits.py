@@ -9,12 +9,11 @@ from app.errors import ErrorCode, invalid
 from app.formats.forms import Form
 from app.services.forecasting.inputs.checks import Values, parse_future
 from app.services.forecasting.inputs.context_cache import ResolvedSeries
-from app.services.forecasting.inputs.questions import Questions
+from app.services.forecasting.inputs.questions import Aggregate, Questions
 from app.services.forecasting.inputs.request import ForecastRequest, ForecastShape
 from app.services.forecasting.inputs.served_version import ServedVersion
 from app.services.forecasting.preparation import KnownFuture
-from app.services.forecasting.questions.aggregates import FIELD
-from app.services.forecasting.questions.steps import count_steps
+from app.services.forecasting.questions.aggregates import count_aggregate_steps
 from app.services.registry.builtin import BUILTIN, MOST_STEPS
 from models.arrays import find_missing
 
@@ -28,6 +27,7 @@ MOST_DRAWN = 20_000_000
 
 def check_questions(
     request: ForecastRequest,
+    questions: Questions,
     ids: Sequence[str],
     form: Form,
     resolved: ResolvedSeries,
@@ -35,8 +35,6 @@ def check_questions(
     settings: Settings,
 ) -> None:
     """Raise Invalid for questions that cannot be answered: in this form, together, or of so many series."""
-    questions = request.questions
-    assert questions is not None, "the request has questions"
     asks_more = questions.needs_paths or questions.scenarios is not None
     if form is not Form.json and asks_more:
         detail = "a table has a row a step and nothing else; ask for JSON, or leave out what is not a forecast"
@@ -49,12 +47,11 @@ def check_questions(
     if request.on_missing == BUILTIN and shape.horizon > MOST_STEPS:
         detail = f"auto forecasts {MOST_STEPS} steps at most; send another on_missing"
         raise invalid("body.on_missing", ErrorCode.horizon_too_long, detail)
-    if questions.aggregate is not None and questions.aggregate.over not in ("horizon", "series"):
-        count_steps(questions.aggregate.over, resolved.version.stored.frequency, FIELD)
+    aggregates = _count_aggregates(questions.aggregate, len(set(ids)), resolved.version.stored.frequency, shape)
     if questions.needs_paths:
         _check_series(len(set(ids)), resolved.version)
         _check_drawn(questions, len(set(ids)), shape)
-    _check_answered(questions, ids, resolved.version.stored.frequency, shape, settings)
+    _check_answered(questions, len(ids), aggregates, shape, settings)
 
 
 def _check_series(series_count: int, version: ServedVersion) -> None:
@@ -72,16 +69,20 @@ def _check_drawn(questions: Questions, series_count: int, shape: ForecastShape) 
         raise invalid("series", ErrorCode.too_many_values, detail)
 
 
+def _count_aggregates(asked: Aggregate | None, series_count: int, frequency: str, shape: ForecastShape) -> int:
+    """Return the values of all aggregates. Raises Invalid for a duration that is no number of steps."""
+    if asked is None:
+        return 0
+    spans = -(-shape.horizon // count_aggregate_steps(asked, frequency, shape.horizon))
+    count = spans if asked.over == "series" else series_count * spans
+    return count * (1 + len(asked.quantiles or shape.levels))
+
+
 def _check_answered(
-    questions: Questions, ids: Sequence[str], frequency: str, shape: ForecastShape, settings: Settings
+    questions: Questions, forecast_count: int, aggregates: int, shape: ForecastShape, settings: Settings
 ) -> None:
     """Raise Invalid for more values than one response has, those of its scenarios included."""
-    values = len(ids) * shape.horizon * (1 + len(shape.levels) + (questions.paths or 0))
-    if questions.aggregate is not None:
-        over = questions.aggregate.over
-        length = shape.horizon if over in ("horizon", "series") else count_steps(over, frequency, FIELD)
-        count = shape.horizon if over == "series" else len(set(ids)) * -(-shape.horizon // length)
-        values += count * (1 + len(questions.aggregate.quantiles or shape.levels))
+    values = forecast_count * shape.horizon * (1 + len(shape.levels) + (questions.paths or 0)) + aggregates
     values *= 1 + len(questions.scenarios or {})
     if values > settings.max_forecast_values:
         detail = (
@@ -107,7 +108,7 @@ def count_paths(questions: Questions, series_count: int, shape: ForecastShape) -
 
 
 def parse_scenarios(
-    request: ForecastRequest,
+    questions: Questions,
     ids: Sequence[str],
     resolved: ResolvedSeries,
     shape: ForecastShape,
@@ -117,8 +118,6 @@ def parse_scenarios(
 
     Raises Invalid.
     """
-    questions = request.questions
-    assert questions is not None, "the request has questions"
     scenarios: dict[str, KnownFuture] = {}
     for name, future in (questions.scenarios or {}).items():
         own: KnownFuture = {}

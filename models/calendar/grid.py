@@ -78,10 +78,12 @@ class Grid:
         index = self._nearest(stamps)
         on_grid = self.stamps(index) == stamps
         off = np.flatnonzero(~on_grid)
-        if len(off):  # the time of a step may be skipped, and the first after it lie on the next day
-            before = self.stamps(index[off] - 1) == stamps[off]
-            index[off] -= before
-            on_grid[off] = before
+        # the time of a step may be skipped: the first after it may lie on the next day, and where two hours are skipped
+        # pandas takes one before it
+        for shift in (-1, 1) if len(off) else ():
+            is_there = self.stamps(index[off] + shift) == stamps[off]
+            index[off] += shift * is_there
+            on_grid[off] |= is_there
         return index, on_grid
 
     def explain(self, stamp: int) -> str:

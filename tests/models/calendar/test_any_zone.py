@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from models.arrays import Ints
@@ -84,6 +84,7 @@ zones = st.sampled_from(list(ZONES))
 
 @settings(max_examples=120, deadline=None)
 @given(alias=frequencies, timezone=zones, hour=st.sampled_from([0, 1, 2, 8, 23]), seed=st.integers(0, 1000))
+@example(alias="SME", timezone="Antarctica/Troll", hour=1, seed=0)
 def test_grids_are_those_of_pandas_and_are_found_again(alias: str, timezone: str, hour: int, seed: int) -> None:
     grid, stamps, expected = build(alias, timezone, hour)
     assert np.array_equal(stamps, expected)

@@ -32,12 +32,13 @@ from app.api import (
     observations,
     registry,
     retention,
+    rules,
     series,
     system,
     training,
     watch,
 )
-from app.api.compat import prometheus
+from app.api.compat import influxdb, prometheus, remote_write
 from app.api.deps import Services
 from app.api.http import problems
 from app.api.http.dispatch import Dispatcher
@@ -67,6 +68,8 @@ from app.services.metrics.service import MetricsService
 from app.services.registry.bundles import BundleService
 from app.services.registry.loader import VersionLoader
 from app.services.registry.service import ModelService
+from app.services.samples.rules import RuleService
+from app.services.samples.service import SampleService
 from app.services.schedules.service import ScheduleService
 from app.services.series.export import ExportService
 from app.services.series.health import SeriesHealthService
@@ -129,9 +132,9 @@ def _collect_routes() -> tuple[BaseRoute, ...]:
     what they declare."""
     framework = FastAPI(responses=RESPONSES, openapi_url=None)
     # a series' id may hold slashes, so suffixes come first
-    data = (ingest, export, observations, series, labels, bulk, covariates, retention)
+    data = (ingest, export, observations, series, labels, bulk, covariates, retention, rules)
     models = (training, jobs, registry, forecasts, charts, backtests, watch, anomalies)
-    for module in (*data, *models, alerts, access, system, prometheus, pages):
+    for module in (*data, *models, alerts, access, system, prometheus, remote_write, influxdb, pages):
         framework.include_router(module.router)
     return tuple(framework.routes)
 
@@ -152,7 +155,8 @@ def create_app(settings: Settings) -> Application:
     app.state.registry = collectors
     problems.install(app)
     app.router.routes.extend(_collect_routes())
-    problems.shape_errors(app, {f"{prometheus.PREFIX}/": prometheus.answer_error})
+    shapes = {f"{prometheus.PREFIX}/": prometheus.answer_error} | dict.fromkeys(influxdb.PATHS, influxdb.answer_error)
+    problems.shape_errors(app, shapes)
     return Application(app, settings, collectors)
 
 
@@ -164,7 +168,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     cache = ModelCache(settings.model_cache_bytes)
     explainer = Explainer(settings.artifacts, settings.explain_seconds)
     drawer = ChartDrawer(settings.chart_seconds)
-    app.state.services = _services(settings, database, queue, cache, explainer, drawer)
+    app.state.services = _services(settings, database, queue, cache, explainer, drawer, app.state.registry)
     _observe(app.state.registry, cache, app.state.services.forecasts)
     if settings.bootstrap_key_file is not None:
         app.state.services.keys.bootstrap(settings.bootstrap_key_file)
@@ -188,6 +192,7 @@ def _services(
     cache: ModelCache,
     explainer: Explainer,
     drawer: ChartDrawer,
+    registry: CollectorRegistry,
 ) -> Services:
     store = ArtifactStore(settings.artifacts)
     submission = Submission(queue, settings)
@@ -203,6 +208,8 @@ def _services(
         covariates=CovariateService(database),
         retention=RetentionService(database),
         imports=ImportService(database),
+        rules=RuleService(database),
+        samples=SampleService(database, settings.max_body_bytes, registry),
         training=TrainingService(database, submission, settings),
         refreshes=RefreshService(database, submission),
         jobs=JobService(database, queue, store),

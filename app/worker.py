@@ -12,6 +12,7 @@ from app.services.anomalies.watching import Watcher, sweep_alarms
 from app.services.jobs.garbage import collect_garbage, sweep_archive
 from app.services.jobs.submission import Submission
 from app.services.registry.loader import VersionLoader
+from app.services.samples.closing import close_due
 from app.services.schedules.service import ScheduleService
 from app.services.series.retention import expire_observations
 from app.serving.cache import ModelCache
@@ -26,6 +27,8 @@ SCHEDULES_A_LEASE = 3
 """looks for due schedules within the length of a lease"""
 LOOK_SECONDS = 2.0
 """between two looks for alerts that are due, for messages to send, and for values that came"""
+CLOSE_SECONDS = 10.0
+"""between two looks for steps into which no more samples come"""
 SWEEP_SECONDS = 3600.0
 """between two removals of old archived forecasts, of observations that no policy keeps, and of old messages"""
 
@@ -41,6 +44,7 @@ def run(settings: Settings) -> None:
     look_seconds = min(LOOK_SECONDS, settings.lease_seconds / SCHEDULES_A_LEASE)
     keeping = (
         Duty(schedules.start_due, settings.lease_seconds / SCHEDULES_A_LEASE),
+        Duty(lambda: close_due(database), CLOSE_SECONDS),
         Duty(lambda: collect_garbage(database, store), settings.collect_seconds),
         Duty(lambda: sweep_archive(database, settings.archive_days), SWEEP_SECONDS),
         Duty(lambda: expire_observations(database), SWEEP_SECONDS),

@@ -27,6 +27,8 @@ from app.services.jobs.service import JobService
 from app.services.metrics.service import MetricsService
 from app.services.registry.bundles import BundleService
 from app.services.registry.service import ModelService
+from app.services.samples.rules import RuleService
+from app.services.samples.service import SampleService
 from app.services.schedules.service import ScheduleService
 from app.services.series.export import ExportService
 from app.services.series.health import SeriesHealthService
@@ -51,6 +53,8 @@ class Services:
     covariates: CovariateService
     retention: RetentionService
     imports: ImportService
+    rules: RuleService
+    samples: SampleService
     training: TrainingService
     refreshes: RefreshService
     jobs: JobService

@@ -153,6 +153,66 @@ class RetentionPolicy(Table):
     created_at: Mapped[int] = mapped_column(BigInteger, default=now_us())
 
 
+class IngestRule(Table):
+    """Which samples become a series, and how: the first rule of a project by name that matches takes a sample."""
+
+    __tablename__ = "ingest_rules"
+    __table_args__ = (UniqueConstraint("project_id", "name"),)
+
+    pk: Mapped[int] = mapped_column(Key, primary_key=True)
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.pk", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(OrderedText)
+    match: Mapped[dict[str, Any]]
+    """{label: its value, or an expression behind `~`}"""
+    freq: Mapped[str] = mapped_column(String(40))
+    aggregate: Mapped[str] = mapped_column(String(8))
+    timezone: Mapped[str] = mapped_column(String(64))
+    template: Mapped[str] = mapped_column(Text)
+    """of the series' ids"""
+    labels: Mapped[list[Any] | None]
+    create: Mapped[bool] = mapped_column(Boolean)
+    most_series: Mapped[int]
+    late: Mapped[str] = mapped_column(String(20))
+    """a duration as it was sent, such as `1h`"""
+    revision: Mapped[int] = mapped_column(default=1)
+    samples: Mapped[int] = mapped_column(BigInteger, default=0)
+    dropped: Mapped[int] = mapped_column(BigInteger, default=0)
+    problem: Mapped[str | None] = mapped_column(Text)
+    """why the last sample was dropped, and what to do"""
+    last_at: Mapped[int | None] = mapped_column(BigInteger)
+    """when the last samples came"""
+    created_at: Mapped[int] = mapped_column(BigInteger, default=now_us())
+
+
+class FedSeries(Table):
+    """A series that a rule feeds."""
+
+    __tablename__ = "fed_series"
+
+    series_pk: Mapped[int] = mapped_column(ForeignKey("series.pk", ondelete="CASCADE"), primary_key=True)
+    rule_pk: Mapped[int | None] = mapped_column(ForeignKey("ingest_rules.pk", ondelete="SET NULL"), index=True)
+    final_before: Mapped[int | None] = mapped_column(BigInteger)
+    """steps before this stamp take no sample in any more: what they were made of is forgotten"""
+
+
+class FedStep(Table):
+    """A step of a fed series that samples may still change, and the samples that it has."""
+
+    __tablename__ = "fed_steps"
+
+    series_pk: Mapped[int] = mapped_column(ForeignKey("series.pk", ondelete="CASCADE"), primary_key=True)
+    ts: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    y: Mapped[float | None] = mapped_column(Double)
+    """what the samples make"""
+    newest: Mapped[int] = mapped_column(BigInteger)
+    """time of the newest sample"""
+    closes_at: Mapped[int | None] = mapped_column(BigInteger, index=True)
+    """of the step that is being filled: when it becomes an observation though no later step has begun; else None"""
+    samples: Mapped[bytes] = mapped_column(LargeBinary)
+    folded: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """summaries of samples that are too old for a repeated one to be told from a late one"""
+
+
 class ModelRow(Table):
     """A named training specification, which the first training fixes."""
 

@@ -4,8 +4,6 @@ Its reference is https://prometheus.io/docs/prometheus/latest/querying/api/. Par
 and those that are not known are not looked at.
 """
 
-import base64
-import binascii
 import importlib.metadata
 import math
 import time
@@ -18,6 +16,7 @@ import numpy as np
 import orjson
 from fastapi import APIRouter, Depends, Request, Response
 
+from app.api.compat.credentials import find_secret
 from app.api.deps import ServicesDep, allowed
 from app.api.http.operations import OpenRoute
 from app.api.http.query import parse_query
@@ -116,15 +115,7 @@ async def read_parameters(request: Request) -> Parameters:
 
 def read_scope(request: Request, services: ServicesDep) -> Scope:
     """Return the scope of a caller with a key, sent as Bearer or as the password of Basic. Raises Unauthorized."""
-    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "basic":
-        try:
-            secret = base64.b64decode(secret.strip(), validate=True).decode().partition(":")[2]
-        except (binascii.Error, UnicodeDecodeError):
-            secret = ""
-    elif scheme.lower() != "bearer":
-        secret = ""
-    return allowed(Right.read, services.keys.authenticate(secret))
+    return allowed(Right.read, services.keys.authenticate(find_secret(request)))
 
 
 ParametersDep = Annotated[Parameters, Depends(read_parameters)]
@@ -223,7 +214,8 @@ def get_build(_scope: MetricScope) -> Response:
 
 def answer_error(error: ServiceError) -> Response:
     """Answer an error as Prometheus does."""
-    body = {"status": "error", "errorType": ERROR_TYPES.get(error.status, "bad_data"), "error": error.detail}
+    kind = ERROR_TYPES.get(error.status, "bad_data")
+    body = {"status": "error", "errorType": kind, "error": error.detail, "code": error.code}
     return Response(orjson.dumps(body), error.status, headers=error.headers, media_type=JSON)
 
 

@@ -214,6 +214,7 @@ class ObservationsOut(Output):
                 "y": [41.0, None],
                 "covariates": {"temp": [7.5, 7.1]},
                 "next_cursor": None,
+                "provisional": None,
             }
         }
     )
@@ -222,6 +223,9 @@ class ObservationsOut(Output):
     y: list[float | None]
     covariates: dict[str, list[float | str | None]]
     next_cursor: str | None
+    provisional: str | None = Field(
+        description="the last `ds` where samples still fill that step: no forecast reads it, and it is in no table"
+    )
 
 
 class ThinnedOut(Output):

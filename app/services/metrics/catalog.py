@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from app.errors import ErrorCode
 from app.scope import Scope, storable
 from app.services.jobs.documents import parse_cleaning
-from app.services.metrics.matching import LabelMatcher
+from app.services.label_matching import LabelMatcher
 from app.services.metrics.names import (
     MODEL,
     NAME,

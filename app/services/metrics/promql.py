@@ -11,7 +11,7 @@ from typing import Literal
 
 import promql_parser as promql
 
-from app.services.metrics.matching import LabelMatcher
+from app.services.label_matching import LabelMatcher
 from app.services.metrics.names import NAME
 from app.services.metrics.refusing import misread, refuse
 

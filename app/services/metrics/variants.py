@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from app.errors import ErrorCode, Invalid
-from app.services.metrics.matching import LabelMatcher
+from app.services.label_matching import LabelMatcher
 from app.services.metrics.names import PARAMETERS, MetricKind
 from app.services.metrics.promql import parse_seconds
 from app.services.metrics.refusing import refuse

@@ -19,10 +19,12 @@ from app.services.series.spans import parse_bound
 from app.storage import observations, series
 from app.storage.covariates import remove_between
 from app.storage.engine import Database
+from app.storage.fed_steps import OpenStep, list_open
+from app.storage.observations import Points
 from app.storage.pages import decode_cursor, encode_cursor
 from app.storage.tables import SeriesRow
 from models.arrays import Ints
-from models.calendar.timestamps import format_stamps
+from models.calendar.timestamps import format_stamp, format_stamps
 
 LISTED = 1000
 """wrong entries of many series that a refusal lists"""
@@ -68,7 +70,10 @@ class ObservationService:
     def list(
         self, scope: Scope, series_id: str, start: str | None, end: str | None, cursor: str | None, limit: int
     ) -> dict[str, Any]:
-        """Return the rows of [start, end) in columns. Raises NotFound, and Invalid for a bad time or cursor."""
+        """Return the rows of [start, end) in columns, last the step that samples are filling, which is named too.
+
+        Raises NotFound, and Invalid for a bad time or cursor.
+        """
         with self._database.read() as session:
             row = require_series(session, scope, series_id)
             first = parse_bound(row.freq, row.timezone, start, "start")
@@ -78,13 +83,18 @@ class ObservationService:
                     after = int(decode_cursor(cursor, int)[0])
                 first = after + 1 if first is None else max(first, after + 1)
             points = observations.list_page(session, row, first, last, limit + 1)
+            filling = _find_filling(session, row, points, first, last)
+            if filling is not None:
+                y = np.nan if filling.y is None else filling.y
+                points = Points(np.append(points.ts, filling.ts), np.append(points.y, y))
             ts = points.ts[:limit]
-            y = points.y[:limit]
+            is_shown = filling is not None and len(points.ts) <= limit
             return {
                 "ds": format_stamps(ts, row.timezone),
-                "y": [None if np.isnan(v) else v for v in y.tolist()],
+                "y": [None if np.isnan(v) else v for v in points.y[:limit].tolist()],
                 "covariates": observations.load_covariate_columns(session, row, ts),
                 "next_cursor": encode_cursor(int(ts[-1])) if len(points.ts) > limit else None,
+                "provisional": format_stamp(filling.ts, row.timezone) if filling is not None and is_shown else None,
             }
 
     def delete(
@@ -104,6 +114,17 @@ class ObservationService:
             else:
                 observations.remove(session, row, first, last)
             series.bump_version(session, row)
+
+
+def _find_filling(
+    session: Session, row: SeriesRow, points: Points, first: int | None, last: int | None
+) -> OpenStep | None:
+    """Return the step that samples are filling, where it lies in [first, last) and right behind the points."""
+    for step in list_open(session, [row.pk]):
+        is_inside = (first is None or step.ts >= first) and (last is None or step.ts < last)
+        if is_inside and (not len(points.ts) or step.ts > points.ts[-1]):
+            return step
+    return None
 
 
 def _check_columns(upload: Upload, where: str) -> None:

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from app.errors import ServiceError
-from app.services.metrics.matching import LabelMatcher
+from app.services.label_matching import LabelMatcher
 from app.services.metrics.promql import MetricSelector, parse_query, parse_seconds, parse_selector
 
 

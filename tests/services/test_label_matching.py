@@ -5,7 +5,7 @@ import time
 import pytest
 
 from app.errors import Unreadable
-from app.services.metrics.matching import LONGEST_REGEX, LabelMatcher
+from app.services.label_matching import LONGEST_REGEX, LabelMatcher
 
 TEXTS = ("", "a", "b", "ab", "a.b", "A", "a|b", "a\nb", "ü")
 

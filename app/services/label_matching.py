@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from app.services.metrics.refusing import misread
+from app.errors import ErrorCode, Unreadable
 
 LONGEST_REGEX = 10_000
 """characters: Grafana writes each chosen value of a variable into one"""
@@ -57,12 +57,16 @@ def _match_regex(pattern: str, texts: Sequence[str]) -> set[str]:
     import pyarrow.compute as pc
 
     if len(pattern) > LONGEST_REGEX:
-        raise misread(f"the regular expression has {len(pattern)} characters, the limit is {LONGEST_REGEX}")
+        raise _misread(f"the regular expression has {len(pattern)} characters, the limit is {LONGEST_REGEX}")
     array = pa.array(texts, pa.string())
     try:
         pc.match_substring_regex(pa.array([""]), pattern=pattern)  # it has to be one without what is put around it
         mask = pc.match_substring_regex(array, pattern=rf"\A(?s:{pattern})\z").to_pylist()
     except pa.ArrowInvalid as e:
         reason = str(e).partition(": ")[2].partition(": \\A")[0]
-        raise misread(f"the regular expression {pattern[:100]!r} cannot be read (RE2): {reason[:200]}") from e
+        raise _misread(f"the regular expression {pattern[:100]!r} cannot be read (RE2): {reason[:200]}") from e
     return {text for text, is_match in zip(texts, mask, strict=True) if is_match}
+
+
+def _misread(detail: str) -> Unreadable:
+    return Unreadable(ErrorCode.bad_request, detail)

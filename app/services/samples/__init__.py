@@ -1,0 +1,1 @@
+"""What protocols of monitoring send becomes series, by rules. Begin with `service`."""

@@ -1,0 +1,161 @@
+"""Queries of the steps that samples fill, in columns. Callers hold the locks of the series."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.storage.dialects import use_driver
+from app.storage.tables import FedStep
+from models.arrays import Floats, Ints
+
+_COLUMNS = "series_pk, ts, y, newest, closes_at, samples, folded"
+_REPLACED = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS.split(", ")[2:])
+_NEWEST = {
+    "postgresql": """SELECT s.* FROM unnest(%(pk)s::bigint[]) AS k(pk), LATERAL (
+    SELECT series_pk, ts, y, newest, closes_at, samples, folded FROM fed_steps
+    WHERE series_pk = k.pk ORDER BY ts DESC LIMIT 1
+) s""",
+    "sqlite": """SELECT s.series_pk, s.ts, s.y, s.newest, s.closes_at, s.samples, s.folded
+FROM json_each(:pk) k JOIN fed_steps s ON s.series_pk = k.value
+    AND s.ts = (SELECT max(ts) FROM fed_steps WHERE series_pk = k.value)""",
+}
+_AT = {
+    "postgresql": """SELECT s.* FROM unnest(%(pk)s::bigint[], %(ts)s::bigint[]) AS k(pk, ts), LATERAL (
+    SELECT series_pk, ts, y, newest, closes_at, samples, folded FROM fed_steps
+    WHERE series_pk = k.pk AND ts = k.ts LIMIT 1
+) s""",
+    "sqlite": """SELECT s.series_pk, s.ts, s.y, s.newest, s.closes_at, s.samples, s.folded
+FROM json_each(:pk) k JOIN json_each(:ts) t ON t.key = k.key
+    JOIN fed_steps s ON s.series_pk = k.value AND s.ts = t.value""",
+}
+_UPSERT = {
+    "postgresql": f"""INSERT INTO fed_steps ({_COLUMNS})
+SELECT * FROM unnest(%(pk)s::bigint[], %(ts)s::bigint[], %(y)s::double precision[], %(newest)s::bigint[],
+    %(closes_at)s::bigint[], %(samples)s::bytea[], %(folded)s::bytea[])
+ON CONFLICT (series_pk, ts) DO UPDATE SET {_REPLACED}""",  # noqa: S608 - names of this module alone
+    "sqlite": f"""INSERT INTO fed_steps ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (series_pk, ts) DO UPDATE SET {_REPLACED}""",  # noqa: S608 - names of this module alone
+}
+_REMOVE = {
+    "postgresql": """DELETE FROM fed_steps f USING unnest(%(pk)s::bigint[], %(before)s::bigint[]) AS g(pk, before)
+WHERE f.series_pk = g.pk AND f.ts < g.before""",
+    "sqlite": "DELETE FROM fed_steps WHERE series_pk = ? AND ts < ?",
+}
+
+
+@dataclass(frozen=True)
+class StepRows:
+    """Steps (R,) of fed series, in columns."""
+
+    pk: Ints
+    """of the series"""
+    ts: Ints
+    """microseconds UTC"""
+    y: Floats
+    """NaN where missing"""
+    newest: Ints
+    """times of their newest samples"""
+    closes_at: Ints
+    """0 where the step is an observation already"""
+    samples: Sequence[bytes]
+    folded: Sequence[bytes | None]
+
+
+@dataclass(frozen=True)
+class OpenStep:
+    """A step that is being filled."""
+
+    series_pk: int
+    ts: int
+    y: float | None
+
+
+def load_newest(session: Session, pks: Ints) -> StepRows:
+    """Return the newest step of each series (N,) that has one, in any order."""
+    return _load(session, _NEWEST, {"pk": pks.tolist()})
+
+
+def load_at(session: Session, pks: Ints, ts: Ints) -> StepRows:
+    """Return the steps of series (N,) at stamps (N,) that are there, in any order."""
+    return _load(session, _AT, {"pk": pks.tolist(), "ts": ts.tolist()})
+
+
+def _load(session: Session, statements: dict[str, str], wanted: dict[str, list[int]]) -> StepRows:
+    dialect = session.get_bind().dialect.name
+    with use_driver(session) as driver:
+        if dialect == "sqlite":
+            return _build(driver.execute(statements[dialect], {name: json.dumps(v) for name, v in wanted.items()}))
+        with driver.cursor(binary=True) as cursor:
+            return _build(cursor.execute(statements[dialect], wanted, prepare=False))
+
+
+def _build(rows: Iterable[Sequence[Any]]) -> StepRows:
+    columns = list(zip(*rows, strict=True)) or [()] * 7
+    pk, ts, y, newest, closes_at, samples, folded = columns
+    return StepRows(
+        np.array(pk, np.int64),
+        np.array(ts, np.int64),
+        np.array(y, np.float64),  # None becomes NaN
+        np.array(newest, np.int64),
+        np.array([at or 0 for at in closes_at], np.int64),
+        samples,
+        folded,
+    )
+
+
+def upsert(session: Session, rows: StepRows) -> None:
+    """Write steps."""
+    if not len(rows.pk):
+        return
+    dialect = session.get_bind().dialect.name
+    y = [None if value != value else value for value in rows.y.tolist()]
+    closes_at = [at or None for at in rows.closes_at.tolist()]
+    columns = [rows.pk.tolist(), rows.ts.tolist(), y, rows.newest.tolist(), closes_at, rows.samples, rows.folded]
+    with use_driver(session) as driver:
+        if dialect == "sqlite":
+            driver.executemany(_UPSERT[dialect], zip(*columns, strict=True))
+            return
+        names = ("pk", "ts", "y", "newest", "closes_at", "samples", "folded")
+        driver.execute(_UPSERT[dialect], {n: list(c) for n, c in zip(names, columns, strict=True)}, prepare=False)
+
+
+def remove_before(session: Session, pks: Ints, before: Ints) -> None:
+    """Delete the steps of series (N,) before stamps (N,)."""
+    dialect = session.get_bind().dialect.name
+    with use_driver(session) as driver:
+        if dialect == "sqlite":
+            driver.executemany(_REMOVE[dialect], zip(pks.tolist(), before.tolist(), strict=True))
+        else:
+            driver.execute(_REMOVE[dialect], {"pk": pks.tolist(), "before": before.tolist()}, prepare=False)
+
+
+def list_due(session: Session, moment: int, limit: int) -> list[int]:
+    """Return the series whose open step closes by now."""
+    query = select(FedStep.series_pk).where(FedStep.closes_at <= moment).order_by(FedStep.closes_at).limit(limit)
+    return list(dict.fromkeys(session.execute(query).scalars()))
+
+
+def list_open(session: Session, pks: Sequence[int], by: int | None = None) -> list[OpenStep]:
+    """Return the steps of a few series that are being filled; `by`: those that close by then."""
+    query = select(FedStep.series_pk, FedStep.ts, FedStep.y).where(
+        FedStep.series_pk.in_(pks), FedStep.closes_at.is_not(None)
+    )
+    if by is not None:
+        query = query.where(FedStep.closes_at <= by)
+    return [OpenStep(*row) for row in session.execute(query.order_by(FedStep.series_pk, FedStep.ts))]
+
+
+def close(session: Session, steps: Sequence[OpenStep]) -> None:
+    """Mark steps as no longer open."""
+    dialect = session.get_bind().dialect.name
+    mark = "?" if dialect == "sqlite" else "%s"
+    statement = f"UPDATE fed_steps SET closes_at = NULL WHERE series_pk = {mark} AND ts = {mark}"  # noqa: S608
+    with use_driver(session) as driver:
+        (driver if dialect == "sqlite" else driver.cursor()).executemany(
+            statement, [(step.series_pk, step.ts) for step in steps]
+        )

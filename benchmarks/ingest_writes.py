@@ -22,7 +22,13 @@ PER_BODY = 2000
 """samples of a body: Prometheus' `max_samples_per_send`"""
 CONNECTIONS = 50
 """Prometheus' `max_shards`"""
-RULE = {"match": {"__name__": "node_cpu"}, "freq": "5min", "aggregate": "mean", "id": "{instance}/{cpu}", "limit": 100_000}
+RULE = {
+    "match": {"__name__": "node_cpu"},
+    "freq": "5min",
+    "aggregate": "mean",
+    "id": "{instance}/{cpu}",
+    "limit": 100_000,
+}
 LIMIT = 1 << 30
 
 
@@ -108,8 +114,8 @@ def make_bodies(protocol: Protocol, series: int, scrapes: int) -> list[bytes]:
     bodies = []
     for start in range(0, len(numbers), PER_BODY):
         part = numbers[start : start + PER_BODY]
-        for scrape in dict.fromkeys(s for _, s in part):
-            bodies.append(protocol.encode([n for n, s in part if s == scrape], scrape))
+        together = {scrape: [n for n, s in part if s == scrape] for scrape in dict.fromkeys(s for _, s in part)}
+        bodies += [protocol.encode(some, scrape) for scrape, some in together.items()]
     return bodies
 
 

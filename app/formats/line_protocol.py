@@ -4,7 +4,6 @@ A field that is a number, or true or false for 1 and 0, is a sample; a text is n
 and the measurement as `__name__`.
 """
 
-import math
 import re
 from collections.abc import Iterator
 
@@ -34,14 +33,14 @@ _HEAD_END = re.compile(r"(?:[^\\ ]|\\.)+")
 _QUOTE = re.compile(r'\\.|(")', re.DOTALL)
 
 
-def decode_head(key: bytes) -> Labels:
+def decode_head(key: str) -> Labels:
     """Return the labels of a source: its key is the beginning of its lines, and the field."""
-    head, _, field = key.decode().partition(SEPARATOR)
+    head, _, field = key.partition(SEPARATOR)
     line = parse_line(f"{head} f=0")
     return {**line["tags"], NAME: line["measurement"], FIELD: field}
 
 
-def read_lines(content: bytes, nanoseconds: int, now: int, table: SourceTable) -> SampleBatch:
+def read_lines(content: bytes, nanoseconds: int, now: int, table: SourceTable[str]) -> SampleBatch:
     """Read lines. Raises SampleError, which names the first bad one by its number from 1.
 
     Args:
@@ -66,15 +65,14 @@ def read_lines(content: bytes, nanoseconds: int, now: int, table: SourceTable) -
             raise _refuse(number, line, str(e)) from e
         time = parsed["time"]
         stamp = now if time is None else time * nanoseconds // 1000
-        head = _find_head(line)
+        head = line[: line.index(" ")] if "\\" not in line else _find_head(line)
         for field, value in parsed["fields"].items():
-            if isinstance(value, str) or not math.isfinite(value):
-                continue
-            key = f"{head}{SEPARATOR}{field}".encode()
-            slot = known.get(key)
-            slots.append(table.add(key) if slot is None else slot)
-            stamps.append(stamp)
-            values.append(float(value))
+            if value.__class__ is not str:
+                key = f"{head}{SEPARATOR}{field}"
+                slot = known.get(key)
+                slots.append(table.add(key) if slot is None else slot)
+                stamps.append(stamp)
+                values.append(value)
     return build_batch(table, slots, stamps, values)
 
 
@@ -101,8 +99,6 @@ def _split(text: str) -> Iterator[tuple[int, str]]:
 
 def _find_head(line: str) -> str:
     """Return the measurement and the tags of a line, as they are written: up to the first blank that is not theirs."""
-    if "\\" not in line:
-        return line[: line.index(" ")]
     match = _HEAD_END.match(line)
     assert match is not None, "the line was parsed"
     return match[0]

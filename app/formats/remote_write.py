@@ -61,7 +61,7 @@ def decode_labels(key: bytes) -> Labels:
     return {label.name: label.value for label in v1.TimeSeries.FromString(key).labels}
 
 
-def read_request(content: bytes, table: SourceTable) -> SampleBatch:
+def read_request(content: bytes, table: SourceTable[bytes]) -> SampleBatch:
     """Read a WriteRequest of 1.0. Raises SampleError.
 
     A time series is its labels and a sample. Where the labels are known by their bytes, only the sample is read.
@@ -103,7 +103,7 @@ def _read_tails(tails: bytes) -> tuple[Floats, Ints]:
     return values, np.where(usual, groups.sum(axis=1) * MILLISECOND, -1)
 
 
-def _read_each(encoded: Sequence[bytes], table: SourceTable) -> SampleBatch:
+def _read_each(encoded: Sequence[bytes], table: SourceTable[bytes]) -> SampleBatch:
     slots: list[int] = []
     stamps: list[int] = []
     values: list[float] = []
@@ -127,7 +127,7 @@ def decode_pairs(key: bytes) -> Labels:
     return dict(zip(texts[::2], texts[1::2], strict=True))
 
 
-def read_request_2(content: bytes, table: SourceTable) -> SampleBatch:
+def read_request_2(content: bytes, table: SourceTable[bytes]) -> SampleBatch:
     """Read a Request of 2.0. Raises SampleError."""
     request = _parse(v2.Request, content)
     symbols = list(request.symbols)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -13,28 +14,29 @@ NAME = "__name__"
 MOST_SOURCES = 100_000
 """sources that a table remembers"""
 LONGEST_KEYS = 32 << 20
-"""bytes of their keys"""
+"""bytes or characters of their keys"""
+K = TypeVar("K", bytes, str)
 
 
 class SampleError(ValueError):
     """A body that cannot be read. Its text says where, and what is expected there."""
 
 
-class SourceTable:
-    """The sources that were seen, by the bytes in which a protocol writes their labels.
+class SourceTable(Generic[K]):
+    """The sources that were seen, by the bytes or the text in which a protocol writes their labels.
 
     Reading labels costs more than all else that is done with a sample, so each source's are read once. A table is never
     cleared: one that is full is replaced, and batches that name its slots keep it.
     """
 
-    def __init__(self, decode: Callable[[bytes], Labels]) -> None:
-        self.slots: dict[bytes, int] = {}
+    def __init__(self, decode: Callable[[K], Labels]) -> None:
+        self.slots: dict[K, int] = {}
         """the number of each source by its key"""
-        self.keys: list[bytes] = []
-        self._decode = decode
+        self.keys: list[K] = []
+        self._decode: Callable[[K], Labels] = decode
         self._size = 0
 
-    def add(self, key: bytes) -> int:
+    def add(self, key: K) -> int:
         """Return the slot of a source, a new one where it is not known."""
         slot = self.slots.setdefault(key, len(self.keys))
         if slot == len(self.keys):
@@ -56,7 +58,7 @@ class SourceTable:
 class SampleBatch:
     """The samples of one body, in its order."""
 
-    table: SourceTable
+    table: SourceTable[Any]
     slots: Ints
     """(N,) sources, as the table numbers them"""
     ts: Ints
@@ -66,7 +68,7 @@ class SampleBatch:
 
 
 def build_batch(
-    table: SourceTable, slots: Sequence[int], stamps: Sequence[int], values: Sequence[float]
+    table: SourceTable[Any], slots: Sequence[int], stamps: Sequence[int], values: Sequence[float]
 ) -> SampleBatch:
     """Return the batch of samples (N,). Raises SampleError for a time that is none."""
     try:

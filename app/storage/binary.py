@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 COPY_END = b"\xff\xff"
 ARRAY_HEADER = np.dtype([(name, ">i4") for name in ("dimensions", "has_null", "oid", "length", "first_index")])
+_BYTEA = 17
+"""PostgreSQL's number of the type"""
 _PIECE = 16 << 20
 """bytes of rows that are encoded at a time, at most"""
 _ROWS = 10_000
@@ -78,6 +80,14 @@ def encode_array(values: NDArray[Any], kind: np.dtype[Any], oid: int) -> bytes:
     elements["size"] = 8
     elements["value"] = values
     return header.tobytes() + elements.tobytes()
+
+
+def encode_bytes(values: Sequence[bytes | None]) -> bytes:
+    """Return byte strings (N,) as an array of bytea, None as NULL."""
+    header = np.array([(1, 1, _BYTEA, len(values), 1)], ARRAY_HEADER)
+    sizes = np.array([-1 if value is None else len(value) for value in values], ">i4").tobytes()
+    parts = [part for i, value in enumerate(values) for part in (sizes[4 * i : 4 * i + 4], value or b"")]
+    return header.tobytes() + b"".join(parts)
 
 
 def decode_array(data: bytes | memoryview, kind: np.dtype[Any]) -> NDArray[Any]:

@@ -14,14 +14,12 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
 from app.storage import bulk_postgresql, bulk_sqlite
-from app.storage.bulk_cells import BOOKKEEPING, Cells, find_spans
+from app.storage.bulk_cells import BOOKKEEPING, NEVER, Bookkept, Cells, find_spans
 from app.storage.tables import Covariate, Observation, SeriesRow
 from models.arrays import Floats, Ints, find_missing
 
 CHUNK = 10_000
 """bound parameters of one statement; both databases take over 30 000"""
-_NEVER = np.iinfo(np.int64).min
-"""a stamp that no row has"""
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ class BulkValues:
 
 
 def upsert_points(
-    session: Session, rows: Sequence[SeriesRow], points: BulkPoints, *, keep: bool = False
+    session: Session, rows: Sequence[Bookkept], points: BulkPoints, *, keep: bool = False
 ) -> tuple[int, int]:
     """Write points of locked series; return how many rows were inserted and how many were there already.
 
@@ -84,28 +82,29 @@ def upsert_values(session: Session, covariate: Covariate, values: BulkValues, *,
         _writer(session).remove(session, cells.select(is_missing))
 
 
-def touch(session: Session, rows: Sequence[SeriesRow]) -> None:
+def touch(session: Session, rows: Sequence[Bookkept]) -> None:
     """Increment the versions of locked series, and store their counts, bounds and anchors as they stand in the rows."""
     for row in rows:
         row.version += 1
     _writer(session).update_series(session, rows)
     for row in rows:
-        for name in BOOKKEEPING:
-            set_committed_value(row, name, getattr(row, name))
+        if isinstance(row, SeriesRow):  # the session is to store none of it again
+            for name in BOOKKEEPING:
+                set_committed_value(row, name, getattr(row, name))
 
 
 def _writer(session: Session) -> Any:
     return bulk_sqlite if session.get_bind().dialect.name == "sqlite" else bulk_postgresql
 
 
-def _count(rows: Sequence[SeriesRow], points: BulkPoints, existing: Mapping[int, int]) -> None:
+def _count(rows: Sequence[Bookkept], points: BulkPoints, existing: Mapping[int, int]) -> None:
     """Add the rows that are new to each series' count; `rows` ascend by key."""
     _, counts = np.unique(points.pk, return_counts=True)
     for row, count in zip(rows, counts.tolist(), strict=True):
         row.count += count - existing.get(row.pk, 0)
 
 
-def _move_bounds(rows: Sequence[SeriesRow], points: BulkPoints) -> list[SeriesRow]:
+def _move_bounds(rows: Sequence[Bookkept], points: BulkPoints) -> list[Bookkept]:
     """Widen the bounds of series by their points; return the series whose old bounds are among the missing ones."""
     series, place = np.unique(points.pk, return_inverse=True)
     is_missing = np.isnan(points.y)
@@ -113,7 +112,7 @@ def _move_bounds(rows: Sequence[SeriesRow], points: BulkPoints) -> list[SeriesRo
     ts_missing = points.ts[is_missing]
     at_bound = np.zeros(len(ts_missing), np.bool_)
     for name in ("first_ts", "last_ts"):
-        bounds = np.array([_NEVER if getattr(row, name) is None else getattr(row, name) for row in rows], np.int64)
+        bounds = np.array([NEVER if getattr(row, name) is None else getattr(row, name) for row in rows], np.int64)
         at_bound |= bounds[place_missing] == ts_missing
     observed, first, last = find_spans(points.pk[~is_missing], points.ts[~is_missing])
     places = np.searchsorted(series, observed)
@@ -124,7 +123,7 @@ def _move_bounds(rows: Sequence[SeriesRow], points: BulkPoints) -> list[SeriesRo
     return [rows[at] for at in np.unique(place_missing[at_bound]).tolist()]
 
 
-def _find_bounds(session: Session, rows: Sequence[SeriesRow]) -> None:
+def _find_bounds(session: Session, rows: Sequence[Bookkept]) -> None:
     """Look for the first and the last observed stamp of series."""
     observed = select(Observation.ts).where(Observation.series_pk == SeriesRow.pk, Observation.y.is_not(None)).limit(1)
     first = observed.order_by(Observation.ts).scalar_subquery()

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,19 @@ from models.arrays import Ints
 
 BOOKKEEPING = ("count", "first_ts", "last_ts", "anchor", "version")
 """columns of a series that a write changes"""
+NEVER = -(2**63)
+"""a stamp that no row has"""
+
+
+class Bookkept(Protocol):
+    """A series whose observations are written, as far as that changes it."""
+
+    pk: int
+    count: int
+    first_ts: int | None
+    last_ts: int | None
+    anchor: int | None
+    version: int
 
 
 @dataclass(frozen=True)

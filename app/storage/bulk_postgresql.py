@@ -5,20 +5,15 @@ is prepared: a plan made while the table was small would be kept after a load ha
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from psycopg.adapt import Dumper
-from psycopg.pq import Format
 from sqlalchemy.orm import Session
 
-from app.storage.binary import encode_array, encode_copy
-from app.storage.bulk_cells import BOOKKEEPING, Cells, find_spans
-from app.storage.dialects import use_driver
-from app.storage.tables import SeriesRow
-from models.arrays import Floats, Ints
+from app.storage.arrays import Float8Array, Int8Array, use_array_cursor
+from app.storage.binary import encode_copy
+from app.storage.bulk_cells import BOOKKEEPING, NEVER, Bookkept, Cells, find_spans
 
 FEW = 500
 """rows, up to which one upsert costs less than finding out whether COPY would do"""
@@ -28,48 +23,9 @@ _REMOVED = 1000
 """rows of one deletion, few enough that each is looked up by its key"""
 
 
-class _Int8Array:
-    """Integers (N,) that go to the database as a bigint[], all at once."""
-
-    def __init__(self, values: Ints) -> None:
-        self.values = values
-
-
-class _Float8Array:
-    """Numbers (N,) that go to the database as a double precision[], all at once."""
-
-    def __init__(self, values: Floats) -> None:
-        self.values = values
-
-
-class _Int8ArrayDumper(Dumper):
-    format = Format.BINARY
-    oid = 1016
-
-    def dump(self, obj: _Int8Array) -> bytes:
-        return encode_array(obj.values, np.dtype(np.int64), 20)
-
-
-class _Float8ArrayDumper(Dumper):
-    format = Format.BINARY
-    oid = 1022
-
-    def dump(self, obj: _Float8Array) -> bytes:
-        return encode_array(obj.values, np.dtype(np.float64), 701)
-
-
-@contextmanager
-def _use_cursor(session: Session) -> Iterator[Any]:
-    """Yield a cursor of the driver that takes arrays in the binary format."""
-    with use_driver(session) as driver, driver.cursor() as cursor:
-        cursor.adapters.register_dumper(_Int8Array, _Int8ArrayDumper)
-        cursor.adapters.register_dumper(_Float8Array, _Float8ArrayDumper)
-        yield cursor
-
-
 def write(session: Session, cells: Cells, *, keep: bool) -> dict[int, int]:
     """Upsert cells; return {series_pk: how many of its stamps had a row already}, without series that had none."""
-    with _use_cursor(session) as cursor:
+    with use_array_cursor(session) as cursor:
         if len(cells.pk) <= FEW:
             return _upsert(cursor, cells, keep=keep)
         is_taken = np.isin(cells.pk, _find_taken(cursor, cells))
@@ -89,7 +45,7 @@ def _find_taken(cursor: Any, cells: Cells) -> list[int]:
 FROM unnest(%(pk)s::bigint[], %(first)s::bigint[], %(last)s::bigint[]) AS s(pk, first, last), LATERAL (
     SELECT FROM {cells.table} t WHERE t.series_pk = s.pk{_condition(cells)} AND t.ts BETWEEN s.first AND s.last LIMIT 1
 ) taken"""  # noqa: S608 - names of this package alone
-    spans = {"pk": _Int8Array(pk), "first": _Int8Array(first), "last": _Int8Array(last)}
+    spans = {"pk": Int8Array(pk), "first": Int8Array(first), "last": Int8Array(last)}
     cursor.execute(statement, spans | {"covariate": cells.covariate_pk}, prepare=False)
     return [pk for (pk,) in cursor]
 
@@ -125,8 +81,8 @@ SELECT * FROM existing"""  # noqa: S608 - names of this package alone
 
 
 def _bind(cells: Cells) -> dict[str, Any]:
-    values = cells.values.tolist() if cells.values.dtype == object else _Float8Array(cells.values)
-    return {"pk": _Int8Array(cells.pk), "ts": _Int8Array(cells.ts), "values": values, "covariate": cells.covariate_pk}
+    values = cells.values.tolist() if cells.values.dtype == object else Float8Array(cells.values)
+    return {"pk": Int8Array(cells.pk), "ts": Int8Array(cells.ts), "values": values, "covariate": cells.covariate_pk}
 
 
 def remove(session: Session, cells: Cells) -> None:
@@ -138,19 +94,21 @@ def remove(session: Session, cells: Cells) -> None:
     statement = f"""DELETE FROM {cells.table} t
 USING unnest(%(pk)s::bigint[], %(ts)s::bigint[]) AS given(pk, ts)
 WHERE t.series_pk = given.pk{_condition(cells)} AND t.ts = given.ts"""  # noqa: S608 - names of this package alone
-    with _use_cursor(session) as cursor:
+    with use_array_cursor(session) as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
         for at in range(0, len(cells.pk), _REMOVED):
             cursor.execute(statement, _bind(cells.select(slice(at, at + _REMOVED))), prepare=False)
         cursor.execute("SET LOCAL enable_seqscan TO DEFAULT")
 
 
-def update_series(session: Session, rows: Sequence[SeriesRow]) -> None:
+def update_series(session: Session, rows: Sequence[Bookkept]) -> None:
     """Store what a write changes of series: their rows, bounds, anchors and versions."""
-    columns = {name: [getattr(row, name) for row in rows] for name in ("pk", *BOOKKEEPING)}
+    names = ("pk", *BOOKKEEPING)
+    values = {n: [NEVER if (value := getattr(row, n)) is None else value for row in rows] for n in names}
+    columns = {name: Int8Array(np.array(column, np.int64)) for name, column in values.items()}
     arrays = ", ".join(f"%({name})s::bigint[]" for name in columns)
-    assigned = ", ".join(f"{name} = given.{name}" for name in BOOKKEEPING)
+    assigned = ", ".join(f"{name} = nullif(given.{name}, {NEVER})" for name in BOOKKEEPING)
     statement = f"""UPDATE series SET {assigned}
 FROM unnest({arrays}) AS given({", ".join(columns)}) WHERE series.pk = given.pk"""  # noqa: S608 - names of this package alone
-    with use_driver(session) as driver:
-        driver.execute(statement, columns, prepare=False)
+    with use_array_cursor(session) as cursor:
+        cursor.execute(statement, columns, prepare=False)

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 from sqlalchemy.orm import Session
 
-from app.storage.bulk_cells import BOOKKEEPING, Cells, find_spans
+from app.storage.bulk_cells import BOOKKEEPING, Bookkept, Cells, find_spans
 from app.storage.dialects import use_driver
-from app.storage.tables import SeriesRow
 from models.arrays import Ints
 
 _MANY = 51_200
@@ -90,7 +89,7 @@ def remove(session: Session, cells: Cells) -> None:
         driver.executemany(statement, zip(cells.pk.tolist(), cells.ts.tolist(), repeat(cells.covariate_pk)))
 
 
-def update_series(session: Session, rows: Sequence[SeriesRow]) -> None:
+def update_series(session: Session, rows: Sequence[Bookkept]) -> None:
     """Store what a write changes of series: their rows, bounds, anchors and versions."""
     assigned = ", ".join(f"{name} = ?" for name in BOOKKEEPING)
     statement = f"UPDATE series SET {assigned} WHERE pk = ?"  # noqa: S608 - names of this package alone

@@ -1,10 +1,11 @@
 """What SQLite and PostgreSQL spell differently, or SQLAlchemy keeps apart although they spell it alike."""
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, TableValuedAlias, Text, exists, func, type_coerce
+from sqlalchemy import ColumnElement, Select, TableValuedAlias, Text, bindparam, exists, func, select, type_coerce
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError
@@ -29,6 +30,14 @@ def use_driver(session: Session) -> Iterator[Any]:
         yield connection.connection.driver_connection
     except dialect.dbapi.Error as e:
         raise DBAPIError.instance("", None, e, dialect.dbapi.Error, dialect=dialect) from e
+
+
+def is_any_of(session: Session, column: InstrumentedAttribute[Any], values: Sequence[int] | Sequence[str]) -> Any:
+    """Return whether a column has one of many values, which go to the database as one parameter."""
+    if session.get_bind().dialect.name == "postgresql":
+        return column == func.any(bindparam(None, list(values), postgresql.ARRAY(column.type), unique=True))
+    element = func.json_each(json.dumps(list(values))).table_valued("value")
+    return column.in_(select(element.c.value))
 
 
 def contains_text(session: Session, column: ColumnElement[Any], text: str) -> ColumnElement[bool]:

@@ -9,36 +9,41 @@ import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.storage.arrays import BytesArray, Float8Array, Int8Array, use_array_cursor
+from app.storage.bulk_cells import NEVER
 from app.storage.dialects import use_driver
 from app.storage.tables import FedStep
 from models.arrays import Floats, Ints
 
-_COLUMNS = "series_pk, ts, y, newest, closes_at, samples, folded"
+_COLUMNS = "series_pk, ts, y, newest, closes_at, final_before, samples, folded"
 _REPLACED = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS.split(", ")[2:])
 _NEWEST = {
     "postgresql": """SELECT s.* FROM unnest(%(pk)s::bigint[]) AS k(pk), LATERAL (
-    SELECT series_pk, ts, y, newest, closes_at, samples, folded FROM fed_steps
+    SELECT series_pk, ts, y, newest, closes_at, final_before, samples, folded FROM fed_steps
     WHERE series_pk = k.pk ORDER BY ts DESC LIMIT 1
 ) s""",
-    "sqlite": """SELECT s.series_pk, s.ts, s.y, s.newest, s.closes_at, s.samples, s.folded
+    "sqlite": """SELECT s.series_pk, s.ts, s.y, s.newest, s.closes_at, s.final_before, s.samples, s.folded
 FROM json_each(:pk) k JOIN fed_steps s ON s.series_pk = k.value
     AND s.ts = (SELECT max(ts) FROM fed_steps WHERE series_pk = k.value)""",
 }
 _AT = {
     "postgresql": """SELECT s.* FROM unnest(%(pk)s::bigint[], %(ts)s::bigint[]) AS k(pk, ts), LATERAL (
-    SELECT series_pk, ts, y, newest, closes_at, samples, folded FROM fed_steps
+    SELECT series_pk, ts, y, newest, closes_at, final_before, samples, folded FROM fed_steps
     WHERE series_pk = k.pk AND ts = k.ts LIMIT 1
 ) s""",
-    "sqlite": """SELECT s.series_pk, s.ts, s.y, s.newest, s.closes_at, s.samples, s.folded
+    "sqlite": """SELECT s.series_pk, s.ts, s.y, s.newest, s.closes_at, s.final_before, s.samples, s.folded
 FROM json_each(:pk) k JOIN json_each(:ts) t ON t.key = k.key
     JOIN fed_steps s ON s.series_pk = k.value AND s.ts = t.value""",
 }
 _UPSERT = {
     "postgresql": f"""INSERT INTO fed_steps ({_COLUMNS})
-SELECT * FROM unnest(%(pk)s::bigint[], %(ts)s::bigint[], %(y)s::double precision[], %(newest)s::bigint[],
-    %(closes_at)s::bigint[], %(samples)s::bytea[], %(folded)s::bytea[])
+SELECT pk, ts, nullif(y, 'NaN'), newest, nullif(closes_at, 0), nullif(final_before, {NEVER}),
+    samples, folded
+FROM unnest(%(pk)s::bigint[], %(ts)s::bigint[], %(y)s::double precision[], %(newest)s::bigint[],
+    %(closes_at)s::bigint[], %(final_before)s::bigint[], %(samples)s::bytea[], %(folded)s::bytea[])
+    AS g(pk, ts, y, newest, closes_at, final_before, samples, folded)
 ON CONFLICT (series_pk, ts) DO UPDATE SET {_REPLACED}""",  # noqa: S608 - names of this module alone
-    "sqlite": f"""INSERT INTO fed_steps ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)
+    "sqlite": f"""INSERT INTO fed_steps ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (series_pk, ts) DO UPDATE SET {_REPLACED}""",  # noqa: S608 - names of this module alone
 }
 _REMOVE = {
@@ -62,6 +67,8 @@ class StepRows:
     """times of their newest samples"""
     closes_at: Ints
     """0 where the step is an observation already"""
+    final_before: Ints
+    """stamps before which steps took no sample in any more when these were written; NEVER where none was final"""
     samples: Sequence[bytes]
     folded: Sequence[bytes | None]
 
@@ -77,32 +84,34 @@ class OpenStep:
 
 def load_newest(session: Session, pks: Ints) -> StepRows:
     """Return the newest step of each series (N,) that has one, in any order."""
-    return _load(session, _NEWEST, {"pk": pks.tolist()})
+    return _load(session, _NEWEST, {"pk": pks})
 
 
 def load_at(session: Session, pks: Ints, ts: Ints) -> StepRows:
     """Return the steps of series (N,) at stamps (N,) that are there, in any order."""
-    return _load(session, _AT, {"pk": pks.tolist(), "ts": ts.tolist()})
+    return _load(session, _AT, {"pk": pks, "ts": ts})
 
 
-def _load(session: Session, statements: dict[str, str], wanted: dict[str, list[int]]) -> StepRows:
-    dialect = session.get_bind().dialect.name
-    with use_driver(session) as driver:
-        if dialect == "sqlite":
-            return _build(driver.execute(statements[dialect], {name: json.dumps(v) for name, v in wanted.items()}))
-        with driver.cursor(binary=True) as cursor:
-            return _build(cursor.execute(statements[dialect], wanted, prepare=False))
+def _load(session: Session, statements: dict[str, str], wanted: dict[str, Ints]) -> StepRows:
+    if session.get_bind().dialect.name == "sqlite":
+        texts = {name: json.dumps(values.tolist()) for name, values in wanted.items()}
+        with use_driver(session) as driver:
+            return _build(driver.execute(statements["sqlite"], texts))
+    with use_array_cursor(session, binary=True) as cursor:
+        arrays = {name: Int8Array(values) for name, values in wanted.items()}
+        return _build(cursor.execute(statements["postgresql"], arrays, prepare=False))
 
 
 def _build(rows: Iterable[Sequence[Any]]) -> StepRows:
-    columns = list(zip(*rows, strict=True)) or [()] * 7
-    pk, ts, y, newest, closes_at, samples, folded = columns
+    columns = list(zip(*rows, strict=True)) or [()] * 8
+    pk, ts, y, newest, closes_at, final_before, samples, folded = columns
     return StepRows(
         np.array(pk, np.int64),
         np.array(ts, np.int64),
         np.array(y, np.float64),  # None becomes NaN
         np.array(newest, np.int64),
         np.array([at or 0 for at in closes_at], np.int64),
+        np.array([NEVER if ts is None else ts for ts in final_before], np.int64),
         samples,
         folded,
     )
@@ -112,26 +121,37 @@ def upsert(session: Session, rows: StepRows) -> None:
     """Write steps."""
     if not len(rows.pk):
         return
-    dialect = session.get_bind().dialect.name
-    y = [None if value != value else value for value in rows.y.tolist()]
-    closes_at = [at or None for at in rows.closes_at.tolist()]
-    columns = [rows.pk.tolist(), rows.ts.tolist(), y, rows.newest.tolist(), closes_at, rows.samples, rows.folded]
-    with use_driver(session) as driver:
-        if dialect == "sqlite":
-            driver.executemany(_UPSERT[dialect], zip(*columns, strict=True))
-            return
-        names = ("pk", "ts", "y", "newest", "closes_at", "samples", "folded")
-        driver.execute(_UPSERT[dialect], {n: list(c) for n, c in zip(names, columns, strict=True)}, prepare=False)
+    if session.get_bind().dialect.name == "sqlite":
+        y = [None if value != value else value for value in rows.y.tolist()]
+        closes_at = [at or None for at in rows.closes_at.tolist()]
+        final_before = [None if ts == NEVER else ts for ts in rows.final_before.tolist()]
+        numbers = [rows.pk.tolist(), rows.ts.tolist(), y, rows.newest.tolist(), closes_at, final_before]
+        columns = [*numbers, rows.samples, rows.folded]
+        with use_driver(session) as driver:
+            driver.executemany(_UPSERT["sqlite"], zip(*columns, strict=True))
+        return
+    arrays = {
+        "pk": Int8Array(rows.pk),
+        "ts": Int8Array(rows.ts),
+        "y": Float8Array(rows.y),
+        "newest": Int8Array(rows.newest),
+        "closes_at": Int8Array(rows.closes_at),
+        "final_before": Int8Array(rows.final_before),
+        "samples": BytesArray(rows.samples),
+        "folded": BytesArray(rows.folded),
+    }
+    with use_array_cursor(session) as cursor:
+        cursor.execute(_UPSERT["postgresql"], arrays, prepare=False)
 
 
 def remove_before(session: Session, pks: Ints, before: Ints) -> None:
     """Delete the steps of series (N,) before stamps (N,)."""
-    dialect = session.get_bind().dialect.name
-    with use_driver(session) as driver:
-        if dialect == "sqlite":
-            driver.executemany(_REMOVE[dialect], zip(pks.tolist(), before.tolist(), strict=True))
-        else:
-            driver.execute(_REMOVE[dialect], {"pk": pks.tolist(), "before": before.tolist()}, prepare=False)
+    if session.get_bind().dialect.name == "sqlite":
+        with use_driver(session) as driver:
+            driver.executemany(_REMOVE["sqlite"], zip(pks.tolist(), before.tolist(), strict=True))
+        return
+    with use_array_cursor(session) as cursor:
+        cursor.execute(_REMOVE["postgresql"], {"pk": Int8Array(pks), "before": Int8Array(before)}, prepare=False)
 
 
 def list_due(session: Session, moment: int, limit: int) -> list[int]:

@@ -191,8 +191,6 @@ class FedSeries(Table):
 
     series_pk: Mapped[int] = mapped_column(ForeignKey("series.pk", ondelete="CASCADE"), primary_key=True)
     rule_pk: Mapped[int | None] = mapped_column(ForeignKey("ingest_rules.pk", ondelete="SET NULL"), index=True)
-    final_before: Mapped[int | None] = mapped_column(BigInteger)
-    """steps before this stamp take no sample in any more: what they were made of is forgotten"""
 
 
 class FedStep(Table):
@@ -208,6 +206,8 @@ class FedStep(Table):
     """time of the newest sample"""
     closes_at: Mapped[int | None] = mapped_column(BigInteger, index=True)
     """of the step that is being filled: when it becomes an observation though no later step has begun; else None"""
+    final_before: Mapped[int | None] = mapped_column(BigInteger)
+    """as the step was last written: steps before this stamp take no sample in, what they were made of is forgotten"""
     samples: Mapped[bytes] = mapped_column(LargeBinary)
     folded: Mapped[bytes | None] = mapped_column(LargeBinary)
     """summaries of samples that are too old for a repeated one to be told from a late one"""

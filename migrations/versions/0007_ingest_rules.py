@@ -52,7 +52,6 @@ def upgrade() -> None:
         "fed_series",
         sa.Column("series_pk", KEY, nullable=False),
         sa.Column("rule_pk", KEY, nullable=True),
-        sa.Column("final_before", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(
             ["series_pk"], ["series.pk"], name=op.f("fk_fed_series_series_pk_series"), ondelete="CASCADE"
         ),
@@ -69,6 +68,7 @@ def upgrade() -> None:
         sa.Column("y", sa.Double(), nullable=True),
         sa.Column("newest", sa.BigInteger(), nullable=False),
         sa.Column("closes_at", sa.BigInteger(), nullable=True),
+        sa.Column("final_before", sa.BigInteger(), nullable=True),
         sa.Column("samples", sa.LargeBinary(), nullable=False),
         sa.Column("folded", sa.LargeBinary(), nullable=True),
         sa.ForeignKeyConstraint(

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -85,9 +86,9 @@ class RuleBook:
         """(key, revision) of the rules, by name"""
         self.rules = [Rule.read(row) for row in rows]
         self.targets: list[Target] = []
-        self._found: WeakKeyDictionary[SourceTable, list[int]] = WeakKeyDictionary()
+        self._found: WeakKeyDictionary[SourceTable[Any], list[int]] = WeakKeyDictionary()
 
-    def find_targets(self, table: SourceTable) -> Ints:
+    def find_targets(self, table: SourceTable[Any]) -> Ints:
         """Return the target, by its place in `targets`, of each slot of a table (S,); UNMATCHED where there is none."""
         found = self._found.setdefault(table, [])
         for slot in range(len(found), len(table.keys)):

@@ -3,7 +3,7 @@
 import numpy as np
 from sqlalchemy.orm import Session
 
-from app.services.samples.steps import find_anchor, locate_times, make_grid
+from app.services.samples.steps import find_anchor, make_grid
 from app.storage import fed_steps, ingest_rules
 from app.storage.bulk import BulkPoints, upsert_points
 from app.storage.clock import now
@@ -16,7 +16,7 @@ AT_ONCE = 500
 def close_due(database: Database) -> int:
     """Close the steps whose time has come, each once however many workers do so; return how many."""
     closed = 0
-    while True:
+    while True:  # a transaction each, so that others can write in between
         with database.read() as session:
             due = fed_steps.list_due(session, now(session), AT_ONCE)
         if not due:
@@ -27,21 +27,19 @@ def close_due(database: Database) -> int:
 
 def _close(session: Session, pks: list[int]) -> int:
     """Close the steps of series that are still due."""
-    ingest_rules.lock_by_key(session, pks)
+    rows = ingest_rules.lock_by_key(session, pks)
     steps = fed_steps.list_open(session, pks, now(session))
-    rows = {row.pk: row for row in ingest_rules.load_rows(session, sorted({step.series_pk for step in steps}))}
     points = []
     for step in steps:
         row = rows[step.series_pk]
-        anchor = find_anchor(row.freq, row.timezone) if row.anchor is None else row.anchor
-        stamp = np.array([step.ts], np.int64)
-        is_on_grid = bool(locate_times(make_grid(row.freq, row.timezone, anchor), stamp).ts[0] == step.ts)
-        if is_on_grid and step.y is not None:  # else the series was given another phase since
-            row.anchor = anchor
+        if row.anchor is None:  # all its observations were deleted
+            row.anchor = find_anchor(row.freq, row.timezone)
+        is_on_grid = make_grid(row.freq, row.timezone, row.anchor).locate(np.array([step.ts], np.int64))[1][0]
+        if is_on_grid and step.y is not None:  # else it was given another phase or frequency since
             points.append((step.series_pk, step.ts, step.y))
     if points:
-        pk, ts, y = (np.array(column) for column in zip(*points, strict=True))
-        found = [rows[key] for key in np.unique(pk).tolist()]
-        upsert_points(session, found, BulkPoints(pk, ts, y.astype(np.float64)))
+        pk, ts, y = zip(*points, strict=True)
+        found = BulkPoints(np.array(pk, np.int64), np.array(ts, np.int64), np.array(y, np.float64))
+        upsert_points(session, list(rows.values()), found)
     fed_steps.close(session, steps)
     return len(steps)

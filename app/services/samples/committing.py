@@ -1,4 +1,4 @@
-"""Group commit: bodies that come while a transaction runs share the next one.
+"""Group commit: bodies that come while a transaction runs share the next one, with those that are being read then.
 
 A transaction of samples costs by the series that it touches, hardly by the samples. So the faster bodies come, the more
 of them one transaction takes, and each is answered when what it brought is stored.
@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import anyio
 from anyio import CapacityLimiter, to_thread
 
 from app.errors import ErrorCode, ServiceError, Unavailable
@@ -21,6 +22,8 @@ log = get_logger(__name__)
 
 MOST_WAITING = 2_000_000
 """samples that wait for a transaction: 24 bytes each and what came with them"""
+LINGER_SECONDS = 0.25
+"""how long a transaction waits for bodies that are being read, at most"""
 RETRY_SECONDS = 2
 Commit = Callable[[Scope, Sequence[SampleBatch]], None]
 """stores the samples of some bodies of a project in one transaction"""
@@ -45,10 +48,29 @@ class GroupCommit:
         self._waiting: deque[_Waiting] = deque()
         self._samples = 0
         self._task: asyncio.Task[None] | None = None
-        self._limiter: CapacityLimiter | None = None
+        self._limiter = CapacityLimiter(1)
+        self._readers = CapacityLimiter(1)  # it is all Python's work: two would not be faster
+        self._reading = 0
+        self._all_read = asyncio.Event()
+        self._all_read.set()
 
-    async def submit(self, scope: Scope, batch: SampleBatch) -> None:
-        """Return when the samples are stored. Raises what storing them raised, and Unavailable when too many wait."""
+    async def read(self, scope: Scope, read: Callable[[], SampleBatch]) -> SampleBatch:
+        """Read a body in a thread, and return its samples when they are stored.
+
+        Raises what reading or storing them raised, and Unavailable when too many wait.
+        """
+        self._reading += 1
+        self._all_read.clear()
+        try:
+            batch = await to_thread.run_sync(read, limiter=self._readers)
+        finally:
+            self._reading -= 1
+            if not self._reading:
+                self._all_read.set()
+        await self._submit(scope, batch)
+        return batch
+
+    async def _submit(self, scope: Scope, batch: SampleBatch) -> None:
         if self._samples and self._samples + len(batch.ts) > MOST_WAITING:
             detail = f"more than {MOST_WAITING} samples wait to be stored; send them again in {RETRY_SECONDS} seconds"
             raise Unavailable(ErrorCode.overloaded, detail, headers={"Retry-After": str(RETRY_SECONDS)})
@@ -60,9 +82,11 @@ class GroupCommit:
         await one.done
 
     async def _run(self) -> None:
-        self._limiter = self._limiter or CapacityLimiter(1)
         try:
             while self._waiting:
+                if self._samples < self._most_samples:
+                    with anyio.move_on_after(LINGER_SECONDS):
+                        await self._all_read.wait()
                 group = self._take()
                 await self._store(group)
                 self._samples -= sum(len(one.batch.ts) for one in group)

@@ -25,6 +25,7 @@ from app.services.samples.folding import (
 from app.services.samples.steps import StepTimes, locate_times, make_grid
 from app.storage import fed_steps, ingest_rules
 from app.storage.bulk import BulkPoints, upsert_points
+from app.storage.bulk_cells import NEVER
 from app.storage.fed_steps import StepRows
 from app.storage.ingest_rules import LockedSeries
 from models.arrays import Floats, Ints
@@ -32,7 +33,6 @@ from models.calendar.grid import Grid
 
 CLOSING_PRECISION = 60 * SECOND_US
 """closing times are rounded up to that, so that most stay as they are from one write to the next"""
-NO_TIME = np.iinfo(np.int64).min
 
 
 @dataclass(frozen=True)
@@ -73,12 +73,12 @@ class Filling:
         self._is_rate = np.array([one.rule.aggregate == RATE for one in self._fed], np.bool_)
         self._grids, self._grid_of = _group_by_grid(self._fed)
         self._known = ingest_rules.load_fed(session, self._pk.tolist())
-        before = [self._known.get(pk, (None, None))[1] for pk in self._pk.tolist()]
-        self._final_before = np.array([NO_TIME if ts is None else ts for ts in before], np.int64)
         self._newest = self._load_newest()
         at = np.searchsorted(self._pk, self._newest.pk)
-        self._newest_step = np.full(len(self._pk), NO_TIME)
-        self._newest_time = np.full(len(self._pk), NO_TIME)
+        self._newest_step = np.full(len(self._pk), NEVER)
+        self._newest_time = np.full(len(self._pk), NEVER)
+        self._final_before = np.full(len(self._pk), NEVER)
+        self._final_before[at] = self._newest.final_before
         self._newest_step[at] = self._newest.ts
         self._newest_time[at] = self._newest.newest
 
@@ -86,7 +86,7 @@ class Filling:
         """Take samples in; return which of them (N,) are too late for that."""
         place = np.searchsorted(self._pk, samples.pk)
         times = self._locate(samples.ts, place)
-        limit = np.where(self._newest_time == NO_TIME, NO_TIME, self._newest_time - self._late)
+        limit = np.where(self._newest_time == NEVER, NEVER, self._newest_time - self._late)
         is_late: NDArray[np.bool_] = (samples.ts < limit[place]) | (times.ts < self._final_before[place])
         new = NewSamples(samples.pk, times.ts, times.before, times.after, samples.source, samples.ts, samples.values)
         stored = self._load_stored(new.select(~is_late), place[~is_late])
@@ -147,12 +147,13 @@ class Filling:
         closes_at = self._find_closings(rows, steps.of_new, end, of_series)
         forgotten_before = self._find_forgotten(rows, of_series, cut)
         is_new = steps.changed | (closes_at != rows.closes_at)
-        rows = replace(rows, closes_at=closes_at)
+        rows = replace(rows, closes_at=closes_at, final_before=forgotten_before[of_series])
         is_kept = rows.ts >= forgotten_before[of_series]
         fed_steps.upsert(self._session, select_steps(rows, is_new & is_kept))
         moved = np.flatnonzero(forgotten_before > self._final_before)
         fed_steps.remove_before(self._session, self._pk[moved], forgotten_before[moved])
-        self._store_fed(forgotten_before)
+        rules = {one.row.pk: one.rule.pk for one in self._fed}
+        ingest_rules.store_fed(self._session, {pk: rule for pk, rule in rules.items() if self._known.get(pk) != rule})
         is_observed = is_new & (closes_at == 0) & np.isfinite(rows.y)
         self._observe(rows.pk[is_observed], rows.ts[is_observed], rows.y[is_observed])
 
@@ -174,28 +175,19 @@ class Filling:
     def _find_forgotten(self, rows: StepRows, of_series: Ints, cut: Ints) -> Ints:
         """Return the stamps (S,) before which what steps were made of is forgotten: where a series has a new step, that
         is all but the step in which a sample may still come, and the one before it, from which a rate goes on."""
-        last = np.full(len(self._pk), NO_TIME)
+        last = np.full(len(self._pk), NEVER)
         np.maximum.at(last, of_series, rows.ts)
         ahead = np.flatnonzero(last > self._newest_step)
-        forgotten = np.full(len(self._pk), NO_TIME)
+        forgotten = np.full(len(self._pk), NEVER)
         forgotten[ahead] = self._locate(cut[ahead], ahead).before
         forgotten_before: Ints = np.maximum(forgotten, self._final_before)
         return forgotten_before
-
-    def _store_fed(self, forgotten_before: Ints) -> None:
-        changed = []
-        for one, before in zip(self._fed, forgotten_before.tolist(), strict=True):
-            row = (one.rule.pk, None if before == NO_TIME else before)
-            if self._known.get(one.row.pk) != row:
-                changed.append((one.row.pk, *row))
-        ingest_rules.store_fed(self._session, changed)
 
     def _observe(self, pk: Ints, ts: Ints, y: Floats) -> None:
         """Write closed steps (N,), ascending by series and time, as observations."""
         if not len(pk):
             return
-        rows = ingest_rules.load_rows(self._session, np.unique(pk).tolist())
-        upsert_points(self._session, rows, BulkPoints(pk, ts, y))
+        upsert_points(self._session, [one.row for one in self._fed], BulkPoints(pk, ts, y))
 
 
 def _group_by_grid(fed: Sequence[FedBy]) -> tuple[list[Grid], Ints]:

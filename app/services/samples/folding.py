@@ -19,6 +19,7 @@ from app.services.samples.summaries import (
     sort_samples,
     summarise,
 )
+from app.storage.bulk_cells import NEVER
 from app.storage.fed_steps import StepRows
 from models.arrays import Floats, Ints
 
@@ -56,7 +57,7 @@ class FoldedSteps:
     """Steps (R,) with their samples, ascending by series and time."""
 
     rows: StepRows
-    """open or closed as they were"""
+    """open or closed as they were, and as final"""
     changed: NDArray[np.bool_]
     """(R,) those that samples have changed"""
     of_new: Ints
@@ -135,7 +136,9 @@ def fold(stored: StepRows, new: NewSamples, aggregates: Mapping[int, str], cuts:
     closes_at[of_stored] = stored.closes_at
     newest = find_newest(summaries, count)
     contents = [content or None for content in encode(folded, count)]
-    rows = StepRows(steps.pk, steps.ts, y, newest, closes_at, encode(samples, count), contents)
+    final_before = np.full(count, NEVER)
+    final_before[of_stored] = stored.final_before
+    rows = StepRows(steps.pk, steps.ts, y, newest, closes_at, final_before, encode(samples, count), contents)
     return FoldedSteps(rows, changed, of_new)
 
 
@@ -147,6 +150,7 @@ def join_steps(one: StepRows, other: StepRows) -> StepRows:
         np.append(one.y, other.y),
         np.append(one.newest, other.newest),
         np.append(one.closes_at, other.closes_at),
+        np.append(one.final_before, other.final_before),
         [*one.samples, *other.samples],
         [*one.folded, *other.folded],
     )
@@ -162,6 +166,7 @@ def select_steps(rows: StepRows, kept: NDArray[np.bool_]) -> StepRows:
         y=rows.y[kept],
         newest=rows.newest[kept],
         closes_at=rows.closes_at[kept],
+        final_before=rows.final_before[kept],
         samples=[rows.samples[i] for i in at],
         folded=[rows.folded[i] for i in at],
     )

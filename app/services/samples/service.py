@@ -1,7 +1,6 @@
 """Samples of monitoring protocols, from a body to stored steps.
 
-A body is read in a thread of its own kind, one at a time: it is all Python's work. What it holds waits for the next
-transaction, in which rules say whose the samples are.
+Bodies are read one at a time. What they hold waits for the next transaction, in which rules say whose the samples are.
 """
 
 import threading
@@ -10,8 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
+from typing import Any
 
-from anyio import CapacityLimiter, to_thread
 from prometheus_client import CollectorRegistry, Counter
 from sqlalchemy.orm import Session
 
@@ -39,7 +38,7 @@ class SampleProtocol(Enum):
     lines = "line protocol"
 
 
-DECODERS: dict[SampleProtocol, Callable[[bytes], Labels]] = {
+DECODERS: dict[SampleProtocol, Callable[[Any], Labels]] = {
     SampleProtocol.remote_write_1: remote_write.decode_labels,
     SampleProtocol.remote_write_2: remote_write.decode_pairs,
     SampleProtocol.lines: line_protocol.decode_head,
@@ -50,10 +49,10 @@ DECODERS: dict[SampleProtocol, Callable[[bytes], Labels]] = {
 class _Project:
     """What a process remembers of a project."""
 
-    tables: dict[SampleProtocol, SourceTable] = field(default_factory=dict)
+    tables: dict[SampleProtocol, SourceTable[Any]] = field(default_factory=dict)
     book: RuleBook | None = None
 
-    def find_table(self, protocol: SampleProtocol) -> SourceTable:
+    def find_table(self, protocol: SampleProtocol) -> SourceTable[Any]:
         """Return the table of a protocol's sources, a new one where it is full."""
         table = self.tables.get(protocol)
         if table is None or table.is_full:
@@ -71,7 +70,6 @@ class SampleService:
         self._most_bytes = most_bytes
         self._projects: OrderedDict[int, _Project] = OrderedDict()
         self._lock = threading.Lock()
-        self._reading = CapacityLimiter(1)
         self._group = GroupCommit(self._commit, MOST_SAMPLES[database.dialect])
         self._counter = Counter(
             "gatecast_ingest_samples",
@@ -85,7 +83,7 @@ class SampleService:
 
         Raises Unreadable, TooLarge, and Unavailable where sending it again later may help.
         """
-        return await self._write(scope, partial(self._read_remote, scope, protocol, block))
+        return len((await self._group.read(scope, partial(self._read_remote, scope, protocol, block))).ts)
 
     async def write_lines(self, scope: Scope, content: bytes, nanoseconds: int, now: int) -> int:
         """Store what lines bring, all or none, as `write_remote`; return how many samples that were.
@@ -96,12 +94,7 @@ class SampleService:
             nanoseconds: of the unit in which timestamps are written
             now: microseconds UTC, the time of lines without one
         """
-        return await self._write(scope, partial(self._read_lines, scope, content, nanoseconds, now))
-
-    async def _write(self, scope: Scope, read: Callable[[], SampleBatch]) -> int:
-        batch = await to_thread.run_sync(read, limiter=self._reading)
-        await self._group.submit(scope, batch)
-        return len(batch.ts)
+        return len((await self._group.read(scope, partial(self._read_lines, scope, content, nanoseconds, now))).ts)
 
     def _read_remote(self, scope: Scope, protocol: SampleProtocol, block: bytes) -> SampleBatch:
         table = self._find_project(scope).find_table(protocol)

@@ -155,7 +155,8 @@ def create_app(settings: Settings) -> Application:
     app.state.registry = collectors
     problems.install(app)
     app.router.routes.extend(_collect_routes())
-    shapes = {f"{prometheus.PREFIX}/": prometheus.answer_error} | dict.fromkeys(influxdb.PATHS, influxdb.answer_error)
+    shapes = {remote_write.PATH: remote_write.answer_error, f"{prometheus.PREFIX}/": prometheus.answer_error}
+    shapes |= dict.fromkeys(influxdb.PATHS, influxdb.answer_error)
     problems.shape_errors(app, shapes)
     return Application(app, settings, collectors)
 

@@ -1,6 +1,7 @@
 """Bodies of samples for benchmarks.ingest, what reading them alone costs, and a service that takes them in."""
 
 import asyncio
+import json
 import tempfile
 import time
 import urllib.request
@@ -8,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 from line_protocol_parser import parse_line
@@ -139,13 +141,19 @@ def running_service(database_url: str) -> Iterator[Service]:
             service.stop()
 
 
-def put_rule(url: str, body: bytes) -> None:
+def put_rule(url: str) -> None:
     """Set the rule of the benchmark."""
     request = urllib.request.Request(
-        f"{url}/ingest/rules/cpu", body, {"Content-Type": "application/json"}, method="PUT"
+        f"{url}/ingest/rules/cpu", json.dumps(RULE).encode(), {"Content-Type": "application/json"}, method="PUT"
     )
     with urllib.request.urlopen(request) as answer:
         assert answer.status in (200, 201)
+
+
+def read_rule(url: str) -> Any:
+    """Return what the rule of the benchmark has taken in."""
+    with urllib.request.urlopen(f"{url}/ingest/rules/cpu") as answer:
+        return json.load(answer)
 
 
 async def send_all(port: int, protocol: Protocol, bodies: Sequence[bytes]) -> float:

@@ -38,9 +38,29 @@ EXERCISED_BY = {
         "app/services/metrics/service.py",
         "app/services/metrics/variants.py",
     ),
+    "tests/api/test_rules.py": (
+        "app/api/schemas/rules.py",
+        "app/services/samples/rules.py",
+        "app/storage/ingest_rules.py",
+    ),
+    "tests/api/compat/test_influxdb.py": ("app/api/compat/credentials.py", "app/services/samples/service.py"),
     "tests/cli/test_commands.py": (
         "app/cli/terminal.py",
         "app/cli/terminal_chart.py",
+    ),
+    "tests/formats/test_remote_write.py": (
+        "app/formats/prometheus/remote_write_1_pb2.py",
+        "app/formats/prometheus/remote_write_2_pb2.py",
+        "app/formats/samples.py",
+    ),
+    "tests/services/samples/test_filling.py": (
+        "app/services/samples/book.py",
+        "app/services/samples/closing.py",
+        "app/services/samples/folding.py",
+        "app/services/samples/steps.py",
+        "app/services/samples/summaries.py",
+        "app/services/samples/writing.py",
+        "app/storage/fed_steps.py",
     ),
     "tests/cli/test_copy.py": ("app/storage/copying.py",),
     "tests/cli/test_demo.py": (
@@ -85,6 +105,7 @@ EXERCISED_BY = {
     "tests/services/runs/test_refresh.py": ("app/services/runs/version_files.py",),
     "tests/services/ingest/test_ds_formats.py": ("app/services/ingest/ds_parts.py",),
     "tests/storage/test_bulk.py": (
+        "app/storage/arrays.py",
         "app/storage/bulk_cells.py",
         "app/storage/bulk_postgresql.py",
         "app/storage/bulk_sqlite.py",

@@ -5,8 +5,10 @@ and the measurement as `__name__`.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
+import orjson
 from line_protocol_parser import LineFormatError, parse_line
 
 from app.formats.samples import NAME, Labels, SampleBatch, SampleError, SourceTable, build_batch
@@ -29,14 +31,23 @@ PRECISIONS = {
 """nanoseconds of a unit of time"""
 LONGEST_SHOWN = 80
 """characters of a bad line that are told"""
-_HEAD_END = re.compile(r"(?:[^\\ ]|\\.)+")
 _QUOTE = re.compile(r'\\.|(")', re.DOTALL)
 
 
 def decode_head(key: str) -> Labels:
-    """Return the labels of a source: its key is the beginning of its lines, and the field."""
+    """Return the labels of a source.
+
+    Its key is the beginning of its lines and the field, or, where something is escaped there, JSON of what that means.
+    """
     head, _, field = key.partition(SEPARATOR)
-    line = parse_line(f"{head} f=0")
+    if head:
+        line = parse_line(f"{head} f=0")
+        return _name(line, field)
+    line, field = orjson.loads(field)
+    return _name(line, field)
+
+
+def _name(line: Mapping[str, Any], field: str) -> Labels:
     return {**line["tags"], NAME: line["measurement"], FIELD: field}
 
 
@@ -65,10 +76,10 @@ def read_lines(content: bytes, nanoseconds: int, now: int, table: SourceTable[st
             raise _refuse(number, line, str(e)) from e
         time = parsed["time"]
         stamp = now if time is None else time * nanoseconds // 1000
-        head = line[: line.index(" ")] if "\\" not in line else _find_head(line)
+        head = line[: line.index(" ")] if "\\" not in line else ""
         for field, value in parsed["fields"].items():
             if value.__class__ is not str:
-                key = f"{head}{SEPARATOR}{field}"
+                key = f"{head}{SEPARATOR}{field}" if head else _spell_key(parsed, field)
                 slot = known.get(key)
                 slots.append(table.add(key) if slot is None else slot)
                 stamps.append(stamp)
@@ -97,11 +108,9 @@ def _split(text: str) -> Iterator[tuple[int, str]]:
         raise _refuse(first, open_parts[0], "a quoted text has no end")
 
 
-def _find_head(line: str) -> str:
-    """Return the measurement and the tags of a line, as they are written: up to the first blank that is not theirs."""
-    match = _HEAD_END.match(line)
-    assert match is not None, "the line was parsed"
-    return match[0]
+def _spell_key(line: Mapping[str, Any], field: str) -> str:
+    said = {name: line[name] for name in ("measurement", "tags")}
+    return SEPARATOR + orjson.dumps([said, field]).decode()
 
 
 def _refuse(number: int, line: str, why: str) -> SampleError:

@@ -145,7 +145,9 @@ def set_anchor(session: Session, pk: int, anchor: int) -> None:
 def load_fed(session: Session, pks: Sequence[int]) -> dict[int, int | None]:
     """Return {series_pk: rule_pk} of the series that were fed before."""
     query = select(FedSeries.series_pk, FedSeries.rule_pk).where(is_any_of(session, FedSeries.series_pk, pks))
-    return dict(session.execute(query).tuples().all())
+    found: dict[int, int | None] = {}
+    found.update((pk, rule) for pk, rule in session.execute(query))
+    return found
 
 
 def store_fed(session: Session, rules: Mapping[int, int]) -> None:

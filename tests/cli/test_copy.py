@@ -20,6 +20,9 @@ from tests.e2e.servers import Server, server
 from tests.services.stored import QUICK, hours, store, store_beside
 from tests.trained import HORIZON, Trained, publish, values
 
+FED_FROM = 1_704_067_200
+"""seconds"""
+
 pytestmark = [pytest.mark.one_database, pytest.mark.training]
 
 
@@ -47,6 +50,10 @@ def filled(client: TestClient, database: Database, settings: Settings, trained: 
     rule = {"on": "data", "series": ["a"], "when": {"silent_for": "6h"}, "send": send}
     answer = client.put("/alerts/quiet", json=rule)
     assert answer.status_code == 201, answer.text
+    rule = {"match": {"__name__": "m"}, "freq": "5min", "aggregate": "mean", "id": "fed", "late": "2h"}
+    assert client.put("/ingest/rules/r", json=rule).status_code == 201
+    lines = f"m v=1 {FED_FROM}\nm v=4 {FED_FROM + 400}"
+    assert client.post("/api/v2/write?precision=s", content=lines).status_code == 204
     job = {"model": "n", "series": {"ids": ["a"]}, "horizon": HORIZON, **QUICK}
     assert client.post("/train", json=job).status_code == 202
     return client
@@ -61,6 +68,8 @@ def answers(client: TestClient) -> list[Any]:
         "/series",
         "/series/a/observations?limit=1000",
         "/series/b%2F%C3%BC/observations?limit=1000",
+        "/series/fed/observations",
+        "/ingest/rules",
         "/covariates",
         "/models",
         "/models/m/versions/1",
@@ -82,7 +91,7 @@ def test_a_copy_answers_the_same_and_takes_new_rows(
 ) -> None:
     target = postgresql.database(migrated=False)
     before = answers(filled)
-    assert "copied 2 series with" in copy(sqlite, target)
+    assert "copied 3 series with" in copy(sqlite, target)
     there = settings.model_copy(update={"database_url": target})
     with TestClient(create_app(there)) as copied:
         assert answers(copied) == before
@@ -90,6 +99,10 @@ def test_a_copy_answers_the_same_and_takes_new_rows(
         assert copied.post("/series", json={"id": "new", "freq": "h"}).status_code == 201
         body = {"ds": hours(500, 502), "y": [1.0, None]}
         assert copied.post("/series/a/observations", json=body).json()["inserted"] == 2
+        # what was sent before is known, and the step goes on
+        lines = f"m v=4 {FED_FROM + 400}\nm v=8 {FED_FROM + 401}"
+        assert copied.post("/api/v2/write?precision=s", content=lines).status_code == 204
+        assert copied.get("/series/fed/observations").json()["y"] == [1.0, 6.0]
     # the jobs that waited are in the new queue, once
     engine = create_engine(make_url(target).set(drivername="postgresql+psycopg"))
     with engine.connect() as connection:

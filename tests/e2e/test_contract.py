@@ -65,3 +65,10 @@ def test_questions(service: Service) -> None:
     url = service.serve()
     service.worker("worker")
     holds(url, "--part", "questions")
+
+
+@pytest.mark.slow
+def test_rules(service: Service) -> None:
+    url = service.serve()
+    service.worker("worker")
+    holds(url, "--part", "rules")

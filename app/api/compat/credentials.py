@@ -5,14 +5,16 @@ import binascii
 
 from fastapi import Request
 
-SCHEMES = frozenset({"bearer", "token"})
-"""InfluxDB's clients say Token"""
+BEARER = "bearer"
 
 
-def find_secret(request: Request) -> str:
-    """Return the key of a request, sent as Bearer, as Token or as the password of Basic; empty where there is none."""
+def find_secret(request: Request, *schemes: str) -> str:
+    """Return the key of a request, as Bearer, by another of the named schemes, or as the password of Basic.
+
+    It is empty where there is none.
+    """
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() in SCHEMES:
+    if scheme.lower() in (BEARER, *schemes):
         return secret.strip()
     if scheme.lower() != "basic":
         return ""

@@ -43,7 +43,7 @@ def find_writer(request: Request, services: ServicesDep) -> Scope:
 
     Raises Unauthorized, Forbidden.
     """
-    secret = find_secret(request) or request.query_params.get("p", "")
+    secret = find_secret(request, "token") or request.query_params.get("p", "")
     return allowed(Right.write, services.keys.authenticate(secret))
 
 

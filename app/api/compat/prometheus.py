@@ -212,10 +212,10 @@ def get_build(_scope: MetricScope) -> Response:
     return _answer({"version": VERSION, "revision": revision, **empty}, [])
 
 
-def answer_error(error: ServiceError) -> Response:
-    """Answer an error as Prometheus does."""
+def answer_error(error: ServiceError, **more: str) -> Response:
+    """Answer an error as Prometheus does, with more fields."""
     kind = ERROR_TYPES.get(error.status, "bad_data")
-    body = {"status": "error", "errorType": kind, "error": error.detail, "code": error.code}
+    body = {"status": "error", "errorType": kind, "error": error.detail, **more}
     return Response(orjson.dumps(body), error.status, headers=error.headers, media_type=JSON)
 
 

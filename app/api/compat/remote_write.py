@@ -12,10 +12,11 @@ from app.api.compat import prometheus
 from app.api.compat.credentials import find_secret
 from app.api.deps import ServicesDep, allowed
 from app.api.http.operations import OpenRoute
-from app.errors import ErrorCode, Unsupported
+from app.errors import ErrorCode, ServiceError, Unsupported
 from app.scope import Right, Scope
 from app.services.samples.service import SampleProtocol
 
+PATH = f"{prometheus.PREFIX}/write"
 PROTOBUF = "application/x-protobuf"
 CODING = "snappy"
 MESSAGES = {
@@ -25,18 +26,18 @@ MESSAGES = {
 """by the parameter `proto` of the media type; without it, version 1.0 is meant"""
 WRITTEN = "X-Prometheus-Remote-Write-{}-Written"
 
-router = APIRouter(prefix=prometheus.PREFIX, route_class=OpenRoute, include_in_schema=False)
+router = APIRouter(route_class=OpenRoute, include_in_schema=False)
 
 
 def find_writer(request: Request, services: ServicesDep) -> Scope:
-    """Return the scope of a caller who may write, with a key as Bearer, Token or the password of Basic.
+    """Return the scope of a caller who may write, with a key as Bearer or the password of Basic.
 
     Raises Unauthorized, Forbidden.
     """
     return allowed(Right.write, services.keys.authenticate(find_secret(request)))
 
 
-@router.post("/write")
+@router.post(PATH)
 async def write_samples(
     request: Request, scope: Annotated[Scope, Depends(find_writer)], services: ServicesDep
 ) -> Response:
@@ -46,6 +47,11 @@ async def write_samples(
     headers = {WRITTEN.format("Samples"): str(count)}
     headers |= {WRITTEN.format(kind): "0" for kind in ("Histograms", "Exemplars")}  # they are not read
     return Response(status_code=204, headers=headers)
+
+
+def answer_error(error: ServiceError) -> Response:
+    """Answer an error as Prometheus does, with our code: senders write the answer into their log."""
+    return prometheus.answer_error(error, code=error.code)
 
 
 def _read_protocol(request: Request) -> SampleProtocol:

@@ -65,7 +65,7 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Target:
+class SampleTarget:
     """Where the samples of one source go."""
 
     rule: Rule
@@ -85,7 +85,7 @@ class RuleBook:
         self.revisions = list(revisions)
         """(key, revision) of the rules, by name"""
         self.rules = [Rule.read(row) for row in rows]
-        self.targets: list[Target] = []
+        self.targets: list[SampleTarget] = []
         self._found: WeakKeyDictionary[SourceTable[Any], list[int]] = WeakKeyDictionary()
 
     def find_targets(self, table: SourceTable[Any]) -> Ints:
@@ -103,18 +103,18 @@ class RuleBook:
         return len(self.targets) - 1
 
 
-def _aim(rule: Rule, labels: Labels) -> Target:
+def _aim(rule: Rule, labels: Labels) -> SampleTarget:
     pairs = sorted(labels.items())
     digest = hashlib.blake2b("\x00".join(text for pair in pairs for text in pair).encode(), digest_size=8).digest()
     source = int.from_bytes(digest, "little", signed=True)
     try:
         series_id = check_id(fill_template(rule.template, labels))
     except KeyError as e:
-        return Target(rule, "", source, {}, f"{_show(pairs)} has no label {e.args[0]!r}, which `id` names")
+        return SampleTarget(rule, "", source, {}, f"{_show(pairs)} has no label {e.args[0]!r}, which `id` names")
     except Invalid as e:
-        return Target(rule, "", source, {}, f"of {_show(pairs)}: {e.detail}")
+        return SampleTarget(rule, "", source, {}, f"of {_show(pairs)}: {e.detail}")
     own = {name: labels[name] for name in rule.labels if labels.get(name)}
-    return Target(rule, series_id, source, {name: value for name, value in own.items() if _is_label(name, value)})
+    return SampleTarget(rule, series_id, source, {name: value for name, value in own.items() if _is_label(name, value)})
 
 
 def _is_label(name: str, value: str) -> bool:

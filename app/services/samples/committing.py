@@ -54,6 +54,16 @@ class GroupCommit:
         self._all_read = asyncio.Event()
         self._all_read.set()
 
+    @property
+    def reading(self) -> int:
+        """Bodies that are being read."""
+        return self._reading
+
+    @property
+    def waiting(self) -> int:
+        """Bodies that wait for a transaction."""
+        return len(self._waiting)
+
     async def read(self, scope: Scope, read: Callable[[], SampleBatch]) -> SampleBatch:
         """Read a body in a thread, and return its samples when they are stored.
 

@@ -48,6 +48,8 @@ def locate_times(grid: Grid, times: Ints) -> StepTimes:
         step = grid.frequency.step
         ts = times - (times - grid.anchor) % step
         return StepTimes(ts, ts + step, ts - step, ts + step)
+    if not len(times):
+        return StepTimes(times, times, times, times)
     distinct, place = np.unique(times, return_inverse=True)
     index = locate_steps(grid, distinct)
     low, high = int(index[0]), int(index[-1])

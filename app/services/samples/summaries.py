@@ -77,7 +77,15 @@ def sort_samples(samples: Placed) -> Placed:
 
 def rise_between(before: Floats, after: Floats) -> Floats:
     """Return by how much a counter has risen: one that fell was reset, and has counted from zero since."""
-    return np.where(after >= before, after - before, after)
+    with np.errstate(over="ignore"):
+        return np.where(after >= before, after - before, after)
+
+
+def _add(values: Floats, starts: Ints) -> Floats:
+    """Return the sums of parts, infinite where one is beyond all numbers."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        sums: Floats = np.add.reduceat(values, starts)
+    return sums
 
 
 def summarise(samples: Placed) -> Placed:
@@ -93,7 +101,7 @@ def summarise(samples: Placed) -> Placed:
     found = np.empty(len(starts), SUMMARY)
     found["source"] = records["source"][starts]
     found["count"] = ends - starts + 1
-    found["sum"] = np.add.reduceat(value, starts)
+    found["sum"] = _add(value, starts)
     found["least"] = np.minimum.reduceat(value, starts)
     found["greatest"] = np.maximum.reduceat(value, starts)
     found["first_ts"] = records["ts"][starts]
@@ -103,7 +111,7 @@ def summarise(samples: Placed) -> Placed:
     rises = np.zeros(len(row))
     rises[1:] = rise_between(value[:-1], value[1:])
     rises[starts] = 0.0
-    found["rise"] = np.add.reduceat(rises, starts)
+    found["rise"] = _add(rises, starts)
     return Placed(row[starts], found)
 
 
@@ -118,9 +126,10 @@ def combine(older: Placed, newer: Placed) -> Placed:
     is_second[1:] = (np.diff(row) == 0) & (np.diff(records["source"]) == 0)
     second = np.flatnonzero(is_second)
     one, other = records[second - 1], records[second]
-    one["rise"] += rise_between(one["last"], other["first"]) + other["rise"]
+    with np.errstate(over="ignore", invalid="ignore"):
+        one["rise"] += rise_between(one["last"], other["first"]) + other["rise"]
+        one["sum"] += other["sum"]
     one["count"] += other["count"]
-    one["sum"] += other["sum"]
     one["least"] = np.minimum(one["least"], other["least"])
     one["greatest"] = np.maximum(one["greatest"], other["greatest"])
     one["last_ts"] = other["last_ts"]

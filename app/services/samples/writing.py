@@ -12,7 +12,7 @@ from app.errors import ErrorCode, Unreadable
 from app.formats.samples import SampleBatch
 from app.scope import Scope
 from app.services.durations import SECOND_US
-from app.services.samples.book import UNMATCHED, Rule, RuleBook, Target
+from app.services.samples.book import UNMATCHED, Rule, RuleBook, SampleTarget
 from app.services.samples.filling import FedBy, Filling, LocatedSamples
 from app.services.samples.steps import find_anchor
 from app.services.series.checks import is_of_frequency
@@ -150,7 +150,7 @@ class _Write:
         taken, counts = np.unique(rules[~is_late], return_counts=True)
         self._tallies.taken.update(dict(zip(taken.tolist(), counts.tolist(), strict=True)))
 
-    def _find_series(self, targets: Sequence[Target]) -> tuple[dict[str, FedBy], dict[int, str]]:
+    def _find_series(self, targets: Sequence[SampleTarget]) -> tuple[dict[str, FedBy], dict[int, str]]:
         """Return {id: the locked series} of targets, and {id(target): why its samples go nowhere}.
 
         Series that are missing are made, where the rule says so and as many as it may have.
@@ -179,7 +179,7 @@ class _Write:
                 fed[row.id] = FedBy(row, target.rule)
         return fed, problems
 
-    def _make(self, missing: Sequence[Target], stored: dict[str, LockedSeries]) -> dict[str, str]:
+    def _make(self, missing: Sequence[SampleTarget], stored: dict[str, LockedSeries]) -> dict[str, str]:
         """Make series, add them to those that are stored, and return {id: why it was not made} of the others."""
         counts = ingest_rules.count_series(self._session, {target.rule.pk for target in missing})
         refused: dict[str, str] = {}

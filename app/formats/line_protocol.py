@@ -5,18 +5,23 @@ and the measurement as `__name__`.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from typing import Any
 
-import orjson
 from line_protocol_parser import LineFormatError, parse_line
 
-from app.formats.samples import NAME, Labels, SampleBatch, SampleError, SourceTable, build_batch
+from app.formats.samples import (
+    NAME,
+    Known,
+    Labels,
+    NewSources,
+    ReadSamples,
+    SampleError,
+    gather_samples,
+)
 
 FIELD = "field"
 """the label that holds the key of a field"""
-SEPARATOR = "\x00"
-"""between the measurement with its tags and the field of a key"""
 PRECISIONS = {
     "ns": 1,
     "n": 1,
@@ -31,75 +36,81 @@ PRECISIONS = {
 """nanoseconds of a unit of time"""
 LONGEST_SHOWN = 80
 """characters of a bad line that are told"""
+_HEAD = re.compile(r"(?:[^ \\]|\\+[^\\])*")
+"""measurement and tags, in which quotes are ordinary and blanks are escaped"""
 _QUOTE = re.compile(r'\\.|(")', re.DOTALL)
 
 
-def decode_head(key: str) -> Labels:
-    """Return the labels of a source.
-
-    Its key is the beginning of its lines and the field, or, where something is escaped there, JSON of what that means.
-    """
-    head, _, field = key.partition(SEPARATOR)
-    if head:
-        line = parse_line(f"{head} f=0")
-        return _name(line, field)
-    line, field = orjson.loads(field)
-    return _name(line, field)
-
-
-def _name(line: Mapping[str, Any], field: str) -> Labels:
-    return {**line["tags"], NAME: line["measurement"], FIELD: field}
-
-
-def read_lines(content: bytes, nanoseconds: int, now: int, table: SourceTable[str]) -> SampleBatch:
+def read_lines(content: bytes, nanoseconds: int, now: int, known: Known) -> ReadSamples:
     """Read lines. Raises SampleError, which names the first bad one by its number from 1.
 
     Args:
+        content: the body
         nanoseconds: of the unit in which timestamps are written
         now: microseconds UTC, the time of lines without one
-        table: of the sources
+        known: sources by the beginning of their lines and their field
     """
     try:
         text = content.decode()
     except UnicodeDecodeError as e:
         raise SampleError(f"the body is not UTF-8, at byte {e.start}") from e
-    if SEPARATOR in text:
-        raise SampleError("the body holds a NUL character")
-    slots: list[int] = []
+    new = NewSources()
+    sources: list[int] = []
     stamps: list[int] = []
     values: list[float] = []
-    known = table.slots
+    has_escapes = "\\" in text
     for number, line in _split(text):
         try:
             parsed = parse_line(line)
         except LineFormatError as e:
             raise _refuse(number, line, str(e)) from e
+        if parsed is None:  # a comment
+            continue
         time = parsed["time"]
         stamp = now if time is None else time * nanoseconds // 1000
-        head = line[: line.index(" ")] if "\\" not in line else ""
+        head: Hashable = _describe(parsed) if has_escapes else line[: line.index(" ")]
         for field, value in parsed["fields"].items():
             if value.__class__ is not str:
-                key = f"{head}{SEPARATOR}{field}" if head else _spell_key(parsed, field)
-                slot = known.get(key)
-                slots.append(table.add(key) if slot is None else slot)
+                key = (head, field)
+                source = known.get(key)
+                sources.append(_find_source(new, key, parsed) if source is None else source)
                 stamps.append(stamp)
                 values.append(value)
-    return build_batch(table, slots, stamps, values)
+    return gather_samples(sources, stamps, values, new)
+
+
+def _describe(line: Mapping[str, Any]) -> Hashable:
+    """Return what the beginning of a line says, however it is escaped."""
+    return (line["measurement"], *sorted(line["tags"].items()))
+
+
+def _find_source(new: NewSources, key: tuple[Hashable, str], line: Mapping[str, Any]) -> int:
+    """Return the number of a source that is not known."""
+    source = new.find(key)
+    if source is not None:
+        return source
+    labels: Labels = {**line["tags"], NAME: line["measurement"], FIELD: key[1]}
+    return new.add(key, labels)  # the parser takes 64 KiB of them
 
 
 def _split(text: str) -> Iterator[tuple[int, str]]:
     """Yield lines with their numbers from 1, without comments and empty ones; a quoted text may hold line breaks."""
+    parts = enumerate(text.split("\n"), 1)
+    if '"' not in text:
+        for number, part in parts:
+            line = part.strip(" \t\r")
+            if line and line[0] != "#":
+                yield number, line
+        return
     open_parts: list[str] = []
     first = 0
-    has_quotes = '"' in text
-    for number, part in enumerate(text.split("\n"), 1):
+    for number, part in parts:
         if not open_parts:
             first = number
-            part = part.strip(" \r")
+            part = part.strip(" \t\r")
             if not part or part[0] == "#":
                 continue
-        is_cut = has_quotes and sum(1 for match in _QUOTE.finditer(part) if match[1]) % 2 == 1
-        if is_cut != bool(open_parts):
+        if _is_cut(part, is_field=bool(open_parts)) != bool(open_parts):
             open_parts.append(part)
             continue
         yield first, "\n".join([*open_parts, part])
@@ -108,9 +119,11 @@ def _split(text: str) -> Iterator[tuple[int, str]]:
         raise _refuse(first, open_parts[0], "a quoted text has no end")
 
 
-def _spell_key(line: Mapping[str, Any], field: str) -> str:
-    said = {name: line[name] for name in ("measurement", "tags")}
-    return SEPARATOR + orjson.dumps([said, field]).decode()
+def _is_cut(part: str, *, is_field: bool) -> bool:
+    """Say whether an odd number of quotes stands in the fields of a line, or in a part that goes on with them."""
+    head = None if is_field else _HEAD.match(part)
+    start = 0 if head is None else head.end()
+    return sum(1 for match in _QUOTE.finditer(part, start) if match[1]) % 2 == 1
 
 
 def _refuse(number: int, line: str, why: str) -> SampleError:

@@ -13,10 +13,10 @@ from google.protobuf.message import DecodeError
 
 from app.formats.prometheus import remote_write_1_pb2 as v1
 from app.formats.prometheus import remote_write_2_pb2 as v2
-from app.formats.samples import Labels, SampleBatch, SampleError, SourceTable, build_batch
+from app.formats.samples import LONGEST_LABELS, Known, Labels, NewSources, ReadSamples, SampleError, gather_samples
 from models.arrays import Floats, Ints
 
-M = TypeVar("M", v1.EncodedRequest, v1.TimeSeries, v2.Request)
+M = TypeVar("M", v1.EncodedRequest, v1.TimeSeries, v1.Sample, v2.Request)
 
 MILLISECOND = 1000
 """microseconds"""
@@ -56,40 +56,34 @@ def decompress_snappy(block: bytes, limit: int) -> bytes:
     return content
 
 
-def decode_labels(key: bytes) -> Labels:
-    """Return the labels of a source of version 1.0: its key is a TimeSeries of labels alone."""
-    return {label.name: label.value for label in v1.TimeSeries.FromString(key).labels}
-
-
-def read_request(content: bytes, table: SourceTable[bytes]) -> SampleBatch:
+def read_request(content: bytes, known: Known) -> ReadSamples:
     """Read a WriteRequest of 1.0. Raises SampleError.
 
-    A time series is its labels and a sample. Where the labels are known by their bytes, only the sample is read.
+    A time series is its labels and a sample. Where the bytes of the labels are known, only the sample is read.
     """
-    encoded = _parse(v1.EncodedRequest, content).timeseries
-    known = table.slots
-    slots: list[int] = []
+    sources: list[int] = []
     tails: list[bytes] = []
     others: list[bytes] = []
-    for series in encoded:
-        slot = known.get(series[:-TAIL])
-        if slot is None or not series.startswith(_TAIL_STARTS, len(series) - TAIL):
+    for series in _parse(v1.EncodedRequest, content).timeseries:
+        source = known.get(series[:-TAIL])
+        if source is None or len(series) <= TAIL or not series.startswith(_TAIL_STARTS, len(series) - TAIL):
             others.append(series)
         else:
-            slots.append(slot)
+            sources.append(source)
             tails.append(series[-TAIL:])
     values, stamps = _read_tails(b"".join(tails))
-    fast = SampleBatch(table, np.array(slots, np.int64), stamps, values)
-    if not others and (stamps >= 0).all():
-        return fast
-    odd = np.flatnonzero(stamps < 0).tolist()
-    slow = _read_each([*others, *(table.keys[slots[i]] + tails[i] for i in odd)], table)
-    kept = stamps >= 0
-    return SampleBatch(
-        table,
-        np.concatenate([fast.slots[kept], slow.slots]),
-        np.concatenate([fast.ts[kept], slow.ts]),
-        np.concatenate([fast.values[kept], slow.values]),
+    is_read = stamps >= 0
+    if not others and is_read.all():
+        return ReadSamples(np.array(sources, np.int64), stamps, values, NewSources())
+    slow = _read_each(others, known)
+    for at in np.flatnonzero(~is_read).tolist():  # of known sources, at unusual times
+        sample = _parse(v1.Sample, tails[at][2:])
+        stamps[at] = _check_time(sample.timestamp) * MILLISECOND
+    return ReadSamples(
+        np.append(np.array(sources, np.int64), slow.sources),
+        np.append(stamps, slow.ts),
+        np.append(values, slow.values),
+        slow.new,
     )
 
 
@@ -103,54 +97,52 @@ def _read_tails(tails: bytes) -> tuple[Floats, Ints]:
     return values, np.where(usual, groups.sum(axis=1) * MILLISECOND, -1)
 
 
-def _read_each(encoded: Sequence[bytes], table: SourceTable[bytes]) -> SampleBatch:
-    slots: list[int] = []
+def _read_each(encoded: Sequence[bytes], known: Known) -> ReadSamples:
+    new = NewSources()
+    sources: list[int] = []
     stamps: list[int] = []
     values: list[float] = []
     for content in encoded:
         series = _parse(v1.TimeSeries, content)
         if not series.samples:
             continue
-        slot = table.add(v1.TimeSeries(labels=series.labels).SerializeToString())
-        if slot == len(table.keys) - 1:
-            _check_labels([label.name for label in series.labels])
+        key = v1.TimeSeries(labels=series.labels).SerializeToString()
+        source = known.get(key, new.find(key))
+        if source is None:
+            source = new.add(key, _check_labels([text for pair in series.labels for text in (pair.name, pair.value)]))
         for sample in series.samples:
-            slots.append(slot)
+            sources.append(source)
             stamps.append(_check_time(sample.timestamp) * MILLISECOND)
             values.append(sample.value)
-    return build_batch(table, slots, stamps, values)
+    return gather_samples(sources, stamps, values, new)
 
 
-def decode_pairs(key: bytes) -> Labels:
-    """Return the labels of a source of version 2.0: its key is a JSON list of names and values."""
-    texts = orjson.loads(key)
-    return dict(zip(texts[::2], texts[1::2], strict=True))
-
-
-def read_request_2(content: bytes, table: SourceTable[bytes]) -> SampleBatch:
+def read_request_2(content: bytes, known: Known) -> ReadSamples:
     """Read a Request of 2.0. Raises SampleError."""
     request = _parse(v2.Request, content)
     symbols = list(request.symbols)
-    slots: list[int] = []
+    sizes = list(map(len, symbols))
+    new = NewSources()
+    sources: list[int] = []
     stamps: list[int] = []
     values: list[float] = []
     for series in request.timeseries:
         if not series.samples:
             continue
-        try:
-            texts = [symbols[ref] for ref in series.labels_refs]
-        except IndexError as e:
-            raise SampleError(f"labels_refs names symbols beyond the {len(symbols)} that were sent") from e
-        if len(texts) % 2:
-            raise SampleError("labels_refs names an odd number of symbols: send a name and a value for each label")
-        slot = table.add(orjson.dumps(texts))
-        if slot == len(table.keys) - 1:
-            _check_labels(texts[::2])
+        refs = series.labels_refs
+        if refs and max(refs) >= len(symbols):
+            raise SampleError(f"labels_refs names symbols beyond the {len(symbols)} that were sent")
+        _check_size(sum(sizes[ref] for ref in refs))
+        texts = [symbols[ref] for ref in refs]
+        key = orjson.dumps(texts)
+        source = known.get(key, new.find(key))
+        if source is None:
+            source = new.add(key, _check_labels(texts))
         for sample in series.samples:
-            slots.append(slot)
+            sources.append(source)
             stamps.append(_check_time(sample.timestamp) * MILLISECOND)
             values.append(sample.value)
-    return build_batch(table, slots, stamps, values)
+    return gather_samples(sources, stamps, values, new)
 
 
 def _parse(message: type[M], content: bytes) -> M:
@@ -160,10 +152,20 @@ def _parse(message: type[M], content: bytes) -> M:
         raise SampleError(f"the body is no {message.DESCRIPTOR.full_name} in protobuf") from e
 
 
-def _check_labels(names: Sequence[str]) -> None:
-    """Raise SampleError for labels that the specification forbids."""
-    if "" in names or len(set(names)) < len(names):
-        raise SampleError(f"a time series has labels {', '.join(names)[:200]!r}: each needs a name of its own")
+def _check_labels(texts: Sequence[str]) -> Labels:
+    """Return names and values as labels. Raises SampleError for those that the specification forbids."""
+    _check_size(sum(map(len, texts)))
+    if len(texts) % 2:
+        raise SampleError("labels_refs names an odd number of symbols: send a name and a value for each label")
+    labels = dict(zip(texts[::2], texts[1::2], strict=True))
+    if not labels or "" in labels or len(labels) < len(texts) // 2:
+        raise SampleError(f"a time series has labels {', '.join(texts[::2])[:200]!r}: each needs a name of its own")
+    return labels
+
+
+def _check_size(size: int) -> None:
+    if size > LONGEST_LABELS:
+        raise SampleError(f"the labels of a time series have {size} characters, the limit is {LONGEST_LABELS}")
 
 
 def _check_time(timestamp: int) -> int:

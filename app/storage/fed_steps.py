@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sqlalchemy import select
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from app.storage.arrays import BytesArray, Float8Array, Int8Array, use_array_cursor
@@ -15,6 +15,24 @@ from app.storage.dialects import use_driver
 from app.storage.tables import FedStep
 from models.arrays import Floats, Ints
 
+SAMPLE = np.dtype([("source", "<i8"), ("ts", "<i8"), ("value", "<f8")])
+"""what is kept of a sample in `samples`"""
+SUMMARY = np.dtype(
+    [
+        ("source", "<i8"),
+        ("count", "<i8"),
+        ("sum", "<f8"),
+        ("least", "<f8"),
+        ("greatest", "<f8"),
+        ("first_ts", "<i8"),
+        ("first", "<f8"),
+        ("last_ts", "<i8"),
+        ("last", "<f8"),
+        ("rise", "<f8"),
+    ]
+)
+"""what is kept in `folded` of the samples of one source: `rise` is what a counter has risen by from the first to the
+last. One of no samples, of the source 0, says up to when a step was emptied."""
 _COLUMNS = "series_pk, ts, y, newest, closes_at, final_before, samples, folded"
 _REPLACED = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS.split(", ")[2:])
 _NEWEST = {
@@ -32,8 +50,8 @@ _AT = {
     WHERE series_pk = k.pk AND ts = k.ts LIMIT 1
 ) s""",
     "sqlite": """SELECT s.series_pk, s.ts, s.y, s.newest, s.closes_at, s.final_before, s.samples, s.folded
-FROM json_each(:pk) k JOIN json_each(:ts) t ON t.key = k.key
-    JOIN fed_steps s ON s.series_pk = k.value AND s.ts = t.value""",
+FROM json_each(:pairs) k JOIN fed_steps s
+    ON s.series_pk = json_extract(k.value, '$[0]') AND s.ts = json_extract(k.value, '$[1]')""",
 }
 _UPSERT = {
     "postgresql": f"""INSERT INTO fed_steps ({_COLUMNS})
@@ -84,22 +102,25 @@ class OpenStep:
 
 def load_newest(session: Session, pks: Ints) -> StepRows:
     """Return the newest step of each series (N,) that has one, in any order."""
-    return _load(session, _NEWEST, {"pk": pks})
+    return _load(session, _NEWEST, {"pk": pks}, {"pk": pks.tolist()})
 
 
 def load_at(session: Session, pks: Ints, ts: Ints) -> StepRows:
     """Return the steps of series (N,) at stamps (N,) that are there, in any order."""
-    return _load(session, _AT, {"pk": pks, "ts": ts})
+    return _load(session, _AT, {"pk": pks, "ts": ts}, {"pairs": np.stack([pks, ts], axis=1).tolist()})
 
 
-def _load(session: Session, statements: dict[str, str], wanted: dict[str, Ints]) -> StepRows:
+def _load(
+    session: Session, statements: dict[str, str], arrays: dict[str, Ints], documents: dict[str, list[Any]]
+) -> StepRows:
+    """Run a statement with arrays on PostgreSQL, and on SQLite with JSON that says the same."""
     if session.get_bind().dialect.name == "sqlite":
-        texts = {name: json.dumps(values.tolist()) for name, values in wanted.items()}
+        texts = {name: json.dumps(document) for name, document in documents.items()}
         with use_driver(session) as driver:
             return _build(driver.execute(statements["sqlite"], texts))
     with use_array_cursor(session, binary=True) as cursor:
-        arrays = {name: Int8Array(values) for name, values in wanted.items()}
-        return _build(cursor.execute(statements["postgresql"], arrays, prepare=False))
+        wanted = {name: Int8Array(values) for name, values in arrays.items()}
+        return _build(cursor.execute(statements["postgresql"], wanted, prepare=False))
 
 
 def _build(rows: Iterable[Sequence[Any]]) -> StepRows:
@@ -161,7 +182,7 @@ def list_due(session: Session, moment: int, limit: int) -> list[int]:
 
 
 def list_open(session: Session, pks: Sequence[int], by: int | None = None) -> list[OpenStep]:
-    """Return the steps of a few series that are being filled; `by`: those that close by then."""
+    """Return the steps of some series that are being filled; `by`: those that close by then."""
     query = select(FedStep.series_pk, FedStep.ts, FedStep.y).where(
         FedStep.series_pk.in_(pks), FedStep.closes_at.is_not(None)
     )
@@ -172,10 +193,32 @@ def list_open(session: Session, pks: Sequence[int], by: int | None = None) -> li
 
 def close(session: Session, steps: Sequence[OpenStep]) -> None:
     """Mark steps as no longer open."""
-    dialect = session.get_bind().dialect.name
-    mark = "?" if dialect == "sqlite" else "%s"
-    statement = f"UPDATE fed_steps SET closes_at = NULL WHERE series_pk = {mark} AND ts = {mark}"  # noqa: S608
-    with use_driver(session) as driver:
-        (driver if dialect == "sqlite" else driver.cursor()).executemany(
-            statement, [(step.series_pk, step.ts) for step in steps]
-        )
+    session.execute(
+        update(FedStep),
+        [{"series_pk": step.series_pk, "ts": step.ts, "closes_at": None} for step in steps],
+        execution_options={"synchronize_session": False},
+    )
+
+
+def remove_all(session: Session, pk: int) -> None:
+    """Delete all steps of a series."""
+    session.execute(delete(FedStep).where(FedStep.series_pk == pk))
+
+
+def empty_between(session: Session, pk: int, start: int | None, end: int | None) -> None:
+    """Forget the samples of the steps of [start, end) of a locked series, but for how far they had come: what is sent
+    again does not bring them back, and what is newer fills the steps anew."""
+    query = select(FedStep.ts, FedStep.newest).where(FedStep.series_pk == pk)
+    if start is not None:
+        query = query.where(FedStep.ts >= start)
+    if end is not None:
+        query = query.where(FedStep.ts < end)
+    emptied = []
+    for ts, newest in session.execute(query):
+        summary = np.zeros(1, SUMMARY)
+        summary["least"], summary["greatest"] = np.inf, -np.inf
+        summary["first_ts"] = summary["last_ts"] = newest
+        fields = {"y": None, "samples": b"", "folded": summary.tobytes()}
+        emptied.append({"series_pk": pk, "ts": ts, **fields})
+    if emptied:
+        session.execute(update(FedStep), emptied, execution_options={"synchronize_session": False})

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.orm import Session
 
+from app.storage import fed_steps
 from app.storage.tables import Covariate, CovariateValue, Observation, SeriesRow
 from models.arrays import Floats, Ints
 
@@ -49,10 +50,12 @@ def _in_span(table: Any, start: int | None, end: int | None) -> list[ColumnEleme
 
 
 def remove(session: Session, row: SeriesRow, start: int | None, end: int | None) -> int:
-    """Delete the observations and covariate values of [start, end) of a locked series.
+    """Delete the observations and covariate values of [start, end) of a locked series, and the samples that they were
+    made of.
 
     Returns the number of observations.
     """
+    fed_steps.empty_between(session, row.pk, start, end)
     in_covariates = [CovariateValue.series_pk == row.pk, *_in_span(CovariateValue, start, end)]
     session.execute(delete(CovariateValue).where(*in_covariates))
     in_observations = [Observation.series_pk == row.pk, *_in_span(Observation, start, end)]

@@ -4,17 +4,17 @@ import random
 
 import pytest
 
-from app.formats.line_protocol import PRECISIONS, decode_head, read_lines
-from app.formats.samples import SampleError, SourceTable
+from app.formats.line_protocol import PRECISIONS, read_lines
+from app.formats.samples import FIRST_NEW, SampleError
 
 NOW = 1_704_067_200_000_000
 Read = list[tuple[dict[str, str], int, float]]
 
 
-def read(text: str, precision: str = "ns", table: SourceTable[str] | None = None) -> Read:
-    batch = read_lines(text.encode(), PRECISIONS[precision], NOW, table or SourceTable(decode_head))
-    rows = zip(batch.slots.tolist(), batch.ts.tolist(), batch.values.tolist(), strict=True)
-    return [(dict(batch.table.read_labels(slot)), ts, value) for slot, ts, value in rows]
+def read(text: str, precision: str = "ns") -> Read:
+    found = read_lines(text.encode(), PRECISIONS[precision], NOW, {})
+    rows = zip(found.sources.tolist(), found.ts.tolist(), found.values.tolist(), strict=True)
+    return [(dict(found.new.labels[FIRST_NEW - source]), ts, value) for source, ts, value in rows]
 
 
 def test_each_number_is_a_sample_and_texts_are_none() -> None:
@@ -37,12 +37,34 @@ def test_a_line_without_a_time_is_of_now_and_precisions_count() -> None:
 
 
 def test_what_is_escaped_names_the_same_source_each_time() -> None:
-    table = SourceTable(decode_head)
     line = "a\\ b,c\\,d=e\\ f,g=\\=h v\\ w=1 5"
     expected = {"__name__": "a b", "c,d": "e f", "g": "=h", "field": "v w"}
-    for _ in range(2):
-        assert read(line, table=table) == [(expected, 0, 1.0)]
-    assert len(table.keys) == 1
+    assert read(f"{line}\n{line}") == [(expected, 0, 1.0)] * 2
+    content = f"{line}\nm,a=b v=1".encode()
+    new = read_lines(content, 1, NOW, {}).new
+    assert len(new.labels) == 2
+    known = {key: place for place, key in enumerate(new.numbers)}
+    again = read_lines(content, 1, NOW, known)
+    assert (again.sources.tolist(), again.new.labels) == ([0, 1], [])
+
+
+def test_quotes_are_ordinary_in_tags() -> None:
+    found = read('m,t=15" f=1 5000\nm,t=x f=2 6000\nm,t=a\\ "b s="x\ny",f=3 7000')
+    assert [(labels["t"], ts, value) for labels, ts, value in found] == [
+        ('15"', 5, 1.0),
+        ("x", 6, 2.0),
+        ('a "b', 7, 3.0),
+    ]
+
+
+def test_tabs_around_a_line_and_comments_behind_one_are_left_out() -> None:
+    assert [value for _, _, value in read("\t m f=1 5\n\t#x\n m f=2 5\t")] == [1.0, 2.0]
+
+
+def test_labels_are_bounded_before_they_are_kept() -> None:
+    assert len(read("m,t=" + "x" * 50_000 + " f=1")) == 1
+    with pytest.raises(SampleError, match="exceeds max key length"):
+        read("m,t=" + "x" * 65_536 + " f=1")
 
 
 def test_tags_do_not_hide_what_a_line_says_of_itself() -> None:
@@ -71,9 +93,9 @@ def test_the_first_bad_line_is_named(text: str, number: int) -> None:
 
 
 def test_a_body_that_is_no_text_is_refused() -> None:
-    for content, why in ((b"m v=1\xff", "UTF-8"), (b"m v=1\x00", "NUL"), (b"m v=1 9000000000000000000", "64 bits")):
+    for content, why in ((b"m v=1\xff", "UTF-8"), (b"m v=1 9000000000000000000", "64 bits")):
         with pytest.raises(SampleError, match=why):
-            read_lines(content, PRECISIONS["h"], NOW, SourceTable(decode_head))
+            read_lines(content, PRECISIONS["h"], NOW, {})
 
 
 def test_nonsense_is_refused_or_read_and_nothing_else() -> None:

@@ -2,6 +2,7 @@
 
 import math
 import random
+from collections.abc import Callable, Hashable
 
 import numpy as np
 import pyarrow as pa
@@ -12,14 +13,12 @@ from hypothesis import strategies as st
 from app.formats.prometheus import remote_write_1_pb2 as v1
 from app.formats.prometheus import remote_write_2_pb2 as v2
 from app.formats.remote_write import (
-    decode_labels,
-    decode_pairs,
     decompress_snappy,
     measure_snappy,
     read_request,
     read_request_2,
 )
-from app.formats.samples import SampleBatch, SampleError, SourceTable
+from app.formats.samples import FIRST_NEW, LONGEST_LABELS, Known, Labels, ReadSamples, SampleError
 
 T0 = 1_704_067_200_000
 Series = list[tuple[dict[str, str], list[tuple[int, float]]]]
@@ -49,10 +48,31 @@ def encode_2(series: Series) -> bytes:
     return bytes(request.SerializeToString())
 
 
-def spread(batch: SampleBatch) -> list[tuple[tuple[tuple[str, str], ...], int, float]]:
-    """Return (labels, microseconds, value) of every sample, in a fixed order."""
-    rows = zip(batch.slots.tolist(), batch.ts.tolist(), batch.values.tolist(), strict=True)
-    return sorted((tuple(sorted(batch.table.read_labels(slot).items())), ts, value) for slot, ts, value in rows)
+Spread = list[tuple[tuple[tuple[str, str], ...], int, float]]
+
+
+class Reader:
+    """Reads bodies one after the other, and knows the sources of those before."""
+
+    def __init__(self, read: Callable[[bytes, Known], ReadSamples] = read_request) -> None:
+        self._read = read
+        self.labels: list[Labels] = []
+        self.known: dict[Hashable, int] = {}
+
+    def read(self, content: bytes) -> ReadSamples:
+        found = self._read(content, self.known)
+        begin = len(self.labels)
+        self.labels += found.new.labels
+        self.known |= {key: begin + FIRST_NEW - number for key, number in found.new.numbers.items()}
+        is_new = found.sources <= FIRST_NEW
+        found.sources[is_new] = begin + FIRST_NEW - found.sources[is_new]
+        return found
+
+    def spread(self, content: bytes) -> Spread:
+        """Return (labels, microseconds, value) of every sample, in a fixed order."""
+        found = self.read(content)
+        rows = zip(found.sources.tolist(), found.ts.tolist(), found.values.tolist(), strict=True)
+        return sorted((tuple(sorted(self.labels[source].items())), ts, value) for source, ts, value in rows)
 
 
 def expect(series: Series) -> list[tuple[tuple[tuple[str, str], ...], int, float]]:
@@ -66,10 +86,11 @@ BODY: Series = [(UP, [(T0, 1.0)]), (LOAD, [(T0, 0.25), (T0 + 15_000, -3.5)]), (U
 
 @pytest.mark.parametrize("version", [1, 2])
 def test_samples_of_both_versions_are_read(version: int) -> None:
-    table = SourceTable(decode_labels if version == 1 else decode_pairs)
-    batch = read_request(encode(BODY), table) if version == 1 else read_request_2(encode_2(BODY), table)
-    assert spread(batch) == expect(BODY)
-    assert len(table.keys) == 2, "a source is known by its labels, however often it comes"
+    reader = Reader(read_request if version == 1 else read_request_2)
+    content = encode(BODY) if version == 1 else encode_2(BODY)
+    for _ in range(2):
+        assert reader.spread(content) == expect(BODY)
+    assert reader.labels == [UP, LOAD], "a source is known by its labels, however often it comes"
 
 
 LABELS = st.dictionaries(st.text(min_size=1, max_size=8), st.text(max_size=8), min_size=1, max_size=4)
@@ -80,33 +101,31 @@ SAMPLES = st.lists(st.tuples(TIMES, st.floats(allow_nan=False)), min_size=1, max
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.tuples(LABELS, SAMPLES), min_size=1, max_size=5))
 def test_known_labels_change_nothing_in_what_is_read(series: Series) -> None:
-    table = SourceTable(decode_labels)
+    reader = Reader()
     content = encode(series)
-    first = spread(read_request(content, table))
-    assert first == expect(series)
-    assert spread(read_request(content, table)) == first, "the second time by the quick way"
+    assert reader.spread(content) == expect(series)
+    assert reader.spread(content) == expect(series), "the second time by the quick way"
 
 
 def test_bits_of_a_value_stay_as_they_are() -> None:
     stale = float(np.array([0x7FF0000000000002], np.uint64).view(np.float64)[0])
-    table = SourceTable(decode_labels)
+    reader = Reader()
     content = encode([(UP, [(T0, stale)])])
     for _ in range(2):
-        batch = read_request(content, table)
+        batch = reader.read(content)
         assert batch.values.view(np.uint64).tolist() == [0x7FF0000000000002]
         assert math.isnan(batch.values[0])
 
 
 def test_fields_that_are_not_known_are_left_out() -> None:
-    table = SourceTable(decode_labels)
     content = encode(BODY)
     # field 3 of a request is metadata, field 3 of a 2.0 sample the time at which a counter began
-    assert spread(read_request(content + b"\x1a\x02\x08\x01", table)) == expect(BODY)
+    assert Reader().spread(content + b"\x1a\x02\x08\x01") == expect(BODY)
     sample = b"\x09" + np.float64(2.5).tobytes() + b"\x10" + b"\x80\x90\xd3\xa6\xcc\x31" + b"\x18\x05"
     series = b"\x0a\x02\x01\x02" + b"\x12" + bytes([len(sample)]) + sample
     body = b"".join(b"\x22" + bytes([len(s)]) + s for s in (b"", b"__name__", b"up"))
-    batch = read_request_2(body + b"\x2a" + bytes([len(series)]) + series, SourceTable(decode_pairs))
-    assert [(labels, value) for labels, _, value in spread(batch)] == [((("__name__", "up"),), 2.5)]
+    found = Reader(read_request_2).spread(body + b"\x2a" + bytes([len(series)]) + series)
+    assert [(labels, value) for labels, _, value in found] == [((("__name__", "up"),), 2.5)]
 
 
 @pytest.mark.parametrize(
@@ -122,7 +141,7 @@ def test_fields_that_are_not_known_are_left_out() -> None:
 )
 def test_what_is_no_request_is_refused(content: bytes, why: str) -> None:
     with pytest.raises(SampleError, match=why):
-        read_request(content, SourceTable(decode_labels))
+        read_request(content, {})
 
 
 def test_a_name_twice_is_refused_in_both_versions() -> None:
@@ -132,11 +151,11 @@ def test_a_name_twice_is_refused_in_both_versions() -> None:
         one.labels.add(name="a", value=value)
     one.samples.add(timestamp=T0, value=1.0)
     with pytest.raises(SampleError, match="a name of its own"):
-        read_request(twice.SerializeToString(), SourceTable(decode_labels))
+        read_request(twice.SerializeToString(), {})
     request = v2.Request(symbols=["", "a", "x"])
     request.timeseries.add(labels_refs=[1, 2, 1, 2]).samples.add(timestamp=T0, value=1.0)
     with pytest.raises(SampleError, match="a name of its own"):
-        read_request_2(request.SerializeToString(), SourceTable(decode_pairs))
+        read_request_2(request.SerializeToString(), {})
 
 
 def test_references_must_be_pairs_of_symbols() -> None:
@@ -144,7 +163,7 @@ def test_references_must_be_pairs_of_symbols() -> None:
         request = v2.Request(symbols=["", "a", "x"])
         request.timeseries.add(labels_refs=refs).samples.add(timestamp=T0, value=1.0)
         with pytest.raises(SampleError, match=why):
-            read_request_2(request.SerializeToString(), SourceTable(decode_pairs))
+            read_request_2(request.SerializeToString(), {})
 
 
 def test_snappy_blocks_are_measured_before_they_are_read() -> None:
@@ -162,13 +181,37 @@ def test_snappy_blocks_are_measured_before_they_are_read() -> None:
 def test_random_bytes_are_refused_or_read_and_nothing_else() -> None:
     chance = random.Random(0)
     good = encode(BODY)
+    known = dict.fromkeys(read_request(good, {}).new.numbers, 0)
     for _ in range(3000):
         content = bytearray(good)
         for _ in range(chance.randrange(1, 4)):
             content[chance.randrange(len(content))] = chance.randrange(256)
-        for read, decode in ((read_request, decode_labels), (read_request_2, decode_pairs)):
+        for read in (read_request, read_request_2):
             try:
-                batch = read(bytes(content), SourceTable(decode))
+                found = read(bytes(content), known)
             except SampleError:
                 continue
-            assert len(batch.ts) == len(batch.slots) == len(batch.values)
+            assert len(found.ts) == len(found.sources) == len(found.values)
+
+
+def test_labels_are_bounded_before_they_are_put_together() -> None:
+    request = v2.Request(symbols=["", "x" * 1000])
+    request.timeseries.add(labels_refs=[1] * 1000).samples.add(timestamp=T0, value=1.0)
+    with pytest.raises(SampleError, match=f"the limit is {LONGEST_LABELS}"):
+        read_request_2(request.SerializeToString(), {})
+    with pytest.raises(SampleError, match="the limit is"):
+        read_request(encode([({"a": "x" * LONGEST_LABELS}, [(T0, 1.0)])]), {})
+
+
+def test_a_time_series_without_labels_is_refused_and_a_short_one_is_read() -> None:
+    with pytest.raises(SampleError, match="a name of its own"):
+        read_request(encode([({}, [(T0, 1.0)])]), {})
+    with pytest.raises(SampleError):
+        read_request(b"\x0a\x03\x12\x10\x09", {b"": 0})
+
+
+def test_labels_that_were_refused_are_refused_again() -> None:
+    reader = Reader()
+    for _ in range(2):
+        with pytest.raises(SampleError, match="a name of its own"):
+            reader.read(encode([({"": "b"}, [(T0, 1.0)]), (UP, [(T0, 1.0)])]))

@@ -2,8 +2,12 @@
 
 import base64
 import binascii
+from collections.abc import Callable
 
 from fastapi import Request
+
+from app.api.deps import ServicesDep, allowed
+from app.scope import Right, Scope
 
 BEARER = "bearer"
 
@@ -22,3 +26,16 @@ def find_secret(request: Request, *schemes: str) -> str:
         return base64.b64decode(secret.strip(), validate=True).decode().partition(":")[2]
     except (binascii.Error, UnicodeDecodeError):
         return ""
+
+
+def require(right: Right, *schemes: str, in_query: str | None = None) -> Callable[..., Scope]:
+    """Return a dependency: the scope of a caller who has a right, found by `find_secret`, or else by a parameter of the
+    query. It raises Unauthorized, Forbidden."""
+
+    def find_scope(request: Request, services: ServicesDep) -> Scope:
+        secret = find_secret(request, *schemes)
+        if not secret and in_query is not None:
+            secret = request.query_params.get(in_query, "")
+        return allowed(right, services.keys.authenticate(secret))
+
+    return find_scope

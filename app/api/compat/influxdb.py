@@ -11,8 +11,8 @@ from typing import Annotated
 import orjson
 from fastapi import APIRouter, Depends, Request, Response
 
-from app.api.compat.credentials import find_secret
-from app.api.deps import ServicesDep, allowed
+from app.api.compat.credentials import require
+from app.api.deps import ServicesDep
 from app.api.http.operations import OpenRoute
 from app.api.http.responses import JSON
 from app.errors import ErrorCode, ServiceError, Unreadable
@@ -38,16 +38,8 @@ CODES: Mapping[int, str] = {
 router = APIRouter(route_class=OpenRoute, include_in_schema=False)
 
 
-def find_writer(request: Request, services: ServicesDep) -> Scope:
-    """Return the scope of a caller who may write. Version 1 sends a key as the password in the query, too.
-
-    Raises Unauthorized, Forbidden.
-    """
-    secret = find_secret(request, "token") or request.query_params.get("p", "")
-    return allowed(Right.write, services.keys.authenticate(secret))
-
-
-LineScope = Annotated[Scope, Depends(find_writer)]
+LineScope = Annotated[Scope, Depends(require(Right.write, "token", in_query="p"))]
+"""of a caller who may write: version 1 sends a key as the password in the query, too"""
 
 
 @router.post("/api/v2/write")

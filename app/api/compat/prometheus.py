@@ -16,8 +16,8 @@ import numpy as np
 import orjson
 from fastapi import APIRouter, Depends, Request, Response
 
-from app.api.compat.credentials import find_secret
-from app.api.deps import ServicesDep, allowed
+from app.api.compat.credentials import require
+from app.api.deps import ServicesDep
 from app.api.http.operations import OpenRoute
 from app.api.http.query import parse_query
 from app.api.http.responses import JSON
@@ -113,13 +113,8 @@ async def read_parameters(request: Request) -> Parameters:
     return Parameters(pairs)
 
 
-def read_scope(request: Request, services: ServicesDep) -> Scope:
-    """Return the scope of a caller with a key, sent as Bearer or as the password of Basic. Raises Unauthorized."""
-    return allowed(Right.read, services.keys.authenticate(find_secret(request)))
-
-
 ParametersDep = Annotated[Parameters, Depends(read_parameters)]
-MetricScope = Annotated[Scope, Depends(read_scope)]
+MetricScope = Annotated[Scope, Depends(require(Right.read))]
 
 
 @router.get("/query")

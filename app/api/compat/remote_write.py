@@ -9,12 +9,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 
 from app.api.compat import prometheus
-from app.api.compat.credentials import find_secret
-from app.api.deps import ServicesDep, allowed
+from app.api.compat.credentials import require
+from app.api.deps import ServicesDep
 from app.api.http.operations import OpenRoute
 from app.errors import ErrorCode, ServiceError, Unsupported
 from app.scope import Right, Scope
-from app.services.samples.service import SampleProtocol
+from app.services.samples.book import SampleProtocol
 
 PATH = f"{prometheus.PREFIX}/write"
 PROTOBUF = "application/x-protobuf"
@@ -29,17 +29,9 @@ WRITTEN = "X-Prometheus-Remote-Write-{}-Written"
 router = APIRouter(route_class=OpenRoute, include_in_schema=False)
 
 
-def find_writer(request: Request, services: ServicesDep) -> Scope:
-    """Return the scope of a caller who may write, with a key as Bearer or the password of Basic.
-
-    Raises Unauthorized, Forbidden.
-    """
-    return allowed(Right.write, services.keys.authenticate(find_secret(request)))
-
-
 @router.post(PATH)
 async def write_samples(
-    request: Request, scope: Annotated[Scope, Depends(find_writer)], services: ServicesDep
+    request: Request, scope: Annotated[Scope, Depends(require(Right.write))], services: ServicesDep
 ) -> Response:
     """Take in what a Prometheus sends."""
     protocol = _read_protocol(request)

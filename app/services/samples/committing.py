@@ -13,9 +13,10 @@ import anyio
 from anyio import CapacityLimiter, to_thread
 
 from app.errors import ErrorCode, ServiceError, Unavailable
-from app.formats.samples import SampleBatch
 from app.logs import get_logger
 from app.scope import Scope
+from app.services.samples.book import SampleBatch
+from app.services.samples.writing import RulesChanged
 from app.storage.engine import OUTAGE
 
 log = get_logger(__name__)
@@ -125,7 +126,7 @@ class GroupCommit:
         try:
             await to_thread.run_sync(self._commit, group[0].scope, batches, limiter=self._limiter)
         except Exception as e:
-            if len(group) > 1 and not isinstance(e, (ServiceError, *OUTAGE)):
+            if len(group) > 1 and not isinstance(e, (ServiceError, RulesChanged, *OUTAGE)):
                 log.warning("samples_stored_one_by_one", detail=str(e)[:200])
                 for one in group:
                     await self._store([one])

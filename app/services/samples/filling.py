@@ -15,6 +15,8 @@ from app.services.durations import SECOND_US
 from app.services.samples.book import Rule
 from app.services.samples.folding import (
     RATE,
+    FilledSeries,
+    FoldedSteps,
     NewSamples,
     StepKeys,
     find_repeated,
@@ -23,7 +25,7 @@ from app.services.samples.folding import (
     select_steps,
 )
 from app.services.samples.steps import StepTimes, locate_times, make_grid
-from app.storage import fed_steps, ingest_rules
+from app.storage import fed_steps
 from app.storage.bulk import BulkPoints, upsert_points
 from app.storage.bulk_cells import NEVER
 from app.storage.fed_steps import StepRows
@@ -49,17 +51,6 @@ class FedBy:
         return self.row.freq, self.row.timezone, self.row.anchor
 
 
-@dataclass(frozen=True)
-class LocatedSamples:
-    """Samples (N,) of series."""
-
-    pk: Ints
-    source: Ints
-    ts: Ints
-    """microseconds UTC"""
-    values: Floats
-
-
 class Filling:
     """The steps of some locked series, into which samples come."""
 
@@ -68,32 +59,37 @@ class Filling:
         self._session = session
         self._moment = moment
         self._fed = sorted(fed, key=lambda one: one.row.pk)
-        self._pk = np.array([one.row.pk for one in self._fed], np.int64)
+        self.pk = np.array([one.row.pk for one in self._fed], np.int64)
+        """of the series (S,), ascending"""
         self._late = np.array([one.rule.late for one in self._fed], np.int64)
-        self._is_rate = np.array([one.rule.aggregate == RATE for one in self._fed], np.bool_)
+        self._aggregate = np.array([one.rule.aggregate for one in self._fed], np.str_)
         self._grids, self._grid_of = _group_by_grid(self._fed)
-        self._known = ingest_rules.load_fed(session, self._pk.tolist())
         self._newest = self._load_newest()
-        at = np.searchsorted(self._pk, self._newest.pk)
-        self._newest_step = np.full(len(self._pk), NEVER)
-        self._newest_time = np.full(len(self._pk), NEVER)
-        self._final_before = np.full(len(self._pk), NEVER)
-        self._final_before[at] = self._newest.final_before
+        at = np.searchsorted(self.pk, self._newest.pk)
+        self._newest_step = np.full(len(self.pk), NEVER)
+        self._newest_time = np.full(len(self.pk), NEVER)
+        self._final_before = np.full(len(self.pk), NEVER)
         self._newest_step[at] = self._newest.ts
-        self._newest_time[at] = self._newest.newest
+        self._newest_time[at] = np.minimum(self._newest.newest, moment)  # a clock that is fast makes no other late
+        self._final_before[at] = self._newest.final_before
 
-    def run(self, samples: LocatedSamples) -> NDArray[np.bool_]:
-        """Take samples in; return which of them (N,) are too late for that."""
-        place = np.searchsorted(self._pk, samples.pk)
-        times = self._locate(samples.ts, place)
+    def run(self, place: Ints, source: Ints, ts: Ints, values: Floats) -> NDArray[np.bool_]:
+        """Take samples (N,) in; return which of them (N,) are too late for that.
+
+        Args:
+            place: of their series in `pk`
+            source: digests of their labels
+            ts: microseconds UTC
+            values: finite
+        """
+        times = self._locate(ts, place)
         limit = np.where(self._newest_time == NEVER, NEVER, self._newest_time - self._late)
-        is_late: NDArray[np.bool_] = (samples.ts < limit[place]) | (times.ts < self._final_before[place])
-        new = NewSamples(samples.pk, times.ts, times.before, times.after, samples.source, samples.ts, samples.values)
-        stored = self._load_stored(new.select(~is_late), place[~is_late])
-        is_late |= find_repeated(stored, new)
-        kept = ~is_late
-        if kept.any():
-            self._store(stored, new.select(kept), times.end[kept], place[kept])
+        is_late: NDArray[np.bool_] = (ts < limit[place]) | (times.ts < self._final_before[place])
+        new = NewSamples(place, times.ts, times.end, times.before, times.after, source, ts, values)
+        stored = self._load_stored(new.select(~is_late))
+        is_late |= find_repeated(stored, new, self.pk)
+        if not is_late.all():
+            self._store(stored, new.select(~is_late))
         return is_late
 
     def _locate(self, times: Ints, place: Ints) -> StepTimes:
@@ -112,82 +108,73 @@ class Filling:
     def _load_newest(self) -> StepRows:
         """Return the newest step of each series. One that is on no step of the grid any more is deleted: somebody has
         deleted all observations, and sent others of another phase."""
-        rows = fed_steps.load_newest(self._session, self._pk)
-        is_on = self._locate(rows.ts, np.searchsorted(self._pk, rows.pk)).ts == rows.ts
+        rows = fed_steps.load_newest(self._session, self.pk)
+        is_on = self._locate(rows.ts, np.searchsorted(self.pk, rows.pk)).ts == rows.ts
         if is_on.all():
             return rows
         off = rows.pk[~is_on]
         fed_steps.remove_before(self._session, off, np.full(len(off), np.iinfo(np.int64).max))
         return select_steps(rows, is_on)
 
-    def _load_stored(self, new: NewSamples, place: Ints) -> StepRows:
+    def _load_stored(self, new: NewSamples) -> StepRows:
         """Return the newest steps, and of the others those that samples come into; of a rate those beside them too."""
-        newest = self._newest_step[place]
-        wanted = [(new.pk, new.step, new.step < newest)]
-        if self._is_rate.any():
-            is_rate = self._is_rate[place]
-            wanted += [(new.pk, beside, is_rate & (beside < newest)) for beside in (new.before, new.after)]
+        pk = self.pk[new.place]
+        newest = self._newest_step[new.place]
+        is_rate = self._aggregate[new.place] == RATE
+        wanted = [(new.step, new.step < newest)]
+        if is_rate.any():
+            wanted += [(beside, is_rate & (beside < newest)) for beside in (new.before, new.after)]
         keys = StepKeys(
-            np.concatenate([pk[chosen] for pk, _, chosen in wanted]),
-            np.concatenate([ts[chosen] for _, ts, chosen in wanted]),
+            np.concatenate([pk[chosen] for _, chosen in wanted]),
+            np.concatenate([ts[chosen] for ts, chosen in wanted]),
         )
         if not len(keys.pk):
             return self._newest
         return join_steps(self._newest, fed_steps.load_at(self._session, keys.pk, keys.ts))
 
-    def _store(self, stored: StepRows, new: NewSamples, end: Ints, place: Ints) -> None:
+    def _store(self, stored: StepRows, new: NewSamples) -> None:
         latest = self._newest_time.copy()
-        np.maximum.at(latest, place, new.ts)
+        np.maximum.at(latest, new.place, np.minimum(new.ts, self._moment))
         cut = latest - self._late
-        pks = self._pk.tolist()
-        aggregates = {one.row.pk: one.rule.aggregate for one in self._fed}
-        steps = fold(stored, new, aggregates, dict(zip(pks, cut.tolist(), strict=True)))
-        rows = steps.rows
-        of_series = np.searchsorted(self._pk, rows.pk)
-        closes_at = self._find_closings(rows, steps.of_new, end, of_series)
-        forgotten_before = self._find_forgotten(rows, of_series, cut)
-        is_new = steps.changed | (closes_at != rows.closes_at)
-        rows = replace(rows, closes_at=closes_at, final_before=forgotten_before[of_series])
-        is_kept = rows.ts >= forgotten_before[of_series]
+        steps = fold(stored, new, FilledSeries(self.pk, self._aggregate, cut))
+        closes_at = self._find_closings(steps, new.end)
+        forgotten_before = self._find_forgotten(steps, cut)
+        is_new = steps.changed | (closes_at != steps.rows.closes_at)
+        rows = replace(steps.rows, closes_at=closes_at, final_before=forgotten_before[steps.of_series])
+        is_kept = rows.ts >= forgotten_before[steps.of_series]
         fed_steps.upsert(self._session, select_steps(rows, is_new & is_kept))
         moved = np.flatnonzero(forgotten_before > self._final_before)
-        fed_steps.remove_before(self._session, self._pk[moved], forgotten_before[moved])
-        rules = {one.row.pk: one.rule.pk for one in self._fed}
-        ingest_rules.store_fed(self._session, {pk: rule for pk, rule in rules.items() if self._known.get(pk) != rule})
+        fed_steps.remove_before(self._session, self.pk[moved], forgotten_before[moved])
         is_observed = is_new & (closes_at == 0) & np.isfinite(rows.y)
-        self._observe(rows.pk[is_observed], rows.ts[is_observed], rows.y[is_observed])
+        points = BulkPoints(rows.pk[is_observed], rows.ts[is_observed], rows.y[is_observed])
+        upsert_points(self._session, [one.row for one in self._fed], points)
 
-    def _find_closings(self, rows: StepRows, of_new: Ints, end: Ints, of_series: Ints) -> Ints:
+    def _find_closings(self, steps: FoldedSteps, end: Ints) -> Ints:
         """Return when each step (R,) closes, 0 where it is closed: each but the last of its series, and that too where
-        it was closed before."""
+        it was closed before. `end` (N,) is where the step of each new sample ends."""
+        rows = steps.rows
         is_last = np.append(np.diff(rows.pk) != 0, True)
         ends = np.zeros(len(rows.pk), np.int64)
-        ends[of_new] = end
+        ends[steps.of_new] = end
         is_touched = np.zeros(len(rows.pk), np.bool_)
-        is_touched[of_new] = True
-        was_newest = rows.ts == self._newest_step[of_series]
+        is_touched[steps.of_new] = True
+        was_newest = rows.ts == self._newest_step[steps.of_series]
         is_filling = is_last & is_touched & ~(was_newest & (rows.closes_at == 0))
         closes_at: Ints = np.where(is_last, rows.closes_at, 0)
-        due = np.maximum(ends, self._moment) + self._late[of_series]
+        due = np.maximum(ends, self._moment) + self._late[steps.of_series]
         closes_at[is_filling] = (-(-due // CLOSING_PRECISION) * CLOSING_PRECISION)[is_filling]
         return closes_at
 
-    def _find_forgotten(self, rows: StepRows, of_series: Ints, cut: Ints) -> Ints:
+    def _find_forgotten(self, steps: FoldedSteps, cut: Ints) -> Ints:
         """Return the stamps (S,) before which what steps were made of is forgotten: where a series has a new step, that
         is all but the step in which a sample may still come, and the one before it, from which a rate goes on."""
-        last = np.full(len(self._pk), NEVER)
-        np.maximum.at(last, of_series, rows.ts)
+        last = np.full(len(self.pk), NEVER)
+        np.maximum.at(last, steps.of_series, steps.rows.ts)
         ahead = np.flatnonzero(last > self._newest_step)
-        forgotten = np.full(len(self._pk), NEVER)
+        forgotten = np.full(len(self.pk), NEVER)
         forgotten[ahead] = self._locate(cut[ahead], ahead).before
         forgotten_before: Ints = np.maximum(forgotten, self._final_before)
         return forgotten_before
-
-    def _observe(self, pk: Ints, ts: Ints, y: Floats) -> None:
-        """Write closed steps (N,), ascending by series and time, as observations."""
-        if not len(pk):
-            return
-        upsert_points(self._session, [one.row for one in self._fed], BulkPoints(pk, ts, y))
 
 
 def _group_by_grid(fed: Sequence[FedBy]) -> tuple[list[Grid], Ints]:

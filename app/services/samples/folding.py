@@ -1,14 +1,11 @@
 """Taking samples into steps: what the steps of some series have, with new samples, and what that makes."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.services.samples.summaries import (
-    SAMPLE,
-    SUMMARY,
     Placed,
     aggregate,
     combine,
@@ -20,7 +17,7 @@ from app.services.samples.summaries import (
     summarise,
 )
 from app.storage.bulk_cells import NEVER
-from app.storage.fed_steps import StepRows
+from app.storage.fed_steps import SAMPLE, SUMMARY, StepRows
 from models.arrays import Floats, Ints
 
 RATE = "rate"
@@ -33,12 +30,14 @@ FOLDED_ABOVE = 512
 class NewSamples:
     """Samples (N,) of series that are locked."""
 
-    pk: Ints
-    """of the series"""
+    place: Ints
+    """of their series among all that are filled"""
     step: Ints
     """stamps of their steps"""
+    end: Ints
+    """where those end"""
     before: Ints
-    """stamps of the steps before those"""
+    """stamps of the steps before them"""
     after: Ints
     """stamps of the steps after them"""
     source: Ints
@@ -46,10 +45,20 @@ class NewSamples:
     """microseconds UTC"""
     values: Floats
 
-    def select(self, kept: NDArray[np.bool_] | Ints) -> "NewSamples":
+    def select(self, kept: NDArray[np.bool_]) -> "NewSamples":
         """Return some of them."""
-        times = (self.step[kept], self.before[kept], self.after[kept])
-        return NewSamples(self.pk[kept], *times, self.source[kept], self.ts[kept], self.values[kept])
+        return NewSamples(*(getattr(self, column.name)[kept] for column in fields(self)))
+
+
+@dataclass(frozen=True)
+class FilledSeries:
+    """Series (S,) that are filled, in the order of their keys."""
+
+    pk: Ints
+    aggregate: NDArray[np.str_]
+    """what the samples of a step make"""
+    cut: Ints
+    """times before which no sample is taken in from now on"""
 
 
 @dataclass(frozen=True)
@@ -58,6 +67,8 @@ class FoldedSteps:
 
     rows: StepRows
     """open or closed as they were, and as final"""
+    of_series: Ints
+    """(R,) the place of each one's series"""
     changed: NDArray[np.bool_]
     """(R,) those that samples have changed"""
     of_new: Ints
@@ -90,30 +101,31 @@ class StepKeys:
         return np.where(is_there, at, -1)
 
 
-def find_repeated(stored: StepRows, new: NewSamples) -> NDArray[np.bool_]:
-    """Say which of the new samples (N,) are not newer than what their step has summarised."""
+def find_repeated(stored: StepRows, new: NewSamples, pk: Ints) -> NDArray[np.bool_]:
+    """Say which of the new samples (N,) are not newer than what their step has summarised; `pk` (S,) are the series."""
     folded = decode([content or b"" for content in stored.folded], SUMMARY)
     if not len(folded.row):
         return np.zeros(len(new.ts), np.bool_)
     steps = StepKeys(stored.pk, stored.ts)
     ends = np.full(len(steps.pk), np.iinfo(np.int64).min)
     np.maximum.at(ends, steps.row[folded.row], folded.records["last_ts"])
-    at = steps.find(new.pk, new.step)
+    at = steps.find(pk[new.place], new.step)
     found: NDArray[np.bool_] = (at >= 0) & (new.ts <= ends[at])
     return found
 
 
-def fold(stored: StepRows, new: NewSamples, aggregates: Mapping[int, str], cuts: Mapping[int, int]) -> FoldedSteps:
+def fold(stored: StepRows, new: NewSamples, series: FilledSeries) -> FoldedSteps:
     """Take new samples, none of which `find_repeated` tells of, into the steps of their series.
 
     Args:
         stored: the steps that samples come into, where they are there; of `rate` those before and after them too
         new: what comes
-        aggregates: {series_pk: what the samples of a step make}
-        cuts: {series_pk: time before which no sample is taken in from now on}
+        series: those that the samples and the steps are of
     """
-    steps = StepKeys(np.append(stored.pk, new.pk), np.append(stored.ts, new.step))
+    new_pk = series.pk[new.place]
+    steps = StepKeys(np.append(stored.pk, new_pk), np.append(stored.ts, new.step))
     of_stored, of_new = np.split(steps.row, [len(stored.pk)])
+    of_series = np.searchsorted(series.pk, steps.pk)
     count = len(steps.pk)
     records = np.empty(len(new.ts), SAMPLE)
     records["source"], records["ts"], records["value"] = new.source, new.ts, new.values
@@ -122,10 +134,10 @@ def fold(stored: StepRows, new: NewSamples, aggregates: Mapping[int, str], cuts:
     folded = decode([content or b"" for content in stored.folded], SUMMARY)
     order = np.argsort(of_stored[folded.row], kind="stable")
     folded = Placed(of_stored[folded.row][order], folded.records[order])
-    samples, folded = _fold_old(samples, folded, steps.pk, cuts)
+    samples, folded = _fold_old(samples, folded, series.cut[of_series])
     summaries = combine(folded, summarise(samples))
-    kinds = np.array([aggregates[pk] for pk in steps.pk.tolist()], np.str_)
-    before, is_touched, is_after = _relate(steps, of_new, new)
+    kinds = series.aggregate[of_series]
+    before, is_touched, is_after = _relate(steps, of_new, new_pk, new)
     changed = is_touched | (is_after & (kinds == RATE))
     y = np.full(count, np.nan)
     y[of_stored] = stored.y
@@ -139,7 +151,7 @@ def fold(stored: StepRows, new: NewSamples, aggregates: Mapping[int, str], cuts:
     final_before = np.full(count, NEVER)
     final_before[of_stored] = stored.final_before
     rows = StepRows(steps.pk, steps.ts, y, newest, closes_at, final_before, encode(samples, count), contents)
-    return FoldedSteps(rows, changed, of_new)
+    return FoldedSteps(rows, of_series, changed, of_new)
 
 
 def join_steps(one: StepRows, other: StepRows) -> StepRows:
@@ -172,27 +184,28 @@ def select_steps(rows: StepRows, kept: NDArray[np.bool_]) -> StepRows:
     )
 
 
-def _relate(steps: StepKeys, of_new: Ints, new: NewSamples) -> tuple[Ints, NDArray[np.bool_], NDArray[np.bool_]]:
+def _relate(
+    steps: StepKeys, of_new: Ints, pk: Ints, new: NewSamples
+) -> tuple[Ints, NDArray[np.bool_], NDArray[np.bool_]]:
     """Return the number of the step right before each step (R,), -1 where none is known; which of them have new
-    samples (R,), and which come right after one that has (R,)."""
+    samples (R,), and which come right after one that has (R,). The samples are of the series `pk` (N,)."""
     count = len(steps.pk)
     before = np.full(count, -1)
     is_touched = np.zeros(count, np.bool_)
     is_after = np.zeros(count, np.bool_)
     is_touched[of_new] = True
-    after = steps.find(new.pk, new.after)
+    after = steps.find(pk, new.after)
     is_there = after >= 0
     before[after[is_there]] = of_new[is_there]
     is_after[after[is_there]] = True
-    before[of_new] = steps.find(new.pk, new.before)
+    before[of_new] = steps.find(pk, new.before)
     return before, is_touched, is_after
 
 
-def _fold_old(samples: Placed, folded: Placed, pk: Ints, cuts: Mapping[int, int]) -> tuple[Placed, Placed]:
-    """Summarise the samples before the cut of their series, in the steps that have many."""
-    many = np.bincount(samples.row, minlength=len(pk)) > FOLDED_ABOVE
+def _fold_old(samples: Placed, folded: Placed, cut: Ints) -> tuple[Placed, Placed]:
+    """Summarise the samples before the cut (R,) of each step, in the steps that have many."""
+    many = np.bincount(samples.row, minlength=len(cut)) > FOLDED_ABOVE
     if not many.any():
         return samples, folded
-    limits = np.array([cuts[key] for key in pk.tolist()], np.int64)
-    is_old = many[samples.row] & (samples.records["ts"] < limits[samples.row])
+    is_old = many[samples.row] & (samples.records["ts"] < cut[samples.row])
     return samples.select(~is_old), combine(folded, summarise(samples.select(is_old)))

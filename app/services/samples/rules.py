@@ -107,14 +107,17 @@ def list_places(template: str) -> list[str]:
     return _PLACE.findall(template)
 
 
-def fill_template(template: str, labels: Mapping[str, str]) -> str:
-    """Return the id that a template makes of labels. Raises KeyError for one that is missing or empty."""
+def fill_template(template: str, labels: Mapping[str, str], most: int) -> str:
+    """Return the id that a template makes of labels, cut off behind the first part beyond `most` characters.
+
+    Raises KeyError for a label that is missing or empty.
+    """
 
     def find(match: re.Match[str]) -> str:
         value = labels.get(match[1])
         if not value:
             raise KeyError(match[1])
-        return value
+        return value[: most + 1]
 
     return _PLACE.sub(find, template)
 

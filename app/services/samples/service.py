@@ -1,26 +1,24 @@
 """Samples of monitoring protocols, from a body to stored steps.
 
-Bodies are read one at a time. What they hold waits for the next transaction, in which rules say whose the samples are.
+Bodies are read one at a time, and rules say whose their samples are. These wait for the next transaction, which asks
+whether the rules are still the same.
 """
 
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from enum import Enum
 from functools import partial
-from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter
-from sqlalchemy.orm import Session
 
-from app.errors import ErrorCode, ServiceError, TooLarge, Unreadable
-from app.formats import line_protocol, remote_write
-from app.formats.samples import Labels, SampleBatch, SampleError, SourceTable
+from app.errors import ErrorCode, TooLarge, Unavailable, Unreadable
+from app.formats import remote_write
+from app.formats.line_protocol import read_lines
+from app.formats.samples import Known, ReadSamples, SampleError
 from app.scope import Scope
-from app.services.samples.book import RuleBook
+from app.services.samples.book import RuleBook, SampleBatch, SampleProtocol
 from app.services.samples.committing import GroupCommit
-from app.services.samples.writing import Outcome, write_samples
+from app.services.samples.writing import RulesChanged, write_samples
 from app.storage import ingest_rules
 from app.storage.engine import Database
 
@@ -30,35 +28,8 @@ MOST_SAMPLES = {"sqlite": 100_000, "postgresql": 1_000_000}
 """of one transaction: on SQLite so many that its only writer is not held for long"""
 
 
-class SampleProtocol(Enum):
-    """How samples are sent."""
-
-    remote_write_1 = "remote write 1.0"
-    remote_write_2 = "remote write 2.0"
-    lines = "line protocol"
-
-
-DECODERS: dict[SampleProtocol, Callable[[Any], Labels]] = {
-    SampleProtocol.remote_write_1: remote_write.decode_labels,
-    SampleProtocol.remote_write_2: remote_write.decode_pairs,
-    SampleProtocol.lines: line_protocol.decode_head,
-}
-
-
-@dataclass(eq=False)
-class _Project:
-    """What a process remembers of a project."""
-
-    tables: dict[SampleProtocol, SourceTable[Any]] = field(default_factory=dict)
-    book: RuleBook | None = None
-
-    def find_table(self, protocol: SampleProtocol) -> SourceTable[Any]:
-        """Return the table of a protocol's sources, a new one where it is full."""
-        table = self.tables.get(protocol)
-        if table is None or table.is_full:
-            table = self.tables[protocol] = SourceTable(DECODERS[protocol])
-            self.book = None  # it remembers the sources of tables that nobody fills any more
-        return table
+ATTEMPTS = 5
+"""at a body while its project's rules change"""
 
 
 class SampleService:
@@ -68,7 +39,7 @@ class SampleService:
         """Set up the service; `most_bytes` is what a body may become when it is decompressed."""
         self._database = database
         self._most_bytes = most_bytes
-        self._projects: OrderedDict[int, _Project] = OrderedDict()
+        self._books: OrderedDict[int, RuleBook] = OrderedDict()
         self._lock = threading.Lock()
         self._group = GroupCommit(self._commit, MOST_SAMPLES[database.dialect])
         self._counter = Counter(
@@ -83,10 +54,10 @@ class SampleService:
 
         Raises Unreadable, TooLarge, and Unavailable where sending it again later may help.
         """
-        return len((await self._group.read(scope, partial(self._read_remote, scope, protocol, block))).ts)
+        return await self._write(scope, protocol, partial(self._read_remote, protocol, block))
 
-    async def write_lines(self, scope: Scope, content: bytes, nanoseconds: int, now: int) -> int:
-        """Store what lines bring, all or none, as `write_remote`; return how many samples that were.
+    async def write_lines(self, scope: Scope, content: bytes, nanoseconds: int, now: int) -> None:
+        """Store what lines bring, all or none, as `write_remote`.
 
         Args:
             scope: whose they are
@@ -94,51 +65,52 @@ class SampleService:
             nanoseconds: of the unit in which timestamps are written
             now: microseconds UTC, the time of lines without one
         """
-        return len((await self._group.read(scope, partial(self._read_lines, scope, content, nanoseconds, now))).ts)
+        await self._write(scope, SampleProtocol.lines, partial(read_lines, content, nanoseconds, now))
 
-    def _read_remote(self, scope: Scope, protocol: SampleProtocol, block: bytes) -> SampleBatch:
-        table = self._find_project(scope).find_table(protocol)
+    async def _write(self, scope: Scope, protocol: SampleProtocol, read: Callable[[Known], ReadSamples]) -> int:
+        for _ in range(ATTEMPTS):
+            try:
+                return len((await self._group.read(scope, partial(self._locate, scope, protocol, read))).ts)
+            except RulesChanged:
+                with self._lock:
+                    self._books.pop(scope.project_id, None)
+        detail = "the rules of this project are changing all the time; send it again in a second"
+        raise Unavailable(ErrorCode.overloaded, detail, headers={"Retry-After": "1"})
+
+    def _locate(self, scope: Scope, protocol: SampleProtocol, read: Callable[[Known], ReadSamples]) -> SampleBatch:
+        book = self._find_book(scope)
+        try:
+            return book.locate(read(book.known[protocol]), protocol)
+        except SampleError as e:
+            raise Unreadable(ErrorCode.bad_request, str(e)) from e
+
+    def _read_remote(self, protocol: SampleProtocol, block: bytes, known: Known) -> ReadSamples:
         is_first = protocol is SampleProtocol.remote_write_1
         try:
             content = remote_write.decompress_snappy(block, self._most_bytes)
-            return (remote_write.read_request if is_first else remote_write.read_request_2)(content, table)
-        except SampleError as e:
-            raise _misread(e) from e
         except OverflowError as e:
             detail = f"{e}, the limit is {self._most_bytes}; send fewer samples at once"
             raise TooLarge(ErrorCode.body_too_large, detail) from e
+        return (remote_write.read_request if is_first else remote_write.read_request_2)(content, known)
 
-    def _read_lines(self, scope: Scope, content: bytes, nanoseconds: int, now: int) -> SampleBatch:
-        table = self._find_project(scope).find_table(SampleProtocol.lines)
-        try:
-            return line_protocol.read_lines(content, nanoseconds, now, table)
-        except SampleError as e:
-            raise _misread(e) from e
+    def _find_book(self, scope: Scope) -> RuleBook:
+        """Return the project's rules as they were when this process last asked; a transaction says whether they hold.
 
-    def _find_project(self, scope: Scope) -> _Project:
+        Bodies are read one at a time, and so is this called.
+        """
         with self._lock:
-            project = self._projects.setdefault(scope.project_id, _Project())
-            self._projects.move_to_end(scope.project_id)
-            while len(self._projects) > MOST_PROJECTS:
-                self._projects.popitem(last=False)
-            return project
+            book = self._books.get(scope.project_id)
+        if book is None or book.is_full:
+            with self._database.read() as session:
+                book = RuleBook.read(ingest_rules.list_revisions(session, scope), ingest_rules.list_all(session, scope))
+        with self._lock:
+            self._books[scope.project_id] = book
+            self._books.move_to_end(scope.project_id)
+            while len(self._books) > MOST_PROJECTS:
+                self._books.popitem(last=False)
+        return book
 
     def _commit(self, scope: Scope, batches: Sequence[SampleBatch]) -> None:
-        outcome = self._database.write_with_retry(partial(self._store, scope=scope, batches=batches))
+        outcome = self._database.write_with_retry(partial(write_samples, scope=scope, batches=batches))
         for name in ("taken", "dropped", "unmatched"):
             self._counter.labels(name).inc(getattr(outcome, name))
-
-    def _store(self, session: Session, scope: Scope, batches: Sequence[SampleBatch]) -> Outcome:
-        return write_samples(session, scope, self._find_book(session, scope), batches)
-
-    def _find_book(self, session: Session, scope: Scope) -> RuleBook:
-        """Return the project's rules as they are now."""
-        project = self._find_project(scope)
-        revisions = ingest_rules.list_revisions(session, scope)
-        if project.book is None or project.book.revisions != revisions:
-            project.book = RuleBook(revisions, ingest_rules.list_all(session, scope))
-        return project.book
-
-
-def _misread(error: SampleError) -> ServiceError:
-    return Unreadable(ErrorCode.bad_request, str(error))

@@ -9,25 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app.storage.fed_steps import SUMMARY
 from models.arrays import Floats, Ints
 
 Records = NDArray[Any]
-SAMPLE = np.dtype([("source", "<i8"), ("ts", "<i8"), ("value", "<f8")])
-SUMMARY = np.dtype(
-    [
-        ("source", "<i8"),
-        ("count", "<i8"),
-        ("sum", "<f8"),
-        ("least", "<f8"),
-        ("greatest", "<f8"),
-        ("first_ts", "<i8"),
-        ("first", "<f8"),
-        ("last_ts", "<i8"),
-        ("last", "<f8"),
-        ("rise", "<f8"),
-    ]
-)
-"""of the samples of one source: `rise` is what a counter has risen by from the first to the last"""
 SECOND = 1_000_000
 """microseconds"""
 
@@ -157,7 +142,7 @@ def aggregate(kind: str, summaries: Placed, before: Ints) -> Floats:
         return np.empty(0)
     records = summaries.records
     starts = np.searchsorted(summaries.row, np.arange(rows))
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         match kind:
             case "mean":
                 values = np.add.reduceat(records["sum"], starts) / np.add.reduceat(records["count"], starts)

@@ -1,7 +1,7 @@
 """One transaction of samples: rules say whose they are, their series are locked or made, and their steps filled."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from app.errors import ErrorCode, Unreadable
-from app.formats.samples import SampleBatch
 from app.scope import Scope
 from app.services.durations import SECOND_US
-from app.services.samples.book import UNMATCHED, Rule, RuleBook, SampleTarget
-from app.services.samples.filling import FedBy, Filling, LocatedSamples
+from app.services.samples.book import UNMATCHED, Rule, SampleBatch, SampleTarget
+from app.services.samples.filling import FedBy, Filling
 from app.services.samples.steps import find_anchor
 from app.services.series.checks import is_of_frequency
 from app.storage import ingest_rules, series
@@ -63,9 +62,13 @@ class _Tallies:
         return {pk: Tally(self.taken[pk], self.dropped[pk], self.problems.get(pk)) for pk in rules}
 
 
+class RulesChanged(Exception):
+    """The rules are others than those by which a body was read: it has to be read again."""
+
+
 @dataclass(frozen=True)
 class _Samples:
-    """Samples (N,) with their targets' places in the book."""
+    """Samples (N,) with the places of their targets."""
 
     target: Ints
     ts: Ints
@@ -75,32 +78,39 @@ class _Samples:
         return _Samples(self.target[kept], self.ts[kept], self.values[kept])
 
 
-def write_samples(session: Session, scope: Scope, book: RuleBook, batches: Sequence[SampleBatch]) -> Outcome:
-    """Take in the samples of some bodies. Raises Unreadable where the project has no rules."""
-    if not book.rules:
+def write_samples(session: Session, scope: Scope, batches: Sequence[SampleBatch]) -> Outcome:
+    """Take in the samples of some bodies. Raises Unreadable where the project has no rules, and RulesChanged."""
+    revisions = ingest_rules.list_revisions(session, scope, lock=True)
+    if not revisions:
         raise Unreadable(ErrorCode.no_ingest_rules, NO_RULES)
-    write = _Write(session, scope, book)
-    write.run(_gather(book, batches))
+    if any(batch.book.revisions != revisions for batch in batches):
+        raise RulesChanged
+    targets: list[SampleTarget] = []
+    parts: list[_Samples] = []
+    for book in {id(batch.book): batch.book for batch in batches}.values():
+        mine = [batch for batch in batches if batch.book is book]
+        samples = _Samples(*(np.concatenate([getattr(b, name) for b in mine]) for name in ("target", "ts", "values")))
+        places, inverse = np.unique(samples.target, return_inverse=True)
+        known = [book.targets[place] for place in places.tolist() if place != UNMATCHED]
+        shift = len(targets) - (len(places) - len(known))  # the place of those that no rule takes comes first
+        parts.append(
+            _Samples(np.where(samples.target == UNMATCHED, UNMATCHED, inverse + shift), samples.ts, samples.values)
+        )
+        targets += known
+    samples = _Samples(*(np.concatenate([getattr(p, name) for p in parts]) for name in ("target", "ts", "values")))
+    write = _Write(session, scope, targets, batches[0].book.rules)
+    write.run(samples.select(samples.values.view(np.uint64) != STALE))
     return write.outcome
-
-
-def _gather(book: RuleBook, batches: Sequence[SampleBatch]) -> _Samples:
-    """Return the samples of all bodies, without the marks of a series' end."""
-    tables = {id(batch.table): batch.table for batch in batches}
-    found = {key: book.find_targets(table) for key, table in tables.items()}
-    target = np.concatenate([found[id(batch.table)][batch.slots] for batch in batches])
-    values = np.concatenate([batch.values for batch in batches])
-    samples = _Samples(target, np.concatenate([batch.ts for batch in batches]), values)
-    return samples.select(values.view(np.uint64) != STALE)
 
 
 class _Write:
     """The walk of samples through one transaction."""
 
-    def __init__(self, session: Session, scope: Scope, book: RuleBook) -> None:
+    def __init__(self, session: Session, scope: Scope, targets: Sequence[SampleTarget], rules: Sequence[Rule]) -> None:
         self._session = session
         self._scope = scope
-        self._book = book
+        self._targets = targets
+        self._rules = {rule.pk: rule for rule in rules}
         self._moment = now(session)
         self._tallies = _Tallies()
         self.outcome = Outcome()
@@ -123,61 +133,78 @@ class _Write:
         """Count bad samples, and return the others."""
         if not is_bad.any():
             return samples
-        places, counts = np.unique(samples.target[is_bad], return_counts=True)
-        for place, count in zip(places.tolist(), counts.tolist(), strict=True):
-            target = self._book.targets[place]
+        for target, count in self._count(samples.target[is_bad]):
             self._tallies.drop(target.rule, count, f"a sample of {target.series_id!r} was dropped: {problem}")
         return samples.select(~is_bad)
 
+    def _count(self, target: Ints) -> Iterator[tuple[SampleTarget, int]]:
+        places, counts = np.unique(target, return_counts=True)
+        for place, count in zip(places.tolist(), counts.tolist(), strict=True):
+            yield self._targets[place], count
+
     def _fill(self, samples: _Samples) -> None:
-        places, inverse, counts = np.unique(samples.target, return_inverse=True, return_counts=True)
-        targets = [self._book.targets[place] for place in places.tolist()]
-        fed, problems = self._find_series(targets)
-        for target, count in zip(targets, counts.tolist(), strict=True):
+        """Take sound samples into the steps of their series."""
+        present = [self._targets[place] for place in np.unique(samples.target).tolist()]
+        fed, problems = self._find_series(present)
+        for target, count in self._count(samples.target):
             problem = problems.get(id(target))
             if problem is not None:
                 self._tallies.drop(target.rule, count, problem)
-        pks = np.array([fed[t.series_id].row.pk if id(t) not in problems else -1 for t in targets], np.int64)
-        kept = samples.select(pks[inverse] >= 0)
-        if not len(kept.ts):
+        if not fed:
             return
-        inverse = inverse[pks[inverse] >= 0]
-        rules = np.array([target.rule.pk for target in targets], np.int64)[inverse]
-        sources = np.array([target.source for target in targets], np.int64)[inverse]
         filling = Filling(self._session, list(fed.values()), self._moment)
-        is_late = filling.run(LocatedSamples(pks[inverse], sources, kept.ts, kept.values))
-        self._drop(kept, is_late, "it is older than the newest by more than `late`, and its step is closed")
-        taken, counts = np.unique(rules[~is_late], return_counts=True)
-        self._tallies.taken.update(dict(zip(taken.tolist(), counts.tolist(), strict=True)))
+        keys = {id(t): fed[t.series_id].row.pk for t in present if id(t) not in problems}
+        pk = np.array([keys.get(id(target), -1) for target in self._targets], np.int64)
+        place = np.searchsorted(filling.pk, pk)
+        sources = np.array([target.source for target in self._targets], np.int64)
+        kept = samples.select(pk[samples.target] >= 0)
+        is_late = filling.run(place[kept.target], sources[kept.target], kept.ts, kept.values)
+        taken = self._drop(kept, is_late, "it is older than the newest by more than `late`, or was deleted")
+        for target, count in self._count(taken.target):
+            self._tallies.taken[target.rule.pk] += count
 
     def _find_series(self, targets: Sequence[SampleTarget]) -> tuple[dict[str, FedBy], dict[int, str]]:
         """Return {id: the locked series} of targets, and {id(target): why its samples go nowhere}.
 
-        Series that are missing are made, where the rule says so and as many as it may have.
+        Series that are missing are made, where the rule says so and as many as it may have. Of several rules that feed
+        one series, the first by name says how.
         """
         problems = {id(target): target.problem for target in targets if target.problem is not None}
-        wanted = {target.series_id: target for target in targets if target.problem is None}
-        stored = ingest_rules.lock_series(self._session, self._scope, wanted)
-        missing = [target for series_id, target in wanted.items() if series_id not in stored]
+        first: dict[str, SampleTarget] = {}
+        for target in sorted(targets, key=lambda one: one.rule.order):
+            if target.problem is None:
+                first.setdefault(target.series_id, target)
+        stored = ingest_rules.lock_series(self._session, self._scope, first)
+        missing = [target for series_id, target in first.items() if series_id not in stored]
         refused = self._make(missing, stored) if missing else {}
+        rules = self._choose_rules({stored[i].pk: target.rule for i, target in first.items() if i in stored})
         fed: dict[str, FedBy] = {}
-        for target in targets:
-            row = stored.get(target.series_id)
-            if id(target) in problems:
-                continue
-            if row is None:
-                problems[id(target)] = refused[target.series_id]
-            elif row.freq != target.rule.freq and not is_of_frequency(row, target.rule.freq):
-                problems[id(target)] = (
-                    f"the series {row.id!r} exists with frequency {row.freq!r}, and the rule has {target.rule.freq!r}: "
+        for series_id, row in stored.items():
+            rule = rules[row.pk]
+            if row.freq != rule.freq and not is_of_frequency(row, rule.freq):
+                refused[series_id] = (
+                    f"the series {row.id!r} exists with frequency {row.freq!r}, and the rule has {rule.freq!r}: "
                     "give the rule its frequency, or let `id` name other series"
                 )
-            elif row.id not in fed:
-                if row.anchor is None:
-                    row.anchor = find_anchor(target.rule.freq, row.timezone)
-                    ingest_rules.set_anchor(self._session, row.pk, row.anchor)
-                fed[row.id] = FedBy(row, target.rule)
+                continue
+            if row.anchor is None:
+                row.anchor = find_anchor(row.freq, row.timezone)
+                ingest_rules.set_anchor(self._session, row.pk, row.anchor)
+            fed[series_id] = FedBy(row, rule)
+        problems |= {id(t): refused[t.series_id] for t in targets if t.series_id in refused}
         return fed, problems
+
+    def _choose_rules(self, rules: Mapping[int, Rule]) -> dict[int, Rule]:
+        """Return {series_pk: the rule that feeds it}: the first by name of that which has fed it, while it exists, and
+        that which brings samples now."""
+        known = ingest_rules.load_fed(self._session, list(rules))
+        chosen = {}
+        for pk, rule in rules.items():
+            before = self._rules.get(known.get(pk) or 0, rule)
+            chosen[pk] = min(before, rule, key=lambda one: one.order)
+        changed = {pk: rule.pk for pk, rule in chosen.items() if known.get(pk) != rule.pk}
+        ingest_rules.store_fed(self._session, changed)
+        return chosen
 
     def _make(self, missing: Sequence[SampleTarget], stored: dict[str, LockedSeries]) -> dict[str, str]:
         """Make series, add them to those that are stored, and return {id: why it was not made} of the others."""

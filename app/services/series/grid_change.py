@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from app.errors import Conflict, ErrorCode, FieldError
 from app.services.series.causes import find_cause
 from app.services.series.checks import is_of_frequency
-from app.storage import observations
+from app.storage import fed_steps, observations
 from app.storage.tables import SeriesRow
 from models.arrays import Ints
 from models.calendar.frequency import parse_frequency
@@ -36,11 +36,14 @@ class _NewGrid:
 def change_grid(session: Session, row: SeriesRow, freq: str, timezone: str) -> None:
     """Give a locked series a frequency and a timezone, and its grid another anchor where the phase needs one.
 
+    What samples are filling is forgotten then.
+
     Raises Conflict where one of its rows, of y or of a covariate, is no step of them: it names the first of these.
     """
     if row.anchor is not None and not (is_same_timezone(row.timezone, timezone) and is_of_frequency(row, freq)):
         stamps = observations.load_stamps(session, row)
         row.anchor = _find_anchor(row, stamps, _NewGrid(freq, timezone)) if len(stamps) else None
+        fed_steps.remove_all(session, row.pk)  # they are no steps of it any more
     row.freq = freq
     row.timezone = timezone
 

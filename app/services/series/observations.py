@@ -122,7 +122,7 @@ def _find_filling(
     """Return the step that samples are filling, where it lies in [first, last) and right behind the points."""
     for step in list_open(session, [row.pk]):
         is_inside = (first is None or step.ts >= first) and (last is None or step.ts < last)
-        if is_inside and (not len(points.ts) or step.ts > points.ts[-1]):
+        if step.y is not None and is_inside and (not len(points.ts) or step.ts > points.ts[-1]):
             return step
     return None
 

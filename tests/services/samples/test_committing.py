@@ -9,17 +9,17 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from app.errors import ErrorCode, Unavailable
-from app.formats.samples import SampleBatch, SourceTable
 from app.scope import Right, Scope
 from app.services.samples import committing
+from app.services.samples.book import RuleBook, SampleBatch
 from app.services.samples.committing import GroupCommit
 
-TABLE: SourceTable[str] = SourceTable(lambda key: {"k": key})
+BOOK = RuleBook([], [])
 SCOPES = [Scope(number, frozenset(Right)) for number in (1, 2)]
 
 
 def batch(number: int, size: int = 1) -> SampleBatch:
-    return SampleBatch(TABLE, np.zeros(size, np.int64), np.full(size, number), np.zeros(size))
+    return SampleBatch(BOOK, np.zeros(size, np.int64), np.full(size, number), np.zeros(size))
 
 
 class Store:

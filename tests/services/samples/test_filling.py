@@ -2,20 +2,19 @@
 
 import itertools
 import random
+import time
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import orjson
 import pytest
 from sqlalchemy import func, select, update
 
-from app.formats.remote_write import decode_pairs
-from app.formats.samples import SampleBatch, SourceTable
+from app.formats.samples import NewSources, ReadSamples
 from app.scope import Scope
 from app.services.samples import folding
-from app.services.samples.book import RuleBook
+from app.services.samples.book import RuleBook, SampleProtocol
 from app.services.samples.closing import close_due
 from app.services.samples.rules import RuleRequest, RuleService
 from app.services.samples.writing import Outcome, write_samples
@@ -59,25 +58,33 @@ class World:
             self.scope: Scope = keys.get_default_scope(session)
         self.rules = RuleService(database)
         self.series = ObservationService(database)
-        self._table = SourceTable(decode_pairs)
+        self._last: RuleBook | None = None
 
     def write(self, samples: Sequence[Sample], name: str = "m", fails: bool = False, **labels: str) -> Outcome:
-        batch = self.batch(samples, name, **labels)
+        """Write one body."""
+        found = ReadSamples(*self._columns(samples), new := NewSources())
+        pairs = sorted(labels.items())
+        for number, (source, _, _) in enumerate(samples):
+            key = (name, source, *pairs)
+            known = self._book().known[SampleProtocol.lines].get(key, new.find(key))
+            own = {"__name__": name, "source": source, **labels}
+            found.sources[number] = new.add(key, own) if known is None else known
         with self.database.write() as session:
-            book = RuleBook(
-                ingest_rules.list_revisions(session, self.scope), ingest_rules.list_all(session, self.scope)
-            )
-            found = write_samples(session, self.scope, book, [batch])
+            outcome = write_samples(session, self.scope, [self._book().locate(found, SampleProtocol.lines)])
             if fails:
                 raise RuntimeError
-        return found
+        return outcome
 
-    def batch(self, samples: Sequence[Sample], name: str = "m", **labels: str) -> SampleBatch:
-        own = [text for pair in labels.items() for text in pair]
-        slots = [self._table.add(orjson.dumps(["__name__", name, "source", source, *own])) for source, _, _ in samples]
+    def _columns(self, samples: Sequence[Sample]) -> tuple[Any, Any, Any]:
         ts = [round((T0 + seconds) * 1_000_000) for _, seconds, _ in samples]
-        values = np.array([value for _, _, value in samples], np.float64)
-        return SampleBatch(self._table, np.array(slots, np.int64), np.array(ts, np.int64), values)
+        return np.zeros(len(ts), np.int64), np.array(ts, np.int64), np.array([v for _, _, v in samples], np.float64)
+
+    def _book(self) -> RuleBook:
+        with self.database.read() as session:
+            revisions = ingest_rules.list_revisions(session, self.scope)
+            if self._last is None or self._last.revisions != revisions:
+                self._last = RuleBook.read(revisions, ingest_rules.list_all(session, self.scope))
+        return self._last
 
     def read(self, series_id: str = "m") -> dict[float, float | None]:
         """Return {seconds since T0: value} of the observations, without a step that is being filled."""
@@ -386,3 +393,93 @@ def test_a_series_that_is_deleted_is_made_again(world: World) -> None:
     assert world.steps() == 0
     world.write([("a", 60, 7.0), ("a", 300, 1.0)])
     assert world.read() == {0: 7.0}
+
+
+def test_observations_that_are_deleted_do_not_come_back(world: World) -> None:
+    world.rules.put(world.scope, "r", rule(aggregate="max"))
+    world.write([("a", 0, 999.0), ("a", 310, 500.0)])
+    world.series.delete(world.scope, "m", None, None)
+    assert (world.read(), world.provisional()) == ({}, None)
+    found = world.write([("a", 0, 999.0), ("a", 20, 1.0), ("a", 310, 500.0)])
+    assert (found.taken, found.dropped) == (1, 2), "what is sent again is dropped, what is new taken"
+    assert world.read() == {0: 1.0}
+    world.write([("a", 320, 2.0)])
+    assert world.provisional() == ("2024-01-01T00:05:00+00:00", 2.0), "the step is still open"
+    world.write([("a", 700, 3.0)])
+    assert world.read() == {0: 1.0, 300: 2.0}
+
+
+@pytest.mark.parametrize("kind", ["mean", "last", "sum", "min", "max", "rate"])
+def test_a_step_that_was_emptied_is_filled_as_any_other(world: World, kind: str) -> None:
+    world.rules.put(world.scope, "r", rule(aggregate=kind))
+    before: list[Sample] = [("a", at, float(at)) for at in range(0, 900, 50)]
+    world.write(before)
+    world.series.delete(world.scope, "m", None, None)
+    after: list[Sample] = [("a", at, float(at % 130)) for at in range(860, 2000, 30)]
+    world.write(after)
+    expected = compute(kind, [sample for sample in after if sample[1] > 850], 300)
+    del expected[max(expected)]
+    assert world.read() == pytest.approx(expected)
+
+
+def test_a_clock_that_is_fast_makes_no_other_late(world: World) -> None:
+    world.rules.put(world.scope, "r", rule(late="10min"))
+    now = time.time() - T0
+    world.write([("fast", now + 3000, 1.0)])
+    found = world.write([("right", now - 5, 2.0)])
+    assert (found.taken, found.dropped) == (1, 0)
+
+
+def test_of_several_rules_for_one_series_the_first_by_name_says_how(world: World) -> None:
+    world.rules.put(world.scope, "a", rule(match={"host": "h1"}, template="x", aggregate="mean"))
+    world.rules.put(world.scope, "b", rule(match={"host": "h2"}, template="x", aggregate="sum"))
+    world.write([("s", 0, 3.0)], host="h2")
+    assert world.provisional("x") == ("2024-01-01T00:00:00+00:00", 3.0)
+    world.write([("s", 10, 1.0)], host="h1")
+    assert world.provisional("x") == ("2024-01-01T00:00:00+00:00", 2.0)
+    world.write([("s", 20, 5.0)], host="h2")
+    assert world.provisional("x") == ("2024-01-01T00:00:00+00:00", 3.0)
+    assert [world.describe(name)["series"] for name in "ab"] == [1, 0]
+    world.rules.delete(world.scope, "a")
+    world.write([("s", 30, 3.0)], host="h2")
+    assert world.provisional("x") == ("2024-01-01T00:00:00+00:00", 12.0)
+
+
+def test_another_frequency_of_a_series_ends_the_step_that_was_filled(world: World) -> None:
+    world.rules.put(world.scope, "r", rule(aggregate="sum"))
+    world.write([("a", 0, 7.0)])
+    SeriesService(world.database).put(world.scope, "m", SeriesFields("h", "UTC", None, None, {}, {}))
+    assert world.let_time_pass() == 0
+    assert world.read() == {}
+    assert world.write([("a", 60, 7.0)]).dropped == 1
+
+
+def test_labels_with_any_characters_are_told_or_left_out(world: World) -> None:
+    world.rules.put(world.scope, "r", rule(template="{source}/{host}"))
+    assert world.write([("s", 0, 1.0)]).dropped == 1
+    found = world.write([("s", 0, 1.0)], host="a\x00b")
+    assert (found.taken, found.dropped) == (0, 1)
+    problem = world.describe()["problem"]
+    assert problem.isprintable(), problem
+    assert world.write([("s", 0, 1.0)], host="x" * 60_000).dropped == 1
+
+
+def test_a_value_that_is_none_makes_no_series(world: World) -> None:
+    world.rules.put(world.scope, "r", rule())
+    world.write([("a", 0, float("inf"))])
+    assert world.describe()["series"] == 0
+
+
+@ONE
+def test_thousands_of_rates_are_taken_in_at_once(world: World) -> None:
+    world.rules.put(world.scope, "r", rule(aggregate="rate", template="{source}", most_series=10_000))
+    for at in (0, 200, 400, 650):
+        world.write([(f"s{i}", at, float(at * i)) for i in range(4000)])
+    assert world.read("s3999") == pytest.approx({0: 3999.0, 300: 3999.0})
+
+
+def test_many_new_sources_are_matched_together(world: World) -> None:
+    for number in range(20):
+        world.rules.put(world.scope, f"r{number:02}", rule(match={"source": f"~no.*{number}"}))
+    world.rules.put(world.scope, "z", rule(match={"source": "~s[0-9]+", "__name__": "m", "gone": ""}, template="all"))
+    assert world.write([(f"s{i}", 0, 1.0) for i in range(20_000)]).taken == 20_000

@@ -88,6 +88,7 @@ def test_few_rows_are_answered_as_they_are(client: TestClient) -> None:
     store(client, "a", np.arange(5.0))
     client.post("/series/a/observations", json={"ds": hours(1, 3), "covariates": {"t": [7, 8]}})
     plain = client.get("/series/a/observations").json()
+    del plain["provisional"]
     for points in (5, 6, 100_000):
         assert read(client, points) == plain | {"thinned": False, "count": 5}
     assert read(client, 4)["thinned"] is True

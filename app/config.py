@@ -42,6 +42,8 @@ class Settings(BaseSettings):
     """fsspec URL that every process can reach; default: a folder in the data directory"""
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65_535)
+    trusted_proxies: Annotated[tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...], NoDecode] = ()
+    """networks of proxies that are believed whom a call came from (`X-Forwarded-For`), comma-separated"""
     auth: Literal["on", "off"] = "off"
     """`off` serves the project `default` to everybody, and only on loopback"""
     bootstrap_key_file: Path | None = None
@@ -122,6 +124,16 @@ class Settings(BaseSettings):
         if not names:
             raise ValueError("name at least one of cpu and gpu")
         return names
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _networks(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        try:
+            return tuple(ipaddress.ip_network(part.strip(), strict=False) for part in value.split(",") if part.strip())
+        except ValueError as e:
+            raise ValueError(f"{e}; send addresses or networks such as 10.0.0.0/8, separated by commas") from e
 
     @model_validator(mode="after")
     def _open_only_on_loopback(self) -> "Settings":

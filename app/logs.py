@@ -30,6 +30,10 @@ request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 """id of the request that is being handled; each of its events carries it"""
 
 
+client_address: ContextVar[str | None] = ContextVar("client_address", default=None)
+"""whom the request that is being handled came from"""
+
+
 class _Stderr:
     """The current stderr as a stream of bytes: loggers are cached for good, and stderr may be replaced."""
 

@@ -3,7 +3,7 @@
 import asyncio
 import functools
 import importlib.metadata
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -20,6 +20,7 @@ from app.api import (
     access,
     alerts,
     anomalies,
+    audit,
     backtests,
     bulk,
     charts,
@@ -28,8 +29,10 @@ from app.api import (
     forecasts,
     ingest,
     jobs,
+    keys,
     labels,
     observations,
+    projects,
     registry,
     retention,
     rules,
@@ -39,7 +42,7 @@ from app.api import (
     watch,
 )
 from app.api.compat import influxdb, prometheus, remote_write
-from app.api.deps import Services
+from app.api.deps import Services, name_scopes
 from app.api.http import problems
 from app.api.http.dispatch import Dispatcher
 from app.api.http.fast_route import FastRouter
@@ -51,9 +54,12 @@ from app.jobs.queue import JobQueue
 from app.logs import get_logger
 from app.services.access.keys import KeyService
 from app.services.access.links import LinkService
+from app.services.access.management import KeyManagement
+from app.services.access.projects import ProjectService
 from app.services.alerts.service import AlertService
 from app.services.anomalies.service import AnomalyService
 from app.services.anomalies.watch import WatchService
+from app.services.audit import AuditService
 from app.services.charts.service import ChartService
 from app.services.covariates.service import CovariateService
 from app.services.evaluation.backtests import BacktestService
@@ -114,7 +120,9 @@ class Application:
         self.operations = OperationTable(framework.routes)
         """all paths with their methods, and what each takes"""
         dispatcher = Dispatcher(FastRouter(framework, fast_routes), self.operations)
-        self._layers = RequestContext(FastRouter(dispatcher, fast_routes), Metrics(collectors), limits)
+        self._layers = RequestContext(
+            FastRouter(dispatcher, fast_routes), Metrics(collectors), limits, settings.trusted_proxies
+        )
 
     @property
     def state(self) -> State:
@@ -134,7 +142,8 @@ def _collect_routes() -> tuple[BaseRoute, ...]:
     # a series' id may hold slashes, so suffixes come first
     data = (ingest, export, observations, series, labels, bulk, covariates, retention, rules)
     models = (training, jobs, registry, forecasts, charts, backtests, watch, anomalies)
-    for module in (*data, *models, alerts, access, system, prometheus, remote_write, influxdb, pages):
+    management = (access, keys, projects, audit, system)
+    for module in (*data, *models, alerts, *management, prometheus, remote_write, influxdb, pages):
         framework.include_router(module.router)
     return tuple(framework.routes)
 
@@ -155,10 +164,20 @@ def create_app(settings: Settings) -> Application:
     app.state.registry = collectors
     problems.install(app)
     app.router.routes.extend(_collect_routes())
+    app.openapi = functools.partial(_describe, app, app.openapi)  # type: ignore[method-assign]
     shapes = {remote_write.PATH: remote_write.answer_error, f"{prometheus.PREFIX}/": prometheus.answer_error}
     shapes |= dict.fromkeys(influxdb.PATHS, influxdb.answer_error)
     problems.shape_errors(app, shapes)
     return Application(app, settings, collectors)
+
+
+def _describe(app: FastAPI, generate: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Return the OpenAPI document, which is made once, with the scope that each operation needs."""
+    is_new = app.openapi_schema is None
+    document = generate()
+    if is_new:
+        name_scopes(document, app.routes)
+    return document
 
 
 @asynccontextmanager
@@ -182,6 +201,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         explainer.close()
         drawer.close()
         app.state.services.forecasts.close()
+        app.state.services.keys.close()
         queue.close()
         database.dispose()
 
@@ -201,6 +221,8 @@ def _services(
     forecasts = ForecastService(database, versions, explainer, settings)
     return Services(
         keys=KeyService(database, settings.auth == "on", settings.stale_seconds),
+        key_management=KeyManagement(database),
+        projects=ProjectService(database),
         series=SeriesService(database),
         series_health=SeriesHealthService(database, settings),
         observations=ObservationService(database),
@@ -228,6 +250,7 @@ def _services(
         charts=ChartService(database, forecasts, drawer),
         links=LinkService(database, settings.auth == "on"),
         health=HealthService(database, store),
+        audit=AuditService(database),
     )
 
 

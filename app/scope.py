@@ -5,10 +5,18 @@ from enum import StrEnum
 
 
 class Right(StrEnum):
-    """What a key may do."""
+    """What a key may do: its scopes, as clients say. None of them implies another."""
 
     read = "read"
+    """see series, models, jobs and rules"""
+    forecast = "forecast"
+    """have a model compute: forecasts, charts of them, scans"""
     write = "write"
+    """store series and observations, set rules, alerts and watches"""
+    train = "train"
+    """start and stop jobs, and say which version serves"""
+    admin = "admin"
+    """make and revoke keys, of the project `default` for every project, and make projects"""
 
 
 @dataclass(frozen=True)

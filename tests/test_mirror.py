@@ -38,6 +38,14 @@ EXERCISED_BY = {
         "app/services/metrics/service.py",
         "app/services/metrics/variants.py",
     ),
+    "tests/services/access/test_management.py": (
+        "app/api/keys.py",
+        "app/api/projects.py",
+        "app/api/schemas/keys.py",
+        "app/services/access/projects.py",
+        "app/storage/projects.py",
+    ),
+    "tests/services/test_audit.py": ("app/api/audit.py", "app/api/schemas/audit.py", "app/storage/audit.py"),
     "tests/api/test_rules.py": (
         "app/api/schemas/rules.py",
         "app/services/samples/rules.py",

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Response
 
-from app.api.deps import IdempotencyDep, ReadScope, ServicesDep
+from app.api.deps import ForecastScope, IdempotencyDep, ReadScope, ServicesDep
 from app.api.http.responses import ACCEPTED, created, ok, options_of
 from app.api.http.tables import VARY, FormDep, describe_forms
 from app.api.schemas.anomalies import AnomaliesIn, AnomaliesOut, ScanOut
@@ -30,7 +30,7 @@ JOB: dict[int | str, dict[str, Any]] = {
 @router.post("/anomalies", response_model=AnomaliesOut, responses={**describe_forms(Form, ROWS), **JOB})
 def anomalies(
     body: AnomaliesIn,
-    scope: ReadScope,
+    scope: ForecastScope,
     services: ServicesDep,
     key: IdempotencyDep,
     form: FormDep,

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from app.api.deps import Cursor, IdempotencyDep, Limit, ReadScope, ServicesDep, WriteScope
+from app.api.deps import Cursor, IdempotencyDep, Limit, ReadScope, ServicesDep, TrainScope
 from app.api.http.responses import ACCEPTED, created, ok, options_of
 from app.api.http.tables import FormDep, answer_list, describe_list
 from app.api.schemas.backtests import BacktestForecast, BacktestIn, BacktestOut
@@ -19,7 +19,7 @@ OneSeries = Annotated[Encodable | None, Query(max_length=1000, description="id; 
 
 
 @router.post("/backtest", status_code=202, response_model=JobOut, responses=ACCEPTED)
-def backtest(body: BacktestIn, scope: WriteScope, services: ServicesDep, key: IdempotencyDep) -> Response:
+def backtest(body: BacktestIn, scope: TrainScope, services: ServicesDep, key: IdempotencyDep) -> Response:
     """Judge a model's configuration on rolling origins, beside baselines; the job's id is the backtest's."""
     request = BacktestRequest(
         model=body.model,

@@ -5,13 +5,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
-from app.api.deps import Credentials, ReadScope, ServicesDep, reader
+from app.api.deps import Credentials, ForecastScope, ServicesDep, allowed, caller, name_scope
 from app.api.http.negotiation import chosen
 from app.api.http.operations import OwnQueryRoute
 from app.api.http.query import declare_model
 from app.api.http.responses import ok, server_timing
 from app.api.schemas.charts import ChartLinkIn, ChartLinkOut, ChartQuery
-from app.scope import Scope
+from app.scope import Right, Scope
 from app.services.access.links import SIGNED
 
 router = APIRouter(tags=["forecasts"])
@@ -44,17 +44,17 @@ PICTURES: dict[int | str, dict[str, Any]] = {
 
 
 def chart_reader(request: Request, services: ServicesDep, credentials: Credentials) -> Scope:
-    """Return the scope of a caller who may read, or has a link. Raises Unauthorized, Forbidden, Invalid."""
+    """Return the scope of a caller who may forecast, or has a link. Raises Unauthorized, Forbidden, Invalid."""
     query = request.query_params.multi_items()
     if SIGNED.isdisjoint(name for name, _ in query):
-        scope = reader(services, credentials)
+        scope = allowed(Right.forecast, caller(services, credentials))
     else:
         scope = services.links.open(PATH, query)
     declare_model(ChartQuery).check_names(name for name, _ in query)
     return scope
 
 
-@signed.get(PATH, response_class=Response, responses=PICTURES)
+@signed.get(PATH, response_class=Response, responses=PICTURES, openapi_extra=name_scope(Right.forecast))
 def get_chart(
     scope: Annotated[Scope, Depends(chart_reader)],
     services: ServicesDep,
@@ -73,7 +73,7 @@ def get_chart(
 
 
 @router.post(PATH, response_model=ChartLinkOut)
-def post_chart(body: ChartLinkIn, scope: ReadScope, services: ServicesDep) -> Response:
+def post_chart(body: ChartLinkIn, scope: ForecastScope, services: ServicesDep) -> Response:
     """Make a link to a chart that needs no key, until it expires or the key that made it is revoked."""
     return ok(services.links.create(scope, PATH, body.query(), body.expires_in))
 

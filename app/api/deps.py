@@ -1,19 +1,26 @@
 """What routes depend on: the services that the lifespan built, the caller's scope, pages and idempotency."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Header, Query, Request
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute, iter_route_contexts
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.routing import BaseRoute
 
 from app.errors import ErrorCode, FieldError, Forbidden, Invalid
 from app.scope import Right, Scope, storable
 from app.services.access.keys import KeyService
 from app.services.access.links import LinkService
+from app.services.access.management import KeyManagement
+from app.services.access.projects import ProjectService
 from app.services.alerts.service import AlertService
 from app.services.anomalies.service import AnomalyService
 from app.services.anomalies.watch import WatchService
+from app.services.audit import AuditService
 from app.services.charts.service import ChartService
 from app.services.covariates.service import CovariateService
 from app.services.evaluation.backtests import BacktestService
@@ -45,6 +52,8 @@ class Services:
     """Everything that the routes call."""
 
     keys: KeyService
+    key_management: KeyManagement
+    projects: ProjectService
     series: SeriesService
     series_health: SeriesHealthService
     observations: ObservationService
@@ -72,6 +81,7 @@ class Services:
     charts: ChartService
     links: LinkService
     health: HealthService
+    audit: AuditService
 
 
 def get_services(request: Request) -> Services:
@@ -92,26 +102,70 @@ def caller(services: ServicesDep, credentials: Credentials) -> Scope:
     return services.keys.authenticate(credentials.credentials if credentials else None)
 
 
-def reader(services: ServicesDep, credentials: Credentials) -> Scope:
-    """Return the scope of a caller who may read. Raises Unauthorized, Forbidden."""
-    return allowed(Right.read, caller(services, credentials))
-
-
-def writer(services: ServicesDep, credentials: Credentials) -> Scope:
-    """Return the scope of a caller who may write. Raises Unauthorized, Forbidden."""
-    return allowed(Right.write, caller(services, credentials))
-
-
 def allowed(right: Right, scope: Scope) -> Scope:
     """Return the scope of a caller who has a right. Raises Forbidden."""
     if right not in scope.rights:
-        raise Forbidden(ErrorCode.forbidden, f"this key has no right to {right}; use one that was made with it")
+        held = ", ".join(one for one in Right if one in scope.rights) or "none"
+        detail = f"this call needs the scope {right.value!r}, and the key has {held}; use one that was made with it"
+        raise Forbidden(ErrorCode.scope_missing, detail)
     return scope
 
 
+X_SCOPE = "x-scope"
+"""what the OpenAPI document calls the scope that an operation needs"""
+ANY = "any"
+"""scope of an operation that every valid key may ask for"""
+OPEN = "none"
+"""scope of an operation that needs no key"""
+
+
+@dataclass(frozen=True)
+class Require:
+    """A dependency: the scope of a caller who has a right. The OpenAPI document names the right as `x-scope`."""
+
+    right: Right
+
+    def __call__(self, services: ServicesDep, credentials: Credentials) -> Scope:
+        """Return the scope. Raises Unauthorized, Forbidden."""
+        return allowed(self.right, caller(services, credentials))
+
+
 CallerScope = Annotated[Scope, Depends(caller)]
-ReadScope = Annotated[Scope, Depends(reader)]
-WriteScope = Annotated[Scope, Depends(writer)]
+ReadScope = Annotated[Scope, Depends(Require(Right.read))]
+ForecastScope = Annotated[Scope, Depends(Require(Right.forecast))]
+WriteScope = Annotated[Scope, Depends(Require(Right.write))]
+TrainScope = Annotated[Scope, Depends(Require(Right.train))]
+AdminScope = Annotated[Scope, Depends(Require(Right.admin))]
+
+
+def name_scopes(document: dict[str, Any], routes: Sequence[BaseRoute]) -> None:
+    """Name in an OpenAPI document, as `x-scope`, the scope that each operation needs: `any` key, or `none` at all."""
+    for context in iter_route_contexts(routes):
+        item = document["paths"].get(context.path_format)
+        if item is None or not isinstance(context.original_route, APIRoute):
+            continue
+        for method in context.methods or ():
+            if method.lower() in item:
+                item[method.lower()].setdefault(X_SCOPE, _name_scope(context.dependant))
+
+
+def name_scope(right: Right) -> dict[str, str]:
+    """Return what a route declares in the OpenAPI document that finds its caller in a way of its own."""
+    return {X_SCOPE: right.value}
+
+
+def _name_scope(dependant: Dependant) -> str:
+    right = _find_right(dependant)
+    if right is not None:
+        return right.value
+    return ANY if any(one.call is caller for one in dependant.dependencies) else OPEN
+
+
+def _find_right(dependant: Dependant) -> Right | None:
+    """Return the right that a route requires, however deep in its dependencies."""
+    if isinstance(dependant.call, Require):
+        return dependant.call.right
+    return next((right for one in dependant.dependencies if (right := _find_right(one)) is not None), None)
 
 
 IdempotencyKey = Annotated[

@@ -10,7 +10,7 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import PlainTextResponse, StreamingResponse
 
-from app.api.deps import Cursor, Labels, Limit, ReadScope, ServicesDep, WriteScope, labels_of
+from app.api.deps import Cursor, Labels, Limit, ReadScope, ServicesDep, TrainScope, labels_of
 from app.api.http.responses import ok
 from app.api.http.tables import FormDep, answer_list, describe_list
 from app.api.schemas.base import PageOf
@@ -129,7 +129,7 @@ def get_trials(job_id: str, scope: ReadScope, services: ServicesDep) -> Response
 
 
 @router.post("/jobs/{job_id}/cancel", response_model=JobOut)
-def cancel_job(job_id: str, scope: WriteScope, services: ServicesDep, body: CancelIn | None = None) -> Response:
+def cancel_job(job_id: str, scope: TrainScope, services: ServicesDep, body: CancelIn | None = None) -> Response:
     """Cancel a job; it publishes nothing any more, and its process ends within two seconds. With `keep_best` a
     training ends soon as `cancelled`, with a version of its best network so far."""
     return ok(services.jobs.cancel(scope, job_id, keep_best=body is not None and body.keep_best))

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from app.api.deps import Cursor, IdempotencyDep, Limit, ReadScope, ServicesDep, WriteScope
+from app.api.deps import Cursor, IdempotencyDep, Limit, ReadScope, ServicesDep, TrainScope
 from app.api.http.responses import ACCEPTED, created, ok, options_of
 from app.api.http.tables import FormDep, answer_list, describe_list
 from app.api.schemas.base import Encodable, PageOf, QueryTime
@@ -97,7 +97,7 @@ def get_bundle(
 
 
 @router.put("/{name}/champion", response_model=ModelOut)
-def put_champion(name: str, body: ChampionIn, scope: WriteScope, services: ServicesDep) -> Response:
+def put_champion(name: str, body: ChampionIn, scope: TrainScope, services: ServicesDep) -> Response:
     """Promote a version, or roll back to an earlier one, or to one of its revisions; forecasts that begin from now on
     are its."""
     return ok(services.models.promote(scope, name, body.version, body.revision))
@@ -105,7 +105,7 @@ def put_champion(name: str, body: ChampionIn, scope: WriteScope, services: Servi
 
 @router.post("/{name}/refresh", status_code=202, response_model=JobOut, responses=ACCEPTED)
 def refresh(
-    name: str, scope: WriteScope, services: ServicesDep, key: IdempotencyDep, body: JobOptionsIn | None = None
+    name: str, scope: TrainScope, services: ServicesDep, key: IdempotencyDep, body: JobOptionsIn | None = None
 ) -> Response:
     """Take new observations into those parts of the champion that need no training. In seconds a job makes a revision
     of the version, which serves unless it did worse on the newest values than the one before. 409 `no_champion` where
@@ -115,7 +115,7 @@ def refresh(
 
 
 @router.put("/{name}/schedule", response_model=ScheduleOut)
-def put_schedule(name: str, body: ScheduleIn, scope: WriteScope, services: ServicesDep) -> Response:
+def put_schedule(name: str, body: ScheduleIn, scope: TrainScope, services: ServicesDep) -> Response:
     """Train the model again, refresh its champion and archive its forecasts by the clock. A retraining goes live only
     if it beats the champion and season-naive on the same recent windows."""
     request = ScheduleRequest(body.train, body.forecast, body.refresh, body.timezone, body.train_on_drift)
@@ -123,7 +123,7 @@ def put_schedule(name: str, body: ScheduleIn, scope: WriteScope, services: Servi
 
 
 @router.delete("/{name}/schedule", status_code=204)
-def delete_schedule(name: str, scope: WriteScope, services: ServicesDep) -> Response:
+def delete_schedule(name: str, scope: TrainScope, services: ServicesDep) -> Response:
     """End a model's schedule; its archive stays."""
     services.schedules.delete(scope, name)
     return Response(status_code=204)
@@ -166,14 +166,14 @@ def get_skill(
 
 
 @router.delete("/{name}/versions/{number}", status_code=204)
-def delete_version(name: str, number: int, scope: WriteScope, services: ServicesDep) -> Response:
+def delete_version(name: str, number: int, scope: TrainScope, services: ServicesDep) -> Response:
     """Delete a version that is not the champion, with its files."""
     services.models.delete_version(scope, name, number)
     return Response(status_code=204)
 
 
 @router.delete("/{name}", status_code=204)
-def delete_model(name: str, scope: WriteScope, services: ServicesDep) -> Response:
+def delete_model(name: str, scope: TrainScope, services: ServicesDep) -> Response:
     """Delete a model with all of its versions. Its jobs are kept; one that is queued or running has to end first."""
     services.models.delete(scope, name)
     return Response(status_code=204)

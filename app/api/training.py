@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from app.api.deps import IdempotencyDep, ServicesDep, WriteScope
+from app.api.deps import IdempotencyDep, ServicesDep, TrainScope
 from app.api.http.responses import ACCEPTED, created, ok, options_of
 from app.api.schemas.jobs import JobOut
 from app.api.schemas.previews import TrainPreview
@@ -22,7 +22,7 @@ DryRun = Annotated[bool, Query(description="check and estimate alone: nothing is
 
 @router.post("/train", status_code=202, response_model=JobOut, responses=ACCEPTED | {200: {"model": TrainPreview}})
 def train(
-    body: TrainIn, scope: WriteScope, services: ServicesDep, key: IdempotencyDep, dry_run: DryRun = False
+    body: TrainIn, scope: TrainScope, services: ServicesDep, key: IdempotencyDep, dry_run: DryRun = False
 ) -> Response:
     """Train a model in the background; `Location` names the job to watch.
 

@@ -14,9 +14,10 @@ from app import logs
 from app.cli import commands
 from app.config import Settings
 from app.errors import ServiceError
+from app.scope import Right
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Store series, train LSTM models, serve forecasts.")
-keys = typer.Typer(no_args_is_help=True, help="Make, list and revoke bearer keys.")
+keys = typer.Typer(no_args_is_help=True, help="Make, list, rotate and revoke bearer keys.")
 app.add_typer(keys, name="keys")
 commands.register(app)
 console = Console()
@@ -140,36 +141,75 @@ def demo(
     raise typer.Exit(run(exit_after))
 
 
-def _make_key_service() -> Any:
-    from app.services.access.keys import KeyService
+def _open_database() -> Any:
     from app.storage.engine import Database
 
-    return KeyService(Database(load_settings().database), auth=True)
+    return Database(load_settings().database)
+
+
+def _manage_keys() -> tuple[Any, Any]:
+    """Return what manages keys, and the scope of who may sit at this machine."""
+    from app.services.access.management import KeyManagement
+    from app.storage.keys import get_default_scope
+
+    database = _open_database()
+    with database.read() as session:
+        return KeyManagement(database), get_default_scope(session)
 
 
 @keys.command("create")
 def create_key(
     name: Annotated[str, typer.Argument(help="what the key is for")],
-    read_only: Annotated[bool, typer.Option("--read-only", help="may read and forecast, not write or train")] = False,
+    read_only: Annotated[bool, typer.Option("--read-only", help="the scopes read and forecast alone")] = False,
+    scopes: Annotated[
+        list[Right] | None, typer.Option("--scope", help="repeat it; all but admin when absent", show_default=False)
+    ] = None,
+    project: Annotated[str | None, typer.Option(help="whose things it sees")] = None,
+    expires_at: Annotated[str | None, typer.Option(help="such as 2030-01-31T00:00:00Z")] = None,
 ) -> None:
     """Make a key. It is shown once and stored as a digest only."""
-    key = _make_key_service().create(name[:100], read_only=read_only)
-    print(key.secret)
-    print(f"key {key.number} ({name}); it is not shown again", file=sys.stderr)
+    from app.services.access.keys import ORDINARY, READING
+    from app.services.access.management import KeyRequest
+
+    if read_only and scopes:
+        raise ValueError("--read-only names scopes already; leave --scope out")
+    management, scope = _manage_keys()
+    rights = scopes or (READING if read_only else ORDINARY)
+    key = management.create(scope, KeyRequest(name[:100], rights, project, expires_at))
+    _show_secret(key, f"key {key['id']} ({name}) of the project {key['project']}: {' '.join(key['scopes'])}")
+
+
+@keys.command("rotate")
+def rotate_key(
+    number: Annotated[int, typer.Argument(help="from 'gatecast keys list'")],
+    keep: Annotated[str, typer.Option(help="how long the secret before still works; 0: not at all")] = "24h",
+) -> None:
+    """Give a key another secret. It is shown once; the one before works for a while."""
+    management, scope = _manage_keys()
+    key = management.rotate(scope, number, None if keep == "0" else keep)
+    _show_secret(key, f"key {key['id']} ({key['name']})")
+
+
+def _show_secret(key: dict[str, Any], about: str) -> None:
+    print(key["key"])
+    print(f"{about}; it is not shown again", file=sys.stderr)
 
 
 @keys.command("list")
 def list_keys() -> None:
-    """List keys, including revoked ones."""
-    table = Table("number", "name", "begins with", "rights", "created", "revoked")
-    for key in _make_key_service().list():
+    """List the secrets of keys of the project `default`, including revoked ones."""
+    from app.services.access.keys import KeyService
+
+    table = Table("number", "name", "begins with", "scopes", "created", "last used", "expires", "revoked")
+    for key in KeyService(_open_database(), auth=True).list():
         cells = (key["number"], key["name"], key["prefix"], " ".join(key["rights"]), key["created_at"])
-        table.add_row(*map(str, cells), key["revoked_at"] or "")
+        table.add_row(*map(str, cells), *(key[name] or "" for name in ("last_used_at", "expires_at", "revoked_at")))
     console.print(table)
 
 
 @keys.command("revoke")
 def revoke_key(number: Annotated[int, typer.Argument(help="from 'gatecast keys list'")]) -> None:
     """Revoke a key at once."""
-    _make_key_service().revoke(number)
+    management, scope = _manage_keys()
+    management.revoke(scope, number)
     console.print(f"key {number} is revoked")

@@ -28,6 +28,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.storage.engine import Database
+from app.storage.keys import is_valid
 from app.storage.tables import ApiKey, ModelRow, RevisionRow, SeriesRow, VersionRow
 
 Identity = tuple[int, int, int]
@@ -53,7 +54,7 @@ class CommittedState:
     SQLite gives the key of the newest row again after it is deleted."""
 
     keys: set[int] = field(default_factory=set)
-    """primary keys of API keys that are not revoked"""
+    """primary keys of secrets of API keys that are valid"""
     models: dict[int, tuple[int, int | None, int | None, int | None]] = field(default_factory=dict)
     """created at; primary key of the champion, its created at, its revision that serves; by primary key"""
     versions: dict[int, tuple[int, int]] = field(default_factory=dict)
@@ -157,7 +158,7 @@ def _build_statement(dialect: str, *, has_revisions: bool) -> Any:
     champion = and_(VersionRow.model_pk == ModelRow.pk, VersionRow.number == ModelRow.champion)
     parts: list[Any] = [
         select(literal(KEYS, Text), ApiKey.pk, nothing, nothing, nothing, nothing).where(
-            _is_in(ApiKey.pk, KEYS, dialect), ApiKey.revoked_at.is_(null())
+            _is_in(ApiKey.pk, KEYS, dialect), is_valid()
         ),
         select(
             literal(MODELS, Text),

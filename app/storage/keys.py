@@ -1,16 +1,27 @@
-"""Projects and bearer keys."""
+"""Bearer keys. A key is one secret, or two while it is rotated; its number is that of the first."""
 
 from collections.abc import Sequence
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.scope import Right, Scope
 from app.storage.clock import now_us
+from app.storage.pages import Page, decode_cursor, encode_cursor
+from app.storage.projects import DEFAULT_PROJECT
 from app.storage.tables import ApiKey, Project
 
-DEFAULT_PROJECT = "default"
 ALL_RIGHTS = frozenset(Right)
+
+
+def key_number() -> ColumnElement[int]:
+    """Return the number of the key that a secret belongs to."""
+    return func.coalesce(ApiKey.family, ApiKey.pk)
+
+
+def is_valid() -> ColumnElement[bool]:
+    """Return whether a secret is neither revoked nor expired."""
+    return ApiKey.revoked_at.is_(None) & or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > now_us())
 
 
 def get_default_scope(session: Session) -> Scope:
@@ -19,56 +30,96 @@ def get_default_scope(session: Session) -> Scope:
     return Scope(project_id, ALL_RIGHTS, by="anyone")
 
 
-def get_project_name(session: Session, scope: Scope) -> str:
-    """Return the name of the caller's project."""
-    return session.execute(select(Project.name).where(Project.pk == scope.project_id)).scalar_one()
-
-
 def find_scope(session: Session, digest: bytes) -> Scope | None:
-    """Return the scope of the key with this digest, or None where no valid key has it."""
-    query = select(ApiKey).where(ApiKey.digest == digest, ApiKey.revoked_at.is_(None))
-    key = session.execute(query).scalar_one_or_none()
+    """Return the scope of the secret with this digest, or None where no valid one has it."""
+    key = session.execute(select(ApiKey).where(ApiKey.digest == digest, is_valid())).scalar_one_or_none()
     if key is None:
         return None
     return Scope(key.project_id, frozenset(Right(r) for r in key.rights), f"key {key.name}", key.pk)
 
 
 def is_living(session: Session, pk: int) -> bool:
-    """Say whether a key exists and is not revoked."""
-    query = select(ApiKey.pk).where(ApiKey.pk == pk, ApiKey.revoked_at.is_(None))
-    return session.execute(query).scalar_one_or_none() is not None
+    """Say whether a secret is valid."""
+    return session.execute(select(ApiKey.pk).where(ApiKey.pk == pk, is_valid())).scalar_one_or_none() is not None
+
+
+def has_right(session: Session, pk: int, right: Right) -> bool:
+    """Say whether the key of a secret has a valid one, and a right."""
+    number = select(key_number()).where(ApiKey.pk == pk).scalar_subquery()
+    rights = session.execute(select(ApiKey.rights).where(key_number() == number, is_valid())).scalars()
+    return any(right in one for one in rights)
 
 
 def get(session: Session, pk: int) -> ApiKey | None:
-    """Return the key of this number, of any project and revoked or not."""
+    """Return the secret of this number, of any project and revoked or not."""
     return session.get(ApiKey, pk)
 
 
 def is_known(session: Session, digest: bytes) -> bool:
-    """Say whether a key with this digest exists, revoked or not."""
+    """Say whether a secret with this digest exists, revoked or not."""
     return session.execute(select(ApiKey.pk).where(ApiKey.digest == digest)).scalar_one_or_none() is not None
 
 
-def create(session: Session, scope: Scope, name: str, prefix: str, digest: bytes, rights: Sequence[Right]) -> ApiKey:
-    """Store a key's digest."""
-    key = ApiKey(project_id=scope.project_id, name=name, prefix=prefix, digest=digest, rights=list(rights))
+def create(
+    session: Session,
+    project_id: int,
+    name: str,
+    prefix: str,
+    digest: bytes,
+    rights: Sequence[Right],
+    *,
+    family: int | None = None,
+    expires_at: int | None = None,
+) -> ApiKey:
+    """Store a secret's digest; `family` is the number of its key, None for a new one."""
+    key = ApiKey(
+        project_id=project_id,
+        name=name,
+        prefix=prefix,
+        digest=digest,
+        rights=list(rights),
+        family=family,
+        expires_at=expires_at,
+    )
     session.add(key)
     session.flush()
     return key
 
 
-def list_keys(session: Session, scope: Scope) -> Sequence[ApiKey]:
-    """Return the project's keys, including revoked ones, oldest first."""
+def list_secrets(session: Session, scope: Scope) -> Sequence[ApiKey]:
+    """Return the project's secrets, including revoked ones, oldest first."""
     query = select(ApiKey).where(ApiKey.project_id == scope.project_id).order_by(ApiKey.pk)
     return session.execute(query).scalars().all()
 
 
-def revoke(session: Session, scope: Scope, pk: int) -> bool:
-    """Revoke a key; False where there is no valid key of this number."""
-    updated = session.execute(
-        update(ApiKey)
-        .where(ApiKey.project_id == scope.project_id, ApiKey.pk == pk, ApiKey.revoked_at.is_(None))
-        .values(revoked_at=now_us())
-        .returning(ApiKey.pk)
-    )
-    return updated.scalar_one_or_none() is not None
+def list_page(session: Session, project_id: int, cursor: str | None, limit: int) -> Page[ApiKey]:
+    """Return the newest secret of each valid key of a project, in the order of their numbers. Raises CursorError."""
+    newest = select(func.max(ApiKey.pk)).where(ApiKey.project_id == project_id, is_valid()).group_by(key_number())
+    query = select(ApiKey).where(ApiKey.pk.in_(newest)).order_by(key_number()).limit(limit + 1)
+    if cursor is not None:
+        query = query.where(key_number() > int(decode_cursor(cursor, int)[0]))
+    rows = list(session.execute(query).scalars())
+    return Page(rows[:limit], encode_cursor(number_of(rows[limit - 1])) if len(rows) > limit else None)
+
+
+def list_valid(session: Session, project_id: int | None, number: int, *, lock: bool = False) -> list[ApiKey]:
+    """Return the valid secrets of a key, of a project or of any, newest first."""
+    query = select(ApiKey).where(key_number() == number, is_valid()).order_by(ApiKey.pk.desc())
+    if project_id is not None:
+        query = query.where(ApiKey.project_id == project_id)
+    return list(session.execute(query.with_for_update() if lock else query).scalars())
+
+
+def number_of(row: ApiKey) -> int:
+    """Return the number of the key that a secret belongs to."""
+    return row.pk if row.family is None else row.family
+
+
+def revoke(session: Session, pks: Sequence[int]) -> None:
+    """Revoke secrets."""
+    session.execute(update(ApiKey).where(ApiKey.pk.in_(pks)).values(revoked_at=now_us()))
+
+
+def note_use(session: Session, pk: int) -> None:
+    """Store that a secret was used now."""
+    session.execute(update(ApiKey).where(ApiKey.pk == pk).values(last_used_at=now_us()))

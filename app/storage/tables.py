@@ -52,7 +52,7 @@ class Project(Table):
 
 
 class ApiKey(Table):
-    """A bearer key, of which only the digest is kept."""
+    """A secret of a bearer key, of which only the digest is kept. While a key is rotated it has two that are valid."""
 
     __tablename__ = "api_keys"
 
@@ -62,8 +62,31 @@ class ApiKey(Table):
     prefix: Mapped[str] = mapped_column(String(16))
     digest: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
     rights: Mapped[list[Any]]
+    family: Mapped[int | None] = mapped_column(BigInteger, index=True)
+    """the key's number: that of its first secret, None in itself"""
     created_at: Mapped[int] = mapped_column(BigInteger, default=now_us())
+    expires_at: Mapped[int | None] = mapped_column(BigInteger)
+    last_used_at: Mapped[int | None] = mapped_column(BigInteger)
+    """written once a minute at most"""
     revoked_at: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class AuditEntry(Table):
+    """Something that was done in a project. It outlives the project, and is never changed."""
+
+    __tablename__ = "audit_entries"
+    __table_args__ = (Index("ix_audit_entries_project_id_pk", "project_id", "pk"),)
+
+    pk: Mapped[int] = mapped_column(Key, primary_key=True)
+    project_id: Mapped[int] = mapped_column(BigInteger)
+    at: Mapped[int] = mapped_column(BigInteger, default=now_us())
+    who: Mapped[str] = mapped_column(Text)
+    action: Mapped[str] = mapped_column(String(40))
+    target: Mapped[str] = mapped_column(Text)
+    request_id: Mapped[str | None] = mapped_column(Text)
+    address: Mapped[str | None] = mapped_column(Text)
+    before: Mapped[dict[str, Any] | None]
+    after: Mapped[dict[str, Any] | None]
 
 
 class LinkSecret(Table):

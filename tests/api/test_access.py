@@ -8,14 +8,16 @@ from app.main import create_app
 from app.services.access.keys import KeyService
 from app.storage.engine import Database
 
+ALL = ["read", "forecast", "write", "train", "admin"]
+
 
 def test_without_keys_everyone_may_do_everything(client: TestClient) -> None:
     told = client.get("/access")
     assert told.status_code == 200
-    assert told.json() == {"auth": "off", "project": "default", "rights": ["read", "write"], "key": None}
+    assert told.json() == {"auth": "off", "project": "default", "rights": ALL, "key": None}
 
 
-@pytest.mark.parametrize(("read_only", "rights"), [(False, ["read", "write"]), (True, ["read"])])
+@pytest.mark.parametrize(("read_only", "rights"), [(False, ALL[:4]), (True, ALL[:2])])
 def test_a_key_is_told_its_rights(settings: Settings, database: Database, read_only: bool, rights: list[str]) -> None:
     secret = KeyService(database, auth=True).create("dashboard", read_only=read_only).secret
     with TestClient(create_app(settings.model_copy(update={"auth": "on"}))) as client:

@@ -52,7 +52,7 @@ def test_what_is_asked_for_is_told(database: Database, freshness: Freshness, sco
     first = make_version(database, scope, promoted=True)
     second = make_version(database, scope, promoted=False)
     with database.write() as session:
-        key = keys.create(session, scope, "k", "gk_", hashlib.sha256(b"k").digest(), [])
+        key = keys.create(session, scope.project_id, "k", "gk_", hashlib.sha256(b"k").digest(), [])
         model = registry.get(session, scope, "m")
         assert model is not None
     assert freshness.query(FreshnessKeys()) == NOTHING
@@ -92,9 +92,11 @@ def test_a_series_made_again_was_made_at_another_time(database: Database, freshn
 
 def test_a_revoked_key_lives_no_more(database: Database, freshness: Freshness, scope: Scope) -> None:
     with database.write() as session:
-        pks = [keys.create(session, scope, n, "gk_", hashlib.sha256(n.encode()).digest(), []).pk for n in "ab"]
+        pks = [
+            keys.create(session, scope.project_id, n, "gk_", hashlib.sha256(n.encode()).digest(), []).pk for n in "ab"
+        ]
     with database.write() as session:
-        assert keys.revoke(session, scope, pks[0])
+        keys.revoke(session, pks[:1])
     assert freshness.query(FreshnessKeys(keys=set(pks))).keys == {pks[1]}
 
 

@@ -115,11 +115,13 @@ async def read_parameters(request: Request) -> Parameters:
 
 ParametersDep = Annotated[Parameters, Depends(read_parameters)]
 MetricScope = Annotated[Scope, Depends(require(Right.read))]
+ValueScope = Annotated[Scope, Depends(require(Right.forecast))]
+"""of a caller who may ask for values, for which models are run"""
 
 
 @router.get("/query")
 @router.post("/query")
-def query_metrics(scope: MetricScope, services: ServicesDep, parameters: ParametersDep) -> Response:
+def query_metrics(scope: ValueScope, services: ServicesDep, parameters: ParametersDep) -> Response:
     """Answer a query at one time, now where none is named."""
     moment = parameters.read_time("time")
     times = np.array([round(time.time() * 1000) * 1000 if moment is None else moment], np.int64)
@@ -137,7 +139,7 @@ def query_metrics(scope: MetricScope, services: ServicesDep, parameters: Paramet
 
 @router.get("/query_range")
 @router.post("/query_range")
-def query_range(scope: MetricScope, services: ServicesDep, parameters: ParametersDep) -> Response:
+def query_range(scope: ValueScope, services: ServicesDep, parameters: ParametersDep) -> Response:
     """Answer a query at each step of a range."""
     query = parameters.require("query")
     parameters.require("start")

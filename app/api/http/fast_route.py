@@ -20,7 +20,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.deps import Credentials, Services, allowed, reader
+from app.api.deps import ForecastScope, Services, allowed
 from app.api.http.bodies import JSON, find_body, is_json, parse_json, refuse_body, refuse_media_type
 from app.api.http.problems import HANDLED, answer_to
 from app.api.http.query import declare_model
@@ -29,9 +29,9 @@ from app.services.access.keys import Caller
 from app.services.forecasting.pending import Stream
 
 
-def _resolve_caller(request: Request, credentials: Credentials) -> Caller:
+def _resolve_caller(scope: ForecastScope) -> Caller:
     """Return the caller, as the framework resolves it."""
-    return Caller(reader(request.app.state.services, credentials))
+    return Caller(scope)
 
 
 CallerDep = Annotated[Caller, Depends(_resolve_caller)]
@@ -161,7 +161,7 @@ async def _find_caller(services: Services, headers: Mapping[bytes, bytes]) -> Ca
     caller = services.keys.find_cached(key)
     if caller is None:
         caller = Caller(await run_in_threadpool(services.keys.authenticate, key))
-    allowed(Right.read, caller.scope)
+    allowed(Right.forecast, caller.scope)
     return caller
 
 

@@ -3,16 +3,18 @@
 import random
 import re
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.api.http.addresses import Network, find_address
 from app.api.http.compression import VARY, Encoding, varies
 from app.api.http.decompression import Decoded, decoder_of
 from app.api.http.problems import BodyRefused, internal_error, response
 from app.errors import ErrorCode, ServiceError, TooLarge
-from app.logs import RequestLines, get_logger, request_id
+from app.logs import RequestLines, client_address, get_logger, request_id
 
 log = get_logger(__name__)
 
@@ -66,8 +68,9 @@ class Limits:
 class RequestContext:
     """Wraps the whole application; also answers what nothing else has caught."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, limits: Limits) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, limits: Limits, trusted: Sequence[Network] = ()) -> None:
         self._app = app
+        self._trusted = trusted
         self._metrics = metrics
         self._limits = limits
         self._encoding = Encoding()
@@ -82,11 +85,13 @@ class RequestContext:
         named = _request_id(headers)
         sent = _Sent(send, named)
         bound = request_id.set(named.decode())
+        bound_address = client_address.set(find_address(scope, headers, self._trusted))
         try:
             await self._answer(scope, headers, receive, sent)
             self._note(scope, sent.status or 500, time.perf_counter() - started)
         finally:
             request_id.reset(bound)
+            client_address.reset(bound_address)
 
     async def _answer(self, scope: Scope, headers: Headers, receive: Receive, sent: "_Sent") -> None:
         try:

@@ -1,11 +1,10 @@
-"""Bearer keys: 256 random bits, shown once, stored as a digest."""
+"""Bearer keys of requests: whose they are, and what they may do."""
 
 import contextlib
-import hashlib
-import secrets
 import threading
 import time
 from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,18 +13,28 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.errors import ErrorCode, NotFound, Unauthorized
+from app.logs import get_logger
 from app.scope import Right, Scope
-from app.storage import keys
+from app.services.access.secrets import SHOWN, digest_secret, is_mistyped, make_secret
+from app.storage import keys, projects
 from app.storage.engine import OUTAGE, Database
 from models.calendar.timestamps import format_stamp
 
-PREFIX = "gk_"
+log = get_logger(__name__)
+
 OUTAGE_PAUSE_SECONDS = 1.0
 """time after a failed read in which callers with a cached key do not wait for the database again"""
 MOST_CACHED = 1000
 """keys that this process remembers for an outage of the database"""
+NOTED_SECONDS = 60.0
+"""between two notes of when a key was used last"""
 SHORTEST_BOOTSTRAP = 20
 """characters"""
+ORDINARY = (Right.read, Right.forecast, Right.write, Right.train)
+"""scopes of a key for which none are named"""
+READING = ORDINARY[:2]
+"""scopes of a key that is to change nothing, and what a key may still do while the database is away"""
+MISTYPED = "this key is mistyped: its last six characters do not fit the others; copy it again"
 NO_KEY = "send a key: Authorization: Bearer gk_…; 'gatecast keys create NAME' makes one"
 
 
@@ -44,20 +53,19 @@ class Caller:
     scope: Scope
     verified_at: float = field(default_factory=time.monotonic)
     """monotonic seconds of the last time that the database confirmed the key"""
+    noted_at: float = float("-inf")
+    """monotonic seconds of the last time that its use was noted"""
 
     def offline_scope(self, seconds: float) -> Scope | None:
-        """Return the scope while the database is away: to read, if the key was confirmed within so many seconds."""
+        """Return the scope while the database is away: to read and forecast, if the key was confirmed within so many
+        seconds."""
         if time.monotonic() - self.verified_at > seconds:
             return None
-        return replace(self.scope, rights=self.scope.rights & {Right.read})
-
-
-def _digest(secret: str) -> bytes:
-    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
+        return replace(self.scope, rights=self.scope.rights.intersection(READING))
 
 
 class KeyService:
-    """Creates, lists and revokes keys, and authenticates requests."""
+    """Authenticates requests; makes the first keys."""
 
     def __init__(self, database: Database, auth: bool, stale_seconds: float = 0.0) -> None:
         """Set up the service.
@@ -74,6 +82,7 @@ class KeyService:
         self._lock = threading.Lock()
         self._cached: OrderedDict[bytes, Caller] = OrderedDict()
         """callers whose key was confirmed, by its digest, the latest last"""
+        self._notes = ThreadPoolExecutor(1, "key-use")
         self._retry_at = 0.0
         """monotonic seconds before which a cached key does not wait for the database"""
 
@@ -83,9 +92,9 @@ class KeyService:
             return self._default_scope()
         if not secret:
             raise _unauthorized(NO_KEY)
-        scope = self._find_scope(_digest(secret.strip()))
+        scope = self._find_scope(digest_secret(secret.strip()))
         if scope is None:
-            raise unknown_key()
+            raise _unauthorized(MISTYPED) if is_mistyped(secret.strip()) else unknown_key()
         return scope
 
     def _find_scope(self, digest: bytes) -> Scope | None:
@@ -114,21 +123,45 @@ class KeyService:
             return Caller(self._default) if self._default is not None else None
         if not secret:
             raise _unauthorized(NO_KEY)
-        return self._cached.get(_digest(secret.strip()))
+        caller = self._cached.get(digest_secret(secret.strip()))
+        if caller is not None:
+            self._note_use(caller)
+        return caller
 
     def _cache(self, digest: bytes, scope: Scope | None) -> None:
         with self._lock:
-            self._cached.pop(digest, None)
+            before = self._cached.pop(digest, None)
             if scope is not None:
-                self._cached[digest] = Caller(scope)
+                noted_at = before.noted_at if before is not None else float("-inf")
+                caller = self._cached[digest] = Caller(scope, noted_at=noted_at)
+                self._note_use(caller)
                 while len(self._cached) > MOST_CACHED:
                     self._cached.popitem(last=False)
+
+    def _note_use(self, caller: Caller) -> None:
+        """Let the database know that a key is used, once a minute at most, and without anybody waiting for it."""
+        moment = time.monotonic()
+        if caller.scope.key is not None and moment - caller.noted_at >= NOTED_SECONDS:
+            caller.noted_at = moment
+            with contextlib.suppress(RuntimeError):  # the service is being stopped
+                self._notes.submit(self._write_use, caller.scope.key)
+
+    def _write_use(self, pk: int) -> None:
+        try:
+            with self._database.write() as session:
+                keys.note_use(session, pk)
+        except Exception as e:  # the next minute may be better
+            log.warning("key_use_not_noted", detail=str(e)[:200])
+
+    def close(self) -> None:
+        """Write the notes that wait, and take no more."""
+        self._notes.shutdown()
 
     def describe_access(self, scope: Scope) -> dict[str, Any]:
         """Return what a caller may do, as clients see it: the one place that names a key's rights to its bearer."""
         with self._database.read() as session:
             key = keys.get(session, scope.key) if scope.key is not None else None
-            project = keys.get_project_name(session, scope)
+            project = projects.get_name(session, scope.project_id)
         return {
             "auth": "on" if self._auth else "off",
             "project": project,
@@ -137,17 +170,18 @@ class KeyService:
         }
 
     def create(self, name: str, *, read_only: bool = False) -> NewKey:
-        """Create a key of the project `default`."""
-        secret = PREFIX + secrets.token_urlsafe(32)
-        return NewKey(self._store(name, secret, [Right.read] if read_only else list(Right)), secret)
+        """Create a key of the project `default`, which may read and forecast, and else write and train too."""
+        secret = make_secret()
+        return NewKey(self._store(name, secret, list(READING if read_only else ORDINARY)), secret)
 
     def _store(self, name: str, secret: str, rights: list[Right]) -> int:
         with self._database.write() as session:
             scope = keys.get_default_scope(session)
-            return keys.create(session, scope, name, secret[: len(PREFIX) + 6], _digest(secret), rights).pk
+            return keys.create(session, scope.project_id, name, secret[:SHOWN], digest_secret(secret), rights).pk
 
     def bootstrap(self, file: Path) -> bool:
-        """Store the content of a file as a key, unless it was stored before: a revoked key stays revoked.
+        """Store the content of a file as a key that may do everything, unless it was stored before: a revoked key stays
+        revoked.
 
         Returns whether the key is new.
 
@@ -157,32 +191,36 @@ class KeyService:
         if len(secret) < SHORTEST_BOOTSTRAP:
             raise ValueError(f"the key in {file} must have at least {SHORTEST_BOOTSTRAP} characters")
         with self._database.read() as session:
-            exists = keys.is_known(session, _digest(secret))
+            exists = keys.is_known(session, digest_secret(secret))
         if not exists:
             with contextlib.suppress(IntegrityError):  # another process has just stored it
                 self._store("bootstrap", secret, list(Right))
         return not exists
 
     def list(self) -> list[dict[str, Any]]:
-        """Return the keys of the project `default`, without their secrets."""
+        """Return the secrets of keys of the project `default`, revoked ones too."""
         with self._database.read() as session:
             return [
                 {
-                    "number": row.pk,
+                    "number": keys.number_of(row),
                     "name": row.name,
                     "prefix": row.prefix,
                     "rights": row.rights,
                     "created_at": format_stamp(row.created_at, "UTC"),
+                    "expires_at": format_stamp(row.expires_at, "UTC"),
+                    "last_used_at": format_stamp(row.last_used_at, "UTC"),
                     "revoked_at": format_stamp(row.revoked_at, "UTC"),
                 }
-                for row in keys.list_keys(session, keys.get_default_scope(session))
+                for row in keys.list_secrets(session, keys.get_default_scope(session))
             ]
 
     def revoke(self, number: int) -> None:
-        """Revoke a key at once. Raises NotFound."""
+        """Revoke a key of the project `default` at once. Raises NotFound."""
         with self._database.write() as session:
-            if not keys.revoke(session, keys.get_default_scope(session), number):
+            rows = keys.list_valid(session, keys.get_default_scope(session).project_id, number, lock=True)
+            if not rows:
                 raise NotFound(ErrorCode.not_found, f"there is no valid key {number}; 'gatecast keys list' shows them")
+            keys.revoke(session, [row.pk for row in rows])
 
     def _default_scope(self) -> Scope:
         if self._default is None:
@@ -192,8 +230,8 @@ class KeyService:
 
 
 def unknown_key() -> Unauthorized:
-    """Return the error for a key that is unknown or revoked."""
-    return _unauthorized("this key is unknown or revoked; 'gatecast keys create NAME' makes a new one")
+    """Return the error for a key that is unknown, revoked or expired."""
+    return _unauthorized("this key is unknown, revoked or expired; 'gatecast keys create NAME' makes a new one")
 
 
 def _unauthorized(detail: str) -> Unauthorized:

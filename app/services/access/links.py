@@ -91,7 +91,7 @@ class LinkService:
 
     def _find_creator(self, session: Session, number: int) -> tuple[Scope, bool]:
         """Return the scope of a link by its key's number, and whether the key may still read. Raises Forbidden."""
-        reading = frozenset({Right.read})
+        reading = frozenset({Right.forecast})
         if number == NO_KEY:
             if self._auth:
                 raise _invalid()
@@ -99,7 +99,7 @@ class LinkService:
         row = keys.get(session, number)
         if row is None:
             raise _invalid()
-        is_valid = row.revoked_at is None and Right.read in row.rights
+        is_valid = keys.has_right(session, number, Right.forecast)
         return Scope(row.project_id, reading, by=f"link of key {row.name}", key=row.pk), is_valid
 
 

@@ -9,6 +9,7 @@ from app.errors import Conflict, ErrorCode, NotFound, invalid
 from app.scope import Scope
 from app.services.alerts.addresses import AddressRefused, check_host, parse_url
 from app.services.alerts.request import AlertRequest, Target, check_request
+from app.services.audit import record
 from app.services.durations import SECOND_US, UNITS, parse_duration
 from app.services.idempotency import Idempotency, ServiceResponse, respond_once
 from app.services.paging import convert_cursor_errors
@@ -57,9 +58,12 @@ class AlertService:
                     detail = f"the project has {MOST_ALERTS} alerts, the most; DELETE /alerts/{{name}} ends one"
                     raise Conflict(ErrorCode.too_many_alerts, detail)
                 row = alerts.add(session, scope, name=name, targets=targets, **fields)
-                return True, _describe(session, [row])[0]
+                record(session, scope, "alert.set", name, after=(view := _describe(session, [row])[0]))
+                return True, view
+            before = _describe(session, [row])[0]
             _change(session, row, {**fields, "targets": targets})
-            return False, _describe(session, [row])[0]
+            record(session, scope, "alert.set", name, before=before, after=(view := _describe(session, [row])[0]))
+            return False, view
 
         return self._database.write_with_retry(make)
 
@@ -77,8 +81,10 @@ class AlertService:
     def delete(self, scope: Scope, name: str) -> None:
         """Delete an alert with its messages; nothing more is sent. Raises NotFound."""
         with self._database.write() as session:
+            before = _describe(session, [require_alert(session, scope, name)])[0]
             if not alerts.remove(session, scope, name):
                 raise _not_found(name)
+            record(session, scope, "alert.delete", name, before=before)
 
     def list_events(self, scope: Scope, name: str, cursor: str | None, limit: int) -> Page[dict[str, Any]]:
         """Return a page of an alert's messages, newest first. Raises NotFound, and Invalid for an unknown cursor."""

@@ -108,9 +108,9 @@ class AnomalyService:
         self, scope: Scope, request: AnomalyRequest, cost: int, options: JobOptions, key: Idempotency | None
     ) -> ServiceResponse:
         """Queue a job for a scan. Raises Forbidden where the key may not start one."""
-        if Right.write not in scope.rights:
-            detail = "this scan needs a job, which this key has no right to start; request a shorter span"
-            raise Forbidden(ErrorCode.forbidden, detail)
+        if Right.train not in scope.rights:
+            detail = "this scan needs a job, and this key lacks the scope 'train'; request a shorter span"
+            raise Forbidden(ErrorCode.scope_missing, detail)
         name, pin = parse_reference(request.model)
 
         def make(session: Session) -> ServiceResponse:

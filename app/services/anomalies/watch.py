@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import ErrorCode, NotFound, invalid
 from app.scope import Scope
+from app.services.audit import record
 from app.services.paging import convert_cursor_errors
 from app.services.registry.lookup import require_model, require_version, select_trained_series
 from app.services.series.ids import is_series_id
@@ -59,6 +60,7 @@ class WatchService:
                 detail = f"the model forecasts {model.horizon} steps, and ahead is {request.ahead}"
                 raise invalid("body.ahead", ErrorCode.horizon_too_long, detail)
             before = watches.get(session, scope, model.pk)
+            seen = None if before is None else _describe(session, model, before)
             level = request.level
             if level is None and request.alarms_per_week is None:
                 level = DEFAULT_LEVEL
@@ -77,7 +79,8 @@ class WatchService:
                 detail = f"{len(rows)} series are selected, and a watch has {MOST_SERIES} at most; name fewer"
                 raise invalid("body.series", ErrorCode.too_many_series, detail)
             watches.begin_at(session, model.pk, rows)
-            return before is None, _describe(session, model, row)
+            record(session, scope, "watch.set", name, before=seen, after=(view := _describe(session, model, row)))
+            return before is None, view
 
         return self._database.write_with_retry(make)
 
@@ -91,8 +94,11 @@ class WatchService:
         """End a model's watch; its alarms stay. Raises NotFound."""
         with self._database.write() as session:
             model = require_model(session, scope, name, lock=True)
-            if not watches.remove(session, scope, model.pk):
+            before = watches.get(session, scope, model.pk)
+            if before is None:
                 raise _no_watch(model)
+            record(session, scope, "watch.delete", name, before=_describe(session, model, before))
+            watches.remove(session, scope, model.pk)
 
     def list_alarms(
         self, scope: Scope, name: str, since: str | None, ids: Sequence[str], cursor: str | None, limit: int
@@ -120,6 +126,7 @@ class WatchService:
                 detail = f"{series_id!r} has no value at {format_stamp(ts, row.timezone)}"
                 raise invalid("body.ds", ErrorCode.invalid_timestamp, detail)
             alarms.put_verdict(session, scope, row.pk, ts, verdict)
+            record(session, scope, "verdict.set", row.id, after={"ds": ds, "verdict": verdict})
 
 
 def select_watched(session: Session, scope: Scope, model: ModelRow, row: Watch) -> list[SeriesRow]:

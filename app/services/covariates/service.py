@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import Conflict, ErrorCode
 from app.scope import Scope
+from app.services.audit import record
 from app.services.paging import convert_cursor_errors
 from app.services.series.covariates import check_name, require_covariates
 from app.storage import covariates
@@ -47,10 +48,12 @@ class CovariateService:
             stored = covariates.get_for_change(session, scope, name)
             row = stored or covariates.add_covariate(session, scope, name, kind)
             count = covariates.count_values(session, [row])[row.pk]
+            before = None if stored is None else _describe(row, count)
             if row.kind != kind:
                 _check_unused(session, row, count)
                 covariates.change_kind(session, row, kind)
-            return stored is None, _describe(row, count)
+            record(session, scope, "covariate.set", name, before=before, after=(view := _describe(row, count)))
+            return stored is None, view
 
         return self._database.write_with_retry(make)
 
@@ -61,6 +64,7 @@ class CovariateService:
             row = covariates.get_for_change(session, scope, found.name)
             if row is not None:  # it may be gone since
                 _check_unused(session, row, covariates.count_values(session, [row])[row.pk])
+                record(session, scope, "covariate.delete", row.name, before=_describe(row, 0))
                 covariates.remove(session, row)
 
 

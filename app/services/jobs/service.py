@@ -9,6 +9,7 @@ from app.errors import Conflict, ErrorCode
 from app.jobs.queue import JobQueue
 from app.logs import get_logger
 from app.scope import Scope
+from app.services.audit import record
 from app.services.jobs import losses, trials
 from app.services.jobs.views import describe_job, describe_job_in_full, require_job
 from app.services.paging import convert_cursor_errors
@@ -72,6 +73,7 @@ class JobService:
         """
         job = self.get(scope, job_id)
         with self._database.write() as session:
+            record(session, scope, "job.cancel", job["id"], before={"status": job["status"], "keep_best": keep_best})
             if keep_best and jobs.request_stop(session, scope, job["id"]):
                 return describe_job(require_job(session, scope, job["id"]))
             cancelled = jobs.cancel(session, scope, job["id"])

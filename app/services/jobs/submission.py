@@ -11,6 +11,7 @@ from app.config import Settings
 from app.errors import ErrorCode, Invalid
 from app.jobs.queue import JobQueue
 from app.scope import Scope
+from app.services.audit import record
 from app.services.idempotency import ServiceResponse
 from app.services.jobs.views import describe_job_in_full
 from app.storage import jobs
@@ -72,6 +73,7 @@ class Submission:
             started_by=scope.by,
         )
         self._queue.enqueue(session, job.id, queue, options.priority)
+        record(session, scope, f"{kind}.start", job.id, after={"kind": kind, "model": model.name})
         session.refresh(job)
         return job
 

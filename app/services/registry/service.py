@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import Conflict, ErrorCode
 from app.scope import Scope
+from app.services.audit import record
 from app.services.jobs.documents import parse_cleaning, parse_warm_start
 from app.services.paging import convert_cursor_errors
 from app.services.registry.builtin import (
@@ -220,8 +221,10 @@ class ModelService:
         with self._database.write() as session:
             model = require_model(session, scope, name, lock=True)
             row = require_version(session, model, number)
+            before = {"version": model.champion}
             revisions.serve(row, require_revision(session, model, row, revision))
             model.champion = row.number
+            record(session, scope, "champion.set", name, before=before, after={"version": number, "revision": revision})
         return self.get(scope, name)
 
     def delete_version(self, scope: Scope, name: str, number: int) -> None:
@@ -234,6 +237,7 @@ class ModelService:
                 raise Conflict(ErrorCode.version_is_champion, detail)
             _check_unused(session, scope, name, number)
             artifacts = {row.artifact, *revisions.list_artifacts(session, [row.pk])}
+            record(session, scope, "version.delete", f"{name}@{number}", before={"model": name, "version": number})
             session.delete(row)
         for artifact in artifacts:
             self._store.remove(artifact)
@@ -248,6 +252,8 @@ class ModelService:
                 raise Conflict(ErrorCode.model_in_use, detail)
             _check_unused(session, scope, name)
             artifacts = registry.list_artifacts(session, model)
+            numbers = registry.list_version_numbers(session, [model])[model.pk]
+            record(session, scope, "model.delete", name, before={"model": name, "versions": numbers})
             session.delete(model)
             alerts.wake(session, scope, alerts.OF_MODELS, name)
         for artifact in artifacts:  # not their common folder: another model may get the same key

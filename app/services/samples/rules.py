@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import Conflict, ErrorCode, NotFound, Unreadable, invalid
 from app.scope import Scope
+from app.services.audit import record
 from app.services.durations import parse_duration
 from app.services.label_matching import LabelMatcher
 from app.services.paging import convert_cursor_errors
@@ -64,13 +65,16 @@ class RuleService:
                     detail = f"the project has {MOST_RULES} rules, the most; DELETE /ingest/rules/{{name}} ends one"
                     raise Conflict(ErrorCode.too_many_rules, detail)
                 row = ingest_rules.add(session, scope, name=name, samples=0, dropped=0, **fields)
-                return True, _describe(session, [row])[0]
+                record(session, scope, "rule.set", name, after=(view := _describe(session, [row])[0]))
+                return True, view
+            before = _describe(session, [row])[0]
             for field, value in fields.items():
                 setattr(row, field, value)
             row.revision += 1
             row.problem = None
             session.flush()
-            return False, _describe(session, [row])[0]
+            record(session, scope, "rule.set", name, before=before, after=(view := _describe(session, [row])[0]))
+            return False, view
 
         return self._database.write_with_retry(make)
 
@@ -91,8 +95,11 @@ class RuleService:
     def delete(self, scope: Scope, name: str) -> None:
         """Delete a rule; the series that it fed stay. Raises NotFound."""
         with self._database.write() as session:
-            if not ingest_rules.remove(session, scope, name):
+            row = ingest_rules.get(session, scope, name, lock=True)
+            if row is None:
                 raise _not_found(name)
+            record(session, scope, "rule.delete", name, before=_describe(session, [row])[0])
+            ingest_rules.remove(session, scope, name)
 
 
 def build_matchers(match: Mapping[str, str]) -> tuple[LabelMatcher, ...]:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from app.errors import ErrorCode, ServiceError, invalid
 from app.logs import get_logger
 from app.scope import Scope
+from app.services.audit import record
 from app.services.jobs.documents import parse_search, parse_warm_start
 from app.services.jobs.submission import JobOptions, Submission
 from app.services.registry.builtin import parse_builtin_name, refuse_reserved
@@ -77,13 +78,18 @@ class ScheduleService:
                 session, model.pk, **crons, **due, timezone=timezone, train_on_drift=request.train_on_drift
             )
             view = describe_schedule(row)
+            record(session, scope, "schedule.set", name, after=view)
         assert view is not None
         return view
 
     def delete(self, scope: Scope, name: str) -> None:
         """Delete a model's schedule, if it has one. Raises NotFound for the model."""
         with self._database.write() as session:
-            schedules.remove(session, require_model(session, scope, name, lock=True).pk)
+            model = require_model(session, scope, name, lock=True)
+            before = describe_schedule(schedules.get(session, model.pk))
+            schedules.remove(session, model.pk)
+            if before is not None:
+                record(session, scope, "schedule.delete", name, before=before)
 
     def start_due(self) -> None:
         """Start the jobs that are due, each once however many workers call this.

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import ErrorCode, FieldError, Invalid, invalid
 from app.scope import Scope
+from app.services.audit import record
 from app.services.idempotency import Idempotency, ServiceResponse, respond_once
 from app.services.paging import convert_cursor_errors
 from app.services.series.checks import Upload, check_lengths, raise_problems, read_rows, write_points
@@ -114,6 +115,8 @@ class ObservationService:
             else:
                 observations.remove(session, row, first, last)
             series.bump_version(session, row)
+            span = {"start": start, "end": end, "covariates": list(names)}
+            record(session, scope, "observations.delete", row.id, before=span)
 
 
 def _find_filling(

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from app.errors import ErrorCode, NotFound, invalid
 from app.logs import get_logger
 from app.scope import Scope
+from app.services.audit import record
 from app.services.paging import convert_cursor_errors
 from app.storage import retention, series
 from app.storage.clock import now
@@ -115,10 +116,14 @@ class RetentionService:
         def make(session: Session) -> tuple[bool, dict[str, Any]]:
             row = retention.get(session, scope, labels)
             if row is None:
-                return True, _describe(retention.add(session, scope, labels, keep))
+                view = _describe(retention.add(session, scope, labels, keep))
+                record(session, scope, "retention.set", _name_labels(labels), after=view)
+                return True, view
+            before = _describe(row)
             row.keep = keep
             session.flush()
-            return False, _describe(row)
+            record(session, scope, "retention.set", _name_labels(labels), before=before, after=(view := _describe(row)))
+            return False, view
 
         return self._database.write_with_retry(make)
 
@@ -148,10 +153,16 @@ class RetentionService:
     def delete(self, scope: Scope, labels: Mapping[str, str]) -> None:
         """Delete the policy of exactly these labels. Raises NotFound."""
         with self._database.write() as session:
-            if not retention.remove(session, scope, labels):
+            row = retention.get(session, scope, labels)
+            if row is None or not retention.remove(session, scope, labels):
                 named = f"of the labels {dict(labels)}" if labels else "of the whole project"
                 detail = f"there is no policy {named}; GET /retention lists those that there are"
                 raise NotFound(ErrorCode.retention_not_found, detail)
+            record(session, scope, "retention.delete", _name_labels(labels), before=_describe(row))
+
+
+def _name_labels(labels: Mapping[str, str]) -> str:
+    return ", ".join(f"{name}:{value}" for name, value in sorted(labels.items())) or "all"
 
 
 def expire_observations(database: Database) -> int:

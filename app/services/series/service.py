@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import Conflict, ErrorCode, NotFound
 from app.scope import Scope
+from app.services.audit import record
 from app.services.idempotency import Idempotency, ServiceResponse, respond_once
 from app.services.paging import convert_cursor_errors
 from app.services.series.grid_change import change_grid
@@ -102,7 +103,8 @@ class SeriesService:
             if series.get(session, scope, series_id) is not None:
                 raise _series_exists(series_id)
             (row,) = series.add(session, scope, [{"id": series_id, **values}])
-            return ServiceResponse(201, describe_series(row))
+            record(session, scope, "series.create", row.id, after=(view := describe_series(row)))
+            return ServiceResponse(201, view)
 
         return respond_once(self._database, scope, key, make)
 
@@ -118,12 +120,15 @@ class SeriesService:
             row = find_series(session, scope, series_id, lock=True)
             if row is None:
                 (row,) = series.add(session, scope, [{"id": new_id, **values}])
-                return True, describe_series(row)
+                record(session, scope, "series.create", row.id, after=(view := describe_series(row)))
+                return True, view
+            before = describe_series(row)
             change_grid(session, row, values["freq"], values["timezone"])
             for name, value in values.items():
                 setattr(row, name, value)
             series.bump_version(session, row)
-            return False, describe_series(row)
+            record(session, scope, "series.change", row.id, before=before, after=(view := describe_series(row)))
+            return False, view
 
         return self._database.write_with_retry(make)
 
@@ -156,6 +161,7 @@ class SeriesService:
         """Delete a series with its observations. Raises NotFound."""
         with self._database.write() as session:
             row = require_series(session, scope, series_id, lock=True)
+            record(session, scope, "series.delete", row.id, before=describe_series(row))
             series.remove(session, scope, row.id)
 
 

@@ -30,10 +30,10 @@ export const VIEWS = {
   "alerts/edit": { tag: "gc-edit-alert", nav: "alerts", load: () => import("./pages/edit_alert.js"), styles: ["forms.css"] },
 };
 
-/** @type {{nav: string, path: string, label: string, right?: "write"}[]} */
+/** @type {{nav: string, path: string, label: string, right?: "train"}[]} */
 export const NAVIGATION = [
   { nav: "series", path: "series", label: "Series" },
-  { nav: "train", path: "train", label: "Train", right: "write" },
+  { nav: "train", path: "train", label: "Train", right: "train" },
   { nav: "models", path: "models", label: "Models" },
   { nav: "jobs", path: "jobs", label: "Jobs" },
   { nav: "backtests", path: "backtests", label: "Backtests" },

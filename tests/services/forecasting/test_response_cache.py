@@ -394,7 +394,9 @@ def test_no_answer_is_another_projects(secured: TestClient, database: Database) 
         session.add(project)
         session.flush()
         scope = Scope(project.pk, keys.ALL_RIGHTS)
-        keys.create(session, scope, "k", secret[:9], hashlib.sha256(secret.encode()).digest(), list(keys.ALL_RIGHTS))
+        keys.create(
+            session, scope.project_id, "k", secret[:9], hashlib.sha256(secret.encode()).digest(), list(keys.ALL_RIGHTS)
+        )
     mine = KeyService(database, auth=True).create("one").secret
     for more in ({}, {"max_age": 600}):
         tag = got(secured, headers=bearer(mine), **more).headers["etag"]

@@ -78,7 +78,7 @@ class AnomaliesView extends View {
   renderForm(models) {
     const usable = models.filter((model) => model.champion !== null);
     if (!usable.length) {
-      const next = may("write") ? html`<p class="actions"><a class="button primary" href=${link("train")}>Train a model</a></p>` : nothing;
+      const next = may("train") ? html`<p class="actions"><a class="button primary" href=${link("train")}>Train a model</a></p>` : nothing;
       return renderEmpty("Anomalies are judged by a model's champion, and no model has one.", next);
     }
     const { model = usable.find((one) => !one.builtin)?.name, series, level = LEVEL } = this.query;

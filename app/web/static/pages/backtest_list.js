@@ -34,7 +34,7 @@ class BacktestListView extends View {
   }
 
   get isAsking() {
-    return may("write") && Boolean(this.query.new || this.query.model);
+    return may("train") && Boolean(this.query.new || this.query.model);
   }
 
   render() {
@@ -43,7 +43,7 @@ class BacktestListView extends View {
           <h1 tabindex="-1">Backtests</h1>
           <p class="sub">A model's configuration on past windows, trained on what came before them and held against what happened.</p>
         </div>
-        ${may("write") && !this.isAsking ? html`<span class="actions"><button type="button" class="primary" @click=${() => adjust({ new: 1 })}>New backtest</button></span>` : nothing}
+        ${may("train") && !this.isAsking ? html`<span class="actions"><button type="button" class="primary" @click=${() => adjust({ new: 1 })}>New backtest</button></span>` : nothing}
       </div>
       ${this.isAsking ? this.renderForm() : nothing} ${this.page.render((page) => this.renderPage(page))}`;
   }

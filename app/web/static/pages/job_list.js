@@ -51,7 +51,7 @@ class JobListView extends View {
           <h1 tabindex="-1">Jobs</h1>
           <p class="sub">Trainings, backtests, scans and scheduled forecasts: what runs and waits first, then what has ended.</p>
         </div>
-        ${may("write") ? html`<span class="actions"><a class="button primary" href=${link("train")}>Train a model</a></span>` : nothing}
+        ${may("train") ? html`<span class="actions"><a class="button primary" href=${link("train")}>Train a model</a></span>` : nothing}
       </div>
       ${this.renderFilters()} ${this.jobs.render((jobs) => this.renderJobs(jobs))}`;
   }
@@ -97,7 +97,7 @@ class JobListView extends View {
     if (status || kind || model) {
       return renderEmpty("No job is like that.", html`<p class="actions"><a class="button" href=${link("jobs")}>Show all jobs</a></p>`);
     }
-    const next = may("write") ? html`<p class="actions"><a class="button primary" href=${link("train")}>Train a model</a></p>` : nothing;
+    const next = may("train") ? html`<p class="actions"><a class="button primary" href=${link("train")}>Train a model</a></p>` : nothing;
     return renderEmpty("Nothing has been asked for yet.", next);
   }
 }

@@ -41,7 +41,7 @@ class ModelListView extends View {
           <h1 tabindex="-1">Models</h1>
           <p class="sub">The champion of each is the version that forecasts; it got there by being better.</p>
         </div>
-        ${may("write") ? html`<span class="actions"><a class="button primary" href=${link("train")}>Train a model</a></span>` : nothing}
+        ${may("train") ? html`<span class="actions"><a class="button primary" href=${link("train")}>Train a model</a></span>` : nothing}
       </div>
       ${this.models.render((models) => this.renderModels(models))}`;
   }
@@ -49,7 +49,7 @@ class ModelListView extends View {
   /** @param {Models} models */
   renderModels(models) {
     if (!models.models.length) {
-      const next = may("write") ? html`<p class="actions"><a class="button primary" href=${link("train")}>Train the first one</a></p>` : nothing;
+      const next = may("train") ? html`<p class="actions"><a class="button primary" href=${link("train")}>Train the first one</a></p>` : nothing;
       return renderEmpty("There is no model yet: one is trained on series that are stored here.", next);
     }
     return html`<section class="card">

@@ -123,7 +123,7 @@ class OneJobView extends View {
 
   /** @param {import("../job_words.js").Job} job */
   renderActions(job) {
-    if (!may("write") || !isActive(job)) return nothing;
+    if (!may("train") || !isActive(job)) return nothing;
     const canKeep = job.kind === "train" && job.status === "running" && TRAINED.includes(job.progress.phase) && !job.stopping;
     return html`<div class="actions">
       ${canKeep ? html`<button type="button" @click=${() => this.cancel(job, true)}>Stop and keep the best</button>` : nothing}

@@ -79,7 +79,7 @@ class OneModelView extends View {
   renderActions() {
     return html`<div class="actions">
       <a class="button" href=${link("anomalies", { model: this.query.name })}>Find anomalies</a>
-      ${may("write")
+      ${may("train")
         ? html`<a class="button" href=${link("backtests", { model: this.query.name })}>Backtest</a>
             ${this.loaded.data?.model.champion ? html`<button type="button" @click=${this.takeIn}>Refresh</button>` : nothing}
             <a class="button primary" href=${link("train", { model: this.query.name })}>Train again</a>

@@ -171,7 +171,7 @@ class OneSeriesView extends View {
   renderOutlook(series) {
     if (!this.sources.models.data || this.sources.models.problem) return this.sources.models.render(() => nothing);
     if (!this.sources.model) {
-      const next = may("write") ? html`<p class="actions"><a class="button primary" href=${link("train", { series: series.id })}>Train a model on this series</a></p>` : nothing;
+      const next = may("train") ? html`<p class="actions"><a class="button primary" href=${link("train", { series: series.id })}>Train a model on this series</a></p>` : nothing;
       return renderEmpty(`No model has its frequency, ${series.freq}, so there is no forecast yet.`, next);
     }
     return this.sources.forecast.render((/** @type {any} */ result) => renderForecast(this.sources.model, series, result));

@@ -52,7 +52,7 @@ class TrainView extends View {
   }
 
   willUpdate() {
-    if (!may("write")) return;
+    if (!may("train")) return;
     const { model } = this.query;
     if (model) this.again.load(model, (signal) => loadSettings(model, signal));
     this.models.load("models", (signal) => get("models", { limit: 1000 }, signal));
@@ -112,7 +112,7 @@ class TrainView extends View {
 
   render() {
     const title = html`<h1 tabindex="-1">Train a model</h1>`;
-    if (!may("write")) return html`${title}<div class="empty"><p>Your key may only read. Ask who runs the service for one that may write.</p></div>`;
+    if (!may("train")) return html`${title}<div class="empty"><p>Your key may not train. Ask who runs the service for one with the scope <code>train</code>.</p></div>`;
     const { body } = this;
     return html`<div class="head"><div>${title}<p class="sub">${this.renderSub()}</p></div></div>
       ${this.again.problem ? renderProblem(this.again.problem, () => this.again.reload()) : nothing}

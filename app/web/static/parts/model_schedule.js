@@ -48,7 +48,7 @@ class ModelSchedule extends Element {
     if (!this.model) return nothing;
     return html`<section class="card">
       <h2>Schedule</h2>
-      ${this.renderCurrent(this.model.schedule)} ${this.failure ? renderProblem(this.failure) : nothing} ${may("write") ? this.renderForm() : nothing}
+      ${this.renderCurrent(this.model.schedule)} ${this.failure ? renderProblem(this.failure) : nothing} ${may("train") ? this.renderForm() : nothing}
     </section>`;
   }
 

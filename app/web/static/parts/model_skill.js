@@ -68,7 +68,7 @@ class ModelSkill extends Element {
 
   /** @param {Skill} skill */
   renderNone({ drift }) {
-    const next = may("write")
+    const next = may("train")
       ? html`<p class="actions"><a class="button" href=${link("models/one", { name: this.model?.name, tab: "schedule" })}>Schedule forecasts</a></p>`
       : nothing;
     const text = this.model?.schedule?.forecast
@@ -91,7 +91,7 @@ class ModelSkill extends Element {
     ];
     return html`<p class=${drift.tone === "warn" ? "warning" : "card"}>
         <strong>${drift.text}</strong>
-        ${drift.tone === "warn" && may("write") ? html` <a href=${link("train", { model: this.model?.name })}>Train again</a>` : nothing}
+        ${drift.tone === "warn" && may("train") ? html` <a href=${link("train", { model: this.model?.name })}>Train again</a>` : nothing}
       </p>
       <section class="card">
         <h2>How its forecasts came true</h2>

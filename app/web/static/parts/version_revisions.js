@@ -58,7 +58,7 @@ class VersionRevisions extends Element {
       <td>${errors}</td>
       <td class="words">${number ? describePromotion(one) : nothing}</td>
       <td>
-        ${may("write") && one.can_serve && !isServing
+        ${may("train") && one.can_serve && !isServing
           ? html`<button type="button" @click=${() => this.promote(number)} aria-label="${word} to revision ${number}">${word}</button>`
           : nothing}
       </td>

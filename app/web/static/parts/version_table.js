@@ -73,7 +73,7 @@ class VersionTable extends Element {
   /** @param {number} number @param {boolean} isChampion */
   renderActions(number, isChampion) {
     const word = number < (this.model?.champion ?? 0) ? "Roll back" : "Promote";
-    const isOffered = may("write") && !isChampion;
+    const isOffered = may("train") && !isChampion;
     return html`${isOffered ? html`<button type="button" @click=${() => this.promote(number, word)} aria-label="${word} to version ${number}">${word}</button>` : nothing}
       <button type="button" class="quiet" @click=${() => this.save(number)} aria-label="Download the bundle of version ${number}">Bundle</button>
       ${isOffered ? html`<button type="button" class="quiet danger" @click=${() => this.discard(number)} aria-label="Delete version ${number}">Delete</button>` : nothing}`;

@@ -1,0 +1,42 @@
+"""Whom a request came from, behind proxies that are believed and no others."""
+
+import ipaddress
+from collections.abc import Mapping, Sequence
+
+from starlette.types import Scope
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+FORWARDED = b"x-forwarded-for"
+MOST_HOPS = 20
+"""addresses of a header that are looked at"""
+
+
+def find_address(scope: Scope, headers: Mapping[bytes, bytes], trusted: Sequence[Network]) -> str | None:
+    """Return the address of a request's client: of the nearest that is no trusted proxy."""
+    client = scope.get("client")
+    address: str | None = client[0] if client else None
+    if address is None or not trusted or not _is_trusted(address, trusted):
+        return address
+    hops = headers.get(FORWARDED, b"").decode("latin-1").split(",")[-MOST_HOPS:]
+    for hop in reversed([part.strip() for part in hops if part.strip()]):
+        if not _is_address(hop):
+            return address
+        address = hop
+        if not _is_trusted(hop, trusted):
+            break
+    return address
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_trusted(text: str, trusted: Sequence[Network]) -> bool:
+    if not _is_address(text):
+        return False
+    address = ipaddress.ip_address(text)
+    return any(address in network for network in trusted if network.version == address.version)

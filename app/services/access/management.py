@@ -1,0 +1,158 @@
+"""Keys as those who manage them see them: making, listing, rotating and revoking."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.errors import ErrorCode, NotFound, invalid
+from app.scope import Right, Scope
+from app.services.access.projects import require_project
+from app.services.access.secrets import SHOWN, digest_secret, make_secret
+from app.services.audit import record
+from app.services.durations import SECOND_US, parse_duration
+from app.services.paging import convert_cursor_errors
+from app.storage import keys, projects
+from app.storage.clock import now
+from app.storage.engine import Database
+from app.storage.pages import Page
+from app.storage.tables import ApiKey
+from models.calendar.timestamps import format_stamp
+
+KEPT = "24h"
+"""how long the secret before still works after a rotation"""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class KeyRequest:
+    """A key that somebody wants."""
+
+    name: str
+    rights: Sequence[Right]
+    project: str | None
+    """its name; None: that of the caller"""
+    expires_at: str | None
+    """RFC 3339; None: never"""
+
+
+class KeyManagement:
+    """The operations behind /keys and `gatecast keys`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def create(self, scope: Scope, request: KeyRequest) -> dict[str, Any]:
+        """Make a key; return it with its secret, this once. Raises Invalid, and NotFound for a project."""
+        expires_at = None if request.expires_at is None else _parse_expiry(request.expires_at)
+        rights = [right for right in Right if right in request.rights]
+        secret = make_secret()
+
+        def make(session: Session) -> dict[str, Any]:
+            project = require_project(session, scope, request.project)
+            _check_expiry(expires_at, now(session))
+            row = keys.create(
+                session,
+                project.pk,
+                request.name,
+                secret[:SHOWN],
+                digest_secret(secret),
+                rights,
+                expires_at=expires_at,
+            )
+            record(session, scope, "key.create", str(row.pk), after=(view := _describe(row, project.name)))
+            return {**view, "key": secret}
+
+        return self._database.write_with_retry(make)
+
+    def list(self, scope: Scope, project: str | None, cursor: str | None, limit: int) -> Page[dict[str, Any]]:
+        """Return a page of the keys of a project that are valid, without their secrets. Raises NotFound, Invalid."""
+        with self._database.read() as session, convert_cursor_errors():
+            owner = require_project(session, scope, project)
+            page = keys.list_page(session, owner.pk, cursor, limit)
+            return Page([_describe(row, owner.name) for row in page.items], page.next_cursor)
+
+    def get(self, scope: Scope, number: int) -> dict[str, Any]:
+        """Return a valid key. Raises NotFound."""
+        with self._database.read() as session:
+            row = _require_key(session, scope, number)[0]
+            return _describe(row, projects.get_name(session, row.project_id))
+
+    def rotate(self, scope: Scope, number: int, keep: str | None) -> dict[str, Any]:
+        """Give a key another secret, and return it; the one before works for `keep` more, those before that no more.
+
+        Raises NotFound, and Invalid for a duration that is none.
+        """
+        kept = 0 if keep is None else parse_duration(keep, "body.keep")
+        secret = make_secret()
+
+        def make(session: Session) -> dict[str, Any]:
+            before, *older = _require_key(session, scope, number, lock=True)
+            row = keys.create(
+                session,
+                before.project_id,
+                before.name,
+                secret[:SHOWN],
+                digest_secret(secret),
+                [Right(right) for right in before.rights],
+                family=keys.number_of(before),
+                expires_at=before.expires_at,
+            )
+            if kept:
+                until = now(session) + kept
+                before.expires_at = until if before.expires_at is None else min(until, before.expires_at)
+            keys.revoke(session, [one.pk for one in (older if kept else [before, *older])])
+            view = _describe(row, projects.get_name(session, row.project_id))
+            record(session, scope, "key.rotate", str(number), after=view)
+            return {**view, "key": secret}
+
+        return self._database.write_with_retry(make)
+
+    def revoke(self, scope: Scope, number: int) -> None:
+        """Revoke a key at once, with all its secrets. Raises NotFound."""
+        with self._database.write() as session:
+            rows = _require_key(session, scope, number, lock=True)
+            before = _describe(rows[0], projects.get_name(session, rows[0].project_id))
+            record(session, scope, "key.revoke", str(number), before=before)
+            keys.revoke(session, [row.pk for row in rows])
+
+
+def _require_key(session: Session, scope: Scope, number: int, *, lock: bool = False) -> list[ApiKey]:
+    """Return the valid secrets of a key that the caller may manage, newest first. Raises NotFound."""
+    own = None if projects.get_name(session, scope.project_id) == projects.DEFAULT_PROJECT else scope.project_id
+    rows = keys.list_valid(session, own, number, lock=lock)
+    if not rows:
+        detail = f"there is no valid key {number}; GET /keys lists those that there are"
+        raise NotFound(ErrorCode.key_not_found, detail)
+    return rows
+
+
+def _describe(row: ApiKey, project: str) -> dict[str, Any]:
+    return {
+        "id": keys.number_of(row),
+        "name": row.name,
+        "begins_with": row.prefix,
+        "scopes": row.rights,
+        "project": project,
+        "created_at": format_stamp(row.created_at, "UTC"),
+        "expires_at": format_stamp(row.expires_at, "UTC"),
+        "last_used_at": format_stamp(row.last_used_at, "UTC"),
+    }
+
+
+def _parse_expiry(text: str) -> int:
+    """Return the microseconds of a time, of UTC where no offset is said. Raises Invalid."""
+    try:
+        moment = datetime.fromisoformat(text)
+        moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+        return round((moment - _EPOCH).total_seconds()) * SECOND_US
+    except (ValueError, OverflowError) as e:
+        detail = f"{text[:40]!r} is no time; send one such as 2030-01-31T00:00:00Z"
+        raise invalid("body.expires_at", ErrorCode.invalid_timestamp, detail) from e
+
+
+def _check_expiry(expires_at: int | None, moment: int) -> None:
+    if expires_at is not None and expires_at <= moment:
+        raise invalid("body.expires_at", ErrorCode.invalid_input, "it lies in the past; the key would never work")

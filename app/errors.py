@@ -81,6 +81,7 @@ class ErrorCode(StrEnum):
     overloaded = "overloaded"
     project_in_use = "project_in_use"
     project_not_found = "project_not_found"
+    quota_exceeded = "quota_exceeded"
     quantile_out_of_range = "quantile_out_of_range"
     retention_not_found = "retention_not_found"
     rule_not_found = "rule_not_found"

@@ -39,6 +39,7 @@ from app.api import (
     series,
     system,
     training,
+    usage,
     watch,
 )
 from app.api.compat import influxdb, prometheus, remote_write
@@ -71,6 +72,7 @@ from app.services.jobs.events import EventService
 from app.services.jobs.service import JobService
 from app.services.jobs.submission import Submission
 from app.services.metrics.service import MetricsService
+from app.services.quotas import UsageService
 from app.services.registry.bundles import BundleService
 from app.services.registry.loader import VersionLoader
 from app.services.registry.service import ModelService
@@ -142,7 +144,7 @@ def _collect_routes() -> tuple[BaseRoute, ...]:
     # a series' id may hold slashes, so suffixes come first
     data = (ingest, export, observations, series, labels, bulk, covariates, retention, rules)
     models = (training, jobs, registry, forecasts, charts, backtests, watch, anomalies)
-    management = (access, keys, projects, audit, system)
+    management = (access, keys, projects, usage, audit, system)
     for module in (*data, *models, alerts, *management, prometheus, remote_write, influxdb, pages):
         framework.include_router(module.router)
     return tuple(framework.routes)
@@ -251,6 +253,7 @@ def _services(
         links=LinkService(database, settings.auth == "on"),
         health=HealthService(database, store),
         audit=AuditService(database),
+        usage=UsageService(database),
     )
 
 

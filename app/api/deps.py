@@ -32,6 +32,7 @@ from app.services.ingest.service import ImportService
 from app.services.jobs.events import EventService
 from app.services.jobs.service import JobService
 from app.services.metrics.service import MetricsService
+from app.services.quotas import UsageService
 from app.services.registry.bundles import BundleService
 from app.services.registry.service import ModelService
 from app.services.samples.rules import RuleService
@@ -82,6 +83,7 @@ class Services:
     links: LinkService
     health: HealthService
     audit: AuditService
+    usage: UsageService
 
 
 def get_services(request: Request) -> Services:

@@ -28,10 +28,12 @@ def list_projects(
 
 @router.put("/{name}", response_model=ProjectOut, responses={201: {"model": ProjectOut}})
 def put_project(
-    name: Annotated[ProjectName, Path()], _body: ProjectIn, scope: AdminScope, services: ServicesDep
+    name: Annotated[ProjectName, Path()], body: ProjectIn, scope: AdminScope, services: ServicesDep
 ) -> Response:
-    """Make a project, if it is not there; keys for it are made with `POST /keys`."""
-    new, view = services.projects.put(scope, name)
+    """Make a project, or set its quotas; keys for it are made with `POST /keys`. A quota below what is there deletes
+    nothing, and lets nothing more in."""
+    quotas = None if body.quotas is None else body.quotas.model_dump(exclude_none=True)
+    new, view = services.projects.put(scope, name, quotas)
     return ok(view, status=201 if new else 200)
 
 

@@ -48,6 +48,8 @@ class Project(Table):
 
     pk: Mapped[int] = mapped_column(Key, primary_key=True)
     name: Mapped[str] = mapped_column(String(100), unique=True)
+    quotas: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
+    """how much it may have, by the names of `usage.COUNTS`"""
     created_at: Mapped[int] = mapped_column(BigInteger, default=now_us())
 
 

@@ -72,3 +72,13 @@ def test_rules(service: Service) -> None:
     url = service.serve()
     service.worker("worker")
     holds(url, "--part", "rules")
+
+
+@pytest.mark.slow
+def test_rights(service: Service) -> None:
+    file = service.folder / "key"
+    file.write_text(KEY)
+    service.environment |= {"GATECAST_AUTH": "on", "GATECAST_BOOTSTRAP_KEY_FILE": str(file)}
+    url = service.serve()
+    service.worker("worker")
+    holds(url, "--part", "rights", "--key", KEY)

@@ -8,6 +8,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import select, update
 
 from app.config import Settings
+from app.errors import ErrorCode, Unavailable
 from app.main import create_app
 from app.services import audit
 from app.services.access.keys import KeyService
@@ -73,7 +74,7 @@ def test_every_call_that_changes_something_has_an_entry(
         ("POST", "/keys", {"name": "k", "scopes": ["read"]}, "key.create"),
         ("POST", "/keys/1/rotate", None, "key.rotate"),
         ("DELETE", "/keys/1", None, "key.revoke"),
-        ("PUT", "/projects/p", {}, "project.create"),
+        ("PUT", "/projects/p", {}, "project.set"),
         ("DELETE", "/projects/p", None, "project.delete"),
         ("DELETE", "/series/a/observations", None, "observations.delete"),
         ("DELETE", "/series/a", None, "series.delete"),
@@ -105,8 +106,12 @@ def test_an_entry_and_its_change_are_one(
     client: TestClient, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client.post("/series", json={"id": "a", "freq": "h"})
-    monkeypatch.setattr(audit, "LONGEST", "not a number")
-    assert client.delete("/series/a").status_code == 500
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise Unavailable(ErrorCode.storage_full, "the disk is full")
+
+    monkeypatch.setattr(audit.audit, "add", refuse)
+    assert client.delete("/series/a").status_code == 503
     with database.read() as session:
         assert session.execute(select(SeriesRow.id)).scalars().all() == ["a"]
         assert session.execute(select(AuditEntry.action)).scalars().all() == ["series.create"]
@@ -143,7 +148,7 @@ def test_each_project_has_its_own(settings: Settings, database: Database) -> Non
         mine = client.get("/audit", headers=admin).json()["items"]
         assert [(one["action"], one["who"]) for one in mine] == [
             ("key.create", "key bootstrap"),
-            ("project.create", "key bootstrap"),
+            ("project.set", "key bootstrap"),
         ]
         other = client.get("/audit", headers=theirs).json()["items"]
         assert [(one["action"], one["who"]) for one in other] == [("series.create", "key k")]

@@ -70,18 +70,67 @@ class MadeKey(KeyOut):
     key: str = Field(description="send it as `Authorization: Bearer …`; it is not shown again")
 
 
+Quota = Annotated[int, Field(ge=0, le=10**15)]
+
+
+class Quotas(Input):
+    """How much a project may have. What is absent or null is not limited."""
+
+    observations: Quota | None = Field(None, description="stored rows")
+    series: Quota | None = None
+    models: Quota | None = None
+    jobs: Quota | None = Field(None, description="queued and running")
+    trainings_per_day: Quota | None = Field(None, description="asked for within 24 hours")
+
+
 class ProjectIn(Input):
     """A project that is to be there."""
 
-    model_config = ConfigDict(json_schema_extra={"example": {}})
+    model_config = ConfigDict(json_schema_extra={"example": {"quotas": {"series": 1000, "trainings_per_day": 20}}})
+
+    quotas: Quotas | None = Field(None, description="those of the project stay as they are when absent")
 
 
 class ProjectOut(Output):
     """A project."""
 
     model_config = ConfigDict(
-        json_schema_extra={"example": {"name": "team-a", "created_at": "2026-03-01T12:00:00+00:00"}}
+        json_schema_extra={
+            "example": {"name": "team-a", "quotas": {"series": 1000}, "created_at": "2026-03-01T12:00:00+00:00"}
+        }
     )
 
     name: str
+    quotas: dict[str, int] = Field(description="what is limited")
     created_at: str
+
+
+class UsedOut(Output):
+    """How much there is of something."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"limit": 1000, "used": 12}})
+
+    limit: int | None = Field(description="null: none")
+    used: int
+
+
+class UsageOut(Output):
+    """How much a project has."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "observations": {"limit": None, "used": 48_000},
+                "series": {"limit": 1000, "used": 12},
+                "models": {"limit": None, "used": 2},
+                "jobs": {"limit": 4, "used": 0},
+                "trainings_per_day": {"limit": 20, "used": 1},
+            }
+        }
+    )
+
+    observations: UsedOut
+    series: UsedOut
+    models: UsedOut
+    jobs: UsedOut = Field(description="queued and running")
+    trainings_per_day: UsedOut = Field(description="asked for within 24 hours")

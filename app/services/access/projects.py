@@ -1,5 +1,6 @@
 """Projects: tenants, each with keys, series, models and jobs of its own."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -22,17 +23,21 @@ class ProjectService:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def put(self, scope: Scope, name: str) -> tuple[bool, dict[str, Any]]:
-        """Make a project unless it is there; return whether it is new, and its description. Raises Forbidden."""
+    def put(self, scope: Scope, name: str, quotas: Mapping[str, int] | None) -> tuple[bool, dict[str, Any]]:
+        """Make a project unless it is there, and set its quotas if they are sent; return whether it is new, and its
+        description. Raises Forbidden."""
 
         def make(session: Session) -> tuple[bool, dict[str, Any]]:
             _require_default(session, scope)
-            row = projects.get(session, name)
-            if row is not None:
-                return False, _describe(row)
-            view = _describe(projects.add(session, name))
-            record(session, scope, "project.create", name, after=view)
-            return True, view
+            row = projects.get(session, name, lock=True)
+            before = None if row is None else _describe(row)
+            row = row or projects.add(session, name)
+            if quotas is not None:
+                row.quotas = dict(quotas)
+            view = _describe(row)
+            if view != before:
+                record(session, scope, "project.set", name, before=before, after=view)
+            return before is None, view
 
         return self._database.write_with_retry(make)
 
@@ -88,7 +93,7 @@ def _require_default(session: Session, scope: Scope) -> None:
 
 
 def _describe(row: Project) -> dict[str, Any]:
-    return {"name": row.name, "created_at": format_stamp(row.created_at, "UTC")}
+    return {"name": row.name, "quotas": row.quotas or {}, "created_at": format_stamp(row.created_at, "UTC")}
 
 
 def _not_found(name: str) -> NotFound:

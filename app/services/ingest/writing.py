@@ -15,6 +15,7 @@ from app.services.ingest.intake import name_covariates
 from app.services.ingest.kinds import CovariateKinds
 from app.services.ingest.plans import SeriesPlan
 from app.services.ingest.report import CovariateReport
+from app.services.quotas import hold_quota
 from app.services.series.checks import check_stamps
 from app.storage import series
 from app.storage.bulk import BulkPoints, BulkValues, upsert_points, upsert_values
@@ -113,6 +114,7 @@ class ChunkWriter:
         y = batch.column("y").to_numpy(zero_copy_only=False)
         upsert_points(session, ordered, BulkPoints(pk[order], ts[order], y[order]), keep=self._keep_y)
         self._write_covariates(session, batch, pk, ts, order)
+        hold_quota(session, self._scope, "series", "observations")
         written = []
         for number, (start, end) in zip(codes, runs, strict=True):
             inserted = rows[number].count - counts[number]

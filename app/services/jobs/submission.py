@@ -14,6 +14,7 @@ from app.scope import Scope
 from app.services.audit import record
 from app.services.idempotency import ServiceResponse
 from app.services.jobs.views import describe_job_in_full
+from app.services.quotas import hold_quota
 from app.storage import jobs
 from app.storage.tables import JobRow, ModelRow
 
@@ -53,8 +54,12 @@ class Submission:
         options: JobOptions,
         estimate: Mapping[str, int] | None = None,
     ) -> JobRow:
-        """Queue a job in the caller's transaction. Raises Invalid `job_too_large` for more memory than is allowed."""
+        """Queue a job in the caller's transaction.
+
+        Raises Invalid `job_too_large` for more memory than is allowed, and Forbidden beyond the project's quotas.
+        """
         self.check_size(estimate or {})
+        hold_quota(session, scope, *(("jobs", "trainings_per_day") if kind == "train" else ("jobs",)), more=1)
         default_queue = self._settings.training_queue if kind == "train" else "cpu"
         queue = options.queue or default_queue
         job = jobs.add(

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from app.errors import ErrorCode, Unreadable
 from app.scope import Scope
 from app.services.durations import SECOND_US
+from app.services.quotas import hold_quota
 from app.services.samples.book import UNMATCHED, Rule, SampleBatch, SampleTarget
 from app.services.samples.filling import FedBy, Filling
 from app.services.samples.steps import find_anchor
@@ -125,6 +126,7 @@ class _Write:
         sound = self._drop(sound, sound.ts < EARLIEST, "its time lies before the year 1000; check the precision")
         if len(sound.ts):
             self._fill(sound)
+            hold_quota(self._session, self._scope, "series", "observations")
         ingest_rules.add_tallies(self._session, self._tallies.build(), self._moment)
         self.outcome.taken = self._tallies.taken.total()
         self.outcome.dropped = self._tallies.dropped.total()

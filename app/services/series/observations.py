@@ -12,6 +12,7 @@ from app.scope import Scope
 from app.services.audit import record
 from app.services.idempotency import Idempotency, ServiceResponse, respond_once
 from app.services.paging import convert_cursor_errors
+from app.services.quotas import hold_quota
 from app.services.series.checks import Upload, check_lengths, raise_problems, read_rows, write_points
 from app.services.series.covariates import CovariateUpload, check_name, require_covariates, write_covariates
 from app.services.series.ids import MAX_ID
@@ -180,6 +181,7 @@ def _write(session: Session, scope: Scope, uploads: Sequence[_SeriesUpload]) -> 
             write_points(session, [upload.row for upload in mine], pk, ts, y, keep=keep)
     columns = [CovariateUpload(u.row, u.stamps, u.values.covariates, u.where) for u in uploads]
     write_covariates(session, scope, columns)
+    hold_quota(session, scope, "observations")
     inserted = [upload.row.count - count for upload, count in zip(uploads, counts, strict=True)]
     return [
         {"inserted": new, "updated": len(upload.stamps) - new, "version": upload.row.version}

@@ -11,6 +11,7 @@ from app.scope import Scope
 from app.services.audit import record
 from app.services.idempotency import Idempotency, ServiceResponse, respond_once
 from app.services.paging import convert_cursor_errors
+from app.services.quotas import hold_quota
 from app.services.series.grid_change import change_grid
 from app.services.series.ids import MAX_ID, check_frequency, check_id, check_timezone, is_series_id
 from app.storage import labels, series
@@ -103,6 +104,7 @@ class SeriesService:
             if series.get(session, scope, series_id) is not None:
                 raise _series_exists(series_id)
             (row,) = series.add(session, scope, [{"id": series_id, **values}])
+            hold_quota(session, scope, "series")
             record(session, scope, "series.create", row.id, after=(view := describe_series(row)))
             return ServiceResponse(201, view)
 
@@ -120,6 +122,7 @@ class SeriesService:
             row = find_series(session, scope, series_id, lock=True)
             if row is None:
                 (row,) = series.add(session, scope, [{"id": new_id, **values}])
+                hold_quota(session, scope, "series")
                 record(session, scope, "series.create", row.id, after=(view := describe_series(row)))
                 return True, view
             before = describe_series(row)

@@ -1,0 +1,53 @@
+"""Quotas: how much a project may have, held in the transaction that adds to it."""
+
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.errors import ErrorCode, Forbidden
+from app.scope import Scope
+from app.storage import usage
+from app.storage.engine import Database
+
+WORDS = {
+    "observations": "stored observations",
+    "series": "series",
+    "models": "models",
+    "jobs": "jobs queued and running",
+    "trainings_per_day": "trainings within 24 hours",
+}
+
+
+def hold_quota(session: Session, scope: Scope, *names: str, more: int = 0) -> None:
+    """Raise Forbidden where a project has more than it may, or would have with `more`.
+
+    Where there is a limit, transactions that add to a project take turns, so that two together do not pass it.
+    """
+    if not any(name in usage.get_quotas(session, scope) for name in names):
+        return
+    quotas = usage.get_quotas(session, scope, lock=True)
+    session.flush()
+    for name in names:
+        limit = quotas.get(name)
+        used = usage.COUNTS[name](session, scope) + more if limit is not None else 0
+        if limit is not None and used > limit:
+            detail = (
+                f"the project may have {limit} {WORDS[name]}, and this would make {used}; delete some, or ask who runs "
+                "the service for more (PUT /projects/{name})"
+            )
+            raise Forbidden(ErrorCode.quota_exceeded, detail)
+
+
+class UsageService:
+    """The operation behind /usage."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, scope: Scope) -> dict[str, Any]:
+        """Return what a project has, and how much it may have: {name: {limit, used}}."""
+        with self._database.read() as session:
+            quotas = usage.get_quotas(session, scope)
+            return {
+                name: {"limit": quotas.get(name), "used": count(session, scope)} for name, count in usage.COUNTS.items()
+            }

@@ -1,0 +1,61 @@
+"""How much a project has, and how much it may have."""
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app.scope import Scope
+from app.storage.clock import now_us
+from app.storage.projects import ACTIVE
+from app.storage.tables import JobRow, ModelRow, Project, SeriesRow
+
+DAY_US = 86_400_000_000
+
+
+def get_quotas(session: Session, scope: Scope, *, lock: bool = False) -> dict[str, Any]:
+    """Return a project's limits by name; `lock` lets no other transaction that asks for it go on before this ends."""
+    query = select(Project).where(Project.pk == scope.project_id)
+    row = session.execute(query.with_for_update() if lock else query).scalar_one_or_none()
+    return {} if row is None else dict(row.quotas)
+
+
+def count_series(session: Session, scope: Scope) -> int:
+    """Return how many series a project has."""
+    query = select(func.count()).select_from(SeriesRow).where(SeriesRow.project_id == scope.project_id)
+    return session.execute(query).scalar_one()
+
+
+def count_observations(session: Session, scope: Scope) -> int:
+    """Return how many rows of observations a project has."""
+    query = select(func.coalesce(func.sum(SeriesRow.count), 0)).where(SeriesRow.project_id == scope.project_id)
+    return int(session.execute(query).scalar_one())
+
+
+def count_models(session: Session, scope: Scope) -> int:
+    """Return how many models a project has."""
+    query = select(func.count()).select_from(ModelRow).where(ModelRow.project_id == scope.project_id)
+    return session.execute(query).scalar_one()
+
+
+def count_jobs(session: Session, scope: Scope) -> int:
+    """Return how many jobs of a project are queued or running."""
+    query = select(func.count()).select_from(JobRow)
+    return session.execute(query.where(JobRow.project_id == scope.project_id, JobRow.status.in_(ACTIVE))).scalar_one()
+
+
+def count_trainings(session: Session, scope: Scope) -> int:
+    """Return how many trainings were asked for in a project within the last 24 hours."""
+    query = select(func.count()).select_from(JobRow).where(JobRow.project_id == scope.project_id)
+    return session.execute(query.where(JobRow.kind == "train", JobRow.created_at > now_us() - DAY_US)).scalar_one()
+
+
+COUNTS: dict[str, Callable[[Session, Scope], int]] = {
+    "observations": count_observations,
+    "series": count_series,
+    "models": count_models,
+    "jobs": count_jobs,
+    "trainings_per_day": count_trainings,
+}
+"""what a project is counted by, and may be limited in"""

@@ -190,8 +190,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     cache = ModelCache(settings.model_cache_bytes)
     explainer = Explainer(settings.artifacts, settings.explain_seconds)
     drawer = ChartDrawer(settings.chart_seconds)
-    app.state.services = _services(settings, database, queue, cache, explainer, drawer, app.state.registry)
-    _observe(app.state.registry, cache, app.state.services.forecasts)
+    app.state.services = _services(settings, database, queue, cache, explainer, drawer)
+    _observe(app.state.registry, cache, app.state.services)
     if settings.bootstrap_key_file is not None:
         app.state.services.keys.bootstrap(settings.bootstrap_key_file)
     address = settings.database
@@ -215,7 +215,6 @@ def _services(
     cache: ModelCache,
     explainer: Explainer,
     drawer: ChartDrawer,
-    registry: CollectorRegistry,
 ) -> Services:
     store = ArtifactStore(settings.artifacts)
     submission = Submission(queue, settings)
@@ -234,7 +233,7 @@ def _services(
         retention=RetentionService(database),
         imports=ImportService(database),
         rules=RuleService(database),
-        samples=SampleService(database, settings.max_body_bytes, registry),
+        samples=SampleService(database, settings.max_body_bytes),
         training=TrainingService(database, submission, settings),
         refreshes=RefreshService(database, submission),
         jobs=JobService(database, queue, store),
@@ -257,12 +256,18 @@ def _services(
     )
 
 
-def _observe(registry: CollectorRegistry, cache: ModelCache, forecasts: ForecastService) -> None:
+def _observe(registry: CollectorRegistry, cache: ModelCache, services: Services) -> None:
     """Put the process and what it serves from into the metrics."""
+    forecasts = services.forecasts
 
     class CacheCollector(Collector):
         def collect(self) -> list[GaugeMetricFamily | CounterMetricFamily]:
+            about = "Samples that were sent: taken in, dropped by a rule's bounds, or matched by no rule."
+            samples = CounterMetricFamily("gatecast_ingest_samples", about, labels=["outcome"])
+            for outcome, count in services.samples.counts.items():
+                samples.add_metric([outcome], count)
             return [
+                samples,
                 GaugeMetricFamily("gatecast_model_cache_bytes", "Bytes of loaded versions.", value=cache.bytes),
                 GaugeMetricFamily("gatecast_model_cache_versions", "Loaded versions.", value=len(cache)),
                 GaugeMetricFamily("gatecast_context_cache_bytes", "Bytes of contexts.", value=forecasts.contexts.bytes),

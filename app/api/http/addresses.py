@@ -15,7 +15,7 @@ def find_address(scope: Scope, headers: Mapping[bytes, bytes], trusted: Sequence
     """Return the address of a request's client: of the nearest that is no trusted proxy."""
     client = scope.get("client")
     address: str | None = client[0] if client else None
-    if address is None or not trusted or not _is_trusted(address, trusted):
+    if not is_proxy(scope, trusted):
         return address
     hops = headers.get(FORWARDED, b"").decode("latin-1").split(",")[-MOST_HOPS:]
     for hop in reversed([part.strip() for part in hops if part.strip()]):
@@ -25,6 +25,12 @@ def find_address(scope: Scope, headers: Mapping[bytes, bytes], trusted: Sequence
         if not _is_trusted(hop, trusted):
             break
     return address
+
+
+def is_proxy(scope: Scope, trusted: Sequence[Network]) -> bool:
+    """Say whether a request was handed on by a trusted proxy."""
+    client = scope.get("client")
+    return bool(trusted) and client is not None and _is_trusted(client[0], trusted)
 
 
 def _is_address(text: str) -> bool:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.http.addresses import Network, find_address
+from app.api.http.addresses import Network, find_address, is_proxy
 from app.api.http.compression import VARY, Encoding, varies
 from app.api.http.decompression import Decoded, decoder_of
 from app.api.http.problems import BodyRefused, internal_error, response
+from app.api.http.security import secure_headers
 from app.errors import ErrorCode, ServiceError, TooLarge
 from app.logs import RequestLines, client_address, get_logger, request_id
 
@@ -83,7 +84,7 @@ class RequestContext:
         started = time.perf_counter()
         headers = dict(scope["headers"])
         named = _request_id(headers)
-        sent = _Sent(send, named)
+        sent = _Sent(send, named, scope, headers, behind_proxy=is_proxy(scope, self._trusted))
         bound = request_id.set(named.decode())
         bound_address = client_address.set(find_address(scope, headers, self._trusted))
         try:
@@ -136,17 +137,21 @@ def _request_id(headers: Headers) -> bytes:
 class _Sent:
     """Passes messages on, adds what every answer carries, and remembers the status."""
 
-    def __init__(self, send: Send, named: bytes) -> None:
+    def __init__(self, send: Send, named: bytes, scope: Scope, given: Headers, *, behind_proxy: bool) -> None:
         self._send = send
         self._named = named
+        self._scope = scope
+        self._given = given
+        self._behind_proxy = behind_proxy
         self.status: int | None = None
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = message.get("headers", ())
-            added = (_ID, self._named)
-            message["headers"] = [*headers, added, VARY] if varies(message["status"], headers) else [*headers, added]
+            added = secure_headers(self._scope, self._given, headers, behind_proxy=self._behind_proxy)
+            added.append((_ID, self._named))
+            message["headers"] = [*headers, *added, VARY] if varies(message["status"], headers) else [*headers, *added]
         await self._send(message)
 
 

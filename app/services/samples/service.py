@@ -9,8 +9,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from prometheus_client import CollectorRegistry, Counter
-
 from app.errors import ErrorCode, TooLarge, Unavailable, Unreadable
 from app.formats import remote_write
 from app.formats.line_protocol import read_lines
@@ -28,6 +26,7 @@ MOST_SAMPLES = {"sqlite": 100_000, "postgresql": 1_000_000}
 """of one transaction: on SQLite so many that its only writer is not held for long"""
 
 
+OUTCOMES = ("taken", "dropped", "unmatched")
 ATTEMPTS = 5
 """at a body while its project's rules change"""
 
@@ -35,19 +34,15 @@ ATTEMPTS = 5
 class SampleService:
     """The operations behind the write routes of other services' protocols."""
 
-    def __init__(self, database: Database, most_bytes: int, counts: CollectorRegistry | None = None) -> None:
+    def __init__(self, database: Database, most_bytes: int) -> None:
         """Set up the service; `most_bytes` is what a body may become when it is decompressed."""
         self._database = database
         self._most_bytes = most_bytes
         self._books: OrderedDict[int, RuleBook] = OrderedDict()
         self._lock = threading.Lock()
         self._group = GroupCommit(self._commit, MOST_SAMPLES[database.dialect])
-        self._counter = Counter(
-            "gatecast_ingest_samples",
-            "Samples that were sent: taken in, dropped by a rule's bounds, or matched by no rule.",
-            ["outcome"],
-            registry=counts,
-        )
+        self.counts = dict.fromkeys(OUTCOMES, 0)
+        """samples so far, by what became of them"""
 
     async def write_remote(self, scope: Scope, protocol: SampleProtocol, block: bytes) -> int:
         """Store what a remote write brings; return how many samples that were.
@@ -112,5 +107,5 @@ class SampleService:
 
     def _commit(self, scope: Scope, batches: Sequence[SampleBatch]) -> None:
         outcome = self._database.write_with_retry(partial(write_samples, scope=scope, batches=batches))
-        for name in ("taken", "dropped", "unmatched"):
-            self._counter.labels(name).inc(getattr(outcome, name))
+        for name in OUTCOMES:
+            self.counts[name] += getattr(outcome, name)

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 from app.api.deps import AdminScope, Cursor, Limit, ServicesDep
 from app.api.http.tables import FormDep, answer_list, describe_list
 from app.api.schemas.audit import AuditOut
-from app.api.schemas.base import Encodable, PageOf, QueryTime
+from app.api.schemas.base import PageOf, QueryTime, Text
 
 router = APIRouter(prefix="/audit", tags=["access"])
 
@@ -20,7 +20,7 @@ def list_audit(
     form: FormDep,
     since: Annotated[QueryTime | None, Query(description="entries from this time on")] = None,
     action: Annotated[
-        Encodable | None, Query(max_length=40, description="one action, or all of a kind: series.delete, series")
+        Text | None, Query(max_length=40, description="one action, or all of a kind: series.delete, series")
     ] = None,
     cursor: Cursor = None,
     limit: Limit = 100,

@@ -14,7 +14,7 @@ from app.errors import ErrorCode, invalid
 from app.logs import client_address, request_id
 from app.scope import Scope
 from app.services.paging import convert_cursor_errors
-from app.storage import audit
+from app.storage import audit, keys
 from app.storage.engine import Database
 from app.storage.pages import Page
 from app.storage.tables import AuditEntry
@@ -39,10 +39,12 @@ def record(
         before: the thing as clients saw it; None where it is new, or nothing of it changes
         after: the thing as clients see it then; None where it is deleted
     """
+    key = None if scope.key is None else keys.get(session, scope.key)
     audit.add(
         session,
         project_id=scope.project_id,
         who=scope.by,
+        key=None if key is None else keys.number_of(key),
         action=action,
         target=target[:LONGEST],
         request_id=request_id.get(),
@@ -72,6 +74,7 @@ def _describe(row: AuditEntry) -> dict[str, Any]:
     return {
         "at": format_stamp(row.at, "UTC"),
         "who": row.who,
+        "key": row.key,
         "action": row.action,
         "target": row.target,
         "request_id": row.request_id,

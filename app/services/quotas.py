@@ -1,5 +1,6 @@
 """Quotas: how much a project may have, held in the transaction that adds to it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -18,12 +19,21 @@ WORDS = {
 }
 
 
-def hold_quota(session: Session, scope: Scope, *names: str, more: int = 0) -> None:
-    """Raise Forbidden where a project has more than it may, or would have with `more`.
+def hold_quota(session: Session, scope: Scope, **added: int) -> None:
+    """Raise Forbidden where a transaction has added something, and the project now has more than it may.
 
     Where there is a limit, transactions that add to a project take turns, so that two together do not pass it.
     """
-    if not any(name in usage.get_quotas(session, scope) for name in names):
+    _check(session, scope, [name for name, count in added.items() if count], more=0)
+
+
+def reserve_quota(session: Session, scope: Scope, *names: str) -> None:
+    """Raise Forbidden where a project would have more than it may with one more of each, before they are added."""
+    _check(session, scope, names, more=1)
+
+
+def _check(session: Session, scope: Scope, names: Sequence[str], *, more: int) -> None:
+    if not names or not any(name in usage.get_quotas(session, scope) for name in names):
         return
     quotas = usage.get_quotas(session, scope, lock=True)
     session.flush()

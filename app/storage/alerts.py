@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from app.scope import Scope
+from app.scope import Scope, storable
 from app.storage.clock import now_us
 from app.storage.pages import Page, decode_cursor, encode_cursor
 from app.storage.tables import AlertDelivery, AlertEvent, AlertRow, AlertState, JobRow
@@ -26,6 +26,8 @@ OF_FORECASTS = ("forecast", "drift")
 
 def get(session: Session, scope: Scope, name: str, *, lock: bool = False) -> AlertRow | None:
     """Return one alert; `lock` keeps other writers of it out until the transaction ends."""
+    if not storable(name):
+        return None
     query = select(AlertRow).where(AlertRow.project_id == scope.project_id, AlertRow.name == name)
     return session.execute(query.with_for_update() if lock else query).scalar_one_or_none()
 

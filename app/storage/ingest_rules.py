@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.orm import Session
 
-from app.scope import Scope
+from app.scope import Scope, storable
 from app.storage.dialects import insert_for, is_any_of
 from app.storage.pages import Page, decode_cursor, encode_cursor
 from app.storage.tables import FedSeries, IngestRule, SeriesRow
@@ -40,6 +40,8 @@ class Tally:
 
 def get(session: Session, scope: Scope, name: str, *, lock: bool = False) -> IngestRule | None:
     """Return one rule; `lock` keeps other writers of it out until the transaction ends."""
+    if not storable(name):
+        return None
     query = select(IngestRule).where(IngestRule.project_id == scope.project_id, IngestRule.name == name)
     return session.execute(query.with_for_update() if lock else query).scalar_one_or_none()
 

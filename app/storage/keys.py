@@ -30,12 +30,14 @@ def get_default_scope(session: Session) -> Scope:
     return Scope(project_id, ALL_RIGHTS, by="anyone")
 
 
-def find_scope(session: Session, digest: bytes) -> Scope | None:
-    """Return the scope of the secret with this digest, or None where no valid one has it."""
-    key = session.execute(select(ApiKey).where(ApiKey.digest == digest, is_valid())).scalar_one_or_none()
-    if key is None:
-        return None
-    return Scope(key.project_id, frozenset(Right(r) for r in key.rights), f"key {key.name}", key.pk)
+def find_secret(session: Session, digest: bytes) -> ApiKey | None:
+    """Return the valid secret with this digest."""
+    return session.execute(select(ApiKey).where(ApiKey.digest == digest, is_valid())).scalar_one_or_none()
+
+
+def make_scope(row: ApiKey) -> Scope:
+    """Return what the bearer of a secret may do."""
+    return Scope(row.project_id, frozenset(Right(right) for right in row.rights), f"key {row.name}", row.pk)
 
 
 def is_living(session: Session, pk: int) -> bool:
@@ -43,11 +45,11 @@ def is_living(session: Session, pk: int) -> bool:
     return session.execute(select(ApiKey.pk).where(ApiKey.pk == pk, is_valid())).scalar_one_or_none() is not None
 
 
-def has_right(session: Session, pk: int, right: Right) -> bool:
-    """Say whether the key of a secret has a valid one, and a right."""
+def find_newest(session: Session, pk: int) -> ApiKey | None:
+    """Return the newest valid secret of the key that a secret belongs to."""
     number = select(key_number()).where(ApiKey.pk == pk).scalar_subquery()
-    rights = session.execute(select(ApiKey.rights).where(key_number() == number, is_valid())).scalars()
-    return any(right in one for one in rights)
+    query = select(ApiKey).where(key_number() == number, is_valid()).order_by(ApiKey.pk.desc()).limit(1)
+    return session.execute(query).scalar_one_or_none()
 
 
 def get(session: Session, pk: int) -> ApiKey | None:
@@ -103,11 +105,14 @@ def list_page(session: Session, project_id: int, cursor: str | None, limit: int)
 
 
 def list_valid(session: Session, project_id: int | None, number: int, *, lock: bool = False) -> list[ApiKey]:
-    """Return the valid secrets of a key, of a project or of any, newest first."""
+    """Return the valid secrets of a key, of a project or of any, newest first; `lock` keeps others from giving it one
+    or taking one away before the transaction ends."""
+    if lock:  # first the row that is always there: a secret that is made meanwhile is seen by the next statement
+        session.execute(select(ApiKey.pk).where(ApiKey.pk == number).with_for_update()).all()
     query = select(ApiKey).where(key_number() == number, is_valid()).order_by(ApiKey.pk.desc())
     if project_id is not None:
         query = query.where(ApiKey.project_id == project_id)
-    return list(session.execute(query.with_for_update() if lock else query).scalars())
+    return list(session.execute(query).scalars())
 
 
 def number_of(row: ApiKey) -> int:

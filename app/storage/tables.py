@@ -51,6 +51,8 @@ class Project(Table):
     quotas: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
     """how much it may have, by the names of `usage.COUNTS`"""
     created_at: Mapped[int] = mapped_column(BigInteger, default=now_us())
+    deleted_at: Mapped[int | None] = mapped_column(BigInteger)
+    """its row stays, and so do those of its keys: what remembers their numbers must not find others under them"""
 
 
 class ApiKey(Table):
@@ -83,6 +85,8 @@ class AuditEntry(Table):
     project_id: Mapped[int] = mapped_column(BigInteger)
     at: Mapped[int] = mapped_column(BigInteger, default=now_us())
     who: Mapped[str] = mapped_column(Text)
+    key: Mapped[int | None] = mapped_column(BigInteger)
+    """number of the bearer key: names may be given twice"""
     action: Mapped[str] = mapped_column(String(40))
     target: Mapped[str] = mapped_column(Text)
     request_id: Mapped[str | None] = mapped_column(Text)

@@ -16,9 +16,10 @@ DAY_US = 86_400_000_000
 
 def get_quotas(session: Session, scope: Scope, *, lock: bool = False) -> dict[str, Any]:
     """Return a project's limits by name; `lock` lets no other transaction that asks for it go on before this ends."""
-    query = select(Project).where(Project.pk == scope.project_id)
-    row = session.execute(query.with_for_update() if lock else query).scalar_one_or_none()
-    return {} if row is None else dict(row.quotas)
+    query = select(Project.quotas).where(Project.pk == scope.project_id)
+    # rows that refer to the project share its key meanwhile: to wait for them would be a deadlock
+    quotas = session.execute(query.with_for_update(key_share=True) if lock else query).scalar_one_or_none()
+    return dict(quotas or {})
 
 
 def count_series(session: Session, scope: Scope) -> int:

@@ -35,11 +35,12 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Undo this revision; a key that may neither read nor write may read nothing."""
+    """Undo this revision; a key that may neither read nor write may read nothing, and what ends some day ends now."""
     connection = op.get_bind()
     for pk, scopes in connection.execute(sa.select(KEYS.c.pk, KEYS.c.rights)).all():
         rights = [right for right in ADDED if right in scopes]
         connection.execute(sa.update(KEYS).where(KEYS.c.pk == pk).values(rights=rights))
+    op.execute("UPDATE api_keys SET revoked_at = expires_at WHERE revoked_at IS NULL AND expires_at IS NOT NULL")
     op.drop_index(op.f("ix_api_keys_family"), table_name="api_keys")
     op.drop_column("api_keys", "last_used_at")
     op.drop_column("api_keys", "expires_at")

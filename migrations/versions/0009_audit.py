@@ -27,6 +27,7 @@ def upgrade() -> None:
         sa.Column("project_id", sa.BigInteger(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("who", sa.Text(), nullable=False),
+        sa.Column("key", sa.BigInteger(), nullable=True),
         sa.Column("action", sa.String(length=40), nullable=False),
         sa.Column("target", sa.Text(), nullable=False),
         sa.Column("request_id", sa.Text(), nullable=True),

@@ -1,4 +1,4 @@
-"""quotas of projects
+"""quotas of projects, and marks of deleted ones
 
 Revision ID: 0010
 Revises: 0009
@@ -21,8 +21,10 @@ depends_on: str | Sequence[str] | None = None
 def upgrade() -> None:
     """Apply this revision."""
     op.add_column("projects", sa.Column("quotas", DOCUMENT, nullable=False, server_default="{}"))
+    op.add_column("projects", sa.Column("deleted_at", sa.BigInteger(), nullable=True))
 
 
 def downgrade() -> None:
-    """Undo this revision."""
+    """Undo this revision; projects that were deleted are there again, empty and without keys."""
+    op.drop_column("projects", "deleted_at")
     op.drop_column("projects", "quotas")

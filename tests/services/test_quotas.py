@@ -98,6 +98,10 @@ def test_observations_are_counted_and_rows_that_are_there_may_change(team: Team)
     team.call("POST", "/series/import", None, 403, content=table, headers={"content-type": "text/csv"})
     team.quota(observations=3)
     team.call("POST", "/series/a/observations", days(9, 9), status=403)
+    # beyond a quota that was lowered, what adds nothing is taken
+    team.call("POST", "/series/a/observations", days(1, 8), status=200)
+    table = "unique_id,ds,y\na,2024-01-08,1\n"
+    team.call("POST", "/series/import", None, 200, content=table, headers={"content-type": "text/csv"})
     team.call("DELETE", "/series/a/observations", status=204)
     assert team.used()["observations"] == 2
 

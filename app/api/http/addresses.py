@@ -1,7 +1,7 @@
 """Whom a request came from, behind proxies that are believed and no others."""
 
 import ipaddress
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from starlette.types import Scope
 
@@ -11,13 +11,14 @@ MOST_HOPS = 20
 """addresses of a header that are looked at"""
 
 
-def find_address(scope: Scope, headers: Mapping[bytes, bytes], trusted: Sequence[Network]) -> str | None:
+def find_address(scope: Scope, trusted: Sequence[Network]) -> str | None:
     """Return the address of a request's client: of the nearest that is no trusted proxy."""
     client = scope.get("client")
     address: str | None = client[0] if client else None
     if not is_proxy(scope, trusted):
         return address
-    hops = headers.get(FORWARDED, b"").decode("latin-1").split(",")[-MOST_HOPS:]
+    lines = [value.decode("latin-1") for name, value in scope["headers"] if name == FORWARDED]
+    hops = ",".join(lines).split(",")[-MOST_HOPS:]
     for hop in reversed([part.strip() for part in hops if part.strip()]):
         if not _is_address(hop):
             return address

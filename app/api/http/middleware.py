@@ -86,7 +86,7 @@ class RequestContext:
         named = _request_id(headers)
         sent = _Sent(send, named, scope, headers, behind_proxy=is_proxy(scope, self._trusted))
         bound = request_id.set(named.decode())
-        bound_address = client_address.set(find_address(scope, headers, self._trusted))
+        bound_address = client_address.set(find_address(scope, self._trusted))
         try:
             await self._answer(scope, headers, receive, sent)
             self._note(scope, sent.status or 500, time.perf_counter() - started)

@@ -15,6 +15,7 @@ class AuditOut(Output):
             "example": {
                 "at": "2026-03-01T12:00:00+00:00",
                 "who": "key dashboard",
+                "key": 7,
                 "action": "series.delete",
                 "target": "bikes/station 7",
                 "request_id": "0f8c7d1d0c5b4c56a2ff30f1f0a3c001",
@@ -27,6 +28,7 @@ class AuditOut(Output):
 
     at: str
     who: str = Field(description="`key NAME`, `anyone` with auth off or at the command line, `schedule`")
+    key: int | None = Field(description="number of the key, since names may be given twice")
     action: str
     target: str
     request_id: str | None = Field(description="`X-Request-ID` of the call; null where there was none")

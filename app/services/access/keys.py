@@ -18,6 +18,7 @@ from app.scope import Right, Scope
 from app.services.access.secrets import SHOWN, digest_secret, is_mistyped, make_secret
 from app.storage import keys, projects
 from app.storage.engine import OUTAGE, Database
+from app.storage.tables import ApiKey
 from models.calendar.timestamps import format_stamp
 
 log = get_logger(__name__)
@@ -53,13 +54,16 @@ class Caller:
     scope: Scope
     verified_at: float = field(default_factory=time.monotonic)
     """monotonic seconds of the last time that the database confirmed the key"""
+    expires_at: int | None = None
+    """microseconds UTC"""
     noted_at: float = float("-inf")
     """monotonic seconds of the last time that its use was noted"""
 
     def offline_scope(self, seconds: float) -> Scope | None:
         """Return the scope while the database is away: to read and forecast, if the key was confirmed within so many
         seconds."""
-        if time.monotonic() - self.verified_at > seconds:
+        is_over = self.expires_at is not None and time.time_ns() // 1000 >= self.expires_at
+        if is_over or time.monotonic() - self.verified_at > seconds:
             return None
         return replace(self.scope, rights=self.scope.rights.intersection(READING))
 
@@ -83,6 +87,8 @@ class KeyService:
         self._cached: OrderedDict[bytes, Caller] = OrderedDict()
         """callers whose key was confirmed, by its digest, the latest last"""
         self._notes = ThreadPoolExecutor(1, "key-use")
+        self._noting: set[int] = set()
+        """secrets whose use is about to be noted"""
         self._retry_at = 0.0
         """monotonic seconds before which a cached key does not wait for the database"""
 
@@ -105,14 +111,13 @@ class KeyService:
             return offline_scope
         try:
             with self._database.read() as session:
-                scope = keys.find_scope(session, digest)
+                row = keys.find_secret(session, digest)
         except OUTAGE as e:
             if isinstance(e, PoolTimeout) or offline_scope is None:  # busy is not away
                 raise
             self._retry_at = time.monotonic() + OUTAGE_PAUSE_SECONDS
             return offline_scope
-        self._cache(digest, scope)
-        return scope
+        return self._cache(digest, row)
 
     def find_cached(self, secret: str | None) -> "Caller | None":
         """Return the cached bearer of a key, which the caller has to confirm with the database.
@@ -128,23 +133,28 @@ class KeyService:
             self._note_use(caller)
         return caller
 
-    def _cache(self, digest: bytes, scope: Scope | None) -> None:
+    def _cache(self, digest: bytes, row: ApiKey | None) -> Scope | None:
+        """Remember what a secret is now, and return its scope; None where it is not valid."""
         with self._lock:
             before = self._cached.pop(digest, None)
-            if scope is not None:
-                noted_at = before.noted_at if before is not None else float("-inf")
-                caller = self._cached[digest] = Caller(scope, noted_at=noted_at)
-                self._note_use(caller)
-                while len(self._cached) > MOST_CACHED:
-                    self._cached.popitem(last=False)
+            if row is None:
+                return None
+            noted_at = before.noted_at if before is not None else float("-inf")
+            caller = self._cached[digest] = Caller(keys.make_scope(row), expires_at=row.expires_at, noted_at=noted_at)
+            while len(self._cached) > MOST_CACHED:
+                self._cached.popitem(last=False)
+        self._note_use(caller)
+        return caller.scope
 
     def _note_use(self, caller: Caller) -> None:
         """Let the database know that a key is used, once a minute at most, and without anybody waiting for it."""
         moment = time.monotonic()
-        if caller.scope.key is not None and moment - caller.noted_at >= NOTED_SECONDS:
+        pk = caller.scope.key
+        if pk is not None and moment - caller.noted_at >= NOTED_SECONDS and pk not in self._noting:
             caller.noted_at = moment
+            self._noting.add(pk)
             with contextlib.suppress(RuntimeError):  # the service is being stopped
-                self._notes.submit(self._write_use, caller.scope.key)
+                self._notes.submit(self._write_use, pk)
 
     def _write_use(self, pk: int) -> None:
         try:
@@ -152,10 +162,12 @@ class KeyService:
                 keys.note_use(session, pk)
         except Exception as e:  # the next minute may be better
             log.warning("key_use_not_noted", detail=str(e)[:200])
+        finally:
+            self._noting.discard(pk)
 
     def close(self) -> None:
-        """Write the notes that wait, and take no more."""
-        self._notes.shutdown()
+        """End the note that is being written, and take no more."""
+        self._notes.shutdown(cancel_futures=True)
 
     def describe_access(self, scope: Scope) -> dict[str, Any]:
         """Return what a caller may do, as clients see it: the one place that names a key's rights to its bearer."""

@@ -1,7 +1,7 @@
 """Keys as those who manage them see them: making, listing, rotating and revoking."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,7 +19,7 @@ from app.storage.clock import now
 from app.storage.engine import Database
 from app.storage.pages import Page
 from app.storage.tables import ApiKey
-from models.calendar.timestamps import format_stamp
+from models.calendar.timestamps import LATEST, format_stamp
 
 KEPT = "24h"
 """how long the secret before still works after a rotation"""
@@ -62,7 +62,8 @@ class KeyManagement:
                 rights,
                 expires_at=expires_at,
             )
-            record(session, scope, "key.create", str(row.pk), after=(view := _describe(row, project.name)))
+            view = _describe(row, project.name)
+            _record(session, scope, row, "key.create", after=view)
             return {**view, "key": secret}
 
         return self._database.write_with_retry(make)
@@ -105,7 +106,7 @@ class KeyManagement:
                 before.expires_at = until if before.expires_at is None else min(until, before.expires_at)
             keys.revoke(session, [one.pk for one in (older if kept else [before, *older])])
             view = _describe(row, projects.get_name(session, row.project_id))
-            record(session, scope, "key.rotate", str(number), after=view)
+            _record(session, scope, row, "key.rotate", after=view)
             return {**view, "key": secret}
 
         return self._database.write_with_retry(make)
@@ -115,7 +116,7 @@ class KeyManagement:
         with self._database.write() as session:
             rows = _require_key(session, scope, number, lock=True)
             before = _describe(rows[0], projects.get_name(session, rows[0].project_id))
-            record(session, scope, "key.revoke", str(number), before=before)
+            _record(session, scope, rows[0], "key.revoke", before=before)
             keys.revoke(session, [row.pk for row in rows])
 
 
@@ -127,6 +128,12 @@ def _require_key(session: Session, scope: Scope, number: int, *, lock: bool = Fa
         detail = f"there is no valid key {number}; GET /keys lists those that there are"
         raise NotFound(ErrorCode.key_not_found, detail)
     return rows
+
+
+def _record(session: Session, scope: Scope, row: ApiKey, action: str, **views: dict[str, Any]) -> None:
+    """Write down what is done with a key, in the log of its project and in that of whoever does it."""
+    for project_id in dict.fromkeys((scope.project_id, row.project_id)):
+        record(session, replace(scope, project_id=project_id), action, str(keys.number_of(row)), **views)
 
 
 def _describe(row: ApiKey, project: str) -> dict[str, Any]:
@@ -147,10 +154,13 @@ def _parse_expiry(text: str) -> int:
     try:
         moment = datetime.fromisoformat(text)
         moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-        return round((moment - _EPOCH).total_seconds()) * SECOND_US
+        stamp = round((moment - _EPOCH).total_seconds()) * SECOND_US
     except (ValueError, OverflowError) as e:
         detail = f"{text[:40]!r} is no time; send one such as 2030-01-31T00:00:00Z"
         raise invalid("body.expires_at", ErrorCode.invalid_timestamp, detail) from e
+    if stamp >= LATEST:
+        raise invalid("body.expires_at", ErrorCode.invalid_timestamp, f"{text[:40]!r} lies too far ahead")
+    return stamp
 
 
 def _check_expiry(expires_at: int | None, moment: int) -> None:

@@ -57,7 +57,8 @@ class ProjectService:
 
     def delete(self, scope: Scope, name: str) -> None:
         """Delete a project with everything in it. Raises Forbidden, NotFound, and Conflict for one that is in use."""
-        with self._database.write() as session:
+
+        def remove(session: Session) -> None:
             _require_default(session, scope)
             row = projects.get(session, name, lock=True)
             if row is None:
@@ -66,12 +67,12 @@ class ProjectService:
                 raise Conflict(ErrorCode.project_in_use, f"the project {DEFAULT_PROJECT!r} stays; delete its series")
             active = projects.count_active_jobs(session, row)
             if active:
-                detail = (
-                    f"{active} jobs of {name!r} are queued or running; cancel them first (POST /jobs/{{id}}/cancel)"
-                )
+                detail = f"{active} jobs of {name!r} are not done; cancel them first (POST /jobs/{{id}}/cancel)"
                 raise Conflict(ErrorCode.project_in_use, detail)
             record(session, scope, "project.delete", name, before=_describe(row))
             projects.remove(session, row)
+
+        self._database.write_with_retry(remove)
 
 
 def require_project(session: Session, scope: Scope, name: str | None) -> Project:

@@ -114,11 +114,12 @@ class ChunkWriter:
         y = batch.column("y").to_numpy(zero_copy_only=False)
         upsert_points(session, ordered, BulkPoints(pk[order], ts[order], y[order]), keep=self._keep_y)
         self._write_covariates(session, batch, pk, ts, order)
-        hold_quota(session, self._scope, "series", "observations")
         written = []
         for number, (start, end) in zip(codes, runs, strict=True):
             inserted = rows[number].count - counts[number]
             written.append(WrittenSeries(rows[number], inserted, end - start - inserted))
+        new = sum(self._plans[number].pk is None for number in codes)
+        hold_quota(session, self._scope, series=new, observations=sum(one.inserted for one in written))
         return written
 
     def _lock(self, session: Session, codes: Sequence[int]) -> dict[int, SeriesRow]:

@@ -73,10 +73,13 @@ class JobService:
         """
         job = self.get(scope, job_id)
         with self._database.write() as session:
-            record(session, scope, "job.cancel", job["id"], before={"status": job["status"], "keep_best": keep_best})
+            before = {"status": job["status"], "keep_best": keep_best}
             if keep_best and jobs.request_stop(session, scope, job["id"]):
+                record(session, scope, "job.cancel", job["id"], before=before)
                 return describe_job(require_job(session, scope, job["id"]))
             cancelled = jobs.cancel(session, scope, job["id"])
+            if cancelled:
+                record(session, scope, "job.cancel", job["id"], before=before)
         if cancelled:
             try:
                 self._queue.cancel(job["id"])

@@ -14,7 +14,7 @@ from app.scope import Scope
 from app.services.audit import record
 from app.services.idempotency import ServiceResponse
 from app.services.jobs.views import describe_job_in_full
-from app.services.quotas import hold_quota
+from app.services.quotas import reserve_quota
 from app.storage import jobs
 from app.storage.tables import JobRow, ModelRow
 
@@ -59,7 +59,7 @@ class Submission:
         Raises Invalid `job_too_large` for more memory than is allowed, and Forbidden beyond the project's quotas.
         """
         self.check_size(estimate or {})
-        hold_quota(session, scope, *(("jobs", "trainings_per_day") if kind == "train" else ("jobs",)), more=1)
+        reserve_quota(session, scope, *(("jobs", "trainings_per_day") if kind == "train" else ("jobs",)))
         default_queue = self._settings.training_queue if kind == "train" else "cpu"
         queue = options.queue or default_queue
         job = jobs.add(

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy.orm import Session
 
+from app.errors import ServiceError
 from app.jobs.queue import JobQueue
 from app.logs import get_logger
 from app.scope import Scope
@@ -161,7 +162,10 @@ def _answer_drift(attempt: Attempt, model: ModelRow) -> None:
     with attempt.database.write() as session:
         schedule = schedules.get(session, model.pk)
         if schedule is not None and schedule.train_on_drift and jobs.is_training_idle(session, model.pk, pause):
-            job = retrain(session, submission, scope, model.pk)
+            try:
+                job = retrain(session, submission, scope, model.pk)
+            except ServiceError as e:
+                log.warning("drift_not_answered", model=model.name, detail=e.detail)
     queue.close()
     if job is not None:
         log.info("drift_answered", model=model.name, job_id=job.id)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import anyio
 from anyio import CapacityLimiter, to_thread
 
-from app.errors import ErrorCode, ServiceError, Unavailable
+from app.errors import ErrorCode, Unavailable
 from app.logs import get_logger
 from app.scope import Scope
 from app.services.samples.book import SampleBatch
@@ -126,7 +126,8 @@ class GroupCommit:
         try:
             await to_thread.run_sync(self._commit, group[0].scope, batches, limiter=self._limiter)
         except Exception as e:
-            if len(group) > 1 and not isinstance(e, (ServiceError, RulesChanged, *OUTAGE)):
+            is_of_all = isinstance(e, (RulesChanged, *OUTAGE)) or getattr(e, "code", None) == ErrorCode.no_ingest_rules
+            if len(group) > 1 and not is_of_all:
                 log.warning("samples_stored_one_by_one", detail=str(e)[:200])
                 for one in group:
                     await self._store([one])

@@ -114,6 +114,7 @@ class _Write:
         self._rules = {rule.pk: rule for rule in rules}
         self._moment = now(session)
         self._tallies = _Tallies()
+        self._added = {"series": 0, "observations": 0}
         self.outcome = Outcome()
 
     def run(self, samples: _Samples) -> None:
@@ -126,7 +127,7 @@ class _Write:
         sound = self._drop(sound, sound.ts < EARLIEST, "its time lies before the year 1000; check the precision")
         if len(sound.ts):
             self._fill(sound)
-            hold_quota(self._session, self._scope, "series", "observations")
+            hold_quota(self._session, self._scope, **self._added)
         ingest_rules.add_tallies(self._session, self._tallies.build(), self._moment)
         self.outcome.taken = self._tallies.taken.total()
         self.outcome.dropped = self._tallies.dropped.total()
@@ -160,7 +161,9 @@ class _Write:
         place = np.searchsorted(filling.pk, pk)
         sources = np.array([target.source for target in self._targets], np.int64)
         kept = samples.select(pk[samples.target] >= 0)
+        before = sum(one.row.count for one in fed.values())
         is_late = filling.run(place[kept.target], sources[kept.target], kept.ts, kept.values)
+        self._added["observations"] = sum(one.row.count for one in fed.values()) - before
         taken = self._drop(kept, is_late, "it is older than the newest by more than `late`, or was deleted")
         for target, count in self._count(taken.target):
             self._tallies.taken[target.rule.pk] += count
@@ -227,6 +230,7 @@ class _Write:
                 anchor = find_anchor(rule.freq, rule.timezone)
                 fields = {"id": target.series_id, "freq": rule.freq, "timezone": rule.timezone, "anchor": anchor}
                 made.append(fields | {"labels": dict(target.labels), "static": {}})
+        self._added["series"] = len(made)
         if made:
             series.insert_many(self._session, self._scope, made)
             stored.update(ingest_rules.lock_series(self._session, self._scope, [str(one["id"]) for one in made]))

@@ -181,8 +181,8 @@ def _write(session: Session, scope: Scope, uploads: Sequence[_SeriesUpload]) -> 
             write_points(session, [upload.row for upload in mine], pk, ts, y, keep=keep)
     columns = [CovariateUpload(u.row, u.stamps, u.values.covariates, u.where) for u in uploads]
     write_covariates(session, scope, columns)
-    hold_quota(session, scope, "observations")
     inserted = [upload.row.count - count for upload, count in zip(uploads, counts, strict=True)]
+    hold_quota(session, scope, observations=sum(inserted))
     return [
         {"inserted": new, "updated": len(upload.stamps) - new, "version": upload.row.version}
         for upload, new in zip(uploads, inserted, strict=True)

@@ -104,7 +104,7 @@ class SeriesService:
             if series.get(session, scope, series_id) is not None:
                 raise _series_exists(series_id)
             (row,) = series.add(session, scope, [{"id": series_id, **values}])
-            hold_quota(session, scope, "series")
+            hold_quota(session, scope, series=1)
             record(session, scope, "series.create", row.id, after=(view := describe_series(row)))
             return ServiceResponse(201, view)
 
@@ -122,7 +122,7 @@ class SeriesService:
             row = find_series(session, scope, series_id, lock=True)
             if row is None:
                 (row,) = series.add(session, scope, [{"id": new_id, **values}])
-                hold_quota(session, scope, "series")
+                hold_quota(session, scope, series=1)
                 record(session, scope, "series.create", row.id, after=(view := describe_series(row)))
                 return True, view
             before = describe_series(row)

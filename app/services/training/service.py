@@ -9,7 +9,7 @@ from app.config import Settings
 from app.scope import Scope
 from app.services.idempotency import Idempotency, ServiceResponse, respond_once
 from app.services.jobs.submission import JobOptions, Submission, respond_accepted
-from app.services.quotas import hold_quota
+from app.services.quotas import reserve_quota
 from app.services.series.health import describe_health
 from app.services.training.plan import TrainingPlan, plan_training
 from app.services.training.request import TrainingRequest
@@ -67,7 +67,7 @@ def _specify_model(session: Session, scope: Scope, plan: TrainingPlan) -> ModelR
     new = plan.specification
     model = plan.model
     if model is None:
-        hold_quota(session, scope, "models", more=1)
+        reserve_quota(session, scope, "models")
         return registry.add(session, scope, plan.request.model, new.freq, new.horizon, new.quantiles)
     model.freq = new.freq
     model.horizon = new.horizon

@@ -25,13 +25,14 @@ TRUSTED = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
     ],
 )
 def test_the_nearest_that_is_no_trusted_proxy_is_told(client: str, forwarded: str, found: str) -> None:
-    headers = {b"x-forwarded-for": forwarded.encode()}
-    assert find_address({"client": (client, 1)}, headers, TRUSTED) == found
-    assert find_address({"client": (client, 1)}, headers, ()) == client
+    for lines in ([forwarded], forwarded.split(",")):
+        scope = {"client": (client, 1), "headers": [(b"x-forwarded-for", line.encode()) for line in lines]}
+        assert find_address(scope, TRUSTED) == found
+        assert find_address(scope, ()) == client
 
 
 def test_a_request_without_a_client_has_no_address() -> None:
-    assert find_address({"client": None}, {}, TRUSTED) is None
+    assert find_address({"client": None, "headers": []}, TRUSTED) is None
 
 
 def test_networks_are_read_from_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,9 @@ from sqlalchemy import select, update
 from app.config import Settings
 from app.main import create_app
 from app.services.access.keys import KeyService, NewKey
+from app.services.access.management import KeyManagement
 from app.storage.engine import Database
+from app.storage.keys import get_default_scope
 from app.storage.tables import LinkSecret
 from tests.services.stored import hours, numbers
 from tests.trained import Trained, publish, values
@@ -213,3 +215,16 @@ def test_bad_bodies(closed: TestClient, key: NewKey, more: dict[str, Any]) -> No
 @pytest.mark.one_database
 def test_making_a_link_needs_a_key(closed: TestClient) -> None:
     assert link(closed, None, 401)["code"] == "unauthorized"
+
+
+def test_a_link_lives_as_long_as_its_key_whatever_its_secrets(
+    closed: TestClient, key: NewKey, database: Database
+) -> None:
+    url = link(closed, key)["url"]
+    with database.read() as session:
+        scope = get_default_scope(session)
+    management = KeyManagement(database)
+    management.rotate(scope, key.number, None)
+    assert closed.get(url).status_code == 200
+    management.revoke(scope, key.number)
+    assert closed.get(url).status_code == 403

@@ -5,14 +5,15 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from app.config import Settings
 from app.main import create_app
-from app.scope import Right
-from app.services.access.keys import KeyService
+from app.scope import Right, Scope
+from app.services.access.keys import Caller, KeyService
 from app.storage.engine import Database
-from app.storage.tables import ApiKey
+from app.storage.tables import ApiKey, JobRow, ModelRow, RevisionRow, VersionRow
+from tests.e2e.processes import PATIENCE, until
 
 ONE = pytest.mark.one_database
 ALL = [right.value for right in Right]
@@ -158,13 +159,11 @@ def test_a_typo_is_told_from_a_revoked_key(keyring: Keyring) -> None:
 
 
 @ONE
-def test_the_last_use_is_noted(settings: Settings, database: Database, keyring: Keyring) -> None:
+def test_the_last_use_is_noted(keyring: Keyring) -> None:
     made = keyring.make("read")
     for _ in range(3):
         keyring.call("GET", "/series", key=made["key"])
-    keyring.client.app.state.services.keys.close()  # type: ignore[attr-defined]
-    shown = keyring.call("GET", f"/keys/{made['id']}")
-    assert shown["last_used_at"] is not None
+    until(lambda: keyring.call("GET", f"/keys/{made['id']}")["last_used_at"], PATIENCE, "the use is noted")
 
 
 @ONE
@@ -208,7 +207,7 @@ def test_projects_see_nothing_of_each_other(keyring: Keyring) -> None:
     assert keyring.call("GET", "/keys?project=team")["items"][0]["project"] == "team"
 
 
-def test_a_project_is_deleted_with_all_that_is_in_it(keyring: Keyring) -> None:
+def test_a_project_is_deleted_with_all_that_is_in_it(keyring: Keyring, database: Database) -> None:
     keyring.call("PUT", "/projects/team", {}, status=201)
     theirs = keyring.make(*ALL, project="team")["key"]
     keyring.call("POST", "/series", {"id": "a", "freq": "D"}, key=theirs, status=201)
@@ -220,13 +219,30 @@ def test_a_project_is_deleted_with_all_that_is_in_it(keyring: Keyring) -> None:
     refused = keyring.call("DELETE", "/projects/team", status=409)
     assert (refused["code"], "1 jobs" in refused["detail"]) == ("project_in_use", True)
     keyring.call("POST", f"/jobs/{job['id']}/cancel", key=theirs)
+    with database.write() as session:  # a version and a revision of it, each by a job
+        model = session.execute(select(ModelRow).where(ModelRow.name == "m")).scalar_one()
+        row = session.get(JobRow, job["id"])
+        assert row is not None
+        made = {"artifact": "a", "digest": "d", "promoted": True, "reason": "", "job_id": row.id}
+        about = {"config": {}, "metrics": {}, "loss_curve": {}, "data_span": {}, "warnings": []}
+        version = VersionRow(model_pk=model.pk, number=1, **made, **about)
+        session.add(version)
+        session.flush()
+        revision = {"number": 1, "promoted": True, "reason": "", "metrics": {}, "job_id": row.id}
+        session.add(RevisionRow(version_pk=version.pk, **revision))
     keyring.call("DELETE", "/projects/team", status=204)
     keyring.call("GET", "/series", key=theirs, status=401)
     keyring.call("GET", "/projects/team", status=404)
     assert keyring.call("DELETE", "/projects/default", status=409)["code"] == "project_in_use"
+    assert [one["name"] for one in keyring.call("GET", "/projects")["items"]] == ["default"]
+    # another project, and another key, do not get the numbers of these, which are remembered
+    keyring.call("POST", "/forecast", {"model": "m", "series": ["a"]}, key=theirs, status=401)
     keyring.call("PUT", "/projects/team", {}, status=201)
     fresh = keyring.make(*ALL, project="team")["key"]
     assert keyring.call("GET", "/series", key=fresh)["items"] == []
+    assert {one["action"] for one in keyring.call("GET", "/audit", key=fresh)["items"]} == {"key.create"}
+    keyring.call("POST", "/forecast", {"model": "m", "series": ["a"]}, key=theirs, status=401)
+    keyring.call("GET", "/series", key=theirs, status=401)
 
 
 def test_the_first_keys_are_made_without_a_service(database: Database) -> None:
@@ -234,3 +250,24 @@ def test_the_first_keys_are_made_without_a_service(database: Database) -> None:
     keys.create("ordinary")
     keys.create("reader", read_only=True)
     assert [one["rights"] for one in keys.list()] == [["read", "forecast", "write", "train"], ["read", "forecast"]]
+
+
+@ONE
+def test_an_expired_key_does_not_outlive_an_outage() -> None:
+    scope = Scope(1, frozenset(Right), "key k", 1)
+    living = Caller(scope, expires_at=2**62)
+    assert living.offline_scope(60.0) == Scope(1, frozenset({Right.read, Right.forecast}), "key k", 1)
+    assert Caller(scope).offline_scope(60.0) is not None
+    assert Caller(scope, expires_at=1).offline_scope(60.0) is None
+
+
+@ONE
+def test_names_with_nul_are_not_there(keyring: Keyring) -> None:
+    for method, path in (
+        ("GET", "/projects/%00"),
+        ("DELETE", "/projects/%00"),
+        ("GET", "/alerts/%00"),
+        ("GET", "/ingest/rules/%00"),
+    ):
+        keyring.call(method, path, status=404)
+    keyring.call("GET", "/audit?action=%00", status=422)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from app.errors import ErrorCode, Unavailable
+from app.errors import ErrorCode, Forbidden, Unavailable
 from app.scope import Right, Scope
 from app.services.samples import committing
 from app.services.samples.book import RuleBook, SampleBatch
@@ -77,6 +77,14 @@ def test_a_body_that_cannot_be_stored_is_refused_alone() -> None:
     answers = asyncio.run(send_while_busy(store, GroupCommit(store.commit, 1000), bodies))
     assert [type(answer) for answer in answers] == [SampleBatch, SampleBatch, ValueError, SampleBatch]
     assert store.groups == [(1, [0]), (1, [1]), (1, [3])]
+
+
+def test_a_body_beyond_a_quota_is_refused_alone() -> None:
+    store = Store()
+    store.refuse = lambda number: Forbidden(ErrorCode.quota_exceeded, "too many") if number == 2 else None
+    bodies = [(SCOPES[0], batch(number)) for number in (1, 2, 3)]
+    answers = asyncio.run(send_while_busy(store, GroupCommit(store.commit, 1000), bodies))
+    assert [type(answer) for answer in answers] == [SampleBatch, SampleBatch, Forbidden, SampleBatch]
 
 
 def test_an_outage_is_told_to_all_at_once() -> None:

@@ -64,13 +64,14 @@ class World:
         """Write one body."""
         found = ReadSamples(*self._columns(samples), new := NewSources())
         pairs = sorted(labels.items())
+        book = self._book()
         for number, (source, _, _) in enumerate(samples):
             key = (name, source, *pairs)
-            known = self._book().known[SampleProtocol.lines].get(key, new.find(key))
+            known = book.known[SampleProtocol.lines].get(key, new.find(key))
             own = {"__name__": name, "source": source, **labels}
             found.sources[number] = new.add(key, own) if known is None else known
         with self.database.write() as session:
-            outcome = write_samples(session, self.scope, [self._book().locate(found, SampleProtocol.lines)])
+            outcome = write_samples(session, self.scope, [book.locate(found, SampleProtocol.lines)])
             if fails:
                 raise RuntimeError
         return outcome

@@ -85,7 +85,7 @@ def test_who_may_refresh(database: Database, settings: Settings, trained: Traine
     writer = service.create("w", read_only=False).secret
     with TestClient(create_app(settings.model_copy(update={"auth": "on"}))) as closed:
         assert closed.post(PATH).status_code == 401
-        assert refused(closed.post(PATH, headers={"Authorization": f"Bearer {reader}"})) == (403, "forbidden")
+        assert refused(closed.post(PATH, headers={"Authorization": f"Bearer {reader}"})) == (403, "scope_missing")
         assert closed.post(PATH, headers={"Authorization": f"Bearer {writer}"}).status_code == 202
 
 

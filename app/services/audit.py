@@ -5,14 +5,13 @@ An entry is written in the transaction of what it records: one without the other
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.errors import ErrorCode, invalid
 from app.logs import client_address, request_id
 from app.scope import Scope
+from app.services.moments import parse_moment
 from app.services.paging import convert_cursor_errors
 from app.storage import audit, keys
 from app.storage.engine import Database
@@ -23,7 +22,6 @@ from models.calendar.timestamps import format_stamp
 LONGEST = 300
 """characters of a target"""
 View = Mapping[str, Any] | None
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def record(
@@ -64,7 +62,7 @@ class AuditService:
         self, scope: Scope, since: str | None, action: str | None, cursor: str | None, limit: int
     ) -> Page[dict[str, Any]]:
         """Return a page of a project's entries, newest first. Raises Invalid for a bad time or cursor."""
-        start = None if since is None else _parse_time(since)
+        start = None if since is None else parse_moment(since, "query.since")
         with self._database.read() as session, convert_cursor_errors():
             page = audit.list_page(session, scope, start, action, cursor, limit)
             return Page([_describe(row) for row in page.items], page.next_cursor)
@@ -82,13 +80,3 @@ def _describe(row: AuditEntry) -> dict[str, Any]:
         "before": row.before,
         "after": row.after,
     }
-
-
-def _parse_time(text: str) -> int:
-    try:
-        moment = datetime.fromisoformat(text)
-        moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-        return round((moment - _EPOCH).total_seconds() * 1_000_000)
-    except (ValueError, OverflowError) as e:
-        detail = f"{text[:40]!r} is no time; send one such as 2026-01-31T00:00:00Z"
-        raise invalid("query.since", ErrorCode.invalid_timestamp, detail) from e

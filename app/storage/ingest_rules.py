@@ -55,13 +55,12 @@ def list_page(session: Session, scope: Scope, cursor: str | None, limit: int) ->
     return Page(rows[:limit], encode_cursor(rows[limit - 1].name) if len(rows) > limit else None)
 
 
-def list_revisions(session: Session, scope: Scope, *, lock: bool = False) -> list[tuple[int, int]]:
-    """Return (key, revision) of a project's rules by name; `lock`: none is deleted before the transaction ends."""
+def lock_revisions(session: Session, scope: Scope) -> list[tuple[int, int]]:
+    """Return (key, revision) of a project's rules by name, none of which is deleted before the transaction ends."""
     columns = (IngestRule.pk, IngestRule.revision)
     query = select(*columns).where(IngestRule.project_id == scope.project_id).order_by(IngestRule.name)
-    if lock:
-        query = query.with_for_update(read=True, key_share=True)
-    return [(pk, revision) for pk, revision in session.execute(query)]
+    rows = session.execute(query.with_for_update(read=True, key_share=True))
+    return [(pk, revision) for pk, revision in rows]
 
 
 def list_all(session: Session, scope: Scope) -> list[IngestRule]:

@@ -1,15 +1,14 @@
 """Queries of projects."""
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from app.scope import storable
 from app.storage.clock import now, now_us
 from app.storage.pages import Page, decode_cursor, encode_cursor
-from app.storage.tables import ApiKey, AuditEntry, JobRow, ModelRow, Project, Table
+from app.storage.tables import ApiKey, AuditEntry, ModelRow, Project, Table
 
 DEFAULT_PROJECT = "default"
-ACTIVE = ("queued", "running")
 
 
 def get(session: Session, name: str, *, lock: bool = False) -> Project | None:
@@ -40,12 +39,6 @@ def add(session: Session, name: str) -> Project:
     session.add(row)
     session.flush()
     return row
-
-
-def count_active_jobs(session: Session, project: Project) -> int:
-    """Return how many jobs of a project are queued or running."""
-    query = select(func.count()).select_from(JobRow)
-    return session.execute(query.where(JobRow.project_id == project.pk, JobRow.status.in_(ACTIVE))).scalar_one()
 
 
 def remove(session: Session, project: Project) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from app.scope import Scope
 from app.storage.clock import now_us
-from app.storage.projects import ACTIVE
+from app.storage.jobs import ACTIVE
 from app.storage.tables import JobRow, ModelRow, Project, SeriesRow
 
 DAY_US = 86_400_000_000

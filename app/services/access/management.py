@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -12,18 +11,18 @@ from app.scope import Right, Scope
 from app.services.access.projects import require_project
 from app.services.access.secrets import SHOWN, digest_secret, make_secret
 from app.services.audit import record
-from app.services.durations import SECOND_US, parse_duration
+from app.services.durations import parse_duration
+from app.services.moments import parse_moment
 from app.services.paging import convert_cursor_errors
 from app.storage import keys, projects
 from app.storage.clock import now
 from app.storage.engine import Database
 from app.storage.pages import Page
 from app.storage.tables import ApiKey
-from models.calendar.timestamps import LATEST, format_stamp
+from models.calendar.timestamps import format_stamp
 
 KEPT = "24h"
 """how long the secret before still works after a rotation"""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class KeyManagement:
 
     def create(self, scope: Scope, request: KeyRequest) -> dict[str, Any]:
         """Make a key; return it with its secret, this once. Raises Invalid, and NotFound for a project."""
-        expires_at = None if request.expires_at is None else _parse_expiry(request.expires_at)
+        expires_at = None if request.expires_at is None else parse_moment(request.expires_at, "body.expires_at")
         rights = [right for right in Right if right in request.rights]
         secret = make_secret()
 
@@ -147,20 +146,6 @@ def _describe(row: ApiKey, project: str) -> dict[str, Any]:
         "expires_at": format_stamp(row.expires_at, "UTC"),
         "last_used_at": format_stamp(row.last_used_at, "UTC"),
     }
-
-
-def _parse_expiry(text: str) -> int:
-    """Return the microseconds of a time, of UTC where no offset is said. Raises Invalid."""
-    try:
-        moment = datetime.fromisoformat(text)
-        moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-        stamp = round((moment - _EPOCH).total_seconds()) * SECOND_US
-    except (ValueError, OverflowError) as e:
-        detail = f"{text[:40]!r} is no time; send one such as 2030-01-31T00:00:00Z"
-        raise invalid("body.expires_at", ErrorCode.invalid_timestamp, detail) from e
-    if stamp >= LATEST:
-        raise invalid("body.expires_at", ErrorCode.invalid_timestamp, f"{text[:40]!r} lies too far ahead")
-    return stamp
 
 
 def _check_expiry(expires_at: int | None, moment: int) -> None:

@@ -1,6 +1,7 @@
 """Projects: tenants, each with keys, series, models and jobs of its own."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -9,7 +10,7 @@ from app.errors import Conflict, ErrorCode, Forbidden, NotFound
 from app.scope import Scope
 from app.services.audit import record
 from app.services.paging import convert_cursor_errors
-from app.storage import projects
+from app.storage import projects, usage
 from app.storage.engine import Database
 from app.storage.pages import Page
 from app.storage.projects import DEFAULT_PROJECT
@@ -65,7 +66,7 @@ class ProjectService:
                 raise _not_found(name)
             if row.name == DEFAULT_PROJECT:
                 raise Conflict(ErrorCode.project_in_use, f"the project {DEFAULT_PROJECT!r} stays; delete its series")
-            active = projects.count_active_jobs(session, row)
+            active = usage.count_jobs(session, replace(scope, project_id=row.pk))
             if active:
                 detail = f"{active} jobs of {name!r} are not done; cancel them first (POST /jobs/{{id}}/cancel)"
                 raise Conflict(ErrorCode.project_in_use, detail)

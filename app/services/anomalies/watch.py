@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from app.errors import ErrorCode, NotFound, invalid
 from app.scope import Scope
 from app.services.audit import record
+from app.services.moments import parse_moment
 from app.services.paging import convert_cursor_errors
 from app.services.registry.lookup import require_model, require_version, select_trained_series
 from app.services.series.ids import is_series_id
@@ -104,7 +105,7 @@ class WatchService:
         self, scope: Scope, name: str, since: str | None, ids: Sequence[str], cursor: str | None, limit: int
     ) -> Page[dict[str, Any]]:
         """Return a page of alarms of values from a time on, the newest first. Raises NotFound, and Invalid."""
-        first = _parse_since(since)
+        first = None if since is None else parse_moment(since, "query.since")
         known = [one for one in ids if is_series_id(one)]
         with self._database.read() as session, convert_cursor_errors():
             model = require_model(session, scope, name)
@@ -210,15 +211,6 @@ def measure_verdicts(counts: Mapping[tuple[str, bool], int]) -> dict[str, Any]:
 def _describe_alarm(alarm: Alarm, row: SeriesRow, verdict: str | None) -> dict[str, Any]:
     numbers = {name: getattr(alarm, name) for name in ("y", "expected", "lower", "upper", "score")}
     return {"series": row.id, "ds": format_stamp(alarm.ts, row.timezone), **numbers, "verdict": verdict}
-
-
-def _parse_since(text: str | None) -> int | None:
-    if text is None:
-        return None
-    try:
-        return int(parse_stamps([text], "UTC")[0])
-    except TimestampError as e:
-        raise invalid("query.since", ErrorCode(e.code), f"since: {e.detail}") from e
 
 
 def _parse_stamp(row: SeriesRow, text: str) -> int:

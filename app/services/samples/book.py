@@ -119,9 +119,11 @@ class RuleBook:
     _size: int = 0
 
     @staticmethod
-    def read(revisions: Sequence[tuple[int, int]], rows: Sequence[IngestRule]) -> "RuleBook":
+    def read(rows: Sequence[IngestRule]) -> "RuleBook":
         """Return the book of stored rules, by name."""
-        return RuleBook(revisions, [Rule.read(row, order) for order, row in enumerate(rows)])
+        return RuleBook(
+            [(row.pk, row.revision) for row in rows], [Rule.read(row, order) for order, row in enumerate(rows)]
+        )
 
     @property
     def is_full(self) -> bool:

@@ -107,7 +107,7 @@ def find_repeated(stored: StepRows, new: NewSamples, pk: Ints) -> NDArray[np.boo
     if not len(folded.row):
         return np.zeros(len(new.ts), np.bool_)
     steps = StepKeys(stored.pk, stored.ts)
-    ends = np.full(len(steps.pk), np.iinfo(np.int64).min)
+    ends = np.full(len(steps.pk), NEVER)
     np.maximum.at(ends, steps.row[folded.row], folded.records["last_ts"])
     at = steps.find(pk[new.place], new.step)
     found: NDArray[np.bool_] = (at >= 0) & (new.ts <= ends[at])

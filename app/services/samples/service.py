@@ -24,8 +24,6 @@ MOST_PROJECTS = 100
 """whose sources and rules a process remembers"""
 MOST_SAMPLES = {"sqlite": 100_000, "postgresql": 1_000_000}
 """of one transaction: on SQLite so many that its only writer is not held for long"""
-
-
 OUTCOMES = ("taken", "dropped", "unmatched")
 ATTEMPTS = 5
 """at a body while its project's rules change"""
@@ -97,7 +95,7 @@ class SampleService:
             book = self._books.get(scope.project_id)
         if book is None or book.is_full:
             with self._database.read() as session:
-                book = RuleBook.read(ingest_rules.list_revisions(session, scope), ingest_rules.list_all(session, scope))
+                book = RuleBook.read(ingest_rules.list_all(session, scope))
         with self._lock:
             self._books[scope.project_id] = book
             self._books.move_to_end(scope.project_id)

@@ -81,7 +81,7 @@ class _Samples:
 
 def write_samples(session: Session, scope: Scope, batches: Sequence[SampleBatch]) -> Outcome:
     """Take in the samples of some bodies. Raises Unreadable where the project has no rules, and RulesChanged."""
-    revisions = ingest_rules.list_revisions(session, scope, lock=True)
+    revisions = ingest_rules.lock_revisions(session, scope)
     if not revisions:
         raise Unreadable(ErrorCode.no_ingest_rules, NO_RULES)
     if any(batch.book.revisions != revisions for batch in batches):

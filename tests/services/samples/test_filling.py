@@ -82,9 +82,9 @@ class World:
 
     def _book(self) -> RuleBook:
         with self.database.read() as session:
-            revisions = ingest_rules.list_revisions(session, self.scope)
-            if self._last is None or self._last.revisions != revisions:
-                self._last = RuleBook.read(revisions, ingest_rules.list_all(session, self.scope))
+            fresh = RuleBook.read(ingest_rules.list_all(session, self.scope))
+            if self._last is None or self._last.revisions != fresh.revisions:
+                self._last = fresh
         return self._last
 
     def read(self, series_id: str = "m") -> dict[float, float | None]:

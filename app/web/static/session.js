@@ -16,5 +16,7 @@ export async function loadAccess() {
 /** @returns {Access|null} */
 export const getAccess = () => access;
 
-/** Say whether a right is there: what would be refused is not offered. @param {"read"|"write"} right */
+/** What a key may have. @typedef {"read"|"forecast"|"write"|"train"|"admin"} Right */
+
+/** Say whether a right is there: what would be refused is not offered. @param {Right} right */
 export const may = (right) => access !== null && access.rights.includes(right);

@@ -4,6 +4,7 @@ import ipaddress
 from pathlib import Path
 from typing import Annotated, Literal
 
+from limits import RateLimitItem, parse_many
 from pydantic import Field, computed_field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
@@ -30,7 +31,7 @@ def parse_database_url(address: str, name: str = "the address") -> URL:
 class Settings(BaseSettings):
     """The settings of a deployment. Sizes are in bytes, durations in seconds."""
 
-    model_config = SettingsConfigDict(env_prefix="GATECAST_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="GATECAST_", frozen=True, extra="ignore", arbitrary_types_allowed=True)
 
     data_dir: Path = Field(default_factory=lambda: Path.home() / ".gatecast")
     """folder of the SQLite file and of the artifacts, unless their URLs are set"""
@@ -114,6 +115,10 @@ class Settings(BaseSettings):
     """those forecasts in memory"""
     rendered_cache_bytes: int = Field(64 * MEGABYTE, ge=0)
     """recent responses in memory; 0 forecasts each time"""
+    request_limits: Annotated[tuple[RateLimitItem, ...], NoDecode] = ()
+    """how many requests a key may make, such as `50/second; 20000/hour`"""
+    value_limits: Annotated[tuple[RateLimitItem, ...], NoDecode] = ()
+    """how many values a key may have forecast (horizon x series x quantiles), written in the same way"""
     max_waiting_requests: int = Field(1000, gt=0)
     """forecasts under way in one process; further ones are answered 503"""
 
@@ -134,6 +139,19 @@ class Settings(BaseSettings):
             return tuple(ipaddress.ip_network(part.strip(), strict=False) for part in value.split(",") if part.strip())
         except ValueError as e:
             raise ValueError(f"{e}; send addresses or networks such as 10.0.0.0/8, separated by commas") from e
+
+    @field_validator("request_limits", "value_limits", mode="before")
+    @classmethod
+    def _limits(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        try:
+            limits = tuple(parse_many(value)) if value.strip() else ()
+        except ValueError as e:
+            raise ValueError(f"{value!r} is no limit; write it as 50/second, or 50/second; 20000/hour") from e
+        if any(limit.amount < 1 for limit in limits):
+            raise ValueError("a limit of 0 would refuse everything; leave it out, or revoke the keys")
+        return limits
 
     @model_validator(mode="after")
     def _open_only_on_loopback(self) -> "Settings":

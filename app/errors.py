@@ -5,6 +5,7 @@ ServiceError
 ├── Conflict 409
 ├── TooLarge 413 · Unsupported 415
 ├── Invalid 422 (may list `errors`)
+├── TooManyRequests 429
 ├── Unavailable 503
 └── JobRefused (told with the job)
 """
@@ -83,6 +84,7 @@ class ErrorCode(StrEnum):
     project_not_found = "project_not_found"
     quota_exceeded = "quota_exceeded"
     quantile_out_of_range = "quantile_out_of_range"
+    rate_limited = "rate_limited"
     retention_not_found = "retention_not_found"
     rule_not_found = "rule_not_found"
     scan_not_found = "scan_not_found"
@@ -219,6 +221,13 @@ class Invalid(ServiceError):
 
     status = 422
     title = "Invalid input"
+
+
+class TooManyRequests(ServiceError):
+    """The caller asks for more than their limits allow now; `Retry-After` says when to go on."""
+
+    status = 429
+    title = "Too many requests"
 
 
 def invalid(field: str, code: ErrorCode, detail: str) -> Invalid:

@@ -57,6 +57,9 @@ from app.services.access.keys import KeyService
 from app.services.access.links import LinkService
 from app.services.access.management import KeyManagement
 from app.services.access.projects import ProjectService
+from app.services.access.rate_limits import RateLimiter
+from app.services.access.request_counts import RequestCounter
+from app.services.access.usage import UsageService
 from app.services.alerts.service import AlertService
 from app.services.anomalies.service import AnomalyService
 from app.services.anomalies.watch import WatchService
@@ -72,7 +75,6 @@ from app.services.jobs.events import EventService
 from app.services.jobs.service import JobService
 from app.services.jobs.submission import Submission
 from app.services.metrics.service import MetricsService
-from app.services.quotas import UsageService
 from app.services.registry.bundles import BundleService
 from app.services.registry.loader import VersionLoader
 from app.services.registry.service import ModelService
@@ -204,6 +206,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         drawer.close()
         app.state.services.forecasts.close()
         app.state.services.keys.close()
+        app.state.services.requests.close()
         queue.close()
         database.dispose()
 
@@ -219,9 +222,13 @@ def _services(
     store = ArtifactStore(settings.artifacts)
     submission = Submission(queue, settings)
     versions = VersionLoader(store, cache, settings.serving_device)
-    forecasts = ForecastService(database, versions, explainer, settings)
+    rates = RateLimiter(settings.request_limits, settings.value_limits)
+    requests = RequestCounter(database)
+    forecasts = ForecastService(database, versions, explainer, rates, settings)
     return Services(
         keys=KeyService(database, settings.auth == "on", settings.stale_seconds),
+        requests=requests,
+        rates=rates,
         key_management=KeyManagement(database),
         projects=ProjectService(database),
         series=SeriesService(database),
@@ -252,7 +259,7 @@ def _services(
         links=LinkService(database, settings.auth == "on"),
         health=HealthService(database, store),
         audit=AuditService(database),
-        usage=UsageService(database),
+        usage=UsageService(database, requests, rates),
     )
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
 
 class Right(StrEnum):
@@ -29,6 +30,11 @@ class Scope:
     """who that is, as jobs and versions remember it: `key NAME`, `anyone`, `schedule`"""
     key: int | None = None
     """primary key of the bearer key, where one was sent"""
+
+    @cached_property
+    def identity(self) -> str:
+        """By what a caller is counted: a secret of a key, or who it is where there is none."""
+        return f"{self.project_id} {self.by if self.key is None else self.key}"
 
 
 def storable(text: str) -> bool:

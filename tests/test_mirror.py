@@ -45,7 +45,7 @@ EXERCISED_BY = {
         "app/services/access/projects.py",
         "app/storage/projects.py",
     ),
-    "tests/services/test_quotas.py": ("app/api/usage.py", "app/storage/usage.py"),
+    "tests/services/test_quotas.py": ("app/api/usage.py", "app/services/access/usage.py", "app/storage/usage.py"),
     "tests/services/test_audit.py": ("app/api/audit.py", "app/api/schemas/audit.py", "app/storage/audit.py"),
     "tests/api/test_rules.py": (
         "app/api/schemas/rules.py",

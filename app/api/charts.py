@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
-from app.api.deps import Credentials, ForecastScope, ServicesDep, allowed, caller, name_scope
+from app.api.deps import Credentials, ForecastScope, ServicesDep, admitted, allowed, caller, name_scope
 from app.api.http.negotiation import chosen
 from app.api.http.operations import OwnQueryRoute
 from app.api.http.query import declare_model
@@ -44,12 +44,13 @@ PICTURES: dict[int | str, dict[str, Any]] = {
 
 
 def chart_reader(request: Request, services: ServicesDep, credentials: Credentials) -> Scope:
-    """Return the scope of a caller who may forecast, or has a link. Raises Unauthorized, Forbidden, Invalid."""
+    """Return the scope of a caller who may forecast, or has a link. Raises Unauthorized, TooManyRequests, Forbidden,
+    Invalid."""
     query = request.query_params.multi_items()
     if SIGNED.isdisjoint(name for name, _ in query):
-        scope = allowed(Right.forecast, caller(services, credentials))
+        scope = allowed(Right.forecast, caller(request, services, credentials))
     else:
-        scope = services.links.open(PATH, query)
+        scope = admitted(services.links.open(PATH, query), services, request.scope)
     declare_model(ChartQuery).check_names(name for name, _ in query)
     return scope
 

@@ -1,8 +1,9 @@
 """What routes depend on: the services that the lifespan built, the caller's scope, pages and idempotency."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Query, Request
@@ -17,6 +18,9 @@ from app.services.access.keys import KeyService
 from app.services.access.links import LinkService
 from app.services.access.management import KeyManagement
 from app.services.access.projects import ProjectService
+from app.services.access.rate_limits import RateLimiter
+from app.services.access.request_counts import RequestCounter
+from app.services.access.usage import UsageService
 from app.services.alerts.service import AlertService
 from app.services.anomalies.service import AnomalyService
 from app.services.anomalies.watch import WatchService
@@ -32,7 +36,6 @@ from app.services.ingest.service import ImportService
 from app.services.jobs.events import EventService
 from app.services.jobs.service import JobService
 from app.services.metrics.service import MetricsService
-from app.services.quotas import UsageService
 from app.services.registry.bundles import BundleService
 from app.services.registry.service import ModelService
 from app.services.samples.rules import RuleService
@@ -53,6 +56,8 @@ class Services:
     """Everything that the routes call."""
 
     keys: KeyService
+    requests: RequestCounter
+    rates: RateLimiter
     key_management: KeyManagement
     projects: ProjectService
     series: SeriesService
@@ -99,9 +104,24 @@ bearer = HTTPBearer(auto_error=False, description="a key from `gatecast keys cre
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
 
 
-def caller(services: ServicesDep, credentials: Credentials) -> Scope:
-    """Return the scope of a caller, whatever that may do. Raises Unauthorized."""
-    return services.keys.authenticate(credentials.credentials if credentials else None)
+ANSWER_HEADERS = "gatecast.answer_headers"
+"""where a request's ASGI scope has what returns further headers of its answer, as that is sent"""
+AnswerHeaders = Callable[[], list[tuple[bytes, bytes]]]
+
+
+def caller(request: Request, services: ServicesDep, credentials: Credentials) -> Scope:
+    """Return the scope of a caller, whatever that may do. Raises Unauthorized, TooManyRequests."""
+    scope = services.keys.authenticate(credentials.credentials if credentials else None)
+    return admitted(scope, services, request.scope)
+
+
+def admitted(scope: Scope, services: Services, asgi_scope: MutableMapping[str, Any]) -> Scope:
+    """Count a caller's request; where there are limits, its answer tells of them. Raises TooManyRequests."""
+    services.requests.add(scope)
+    if services.rates.is_on:
+        asgi_scope[ANSWER_HEADERS] = partial(services.rates.describe, scope)
+        services.rates.admit(scope)
+    return scope
 
 
 def allowed(right: Right, scope: Scope) -> Scope:
@@ -127,9 +147,9 @@ class Require:
 
     right: Right
 
-    def __call__(self, services: ServicesDep, credentials: Credentials) -> Scope:
-        """Return the scope. Raises Unauthorized, Forbidden."""
-        return allowed(self.right, caller(services, credentials))
+    def __call__(self, request: Request, services: ServicesDep, credentials: Credentials) -> Scope:
+        """Return the scope. Raises Unauthorized, TooManyRequests, Forbidden."""
+        return allowed(self.right, caller(request, services, credentials))
 
 
 CallerScope = Annotated[Scope, Depends(caller)]

@@ -35,5 +35,5 @@ _METRICS: dict[int | str, dict[str, Any]] = {200: {"content": _EXAMPLE}}
 def metrics(request: Request, services: ServicesDep, credentials: Credentials) -> Response:
     """Prometheus metrics of this process; off loopback they need a key."""
     if not request.app.state.settings.on_loopback:
-        allowed(Right.read, caller(services, credentials))
+        allowed(Right.read, caller(request, services, credentials))
     return Response(generate_latest(request.app.state.registry), media_type=CONTENT_TYPE_LATEST)

@@ -11,5 +11,5 @@ router = APIRouter(tags=["access"])
 
 @router.get("/usage", response_model=UsageOut)
 def get_usage(scope: ReadScope, services: ServicesDep) -> Response:
-    """Read what the project has, beside its quotas."""
+    """Read what the project has and asks for, beside its quotas and the limits of the key."""
     return ok(services.usage.get(scope))

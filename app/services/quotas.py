@@ -1,14 +1,12 @@
 """Quotas: how much a project may have, held in the transaction that adds to it."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy.orm import Session
 
 from app.errors import ErrorCode, Forbidden
 from app.scope import Scope
 from app.storage import usage
-from app.storage.engine import Database
 
 WORDS = {
     "observations": "stored observations",
@@ -46,18 +44,3 @@ def _check(session: Session, scope: Scope, names: Sequence[str], *, more: int) -
                 "the service for more (PUT /projects/{name})"
             )
             raise Forbidden(ErrorCode.quota_exceeded, detail)
-
-
-class UsageService:
-    """The operation behind /usage."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def get(self, scope: Scope) -> dict[str, Any]:
-        """Return what a project has, and how much it may have: {name: {limit, used}}."""
-        with self._database.read() as session:
-            quotas = usage.get_quotas(session, scope)
-            return {
-                name: {"limit": quotas.get(name), "used": count(session, scope)} for name, count in usage.COUNTS.items()
-            }

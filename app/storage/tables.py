@@ -50,6 +50,10 @@ class Project(Table):
     name: Mapped[str] = mapped_column(String(100), unique=True)
     quotas: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
     """how much it may have, by the names of `usage.COUNTS`"""
+    requests: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    """that it has made in `requests_month`"""
+    requests_month: Mapped[int | None]
+    """such as 202603"""
     created_at: Mapped[int] = mapped_column(BigInteger, default=now_us())
     deleted_at: Mapped[int | None] = mapped_column(BigInteger)
     """its row stays, and so do those of its keys: what remembers their numbers must not find others under them"""

@@ -1,9 +1,9 @@
 """How much a project has, and how much it may have."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select, update
 from sqlalchemy.orm import Session
 
 from app.scope import Scope
@@ -50,6 +50,20 @@ def count_trainings(session: Session, scope: Scope) -> int:
     """Return how many trainings were asked for in a project within the last 24 hours."""
     query = select(func.count()).select_from(JobRow).where(JobRow.project_id == scope.project_id)
     return session.execute(query.where(JobRow.kind == "train", JobRow.created_at > now_us() - DAY_US)).scalar_one()
+
+
+def get_requests(session: Session, scope: Scope, month: int) -> int:
+    """Return how many requests of a project are counted in a month such as 202603."""
+    query = select(Project.requests).where(Project.pk == scope.project_id, Project.requests_month == month)
+    return session.execute(query).scalar_one_or_none() or 0
+
+
+def add_requests(session: Session, counts: Mapping[int, int], month: int) -> None:
+    """Add requests to what projects have asked for in a month; those of an earlier one are forgotten."""
+    for project_id, count in sorted(counts.items()):
+        before = case((Project.requests_month == month, Project.requests), else_=0)
+        values = {"requests": before + count, "requests_month": month}
+        session.execute(update(Project).where(Project.pk == project_id).values(values))
 
 
 COUNTS: dict[str, Callable[[Session, Scope], int]] = {

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from fastapi import Request
 
-from app.api.deps import ServicesDep, allowed
+from app.api.deps import ServicesDep, admitted, allowed
 from app.scope import Right, Scope
 
 BEARER = "bearer"
@@ -30,12 +30,13 @@ def find_secret(request: Request, *schemes: str) -> str:
 
 def require(right: Right, *schemes: str, in_query: str | None = None) -> Callable[..., Scope]:
     """Return a dependency: the scope of a caller who has a right, found by `find_secret`, or else by a parameter of the
-    query. It raises Unauthorized, Forbidden."""
+    query. It raises Unauthorized, TooManyRequests, Forbidden."""
 
     def find_scope(request: Request, services: ServicesDep) -> Scope:
         secret = find_secret(request, *schemes)
         if not secret and in_query is not None:
             secret = request.query_params.get(in_query, "")
-        return allowed(right, services.keys.authenticate(secret))
+        scope = admitted(services.keys.authenticate(secret), services, request.scope)
+        return allowed(right, scope)
 
     return find_scope

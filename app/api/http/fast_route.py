@@ -20,7 +20,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.deps import ForecastScope, Services, allowed
+from app.api.deps import ForecastScope, Services, admitted, allowed
 from app.api.http.bodies import JSON, find_body, is_json, parse_json, refuse_body, refuse_media_type
 from app.api.http.problems import HANDLED, answer_to
 from app.api.http.query import declare_model
@@ -106,7 +106,7 @@ class FastRoute(APIRoute):
         scope["route"] = self
         raw_headers = _read_headers(scope)
         services: Services = scope["app"].state.services
-        caller = await _find_caller(services, raw_headers)
+        caller = await _find_caller(services, raw_headers, scope)
         parsed = {"query": _parse_query(self._query, scope["query_string"])}
         if self._body is not None:
             parsed["body"] = _parse_body(self._body, await _receive_body(receive), raw_headers)
@@ -154,14 +154,14 @@ def _decode_header(headers: Mapping[bytes, bytes], name: bytes) -> str | None:
     return headers[name].decode("latin-1") if name in headers else None
 
 
-async def _find_caller(services: Services, headers: Mapping[bytes, bytes]) -> Caller:
-    """Return the caller, as this process knows them. Raises Unauthorized, Forbidden."""
+async def _find_caller(services: Services, headers: Mapping[bytes, bytes], scope: Scope) -> Caller:
+    """Return the caller, as this process knows them. Raises Unauthorized, TooManyRequests, Forbidden."""
     scheme, _, secret = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
     key = secret if scheme.lower() == "bearer" else None
     caller = services.keys.find_cached(key)
     if caller is None:
         caller = Caller(await run_in_threadpool(services.keys.authenticate, key))
-    allowed(Right.forecast, caller.scope)
+    allowed(Right.forecast, admitted(caller.scope, services, scope))
     return caller
 
 

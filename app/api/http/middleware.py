@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.api.deps import ANSWER_HEADERS, AnswerHeaders
 from app.api.http.addresses import Network, find_address, is_proxy
 from app.api.http.compression import VARY, Encoding, varies
 from app.api.http.decompression import Decoded, decoder_of
@@ -151,6 +152,9 @@ class _Sent:
             headers = message.get("headers", ())
             added = secure_headers(self._scope, self._given, headers, behind_proxy=self._behind_proxy)
             added.append((_ID, self._named))
+            further: AnswerHeaders | None = self._scope.get(ANSWER_HEADERS)
+            if further is not None:
+                added.extend(further())
             message["headers"] = [*headers, *added, VARY] if varies(message["status"], headers) else [*headers, *added]
         await self._send(message)
 

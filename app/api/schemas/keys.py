@@ -120,6 +120,8 @@ class UsageOut(Output):
     model_config = ConfigDict(
         json_schema_extra={
             "example": {
+                "minute": {"limit": 3000, "used": 12},
+                "month": {"limit": None, "used": 81_214},
                 "observations": {"limit": None, "used": 48_000},
                 "series": {"limit": 1000, "used": 12},
                 "models": {"limit": None, "used": 2},
@@ -129,6 +131,8 @@ class UsageOut(Output):
         }
     )
 
+    minute: UsedOut = Field(description="requests with this key in this minute, as this process counts them")
+    month: UsedOut = Field(description="requests of the project in this month; the limit is that of a key")
     observations: UsedOut
     series: UsedOut
     models: UsedOut

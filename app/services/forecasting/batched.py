@@ -98,6 +98,7 @@ class BatchedPath:
         if self._responses.finish(pending, resolved, shape):
             self._finished.append(pending)
             return None
+        pending.charge(shape.count_values(len(pending.ids)))
         request = pending.request
         future = parse_known_future(pending, resolved, shape)
         prepared = prepare_batch(request, pending.ids, resolved, shape, future, is_late=pending.is_late())

@@ -9,6 +9,7 @@ from app.errors import ErrorCode, ServiceError, Unavailable
 from app.formats.forms import Form
 from app.logs import get_logger
 from app.services.access.keys import Caller
+from app.services.access.rate_limits import RateLimiter
 from app.services.forecasting.inputs.context_cache import ResolvedSeries
 from app.services.forecasting.inputs.request import ForecastRequest
 from app.services.forecasting.inputs.served_version import ServedVersion
@@ -95,6 +96,8 @@ class PendingRequest:
     deadline: float | None
     """of time.perf_counter"""
     future: "asyncio.Future[ForecastResponse]"
+    rates: RateLimiter
+    """what the values of the forecasts count against"""
     resolved: ResolvedSeries | None = None
     """what it starts from, once that is known to be what is committed"""
     has_histories: bool = False
@@ -104,6 +107,7 @@ class PendingRequest:
     cache_key: Hashable = None
     """the key of its response in the response cache, where it may be given again"""
     etag: str | None = None
+    _is_charged: bool = False
     _ids: tuple[str, ...] | None = None
     _timing: dict[str, float] = field(default_factory=dict)
     _marked_at: float = field(default_factory=time.perf_counter)
@@ -136,6 +140,12 @@ class PendingRequest:
             detail = "the deadline had passed before the network could run; allow more, or say on_missing"
             raise Unavailable(ErrorCode.deadline_exceeded, detail, headers={"Retry-After": "1"})
         return True
+
+    def charge(self, values: int) -> None:
+        """Count so many values for the caller, once, before they are computed. Raises TooManyRequests, Invalid."""
+        if not self._is_charged:
+            self._is_charged = True
+            self.rates.charge(self.caller.scope, values)
 
     def mark(self, phase: str, now: float) -> None:
         """Count the time since the last mark for a phase."""

@@ -15,6 +15,7 @@ from app.config import Settings
 from app.errors import ErrorCode, ServiceError, Unavailable
 from app.formats.forms import Form
 from app.services.access.keys import Caller
+from app.services.access.rate_limits import RateLimiter
 from app.services.forecasting.batched import BatchedPath
 from app.services.forecasting.inputs.checks import check_request
 from app.services.forecasting.inputs.context_cache import ContextCache, ResolvedSeries
@@ -45,8 +46,16 @@ MAX_BATCHED_HISTORY = 5000
 class ForecastService:
     """What POST and GET /forecast mean."""
 
-    def __init__(self, database: Database, versions: VersionLoader, explainer: Explainer, settings: Settings) -> None:
+    def __init__(
+        self,
+        database: Database,
+        versions: VersionLoader,
+        explainer: Explainer,
+        rates: RateLimiter,
+        settings: Settings,
+    ) -> None:
         self._settings = settings
+        self._rates = rates
         self.contexts = ContextCache(versions, settings.context_cache_bytes, settings.stale_seconds)
         self._responses = ResponseCache(settings.rendered_cache_bytes)
         self._freshness = Freshness(database)
@@ -100,8 +109,8 @@ class ForecastService:
 
         While the database is away, the response is made of what is cached, as `stale`. Raises NotFound for the model or
         version, Conflict `no_champion`, and Invalid for a horizon, quantiles, sizes, origin, covariates, histories or
-        explanations that cannot be; Unavailable `overloaded`, and where the deadline has passed or an explanation has
-        to wait; OUTAGE where too little is cached.
+        explanations that cannot be; TooManyRequests over the limits of the key; Unavailable `overloaded`, and where the
+        deadline has passed or an explanation has to wait; OUTAGE where too little is cached.
         """
         if self._waiting >= self._settings.max_waiting_requests:
             detail = f"{self._waiting} forecasts are under way already; try again in a second, or run more processes"
@@ -110,7 +119,7 @@ class ForecastService:
             check_request(request, request.ids, self._settings)
         assert self._loop is not None, "the service was started"
         future: asyncio.Future[ForecastResponse] = self._loop.create_future()
-        pending = PendingRequest(caller, request, form, if_none_match, wants_etag, deadline, future)
+        pending = PendingRequest(caller, request, form, if_none_match, wants_etag, deadline, future, self._rates)
         if request.max_age is not None:
             pending.recent = self._responses.find_recent(pending)
         self._waiting += 1

@@ -49,6 +49,7 @@ class StreamedPath:
         if self._responses.finish(pending, resolved, shape):
             deliver_all([pending])
             return
+        pending.charge(shape.count_values(len(pending.ids)))
         is_late = pending.is_late()
         future = parse_known_future(pending, resolved, shape)
         prepared: list[PreparedBatch] = []

@@ -105,3 +105,7 @@ class ForecastShape:
     def names(self) -> tuple[str, ...]:
         """(R,) the levels as text."""
         return tuple(repr(level) for level in self.levels)
+
+    def count_values(self, series_count: int) -> int:
+        """Return how many values the forecasts of so many series have, their points aside."""
+        return series_count * self.horizon * max(1, len(self.levels))

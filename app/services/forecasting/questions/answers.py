@@ -72,7 +72,9 @@ class AnswerPath:
         resolved, shape = resolve(pending, self._loader, self._settings)
         questions = pending.request.questions
         assert questions is not None, "other requests take other paths"
-        check_questions(pending.request, questions, pending.ids, pending.form, resolved, shape, self._settings)
+        pending.charge(
+            check_questions(pending.request, questions, pending.ids, pending.form, resolved, shape, self._settings)
+        )
         branches = self._count_branches(questions, len(set(pending.ids)), resolved, shape)
         known = parse_known_future(pending, resolved, shape)
         scenarios = parse_scenarios(questions, pending.ids, resolved, shape, known)

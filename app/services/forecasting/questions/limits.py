@@ -33,8 +33,11 @@ def check_questions(
     resolved: ResolvedSeries,
     shape: ForecastShape,
     settings: Settings,
-) -> None:
-    """Raise Invalid for questions that cannot be answered: in this form, together, or of so many series."""
+) -> int:
+    """Return how many values answer the questions, points aside.
+
+    Raises Invalid for questions that cannot be answered: in this form, together, or of so many series.
+    """
     asks_more = questions.needs_paths or questions.scenarios is not None
     if form is not Form.json and asks_more:
         detail = "a table has a row a step and nothing else; ask for JSON, or leave out what is not a forecast"
@@ -51,7 +54,7 @@ def check_questions(
     if questions.needs_paths:
         _check_series(len(set(ids)), resolved.version)
         _check_drawn(questions, len(set(ids)), shape)
-    _check_answered(questions, len(ids), aggregates, shape, settings)
+    return _count_answered(questions, len(ids), aggregates, shape, settings)
 
 
 def _check_series(series_count: int, version: ServedVersion) -> None:
@@ -78,18 +81,20 @@ def _count_aggregates(asked: Aggregate | None, series_count: int, frequency: str
     return count * (1 + len(asked.quantiles or shape.levels))
 
 
-def _check_answered(
+def _count_answered(
     questions: Questions, forecast_count: int, aggregates: int, shape: ForecastShape, settings: Settings
-) -> None:
-    """Raise Invalid for more values than one response has, those of its scenarios included."""
-    values = forecast_count * shape.horizon * (1 + len(shape.levels) + (questions.paths or 0)) + aggregates
-    values *= 1 + len(questions.scenarios or {})
+) -> int:
+    """Return the values of a response, those of its scenarios included, points aside. Raises Invalid for too many."""
+    answers = 1 + len(questions.scenarios or {})
+    points = forecast_count * shape.horizon * answers
+    values = points * (1 + len(shape.levels) + (questions.paths or 0)) + aggregates * answers
     if values > settings.max_forecast_values:
         detail = (
             f"this would answer {values} values, the limit is {settings.max_forecast_values}; ask for fewer series, "
             "paths or scenarios"
         )
         raise invalid("series", ErrorCode.too_many_values, detail)
+    return values - points
 
 
 def check_groups(group_count: int, shape: ForecastShape, version: ServedVersion, settings: Settings) -> None:

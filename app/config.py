@@ -120,7 +120,11 @@ class Settings(BaseSettings):
     value_limits: Annotated[tuple[RateLimitItem, ...], NoDecode] = ()
     """how many values a key may have forecast (horizon x series x quantiles), written in the same way"""
     max_waiting_requests: int = Field(1000, gt=0)
-    """forecasts under way in one process; further ones are answered 503"""
+    """forecasts of one project under way in one process; further ones are answered 503"""
+    client_seconds: float = Field(30.0, gt=0)
+    """longest time for which a client may send nothing of a request that it began, or take nothing of its answer"""
+    max_connections: int = Field(2000, gt=0)
+    """open connections of one process; a further one takes the place of one that keeps it waiting, or is refused"""
 
     @field_validator("queues", mode="before")
     @classmethod

@@ -67,6 +67,6 @@ def _copy(reading: Database, writing: Database, queue: JobQueue, console: Consol
             progress.update(tasks[table], completed=copied)
 
         def enqueue(session: Session, job: JobRow) -> None:
-            queue.enqueue(session, job.id, job.queue, job.priority)
+            queue.enqueue(session, job.id, job.project_id, job.queue, job.priority)
 
         return copy_database(reading, writing, enqueue, show)

@@ -5,13 +5,14 @@ import time
 from typing import Any
 
 from dbos import DBOSClient, DBOSPortableJSONSerializer, EnqueueOptions, run_dbos_database_migrations
-from sqlalchemy import event
+from sqlalchemy import String, cast, column, event, select, table, update
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry, Pool
 
 from app.storage.engine import PATIENCE, Database
+from app.storage.tables import JobRow
 
 APPLICATION = "gatecast"
 APPLICATION_VERSION = "1"
@@ -57,6 +58,25 @@ def migrate(url: URL) -> None:
     run_dbos_database_migrations(engine_url(url))
 
 
+def adopt(session: Session) -> int:
+    """Give jobs that a release without turns has enqueued the place of their project; return how many there were.
+
+    Without one they would never start. The engine has no call for that.
+    """
+    schema = None if session.get_bind().dialect.name == "sqlite" else "dbos"
+    names = ("workflow_uuid", "queue_name", "queue_partition_key", "status")
+    workflows = table("workflow_status", *[column(name) for name in names], schema=schema)
+    project = select(cast(JobRow.project_id, String)).where(JobRow.id == workflows.c.workflow_uuid).scalar_subquery()
+    waiting = (
+        update(workflows)
+        .where(workflows.c.queue_name.in_(QUEUES.values()), workflows.c.status.in_(("ENQUEUED", "PENDING", "DELAYED")))
+        .where(workflows.c.queue_partition_key.is_(None))
+        .where(workflows.c.workflow_uuid.in_(select(JobRow.id)))
+        .values(queue_partition_key=project)
+    )
+    return session.execute(waiting).rowcount  # type: ignore[attr-defined, no-any-return]
+
+
 class JobQueue:
     """Enqueues and cancels jobs; the job's id is the workflow's."""
 
@@ -69,14 +89,15 @@ class JobQueue:
             retry_connection_errors=False,
         )
 
-    def enqueue(self, session: Session, job_id: str, queue: str, priority: int) -> None:
+    def enqueue(self, session: Session, job_id: str, project_id: int, queue: str, priority: int) -> None:
         """Enqueue a job in the caller's transaction: it runs if, and only if, that commits.
 
-        `priority` is 0 to 9, the highest first.
+        Projects take turns. `priority` is 0 to 9, the highest first of its project.
         """
         options = EnqueueOptions(
             workflow_name=WORKFLOW,
             queue_name=QUEUES[queue],
+            queue_partition_key=str(project_id),
             workflow_id=job_id,
             app_version=APPLICATION_VERSION,
             priority=1 + HIGHEST_PRIORITY - priority,  # the engine's lowest number is first

@@ -17,7 +17,15 @@ from app.errors import ErrorCode
 from app.jobs.duties import Duties, Duty
 from app.jobs.forking import SERVER_LOST, Program
 from app.jobs.lease import LeaseKeeper, RunningJob
-from app.jobs.queue import APPLICATION, APPLICATION_VERSION, QUEUES, WORKFLOW, engine_options, engine_url
+from app.jobs.queue import (
+    APPLICATION,
+    APPLICATION_VERSION,
+    QUEUES,
+    WORKFLOW,
+    adopt,
+    engine_options,
+    engine_url,
+)
 from app.jobs.supervisor import FENCE_LOST, HANDED_OVER, TRY_AGAIN, Children
 from app.logs import get_logger
 from app.storage import jobs
@@ -73,7 +81,10 @@ class JobRunner:
             self._free,
         )
         # reaping and duties may take long or wait for the engine: they hold up neither the lease nor each other
-        self._reaping = Duties([Duty(self._lease.reap, settings.lease_seconds / 3)])
+        self._reaping = Duties([
+            Duty(self._lease.reap, settings.lease_seconds / 3),
+            Duty(self._adopt, settings.lease_seconds / 3),
+        ])  # fmt: skip
         self._duties = [Duties(group) for group in duties]
 
     def run(self) -> None:
@@ -129,7 +140,10 @@ class JobRunner:
         DBOS.listen_queues(self._queues)
         DBOS.launch()
         for name in self._queues:
-            DBOS.register_queue(name, worker_concurrency=1, polling_interval_sec=POLL_SECONDS)
+            # a limit for each partition makes the engine take one partition after the other, in random order
+            DBOS.register_queue(
+                name, worker_concurrency=1, partition_worker_concurrency=1, polling_interval_sec=POLL_SECONDS
+            )
 
     async def _supervise(self, job_id: str) -> None:
         """Run a job until it has ended or another worker has it, however long the database is away meanwhile."""
@@ -232,6 +246,13 @@ class JobRunner:
         pending = DBOS.list_workflows(status="PENDING", queue_name=queues, load_input=False, load_output=False)
         self._waiting_in = {w.workflow_id: str(w.queue_name) for w in pending}
         return [RunningJob(w.workflow_id, w.executor_id) for w in pending]
+
+    def _adopt(self) -> None:
+        """Let jobs start that processes of an earlier release have enqueued."""
+        with self._database.write() as session:
+            adopted = adopt(session)
+        if adopted:
+            log.info("jobs_adopted", jobs=adopted)
 
     def _free(self, job_id: str) -> None:
         DBOS.resume_workflow(job_id, queue_name=self._waiting_in[job_id])

@@ -1,13 +1,13 @@
 """The micro-batcher: one thread a process that runs the networks, for all requests that wait.
 
 It never lingers: when it is idle, the first request starts a turn, and what arrives meanwhile shares the next one. A
-turn takes the requests that wait, up to TURN_ROWS, and one piece of the large ones, so that a request of 10 000 series
-holds a small one up for a piece and no longer. Windows of one version run as one batch.
+turn takes the requests that wait, of one project after the other, up to TURN_ROWS, and one piece of the large ones, so
+that a request of 10 000 series holds a small one up for a piece and no longer. Windows of one version run as one batch.
 """
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.logs import get_logger
+from app.serving.fairness import FairQueue
 from app.serving.runtime import LoadedVersion
 from models.arrays import Floats
 
@@ -69,6 +70,10 @@ class Countable(Protocol):
     def rows(self) -> int:
         """The number of its windows, at most."""
 
+    @property
+    def owner(self) -> Hashable:
+        """Whose it is: owners take turns."""
+
 
 R = TypeVar("R", bound=Countable)
 R_contra = TypeVar("R_contra", bound=Countable, contravariant=True)
@@ -107,7 +112,7 @@ class Batcher(Generic[R]):
     def __init__(self, turns: Turns[R]) -> None:
         self._turns = turns
         self._arrivals: SimpleQueue[Sequence[R] | Piece | None] = SimpleQueue()
-        self._requests: deque[R] = deque()
+        self._requests: FairQueue[R] = FairQueue()
         self._pieces: deque[Piece] = deque()
         self._stopping = False
         self._thread = threading.Thread(target=self._serve, name="batcher", daemon=True)
@@ -155,7 +160,7 @@ class Batcher(Generic[R]):
         requests: list[R] = []
         rows = 0
         while self._requests and rows < TURN_ROWS:
-            requests.append(self._requests.popleft())
+            requests.append(self._requests.pop()[1])
             rows += requests[-1].rows
         windows: list[PendingWindows] = list(self._turns.prepare(requests)) if requests else []
         if self._pieces:
@@ -178,7 +183,8 @@ class Batcher(Generic[R]):
                 elif isinstance(arrival, Piece):
                     self._pieces.append(arrival)
                 else:
-                    self._requests.extend(arrival)
+                    for request in arrival:
+                        self._requests.push(request.owner, request)
         except Empty:
             return
 

@@ -138,9 +138,10 @@ def list_ended(session: Session, scope: Scope, model: str | None, after: int, li
 
 
 def get_queue_positions(session: Session, job_ids: Collection[str]) -> dict[str, int]:
-    """Return the position in its queue, from 1, of each of these jobs that is queued."""
+    """Return the position among its project's jobs in its queue, from 1, of each of these jobs that is queued."""
     position = func.row_number().over(
-        partition_by=JobRow.queue, order_by=(JobRow.priority.desc(), JobRow.created_at, JobRow.id)
+        partition_by=(JobRow.project_id, JobRow.queue),
+        order_by=(JobRow.priority.desc(), JobRow.created_at, JobRow.id),
     )
     queued = select(JobRow.id, position.label("place")).where(JobRow.status == "queued").subquery()
     rows = session.execute(select(queued.c.id, queued.c.place).where(queued.c.id.in_(job_ids)))

@@ -27,6 +27,7 @@ class Wanted:
     version: LoadedVersion
     value: float
     rows: int = 1
+    owner: int = 1
     done: "Future[float]" = field(default_factory=Future)
 
     @property
@@ -138,6 +139,22 @@ def test_a_turn_is_bounded(batchers: Batchers) -> None:
     values_of(wanted)
     assert sum(gate.batches) == 640
     assert max(gate.batches) <= TURN_ROWS + 64
+
+
+def test_projects_take_turns(batchers: Batchers) -> None:
+    """One request of another project beside a thousand waits for one turn, not for four."""
+    batcher = batchers.make()
+    blocker, gate = hold(batcher), Gate(is_open=True)
+    version = gate.version
+    many = [Wanted(version, 1.0, owner=1) for _ in range(4 * TURN_ROWS)]
+    batcher.submit(many)
+    one = Wanted(version, 2.0, owner=2)
+    batcher.submit([one])
+    turns: list[int] = []
+    one.done.add_done_callback(lambda _: turns.append(len(gate.batches)))
+    blocker.opened.set()
+    values_of([*many, one])
+    assert turns == [1]
 
 
 def test_small_ones_wait_for_one_piece_of_a_large_one_at_most(batchers: Batchers) -> None:

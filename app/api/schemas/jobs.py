@@ -17,7 +17,7 @@ JobLabels = Annotated[
 class RunOptionsIn(Input):
     """How a job of any kind is to be run."""
 
-    priority: int = Field(5, ge=0, le=9, description="the highest runs first")
+    priority: int = Field(5, ge=0, le=9, description="the highest of the project runs first")
     timeout_s: float | None = Field(
         None, gt=0, le=31_536_000, description="seconds from the job's first start, after which it fails"
     )
@@ -197,7 +197,7 @@ class JobOut(Output):
     labels: dict[str, str]
     priority: int
     queue: str
-    position: int | None = Field(description="place in the queue while it waits, from 1")
+    position: int | None = Field(description="place among the project's jobs in the queue while it waits, from 1")
     waiting_for: str | None = Field(description="what keeps it in the queue, but for the jobs before it")
     stopping: bool = Field(description="it was cancelled with `keep_best`, and publishes what it has")
     timeout_s: float | None

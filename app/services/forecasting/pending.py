@@ -128,6 +128,11 @@ class PendingRequest:
         return len(self.ids)
 
     @property
+    def owner(self) -> int:
+        """The project whose it is."""
+        return self.caller.scope.project_id
+
+    @property
     def is_finished(self) -> bool:
         """Whether it has a response or an error."""
         return self._outcome is not None

@@ -8,8 +8,8 @@ other threads first; a large request is made there too, piece by piece, and only
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 from app.config import Settings
 from app.errors import ErrorCode, ServiceError, Unavailable
@@ -30,13 +30,16 @@ from app.services.forecasting.streamed import StreamedPath
 from app.services.registry.loader import VersionLoader
 from app.serving.batcher import Batcher
 from app.serving.explainer import Explainer
+from app.serving.fairness import FairPool
 from app.storage.engine import OUTAGE, Database
 from app.storage.freshness import Freshness
 
-LOADING_THREADS = 4
-"""threads that load series that are not cached"""
-STREAMING_THREADS = 8
+LOADING_THREADS = 5
+"""threads that load series that are not cached; a project has all but one at most"""
+STREAMING_THREADS = 10
 """threads that make large responses and answer questions, and wait for clients to take them"""
+KEPT_STREAMING_THREADS = 2
+"""of those, for other projects than the one that has all the others"""
 MAX_BATCHED_ROWS = 64
 """series of a request that takes its turn whole"""
 MAX_BATCHED_HISTORY = 5000
@@ -62,10 +65,11 @@ class ForecastService:
         self._revalidator = Revalidator(self.contexts, self._freshness, settings.stale_seconds)
         self._loader = ContextLoader(database, versions, self.contexts, settings)
         self._backlog = ReplayBacklog(self._loader)
-        self._loading = ThreadPoolExecutor(LOADING_THREADS, thread_name_prefix="reader")
-        self._streaming = ThreadPoolExecutor(STREAMING_THREADS, thread_name_prefix="maker")
+        self._loading = FairPool(LOADING_THREADS, "reader")
+        self._streaming = FairPool(STREAMING_THREADS, "maker", kept=KEPT_STREAMING_THREADS)
         self._arrivals: list[PendingRequest] = []
-        self._waiting = 0
+        self._waiting: Counter[int] = Counter()
+        """requests that are under way, of each project"""
         self._loop: asyncio.AbstractEventLoop | None = None
         batched = BatchedPath(self._revalidator, self._loader, self._responses, self, settings)
         self._batcher = Batcher[PendingRequest](batched)
@@ -79,8 +83,8 @@ class ForecastService:
 
     def close(self) -> None:
         """End all threads."""
-        self._loading.shutdown(cancel_futures=True)
-        self._streaming.shutdown(cancel_futures=True)
+        self._loading.close()
+        self._streaming.close()
         self._batcher.close()
         self._backlog.close()
         self._loader.close()
@@ -89,7 +93,7 @@ class ForecastService:
     @property
     def waiting(self) -> int:
         """Requests that are under way."""
-        return self._waiting
+        return self._waiting.total()
 
     async def respond(
         self,
@@ -112,8 +116,10 @@ class ForecastService:
         explanations that cannot be; TooManyRequests over the limits of the key; Unavailable `overloaded`, and where the
         deadline has passed or an explanation has to wait; OUTAGE where too little is cached.
         """
-        if self._waiting >= self._settings.max_waiting_requests:
-            detail = f"{self._waiting} forecasts are under way already; try again in a second, or run more processes"
+        project = caller.scope.project_id
+        if self._waiting[project] >= self._settings.max_waiting_requests:
+            waiting = self._waiting[project]
+            detail = f"{waiting} forecasts are under way already; try again in a second, or run more processes"
             raise Unavailable(ErrorCode.overloaded, detail, headers={"Retry-After": "1"})
         if request.labels is None:
             check_request(request, request.ids, self._settings)
@@ -122,12 +128,12 @@ class ForecastService:
         pending = PendingRequest(caller, request, form, if_none_match, wants_etag, deadline, future, self._rates)
         if request.max_age is not None:
             pending.recent = self._responses.find_recent(pending)
-        self._waiting += 1
+        self._waiting[project] += 1
         try:
             self._begin(pending)
             return await future
         finally:
-            self._waiting -= 1
+            self._waiting[project] -= 1
 
     def respond_from_thread(self, caller: Caller, request: ForecastRequest) -> ForecastResponse:
         """Do the same from another thread than the event loop's, in JSON."""
@@ -152,7 +158,7 @@ class ForecastService:
 
     def enqueue(self, pending: PendingRequest) -> None:
         """Let another thread load what a request starts from, and replay it."""
-        self._loading.submit(self._load, pending)
+        self._loading.submit(pending.owner, self._load, pending)
 
     def _begin(self, pending: PendingRequest) -> None:
         if pending.recent is not None and pending.caller.scope.key is None:
@@ -163,7 +169,7 @@ class ForecastService:
                 pending.future.get_loop().call_soon(self._submit_arrivals)
             self._arrivals.append(pending)
         else:
-            self._loading.submit(self._confirm, pending)
+            self._loading.submit(pending.owner, self._confirm, pending)
 
     def _submit_arrivals(self) -> None:
         """Submit what has arrived since the event loop last looked: the batcher is woken once for all of it."""
@@ -214,9 +220,9 @@ class ForecastService:
             pending.fail(e)
             return
         if pending.request.questions is not None:
-            self._streaming.submit(self._make, self._answers, pending)
+            self._streaming.submit(pending.owner, self._make, self._answers, pending)
         elif pending.request.explain or pending.rows > MAX_BATCHED_ROWS:
-            self._streaming.submit(self._make, self._streamed, pending)
+            self._streaming.submit(pending.owner, self._make, self._streamed, pending)
         else:
             self._batcher.submit([pending])
 

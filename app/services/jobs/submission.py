@@ -77,7 +77,7 @@ class Submission:
             estimate=dict(estimate) if estimate is not None else None,
             started_by=scope.by,
         )
-        self._queue.enqueue(session, job.id, queue, options.priority)
+        self._queue.enqueue(session, job.id, scope.project_id, queue, options.priority)
         record(session, scope, f"{kind}.start", job.id, after={"kind": kind, "model": model.name})
         session.refresh(job)
         return job

@@ -49,7 +49,7 @@ def describe_job(row: JobRow, position: int | None = None, served: Collection[st
     """Return a job as clients see it, without its result.
 
     Args:
-        position: position in the queue while the job waits, from 1
+        position: position among its project's jobs in the queue while the job waits, from 1
         served: queues that living workers take jobs from; None: not looked up
     """
     stuck = row.status == "queued" and served is not None and row.queue not in served

@@ -16,7 +16,8 @@ from tests.trained import Trained, publish
 from tests.web.test_shell import VIEWS
 
 STARTS_WRITING = re.compile(
-    r"(Train|Import|Delete|Edit|Promote|Roll back|Cancel|Start|Write it|Alert me|New alert|Retrain|Switch)\b"
+    r"(Train|Import|Delete|Edit|Promote|Roll back|Cancel|Start|Write it|Alert me|Retrain|Switch"
+    r"|New alert|New key|New project|Rotate|Revoke)\b"
 )
 """what stands on buttons and links whose call writes"""
 

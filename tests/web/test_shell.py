@@ -21,6 +21,10 @@ VIEWS = (
     "alerts",
     "alerts/edit",
     "alerts/one?name=shell",
+    "access",
+    "access?tab=projects",
+    "access?tab=usage",
+    "access?tab=audit",
 )
 
 SILENT = {"on": "data", "series": ["b"], "when": {"silent_for": "6h"}, "for": "1W"}

@@ -106,7 +106,7 @@ class Shell extends Element {
   renderNavigation() {
     const nav = VIEWS[this.path]?.nav;
     return html`<nav aria-label="Main">
-      ${NAVIGATION.filter(({ right }) => !right || may(right)).map(
+      ${NAVIGATION.filter(({ rights }) => !rights || rights.some(may)).map(
         (item) => html`<a href=${link(item.path)} aria-current=${item.nav === nav ? "page" : nothing}>${item.label}</a>`,
       )}
     </nav>`;

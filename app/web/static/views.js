@@ -28,15 +28,17 @@ export const VIEWS = {
   alerts: { tag: "gc-alert-list", nav: "alerts", load: () => import("./pages/alert_list.js") },
   "alerts/one": { tag: "gc-one-alert", nav: "alerts", load: () => import("./pages/one_alert.js") },
   "alerts/edit": { tag: "gc-edit-alert", nav: "alerts", load: () => import("./pages/edit_alert.js"), styles: ["forms.css"] },
+  access: { tag: "gc-access", nav: "access", load: () => import("./pages/access.js"), styles: ["forms.css", "access.css"] },
 };
 
-/** @type {{nav: string, path: string, label: string, right?: "train"}[]} */
+/** `rights`: one of them is needed @type {{nav: string, path: string, label: string, rights?: import("./session.js").Right[]}[]} */
 export const NAVIGATION = [
   { nav: "series", path: "series", label: "Series" },
-  { nav: "train", path: "train", label: "Train", right: "train" },
+  { nav: "train", path: "train", label: "Train", rights: ["train"] },
   { nav: "models", path: "models", label: "Models" },
   { nav: "jobs", path: "jobs", label: "Jobs" },
   { nav: "backtests", path: "backtests", label: "Backtests" },
   { nav: "anomalies", path: "anomalies", label: "Anomalies" },
   { nav: "alerts", path: "alerts", label: "Alerts" },
+  { nav: "access", path: "access", label: "Access", rights: ["read", "admin"] },
 ];

@@ -28,7 +28,7 @@ export function confirm({ title, text, action, isHarmless = false, name = "" }) 
       <h2>${title}</h2>
       <p>${text}</p>
       ${name
-        ? html`<label>Type <strong>${name}</strong> to go on <input name="name" required autofocus autocomplete="off" spellcheck="false" @input=${check} /></label>`
+        ? html`<label><span>Type <strong>${name}</strong> to go on</span> <input name="name" required autofocus autocomplete="off" spellcheck="false" @input=${check} /></label>`
         : nothing}
       <div class="actions">
         <button class=${isHarmless ? "primary" : "danger"}>${action}</button>

@@ -17,6 +17,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
+from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -166,9 +167,12 @@ async def _find_caller(services: Services, headers: Mapping[bytes, bytes], scope
 
 
 async def _receive_body(receive: Receive) -> bytes:
+    """Return a whole body. Raises ClientDisconnect."""
     parts: list[bytes] = []
     while True:
         message: Message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
         parts.append(message.get("body", b""))
         if not message.get("more_body", False):
             return parts[0] if len(parts) == 1 else b"".join(parts)

@@ -8,11 +8,12 @@ import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from app.api.http.bodies import refuse_json, unreadable
 from app.api.http.validation import describe_errors
-from app.errors import ErrorCode, Invalid, ServiceError
+from app.errors import ErrorCode, Invalid, ServiceError, Unreadable
 from app.logs import get_logger
 from app.services.outages import DATABASE_ERRORS, explain_full_disk, explain_outage
 
@@ -96,13 +97,14 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ServiceError, _service_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(ClientDisconnect, _client_gone)
     for kind in DATABASE_ERRORS:
         app.add_exception_handler(kind, _database_error)
     app.add_exception_handler(OSError, _file_error)
     app.add_exception_handler(Exception, _bug)
 
 
-HANDLED = (ServiceError, RequestValidationError, HTTPException, OSError, *DATABASE_ERRORS)
+HANDLED = (ServiceError, RequestValidationError, HTTPException, ClientDisconnect, OSError, *DATABASE_ERRORS)
 """errors that have an answer of their own"""
 
 
@@ -114,6 +116,8 @@ def answer_to(request: Request, error: Exception) -> Response:
         return _validation_error(request, error)
     if isinstance(error, OSError):
         return _file_error(request, error)
+    if isinstance(error, ClientDisconnect):
+        return _client_gone(request, error)
     return _http_error(request, error) if isinstance(error, HTTPException) else _database_error(request, error)
 
 
@@ -156,6 +160,10 @@ def _http_error(request: Request, error: Exception) -> Response:
     problem.status = error.status_code
     problem.title = str(code).replace("_", " ").capitalize()
     return response(problem)
+
+
+def _client_gone(_request: Request, _error: Exception) -> Response:
+    return response(Unreadable(ErrorCode.bad_request, "the client has left before its request was whole"))
 
 
 def _bug(_request: Request, _error: Exception) -> Response:

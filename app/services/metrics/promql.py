@@ -4,7 +4,7 @@ import math
 import operator
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -17,6 +17,8 @@ from app.services.metrics.refusing import misread, refuse
 
 LONGEST_QUERY = 20_000
 """characters"""
+LONGEST_DURATION = 40
+"""characters of a step such as `1y2w3d4h5m6s7ms`"""
 MOST_NESTED = 100
 """brackets and operators: the parser recurses, and some thousands end the process"""
 FARTHEST_OFFSET = 1000 * 366 * 86_400 * 1_000_000
@@ -67,14 +69,14 @@ def parse_selector(text: str) -> MetricSelector:
 
 
 def parse_seconds(text: str) -> float | None:
-    """Return the seconds of a duration such as `1h30m`, or of a number; None for another text."""
+    """Return the seconds of a number, or of a duration such as `1h30m`; None for another text."""
+    with suppress(ValueError):
+        return float(text)  # the parser panics at one that is too large
+    if len(text) > LONGEST_DURATION:
+        return None
     try:
         return promql.parse_duration(text).total_seconds()
     except (ValueError, OverflowError):
-        pass
-    try:
-        return float(text)
-    except ValueError:
         return None
 
 

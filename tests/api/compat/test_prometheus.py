@@ -441,6 +441,8 @@ REFUSED: list[tuple[str, dict[str, Any], int, str]] = [
     ("query_range", {"query": "1", "start": 0, "end": 1}, 400, "bad_data"),
     ("query_range", {"query": "1", "start": 0, "end": 1, "step": 0}, 400, "bad_data"),
     ("query_range", {"query": "1", "start": 0, "end": 1, "step": "x"}, 400, "bad_data"),
+    ("query_range", {"query": "1", "start": 0, "end": 1, "step": -1}, 400, "bad_data"),
+    ("query_range", {"query": "1", "start": 0, "end": 1, "step": "1e400"}, 400, "bad_data"),
     ("query_range", {"query": "1", "start": 2, "end": 1, "step": 1}, 400, "bad_data"),
     ("query_range", {"query": "1", "start": 0, "end": 11_000, "step": 1}, 400, "bad_data"),
     ("series", {}, 400, "bad_data"),

@@ -1,5 +1,6 @@
 """Queries that are read; the API's test holds what is refused."""
 
+import math
 import time
 
 import pytest
@@ -29,7 +30,19 @@ def test_a_selector_with_everything() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("1h30m", 5400), ("15", 15), ("0.5", 0.5), ("7d", 604_800), ("soon", None)]
+    ("text", "seconds"),
+    [
+        ("1h30m", 5400),
+        ("15", 15),
+        ("0.5", 0.5),
+        ("7d", 604_800),
+        ("soon", None),
+        ("-1", -1),
+        ("1e400", math.inf),
+        ("9" * 5000, math.inf),
+        ("99999999999999999999y", None),
+        ("1y" * 10_000, None),
+    ],
 )
 def test_durations(text: str, seconds: float | None) -> None:
     assert parse_seconds(text) == seconds

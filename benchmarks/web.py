@@ -41,6 +41,10 @@ VIEWS = {
     "alerts": "alerts",
     "one alert": "alerts/one?name=busy-shops",
     "new alert": "alerts/edit",
+    "keys": "access",
+    "projects": "access?tab=projects",
+    "usage": "access?tab=usage",
+    "audit log": "access?tab=audit",
 }
 """addresses by what they are called"""
 

@@ -36,6 +36,10 @@ def list_views(site: Site) -> dict[str, str]:
         "alerts": "alerts",
         "one-alert": f"alerts/one?name={ALERT}",
         "new-alert": f"alerts/edit?model=shops&series={shop}",
+        "keys": "access",
+        "projects": "access?tab=projects",
+        "usage": "access?tab=usage",
+        "audit-log": "access?tab=audit",
     }
 
 

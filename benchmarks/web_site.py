@@ -109,6 +109,7 @@ def fill(site: Site) -> None:
         train(site, "shops", {"labels": {"kind": "sales"}}, 14, known_future=["price"], epochs=8, promote=promote)
     site.call("PUT", "/models/shops/schedule", json={"forecast": "* * * * *", "train": "0 3 * * 0"})
     _set_alerts(site)
+    give_access(site)
     for week in range(WEEKS):
         _live_a_week(site, week)
     site.call("PUT", "/models/shops/schedule", json={"forecast": "0 6 * * *", "train": "0 3 * * 0"})
@@ -163,6 +164,22 @@ def _set_alerts(site: Site) -> None:
     }
     for name, rule in rules.items():
         site.call("PUT", f"/alerts/{name}", json={**rule, "model": "shops", "send": send})
+
+
+def give_access(site: Site) -> None:
+    """Make keys and projects, as many as a team has."""
+    quotas = {"default": {"observations": 1_000_000, "series": 8, "trainings_per_day": 20}, "team-a": {"series": 1000}}
+    for name, limits in quotas.items():
+        site.call("PUT", f"/projects/{name}", json={"quotas": limits})
+    soon = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=5, hours=1)
+    keys: dict[str, dict[str, Any]] = {
+        "dashboard": {"scopes": ["read", "forecast"]},
+        "collector": {"scopes": ["write"], "expires_at": soon.isoformat()},
+        "nightly training": {"scopes": ["read", "forecast", "write", "train"], "expires_at": "2040-01-31T00:00:00Z"},
+        "operations": {"scopes": ["read", "admin"]},
+    }
+    for name, fields in keys.items():
+        site.call("POST", "/keys", json={"name": name, **fields})
 
 
 def _live_a_week(site: Site, week: int) -> None:

@@ -98,13 +98,26 @@ export function nameTarget({ target, before, after }) {
 const NAMED = 3;
 
 /** Say in a few words what an entry tells of the thing. @param {Entry} entry */
-export function describeChange({ before, after }) {
-  if (!before && !after) return "–";
-  if (!before) return "What it became";
-  if (!after) return "What it was";
-  const fields = listDifferences(before, after).map(({ field }) => field);
-  if (!fields.length) return "Nothing differs";
-  return `Changed: ${fields.slice(0, NAMED).join(", ")}${fields.length > NAMED ? ` and ${fields.length - NAMED} more` : ""}`;
+export function describeChange({ target, before, after }) {
+  if (before && after) {
+    const fields = listDifferences(before, after).map(({ field }) => field);
+    return fields.length ? `Changed: ${nameSome(fields)}` : "Nothing differs";
+  }
+  const told = Object.entries(before ?? after ?? {}).filter(([field, value]) => isTelling(field, value) && String(value) !== target);
+  if (!told.length) return "–";
+  return `${before ? "Before" : "After"}: ${nameSome(told.map(([field, value]) => `${field} ${Array.isArray(value) ? value.join(" ") : writeValue(value)}`))}`;
+}
+
+/** @param {string[]} parts */
+const nameSome = (parts) => `${parts.slice(0, NAMED).join(", ")}${parts.length > NAMED ? ` and ${parts.length - NAMED} more` : ""}`;
+
+/** What stands beside an entry anyhow, or is the same for most. */
+const UNTOLD = ["id", "name", "created_at", "version"];
+
+/** Say whether a value says something in a few words. @param {string} field @param {unknown} value */
+function isTelling(field, value) {
+  if (UNTOLD.includes(field) || value === null || value === "" || value === 0) return false;
+  return typeof value !== "object" || Object.keys(value ?? {}).length > 0;
 }
 
 /** Write a value of a view. @param {unknown} value */

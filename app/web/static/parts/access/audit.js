@@ -103,10 +103,10 @@ class AccessAudit extends Element {
     const isOpen = this.opened.has(entry);
     return html`<tr>
         <td><button type="button" class="quiet unfold" aria-expanded=${isOpen} @click=${() => this.toggle(entry)}><time datetime=${entry.at} title=${entry.at}>${formatTime(entry.at)}</time><span class="hidden-text">, details of ${entry.action} ${nameTarget(entry)}</span></button></td>
-        <td>${entry.who}</td>
+        <td class="who">${entry.who}</td>
         <td><button type="button" class="link" title="Show these alone" @click=${() => adjust({ action: entry.action, cursor: null })}>${entry.action}</button></td>
         <td class="id">${nameTarget(entry)}</td>
-        <td class="words">${describeChange(entry)}</td>
+        <td class="told" title=${describeChange(entry)}>${describeChange(entry)}</td>
       </tr>
       ${isOpen ? html`<tr class="unfolded"><td colspan="5"><div class="details">${renderDetails(entry)}</div></td></tr>` : nothing}`;
   }

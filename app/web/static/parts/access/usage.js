@@ -43,7 +43,7 @@ class AccessUsage extends Element {
               <th scope="col">What</th>
               <th scope="col" class="number">Used</th>
               <th scope="col" class="number">Limit</th>
-              <th scope="col">How much of it</th>
+              <th scope="col">Share</th>
             </tr>
           </thead>
           <tbody>

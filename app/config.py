@@ -1,14 +1,18 @@
 """Settings, read once from GATECAST_* environment variables."""
 
 import ipaddress
+import json
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from limits import RateLimitItem, parse_many
-from pydantic import Field, computed_field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, computed_field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
+
+from app.scope import Right
 
 MEGABYTE = 1_000_000
 
@@ -26,6 +30,37 @@ def parse_database_url(address: str, name: str = "the address") -> URL:
         case "postgresql" | "postgres":
             return url.set(drivername="postgresql+psycopg")
     raise ValueError(f"{name} must be sqlite:/// or postgresql://, not {url.drivername!r}")
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether a host's name or address is this machine's own."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _check_address(value: str | None, name: str) -> None:
+    """Raise ValueError for an address that is not https://, or http:// on this machine."""
+    parts = urlsplit(value or "")
+    is_secure = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))
+    if not parts.hostname or not is_secure or parts.query or parts.fragment:
+        raise ValueError(f"{name} must be an address such as https://example.org (http:// only on this machine)")
+
+
+class Grant(BaseModel):
+    """What an account of the identity provider may do, by one of its claims."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    claim: str = Field(min_length=1)
+    """its name, or a path with dots such as `realm_access.roles`"""
+    value: str = Field(min_length=1)
+    """what the claim is or has among others; `*`: anything"""
+    scopes: tuple[Right, ...] = Field(min_length=1)
+    project: str = "default"
 
 
 class Settings(BaseSettings):
@@ -47,6 +82,21 @@ class Settings(BaseSettings):
     """networks of proxies that are believed whom a call came from (`X-Forwarded-For`), comma-separated"""
     auth: Literal["on", "off"] = "off"
     """`off` serves the project `default` to everybody, and only on loopback"""
+    public_url: str | None = None
+    """where browsers reach the service, such as `https://forecasts.example.org`: logins return there"""
+    oidc_issuer: str | None = None
+    """address of the identity provider that people log in with, and whose tokens programs may send"""
+    oidc_client_id: str | None = None
+    oidc_client_secret_file: Path | None = None
+    """file with the secret of the client, where it has one"""
+    oidc_audience: str | None = None
+    """what the `aud` of programs' tokens has to name; default: the client's id"""
+    oidc_scope: str = "openid profile email"
+    """what the provider is asked for at a login"""
+    oidc_grants: Annotated[tuple[Grant, ...], NoDecode] = ()
+    """what accounts may do, as JSON: `[{"claim": "groups", "value": "ml", "scopes": ["read"], "project": "team"}]`"""
+    session_hours: float = Field(12.0, gt=0, le=8760)
+    """how long a login lasts"""
     bootstrap_key_file: Path | None = None
     """file whose content is accepted as a key of the project `default`"""
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -157,6 +207,28 @@ class Settings(BaseSettings):
             raise ValueError("a limit of 0 would refuse everything; leave it out, or revoke the keys")
         return limits
 
+    @field_validator("oidc_grants", mode="before")
+    @classmethod
+    def _grants(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        try:
+            return json.loads(value) if value.strip() else ()
+        except ValueError as e:
+            raise ValueError(f"{e}; write a list in JSON, of objects with claim, value, scopes and project") from e
+
+    @model_validator(mode="after")
+    def _whole_login(self) -> "Settings":
+        if self.oidc_issuer is None:
+            return self
+        _check_address(self.oidc_issuer, "GATECAST_OIDC_ISSUER")
+        _check_address(self.public_url, "GATECAST_PUBLIC_URL")
+        if self.auth == "off":
+            raise ValueError("GATECAST_OIDC_ISSUER needs GATECAST_AUTH=on: without keys everybody may do everything")
+        if not self.oidc_client_id or not self.oidc_grants:
+            raise ValueError("GATECAST_OIDC_ISSUER needs GATECAST_OIDC_CLIENT_ID and GATECAST_OIDC_GRANTS")
+        return self
+
     @model_validator(mode="after")
     def _open_only_on_loopback(self) -> "Settings":
         if self.auth == "off" and not self.on_loopback:
@@ -170,12 +242,7 @@ class Settings(BaseSettings):
     @property
     def on_loopback(self) -> bool:
         """Whether the service can be reached from this machine only."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        return is_loopback(self.host)
 
     @property
     def database(self) -> URL:

@@ -65,6 +65,8 @@ class ErrorCode(StrEnum):
     length_mismatch = "length_mismatch"
     link_expired = "link_expired"
     link_invalid = "link_invalid"
+    login_refused = "login_refused"
+    login_unavailable = "login_unavailable"
     method_not_allowed = "method_not_allowed"
     missing_future_covariates = "missing_future_covariates"
     model_in_use = "model_in_use"

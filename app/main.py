@@ -31,6 +31,7 @@ from app.api import (
     jobs,
     keys,
     labels,
+    login,
     observations,
     projects,
     registry,
@@ -53,12 +54,14 @@ from app.api.schemas.base import Problem
 from app.config import Settings
 from app.jobs.queue import JobQueue
 from app.logs import get_logger
+from app.services.access.authentication import Authentication
 from app.services.access.keys import KeyService
 from app.services.access.links import LinkService
 from app.services.access.management import KeyManagement
 from app.services.access.projects import ProjectService
 from app.services.access.rate_limits import RateLimiter
 from app.services.access.request_counts import RequestCounter
+from app.services.access.sessions import SessionService
 from app.services.access.usage import UsageService
 from app.services.alerts.service import AlertService
 from app.services.anomalies.service import AnomalyService
@@ -146,7 +149,7 @@ def _collect_routes() -> tuple[BaseRoute, ...]:
     # a series' id may hold slashes, so suffixes come first
     data = (ingest, export, observations, series, labels, bulk, covariates, retention, rules)
     models = (training, jobs, registry, forecasts, charts, backtests, watch, anomalies)
-    management = (access, keys, projects, usage, audit, system)
+    management = (access, login, keys, projects, usage, audit, system)
     for module in (*data, *models, alerts, *management, prometheus, remote_write, influxdb, pages):
         framework.include_router(module.router)
     return tuple(framework.routes)
@@ -225,8 +228,12 @@ def _services(
     rates = RateLimiter(settings.request_limits, settings.value_limits)
     requests = RequestCounter(database)
     forecasts = ForecastService(database, versions, explainer, rates, settings)
+    keys = KeyService(database, settings.auth == "on", settings.stale_seconds)
+    sessions = SessionService(database, settings)
     return Services(
-        keys=KeyService(database, settings.auth == "on", settings.stale_seconds),
+        keys=keys,
+        sessions=sessions,
+        authentication=Authentication(keys, sessions),
         requests=requests,
         rates=rates,
         key_management=KeyManagement(database),

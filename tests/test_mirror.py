@@ -45,6 +45,14 @@ EXERCISED_BY = {
         "app/services/access/projects.py",
         "app/storage/projects.py",
     ),
+    "tests/services/access/test_sessions.py": (
+        "app/api/cookies.py",
+        "app/api/login.py",
+        "app/services/access/authentication.py",
+        "app/services/access/grants.py",
+        "app/services/access/provider.py",
+        "app/storage/sessions.py",
+    ),
     "tests/services/test_quotas.py": ("app/api/usage.py", "app/services/access/usage.py", "app/storage/usage.py"),
     "tests/services/test_audit.py": ("app/api/audit.py", "app/api/schemas/audit.py", "app/storage/audit.py"),
     "tests/api/test_rules.py": (

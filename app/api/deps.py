@@ -12,14 +12,17 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.routing import BaseRoute
 
+from app.api.cookies import read_session
 from app.errors import ErrorCode, FieldError, Forbidden, Invalid
 from app.scope import Right, Scope, storable
+from app.services.access.authentication import Authentication
 from app.services.access.keys import KeyService
 from app.services.access.links import LinkService
 from app.services.access.management import KeyManagement
 from app.services.access.projects import ProjectService
 from app.services.access.rate_limits import RateLimiter
 from app.services.access.request_counts import RequestCounter
+from app.services.access.sessions import SessionService
 from app.services.access.usage import UsageService
 from app.services.alerts.service import AlertService
 from app.services.anomalies.service import AnomalyService
@@ -56,6 +59,8 @@ class Services:
     """Everything that the routes call."""
 
     keys: KeyService
+    sessions: SessionService
+    authentication: Authentication
     requests: RequestCounter
     rates: RateLimiter
     key_management: KeyManagement
@@ -110,9 +115,10 @@ AnswerHeaders = Callable[[], list[tuple[bytes, bytes]]]
 
 
 def caller(request: Request, services: ServicesDep, credentials: Credentials) -> Scope:
-    """Return the scope of a caller, whatever that may do. Raises Unauthorized, TooManyRequests."""
-    scope = services.keys.authenticate(credentials.credentials if credentials else None)
-    return admitted(scope, services, request.scope)
+    """Return the scope of a caller, whatever that may do. Raises Unauthorized, Forbidden, TooManyRequests."""
+    secret = credentials.credentials if credentials else None
+    cookie = read_session(request.method, request.headers) if secret is None else None
+    return admitted(services.authentication.identify(secret, cookie), services, request.scope)
 
 
 def admitted(scope: Scope, services: Services, asgi_scope: MutableMapping[str, Any]) -> Scope:

@@ -79,6 +79,20 @@ class ApiKey(Table):
     revoked_at: Mapped[int | None] = mapped_column(BigInteger)
 
 
+class LoginSession(Table):
+    """A browser that has logged in with an identity provider; of its secret only the digest is kept."""
+
+    __tablename__ = "login_sessions"
+
+    pk: Mapped[int] = mapped_column(Key, primary_key=True)
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.pk", ondelete="CASCADE"), index=True)
+    who: Mapped[str] = mapped_column(Text)
+    rights: Mapped[list[Any]]
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
+    created_at: Mapped[int] = mapped_column(BigInteger, default=now_us())
+    expires_at: Mapped[int] = mapped_column(BigInteger, index=True)
+
+
 class AuditEntry(Table):
     """Something that was done in a project. It outlives the project, and is never changed."""
 

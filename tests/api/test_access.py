@@ -14,7 +14,7 @@ ALL = ["read", "forecast", "write", "train", "admin"]
 def test_without_keys_everyone_may_do_everything(client: TestClient) -> None:
     told = client.get("/access")
     assert told.status_code == 200
-    assert told.json() == {"auth": "off", "project": "default", "rights": ALL, "key": None}
+    assert told.json() == {"auth": "off", "project": "default", "rights": ALL, "key": None, "who": "anyone"}
 
 
 @pytest.mark.parametrize(("read_only", "rights"), [(False, ALL[:4]), (True, ALL[:2])])
@@ -23,7 +23,13 @@ def test_a_key_is_told_its_rights(settings: Settings, database: Database, read_o
     with TestClient(create_app(settings.model_copy(update={"auth": "on"}))) as client:
         told = client.get("/access", headers={"authorization": f"Bearer {secret}"})
         written = client.post("/series", json={"id": "a", "freq": "h"}, headers={"authorization": f"Bearer {secret}"})
-    assert told.json() == {"auth": "on", "project": "default", "rights": rights, "key": "dashboard"}
+    assert told.json() == {
+        "auth": "on",
+        "project": "default",
+        "rights": rights,
+        "key": "dashboard",
+        "who": "key dashboard",
+    }
     assert written.status_code == (201 if "write" in rights else 403)
 
 

@@ -36,7 +36,7 @@ def require(right: Right, *schemes: str, in_query: str | None = None) -> Callabl
         secret = find_secret(request, *schemes)
         if not secret and in_query is not None:
             secret = request.query_params.get(in_query, "")
-        scope = admitted(services.keys.authenticate(secret), services, request.scope)
+        scope = admitted(services.authentication.identify(secret), services, request.scope)
         return allowed(right, scope)
 
     return find_scope

@@ -21,6 +21,7 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.api.cookies import read_session
 from app.api.deps import ForecastScope, Services, admitted, allowed
 from app.api.http.bodies import JSON, find_body, is_json, parse_json, refuse_body, refuse_media_type
 from app.api.http.problems import HANDLED, answer_to
@@ -159,11 +160,18 @@ async def _find_caller(services: Services, headers: Mapping[bytes, bytes], scope
     """Return the caller, as this process knows them. Raises Unauthorized, TooManyRequests, Forbidden."""
     scheme, _, secret = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
     key = secret if scheme.lower() == "bearer" else None
-    caller = services.keys.find_cached(key)
+    cookie = _read_session(headers, scope) if key is None and b"cookie" in headers else None
+    caller = services.authentication.find_cached(key, cookie)
     if caller is None:
-        caller = Caller(await run_in_threadpool(services.keys.authenticate, key))
+        caller = Caller(await run_in_threadpool(services.authentication.identify, key, cookie))
     allowed(Right.forecast, admitted(caller.scope, services, scope))
     return caller
+
+
+def _read_session(headers: Mapping[bytes, bytes], scope: Scope) -> str | None:
+    """Return the cookie of a session. Raises Forbidden for a call of a page of another site."""
+    named = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers.items()}
+    return read_session(scope["method"], named)
 
 
 async def _receive_body(receive: Receive) -> bytes:

@@ -13,11 +13,18 @@ class AccessOut(Output):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "example": {"auth": "on", "project": "default", "rights": ["read", "write"], "key": "dashboard"}
+            "example": {
+                "auth": "on",
+                "project": "default",
+                "rights": ["read", "write"],
+                "key": "dashboard",
+                "who": "key dashboard",
+            }
         }
     )
 
     auth: Literal["on", "off"] = Field(description="`on`: every call needs a key")
     project: str
     rights: list[Right] = Field(description="what this caller is not refused")
-    key: str | None = Field(description="name of the key that was sent; null with auth off")
+    key: str | None = Field(description="name of the key that was sent; null where none was")
+    who: str = Field(description="what the audit log calls the caller")

@@ -179,6 +179,7 @@ class KeyService:
             "project": project,
             "rights": [right for right in Right if right in scope.rights],
             "key": key.name if key is not None else None,
+            "who": scope.by,
         }
 
     def create(self, name: str, *, read_only: bool = False) -> NewKey:

@@ -1,7 +1,7 @@
 /** The shell: navigation, the key, and the view of the address. */
 
 import { html, nothing } from "./vendor/lit.js";
-import { setKey } from "./api.js";
+import { call, setKey } from "./api.js";
 import { Element } from "./element.js";
 import { renderProblem } from "./loader.js";
 import { current, link } from "./router.js";
@@ -9,6 +9,12 @@ import { getAccess, loadAccess, may } from "./session.js";
 import { loadView, NAVIGATION, VIEWS } from "./views.js";
 
 const THEMES = ["light", "dark"];
+/** @type {Record<string, string>} why a login did not work, by the code that the service gives */
+const LOGIN_WORDS = {
+  login_refused: "The login did not work. Try again.",
+  login_unavailable: "The identity provider does not answer. Try again in a minute, or use a key.",
+  forbidden: "Your account has no access here. Ask who runs the service for it.",
+};
 
 class Shell extends Element {
   static properties = {
@@ -47,7 +53,13 @@ class Shell extends Element {
   }
 
   async enter() {
-    loadView(current().path);
+    const { path, query } = current();
+    if (path === "login") {
+      history.replaceState(null, "", "#/");
+      this.askKey(query.why in LOGIN_WORDS ? LOGIN_WORDS[query.why] : "");
+      return;
+    }
+    loadView(path);
     try {
       await loadAccess();
     } catch (error) {
@@ -97,10 +109,18 @@ class Shell extends Element {
         <span class="bar-end">
           <button type="button" class="quiet" @click=${this.toggleTheme} aria-label="Light or dark">◐</button>
           <a class="quiet" href="docs">API</a>
-          ${getAccess()?.key ? html`<button type="button" class="quiet" @click=${this.forget}>Forget key</button>` : nothing}
+          ${this.renderLeave()}
         </span>
       </header>
       <main id="main" tabindex="-1">${this.renderMain()}</main>`;
+  }
+
+  renderLeave() {
+    const access = getAccess();
+    if (this.why || access?.auth !== "on") return nothing;
+    return access.key
+      ? html`<button type="button" class="quiet" @click=${this.forget}>Forget key</button>`
+      : html`<button type="button" class="quiet" title=${access.who} @click=${this.logOut}>Sign out</button>`;
   }
 
   renderNavigation() {
@@ -134,6 +154,11 @@ class Shell extends Element {
     root.dataset.theme = THEMES[isDark ? 0 : 1];
     localStorage.setItem("gatecast-theme", root.dataset.theme);
     dispatchEvent(new CustomEvent("gatecast-theme"));
+  }
+
+  async logOut() {
+    await call("POST", "logout");
+    this.askKey("You have signed out.");
   }
 
   forget() {

@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 
-/** @typedef {{auth: "on"|"off", project: string, rights: string[], key: string|null}} Access */
+/** @typedef {{auth: "on"|"off", project: string, rights: string[], key: string|null, who: string}} Access */
 
 /** @type {Access|null} */
 let access = null;

@@ -1,24 +1,35 @@
 /** `<gc-key>`: asks for a key where the service wants one. Fires `given`. */
 
-import { html } from "../vendor/lit.js";
-import { setKey } from "../api.js";
+import { html, nothing } from "../vendor/lit.js";
+import { get, setKey } from "../api.js";
 import { Element } from "../element.js";
 
 class KeyForm extends Element {
-  static properties = { why: {} };
+  static properties = { why: {}, hasProvider: { state: true } };
 
   constructor() {
     super();
     this.why = "";
+    /** whether there is an identity provider to log in with */
+    this.hasProvider = false;
+  }
+
+  async connectedCallback() {
+    super.connectedCallback();
+    this.hasProvider = (await get("login/methods")).provider;
   }
 
   render() {
+    const view = location.hash.startsWith("#/login") ? "" : location.hash.replace("#", "");
     return html`<form class="card narrow" @submit=${this.submit}>
-      <h1 tabindex="-1">This service asks for a key</h1>
+      <h1 tabindex="-1">${this.hasProvider ? "Sign in, or give a key" : "This service asks for a key"}</h1>
       <p>${this.why}</p>
+      ${this.hasProvider
+        ? html`<p class="actions"><a class="button primary" href=${`login?view=${encodeURIComponent(view)}`}>Sign in</a></p>`
+        : nothing}
       <label>Key <input name="key" type="password" required autocomplete="off" spellcheck="false" placeholder="gk_…" /></label>
       <p class="hint">It is kept in this tab until you close it. Who runs the service makes one by <code>gatecast keys create NAME</code>.</p>
-      <button class="primary">Go on</button>
+      <button class=${this.hasProvider ? "" : "primary"}>Go on</button>
     </form>`;
   }
 

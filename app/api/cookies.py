@@ -1,0 +1,55 @@
+"""Cookies of people who have logged in, and which requests they count for.
+
+A browser sends cookies whatever page makes it call, so that a call which changes something has to come from a page of
+this service: browsers say so in `Sec-Fetch-Site`, and older ones in `Origin`.
+"""
+
+from collections.abc import Mapping
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import urlsplit
+
+from app.errors import ErrorCode, Forbidden
+
+SESSION = "__Host-gatecast"
+LOGIN = "__Host-gatecast-login"
+"""what a login needs between its beginning and its end"""
+LOGIN_SECONDS = 600
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+"""methods of calls that change nothing"""
+OWN_SITES = frozenset({"same-origin", "none"})
+"""what browsers say of calls of our pages, and of those that a person typed"""
+
+
+def read_cookie(headers: Mapping[str, str], name: str) -> str | None:
+    """Return a cookie of a request."""
+    header = headers.get("cookie")
+    if header is None or name not in header:
+        return None
+    try:
+        found = SimpleCookie(header).get(name)
+    except CookieError:
+        return None
+    return found.value if found is not None and found.value else None
+
+
+def read_session(method: str, headers: Mapping[str, str]) -> str | None:
+    """Return the cookie of a session. Raises Forbidden for a call of a page of another site."""
+    cookie = read_cookie(headers, SESSION)
+    if cookie is not None and method not in SAFE_METHODS and not is_own(headers):
+        detail = "this call was made by a page of another site, or says not by which; send a key instead of a cookie"
+        raise Forbidden(ErrorCode.forbidden, detail)
+    return cookie
+
+
+def is_own(headers: Mapping[str, str]) -> bool:
+    """Say whether a page of this service has made a call."""
+    site = headers.get("sec-fetch-site")
+    if site is not None:
+        return site in OWN_SITES
+    origin = headers.get("origin")
+    return origin is not None and urlsplit(origin).netloc == headers.get("host")
+
+
+def write_cookie(name: str, value: str, seconds: int, *, same_site: str) -> str:
+    """Return a header that sets a cookie for scripts of nobody; 0 seconds remove it."""
+    return f"{name}={value}; Max-Age={seconds}; Path=/; Secure; HttpOnly; SameSite={same_site}"

@@ -1,5 +1,6 @@
 """Who asks: every query of tenant-owned rows takes a Scope, so that isolation holds by construction."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -30,6 +31,12 @@ class Scope:
     """who that is, as jobs and versions remember it: `key NAME`, `anyone`, `schedule`"""
     key: int | None = None
     """primary key of the bearer key, where one was sent"""
+    labels: tuple[tuple[str, str], ...] = ()
+    """what the series have that it is about: all of them. Empty: it is about every series"""
+
+    def sees(self, labels: Mapping[str, str]) -> bool:
+        """Say whether it is about a series with these labels."""
+        return all(labels.get(key) == value for key, value in self.labels)
 
     @cached_property
     def identity(self) -> str:

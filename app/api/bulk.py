@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import ValidationError
 
-from app.api.deps import IdempotencyKey, ServicesDep, WriteScope, checked_key
+from app.api.deps import IdempotencyKey, SeriesWriteScope, ServicesDep, checked_key
 from app.api.http.bodies import is_json, parse_json
 from app.api.http.problems import refuse_fields
 from app.api.http.responses import created
@@ -39,7 +39,7 @@ JSON_BODY.pop("$defs")
 )
 async def upsert_many_observations(
     request: Request,
-    scope: WriteScope,
+    scope: SeriesWriteScope,
     services: ServicesDep,
     table: Annotated[TableOptions, Depends(read_table_options)],
     options: Annotated[ImportOptions, Depends(read_rows_options)],
@@ -69,7 +69,7 @@ def _refuse_parameters(request: Request) -> None:
         raise invalid(f"query.{name}", ErrorCode.invalid_input, detail)
 
 
-def _upsert(services: ServicesDep, scope: WriteScope, body: bytes, key: Idempotency | None) -> Response:
+def _upsert(services: ServicesDep, scope: SeriesWriteScope, body: bytes, key: Idempotency | None) -> Response:
     document: Any = parse_json(body)
     try:
         rows = BulkObservationsIn.model_validate(document)

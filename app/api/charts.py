@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
-from app.api.deps import Credentials, ForecastScope, ServicesDep, admitted, allowed, caller, name_scope
+from app.api.deps import Credentials, SeriesForecastScope, ServicesDep, admitted, allowed, caller, name_scope
 from app.api.http.negotiation import chosen
 from app.api.http.operations import OwnQueryRoute
 from app.api.http.query import declare_model
@@ -48,7 +48,7 @@ def chart_reader(request: Request, services: ServicesDep, credentials: Credentia
     Invalid."""
     query = request.query_params.multi_items()
     if SIGNED.isdisjoint(name for name, _ in query):
-        scope = allowed(Right.forecast, caller(request, services, credentials))
+        scope = allowed(Right.forecast, caller(request, services, credentials), by_series=True)
     else:
         scope = admitted(services.links.open(PATH, query), services, request.scope)
     declare_model(ChartQuery).check_names(name for name, _ in query)
@@ -74,7 +74,7 @@ def get_chart(
 
 
 @router.post(PATH, response_model=ChartLinkOut)
-def post_chart(body: ChartLinkIn, scope: ForecastScope, services: ServicesDep) -> Response:
+def post_chart(body: ChartLinkIn, scope: SeriesForecastScope, services: ServicesDep) -> Response:
     """Make a link to a chart that needs no key, until it expires or the key that made it is revoked."""
     return ok(services.links.create(scope, PATH, body.query(), body.expires_in))
 

@@ -130,8 +130,14 @@ def admitted(scope: Scope, services: Services, asgi_scope: MutableMapping[str, A
     return scope
 
 
-def allowed(right: Right, scope: Scope) -> Scope:
-    """Return the scope of a caller who has a right. Raises Forbidden."""
+def allowed(right: Right, scope: Scope, *, by_series: bool = False) -> Scope:
+    """Return the scope of a caller who has a right. Raises Forbidden.
+
+    `by_series`: the call is about series alone, so that a key with labels, which is about some of them, may make it.
+    """
+    if scope.labels and not by_series:
+        detail = "this key is about the series with some labels, and this call about more than those; use another key"
+        raise Forbidden(ErrorCode.forbidden, detail)
     if right not in scope.rights:
         held = ", ".join(one for one in Right if one in scope.rights) or "none"
         detail = f"this call needs the scope {right.value!r}, and the key has {held}; use one that was made with it"
@@ -152,15 +158,20 @@ class Require:
     """A dependency: the scope of a caller who has a right. The OpenAPI document names the right as `x-scope`."""
 
     right: Right
+    by_series: bool = False
+    """whether a key with labels may make the call"""
 
     def __call__(self, request: Request, services: ServicesDep, credentials: Credentials) -> Scope:
         """Return the scope. Raises Unauthorized, TooManyRequests, Forbidden."""
-        return allowed(self.right, caller(request, services, credentials))
+        return allowed(self.right, caller(request, services, credentials), by_series=self.by_series)
 
 
 CallerScope = Annotated[Scope, Depends(caller)]
 ReadScope = Annotated[Scope, Depends(Require(Right.read))]
 ForecastScope = Annotated[Scope, Depends(Require(Right.forecast))]
+SeriesReadScope = Annotated[Scope, Depends(Require(Right.read, by_series=True))]
+SeriesForecastScope = Annotated[Scope, Depends(Require(Right.forecast, by_series=True))]
+SeriesWriteScope = Annotated[Scope, Depends(Require(Right.write, by_series=True))]
 WriteScope = Annotated[Scope, Depends(Require(Right.write))]
 TrainScope = Annotated[Scope, Depends(Require(Right.train))]
 AdminScope = Annotated[Scope, Depends(Require(Right.admin))]

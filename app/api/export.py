@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 
-from app.api.deps import Labels, ReadScope, ServicesDep, labels_of
+from app.api.deps import Labels, SeriesReadScope, ServicesDep, labels_of
 from app.api.http.tables import TableFormDep, answer_stream, describe_forms
 from app.api.observations import ROWS, Time
 from app.api.series import Prefix, check_prefix
@@ -17,7 +17,7 @@ router = APIRouter(prefix="/series", tags=["series"])
 
 @router.get("/export", response_class=StreamingResponse, responses=describe_forms(TableForm, ROWS))
 def export_series(
-    scope: ReadScope,
+    scope: SeriesReadScope,
     services: ServicesDep,
     form: TableFormDep,
     series: Annotated[list[str] | None, Query(description="repeat it for more; all where nothing selects")] = None,

@@ -21,7 +21,7 @@ PRIVATE = {"Cache-Control": "no-store"}
 def create_key(body: KeyIn, scope: AdminScope, services: ServicesDep) -> Response:
     """Make a key. Its secret is in this answer and nowhere else: only a digest is kept. A call that is repeated makes
     another key."""
-    request = KeyRequest(body.name, body.scopes, body.project, body.expires_at)
+    request = KeyRequest(body.name, body.scopes, body.project, body.expires_at, body.labels)
     return ok(services.key_management.create(scope, request), status=201, headers=PRIVATE)
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from app.api.deps import Cursor, Limit, ReadScope, ServicesDep
+from app.api.deps import Cursor, Limit, SeriesReadScope, ServicesDep
 from app.api.http.tables import FormDep, answer_list, describe_list
 from app.api.schemas.base import PageOf, Text
 from app.api.schemas.series import LabelOut
@@ -19,7 +19,7 @@ Mentioned = Annotated[
 @router.get("/labels", response_model=PageOf[LabelOut], responses=describe_list(LabelOut))
 def list_labels(
     request: Request,
-    scope: ReadScope,
+    scope: SeriesReadScope,
     services: ServicesDep,
     form: FormDep,
     q: Mentioned = "",

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from app.api.deps import Cursor, IdempotencyDep, ReadScope, ServicesDep, WriteScope
+from app.api.deps import Cursor, IdempotencyDep, SeriesReadScope, SeriesWriteScope, ServicesDep
 from app.api.http.responses import created, ok
 from app.api.http.tables import VARY, FormDep, answer_page, answer_stream, describe_forms
 from app.api.schemas.base import QueryTime
@@ -23,7 +23,7 @@ ROWS = 'unique_id,ds,y,temp\n"bikes/station 7","2024-03-01T00:00:00+01:00",41,7.
 
 @router.post("/{series_id:path}/observations", response_model=Upserted)
 def upsert_observations(
-    series_id: str, body: ObservationsIn, scope: WriteScope, services: ServicesDep, key: IdempotencyDep
+    series_id: str, body: ObservationsIn, scope: SeriesWriteScope, services: ServicesDep, key: IdempotencyDep
 ) -> Response:
     """Write rows, all or none. Of those that are there already the columns that are sent are replaced: without `y`
     covariates are written alone, and null removes a value."""
@@ -38,7 +38,7 @@ def upsert_observations(
 def read_observations(
     series_id: str,
     request: Request,
-    scope: ReadScope,
+    scope: SeriesReadScope,
     services: ServicesDep,
     form: FormDep,
     start: Time = None,
@@ -80,7 +80,7 @@ def _check_thinned(form: Form, others: dict[str, object]) -> None:
 @router.delete("/{series_id:path}/observations", status_code=204)
 def delete_observations(
     series_id: str,
-    scope: WriteScope,
+    scope: SeriesWriteScope,
     services: ServicesDep,
     start: Time = None,
     end: Time = None,

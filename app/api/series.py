@@ -9,9 +9,9 @@ from app.api.deps import (
     IdempotencyDep,
     Labels,
     Limit,
-    ReadScope,
+    SeriesReadScope,
+    SeriesWriteScope,
     ServicesDep,
-    WriteScope,
     labels_of,
 )
 from app.api.http.responses import created, ok
@@ -45,7 +45,7 @@ Recent = Annotated[
 
 
 @router.post("", status_code=201, response_model=SeriesOut)
-def create_series(body: NewSeries, scope: WriteScope, services: ServicesDep, key: IdempotencyDep) -> Response:
+def create_series(body: NewSeries, scope: SeriesWriteScope, services: ServicesDep, key: IdempotencyDep) -> Response:
     """Make a series."""
     return created(services.series.create(scope, body.id, _fields(body), key))
 
@@ -53,7 +53,7 @@ def create_series(body: NewSeries, scope: WriteScope, services: ServicesDep, key
 @router.get("", response_model=PageOf[ListedSeries], responses=describe_list(SeriesOut))
 def list_series(
     request: Request,
-    scope: ReadScope,
+    scope: SeriesReadScope,
     services: ServicesDep,
     form: FormDep,
     prefix: Prefix = "",
@@ -70,32 +70,32 @@ def list_series(
 
 
 @router.post("/health", response_model=HealthReport)
-def check_health(body: HealthIn, scope: ReadScope, services: ServicesDep) -> Response:
+def check_health(body: HealthIn, scope: SeriesReadScope, services: ServicesDep) -> Response:
     """Check series before a training: what may surprise it, where, and what it does about that."""
     return ok(services.series_health.list(scope, selector_of(body.series), body.horizon))
 
 
 @router.get("/{series_id:path}/health", response_model=SeriesHealth)
-def get_health(series_id: str, scope: ReadScope, services: ServicesDep, horizon: Horizon = None) -> Response:
+def get_health(series_id: str, scope: SeriesReadScope, services: ServicesDep, horizon: Horizon = None) -> Response:
     """Check one series before a training."""
     return ok(services.series_health.get(scope, series_id, horizon))
 
 
 @router.get("/{series_id:path}", response_model=SeriesOut)
-def get_series(series_id: str, scope: ReadScope, services: ServicesDep) -> Response:
+def get_series(series_id: str, scope: SeriesReadScope, services: ServicesDep) -> Response:
     """Read a series' metadata."""
     return ok(services.series.get(scope, series_id))
 
 
 @router.put("/{series_id:path}", response_model=SeriesOut, responses={201: {"model": SeriesOut}})
-def put_series(series_id: str, body: SeriesIn, scope: WriteScope, services: ServicesDep) -> Response:
+def put_series(series_id: str, body: SeriesIn, scope: SeriesWriteScope, services: ServicesDep) -> Response:
     """Make a series or replace its metadata."""
     new, view = services.series.put(scope, series_id, _fields(body))
     return ok(view, status=201 if new else 200)
 
 
 @router.delete("/{series_id:path}", status_code=204)
-def delete_series(series_id: str, scope: WriteScope, services: ServicesDep) -> Response:
+def delete_series(series_id: str, scope: SeriesWriteScope, services: ServicesDep) -> Response:
     """Delete a series with its observations."""
     services.series.delete(scope, series_id)
     return Response(status_code=204)

@@ -166,16 +166,22 @@ def create_key(
     ] = None,
     project: Annotated[str | None, typer.Option(help="whose things it sees")] = None,
     expires_at: Annotated[str | None, typer.Option(help="such as 2030-01-31T00:00:00Z")] = None,
+    label: Annotated[
+        list[str] | None, typer.Option(help="about series with this label alone, key:value; all must hold")
+    ] = None,
 ) -> None:
     """Make a key. It is shown once and stored as a digest only."""
+    from app.cli.terminal import parse_labels
     from app.services.access.keys import ORDINARY, READING
-    from app.services.access.management import KeyRequest
+    from app.services.access.management import LABELLED, KeyRequest
 
     if read_only and scopes:
         raise ValueError("--read-only names scopes already; leave --scope out")
     management, scope = _manage_keys()
-    rights = scopes or (READING if read_only else ORDINARY)
-    key = management.create(scope, KeyRequest(name[:100], rights, project, expires_at))
+    labels = parse_labels(label or [])
+    usual = [right for right in ORDINARY if not labels or right in LABELLED]
+    rights = scopes or (READING if read_only else usual)
+    key = management.create(scope, KeyRequest(name[:100], rights, project, expires_at, labels))
     _show_secret(key, f"key {key['id']} ({name}) of the project {key['project']}: {' '.join(key['scopes'])}")
 
 

@@ -71,10 +71,18 @@ def filter_by_labels(
     column: InstrumentedAttribute[dict[str, Any]],
     labels: Sequence[tuple[str, str]],
 ) -> Select[Any]:
-    """Return a query of those rows whose labels in `column` hold every pair, whatever characters a key has."""
+    """Return a query of those rows whose labels in `column` hold every pair."""
+    return query.where(*has_labels(session, column, labels))
+
+
+def has_labels(
+    session: Session, column: InstrumentedAttribute[dict[str, Any]], labels: Sequence[tuple[str, str]]
+) -> list[ColumnElement[bool]]:
+    """Return for each pair whether the labels in `column` hold it, whatever characters a key has."""
     if labels and session.get_bind().dialect.name == "postgresql":
-        return query.where(*(column.cast(JSONB).contains({key: value}) for key, value in labels))
+        return [column.cast(JSONB).contains({key: value}) for key, value in labels]
+    conditions: list[ColumnElement[bool]] = []
     for key, value in labels:
         pair = func.json_each(column).table_valued("key", "value")
-        query = query.where(exists().select_from(pair).where(pair.c.key == key, pair.c.value == value))
-    return query
+        conditions.append(exists().select_from(pair).where(pair.c.key == key, pair.c.value == value))
+    return conditions

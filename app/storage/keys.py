@@ -1,6 +1,6 @@
 """Bearer keys. A key is one secret, or two while it is rotated; its number is that of the first."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.orm import Session
@@ -37,7 +37,8 @@ def find_secret(session: Session, digest: bytes) -> ApiKey | None:
 
 def make_scope(row: ApiKey) -> Scope:
     """Return what the bearer of a secret may do."""
-    return Scope(row.project_id, frozenset(Right(right) for right in row.rights), f"key {row.name}", row.pk)
+    rights = frozenset(Right(right) for right in row.rights)
+    return Scope(row.project_id, rights, f"key {row.name}", row.pk, tuple(sorted((row.labels or {}).items())))
 
 
 def is_living(session: Session, pk: int) -> bool:
@@ -72,6 +73,7 @@ def create(
     *,
     family: int | None = None,
     expires_at: int | None = None,
+    labels: Mapping[str, str] | None = None,
 ) -> ApiKey:
     """Store a secret's digest; `family` is the number of its key, None for a new one."""
     key = ApiKey(
@@ -82,6 +84,7 @@ def create(
         rights=list(rights),
         family=family,
         expires_at=expires_at,
+        labels=labels,
     )
     session.add(key)
     session.flush()

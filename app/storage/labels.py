@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from app.scope import Scope
 from app.storage.dialects import contains_text, expand_labels
 from app.storage.pages import Page, decode_cursor, encode_cursor
+from app.storage.series import is_own
 from app.storage.tables import SeriesRow
 
 LabelCount = tuple[str, str, int]
@@ -23,7 +24,7 @@ def list_page(session: Session, scope: Scope, text: str, cursor: str | None, lim
         select(*columns)
         .select_from(SeriesRow)
         .join(pair, true())
-        .where(SeriesRow.project_id == scope.project_id)
+        .where(is_own(session, scope))
         .group_by(key, value)
         .order_by(key, value)
         .limit(limit + 1)

@@ -3,20 +3,31 @@
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, delete, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.scope import Scope
-from app.storage.dialects import contains_text, expand_labels, filter_by_labels
+from app.storage.dialects import contains_text, expand_labels, filter_by_labels, has_labels
 from app.storage.pages import Page, decode_cursor, encode_cursor
 from app.storage.tables import SeriesRow
 
 CHUNK = 10_000  # bound parameters in one statement; both databases take over 30 000
 
 
+def is_own(session: Session, scope: Scope) -> ColumnElement[bool]:
+    """Return whether a series is one that a scope is about."""
+    return and_(SeriesRow.project_id == scope.project_id, *has_labels(session, SeriesRow.labels, scope.labels))
+
+
+def is_taken(session: Session, scope: Scope, series_id: str) -> bool:
+    """Say whether a series of the project has this id, be the scope about it or not."""
+    query = select(SeriesRow.pk).where(SeriesRow.project_id == scope.project_id, SeriesRow.id == series_id)
+    return session.execute(query).scalar_one_or_none() is not None
+
+
 def get(session: Session, scope: Scope, series_id: str, *, lock: bool = False) -> SeriesRow | None:
     """Return one series; `lock` keeps other writers of it out until the transaction ends."""
-    query = select(SeriesRow).where(SeriesRow.project_id == scope.project_id, SeriesRow.id == series_id)
+    query = select(SeriesRow).where(is_own(session, scope), SeriesRow.id == series_id)
     return session.execute(query.with_for_update() if lock else query).scalar_one_or_none()
 
 
@@ -27,7 +38,7 @@ def get_many(session: Session, scope: Scope, ids: Iterable[str], *, lock: bool =
     for i in range(0, len(ordered), CHUNK):
         query = (
             select(SeriesRow)
-            .where(SeriesRow.project_id == scope.project_id, SeriesRow.id.in_(ordered[i : i + CHUNK]))
+            .where(is_own(session, scope), SeriesRow.id.in_(ordered[i : i + CHUNK]))
             .order_by(SeriesRow.id)
         )
         rows = session.execute(query.with_for_update() if lock else query).scalars()
@@ -37,7 +48,7 @@ def get_many(session: Session, scope: Scope, ids: Iterable[str], *, lock: bool =
 
 def select_ids(session: Session, scope: Scope, labels: Sequence[tuple[str, str]]) -> list[str]:
     """Return the ids of all series that have every one of `labels`, in order."""
-    query = select(SeriesRow.id).where(SeriesRow.project_id == scope.project_id).order_by(SeriesRow.id)
+    query = select(SeriesRow.id).where(is_own(session, scope)).order_by(SeriesRow.id)
     return list(session.execute(filter_by_labels(session, query, SeriesRow.labels, labels)).scalars())
 
 
@@ -60,7 +71,7 @@ def list_labels(
     ordered = None if ids is None else sorted(ids)
     found: list[tuple[str, dict[str, str]]] = []
     for start in range(0, 1 if ordered is None else len(ordered), CHUNK):
-        query = select(SeriesRow.id, SeriesRow.labels).where(SeriesRow.project_id == scope.project_id)
+        query = select(SeriesRow.id, SeriesRow.labels).where(is_own(session, scope))
         query = filter_by_labels(session, query, SeriesRow.labels, labels)
         for value in values:
             pair = expand_labels(session, SeriesRow.labels)
@@ -95,7 +106,7 @@ def filter_series(
     session: Session, scope: Scope, query: Select[Any], prefix: str, labels: Sequence[tuple[str, str]]
 ) -> Select[Any]:
     """Return a query of the series whose ids begin with `prefix`, and which have every one of `labels`."""
-    query = query.where(SeriesRow.project_id == scope.project_id)
+    query = query.where(is_own(session, scope))
     if prefix:
         query = query.where(SeriesRow.id >= prefix, func.substr(SeriesRow.id, 1, len(prefix)) == prefix)
     return filter_by_labels(session, query, SeriesRow.labels, labels)
@@ -136,9 +147,7 @@ def bump_version(session: Session, row: SeriesRow) -> int:
 def remove(session: Session, scope: Scope, series_id: str) -> bool:
     """Delete a series with its observations, covariate values and forecasts; False where there is none."""
     deleted = session.execute(
-        delete(SeriesRow)
-        .where(SeriesRow.project_id == scope.project_id, SeriesRow.id == series_id)
-        .returning(SeriesRow.pk)
+        delete(SeriesRow).where(is_own(session, scope), SeriesRow.id == series_id).returning(SeriesRow.pk)
     )
     return deleted.scalar_one_or_none() is not None
 

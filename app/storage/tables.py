@@ -76,6 +76,8 @@ class ApiKey(Table):
     expires_at: Mapped[int | None] = mapped_column(BigInteger)
     last_used_at: Mapped[int | None] = mapped_column(BigInteger)
     """written once a minute at most"""
+    labels: Mapped[dict[str, Any] | None]
+    """of the series that it is about; None: of every series"""
     revoked_at: Mapped[int | None] = mapped_column(BigInteger)
 
 

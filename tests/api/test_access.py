@@ -14,7 +14,14 @@ ALL = ["read", "forecast", "write", "train", "admin"]
 def test_without_keys_everyone_may_do_everything(client: TestClient) -> None:
     told = client.get("/access")
     assert told.status_code == 200
-    assert told.json() == {"auth": "off", "project": "default", "rights": ALL, "key": None, "who": "anyone"}
+    assert told.json() == {
+        "auth": "off",
+        "project": "default",
+        "rights": ALL,
+        "key": None,
+        "who": "anyone",
+        "labels": {},
+    }
 
 
 @pytest.mark.parametrize(("read_only", "rights"), [(False, ALL[:4]), (True, ALL[:2])])
@@ -29,6 +36,7 @@ def test_a_key_is_told_its_rights(settings: Settings, database: Database, read_o
         "rights": rights,
         "key": "dashboard",
         "who": "key dashboard",
+        "labels": {},
     }
     assert written.status_code == (201 if "write" in rights else 403)
 

@@ -22,7 +22,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.cookies import read_session
-from app.api.deps import ForecastScope, Services, admitted, allowed
+from app.api.deps import SeriesForecastScope, Services, admitted, allowed
 from app.api.http.bodies import JSON, find_body, is_json, parse_json, refuse_body, refuse_media_type
 from app.api.http.problems import HANDLED, answer_to
 from app.api.http.query import declare_model
@@ -31,7 +31,7 @@ from app.services.access.keys import Caller
 from app.services.forecasting.pending import Stream
 
 
-def _resolve_caller(scope: ForecastScope) -> Caller:
+def _resolve_caller(scope: SeriesForecastScope) -> Caller:
     """Return the caller, as the framework resolves it."""
     return Caller(scope)
 
@@ -164,7 +164,7 @@ async def _find_caller(services: Services, headers: Mapping[bytes, bytes], scope
     caller = services.authentication.find_cached(key, cookie)
     if caller is None:
         caller = Caller(await run_in_threadpool(services.authentication.identify, key, cookie))
-    allowed(Right.forecast, admitted(caller.scope, services, scope))
+    allowed(Right.forecast, admitted(caller.scope, services, scope), by_series=True)
     return caller
 
 

@@ -19,6 +19,7 @@ class AccessOut(Output):
                 "rights": ["read", "write"],
                 "key": "dashboard",
                 "who": "key dashboard",
+                "labels": {},
             }
         }
     )
@@ -28,3 +29,4 @@ class AccessOut(Output):
     rights: list[Right] = Field(description="what this caller is not refused")
     key: str | None = Field(description="name of the key that was sent; null where none was")
     who: str = Field(description="what the audit log calls the caller")
+    labels: dict[str, str] = Field(description="of the series that the caller sees; of all series where there are none")

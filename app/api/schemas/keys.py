@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, StringConstraints
 
 from app.api.schemas.base import Input, Output, Trimmed
+from app.api.schemas.series import SeriesLabels
 from app.scope import Right
 
 ProjectName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,100}$")]
@@ -14,6 +15,7 @@ _KEY: dict[str, Any] = {
     "begins_with": "gk_4rT0aZ",
     "scopes": ["read", "forecast"],
     "project": "default",
+    "labels": {},
     "created_at": "2026-03-01T12:00:00+00:00",
     "expires_at": None,
     "last_used_at": None,
@@ -32,6 +34,11 @@ class KeyIn(Input):
     project: ProjectName | None = Field(None, description="the caller's own when absent")
     expires_at: Annotated[str, StringConstraints(max_length=40)] | None = Field(
         None, description="a time such as 2030-01-31T00:00:00Z; never when absent"
+    )
+    labels: SeriesLabels = Field(
+        default_factory=dict,
+        description="it is about the series that have all of these labels, and about nothing else; it may read, "
+        "forecast and write then",
     )
 
 
@@ -55,6 +62,7 @@ class KeyOut(Output):
     begins_with: str = Field(description="of its newest secret")
     scopes: list[Right]
     project: str
+    labels: dict[str, str] = Field(description="of the series that it is about; of all series where there are none")
     created_at: str = Field(description="of its newest secret")
     expires_at: str | None
     last_used_at: str | None = Field(description="of its newest secret, to the minute")

@@ -37,6 +37,7 @@ def _check_distinct(fields: Any) -> Any:
 
 Distinct = BeforeValidator(_check_distinct)
 """no two names of a dictionary differ by blanks around them alone"""
+SeriesLabels = Annotated[dict[Name, NamedText], Field(max_length=100), Distinct]
 _EXAMPLE: dict[str, Any] = {"freq": "h", "timezone": "Europe/Berlin", "unit": "bikes", "labels": {"city": "Berlin"}}
 
 
@@ -51,7 +52,7 @@ class SeriesIn(Input):
     timezone: Annotated[Text, StringConstraints(min_length=1, max_length=64)] = "UTC"
     unit: Annotated[Text, StringConstraints(max_length=100)] | None = None
     description: Annotated[Text, StringConstraints(max_length=10_000)] | None = None
-    labels: Annotated[dict[Name, NamedText], Field(max_length=100), Distinct] = Field(default_factory=dict)
+    labels: SeriesLabels = Field(default_factory=dict)
     static: Annotated[dict[Name, StaticValue | None], Field(max_length=100), Distinct] = Field(
         default_factory=dict, description="static covariates: numbers or text"
     )

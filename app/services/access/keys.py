@@ -180,6 +180,7 @@ class KeyService:
             "rights": [right for right in Right if right in scope.rights],
             "key": key.name if key is not None else None,
             "who": scope.by,
+            "labels": dict(scope.labels),
         }
 
     def create(self, name: str, *, read_only: bool = False) -> NewKey:

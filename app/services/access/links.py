@@ -102,7 +102,8 @@ class LinkService:
         newest = keys.find_newest(session, number)
         is_valid = newest is not None and Right.forecast in newest.rights
         living = row if newest is None else newest  # whoever confirms the scope later asks for a secret that is good
-        return Scope(row.project_id, reading, by=f"link of key {row.name}", key=living.pk), is_valid
+        labels = keys.make_scope(living).labels
+        return Scope(row.project_id, reading, f"link of key {row.name}", living.pk, labels), is_valid
 
 
 def _invalid() -> Forbidden:

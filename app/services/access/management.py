@@ -1,7 +1,7 @@
 """Keys as those who manage them see them: making, listing, rotating and revoking."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -21,6 +21,8 @@ from app.storage.pages import Page
 from app.storage.tables import ApiKey
 from models.calendar.timestamps import format_stamp
 
+LABELLED = frozenset({Right.read, Right.forecast, Right.write})
+"""scopes that a key with labels may have"""
 KEPT = "24h"
 """how long the secret before still works after a rotation"""
 
@@ -35,6 +37,8 @@ class KeyRequest:
     """its name; None: that of the caller"""
     expires_at: str | None
     """RFC 3339; None: never"""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """of the series that it is about; empty: of every series"""
 
 
 class KeyManagement:
@@ -47,6 +51,7 @@ class KeyManagement:
         """Make a key; return it with its secret, this once. Raises Invalid, and NotFound for a project."""
         expires_at = None if request.expires_at is None else parse_moment(request.expires_at, "body.expires_at")
         rights = [right for right in Right if right in request.rights]
+        _check_labelled(request)
         secret = make_secret()
 
         def make(session: Session) -> dict[str, Any]:
@@ -60,6 +65,7 @@ class KeyManagement:
                 digest_secret(secret),
                 rights,
                 expires_at=expires_at,
+                labels=dict(request.labels) or None,
             )
             view = _describe(row, project.name)
             _record(session, scope, row, "key.create", after=view)
@@ -99,6 +105,7 @@ class KeyManagement:
                 [Right(right) for right in before.rights],
                 family=keys.number_of(before),
                 expires_at=before.expires_at,
+                labels=before.labels,
             )
             if kept:
                 until = now(session) + kept
@@ -142,10 +149,19 @@ def _describe(row: ApiKey, project: str) -> dict[str, Any]:
         "begins_with": row.prefix,
         "scopes": row.rights,
         "project": project,
+        "labels": row.labels or {},
         "created_at": format_stamp(row.created_at, "UTC"),
         "expires_at": format_stamp(row.expires_at, "UTC"),
         "last_used_at": format_stamp(row.last_used_at, "UTC"),
     }
+
+
+def _check_labelled(request: KeyRequest) -> None:
+    """Raise Invalid for a key that is about some series, with a scope that is about more than series."""
+    beyond = [right for right in Right if right in request.rights and right not in LABELLED]
+    if request.labels and beyond:
+        detail = f"a key with labels is about series alone, and the scope {beyond[0].value!r} about more; leave it out"
+        raise invalid("body.scopes", ErrorCode.invalid_input, detail)
 
 
 def _check_expiry(expires_at: int | None, moment: int) -> None:

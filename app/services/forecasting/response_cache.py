@@ -96,7 +96,8 @@ class ResponseCache:
 
 def _build_request_key(pending: PendingRequest) -> Hashable:
     request = pending.request
-    return pending.caller.scope.project_id, request.arguments, request.series, pending.form
+    scope = pending.caller.scope
+    return scope.project_id, scope.labels, request.arguments, request.series, pending.form
 
 
 def _build_state_key(pending: PendingRequest, resolved: ResolvedSeries, shape: ForecastShape) -> Hashable:

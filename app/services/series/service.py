@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.errors import Conflict, ErrorCode, NotFound
+from app.errors import Conflict, ErrorCode, Forbidden, NotFound
 from app.scope import Scope
 from app.services.audit import record
 from app.services.idempotency import Idempotency, ServiceResponse, respond_once
@@ -101,8 +101,7 @@ class SeriesService:
         values = _check_fields(fields)
 
         def make(session: Session) -> ServiceResponse:
-            if series.get(session, scope, series_id) is not None:
-                raise _series_exists(series_id)
+            _check_new(session, scope, series_id, fields.labels)
             (row,) = series.add(session, scope, [{"id": series_id, **values}])
             hold_quota(session, scope, series=1)
             record(session, scope, "series.create", row.id, after=(view := describe_series(row)))
@@ -121,10 +120,12 @@ class SeriesService:
         def make(session: Session) -> tuple[bool, dict[str, Any]]:
             row = find_series(session, scope, series_id, lock=True)
             if row is None:
+                _check_new(session, scope, new_id, fields.labels)
                 (row,) = series.add(session, scope, [{"id": new_id, **values}])
                 hold_quota(session, scope, series=1)
                 record(session, scope, "series.create", row.id, after=(view := describe_series(row)))
                 return True, view
+            _check_labels(scope, fields.labels)
             before = describe_series(row)
             change_grid(session, row, values["freq"], values["timezone"])
             for name, value in values.items():
@@ -177,6 +178,21 @@ def _load_newest(session: Session, rows: Sequence[SeriesRow], count: int) -> lis
         {"ds": format_stamps(found.ts, timezone), "y": found.y.tolist()} if found is not None else {"ds": [], "y": []}
         for timezone, found in columns
     ]
+
+
+def _check_new(session: Session, scope: Scope, series_id: str, labels: dict[str, str]) -> None:
+    """Raise Conflict where a series exists, and Forbidden where the caller would not see it."""
+    _check_labels(scope, labels)
+    if series.is_taken(session, scope, series_id):
+        raise _series_exists(series_id)
+
+
+def _check_labels(scope: Scope, labels: dict[str, str]) -> None:
+    """Raise Forbidden where the caller would not see a series with these labels."""
+    if not scope.sees(labels):
+        wanted = ", ".join(f"{key}:{value}" for key, value in scope.labels)
+        detail = f"this key is about series with the labels {wanted}; send them with the series"
+        raise Forbidden(ErrorCode.forbidden, detail)
 
 
 def _check_fields(fields: SeriesFields) -> dict[str, Any]:

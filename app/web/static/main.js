@@ -9,12 +9,6 @@ import { getAccess, loadAccess, may } from "./session.js";
 import { loadView, NAVIGATION, VIEWS } from "./views.js";
 
 const THEMES = ["light", "dark"];
-/** @type {Record<string, string>} why a login did not work, by the code that the service gives */
-const LOGIN_WORDS = {
-  login_refused: "The login did not work. Try again.",
-  login_unavailable: "The identity provider does not answer. Try again in a minute, or use a key.",
-  forbidden: "Your account has no access here. Ask who runs the service for it.",
-};
 
 class Shell extends Element {
   static properties = {
@@ -56,7 +50,7 @@ class Shell extends Element {
     const { path, query } = current();
     if (path === "login") {
       history.replaceState(null, "", "#/");
-      this.askKey(query.why in LOGIN_WORDS ? LOGIN_WORDS[query.why] : "");
+      this.askKey(`login:${query.why}`);
       return;
     }
     loadView(path);

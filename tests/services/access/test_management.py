@@ -185,7 +185,7 @@ def test_the_last_use_is_noted(keyring: Keyring) -> None:
         ({"expires_at": "tomorrow"}, "expires_at"),
         ({"expires_at": "2020-01-01T00:00:00Z"}, "expires_at"),
         ({"project": "a b"}, "project"),
-        ({"labels": {"a": "b"}}, "labels"),
+        ({"labels": {"a": "b"}, "scopes": ["read", "train"]}, "scopes"),
     ],
 )
 def test_what_makes_no_key_is_refused(keyring: Keyring, changed: dict[str, Any], field: str) -> None:

@@ -173,6 +173,9 @@ class ContextCache:
         versions: dict[Hashable, tuple[ServedVersion, LoadedVersion] | None] = {}  # most are for one model
         recalled: list[ResolvedSeries | None] = []
         for scope, request in requests:
+            if scope.labels:  # which series it is about, only the database knows
+                recalled.append(None)
+                continue
             key = (scope.project_id, request.model, request.is_cacheable)
             if key not in versions:
                 versions[key] = self._recall_version(scope, request)
@@ -183,7 +186,7 @@ class ContextCache:
     def recall_stale(self, scope: Scope, request: ForecastRequest) -> ResolvedSeries | None:
         """Return what is cached of a request while the database is away; None where that is too little."""
         oldest = time.monotonic() - self._stale_seconds
-        recalled = self._recall_version(scope, request)
+        recalled = self._recall_version(scope, request) if not scope.labels else None
         if recalled is None or recalled[0].confirmed_at < oldest:
             return None
         version, loaded = recalled

@@ -4,6 +4,14 @@ import { html, nothing } from "../vendor/lit.js";
 import { get, setKey } from "../api.js";
 import { Element } from "../element.js";
 
+/** @type {Record<string, string>} why a login did not work, by the code that the service gives */
+const LOGIN_WORDS = {
+  login_refused: "The login did not work. Try again.",
+  login_unavailable: "The identity provider does not answer. Try again in a minute, or use a key.",
+  forbidden: "Your account has no access here. Ask who runs the service for it.",
+};
+const LOGIN = "login:";
+
 class KeyForm extends Element {
   static properties = { why: {}, hasProvider: { state: true } };
 
@@ -23,7 +31,7 @@ class KeyForm extends Element {
     const view = location.hash.startsWith("#/login") ? "" : location.hash.replace("#", "");
     return html`<form class="card narrow" @submit=${this.submit}>
       <h1 tabindex="-1">${this.hasProvider ? "Sign in, or give a key" : "This service asks for a key"}</h1>
-      <p>${this.why}</p>
+      <p>${this.why.startsWith(LOGIN) ? LOGIN_WORDS[this.why.slice(LOGIN.length)] : this.why}</p>
       ${this.hasProvider
         ? html`<p class="actions"><a class="button primary" href=${`login?view=${encodeURIComponent(view)}`}>Sign in</a></p>`
         : nothing}

@@ -21,8 +21,8 @@ class NewKey extends Element {
     this.project = "";
     /** @type {string[]} those that it may be of */
     this.projects = [];
-    /** @type {{name: string, scopes: Right[], expires: string}} `expires`: a day, empty for never */
-    this.draft = { name: "", scopes: USUAL_SCOPES, expires: "" };
+    /** @type {{name: string, scopes: Right[], expires: string, labels: string}} `expires`: a day, empty for never */
+    this.draft = { name: "", scopes: USUAL_SCOPES, expires: "", labels: "" };
     /** @type {import("../../api.js").Problem|null} */
     this.failure = null;
     /** whether it is being made: a call that is repeated makes another key */
@@ -36,8 +36,10 @@ class NewKey extends Element {
 
   get body() {
     const { name, scopes, expires } = this.draft;
+    const labels = parseLabels(this.draft.labels);
     const project = this.chosen && this.chosen !== getOwnProject() ? { project: this.chosen } : {};
-    return { name: name.trim(), scopes, ...project, ...(expires ? { expires_at: `${expires}T00:00:00Z` } : {}) };
+    const about = Object.keys(labels).length ? { labels } : {};
+    return { name: name.trim(), scopes, ...project, ...about, ...(expires ? { expires_at: `${expires}T00:00:00Z` } : {}) };
   }
 
   render() {
@@ -50,6 +52,10 @@ class NewKey extends Element {
           ${managesAll() && this.projects.length > 1 ? this.renderProjects() : nothing}
           <label>Expires on <input type="date" name="expires" min=${getTomorrow()} .value=${this.draft.expires} @input=${(/** @type {Event} */ event) => this.change({ expires: valueOf(event) })} /></label>
           <p class="hint">It works until that day begins, UTC; without a day for as long as nobody revokes it.</p>
+          <label>Series with these labels alone
+            <input name="labels" autocomplete="off" spellcheck="false" placeholder="team:bikes, city:Berlin" .value=${this.draft.labels} @input=${(/** @type {Event} */ event) => this.change({ labels: valueOf(event) })} />
+          </label>
+          <p class="hint">Such a key may read, forecast and write, and nothing else. Empty: all series.</p>
         </div>
         <fieldset class="scope-choice">
           <legend>What it may do</legend>
@@ -111,6 +117,15 @@ class NewKey extends Element {
 
 /** @param {Event} event */
 const valueOf = (event) => /** @type {HTMLInputElement} */ (event.target).value;
+
+/** Return the labels of a text such as `team:bikes, city:Berlin`. @param {string} text @returns {Record<string, string>} */
+const parseLabels = (text) =>
+  Object.fromEntries(
+    text.split(",").flatMap((pair) => {
+      const [key, ...rest] = pair.split(":");
+      return pair.trim() ? [[key.trim(), rest.join(":").trim()]] : [];
+    }),
+  );
 
 const getTomorrow = () => new Date(Date.now() + DAY_MS).toISOString().slice(0, 10);
 

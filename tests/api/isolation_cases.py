@@ -65,6 +65,7 @@ ROWS = describe_rows(np.concatenate([[MARK], values(LENGTH - 1)]))
 OTHER_ROWS = describe_rows(2 * values(LENGTH, seed=1) + 50)
 TABLE = f"unique_id,ds,y,alpha-temp\nalpha/yard,2024-01-01T00:00:00Z,{MARK},1\nalpha/yard,2024-01-01T01:00:00Z,2,2\n"
 BULK = {"series": {"alpha/hall 1": {"ds": hours(LENGTH, LENGTH + 2), "y": [MARK, 20.0]}}}
+TWO_SERIES = {"series": dict.fromkeys(("alpha/hall 1", "alpha/yard"), BULK["series"]["alpha/hall 1"])}
 TRAIN = {"model": "alpha-new", "series": {"ids": HALL_ONLY}, "horizon": 12, "labels": {"alpha": "run"}}
 BACKTEST = {"model": "alpha-model", "series": {"ids": HALL_ONLY}, "n_windows": 2}
 SCAN = {"model": "alpha-model", "series": HALL_ONLY, "start": hours(100, 101)[0]}
@@ -153,12 +154,13 @@ CASES: dict[Operation, tuple[Ask, ...]] = {
     ("GET", "/series/{series_id}/health"): (Ask(f"{HALL}/health"),),
     ("GET", "/series/{series_id}"): (Ask(HALL),),
     ("PUT", "/series/{series_id}"): (Ask(HALL, 201, json={"freq": "D"}), get(HALL)),
-    ("DELETE", "/series/{series_id}"): (Ask(HALL), TWIN[0], Ask(HALL, 204), Ask(HALL)),
+    ("DELETE", "/series/{series_id}"): (Ask(HALL), *TWIN, Ask(HALL, 204), Ask(HALL)),
     ("GET", "/labels"): (Ask("/labels", 200), Ask("/labels?q=alpha", 200), *TWIN, Ask("/labels", 200)),
     ("POST", "/observations"): (
         Ask("/observations", 422, json=BULK, headers=ONCE),
         *TWIN,
         Ask("/observations", 200, json=BULK, headers=ONCE),
+        Ask("/observations", 422, json=TWO_SERIES),
         get(f"{HALL}/observations?start=2024-01-07T05:00:00Z"),
     ),
     ("GET", "/covariates"): (Ask("/covariates", 200),),
@@ -167,14 +169,23 @@ CASES: dict[Operation, tuple[Ask, ...]] = {
         Ask("/covariates/alpha-temp", 201, json={"kind": "categorical"}),
         get("/covariates/alpha-temp"),
     ),
-    ("DELETE", "/covariates/{name}"): (Ask("/covariates/alpha-temp"),),
+    ("DELETE", "/covariates/{name}"): (
+        Ask("/covariates/alpha-temp"),
+        Ask("/covariates/alpha-temp", 201, json={"kind": "numeric"}, method="PUT"),
+        Ask("/covariates/alpha-temp", 204),
+    ),
     ("GET", "/retention"): (Ask("/retention", 200),),
     ("PUT", "/retention"): (
         Ask("/retention?dry_run=true", 200, json=KEEP | {"keep": "1D"}),
         Ask("/retention", 201, json=KEEP | {"keep": "1D"}),
         get("/retention"),
     ),
-    ("DELETE", "/retention"): (Ask(f"/retention?{BY_SITE}"), Ask("/retention")),
+    ("DELETE", "/retention"): (
+        Ask(f"/retention?{BY_SITE}"),
+        Ask("/retention"),
+        Ask("/retention", 201, json=KEEP, method="PUT"),
+        Ask(f"/retention?{BY_SITE}", 204),
+    ),
     # what monitoring sends
     ("GET", "/ingest/rules"): (Ask("/ingest/rules", 200),),
     ("PUT", "/ingest/rules/{name}"): (
@@ -183,7 +194,11 @@ CASES: dict[Operation, tuple[Ask, ...]] = {
         get("/series"),
     ),
     ("GET", "/ingest/rules/{name}"): (Ask("/ingest/rules/alpha-rule"),),
-    ("DELETE", "/ingest/rules/{name}"): (Ask("/ingest/rules/alpha-rule"),),
+    ("DELETE", "/ingest/rules/{name}"): (
+        Ask("/ingest/rules/alpha-rule"),
+        OWN_RULE,
+        Ask("/ingest/rules/alpha-rule", 204),
+    ),
     ("POST", "/api/v1/write"): (
         Ask("/api/v1/write", 400, content=WRITE, headers=SNAPPY),
         OWN_RULE,

@@ -84,10 +84,10 @@ class Tenant:
 class TwoProjects:
     """A service with its owner, and as many strangers as are asked for."""
 
-    def __init__(self, client: TestClient, app: Application, settings: Settings) -> None:
+    def __init__(self, client: TestClient, app: Application, settings: Settings, database: Database) -> None:
         self.client = client
         self.app = app
-        self.database = Database(settings.database)
+        self.database = database
         self._store = ArtifactStore(settings.artifacts)
         self._folder = settings.data_dir / "artifacts"
         self._numbers = itertools.count(1)
@@ -134,9 +134,11 @@ def open_two_projects(settings: Settings) -> Iterator[TwoProjects]:
     """Start a service that asks for keys, on an empty database."""
     app = create_app(settings.model_copy(update={"auth": "on"}))
     with TestClient(app, raise_server_exceptions=False) as client:
-        world = TwoProjects(client, app, settings)
-        yield world
-        world.database.dispose()
+        database = Database(settings.database)
+        try:
+            yield TwoProjects(client, app, settings, database)
+        finally:
+            database.dispose()
 
 
 def select_rows(project: int) -> dict[str, Select[Any]]:

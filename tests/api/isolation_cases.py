@@ -255,7 +255,7 @@ CASES: dict[Operation, tuple[Ask, ...]] = {
         Ask("/models?series=alpha%2Fhall%201&freq=h"),
         Ask("/models?cursor=<models_cursor>", 200),
     ),
-    ("GET", "/models/{name}"): (Ask(MODEL),),
+    ("GET", "/models/{name}"): (Ask(MODEL), Ask("/models/alpha-new")),
     ("DELETE", "/models/{name}"): (Ask(MODEL),),
     ("GET", "/models/{name}/versions"): (Ask(f"{MODEL}/versions"),),
     ("GET", "/models/{name}/versions/{number}"): (Ask(f"{MODEL}/versions/1"),),
@@ -274,6 +274,7 @@ CASES: dict[Operation, tuple[Ask, ...]] = {
     ("POST", "/forecast"): (
         Ask("/forecast", json=FORECAST),
         Ask("/forecast", json=FORECAST | {"model": "alpha-model@1"}),
+        Ask("/forecast", json=FORECAST | {"model": "alpha-new", "on_missing": "floor"}),
         Ask("/forecast", json=FORECAST | {"on_missing": "auto"}),
         Ask("/forecast", json={"model": "auto", "series": SITE}),
         Ask("/forecast", json=FORECAST | {"model": "auto"}),

@@ -8,8 +8,10 @@ of the event loop are written together.
 import asyncio
 import json
 import logging
+import re
 import select
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import Any, BinaryIO, Literal, cast
@@ -22,6 +24,7 @@ Processors = list[structlog.typing.Processor]
 
 _requests_as_json = False
 """whether lines of requests are written as JSON"""
+_ROW = re.compile(r"DETAIL: .*?(?=\n\[SQL|\n\n|\Z)", re.DOTALL)
 _OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY
 _NOISY = ("httpx", "httpx2", "httpcore", "fsspec", "alembic", "dbos", "uvicorn.access", "uvicorn.error")
 
@@ -111,15 +114,14 @@ def get_logger(name: str) -> structlog.typing.FilteringBoundLogger:
 
 def _configure_json(level: Level) -> logging.Formatter:
     """Let our loggers write JSON lines; return the formatter of the libraries' records."""
-    exceptions = structlog.processors.format_exc_info
     structlog.configure(
-        processors=[*_list_processors(), exceptions, structlog.processors.JSONRenderer(serializer=_dump_json)],
+        processors=[*_list_processors(), structlog.processors.JSONRenderer(serializer=_dump_json)],
         logger_factory=structlog.BytesLoggerFactory(cast(BinaryIO, _Stderr())),
         wrapper_class=_filter_level(level),
         cache_logger_on_first_use=True,
     )
     as_text = structlog.processors.JSONRenderer(serializer=lambda event, **more: _dump_json(event, **more).decode())
-    return _make_formatter([*_list_processors(foreign=True), exceptions], as_text)
+    return _make_formatter(_list_processors(foreign=True), as_text)
 
 
 def _configure_console(level: Level) -> logging.Formatter:
@@ -130,11 +132,7 @@ def _configure_console(level: Level) -> logging.Formatter:
         wrapper_class=_filter_level(level),
         cache_logger_on_first_use=True,
     )
-    # it renders tracebacks itself
-    renderer = structlog.dev.ConsoleRenderer(
-        colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-    )
-    return _make_formatter(_list_processors(foreign=True), renderer)
+    return _make_formatter(_list_processors(foreign=True), structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()))
 
 
 def _list_processors(*, foreign: bool = False) -> Processors:
@@ -146,7 +144,13 @@ def _list_processors(*, foreign: bool = False) -> Processors:
         structlog.stdlib.add_log_level,
         *extra,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.ExceptionRenderer(_format_exception),
     ]
+
+
+def _format_exception(exc_info: structlog.typing.ExcInfo) -> str:
+    """Return a traceback without the rows that PostgreSQL shows beside an error: what they hold is not for logs."""
+    return _ROW.sub("DETAIL: (a row)", "".join(traceback.format_exception(*exc_info)).rstrip("\n"))
 
 
 def _add_request_id(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

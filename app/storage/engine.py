@@ -40,14 +40,22 @@ def make_engine(url: URL) -> Engine:
     """Create the engine for `url`, and the folder of a SQLite file."""
     if url.get_backend_name() != "sqlite":
         engine = create_engine(
-            url, pool_size=10, max_overflow=10, pool_timeout=POOL_SECONDS, pool_pre_ping=True, connect_args=PATIENCE
+            url,
+            pool_size=10,
+            max_overflow=10,
+            pool_timeout=POOL_SECONDS,
+            pool_pre_ping=True,
+            hide_parameters=True,  # in errors, and so in logs: secrets are among them
+            connect_args=PATIENCE,
         )
         # before SQLAlchemy asks for the version, which it cannot read in another encoding
         event.listen(engine, "connect", _check_encoding, insert=True)
         return engine
     if url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, pool_size=10, max_overflow=40, connect_args={"timeout": BUSY_SECONDS})
+    engine = create_engine(
+        url, pool_size=10, max_overflow=40, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS}
+    )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

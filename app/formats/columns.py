@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import ErrorCode, Invalid, RowError
+from app.formats.shared_texts import copy_views, decode_runs, select_used
 from app.formats.table import KEYS, TARGET
 from models.arrays import Ints
 
@@ -121,20 +122,53 @@ def _read_keys(column: "pa.Array", name: str, checks: RowChecks) -> "pa.Array":
     raise _refuse(name, kind, checks, "ids are text or whole numbers")
 
 
+def check_type(name: str, kind: Any, code: ErrorCode) -> None:
+    """Raise Invalid for a type that no column of a table has, before anything of it is read."""
+    import pyarrow as pa
+
+    has_runs = pa.types.is_run_end_encoded(kind)
+    inner = kind.storage_type if isinstance(kind, pa.BaseExtensionType) else kind
+    while pa.types.is_dictionary(inner) or pa.types.is_run_end_encoded(inner):
+        inner = inner.value_type
+    if (has_runs and pa.types.is_string_view(inner)) or not (_is_small(inner) or _is_string(inner)):
+        detail = f"the column {name!r} holds {kind}, and tables have numbers, texts and timestamps; write it as one of"
+        raise Invalid(code, f"{detail} them, or leave it out with columns={name}:")
+
+
 def _flatten(column: "pa.Array", name: str, checks: RowChecks) -> "pa.Array":
-    """Return a column without an encoding that batches do not have; dictionaries of texts stay."""
+    """Return a column without an encoding that batches do not have; dictionaries of texts stay.
+
+    No text is written out for each of its rows: a few kilobytes would become gigabytes.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    check_type(name, column.type, checks.code)
     if isinstance(column.type, pa.BaseExtensionType):
         if not _is_text(column.type.storage_type):
             raise _refuse(name, column.type, checks, "tables have numbers, texts and timestamps")
         column = column.storage
     if pa.types.is_run_end_encoded(column.type):
-        column = pc.run_end_decode(column)
-    if pa.types.is_dictionary(column.type) and not _is_string(column.type.value_type):
+        column = pc.run_end_decode(column) if _is_small(column.type.value_type) else decode_runs(column)
+    if pa.types.is_dictionary(column.type) and _is_small(column.type.value_type):
         column = column.dictionary_decode()
+    try:
+        if pa.types.is_string_view(column.type):
+            return copy_views(column)
+        if pa.types.is_dictionary(column.type) and pa.types.is_string_view(column.type.value_type):
+            return select_used(column)
+    except (ValueError, IndexError) as e:
+        reason = str(e).splitlines()[0][:200] or type(e).__name__
+        raise Invalid(checks.code, f"the column {name!r} cannot be read: {reason}; write the table again") from e
     return column
+
+
+def _is_small(kind: Any) -> bool:
+    """Say whether each value of a type has a few bytes."""
+    import pyarrow as pa
+
+    tests = ("integer", "floating", "decimal", "boolean", "null", "date", "timestamp")
+    return any(getattr(pa.types, f"is_{test}")(kind) for test in tests)
 
 
 def _is_string(kind: Any) -> bool:
@@ -157,7 +191,7 @@ def _encode(column: "pa.Array", checks: RowChecks) -> "pa.Array":
     if not pa.types.is_dictionary(column.type):
         column = (column if column.type == pa.string() else column.cast(pa.string())).dictionary_encode()
     if len(column.dictionary) > len(column):  # those of all other batches are not carried along
-        column = column.dictionary.take(column.indices).dictionary_encode()
+        column = select_used(column)
     indices = column.indices.cast(pa.int32())
     texts = column.dictionary.cast(pa.string())
     trimmed = pc.utf8_trim_whitespace(texts)
@@ -177,12 +211,20 @@ def _find_long(texts: "pa.Array") -> Ints:
     import pyarrow.compute as pc
 
     sizes = pc.max(pc.binary_length(texts)).as_py() or 0
-    data = texts.buffers()[2]
-    has_nul = data is not None and b"\x00" in memoryview(data).tobytes()
+    has_nul = b"\x00" in _get_bytes(texts)
     if sizes <= LONGEST_CELL and not has_nul:
         return np.empty(0, np.int64)
     wrong = pc.or_(pc.greater(pc.utf8_length(texts), LONGEST_CELL), pc.match_substring(texts, "\x00"))
     return np.flatnonzero(np.asarray(wrong.fill_null(False)))
+
+
+def _get_bytes(texts: "pa.Array") -> bytes:
+    """Return the bytes of all texts of a column of strings, one behind the other."""
+    _, places, data = texts.buffers()
+    if data is None or not len(texts):
+        return b""
+    ends = np.frombuffer(places, np.int32, len(texts) + 1, 4 * texts.offset)
+    return bytes(memoryview(data)[ends[0] : ends[-1]])
 
 
 def _read_whole(column: "pa.Array", checks: RowChecks) -> "pa.Array":

@@ -7,6 +7,7 @@ import numpy as np
 
 from app.errors import ErrorCode, Invalid
 from app.formats.arrow import refuse_broken
+from app.formats.columns import check_type
 from app.formats.mapped import map_file
 from app.formats.source import SourceBatch, bound_rows
 from app.formats.table import Guess
@@ -43,7 +44,7 @@ class ParquetSource:
         # a dictionary is small where its texts are long and repeated, and is what a batch has
         self._texts = [
             name for name, kind in zip(schema.names, schema.types, strict=True)
-            if pa.types.is_string(kind) or pa.types.is_large_string(kind)
+            if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
         ]  # fmt: skip
 
     def _open(self, dictionaries: list[str]) -> Any:
@@ -58,6 +59,7 @@ class ParquetSource:
             coerce_int96_timestamp_unit="us",
             thrift_string_size_limit=LONGEST_THRIFT,
             thrift_container_size_limit=10_000_000,
+            arrow_extensions_enabled=False,
         )
 
     def _check_sizes(self, metadata: Any) -> None:
@@ -79,6 +81,7 @@ class ParquetSource:
             if pa.types.is_nested(self._types[i]):
                 detail = f"the column {self.names[i]!r} holds {self._types[i]}, which is no single value"
                 raise Invalid(self.code, f"{detail}; leave it out with columns={self.names[i]}:")
+            check_type(self.names[i], self._types[i], self.code)
         names = [self._fields[i] for i in positions]
         number = 0
         with refuse_broken("Parquet"):

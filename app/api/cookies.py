@@ -41,6 +41,19 @@ def read_session(method: str, headers: Mapping[str, str]) -> str | None:
     return cookie
 
 
+def refuse_foreign(method: str, headers: Mapping[str, str]) -> None:
+    """Raise Forbidden for a call of a page of another site that changes something, where nobody needs a key.
+
+    Browsers let any page send forms, a file among them, to a service on the same machine.
+    """
+    is_browser = "sec-fetch-site" in headers or "origin" in headers
+    if method not in SAFE_METHODS and is_browser and not is_own(headers):
+        detail = (
+            "this call was made by a page of another site, and this service asks nobody for a key; set GATECAST_AUTH=on"
+        )
+        raise Forbidden(ErrorCode.forbidden, detail)
+
+
 def is_own(headers: Mapping[str, str]) -> bool:
     """Say whether a page of this service has made a call."""
     site = headers.get("sec-fetch-site")

@@ -12,7 +12,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.routing import BaseRoute
 
-from app.api.cookies import read_session
+from app.api.cookies import read_session, refuse_foreign
 from app.errors import ErrorCode, FieldError, Forbidden, Invalid
 from app.scope import Right, Scope, storable
 from app.services.access.authentication import Authentication
@@ -116,6 +116,8 @@ AnswerHeaders = Callable[[], list[tuple[bytes, bytes]]]
 
 def caller(request: Request, services: ServicesDep, credentials: Credentials) -> Scope:
     """Return the scope of a caller, whatever that may do. Raises Unauthorized, Forbidden, TooManyRequests."""
+    if services.keys.is_open:
+        refuse_foreign(request.method, request.headers)
     secret = credentials.credentials if credentials else None
     cookie = read_session(request.method, request.headers) if secret is None else None
     return admitted(services.authentication.identify(secret, cookie), services, request.scope)

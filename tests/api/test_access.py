@@ -50,3 +50,26 @@ def test_nobody_else_is_told_anything(settings: Settings, database: Database) ->
     for refused in (without, revoked):
         assert (refused.status_code, refused.json()["code"]) == (401, "unauthorized")
         assert refused.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"origin": "http://testserver"}, 200),
+        ({"sec-fetch-site": "same-origin", "origin": "http://testserver"}, 200),
+        ({"sec-fetch-site": "cross-site", "origin": "https://evil.test"}, 403),
+        ({"origin": "https://evil.test"}, 403),
+        ({"origin": "null"}, 403),
+    ],
+)
+def test_pages_of_other_sites_change_nothing_where_nobody_needs_a_key(
+    client: TestClient, headers: dict[str, str], status: int
+) -> None:
+    """A form with a file is what a page may send to another machine, and to this one, without asking."""
+    files = {"file": ("a.csv", "unique_id,ds,y\na,2024-01-01,1\n", "text/csv")}
+    assert client.post("/series/import?freq=D", files=files, headers=headers).status_code == status
+    lines = client.post("/api/v2/write", content=b"cpu v=1", headers={"content-type": "text/plain", **headers})
+    assert (lines.status_code == 403) == (status == 403)
+    assert len(client.get("/series", headers=headers).json()["items"]) == (1 if status == 200 else 0)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from fastapi import Request
 
+from app.api.cookies import refuse_foreign
 from app.api.deps import ServicesDep, admitted, allowed
 from app.scope import Right, Scope
 
@@ -33,6 +34,8 @@ def require(right: Right, *schemes: str, in_query: str | None = None) -> Callabl
     query. It raises Unauthorized, TooManyRequests, Forbidden."""
 
     def find_scope(request: Request, services: ServicesDep) -> Scope:
+        if services.keys.is_open:
+            refuse_foreign(request.method, request.headers)
         secret = find_secret(request, *schemes)
         if not secret and in_query is not None:
             secret = request.query_params.get(in_query, "")

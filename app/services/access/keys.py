@@ -92,6 +92,11 @@ class KeyService:
         self._retry_at = 0.0
         """monotonic seconds before which a cached key does not wait for the database"""
 
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody needs a key."""
+        return not self._auth
+
     def authenticate(self, secret: str | None) -> Scope:
         """Return the scope of a key's bearer. Raises Unauthorized."""
         if not self._auth:

@@ -11,6 +11,8 @@ const LOGIN_WORDS = {
   forbidden: "Your account has no access here. Ask who runs the service for it.",
 };
 const LOGIN = "login:";
+/** what the service says where nothing was sent: news for programs, not for people who may sign in */
+const NO_KEY = "send a key";
 
 class KeyForm extends Element {
   static properties = { why: {}, hasProvider: { state: true } };
@@ -31,7 +33,7 @@ class KeyForm extends Element {
     const view = location.hash.startsWith("#/login") ? "" : location.hash.replace("#", "");
     return html`<form class="card narrow" @submit=${this.submit}>
       <h1 tabindex="-1">${this.hasProvider ? "Sign in, or give a key" : "This service asks for a key"}</h1>
-      <p>${this.why.startsWith(LOGIN) ? LOGIN_WORDS[this.why.slice(LOGIN.length)] : this.why}</p>
+      ${this.renderWhy()}
       ${this.hasProvider
         ? html`<p class="actions"><a class="button primary" href=${`login?view=${encodeURIComponent(view)}`}>Sign in</a></p>`
         : nothing}
@@ -39,6 +41,11 @@ class KeyForm extends Element {
       <p class="hint">It is kept in this tab until you close it. Who runs the service makes one by <code>gatecast keys create NAME</code>.</p>
       <button class=${this.hasProvider ? "" : "primary"}>Go on</button>
     </form>`;
+  }
+
+  renderWhy() {
+    const words = this.why.startsWith(LOGIN) ? LOGIN_WORDS[this.why.slice(LOGIN.length)] : this.why;
+    return this.hasProvider && words?.startsWith(NO_KEY) ? nothing : html`<p>${words}</p>`;
   }
 
   /** @param {SubmitEvent} event */

@@ -8,6 +8,8 @@ from app.errors import ErrorCode, Invalid
 from app.formats.table import KEYS, TARGET, Guess, TableOptions
 
 LONGEST_NAME = 200
+MOST_COVARIATES = 1000
+"""of one table: each is read, checked and written by itself"""
 SHOWN = 10
 """columns that a message lists"""
 _WANTED = (*KEYS, TARGET)
@@ -66,6 +68,9 @@ def place_columns(
         covariates = {name: i for name, i in found.items() if name not in _WANTED}
         if _ARROW_INDEX in covariates:
             raise Invalid(code, f"columns= gives the name {_ARROW_INDEX!r} to a column; {explain_name(_ARROW_INDEX)}")
+        if len(covariates) > MOST_COVARIATES:
+            detail = f"the table has {len(covariates)} covariates, the limit is {MOST_COVARIATES}"
+            raise Invalid(code, f"{detail}; send them in several tables, or leave some out with columns=NAME:")
         return ColumnPlaces(found["unique_id"], found["ds"], found.get(TARGET), covariates), guesses
     if options.layout is None:
         detail = "there is ds, and neither unique_id nor y: each other column is a series, of the column's name"
@@ -88,9 +93,10 @@ def explain_name(name: str) -> str | None:
 
 def _rename(names: Sequence[str], columns: Mapping[str, str], code: ErrorCode) -> dict[int, str]:
     """Return {position: name} by the parameter `columns`, without those that it leaves out. Raises Invalid."""
+    counts = Counter(names)
     for name in columns:
-        if names.count(name) != 1:
-            seen = "stands there more than once" if name in names else "is not in the table"
+        if counts[name] != 1:
+            seen = "stands there more than once" if counts[name] else "is not in the table"
             raise Invalid(code, f"columns={name}:{columns[name]} names a column that {seen}; it has {_show(names)}")
     renamed = {i: columns.get(name, name) for i, name in enumerate(names)}
     given = Counter(renamed.values())

@@ -1,6 +1,7 @@
 """Tables in Parquet."""
 
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -9,11 +10,14 @@ from app.errors import ErrorCode, Invalid
 from app.formats.arrow import refuse_broken
 from app.formats.columns import check_type
 from app.formats.mapped import map_file
+from app.formats.parquet_sizes import measure_largest_page
 from app.formats.source import SourceBatch, bound_rows
 from app.formats.table import Guess
 
 LARGEST_CHUNK = 1024 * 1024 * 1024
 """bytes of one column in one row group, decompressed"""
+LARGEST_PAGES = 1024 * 1024 * 1024
+"""bytes of the largest pages of the columns that are read at once, decompressed: each column holds one in memory"""
 LONGEST_THRIFT = 64 * 1024 * 1024
 """bytes of a text in the footer, such as the schema as Arrow has it"""
 
@@ -41,6 +45,9 @@ class ParquetSource:
             self._fields = list(schema.names)
         self.names: Sequence[str] = [name.strip() for name in self._fields]
         self._types = list(schema.types)
+        counts = [_count_leaves(kind) for kind in schema.types]
+        self._leaves = [0, *accumulate(counts)]
+        """of each field, the number of its first column in the file"""
         # a dictionary is small where its texts are long and repeated, and is what a batch has
         self._texts = [
             name for name, kind in zip(schema.names, schema.types, strict=True)
@@ -73,6 +80,24 @@ class ParquetSource:
                     detail = f"the column {column.path_in_schema!r} has more than {LARGEST_CHUNK} bytes in row group"
                     raise Invalid(self.code, f"{detail} {group}; write smaller row groups, of a million rows or fewer")
 
+    def _check_pages(self, positions: Sequence[int]) -> None:
+        """Raise Invalid where what is held of some columns at a time would be too large."""
+        leaves = [self._leaves[i] for i in positions]
+        for number in range(self._metadata.num_row_groups):
+            group = self._metadata.row_group(number)
+            if not group.num_rows:
+                continue
+            total = 0
+            for leaf in leaves:
+                column = group.column(leaf)
+                start = column.data_page_offset
+                if column.has_dictionary_page and 0 < column.dictionary_page_offset < start:
+                    start = column.dictionary_page_offset
+                total += measure_largest_page(self._buffer, start, column.total_compressed_size)
+            if total > LARGEST_PAGES:
+                detail = f"the pages of row group {number} have {total} bytes, the limit is {LARGEST_PAGES}"
+                raise Invalid(self.code, f"{detail}; write smaller pages, of a megabyte, or fewer columns")
+
     def read(self, positions: Sequence[int]) -> Iterator[SourceBatch]:
         """Yield the rows. Raises Invalid for what is broken."""
         import pyarrow as pa
@@ -85,6 +110,7 @@ class ParquetSource:
         names = [self._fields[i] for i in positions]
         number = 0
         with refuse_broken("Parquet"):
+            self._check_pages(positions)
             opened = self._open([name for name in names if name in self._texts])
             size = bound_rows(len(positions))
             for batch in opened.iter_batches(batch_size=size, columns=names, use_threads=False):
@@ -93,3 +119,8 @@ class ParquetSource:
                 rows = np.arange(number + 1, number + 1 + batch.num_rows)
                 number += batch.num_rows
                 yield SourceBatch(batch.num_rows, rows, {i: found[self._fields[i]] for i in positions}, [])
+
+
+def _count_leaves(kind: Any) -> int:
+    """Return how many columns a field of a type has in the file."""
+    return sum(_count_leaves(kind.field(i).type) for i in range(kind.num_fields)) if kind.num_fields else 1

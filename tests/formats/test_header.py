@@ -3,7 +3,7 @@
 import pytest
 
 from app.errors import ErrorCode
-from app.formats.header import ColumnPlaces, WidePlaces, explain_name, place_columns
+from app.formats.header import MOST_COVARIATES, ColumnPlaces, WidePlaces, explain_name, place_columns
 from app.formats.table import TableOptions
 from tests.formats.tables import read, refuse
 
@@ -55,3 +55,17 @@ def test_names_that_tables_have_for_other_columns() -> None:
     opened, _, _ = read("unique_id,ds,y,__index_level_0__\na,1,2,3\n")
     assert opened.covariates == []
     assert "'index_level_0_2'" in refuse("unique_id,ds,y,c\na,1,2,3\n", columns={"c": "__index_level_0__"})
+
+
+def test_covariates_are_bounded_and_series_of_a_wide_table_are_not() -> None:
+    names = [f"c{k}" for k in range(MOST_COVARIATES + 1)]
+    assert "1001 covariates, the limit is 1000" in refuse(",".join(["unique_id,ds,y", *names]) + "\n")
+    place("unique_id", "ds", "y", *names[1:])
+    place("ds", *names)
+
+
+def test_a_long_list_of_columns_is_looked_for_once() -> None:
+    names = ["unique_id", "ds", "y", *(f"c{k}" for k in range(200_000))]
+    columns = {f"c{k}": "" for k in range(1, 200_000)}
+    places, _ = place_columns(names, TableOptions(columns=columns), ErrorCode.csv_malformed)
+    assert places == ColumnPlaces(0, 1, 2, {"c0": 3})

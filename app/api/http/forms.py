@@ -9,6 +9,8 @@ from app.errors import ErrorCode, Invalid, invalid
 
 FILE = "file"
 """name of the part that is the file where it has no file name"""
+LONGEST_BOUNDARY = 70
+"""as RFC 2046 has it"""
 _PLAIN = frozenset({"", "binary", "8bit", "7bit"})
 
 
@@ -25,8 +27,9 @@ class FileForm:
     def __init__(self, content_type: str, sink: FileSink) -> None:
         """Raise Invalid for a Content-Type without its boundary."""
         boundary = parse_options_header(content_type)[1].get(b"boundary")
-        if not boundary:
-            raise _malformed("its Content-Type names no boundary; curl -F and browsers send one by themselves")
+        if not boundary or len(boundary) > LONGEST_BOUNDARY:
+            detail = f"its Content-Type names no boundary of 1 to {LONGEST_BOUNDARY} characters"
+            raise _malformed(f"{detail}; curl -F and browsers send one by themselves")
         self.file_name: str | None = None
         """None where no file has come"""
         self.content_type = ""

@@ -33,6 +33,7 @@ NAMELESS |= {"/api/v1/labels", "/api/v1/status/buildinfo"}
 """operations whose answers name nothing of anybody's"""
 NOT_BY_KEYS = {"login_sessions"}
 """tables of which no key makes a row"""
+OF_A_PROJECT = {"series", "observations", "models", "jobs", "trainings_per_day"}
 DEFAULT_ALONE = {("PUT", "/projects/{name}"), ("DELETE", "/projects/{name}")}
 """operations of the project `default`"""
 
@@ -185,6 +186,17 @@ def test_answers_in_memory_are_not_given_to_others(world: TwoProjects) -> None:
         answer = stranger.send(tagged, "GET")
         assert answer.status_code == 200, "the owner's tag is none of theirs"
         assert answer.headers["etag"] != tag
+
+
+def test_what_the_owner_has_counts_for_nobody_else(world: TwoProjects) -> None:
+    """In numbers that hold for a project: strangers who all had one more would not differ from each other."""
+    stranger = world.add_stranger()
+    for one in cases.TWIN:
+        assert stranger.send(one, "POST").status_code < 300
+    used = {name: count["used"] for name, count in stranger.call("GET", "/usage").items() if name in OF_A_PROJECT}
+    assert used == {"series": 1, "observations": cases.LENGTH, "models": 0, "jobs": 0, "trainings_per_day": 0}
+    day = stranger.call("PUT", "/retention?dry_run=true", {"series": "all", "keep": "1D"})
+    assert day["expired"] == {"series": 1, "rows": cases.LENGTH - 25}, "by no policy and no model of the owner's"
 
 
 def test_limits_count_what_is_ones_own(world: TwoProjects, monkeypatch: pytest.MonkeyPatch) -> None:

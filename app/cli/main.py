@@ -24,6 +24,7 @@ console = Console()
 
 Host = Annotated[str | None, typer.Option(help="address to listen on [GATECAST_HOST, 127.0.0.1]")]
 Port = Annotated[int | None, typer.Option(help="port to listen on [GATECAST_PORT, 8000]")]
+Lifeline = Annotated[int | None, typer.Option(hidden=True, help="file descriptor that ends with 'gatecast up'")]
 
 
 def main() -> None:
@@ -57,19 +58,31 @@ def _format_complaint(error: Any) -> str:
 
 
 @app.command()
-def serve(host: Host = None, port: Port = None) -> None:
+def serve(host: Host = None, port: Port = None, lifeline: Lifeline = None) -> None:
     """Run one API process."""
+    settings = load_settings(host=host, port=port)
+    _follow_up(settings, lifeline)
     from app import server
 
-    server.serve(load_settings(host=host, port=port))
+    server.serve(settings)
 
 
 @app.command()
-def worker() -> None:
+def worker(lifeline: Lifeline = None) -> None:
     """Run one worker: it runs the jobs of GATECAST_QUEUES, one of each queue at a time."""
+    settings = load_settings()
+    _follow_up(settings, lifeline)
     from app.worker import run
 
-    run(load_settings())
+    run(settings)
+
+
+def _follow_up(settings: Settings, lifeline: int | None) -> None:
+    """Let this process stop when `gatecast up`, if that has started it, is gone."""
+    if lifeline is not None:
+        from app.cli import up as supervisor
+
+        supervisor.stop_without_parent(lifeline, supervisor.STOP_SECONDS + settings.drain_seconds)
 
 
 @app.command()

@@ -1,12 +1,16 @@
 """`gatecast up`: everything in one command, restarted when it falls, gone after Ctrl-C."""
 
+import re
 import signal
 import socket
 
 import pytest
 from uvicorn.config import STARTUP_FAILURE
 
+from app.cli.up import STOP_SECONDS
+from tests.e2e.conftest import store
 from tests.e2e.processes import PATIENCE, Service, answers, family, free_port, lives, until
+from tests.e2e.test_recovery import LONG, job_at_epoch, taken_over, train
 
 
 @pytest.mark.one_database
@@ -28,6 +32,35 @@ def test_up_restarts_what_falls_and_stops_all(service: Service) -> None:
     up.send_signal(signal.SIGINT)
     assert up.wait(20) == 0
     until(lambda: not any(map(lives, everything)), PATIENCE, "all processes are gone")  # one may be importing still
+
+
+@pytest.mark.slow
+@pytest.mark.one_database
+def test_all_stop_when_up_is_killed(service: Service) -> None:
+    """Nobody tells the API, the worker and the training that `up` is gone: they end by themselves, as at SIGTERM."""
+    port = free_port()
+    service.url = f"http://127.0.0.1:{port}"
+    up = service.start("up", "up", "--port", str(port))
+    until(lambda: answers(service.url + "/readyz"), PATIENCE, "the service is ready")
+    store(service)
+    job = train(service, **LONG)
+    before = job_at_epoch(service, job, 2)
+    everything = family(up.pid)
+    assert len(everything) == 6, "up, serve, worker, what its jobs are forked from and tidied up with, and a job"
+    up.kill()
+    until(lambda: not any(map(lives, everything)), STOP_SECONDS, "all processes are gone")
+    log = service.log("up")
+    assert log.count("up_is_gone") == 2
+    assert "job_handed_over" in log, "the training has written a checkpoint"
+    assert "worker_stopped" in log
+    service.start("again", "up", "--port", str(port))
+    until(lambda: answers(service.url + "/readyz"), PATIENCE, "the service is ready again")
+    taken_over(service, job, PATIENCE)
+    after = job_at_epoch(service, job, before["progress"]["epoch"] + 1)
+    assert after["attempt"] == 2
+    (resumed,) = re.findall(r"training_continued .*epoch=(\d+)", service.log("again"))
+    assert int(resumed) >= before["progress"]["epoch"] - 1, "from the checkpoint"
+    service.call("POST", job + "/cancel")
 
 
 @pytest.mark.one_database

@@ -16,6 +16,8 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, Operation
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
+from app.storage.watchdog import Watchdog
+
 BUSY_SECONDS = 30
 """longest wait for SQLite's write lock"""
 POOL_SECONDS = 5
@@ -50,6 +52,7 @@ def make_engine(url: URL) -> Engine:
         )
         # before SQLAlchemy asks for the version, which it cannot read in another encoding
         event.listen(engine, "connect", _check_encoding, insert=True)
+        Watchdog(engine, PATIENCE)
         return engine
     if url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)

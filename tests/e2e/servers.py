@@ -1,5 +1,6 @@
 """A PostgreSQL server that a test may stop and start."""
 
+import contextlib
 import shutil
 import tempfile
 import uuid
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import URL, make_url
 
@@ -50,6 +52,33 @@ class Server:
     def start(self) -> None:
         """Start it again."""
         self._server.start()
+
+    @contextmanager
+    def halted(self) -> Iterator[None]:
+        """Halt it for a while."""
+        with halted(self.url):
+            yield
+
+
+@contextmanager
+def halted(url: URL) -> Iterator[None]:
+    """Halt all processes of the server of a database: its kernel goes on accepting connections, and nobody answers."""
+    engine = create_engine(url.set(drivername="postgresql+psycopg"))
+    with engine.connect() as connection:
+        folder = connection.execute(text("SHOW data_directory")).scalar_one()
+    engine.dispose()
+    postmaster = psutil.Process(int((Path(folder) / "postmaster.pid").read_text().splitlines()[0]))
+    postmaster.suspend()  # first, so that it starts no more
+    processes = [postmaster, *postmaster.children()]
+    try:
+        for process in processes[1:]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.suspend()
+        yield
+    finally:
+        for process in reversed(processes):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.resume()
 
 
 @contextmanager

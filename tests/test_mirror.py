@@ -45,6 +45,7 @@ EXERCISED_BY = {
         "app/services/access/projects.py",
         "app/storage/projects.py",
     ),
+    "tests/cli/test_backup.py": ("app/storage/backups.py", "app/storage/references.py"),
     "tests/services/access/test_sessions.py": (
         "app/api/cookies.py",
         "app/api/login.py",

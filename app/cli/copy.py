@@ -22,10 +22,10 @@ def copy_databases(source: str, target: str, console: Console) -> None:
     _check_addresses(source_url, target_url)
     reading, writing = Database(source_url), Database(target_url)
     try:
-        _prepare(writing, target_url)
+        prepare_target(writing, target_url)
         queue = JobQueue(writing)
         try:
-            counts = _copy(reading, writing, queue, console)
+            counts = copy_with_progress(reading, writing, queue, console)
         finally:
             queue.close()
     finally:
@@ -46,7 +46,7 @@ def _check_addresses(source: URL, target: URL) -> None:
         raise ValueError(f"--from: there is no file {source.database}")
 
 
-def _prepare(target: Database, url: URL) -> None:
+def prepare_target(target: Database, url: URL) -> None:
     """Make the tables of an empty database. Raises ValueError for one of another release."""
     current, head = migrate.current(target.engine), migrate.head()
     if current not in (None, head):
@@ -55,8 +55,10 @@ def _prepare(target: Database, url: URL) -> None:
     migrate_queue(url)
 
 
-def _copy(reading: Database, writing: Database, queue: JobQueue, console: Console) -> dict[str, int]:
-    """Copy, and show how far it is."""
+def copy_with_progress(
+    reading: Database, writing: Database, queue: JobQueue | None, console: Console, *, needs_idle: bool = True
+) -> dict[str, int]:
+    """Copy, and show how far it is. Without a queue no jobs are enqueued. Raises what `copy_database` raises."""
     columns = (TextColumn("{task.description:20}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as progress:
         tasks: dict[str, TaskID] = {}
@@ -67,6 +69,7 @@ def _copy(reading: Database, writing: Database, queue: JobQueue, console: Consol
             progress.update(tasks[table], completed=copied)
 
         def enqueue(session: Session, job: JobRow) -> None:
-            queue.enqueue(session, job.id, job.project_id, job.queue, job.priority)
+            if queue is not None:
+                queue.enqueue(session, job.id, job.project_id, job.queue, job.priority)
 
-        return copy_database(reading, writing, enqueue, show)
+        return copy_database(reading, writing, enqueue, show, needs_idle=needs_idle)

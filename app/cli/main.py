@@ -2,19 +2,21 @@
 
 import os
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from app import logs
 from app.cli import commands
 from app.config import Settings
 from app.errors import ServiceError
 from app.scope import Right
+from app.storage.artifacts import ArtifactError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Store series, train LSTM models, serve forecasts.")
 keys = typer.Typer(no_args_is_help=True, help="Make, list, rotate and revoke bearer keys.")
@@ -35,6 +37,12 @@ def main() -> None:
         _fail(str(e))
     except OperationalError as e:
         _fail(f"the database does not answer: {str(e).splitlines()[0]}; check GATECAST_DATABASE_URL")
+    except SQLAlchemyError as e:
+        _fail(f"the database refuses: {str(e).splitlines()[0]}")
+    except ArtifactError as e:
+        _fail(f"{e}; check GATECAST_ARTIFACTS_URL")
+    except OSError as e:
+        _fail(str(e) if e.strerror is None else f"{e.filename or 'a file'}: {e.strerror}")
 
 
 def _fail(message: str) -> None:
@@ -121,6 +129,22 @@ def copy(
 
     load_settings()
     copy_databases(source, target, console)
+
+
+@app.command()
+def backup(file: Annotated[Path, typer.Argument(help="a new file, such as gatecast-monday.backup")]) -> None:
+    """Write everything into one file, while the service runs: database, models, what jobs need. For either database."""
+    from app.cli.backup import back_up
+
+    back_up(load_settings(), file, console)
+
+
+@app.command()
+def restore(file: Annotated[Path, typer.Argument(help="a file that 'gatecast backup' has written")]) -> None:
+    """Put a backup into an empty database, be it SQLite or PostgreSQL, and its models into the artifact store."""
+    from app.cli.backup import restore as put_back
+
+    put_back(load_settings(), file, console)
 
 
 def _make_hypertables(settings: Settings) -> None:

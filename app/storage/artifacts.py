@@ -10,6 +10,7 @@ from typing import Any
 
 import fsspec
 
+PROBES = ".probe/"
 BLOCK = 1024 * 1024
 """bytes that `blocks` reads at once"""
 
@@ -83,6 +84,24 @@ class ArtifactStore:
             raise ArtifactError(f"cannot list {path}: {e}") from e
         return sorted(str(name).rstrip("/").rsplit("/", 1)[-1] for name in paths)
 
+    def list_all(self) -> list[str]:
+        """Return the paths of all files but half-written ones and probes, in order. Raises ArtifactError."""
+        self._fs.invalidate_cache()
+        try:
+            found = self._fs.find(self._root)
+        except FileNotFoundError:
+            return []
+        except self._failures as e:
+            raise ArtifactError(f"cannot list the artifacts: {e}") from e
+        start = len(self._fs._strip_protocol(self._root).rstrip("/")) + 1
+        paths = [str(name)[start:] for name in found]
+        return sorted(path for path in paths if not path.endswith(".tmp") and not path.startswith(PROBES))
+
+    def get_size(self, path: str) -> int:
+        """Return the bytes of a file. Raises ArtifactMissing, ArtifactError."""
+        with self._reading(path):
+            return int(self._fs.size(self._resolve(path)))
+
     def remove(self, path: str) -> None:
         """Delete the file or the whole folder at `path`, if it exists."""
         with contextlib.suppress(*self._failures):
@@ -90,7 +109,7 @@ class ArtifactStore:
 
     def check(self) -> None:
         """Write, read and delete a probe. Raises ArtifactError."""
-        path = f".probe/{uuid.uuid4().hex}"
+        path = f"{PROBES}{uuid.uuid4().hex}"
         self.put(path, b"gatecast")
         if self.get(path) != b"gatecast":
             raise ArtifactError("the artifact store does not return what was written")

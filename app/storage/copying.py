@@ -41,16 +41,20 @@ Enqueue = Callable[[Session, JobRow], None]
 """adds a job to the job engine of the database that the session writes to"""
 
 
-def copy_database(source: Database, target: Database, enqueue: Enqueue, on_progress: Progress) -> dict[str, int]:
+def copy_database(
+    source: Database, target: Database, enqueue: Enqueue, on_progress: Progress, *, needs_idle: bool = True
+) -> dict[str, int]:
     """Copy all rows of a database to an empty one of the same release; return how many each table has.
 
-    Jobs that have not ended are enqueued. Raises ValueError, with what to do, where the source is of another release or
+    Jobs that have not ended are enqueued. `needs_idle`: no worker may run on the source, since what it does then would
+    not be in the copy. Raises ValueError, with what to do, where the source is of another release or
     workers still run on it, where the target holds anything, and where not all rows have arrived.
     """
     _check_release(source)
     tables = [table for table in Table.metadata.sorted_tables if table.name != WorkerLease.__tablename__]
     with source.read() as reading, target.write() as writing:
-        _check_idle(reading)
+        if needs_idle:
+            _check_idle(reading)
         _check_empty(writing, tables)
         writing.execute(delete(Project))  # the migration has made the default one, which the source has too
         counts = {table.name: _count(reading, table) for table in tables}

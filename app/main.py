@@ -50,6 +50,7 @@ from app.api.http.dispatch import Dispatcher
 from app.api.http.fast_route import FastRouter
 from app.api.http.middleware import Limits, Metrics, RequestContext
 from app.api.http.operations import OperationTable
+from app.api.links import add_links
 from app.api.schemas.base import Problem
 from app.config import Settings
 from app.jobs.queue import JobQueue
@@ -179,11 +180,12 @@ def create_app(settings: Settings) -> Application:
 
 
 def _describe(app: FastAPI, generate: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Return the OpenAPI document, which is made once, with the scope that each operation needs."""
+    """Return the OpenAPI document, which is made once, with the scope that each operation needs, and with links."""
     is_new = app.openapi_schema is None
     document = generate()
     if is_new:
         name_scopes(document, app.routes)
+        add_links(document)
     return document
 
 

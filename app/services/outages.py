@@ -7,7 +7,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.errors import ErrorCode, Unavailable
-from app.storage.engine import OUTAGE
+from app.storage.engine import OUTAGE, READ_ONLY
 
 DATABASE_ERRORS = (DBAPIError, PoolTimeout)
 """everything that the database raises, outages and bugs"""
@@ -31,6 +31,11 @@ def explain_outage(error: Exception) -> Unavailable | None:
     if not isinstance(error, OUTAGE):
         return None
     detail = "the database does not answer; try again in a few seconds"
+    if isinstance(error, DBAPIError) and _is_read_only(error):
+        detail = (
+            "the database takes no writes now, and nothing was changed: its disk is read-only, or another server has "
+            "taken its place; try again in a few seconds"
+        )
     return Unavailable(ErrorCode.database_unavailable, detail, headers={"Retry-After": str(RETRY_SECONDS)})
 
 
@@ -46,8 +51,16 @@ def explain_full_disk(error: OSError) -> Unavailable | None:
 
 
 def _is_full(error: DBAPIError) -> bool:
+    return _has_code(error, sqlite3.SQLITE_FULL, _POSTGRESQL_FULL)
+
+
+def _is_read_only(error: DBAPIError) -> bool:
+    return _has_code(error, sqlite3.SQLITE_READONLY, READ_ONLY)
+
+
+def _has_code(error: DBAPIError, sqlite_code: int, sqlstate: str) -> bool:
     code = getattr(error.orig, "sqlite_errorcode", 0)
-    return code & _PRIMARY == sqlite3.SQLITE_FULL or getattr(error.orig, "sqlstate", None) == _POSTGRESQL_FULL
+    return code & _PRIMARY == sqlite_code or getattr(error.orig, "sqlstate", None) == sqlstate
 
 
 def _full(detail: str) -> Unavailable:

@@ -11,6 +11,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from app.storage.engine import convert_error
+
 _INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
@@ -29,7 +31,7 @@ def use_driver(session: Session) -> Iterator[Any]:
     try:
         yield connection.connection.driver_connection
     except dialect.dbapi.Error as e:
-        raise DBAPIError.instance("", None, e, dialect.dbapi.Error, dialect=dialect) from e
+        raise convert_error(e) or DBAPIError.instance("", None, e, dialect.dbapi.Error, dialect=dialect) from e
 
 
 def is_any_of(session: Session, column: InstrumentedAttribute[Any], values: Sequence[int] | Sequence[str]) -> Any:

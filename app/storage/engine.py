@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.engine import URL
+from sqlalchemy.engine import URL, ExceptionContext
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
@@ -26,6 +26,8 @@ PATIENCE = {"connect_timeout": 3, "tcp_user_timeout": 10_000, "keepalives_idle":
 """options of PostgreSQL's client library: a lost host is noticed in seconds, not in the system's quarter of an hour"""
 ATTEMPTS = 3
 """at a transaction that loses a race"""
+READ_ONLY = "25006"
+"""PostgreSQL: a write where only reads are allowed"""
 _RACES = frozenset({"40001", "40P01"})  # PostgreSQL: serialization failure, deadlock
 
 OUTAGE = (OperationalError, InterfaceError, PoolTimeout)
@@ -52,6 +54,7 @@ def make_engine(url: URL) -> Engine:
         )
         # before SQLAlchemy asks for the version, which it cannot read in another encoding
         event.listen(engine, "connect", _check_encoding, insert=True)
+        event.listen(engine, "handle_error", _note_replica)
         Watchdog(engine, PATIENCE)
         return engine
     if url.database and url.database != ":memory:":
@@ -73,6 +76,24 @@ def _check_encoding(connection: Any, _record: Any) -> None:
             f"the database {name!r} has the encoding {encoding}, and texts need UTF8; create one with CREATE DATABASE "
             "gatecast ENCODING 'UTF8' TEMPLATE template0, and name it in GATECAST_DATABASE_URL"
         )
+
+
+def convert_error(error: BaseException | None) -> OperationalError | None:
+    """Return the outage that an error of PostgreSQL is although its driver takes it for a bug; None for other errors.
+
+    A server takes no writes once another one has become the primary.
+    """
+    if getattr(error, "sqlstate", None) != READ_ONLY:
+        return None
+    return OperationalError("", None, error, hide_parameters=True)  # type: ignore[arg-type]
+
+
+def _note_replica(context: ExceptionContext) -> OperationalError | None:
+    """Give up all connections to a server that takes no writes any more: new ones may lead to the primary."""
+    outage = convert_error(context.original_exception)
+    if outage is not None:
+        context.is_disconnect = True
+    return outage
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -99,6 +99,56 @@ def test_a_full_postgresql_is_no_outage(client: TestClient, database: Database) 
     assert client.get("/series/a").status_code == 404
 
 
+@pytest.mark.one_database
+def test_a_sqlite_that_cannot_be_written_is_read_on(client: TestClient) -> None:
+    assert client.post("/series", json={"id": "a", "freq": "h"}).status_code == 201
+
+    def forbid(connection: Any, _record: Any, _proxy: Any) -> None:
+        connection.execute("PRAGMA query_only=ON")
+
+    def allow(connection: Any, _record: Any) -> None:
+        connection.execute("PRAGMA query_only=OFF")
+
+    event.listen(Pool, "checkout", forbid)
+    event.listen(Pool, "checkin", allow)
+    try:
+        check_read_only(client)
+    finally:
+        event.remove(Pool, "checkout", forbid)
+        event.remove(Pool, "checkin", allow)
+    assert client.post("/series", json={"id": "b", "freq": "h"}).status_code == 201
+
+
+@pytest.mark.one_database("postgresql")
+def test_a_postgresql_that_is_no_longer_the_primary_is_away(client: TestClient, database: Database) -> None:
+    """Reads go on; each write is told to come again, and takes a new connection, which may lead to the primary."""
+    assert client.post("/series", json={"id": "a", "freq": "h"}).status_code == 201
+    url = database.engine.url
+    admin = Database(url.set(database="postgres"))
+    with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        setting = f'ALTER DATABASE "{url.database}" SET default_transaction_read_only'
+        connection.execute(text(f"{setting} = on"))
+        ended = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = :name"
+        assert connection.execute(text(ended), {"name": url.database}).scalar_one() >= 1
+        check_read_only(client)
+        table = HEADER + b"a,2024-01-01T00:00Z,1\n"
+        refused = client.post("/series/import", content=table, headers={"content-type": "text/csv"})
+        assert (refused.status_code, refused.json()["code"]) == (503, "database_unavailable")
+        connection.execute(text(f"{setting} = off"))
+    admin.dispose()
+    created = client.post("/series", json={"id": "b", "freq": "h"})
+    assert created.status_code == 201, "although nobody has ended the connections"
+
+
+def check_read_only(client: TestClient) -> None:
+    """Check that a write is refused for now, and that reads go on."""
+    refused = client.post("/series", json={"id": "b", "freq": "h"})
+    assert (refused.status_code, refused.json()["code"]) == (503, "database_unavailable")
+    assert refused.headers["retry-after"] == "2"
+    assert "takes no writes now" in refused.json()["detail"]
+    assert [one["id"] for one in client.get("/series").json()["items"]] == ["a"]
+
+
 def test_a_quota_is_a_full_disk_and_other_errors_are_bugs() -> None:
     explained = explain_full_disk(OSError(errno.EDQUOT, "Disk quota exceeded"))
     assert explained is not None

@@ -44,6 +44,7 @@ class ErrorCode(StrEnum):
     forecast_not_finite = "forecast_not_finite"
     frequency_mismatch = "frequency_mismatch"
     horizon_too_long = "horizon_too_long"
+    idempotency_key_in_use = "idempotency_key_in_use"
     idempotency_key_reused = "idempotency_key_reused"
     import_interrupted = "import_interrupted"
     internal_error = "internal_error"

@@ -45,6 +45,7 @@ EXERCISED_BY = {
         "app/services/access/projects.py",
         "app/storage/projects.py",
     ),
+    "tests/services/test_idempotency.py": ("app/storage/call_locks.py",),
     "tests/cli/test_backup.py": ("app/storage/backups.py", "app/storage/references.py"),
     "tests/services/access/test_sessions.py": (
         "app/api/cookies.py",
@@ -346,7 +347,6 @@ EXERCISED_BY = {
         "app/api/labels.py",
         "app/api/schemas/series.py",
         "app/api/series.py",
-        "app/services/idempotency.py",
         "app/services/paging.py",
         "app/services/series/ids.py",
         "app/services/series/selection.py",

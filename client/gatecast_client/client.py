@@ -22,6 +22,8 @@ ATTEMPTS = 6
 """at an import: they are spread over half a minute, in which a service that was restarted is back"""
 RETRY_SECONDS = 1.0
 """before the second attempt; each later wait is twice as long"""
+RUNNING = "idempotency_key_in_use"
+"""code of the service while an earlier call with the same key runs"""
 BUSY = frozenset({502, 503, 504})
 """statuses of a service that is away for a moment"""
 PATIENT = httpx2.Timeout(None, connect=5)
@@ -85,15 +87,19 @@ class Client:
     def _send_table(self, body: TableBody, params: Mapping[str, Any], key: str) -> dict[str, Any]:
         headers = {**body.headers, "idempotency-key": key}
         request = {"params": params, "headers": headers, "timeout": PATIENT}
-        for attempt in range(ATTEMPTS - 1):
+        attempt = 1
+        while True:
             try:
                 return self._call("POST", "/series/import", content=body.read_chunks(), **request)
             except ClientError as e:
-                never_there = attempt == 0 and isinstance(e.__cause__, httpx2.ConnectError)
-                if never_there or not (e.code == LOST or e.status in BUSY):
+                is_running = e.code == RUNNING and attempt > 1
+                never_there = attempt == 1 and isinstance(e.__cause__, httpx2.ConnectError)
+                is_over = attempt == ATTEMPTS or not (e.code == LOST or e.status in BUSY)
+                if not is_running and (never_there or is_over):
                     raise
-            time.sleep(RETRY_SECONDS * 2**attempt)
-        return self._call("POST", "/series/import", content=body.read_chunks(), **request)
+            time.sleep(RETRY_SECONDS * 2 ** (attempt - 1))
+            if not is_running:  # the call before goes on by itself, and its answer will come
+                attempt += 1
 
     def export_table(
         self, target: str | PathLike[str] | IO[bytes], series: Sequence[str] = (), **selection: Any

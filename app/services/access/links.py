@@ -53,7 +53,10 @@ class LinkService:
         self._auth = auth
 
     def create(self, scope: Scope, path: str, query: Pairs, expires_in: int) -> Link:
-        """Return a link to `path` with `query`, for `expires_in` seconds."""
+        """Return a link to `path` with `query`, for `expires_in` seconds. Raises Forbidden where there is no key."""
+        if self._auth and scope.key is None:
+            detail = "a link ends with the key that made it, and you have signed in without one; make it with a key"
+            raise Forbidden(ErrorCode.forbidden, detail)
         with self._database.read() as session:
             secret = link_secrets.get(session, scope)
             now = clock.now(session)

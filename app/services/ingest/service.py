@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from app.formats.reading import open_table
 from app.formats.table import DataTable
 from app.scope import Scope
-from app.services.idempotency import Idempotency, ServiceResponse, find_response, respond_once
+from app.services.idempotency import Idempotency, ServiceResponse, respond_once, respond_to_long
 from app.services.ingest.checking import CheckedTable, TableCheck
 from app.services.ingest.intake import TableIntake
 from app.services.ingest.kinds import CovariateKinds
@@ -46,22 +46,25 @@ class ImportService:
         """
         if options.dry_run:
             key = None
-        answered = find_response(self._database, scope, key)
-        if answered is not None:
-            return answered
-        with ExitStack() as stack:
-            run = self._check(scope, upload, options, stack, creates=True)
-            if options.dry_run:
-                return ServiceResponse(200, run.report.body())
-            return self._write(run, key)
+
+        def import_all() -> ServiceResponse:
+            with ExitStack() as stack:
+                run = self._check(scope, upload, options, stack, creates=True)
+                if options.dry_run:
+                    return ServiceResponse(200, run.report.body())
+                return self._write(run, key)
+
+        return respond_to_long(self._database, scope, key, import_all)
 
     def upsert(
         self, scope: Scope, upload: TableUpload, options: ImportOptions, key: Idempotency | None
     ) -> ServiceResponse:
         """Write a table of series that exist, in one transaction. Raises as `run` does."""
-        answered = find_response(self._database, scope, key)
-        if answered is not None:
-            return answered
+        return respond_to_long(self._database, scope, key, lambda: self._upsert(scope, upload, options, key))
+
+    def _upsert(
+        self, scope: Scope, upload: TableUpload, options: ImportOptions, key: Idempotency | None
+    ) -> ServiceResponse:
         with ExitStack() as stack:
             run = self._check(scope, upload, options, stack, creates=False)
             chunk = next(cut_chunks(run.checked, None), None)
@@ -73,7 +76,7 @@ class ImportService:
                 }
                 return ServiceResponse(200, {"series": counts})
 
-            return respond_once(self._database, scope, key, write)
+            return respond_once(self._database, scope, key, write, is_held=True)
 
     def _check(
         self, scope: Scope, upload: TableUpload, options: ImportOptions, stack: ExitStack, *, creates: bool
@@ -114,13 +117,13 @@ class ImportService:
             step = _Step(run, chunk)
             time.sleep(max(0.0, free_since + pause - time.monotonic()))
             if chunk.is_last:
-                response = respond_once(self._database, run.scope, key, step.finish)
+                response = respond_once(self._database, run.scope, key, step.finish, is_held=True)
             else:
                 run.report.add(*self._database.write_with_retry(step.write))
                 free_since = time.monotonic()
         if response is None:  # there is nothing to write
             body = run.report.body()
-            response = respond_once(self._database, run.scope, key, lambda _: ServiceResponse(200, body))
+            response = respond_once(self._database, run.scope, key, lambda _: ServiceResponse(200, body), is_held=True)
         return response
 
 

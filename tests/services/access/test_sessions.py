@@ -149,6 +149,10 @@ def test_a_login_gives_what_the_claims_grant(browser: Browser, registered: Serve
     assert made.status_code == 201, made.text
     assert browser.call("GET", "/keys").json()["code"] == "scope_missing"
     assert browser.call("GET", "/forecast?model=auto&series=a").status_code == 200  # the fast route knows cookies too
+    link = browser.call(
+        "POST", "/forecast/chart", json={"model": "auto", "series": ["a"], "expires_in": 60}, headers=OWN
+    )
+    assert (link.status_code, link.json()["code"]) == (403, "forbidden")  # it would end with a key, and there is none
     with database.read() as session:
         entries = session.execute(select(AuditEntry.who, AuditEntry.action).order_by(AuditEntry.pk)).all()
         stored = session.execute(select(LoginSession)).scalar_one()

@@ -61,7 +61,7 @@ def read_times(column: "pa.Array", name: str, checks: RowChecks) -> "pa.Array":
     """
     import pyarrow as pa
 
-    column = _flatten(column, name, checks)
+    column = flatten(column, name, checks)
     kind = column.type
     if pa.types.is_integer(kind):
         return _read_whole(column, checks)
@@ -88,7 +88,7 @@ def read_values(column: "pa.Array", name: str, checks: RowChecks) -> "pa.Array":
     """Return numbers (N,) as float64, or texts as strings or a dictionary of them. Raises Invalid for another type."""
     import pyarrow as pa
 
-    column = _flatten(column, name, checks)
+    column = flatten(column, name, checks)
     kind = column.type
     if pa.types.is_dictionary(kind):
         return _encode(column, checks)
@@ -113,7 +113,7 @@ def read_target(column: "pa.Array", name: str, checks: RowChecks) -> "pa.Array":
 def _read_keys(column: "pa.Array", name: str, checks: RowChecks) -> "pa.Array":
     import pyarrow as pa
 
-    column = _flatten(column, name, checks)
+    column = flatten(column, name, checks)
     kind = column.type
     if _is_text(kind) or pa.types.is_null(kind) or pa.types.is_integer(kind):
         return column
@@ -135,7 +135,7 @@ def check_type(name: str, kind: Any, code: ErrorCode) -> None:
         raise Invalid(code, f"{detail} them, or leave it out with columns={name}:")
 
 
-def _flatten(column: "pa.Array", name: str, checks: RowChecks) -> "pa.Array":
+def flatten(column: "pa.Array", name: str, checks: RowChecks) -> "pa.Array":
     """Return a column without an encoding that batches do not have; dictionaries of texts stay.
 
     No text is written out for each of its rows: a few kilobytes would become gigabytes.

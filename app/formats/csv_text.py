@@ -106,7 +106,7 @@ class CsvText:
                 return data
             try:
                 text = self._decoder.decode(data, final=not data)
-            except UnicodeDecodeError as e:
+            except UnicodeError as e:
                 raise Invalid(ErrorCode.csv_malformed, self._explain(e)) from e
             if text or not data:
                 return text.encode()
@@ -122,7 +122,9 @@ class CsvText:
         self._skip -= len(ends)
         return part[ends[-1] :] if ends and not self._skip else b""
 
-    def _explain(self, error: UnicodeDecodeError) -> str:
+    def _explain(self, error: UnicodeError) -> str:
+        if not isinstance(error, UnicodeDecodeError):  # of UTF-16, which begins with a mark
+            return f"the body is not {self._encoding} ({error}); send the encoding that the table has"
         byte = error.object[error.start]
         where = f"behind line {self._lines} the body holds the byte 0x{byte:02X}"
         return f"{where}, which is not {self._encoding} ({error.reason}); send the encoding that the table has"

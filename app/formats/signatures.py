@@ -93,7 +93,7 @@ def find_format(head: bytes) -> TableFormat | None:
         return seen.format
     if head.startswith(_BYTE_ORDER_MARKS):
         return TableFormat.csv
-    line = head.replace(b"\x00", b"").splitlines()[0]
+    line = next(iter(head.replace(b"\x00", b"").splitlines()), b"")
     for delimiter in (b",", b";", b"\t", b"|", b" "):
         cells = {cell.strip(b' "').decode("latin-1") for cell in line.split(delimiter)}
         if len(cells) > 1 and cells & set(KEYS):

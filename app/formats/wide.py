@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from app.errors import RowError
-from app.formats.columns import RowChecks, read_target, read_times, split_evenly
+from app.formats.columns import RowChecks, flatten, read_target, read_times, split_evenly
 from app.formats.header import WidePlaces
 from app.formats.source import BATCH_ROWS, SourceBatch, TableSource
 from app.formats.table import KEYS, TableBatch
@@ -43,10 +43,17 @@ def _melt(
         yield _make_errors(batch.count, [*batch.errors, *checks.list_errors()])
     kept = checks.list_kept()
     columns = [batch.columns[places.series[name]] for name in ids]
+    if checks.reasons:
+        columns = [_select(column, name, kept, checks) for name, column in zip(ids, columns, strict=True)]
     for start, length in split_evenly(len(kept), max(1, BATCH_ROWS // len(ids))):
         piece = kept[start : start + length]
-        cells = [column.take(piece) if checks.reasons else column.slice(start, length) for column in columns]
+        cells = [column.slice(start, length) for column in columns]
         yield _stack(source, ids, batch.rows[piece], ds.take(piece), cells)
+
+
+def _select(column: "pa.Array", name: str, rows: Ints, checks: RowChecks) -> "pa.Array":
+    """Return some rows of a column: not of every type, and so without its encoding. Raises Invalid for its type."""
+    return flatten(column, name, checks).take(rows)
 
 
 def _stack(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from app.errors import ErrorCode, Unreadable
+from app.scope import storable
 
 LONGEST_REGEX = 10_000
 """characters: Grafana writes each chosen value of a variable into one"""
@@ -58,6 +59,8 @@ def _match_regex(pattern: str, texts: Sequence[str]) -> set[str]:
 
     if len(pattern) > LONGEST_REGEX:
         raise _misread(f"the regular expression has {len(pattern)} characters, the limit is {LONGEST_REGEX}")
+    if not storable(pattern):
+        raise _misread("the regular expression holds NUL or halves of characters, and no label does")
     array = pa.array(texts, pa.string())
     try:
         pc.match_substring_regex(pa.array([""]), pattern=pattern)  # it has to be one without what is put around it

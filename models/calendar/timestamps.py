@@ -36,6 +36,8 @@ LATEST = (datetime(9000, 1, 1, tzinfo=UTC) - _EPOCH) // _MICROSECOND
 """First stamp that is accepted, and the end of those that are, microseconds UTC. The years around them are left to
 contexts and horizons, whose stamps must have four digits too."""
 
+LONGEST_TIMEZONE = 100
+"""characters of a timezone's name: the longest one has 32"""
 MOST_EXPLAINED = 1000
 """unreadable texts that get a full explanation; the rest get a short one"""
 
@@ -44,11 +46,13 @@ MOST_EXPLAINED = 1000
 def load_timezone(name: str) -> ZoneInfo:
     """Load the IANA timezone `name`. Raises TimezoneError."""
     try:
-        if name == "localtime":  # another zone on each machine
+        if name == "localtime" or len(name) > LONGEST_TIMEZONE:  # another zone on each machine; a package in packages
             raise ValueError
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as e:
-        raise TimezoneError(f"{name!r} is not an IANA timezone; use a name such as 'Europe/Berlin'") from e
+        raise TimezoneError(
+            f"{name[:LONGEST_TIMEZONE]!r} is not an IANA timezone; use a name such as 'Europe/Berlin'"
+        ) from e
 
 
 def is_same_timezone(one: str, other: str) -> bool:

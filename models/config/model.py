@@ -153,6 +153,7 @@ class Config:
     @staticmethod
     def from_dict(values: Mapping[str, Any]) -> "Config":
         """Read what `to_dict` wrote. Raises ConfigError for a missing, unknown or ill-typed field."""
+        require(isinstance(values, Mapping), "config", "must be an object of fields")
         fields = dict(values)
         for name in ("frequency", "horizon", "quantiles", "network", "training"):
             require(name in fields, name, "is missing")

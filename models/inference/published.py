@@ -5,6 +5,7 @@ Whoever reads a version reads it through `Published`, which checks each file aga
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -81,9 +82,10 @@ class Published:
         except ConfigError as e:
             raise BrokenVersion(f"it was made by another release: {e}") from e
         inputs = self._manifest["inputs"]
-        fields = self._manifest.get("calendar_fields", list(CALENDAR_FIELDS))  # older manifests do not name them
-        reads_ours = set(inputs) == set(config.graph_inputs) and inputs["calendar"][-1] == len(fields)
-        if not reads_ours or fields != list(CALENDAR_FIELDS):
+        ours = list(CALENDAR_FIELDS)
+        fields = self._manifest.get("calendar_fields", ours)  # older manifests do not name them
+        reads_ours = set(inputs) == set(config.graph_inputs) and inputs["calendar"][-1:] == [len(ours)]
+        if not reads_ours or fields != ours:
             raise BrokenVersion("it was made by another release, whose graph reads other inputs")
         return config
 
@@ -103,10 +105,24 @@ def _parse_manifest(content: bytes) -> Mapping[str, Any]:
         manifest: Mapping[str, Any] = json.loads(content)
         if manifest["format"] != FORMAT:
             raise BrokenVersion(f"{MANIFEST} is not of the format {FORMAT}")
-        dict(manifest["sha256"])  # a mapping, or an error
-    except (KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError) as e:
+        _check_fields(manifest)
+    except BrokenVersion:
+        raise
+    except (KeyError, TypeError, ValueError, RecursionError) as e:
         raise BrokenVersion(f"{MANIFEST} is not a manifest of a published version ({e})") from e
     return manifest
+
+
+def _check_fields(manifest: Mapping[str, Any]) -> None:
+    """Raise KeyError, TypeError or ValueError for a field that is missing or of another kind."""
+    for name in ("config", "inputs", "sha256"):
+        if not isinstance(manifest[name], dict):
+            raise TypeError(f"{name} is no object")
+    if not all(isinstance(shape, list) for shape in manifest["inputs"].values()):
+        raise TypeError("inputs has a shape that is no list")
+    tolerance = manifest["tolerance"]
+    if not (isinstance(tolerance, int | float) and 0 <= tolerance < math.inf):
+        raise ValueError("tolerance is no number from 0 on")
 
 
 def _check_digest(name: str, digest: str, published: str | None) -> None:
@@ -124,6 +140,8 @@ def read_header(data: bytes) -> dict[str, str]:
     size = int.from_bytes(data[:8], "little")  # the format: eight bytes of length, then a JSON header
     try:
         header: dict[str, str] = json.loads(data[8 : 8 + size]).get("__metadata__", {})
-    except (ValueError, AttributeError) as e:
+        if not (isinstance(header, dict) and all(isinstance(text, str) for text in header.values())):
+            raise ValueError("its metadata are no texts by name")
+    except (ValueError, AttributeError, RecursionError) as e:
         raise DamagedFile(f"not a readable safetensors file ({e})") from e
     return header

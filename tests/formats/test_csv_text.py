@@ -73,3 +73,7 @@ def test_encodings_are_those_of_text() -> None:
     for name in ("utf-7", "idna", "punycode", "rot13", "hex", "base64", "unicode_escape", "nonsense", "a\x00b", "../x"):
         with pytest.raises(ValueError, match="no encoding"):
             check_encoding(name)
+
+
+def test_utf_16_without_a_mark_that_is_no_such_text_is_refused() -> None:
+    assert "the body is not utf-16 (UTF-16 stream does not start with BOM)" in refuse("dß,y\n1,2\n", encoding="utf-16")

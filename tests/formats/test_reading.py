@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from app.errors import Invalid
 from app.formats.reading import open_table
+from app.formats.signatures import find_format
 from app.formats.table import TableFormat, TableOptions
 from tests.formats.tables import FORMATS, LONG, read, refuse, tell, write
 
@@ -148,3 +149,7 @@ def test_a_table_without_rows_is_refused(format: TableFormat) -> None:
             "y": pa.array([], pa.float64()),
         }
         assert "no rows" in refuse(write(format, columns), format)
+
+
+def test_nothing_but_nul_shows_no_format() -> None:
+    assert find_format(bytes(4)) is None

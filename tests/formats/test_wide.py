@@ -3,6 +3,8 @@
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from app.formats.reading import open_table
@@ -67,3 +69,13 @@ def test_a_layout_that_is_not_clear_is_refused(text: str, layout: Any, said: str
 
 def test_the_target_may_be_the_name_of_a_series() -> None:
     assert read("ds,y\n1,2\n", layout="wide")[1] == [(1, "y", "1", "2")]
+
+
+@pytest.mark.parametrize("kind", ["string_view", "run_end_encoded"])
+def test_a_row_without_a_time_is_left_out_of_columns_of_any_type(kind: str) -> None:
+    texts = pa.array(["1", "2", "3"])
+    column = texts.cast(pa.string_view()) if kind == "string_view" else pc.run_end_encode(texts)
+    body = write("arrow", {"ds": pa.array(["2024-01-01", "x" * 201, "2024-01-03"]), "a": column})
+    _, rows, errors = read(body, "arrow")
+    assert [row[1:4] for row in rows] == [("a", "2024-01-01", "1"), ("a", "2024-01-03", "3")]
+    assert [error.row for error in errors] == [2]

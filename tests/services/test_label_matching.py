@@ -64,3 +64,8 @@ def test_no_expression_takes_long(pattern: str) -> None:
     started = time.process_time()
     assert LabelMatcher("x", pattern, is_regex=True).select(["a" * 200] * 1000) == frozenset()
     assert time.process_time() - started < 5
+
+
+def test_an_expression_with_half_a_character_is_refused() -> None:
+    with pytest.raises(Unreadable, match="halves of characters"):
+        LabelMatcher("job", "a+\ud800", is_regex=True).matches("a")

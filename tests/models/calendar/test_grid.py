@@ -268,3 +268,8 @@ def test_a_walk_is_bounded() -> None:
 def test_localtime_is_no_timezone() -> None:
     with pytest.raises(TimezoneError):
         load_timezone("localtime")
+
+
+def test_a_name_of_a_thousand_folders_is_no_timezone() -> None:
+    with pytest.raises(TimezoneError, match="not an IANA timezone"):
+        load_timezone("Europe/" * 1000 + "Berlin")

@@ -83,7 +83,8 @@ class Settings(BaseSettings):
     auth: Literal["on", "off"] = "off"
     """`off` serves the project `default` to everybody, and only on loopback"""
     public_url: str | None = None
-    """where browsers reach the service, such as `https://forecasts.example.org`: logins return there"""
+    """where browsers reach the service, such as `https://forecasts.example.org`: logins return there; without keys it
+    answers to no other names than this and the machine's own"""
     oidc_issuer: str | None = None
     """address of the identity provider that people log in with, and whose tokens programs may send"""
     oidc_client_id: str | None = None

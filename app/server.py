@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 from uvicorn.config import STARTUP_FAILURE
 
 from app.api.http.connections import ENDS, ConnectionBounds, PatientProtocol, set_options
+from app.api.http.hosts import OwnHosts
 from app.config import Settings
 from app.logs import get_logger
 from app.main import create_app
@@ -42,7 +43,7 @@ def serve(settings: Settings) -> None:
     application = create_app(settings)
     bounds = ConnectionBounds(settings.client_seconds, _allow_connections(settings.max_connections))
     config = uvicorn.Config(
-        application,
+        application if settings.auth == "on" else OwnHosts(application, settings),
         host=settings.host,
         port=settings.port,
         loop="uvloop",

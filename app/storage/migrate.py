@@ -38,8 +38,8 @@ def head() -> str | None:
 
 
 def current(engine: Engine) -> str | None:
-    """Return the revision of the database's schema."""
-    with engine.connect() as connection:
+    """Return the revision of the database's schema, without waiting for who writes."""
+    with engine.execution_options(gatecast_write=False).connect() as connection:
         return MigrationContext.configure(connection).get_current_revision()
 
 

@@ -46,4 +46,13 @@ class Scope:
 
 def storable(text: str) -> bool:
     """Say whether every database can hold a text: Unicode without NUL and lone surrogates."""
-    return "\x00" not in text and not any("\ud800" <= c <= "\udfff" for c in text)
+    return "\x00" not in text and encodable(text)
+
+
+def encodable(text: str) -> bool:
+    """Say whether a text is Unicode without lone surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -195,6 +195,11 @@ def name_scope(right: Right) -> dict[str, str]:
     return {X_SCOPE: right.value}
 
 
+def needs_key(dependant: Dependant) -> bool:
+    """Say whether a route asks for its caller."""
+    return _name_scope(dependant) != OPEN
+
+
 def _name_scope(dependant: Dependant) -> str:
     right = _find_right(dependant)
     if right is not None:
@@ -240,7 +245,10 @@ Cursor = Annotated[str | None, Query(max_length=4000, description="`next_cursor`
 Limit = Annotated[int, Query(ge=1, le=1000, description="items of a page", examples=[100])]
 
 
-Labels = Annotated[list[str] | None, Query(description="key:value; repeat it, and all must hold")]
+MOST_LABELS = 100
+Labels = Annotated[
+    list[str] | None, Query(max_length=MOST_LABELS, description="key:value; repeat it, and all must hold")
+]
 
 
 def labels_of(pairs: list[str]) -> list[tuple[str, str]]:

@@ -9,6 +9,7 @@ from anyio import CancelScope
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.http.bodies import find_body, is_json, refuse_body, refuse_media_type
+from app.api.http.json_bodies import JsonBody
 from app.api.http.operations import Operation, OperationTable, PathItem
 from app.api.http.problems import BodyRefused, response
 from app.api.http.spelling import LONGEST, join_names
@@ -79,7 +80,7 @@ async def _check(operation: Operation, scope: Scope, receive: Receive) -> Receiv
     headers = dict(scope["headers"])
     kind = headers.get(b"content-type")
     if operation.body == "json" and kind is not None and is_json(kind):
-        return receive
+        return JsonBody(scope, receive, needs_key=operation.needs_key)
     has_body, receive = await find_body(headers, receive)
     if has_body:
         raise refuse_body(operation.parameters) if operation.body == "none" else refuse_media_type(kind)

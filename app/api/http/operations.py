@@ -9,6 +9,7 @@ from fastapi import params
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from starlette.routing import BaseRoute, Mount
 
+from app.api.deps import needs_key
 from app.api.http.query import QueryParameters, declare
 from app.api.http.spelling import find_nearest
 
@@ -36,6 +37,7 @@ class Operation:
     parameters: QueryParameters | None
     """None: not checked"""
     body: Literal["none", "json", "any"]
+    needs_key: bool
 
 
 @dataclass
@@ -120,9 +122,9 @@ def _describe(context: RouteContext) -> Operation:
     """Return what a route takes; only what the OpenAPI document shows is held to what that says."""
     route = context.original_route
     if not isinstance(route, APIRoute) or isinstance(route, OpenRoute) or not route.include_in_schema:
-        return Operation(route, None, "any")
+        return Operation(route, None, "any", needs_key=False)
     parameters = None if isinstance(route, OwnQueryRoute) else declare(context.dependant)
-    return Operation(route, parameters, _find_body(route))
+    return Operation(route, parameters, _find_body(route), needs_key=needs_key(context.dependant))
 
 
 def _find_body(route: APIRoute) -> Literal["none", "json", "any"]:

@@ -13,7 +13,7 @@ Address = Annotated[Text, StringConstraints(min_length=1, max_length=2000)]
 Threshold = Annotated[float, Field(ge=-1e300, le=1e300)]
 Subject = Literal["forecast", "anomaly", "drift", "job", "data"]
 NamedSeries = Annotated[
-    Annotated[list[Text], Field(min_length=1, max_length=10_000), Tag("ids")]
+    Annotated[list[Text], Field(fail_fast=True, min_length=1, max_length=10_000), Tag("ids")]
     | Annotated[SeriesSelector, Tag("selector")],
     choose_branch({list: "ids", dict: "selector"}, 'send a list of ids, or {"labels": {…}}'),
 ]

@@ -46,7 +46,7 @@ class AnomaliesIn(RunOptionsIn):
     )
 
     model: Reference
-    series: Annotated[list[Text], Field(min_length=1, max_length=100_000)]
+    series: Annotated[list[Text], Field(fail_fast=True, min_length=1, max_length=100_000)]
     start: Time | None = Field(None, description="the first value where it is left out")
     end: Time | None = Field(None, description="exclusive")
     level: float = Field(0.99, gt=0, lt=1, description="share of ordinary values that the bounds should hold")

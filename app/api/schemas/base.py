@@ -17,7 +17,7 @@ from pydantic import (
 from pydantic_core import CoreSchema, core_schema
 
 from app.errors import ErrorCode
-from app.scope import storable
+from app.scope import encodable, storable
 
 T = TypeVar("T")
 
@@ -35,7 +35,7 @@ Trimmed = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidato
 
 
 def _encodable(text: str) -> str:
-    if any("\ud800" <= c <= "\udfff" for c in text):
+    if not encodable(text):
         raise ValueError("must be Unicode text without lone surrogates")
     return text
 
@@ -88,10 +88,10 @@ CATEGORY = f"text of at most {LONGEST_CATEGORY} characters without NUL"
 Number = Annotated[float, Expected(f"send {NUMBER}; null where it is missing", flags=True)]
 """a value of a series"""
 CovariateValue = Annotated[
-    float | Annotated[Text, StringConstraints(max_length=LONGEST_CATEGORY)],
+    float | Annotated[str, StringConstraints(max_length=LONGEST_CATEGORY, pattern=r"^[^\x00]*$")],
     Expected(f"send {NUMBER}, {CATEGORY}, or null", flags=True),
 ]
-"""a value of a numeric or categorical covariate"""
+"""a value of a numeric or categorical covariate; a pattern, since bodies hold millions"""
 
 
 _BLANK_OFFSET = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?) (\d\d:?\d\d)")

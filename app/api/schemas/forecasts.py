@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Tag, model_validator
 
-from app.api.schemas.base import CovariateValue, Encodable, Input, Number, QueryTime, Text, choose_branch
+from app.api.schemas.base import CovariateValue, Encodable, Input, QueryTime, Text, choose_branch
 from app.api.schemas.questions import (
     EXTRAPOLATE,
     MOST_PATHS,
@@ -17,7 +17,7 @@ from app.api.schemas.questions import (
     ReconcileIn,
     ScenarioName,
 )
-from app.api.schemas.series import ColumnsIn, Label, LabelValue
+from app.api.schemas.series import ColumnsIn, CovariateColumn, Label, LabelValue, NumberColumn
 from app.api.schemas.training import Quantiles
 from app.errors import ErrorCode, FieldError, Invalid
 from app.formats.forms import FormName
@@ -36,7 +36,6 @@ POINT = (
     "what `yhat` is of the forecast distribution: the `mean` is what planners add up; of skewed data it lies far from "
     "the median. A floor's point is itself"
 )
-Column = list[CovariateValue | None]
 
 
 class HistoryIn(ColumnsIn):
@@ -52,7 +51,7 @@ class HistoryIn(ColumnsIn):
         }
     )
 
-    y: list[Number | None] = Field(description="null is a missing value")
+    y: NumberColumn = Field(description="null is a missing value")
     timezone: Annotated[Text, StringConstraints(min_length=1, max_length=64)] = "UTC"
     static: Annotated[dict[Label, CovariateValue | None], Field(max_length=200)] = Field(default_factory=dict)
 
@@ -64,7 +63,7 @@ class LabelsIn(Input):
 
 
 SeriesChoice = Annotated[
-    Annotated[list[Encodable], Tag("ids")] | Annotated[LabelsIn, Tag("labels")],
+    Annotated[list[Encodable], Field(fail_fast=True), Tag("ids")] | Annotated[LabelsIn, Tag("labels")],
     choose_branch({list: "ids", dict: "labels"}, 'send a list of ids, or {"labels": {…}}'),
 ]
 
@@ -85,7 +84,9 @@ class ForecastQuery(BaseModel):
     model: Annotated[str, StringConstraints(min_length=1, max_length=120)] = Field(
         description="a model's name, name@version, or name@version.revision", examples=["bikes"]
     )
-    series: list[Encodable] = Field(min_length=1, description="repeat it for more", examples=[["bikes/station 7"]])
+    series: Annotated[list[Encodable], Field(fail_fast=True)] = Field(
+        min_length=1, description="repeat it for more", examples=[["bikes/station 7"]]
+    )
     horizon: int | None = Field(None, ge=1)
     quantiles: Annotated[str, StringConstraints(max_length=4000)] | None = Field(None, examples=["0.1,0.9"])
     origin: QueryTime | None = Field(None, description="later observations are not seen")
@@ -163,7 +164,7 @@ class ForecastIn(Input):
     origin: Annotated[str, StringConstraints(max_length=64)] | None = Field(
         None, description="ISO 8601; later observations are not seen, so that the newest before it is the origin"
     )
-    future: dict[Label, dict[Label, Column]] = Field(
+    future: dict[Label, dict[Label, CovariateColumn]] = Field(
         default_factory=dict,
         description="by series id, known-future covariates from the first step of the horizon on, over the stored ones",
     )
@@ -180,7 +181,10 @@ class ForecastIn(Input):
     paths: int | None = Field(None, ge=1, le=MOST_PATHS, description=PATHS)
     seed: int = Field(0, ge=0, lt=2**32, description=SEED)
     scenarios: (
-        Annotated[dict[ScenarioName, dict[Label, dict[Label, Column]]], Field(min_length=1, max_length=MOST_SCENARIOS)]
+        Annotated[
+            dict[ScenarioName, dict[Label, dict[Label, CovariateColumn]]],
+            Field(min_length=1, max_length=MOST_SCENARIOS),
+        ]
         | None
     ) = Field(None, description=SCENARIOS)
     reconcile: ReconcileIn | None = None

@@ -23,15 +23,19 @@ Name = Annotated[Trimmed, StringConstraints(min_length=1, max_length=200)]
 NamedText = Annotated[Trimmed, StringConstraints(max_length=200)]
 """what is stored under such a name"""
 Timestamp = Annotated[str, Expected("send a timestamp as text, such as 2024-01-31T13:00:00+01:00")]
+NumberColumn = Annotated[list[Number | None], Field(fail_fast=True)]
+CovariateColumn = Annotated[list[CovariateValue | None], Field(fail_fast=True)]
+"""lists that may be long end at the first value that is none: each error costs more than a value"""
 StaticValue = Annotated[float | NamedText, Expected(f"send {NUMBER}, {CATEGORY}, or null", flags=True)]
 """a static covariate of a stored series"""
 
 
 def _check_distinct(fields: Any) -> Any:
-    names = [name.strip() for name in fields if isinstance(name, str)] if isinstance(fields, dict) else []
-    if len(set(names)) < len(names):
-        repeated = next(name for i, name in enumerate(names) if name in names[:i])
-        raise ValueError(f"{repeated!r} is named twice, with and without blanks around it; name it once")
+    names: set[str] = set()
+    for name in [field.strip() for field in fields if isinstance(field, str)] if isinstance(fields, dict) else ():
+        if name in names:
+            raise ValueError(f"{name[:200]!r} is named twice, with and without blanks around it; name it once")
+        names.add(name)
     return fields
 
 
@@ -130,8 +134,10 @@ class LabelOut(Output):
 class ColumnsIn(Input):
     """Timestamps of one series with covariates, in columns of equal length."""
 
-    ds: list[Timestamp] = Field(description="ISO 8601; without an offset they are read in the series' timezone")
-    covariates: Annotated[dict[Name, list[CovariateValue | None]], Field(max_length=200), Distinct] = Field(
+    ds: Annotated[list[Timestamp], Field(fail_fast=True)] = Field(
+        description="ISO 8601; without an offset they are read in the series' timezone"
+    )
+    covariates: Annotated[dict[Name, CovariateColumn], Field(max_length=200), Distinct] = Field(
         default_factory=dict,
         description="numbers or text, null where missing; what is not sent stays. Blanks around text are left out",
     )
@@ -150,7 +156,7 @@ class ObservationsIn(ColumnsIn):
         }
     )
 
-    y: list[Number | None] | None = Field(
+    y: NumberColumn | None = Field(
         None, description="null is a missing value; without y covariates are written alone, and stored values stay"
     )
 

@@ -23,7 +23,7 @@ Quantiles = Annotated[list[Quantile], Field(min_length=1, max_length=99)]
 class SeriesSelector(Input):
     """Series by id, or by labels that all must hold. Labels are resolved when the job starts."""
 
-    ids: Annotated[list[str], Field(min_length=1, max_length=100_000)] | None = None
+    ids: Annotated[list[str], Field(fail_fast=True, min_length=1, max_length=100_000)] | None = None
     labels: Annotated[dict[Label, LabelValue], Field(min_length=1, max_length=100)] | None = None
 
     @model_validator(mode="after")
@@ -100,7 +100,7 @@ class TrainingOptions(Input):
     averaging: float | None = Field(None, description="share of the averaged weights that each step keeps")
     patience: Whole | None = Field(None, description="epochs without a better selection loss before stopping")
     freeze_encoder: bool | None = Field(None, description="keep the encoder of `warm_start`")
-    seed: int | None = Field(None, le=2**63 - 1)
+    seed: int | None = Field(None, ge=-(2**63), le=2**63 - 1)
     time_budget_s: float | None = Field(None, description="seconds, turned into a number of steps once")
     max_windows: Whole | None = None
 

@@ -158,6 +158,14 @@ def test_idempotent_creation(client: TestClient) -> None:
     assert client.get("/series/b").status_code == 404
 
 
+@pytest.mark.parametrize("path", ["/series", "/jobs", "/series/export"])
+def test_labels_that_select_are_bounded(client: TestClient, path: str) -> None:
+    pairs = [("label", f"k{i}:v") for i in range(101)]
+    assert client.get(path, params=pairs[:100]).status_code == 200
+    response = client.get(path, params=pairs)
+    assert (response.status_code, response.json()["errors"][0]["field"]) == (422, "query.label")
+
+
 def test_many_make_the_same_series_at_once(settings: Settings) -> None:
     """Whoever is second finds what the first has made: one creation, conflicts otherwise, and never a 5xx."""
     with TestClient(create_app(settings)) as one, TestClient(create_app(settings)) as two:

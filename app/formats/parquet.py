@@ -10,6 +10,7 @@ from app.errors import ErrorCode, Invalid
 from app.formats.arrow import refuse_broken
 from app.formats.columns import check_type
 from app.formats.mapped import map_file
+from app.formats.parquet_footer import read_row_groups
 from app.formats.parquet_sizes import measure_largest_page
 from app.formats.source import SourceBatch, bound_rows
 from app.formats.table import Guess
@@ -41,7 +42,8 @@ class ParquetSource:
             opened = self._open([])
             schema = opened.schema_arrow
             self._metadata = opened.metadata
-            self._check_sizes(opened.metadata)
+            self._groups = read_row_groups(self._buffer)
+            self._check_sizes()
             self._fields = list(schema.names)
         self.names: Sequence[str] = [name.strip() for name in self._fields]
         self._types = list(schema.types)
@@ -69,31 +71,25 @@ class ParquetSource:
             arrow_extensions_enabled=False,
         )
 
-    def _check_sizes(self, metadata: Any) -> None:
-        for group in range(metadata.num_row_groups):
-            row_group = metadata.row_group(group)
-            if row_group.total_byte_size <= LARGEST_CHUNK:
-                continue
-            for i in range(row_group.num_columns):
-                column = row_group.column(i)
-                if column.total_uncompressed_size > LARGEST_CHUNK:
-                    detail = f"the column {column.path_in_schema!r} has more than {LARGEST_CHUNK} bytes in row group"
-                    raise Invalid(self.code, f"{detail} {group}; write smaller row groups, of a million rows or fewer")
+    def _check_sizes(self) -> None:
+        """Raise Invalid where a column of a row group, which no metadata of a column are asked for, is too large."""
+        for number, group in enumerate(self._groups):
+            if len(group.chunks) != len(self._metadata.schema):
+                raise ValueError(f"row group {number} has {len(group.chunks)} columns")
+            for i, chunk in enumerate(group.chunks):
+                if chunk.decompressed > LARGEST_CHUNK:
+                    path = self._metadata.schema.column(i).path
+                    detail = f"the column {path!r} has more than {LARGEST_CHUNK} bytes in row group {number}"
+                    raise Invalid(self.code, f"{detail}; write smaller row groups, of a million rows or fewer")
 
     def _check_pages(self, positions: Sequence[int]) -> None:
         """Raise Invalid where what is held of some columns at a time would be too large."""
         leaves = [self._leaves[i] for i in positions]
-        for number in range(self._metadata.num_row_groups):
-            group = self._metadata.row_group(number)
-            if not group.num_rows:
+        for number, group in enumerate(self._groups):
+            if not group.rows:
                 continue
-            total = 0
-            for leaf in leaves:
-                column = group.column(leaf)
-                start = column.data_page_offset
-                if column.has_dictionary_page and 0 < column.dictionary_page_offset < start:
-                    start = column.dictionary_page_offset
-                total += measure_largest_page(self._buffer, start, column.total_compressed_size)
+            chunks = [group.chunks[leaf] for leaf in leaves]
+            total = sum(measure_largest_page(self._buffer, chunk.start, chunk.size) for chunk in chunks)
             if total > LARGEST_PAGES:
                 detail = f"the pages of row group {number} have {total} bytes, the limit is {LARGEST_PAGES}"
                 raise Invalid(self.code, f"{detail}; write smaller pages, of a megabyte, or fewer columns")

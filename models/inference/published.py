@@ -139,9 +139,9 @@ def read_header(data: bytes) -> dict[str, str]:
     """Return the metadata of a safetensors file. Raises DamagedFile."""
     size = int.from_bytes(data[:8], "little")  # the format: eight bytes of length, then a JSON header
     try:
-        header: dict[str, str] = json.loads(data[8 : 8 + size]).get("__metadata__", {})
+        header: Any = json.loads(data[8 : 8 + size]).get("__metadata__", {})
         if not (isinstance(header, dict) and all(isinstance(text, str) for text in header.values())):
             raise ValueError("its metadata are no texts by name")
     except (ValueError, AttributeError, RecursionError) as e:
         raise DamagedFile(f"not a readable safetensors file ({e})") from e
-    return header
+    return dict(header)

@@ -59,6 +59,23 @@ class Server:
         with halted(self.url):
             yield
 
+    @contextmanager
+    def demoted(self) -> Iterator[None]:
+        """Let it take no writes for a while, as a server that is no longer the primary; begin by cutting all off."""
+        engine = create_engine(self.url.set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+        ending = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+        with engine.connect() as connection:
+            connection.execute(text("ALTER SYSTEM SET default_transaction_read_only = on"))
+            connection.execute(text("SELECT pg_reload_conf()"))
+            connection.execute(text(f"{ending} AND backend_type = 'client backend'"))
+        try:
+            yield
+        finally:
+            with engine.connect() as connection:
+                connection.execute(text("ALTER SYSTEM RESET default_transaction_read_only"))
+                connection.execute(text("SELECT pg_reload_conf()"))
+            engine.dispose()
+
 
 @contextmanager
 def halted(url: URL) -> Iterator[None]:

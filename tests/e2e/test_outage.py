@@ -125,6 +125,29 @@ def test_a_database_that_never_answers_counts_as_away(service: Service, own_serv
     assert "database_answers" in service.log("api")
 
 
+@pytest.mark.slow
+def test_a_failover_is_an_outage_of_writing(service: Service, own_server: Server) -> None:
+    """The server takes no writes for a while, as one that another has taken the place of, and ends all connections."""
+    service.serve()
+    worker = service.worker("w1")
+    store(service)
+    job = train(service, epochs=100_000, steps_per_epoch=20)
+    until(lambda: (service.call("GET", job)["progress"]["epoch"] or 0) >= 1, PATIENCE, "the training runs")
+    with own_server.demoted():
+        until(lambda: ask(service, "PUT", "/series/b", {"freq": "h"})[0] == 503, 10, "writes are refused")
+        status, headers, problem = ask(service, "PUT", "/series/b", {"freq": "h"})
+        assert (status, problem["code"], headers["retry-after"]) == (503, "database_unavailable", "2")
+        assert ask(service, "GET", "/series/a")[0] == 200, "reading goes on"
+        until(lambda: "not_written" in service.log("w1"), PATIENCE, "the training has met the outage")
+        assert service.call("GET", job)["status"] == "running"
+    assert ask(service, "PUT", "/series/b", {"freq": "h"})[0] == 201
+    epoch = service.call("GET", job)["progress"]["epoch"]
+    until(lambda: (service.call("GET", job)["progress"]["epoch"] or 0) > epoch, PATIENCE, "the training goes on")
+    assert worker.poll() is None, service.log("w1")
+    service.call("POST", job + "/cancel")
+    assert finished(service, train(service, **TINY))["status"] == "succeeded"
+
+
 def ask_all(service: Service, within: float) -> dict[str, tuple[int, dict[str, str], Any]]:
     """Forecast, write, read and ask for readiness at once; return the answers, each of which came `within` seconds."""
     calls: dict[str, tuple[str, str, object]] = {

@@ -8,9 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select, update
 
 from app.config import Settings
+from app.storage.clock import now
 from app.storage.engine import Database
+from app.storage.tables import WorkerLease
 from tests.e2e.conftest import store
 from tests.e2e.processes import PATIENCE, Service, children, family, lives, until
 from tests.trained import Trained, publish
@@ -231,3 +234,43 @@ def test_a_killed_workers_refresh_begins_again_and_is_published_once(
     assert [one["revision"] for one in service.call("GET", "/models/m/versions/1")["revisions"]] == [1]
     assert service.call("GET", job) == end
     nothing_is_left(service)
+
+
+@pytest.mark.slow
+@pytest.mark.one_database
+def test_a_clock_that_jumps_loses_no_job(service: Service) -> None:
+    """The database's clock goes an hour forth, later an hour back: it is the same to leases if they move instead."""
+    service.serve()
+    store(service)
+    workers = [service.worker(name) for name in ("w1", "w2")]
+    job = train(service, **GRADUAL)
+    job_at_epoch(service, job, 2)
+
+    def is_taken() -> bool:
+        move_leases(service, -3600)  # a worker that has renewed its lease before anybody looked keeps its job
+        return bool(service.call("GET", job)["attempt"] >= 2)
+
+    until(is_taken, PATIENCE, "to the others it looked silent")
+    end = finished(service, job)
+    assert (end["status"], end["version"]) == ("succeeded", 1), end
+    assert service.call("GET", "/models/m")["versions"] == [1], "whoever lost it has published nothing"
+    move_leases(service, 3600)
+    until(lambda: longest_lease(service) < 60, 10, "the next renewal has put it right")
+    assert [worker.poll() for worker in workers] == [None, None]
+
+
+def move_leases(service: Service, seconds: int) -> None:
+    database = Database(Settings(database_url=service.environment["GATECAST_DATABASE_URL"]).database)
+    with database.write() as session:
+        session.execute(update(WorkerLease).values(expires_at=WorkerLease.expires_at + seconds * 1_000_000))
+    database.dispose()
+
+
+def longest_lease(service: Service) -> float:
+    """Return the seconds from now to the end of the last lease."""
+    database = Database(Settings(database_url=service.environment["GATECAST_DATABASE_URL"]).database)
+    with database.read() as session:
+        last: int = session.execute(select(func.max(WorkerLease.expires_at))).scalar_one()
+        moment = now(session)
+    database.dispose()
+    return (last - moment) / 1_000_000

@@ -17,6 +17,7 @@ from app.formats.samples import (
     NewSources,
     ReadSamples,
     SampleError,
+    check_count,
     gather_samples,
 )
 
@@ -34,6 +35,8 @@ PRECISIONS = {
     "h": 3_600_000_000_000,
 }
 """nanoseconds of a unit of time"""
+LONGEST_LINE = 1024 * 1024
+"""characters of a line, whose fields are read at once"""
 LONGEST_SHOWN = 80
 """characters of a bad line that are told"""
 _HEAD = re.compile(r"(?:[^ \\]|\\+[^\\])*")
@@ -54,12 +57,15 @@ def read_lines(content: bytes, nanoseconds: int, now: int, known: Known) -> Read
         text = content.decode()
     except UnicodeDecodeError as e:
         raise SampleError(f"the body is not UTF-8, at byte {e.start}") from e
+    check_count(text.count("\n"), "lines")
     new = NewSources()
     sources: list[int] = []
     stamps: list[int] = []
     values: list[float] = []
     has_escapes = "\\" in text
     for number, line in _split(text):
+        if len(line) > LONGEST_LINE:
+            raise _refuse(number, line, f"it has more than {LONGEST_LINE} characters")
         try:
             parsed = parse_line(line)
         except LineFormatError as e:
@@ -68,6 +74,7 @@ def read_lines(content: bytes, nanoseconds: int, now: int, known: Known) -> Read
             continue
         time = parsed["time"]
         stamp = now if time is None else time * nanoseconds // 1000
+        check_count(len(stamps) + len(parsed["fields"]), "samples")
         head: Hashable = _describe(parsed) if has_escapes else line[: line.index(" ")]
         for field, value in parsed["fields"].items():
             if value.__class__ is not str:

@@ -13,7 +13,16 @@ from google.protobuf.message import DecodeError
 
 from app.formats.prometheus import remote_write_1_pb2 as v1
 from app.formats.prometheus import remote_write_2_pb2 as v2
-from app.formats.samples import LONGEST_LABELS, Known, Labels, NewSources, ReadSamples, SampleError, gather_samples
+from app.formats.samples import (
+    LONGEST_LABELS,
+    Known,
+    Labels,
+    NewSources,
+    ReadSamples,
+    SampleError,
+    check_count,
+    gather_samples,
+)
 from models.arrays import Floats, Ints
 
 M = TypeVar("M", v1.EncodedRequest, v1.TimeSeries, v1.Sample, v2.Request)
@@ -24,6 +33,8 @@ FARTHEST = 2**53
 """milliseconds; what lies beyond is no time, and would not fit into microseconds"""
 TAIL = 18
 """bytes of a sample as almost all are: field 2 of 16 bytes, a double, and a varint of 6 (1973 to 2109)"""
+LONGEST_WRITTEN = 64 * 1024 * 1024
+"""characters of all labels of a body of 2.0, in which many time series may name one symbol"""
 _TAIL_STARTS = b"\x12\x10\x09"
 _TIME_AT = 11
 _LONGEST_HEAD = 5
@@ -64,7 +75,9 @@ def read_request(content: bytes, known: Known) -> ReadSamples:
     sources: list[int] = []
     tails: list[bytes] = []
     others: list[bytes] = []
-    for series in _parse(v1.EncodedRequest, content).timeseries:
+    series_of_body = _parse(v1.EncodedRequest, content).timeseries
+    check_count(len(series_of_body), "time series")
+    for series in series_of_body:
         source = known.get(series[:-TAIL])
         if source is None or len(series) <= TAIL or not series.startswith(_TAIL_STARTS, len(series) - TAIL):
             others.append(series)
@@ -106,6 +119,7 @@ def _read_each(encoded: Sequence[bytes], known: Known) -> ReadSamples:
         series = _parse(v1.TimeSeries, content)
         if not series.samples:
             continue
+        check_count(len(stamps) + len(series.samples), "samples")
         key = v1.TimeSeries(labels=series.labels).SerializeToString()
         source = known.get(key, new.find(key))
         if source is None:
@@ -120,19 +134,30 @@ def _read_each(encoded: Sequence[bytes], known: Known) -> ReadSamples:
 def read_request_2(content: bytes, known: Known) -> ReadSamples:
     """Read a Request of 2.0. Raises SampleError."""
     request = _parse(v2.Request, content)
+    check_count(len(request.timeseries), "time series")
+    check_count(len(request.symbols), "symbols")
     symbols = list(request.symbols)
     sizes = list(map(len, symbols))
     new = NewSources()
     sources: list[int] = []
     stamps: list[int] = []
     values: list[float] = []
+    written = 0
     for series in request.timeseries:
         if not series.samples:
             continue
         refs = series.labels_refs
+        check_count(len(stamps) + len(series.samples), "samples")
+        _check_size(len(refs))
         if refs and max(refs) >= len(symbols):
             raise SampleError(f"labels_refs names symbols beyond the {len(symbols)} that were sent")
-        _check_size(sum(sizes[ref] for ref in refs))
+        size = sum(sizes[ref] for ref in refs)
+        _check_size(size)
+        written += size
+        if written > LONGEST_WRITTEN:
+            raise SampleError(
+                f"the labels of the time series have more than {LONGEST_WRITTEN} characters; send fewer at once"
+            )
         texts = [symbols[ref] for ref in refs]
         key = orjson.dumps(texts)
         source = known.get(key, new.find(key))

@@ -16,10 +16,18 @@ FIRST_NEW = -2
 """number of the first source of a body that is not known; what is known of others is greater"""
 LONGEST_LABELS = 64 * 1024
 """bytes or characters of a source's labels together"""
+MOST_SAMPLES = 500_000
+"""of one body, and lines and time series: senders send some thousands"""
 
 
 class SampleError(ValueError):
     """A body that cannot be read. Its text says where, and what is expected there."""
+
+
+def check_count(count: int, what: str) -> None:
+    """Raise SampleError for a body that has too many of something."""
+    if count > MOST_SAMPLES:
+        raise SampleError(f"the body has more than {MOST_SAMPLES} {what}; send fewer at once")
 
 
 @dataclass

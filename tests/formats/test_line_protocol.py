@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from app.formats.line_protocol import PRECISIONS, read_lines
-from app.formats.samples import FIRST_NEW, SampleError
+from app.formats.line_protocol import LONGEST_LINE, PRECISIONS, read_lines
+from app.formats.samples import FIRST_NEW, MOST_SAMPLES, SampleError
 
 NOW = 1_704_067_200_000_000
 Read = list[tuple[dict[str, str], int, float]]
@@ -65,6 +65,20 @@ def test_labels_are_bounded_before_they_are_kept() -> None:
     assert len(read("m,t=" + "x" * 50_000 + " f=1")) == 1
     with pytest.raises(SampleError, match="exceeds max key length"):
         read("m,t=" + "x" * 65_536 + " f=1")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("m v=1\n" * (MOST_SAMPLES + 1), f"more than {MOST_SAMPLES} lines"),
+        ('m s="' + "x\n" * (MOST_SAMPLES + 1), f"more than {MOST_SAMPLES} lines"),
+        ("m v=1\nm " + ",".join(f"f{k}=1" for k in range(200_000)), f"line 2: it has more than {LONGEST_LINE}"),
+        (("m " + ",".join(f"f{k}=1" for k in range(100_000)) + "\n") * 6, f"more than {MOST_SAMPLES} samples"),
+    ],
+)
+def test_a_body_of_very_many_parts_is_refused_before_they_are_read(text: str, said: str) -> None:
+    with pytest.raises(SampleError, match=said):
+        read(text)
 
 
 def test_tags_do_not_hide_what_a_line_says_of_itself() -> None:

@@ -18,7 +18,7 @@ from app.formats.remote_write import (
     read_request,
     read_request_2,
 )
-from app.formats.samples import FIRST_NEW, LONGEST_LABELS, Known, Labels, ReadSamples, SampleError
+from app.formats.samples import FIRST_NEW, LONGEST_LABELS, MOST_SAMPLES, Known, Labels, ReadSamples, SampleError
 
 T0 = 1_704_067_200_000
 Series = list[tuple[dict[str, str], list[tuple[int, float]]]]
@@ -201,6 +201,32 @@ def test_labels_are_bounded_before_they_are_put_together() -> None:
         read_request_2(request.SerializeToString(), {})
     with pytest.raises(SampleError, match="the limit is"):
         read_request(encode([({"a": "x" * LONGEST_LABELS}, [(T0, 1.0)])]), {})
+
+
+def test_many_time_series_of_one_long_symbol_are_refused_before_it_is_written_for_each() -> None:
+    request = v2.Request(symbols=["", "x" * 60_000, *map(str, range(2000))])
+    for k in range(2000):
+        request.timeseries.add(labels_refs=[1, 2 + k]).samples.add(timestamp=T0, value=1.0)
+    content = request.SerializeToString()
+    assert len(content) < 200_000
+    with pytest.raises(SampleError, match="more than 67108864 characters"):
+        read_request_2(content, {})
+
+
+@pytest.mark.parametrize(
+    ("read", "content", "what"),
+    [
+        (read_request, b"\x0a\x00" * (MOST_SAMPLES + 1), "time series"),
+        (read_request, v1.EncodedRequest(timeseries=[b"\x12\x00" * (MOST_SAMPLES + 1)]).SerializeToString(), "samples"),
+        (read_request_2, v2.Request(symbols=[""] * (MOST_SAMPLES + 1)).SerializeToString(), "symbols"),
+        (read_request_2, v2.Request(timeseries=[{}] * (MOST_SAMPLES + 1)).SerializeToString(), "time series"),
+    ],
+)
+def test_a_body_of_very_many_parts_is_refused_before_they_are_read(
+    read: Callable[[bytes, Known], ReadSamples], content: bytes, what: str
+) -> None:
+    with pytest.raises(SampleError, match=f"more than {MOST_SAMPLES} {what}"):
+        read(content, {})
 
 
 def test_a_time_series_without_labels_is_refused_and_a_short_one_is_read() -> None:

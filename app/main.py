@@ -51,6 +51,7 @@ from app.api.http.fast_route import FastRouter
 from app.api.http.middleware import Limits, Metrics, RequestContext
 from app.api.http.operations import OperationTable
 from app.api.links import add_links
+from app.api.parameters import drop_nulls
 from app.api.schemas.base import Problem
 from app.config import Settings
 from app.jobs.queue import JobQueue
@@ -111,6 +112,11 @@ Every error is an RFC 9457 problem document with a `code`; its `detail` says wha
 
 RESPONSES: dict[int | str, dict[str, Any]] = {
     "4XX": {"model": Problem, "content": {problems.MEDIA_TYPE: {}}},
+    503: {
+        "model": Problem,
+        "content": {problems.MEDIA_TYPE: {}},
+        "description": "not now: the database is away, or there is too much to do; Retry-After says when to ask again",
+    },
 }
 """what any operation may answer"""
 
@@ -186,6 +192,7 @@ def _describe(app: FastAPI, generate: Callable[[], dict[str, Any]]) -> dict[str,
     if is_new:
         name_scopes(document, app.routes)
         add_links(document)
+        drop_nulls(document)
     return document
 
 

@@ -13,6 +13,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.routing import BaseRoute
 
 from app.api.cookies import read_session, refuse_foreign
+from app.api.schemas.base import Documented
 from app.errors import ErrorCode, FieldError, Forbidden, Invalid
 from app.scope import Right, Scope, storable
 from app.services.access.authentication import Authentication
@@ -214,8 +215,9 @@ def _find_right(dependant: Dependant) -> Right | None:
     return next((right for one in dependant.dependencies if (right := _find_right(one)) is not None), None)
 
 
+_PRINTABLE = Documented("^[!-~]([ -~]{0,198}[!-~])?$")
 IdempotencyKey = Annotated[
-    str | None,
+    Annotated[str, _PRINTABLE] | None,
     Header(
         alias="idempotency-key",
         description="a repeated call with the same key and body is given the first call's answer",
@@ -247,7 +249,8 @@ Limit = Annotated[int, Query(ge=1, le=1000, description="items of a page", examp
 
 MOST_LABELS = 100
 Labels = Annotated[
-    list[str] | None, Query(max_length=MOST_LABELS, description="key:value; repeat it, and all must hold")
+    list[Annotated[str, Documented("^[^:]+:")]] | None,
+    Query(max_length=MOST_LABELS, description="key:value; repeat it, and all must hold"),
 ]
 
 

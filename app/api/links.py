@@ -9,8 +9,6 @@ BODY = "$response.body"
 ID = f"{BODY}#/id"
 NAME = f"{BODY}#/name"
 MODEL = f"{BODY}#/model"
-FIRST_ID = f"{BODY}#/items/0/id"
-FIRST_NAME = f"{BODY}#/items/0/name"
 SENT_NAME = "$request.path.name"
 SENT_SERIES = "$request.path.series_id"
 
@@ -52,7 +50,6 @@ THINGS = (
         [
             ("POST /series", ID),
             ("PUT /series/{series_id}", ID),
-            ("GET /series", FIRST_ID),
             ("POST /series/import", f"{BODY}#/series_ids/0"),
             ("POST /series/{series_id}/observations", SENT_SERIES),
         ],
@@ -69,12 +66,12 @@ THINGS = (
     ),
     Thing(
         "name",
-        [("PUT /covariates/{name}", NAME), ("GET /covariates", FIRST_NAME)],
+        [("PUT /covariates/{name}", NAME)],
         ["GET /covariates/{name}", "PUT /covariates/{name}", "DELETE /covariates/{name}"],
     ),
     Thing(
         "name",
-        [("PUT /ingest/rules/{name}", NAME), ("GET /ingest/rules", FIRST_NAME)],
+        [("PUT /ingest/rules/{name}", NAME)],
         ["GET /ingest/rules/{name}", "PUT /ingest/rules/{name}", "DELETE /ingest/rules/{name}"],
     ),
     Thing(
@@ -84,7 +81,6 @@ THINGS = (
             ("POST /models/{name}/refresh", ID),
             ("POST /backtest", ID),
             ("POST /anomalies", ID),
-            ("GET /jobs", FIRST_ID),
         ],
         [
             "GET /jobs/{job_id}",
@@ -105,7 +101,6 @@ THINGS = (
         "name",
         [
             ("POST /train", MODEL),
-            ("GET /models", FIRST_NAME),
             ("GET /models/{name}", NAME),
             ("PUT /models/{name}/champion", SENT_NAME),
             ("PUT /models/{name}/schedule", SENT_NAME),
@@ -116,7 +111,7 @@ THINGS = (
     ),
     Thing(
         "number",
-        [("GET /models/{name}/versions", f"{BODY}#/items/0/version")],
+        [("PUT /models/{name}/champion", f"{BODY}#/champion")],
         [
             "GET /models/{name}/versions/{number}",
             "DELETE /models/{name}/versions/{number}",
@@ -126,7 +121,7 @@ THINGS = (
     ),
     Thing(
         "name",
-        [("PUT /alerts/{name}", NAME), ("GET /alerts", FIRST_NAME)],
+        [("PUT /alerts/{name}", NAME)],
         [
             "GET /alerts/{name}",
             "PUT /alerts/{name}",
@@ -142,7 +137,7 @@ THINGS = (
     ),
     Thing(
         "name",
-        [("PUT /projects/{name}", NAME), ("GET /projects", FIRST_NAME)],
+        [("PUT /projects/{name}", NAME)],
         ["GET /projects/{name}", "PUT /projects/{name}", "DELETE /projects/{name}"],
         queries=[("GET /keys", "project")],
     ),

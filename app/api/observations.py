@@ -8,7 +8,7 @@ from app.api.deps import Cursor, IdempotencyDep, SeriesReadScope, SeriesWriteSco
 from app.api.http.responses import created, ok
 from app.api.http.tables import VARY, FormDep, answer_page, answer_stream, describe_forms
 from app.api.schemas.base import QueryTime
-from app.api.schemas.series import ObservationsIn, ObservationsOut, ThinnedOut, Upserted
+from app.api.schemas.series import ObservationsIn, ObservationsOut, ThinnedOut, Upserted, WholeOut
 from app.errors import ErrorCode, FieldError, Invalid
 from app.formats.forms import Form
 from app.services.series.checks import Upload
@@ -32,7 +32,7 @@ def upsert_observations(
 
 @router.get(
     "/{series_id:path}/observations",
-    response_model=ObservationsOut | ThinnedOut,
+    response_model=ObservationsOut | ThinnedOut | WholeOut,
     responses=describe_forms(Form, ROWS),
 )
 def read_observations(

@@ -135,7 +135,7 @@ def _check_objects(schema: Any, schemas: dict[str, Any], where: str, seen: set[s
     if name and name not in seen:
         seen.add(name)
         _check_objects(schemas[name], schemas, f"{where} {name}", seen)
-    if "properties" in schema:
+    if schema.get("type") == "object" and "properties" in schema:  # alternatives say more of it
         assert schema.get("additionalProperties") is False, where
     for key, part in schema.items():
         if key not in ("example", "examples"):

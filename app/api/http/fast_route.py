@@ -6,7 +6,9 @@ bare route of the framework costs more than a forecast otherwise. Their endpoint
 in app/api/forecasts.
 """
 
+import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
+from contextlib import aclosing
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Annotated, Any, NamedTuple, Protocol, get_type_hints
@@ -26,6 +28,7 @@ from app.api.deps import SeriesForecastScope, Services, admitted, allowed
 from app.api.http.bodies import JSON, check_json, find_body, is_json, parse_json, refuse_body, refuse_media_type
 from app.api.http.problems import HANDLED, answer_to
 from app.api.http.query import declare_model
+from app.api.schemas.base import Documented
 from app.scope import Right
 from app.services.access.keys import Caller
 from app.services.forecasting.pending import Stream
@@ -55,7 +58,8 @@ def _resolve_headers(
     accept: Annotated[str | None, Header(description="media types of the formats")] = None,
     if_none_match: Annotated[str | None, Header(description="the ETag of an answer that the client has")] = None,
     x_deadline_ms: Annotated[
-        str | None, Header(description="milliseconds after which nobody waits for the answer any more")
+        Annotated[str, Documented("^0*[1-9][0-9]{0,6}$")] | None,
+        Header(description="milliseconds after which nobody waits for the answer any more"),
     ] = None,
 ) -> Headers:
     return Headers(accept, if_none_match, x_deadline_ms)
@@ -116,7 +120,7 @@ class FastRoute(APIRoute):
             raise refuse_body(self._parameters)
         headers = Headers(*[_decode_header(raw_headers, name) for name in HEADER_NAMES])
         response = await self.endpoint(services=services, caller=caller, headers=headers, **parsed)
-        await _send(response, send)
+        await _send(response, receive, send)
 
 
 class FastRouter:
@@ -238,7 +242,7 @@ def _to_request_error(error: ValidationError, part: str, body: Any) -> RequestVa
     return RequestValidationError([{**error, "loc": (part, *error["loc"])} for error in errors], body=body)
 
 
-async def _send(response: FastResponse, send: Send) -> None:
+async def _send(response: FastResponse, receive: Receive, send: Send) -> None:
     headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in response.headers.items()]
     if response.media_type is not None:
         headers.append((b"content-type", response.media_type.encode()))
@@ -249,6 +253,18 @@ async def _send(response: FastResponse, send: Send) -> None:
         await send({"type": "http.response.body", "body": response.content})
         return
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    async for part in response.content.parts():
-        await send({"type": "http.response.body", "body": part, "more_body": True})
+    leaving = asyncio.ensure_future(_wait_for_leave(receive))
+    try:
+        async with aclosing(response.content.parts()) as parts:
+            async for part in parts:
+                if leaving.done():  # nothing more is made for nobody
+                    return
+                await send({"type": "http.response.body", "body": part, "more_body": True})
+    finally:
+        leaving.cancel()
     await send({"type": "http.response.body", "body": b""})
+
+
+async def _wait_for_leave(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

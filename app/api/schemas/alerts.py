@@ -4,12 +4,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints, Tag, model_validator
 
-from app.api.schemas.base import Input, Output, Text, choose_branch
+from app.api.schemas.base import DURATION, Documented, Input, Output, Text, choose_branch
 from app.api.schemas.training import AnyModelName, SeriesSelector
 
 AlertName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,100}$")]
-Duration = Annotated[str, StringConstraints(min_length=2, max_length=12)]
-Address = Annotated[Text, StringConstraints(min_length=1, max_length=2000)]
+Duration = Annotated[str, StringConstraints(min_length=2, max_length=12), DURATION]
+Address = Annotated[
+    Text, StringConstraints(min_length=1, max_length=2000), Documented(r"^[Hh][Tt][Tt][Pp][Ss]?://[^ @]+$")
+]
 Threshold = Annotated[float, Field(ge=-1e300, le=1e300)]
 Subject = Literal["forecast", "anomaly", "drift", "job", "data"]
 NamedSeries = Annotated[
@@ -65,6 +67,18 @@ class WhenIn(Input):
 
 class TargetIn(Input):
     """A receiver: a webhook with its secret, or an Alertmanager."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {"required": ["webhook"], "properties": {"webhook": {"type": "string"}}},
+                {
+                    "required": ["alertmanager"],
+                    "properties": {"alertmanager": {"type": "string"}, "secret": {"type": "null"}},
+                },
+            ]
+        }
+    )
 
     webhook: Address | None = None
     secret: Annotated[Text, StringConstraints(min_length=1, max_length=200)] | None = Field(

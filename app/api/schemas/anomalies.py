@@ -5,13 +5,13 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, StringConstraints
 
 from app.api.schemas.backtests import Reference
-from app.api.schemas.base import Input, Output, Text
+from app.api.schemas.base import MOMENT, Input, Output, Text
 from app.api.schemas.jobs import JobError, JobLabels, JobStatus, ProgressOut, RunOptionsIn
 from app.services.anomalies.plan import USUAL_ALARMS
 
 MOST_ALARMS = 1_000_000
 """a week"""
-Time = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+Time = Annotated[str, StringConstraints(min_length=1, max_length=64), MOMENT]
 SERIES: dict[str, Any] = {
     "series_id": "bikes/station 7",
     "status": "ok",

@@ -4,11 +4,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints
 
-from app.api.schemas.base import Output
+from app.api.schemas.base import Documented, Output
 from app.api.schemas.jobs import JobError, JobOptionsIn, JobStatus, ProgressOut
 from app.api.schemas.training import SeriesChoice
+from app.services.registry.lookup import BUILTIN_NAME, MODEL_NAME
 
-Reference = Annotated[str, StringConstraints(min_length=1, max_length=120)]
+VERSION = Documented(rf"^({MODEL_NAME}|{BUILTIN_NAME})(@[0-9]{{1,9}}(\.[0-9]{{1,9}})?)?$")
+"""a model's name, `name@version`, or `name@version.revision`"""
+Reference = Annotated[str, StringConstraints(min_length=1, max_length=120), VERSION]
 Baseline = Literal["season_naive", "naive", "drift", "season_mean", "theta", "ets"]
 Measures = dict[str, dict[str, float]]
 MEASURES: dict[str, Any] = {

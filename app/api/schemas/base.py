@@ -12,14 +12,45 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     StringConstraints,
 )
+from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from app.errors import ErrorCode
 from app.scope import encodable, storable
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Documented:
+    """Tells in the OpenAPI document what a text looks like whose check is made later, and has an error of its own."""
+
+    pattern: str
+    """of every text that the check lets pass, and of as few others as an expression can say"""
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Return the schema of the type with the pattern."""
+        return {**handler(schema), "pattern": self.pattern}
+
+
+_DAY = "(0[1-9]|1[0-2]){}(0[1-9]|[12][0-9]|3[01])"
+_HOUR = "([01][0-9]|2[0-3])"
+_CLOCK = f"{_HOUR}(:?[0-5][0-9](:?[0-5][0-9]([.,][0-9]{{1,9}})?)?([Zz]|[+ -]{_HOUR}(:?[0-5][0-9])?)?)?"
+MOMENT = Documented(
+    f"^([1-8][0-9]{{3}}-{_DAY.format('-')}([Tt ]{_CLOCK})?|[1-8][0-9]{{3}}{_DAY.format('')}[Tt ]{_CLOCK}"
+    f"|(19|20)[0-9]{{2}}{_DAY.format('')})$"
+)
+"""a date, or a date and a time, with or without an offset"""
+DURATION = Documented("^([1-9][0-9]{0,8}s|[1-9][0-9]{0,6}min|[1-9][0-9]{0,4}h|[1-9][0-9]{0,3}D|[1-9][0-9]{0,2}W)$")
+"""of ten years at most"""
+
+
+def require_one_of(types: Mapping[str, str]) -> list[Any]:
+    """Return the alternatives of an object that has exactly one of these fields, each of a type of JSON."""
+    return [{"required": [name], "properties": {name: {"type": type_}}} for name, type_ in types.items()]
 
 
 def _storable(text: str) -> str:
@@ -103,7 +134,7 @@ def restore_offset(text: Any) -> Any:
     return text if match is None else f"{match[1]}+{match[2]}"
 
 
-QueryTime = Annotated[Encodable, StringConstraints(max_length=64), BeforeValidator(restore_offset)]
+QueryTime = Annotated[Encodable, StringConstraints(max_length=64), BeforeValidator(restore_offset), MOMENT]
 """a time in a query"""
 
 

@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
-from app.api.schemas.base import Encodable, Input, Output, QueryTime
+from app.api.schemas.backtests import VERSION
+from app.api.schemas.base import MOMENT, Encodable, Input, Output, QueryTime
 from app.api.schemas.forecasts import POINT, Fill, OnMissing, Point, parse_levels
 from app.api.schemas.training import Quantiles
 from app.services.charts.service import MOST_SERIES, ChartRequest
@@ -12,14 +13,14 @@ from app.services.forecasting.inputs.request import ForecastRequest
 
 Format = Literal["svg", "png"]
 Theme = Literal["light", "dark"]
-Model = Annotated[Encodable, StringConstraints(min_length=1, max_length=120)]
+Model = Annotated[Encodable, StringConstraints(min_length=1, max_length=120), VERSION]
 SeriesIds = Annotated[
     list[Annotated[Encodable, StringConstraints(min_length=1, max_length=200)]],
     Field(min_length=1, max_length=MOST_SERIES),
 ]
 Horizon = Annotated[int, Field(ge=1, le=1_000_000)]
 Steps = Annotated[int, Field(ge=1, le=5000)]
-Origin = Annotated[Encodable, StringConstraints(max_length=64)]
+Origin = Annotated[Encodable, StringConstraints(max_length=64), MOMENT]
 Title = Annotated[Encodable, StringConstraints(max_length=200)]
 Width = Annotated[int, Field(ge=320, le=2400)]
 Height = Annotated[int, Field(ge=200, le=2400)]

@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Tag, model_validator
 
-from app.api.schemas.base import CovariateValue, Encodable, Input, QueryTime, Text, choose_branch
+from app.api.schemas.backtests import VERSION
+from app.api.schemas.base import MOMENT, CovariateValue, Encodable, Input, QueryTime, Text, choose_branch
 from app.api.schemas.questions import (
     EXTRAPOLATE,
     MOST_PATHS,
@@ -81,7 +82,7 @@ class ForecastQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-    model: Annotated[str, StringConstraints(min_length=1, max_length=120)] = Field(
+    model: Annotated[str, StringConstraints(min_length=1, max_length=120), VERSION] = Field(
         description="a model's name, name@version, or name@version.revision", examples=["bikes"]
     )
     series: Annotated[list[Encodable], Field(fail_fast=True)] = Field(
@@ -149,11 +150,15 @@ class ForecastIn(Input):
                 "quantiles": [0.1, 0.5, 0.9],
                 "future": {"bikes/station 7": {"temp": [7.5, 7.9, 8.4]}},
                 "covariate_fill": "last",
-            }
+            },
+            "anyOf": [
+                {"required": ["series"], "properties": {"series": {"minItems": 1}}},
+                {"required": ["history"], "properties": {"history": {"minProperties": 1}}},
+            ],
         }
     )
 
-    model: Annotated[str, StringConstraints(min_length=1, max_length=120)] = Field(
+    model: Annotated[str, StringConstraints(min_length=1, max_length=120), VERSION] = Field(
         description="a model's name, name@version, or name@version.revision"
     )
     series: SeriesChoice = Field(
@@ -161,7 +166,7 @@ class ForecastIn(Input):
     )
     horizon: int | None = Field(None, ge=1, description="at most what the model was trained for, which is the default")
     quantiles: Quantiles | None = Field(None, description="within the trained range; the trained ones by default")
-    origin: Annotated[str, StringConstraints(max_length=64)] | None = Field(
+    origin: Annotated[str, StringConstraints(max_length=64), MOMENT] | None = Field(
         None, description="ISO 8601; later observations are not seen, so that the newest before it is the origin"
     )
     future: dict[Label, dict[Label, CovariateColumn]] = Field(

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, StringConstraints
 
-from app.api.schemas.base import Input, Output, Trimmed
+from app.api.schemas.base import DURATION, MOMENT, Input, Output, Trimmed
 from app.api.schemas.series import SeriesLabels
 from app.scope import Right
 
@@ -32,7 +32,7 @@ class KeyIn(Input):
         description="what it may do; none of them implies another"
     )
     project: ProjectName | None = Field(None, description="the caller's own when absent")
-    expires_at: Annotated[str, StringConstraints(max_length=40)] | None = Field(
+    expires_at: Annotated[str, StringConstraints(max_length=40), MOMENT] | None = Field(
         None, description="a time such as 2030-01-31T00:00:00Z; never when absent"
     )
     labels: SeriesLabels = Field(
@@ -47,7 +47,7 @@ class RotateIn(Input):
 
     model_config = ConfigDict(json_schema_extra={"example": {"keep": "24h"}})
 
-    keep: Annotated[str, StringConstraints(max_length=12)] | None = Field(
+    keep: Annotated[str, StringConstraints(max_length=12), DURATION] | None = Field(
         "24h", description="how long the secret before still works, such as 10min, 24h, 7D; null: not at all"
     )
 

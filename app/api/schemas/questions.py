@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from app.api.schemas.base import Input, Output, Text
+from app.api.schemas.base import DURATION, Documented, Input, Output, Text
 from app.api.schemas.series import Label
 from app.api.schemas.training import Quantiles
 from app.services.forecasting.inputs.questions import Aggregate, Reconcile
@@ -12,6 +12,7 @@ from app.services.forecasting.inputs.questions import Aggregate, Reconcile
 MOST_PATHS = 10_000
 MOST_SCENARIOS = 20
 ScenarioName = Annotated[Text, StringConstraints(min_length=1, max_length=64)]
+OVER = Documented(f"^(horizon|series|{DURATION.pattern[1:-1]})$")
 PATHS = (
     "sample paths of each forecast: whole futures whose steps, and those of the other series with them, err together "
     "as earlier forecasts did"
@@ -27,7 +28,7 @@ EXTRAPOLATE = (
 class AggregateQuestion(Input):
     """Sums or means with quantiles of their own: not those of the steps added up, since steps do not all err alike."""
 
-    over: Annotated[str, StringConstraints(min_length=1, max_length=20)] = Field(
+    over: Annotated[str, StringConstraints(min_length=1, max_length=20), OVER] = Field(
         description="`horizon` (each series), `series` (each step), or a duration such as `24h` from the first step on",
         examples=["24h"],
     )

@@ -146,7 +146,7 @@ class CleaningOut(Output):
     gaps: str
     outliers: str
     aggregate: AggregateOut | None
-    max_filled: float
+    max_filled: float | None = Field(description="null: the built-in model fills whatever is missing")
     filled: CountOut = Field(description="missing steps that are read with a value")
     clipped: CountOut = Field(description="values that are read moved to a limit")
     refused: list[RefusedSeriesOut] = Field(description="at most 100 series with too many gaps, or no full step")
@@ -225,7 +225,7 @@ class VersionOut(Output):
     loss_curve: dict[str, list[float]]
     data_span: DataSpan
     cleaning: CleaningOut
-    job: str
+    job: str | None = Field(description="that made it; null: the built-in model was made by none")
     provenance: dict[str, Any] = Field(
         description="what made it: versions of packages, seed, digest of the data, device, who or what asked"
     )

@@ -4,10 +4,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, Tag
 
-from app.api.schemas.base import Input, Output, choose_branch
+from app.api.schemas.base import Documented, Input, Output, choose_branch
 from app.api.schemas.series import Label, LabelValue
 
 _LABELS: dict[str, Any] = {"labels": {"kind": "sensor"}}
+KEEP = Documented("^([1-9][0-9]{0,7}h|[1-9][0-9]{0,6}D|[1-9][0-9]{0,5}W)$")
+"""how far back a series reaches: 8000 years at most"""
 _EXAMPLE: dict[str, Any] = {"series": _LABELS, "keep": "730D", "expired": None}
 
 
@@ -29,7 +31,9 @@ class RetentionIn(Input):
     model_config = ConfigDict(json_schema_extra={"example": {"series": _LABELS, "keep": "730D"}})
 
     series: RetainedSeries = Field("all", description="those that have all of these labels; the project's when absent")
-    keep: Annotated[str, Field(max_length=40, description="hours, days or weeks before a series' newest value: 730D")]
+    keep: Annotated[
+        str, KEEP, Field(max_length=40, description="hours, days or weeks before a series' newest value: 730D")
+    ]
 
 
 class ExpiredRows(Output):

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints
 
-from app.api.schemas.base import Input, Output, Text
+from app.api.schemas.base import DURATION, Input, Output, Text
 from app.api.schemas.series import Label
 
 RuleName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,100}$")]
@@ -41,7 +41,7 @@ class RuleIn(Input):
     )
     create: bool = Field(True, description="whether series are made; otherwise only those that exist are fed")
     limit: int = Field(1000, ge=1, le=1_000_000, description="series that the rule may make")
-    late: Annotated[str, StringConstraints(max_length=12)] = Field(
+    late: Annotated[str, StringConstraints(max_length=12), DURATION] = Field(
         "1h", description="how much older than its series' newest a sample may be, such as 10min, 1h or 1D"
     )
 

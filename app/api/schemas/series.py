@@ -6,8 +6,10 @@ from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
 
 from app.api.schemas.base import (
     CATEGORY,
+    MOMENT,
     NUMBER,
     CovariateValue,
+    Documented,
     Expected,
     Input,
     Number,
@@ -22,7 +24,7 @@ Name = Annotated[Trimmed, StringConstraints(min_length=1, max_length=200)]
 """of a label or a covariate, as it is stored"""
 NamedText = Annotated[Trimmed, StringConstraints(max_length=200)]
 """what is stored under such a name"""
-Timestamp = Annotated[str, Expected("send a timestamp as text, such as 2024-01-31T13:00:00+01:00")]
+Timestamp = Annotated[str, Expected("send a timestamp as text, such as 2024-01-31T13:00:00+01:00"), MOMENT]
 NumberColumn = Annotated[list[Number | None], Field(fail_fast=True)]
 CovariateColumn = Annotated[list[CovariateValue | None], Field(fail_fast=True)]
 """lists that may be long end at the first value that is none: each error costs more than a value"""
@@ -67,7 +69,7 @@ class NewSeries(SeriesIn):
 
     model_config = ConfigDict(json_schema_extra={"example": {"id": "bikes/station 7", **_EXAMPLE}})
 
-    id: Annotated[str, StringConstraints(max_length=1000)] = Field(
+    id: Annotated[str, StringConstraints(max_length=1000), Documented(r"^\s*\S")] = Field(
         description="1 to 200 printable characters; slashes and spaces are welcome, blanks around it are left out"
     )
 
@@ -235,8 +237,19 @@ class ObservationsOut(Output):
     )
 
 
+class WholeOut(Output):
+    """Rows of one series for a chart, as they are since they are few."""
+
+    ds: list[str]
+    y: list[float | None]
+    covariates: dict[str, list[float | str | None]]
+    next_cursor: None
+    thinned: Literal[False]
+    count: int
+
+
 class ThinnedOut(Output):
-    """Rows of one series for a chart: as they are where they are few, else an entry a stretch of time."""
+    """Rows of one series for a chart: an entry a stretch of time."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -255,7 +268,7 @@ class ThinnedOut(Output):
     y: list[float | None] = Field(description="the last value; null where all are missing")
     low: list[float | None] = Field(description="the least value")
     high: list[float | None] = Field(description="the greatest value")
-    thinned: bool = Field(description="false: these are the rows themselves, as without `points`")
+    thinned: Literal[True]
     count: int = Field(description="rows of the span")
 
 

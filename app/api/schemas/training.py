@@ -2,9 +2,18 @@
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StringConstraints, Tag, model_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StringConstraints,
+    Tag,
+    model_validator,
+)
 
-from app.api.schemas.base import Expected, Input, choose_branch
+from app.api.schemas.base import Expected, Input, choose_branch, require_one_of
 from app.api.schemas.jobs import JobOptionsIn
 from app.api.schemas.series import Label, LabelValue
 from app.services.registry.builtin import BUILTIN
@@ -22,6 +31,8 @@ Quantiles = Annotated[list[Quantile], Field(min_length=1, max_length=99)]
 
 class SeriesSelector(Input):
     """Series by id, or by labels that all must hold. Labels are resolved when the job starts."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": require_one_of({"ids": "array", "labels": "object"})})
 
     ids: Annotated[list[str], Field(fail_fast=True, min_length=1, max_length=100_000)] | None = None
     labels: Annotated[dict[Label, LabelValue], Field(min_length=1, max_length=100)] | None = None

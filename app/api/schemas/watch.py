@@ -6,7 +6,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from app.api.schemas.alerts import NamedSeries
 from app.api.schemas.anomalies import Time
-from app.api.schemas.base import Input, Output, Text
+from app.api.schemas.base import Input, Output, Text, require_one_of
 from app.api.schemas.series import Label, LabelValue
 
 Labels = Annotated[dict[Label, LabelValue], Field(min_length=1, max_length=100)]
@@ -15,6 +15,14 @@ Amount = Annotated[float, Field(gt=0, le=1e300)]
 
 class IgnoreIn(Input):
     """Deviations that are no alarm: exactly one of these."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": require_one_of(
+                {"direction": "string", "absolute": "number", "relative": "number", "labels": "object"}
+            )
+        }
+    )
 
     direction: Literal["up", "down"] | None = Field(None, description="values above the forecast, or below it")
     absolute: Amount | None = Field(None, description="values nearer to the forecast than this, in their unit")
@@ -32,7 +40,10 @@ class WatchIn(Input):
     """Which series are scanned as values arrive, and what is an alarm."""
 
     model_config = ConfigDict(
-        json_schema_extra={"example": {"alarms_per_week": 5, "ignore": [{"direction": "down"}, {"absolute": 10}]}}
+        json_schema_extra={
+            "example": {"alarms_per_week": 5, "ignore": [{"direction": "down"}, {"absolute": 10}]},
+            "anyOf": [{"properties": {name: {"type": "null"}}} for name in ("level", "alarms_per_week")],
+        }
     )
 
     series: NamedSeries | None = Field(

@@ -295,6 +295,14 @@ def test_beyond_max_age_it_will_not(served: TestClient, clock: Clock) -> None:
     assert origin(got(served, max_age=600)) == hours(400, 401)[0]
 
 
+def test_an_answer_from_the_future_will_not_do(served: TestClient, clock: Clock) -> None:
+    """The machine's clock goes back after an answer was made."""
+    got(served, max_age=600)
+    write(served, 400)
+    clock.now -= 100
+    assert origin(got(served, max_age=600)) == hours(400, 401)[0]
+
+
 def test_no_answer_lives_beyond_the_next_step(served: TestClient, clock: Clock) -> None:
     first = got(served, max_age=86_400)
     assert lasts(first) == 3000

@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Hashable, Sequence
+from collections.abc import AsyncGenerator, Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from app.errors import ErrorCode, ServiceError, Unavailable
 from app.formats.forms import Form
@@ -16,52 +17,62 @@ from app.services.forecasting.inputs.served_version import ServedVersion
 from app.storage.engine import OUTAGE
 from app.storage.freshness import CommittedState
 
-MAX_WAITING_PARTS = 2
-"""parts of a streamed response that wait to be sent"""
-PATIENCE_SECONDS = 60.0
-"""seconds that a stream waits for a client that takes nothing"""
-
 log = get_logger(__name__)
 
 
-class ClientGone(Exception):
-    """The client has left."""
+class Makers(Protocol):
+    """Threads that make parts."""
+
+    def submit(self, owner: Hashable, function: Callable[..., Any], *arguments: Any) -> None:
+        """Let a thread call a function, which raises nothing, when it is the owner's turn."""
 
 
 class Stream:
-    """The parts of a streamed response. The thread that makes them waits for the client to take them."""
+    """The parts of a streamed response. A thread makes the next one while one is sent, and then does other work: a
+    client that takes nothing keeps none."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._parts: asyncio.Queue[bytes | Exception | None] = asyncio.Queue(MAX_WAITING_PARTS)
-        self._is_abandoned = False
+    def __init__(self, first: bytes, others: Iterator[bytes], makers: Makers, owner: Hashable) -> None:
+        self._first = first
+        self._others = others
+        self._makers = makers
+        self._owner = owner
 
-    def put(self, part: bytes | Exception | None) -> None:
-        """Add a part, from a thread; None ends the stream, an exception breaks it. Raises ClientGone."""
-        if self._is_abandoned:
-            raise ClientGone
-        put = asyncio.run_coroutine_threadsafe(self._parts.put(part), self._loop)
+    async def parts(self) -> AsyncGenerator[bytes, None]:
+        """Yield the parts. Raises the exception that making one raised."""
+        coming = self._begin()
         try:
-            put.result(PATIENCE_SECONDS)
-        except TimeoutError as e:
-            put.cancel()
-            raise ClientGone from e
-
-    def abandon(self) -> None:
-        """Take no more parts, and release the thread that waits to add one."""
-        self._is_abandoned = True
-        while not self._parts.empty():
-            self._parts.get_nowait()
-
-    async def parts(self) -> AsyncIterator[bytes]:
-        """Yield the parts. Raises the exception that broke the stream."""
-        try:
-            while (part := await self._parts.get()) is not None:
-                if isinstance(part, Exception):
-                    raise part
+            yield self._first
+            while (part := await coming) is not None:
+                coming = self._begin()
                 yield part
         finally:
-            self.abandon()
+            coming.cancel()
+
+    def _begin(self) -> "asyncio.Future[bytes | None]":
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[bytes | None] = loop.create_future()
+        self._makers.submit(self._owner, self._make, loop, future)
+        return future
+
+    def _make(self, loop: asyncio.AbstractEventLoop, future: "asyncio.Future[bytes | None]") -> None:
+        """Make the next part, in a thread; None behind the last."""
+        part: bytes | Exception | None
+        try:
+            part = None if future.cancelled() else next(self._others, None)
+        except Exception as e:
+            log.exception("stream_failed")
+            part = e
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(_settle, future, part)
+
+
+def _settle(future: "asyncio.Future[bytes | None]", part: bytes | Exception | None) -> None:
+    if future.done():  # the client has left
+        return
+    if isinstance(part, Exception):
+        future.set_exception(part)
+    else:
+        future.set_result(part)
 
 
 @dataclass(eq=False, slots=True)
@@ -183,9 +194,8 @@ class PendingRequest:
         """Wake the coroutine that waits for the outcome. To be called on the event loop."""
         outcome = self._outcome
         if self.future.done():  # the client has left
-            if isinstance(outcome, ForecastResponse) and isinstance(outcome.content, Stream):
-                outcome.content.abandon()
-        elif isinstance(outcome, Exception):
+            return
+        if isinstance(outcome, Exception):
             self.future.set_exception(outcome)
         elif outcome is not None:
             self.future.set_result(outcome)

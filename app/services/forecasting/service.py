@@ -37,7 +37,7 @@ from app.storage.freshness import Freshness
 LOADING_THREADS = 5
 """threads that load series that are not cached; a project has all but one at most"""
 STREAMING_THREADS = 10
-"""threads that make large responses and answer questions, and wait for clients to take them"""
+"""threads that make parts of large responses and answer questions"""
 KEPT_STREAMING_THREADS = 2
 """of those, for other projects than the one that has all the others"""
 MAX_BATCHED_ROWS = 64
@@ -73,7 +73,9 @@ class ForecastService:
         self._loop: asyncio.AbstractEventLoop | None = None
         batched = BatchedPath(self._revalidator, self._loader, self._responses, self, settings)
         self._batcher = Batcher[PendingRequest](batched)
-        self._streamed = StreamedPath(self._batcher, self._loader, self._responses, explainer, settings)
+        self._streamed = StreamedPath(
+            self._batcher, self._loader, self._responses, explainer, self._streaming, settings
+        )
         self._answers = AnswerPath(self._batcher, self._loader, database, settings)
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:

@@ -14,7 +14,7 @@ from app.services.forecasting.inputs.loader import ContextLoader
 from app.services.forecasting.inputs.request import ForecastShape
 from app.services.forecasting.outputs import explanations, writers
 from app.services.forecasting.outputs.results import Result, to_document
-from app.services.forecasting.pending import ClientGone, ForecastResponse, PendingRequest, Stream, deliver_all
+from app.services.forecasting.pending import ForecastResponse, Makers, PendingRequest, Stream, deliver_all
 from app.services.forecasting.preparation import PreparedBatch, prepare_pieces
 from app.services.forecasting.response_cache import ResponseCache
 from app.serving.batcher import Batcher, Quantiles
@@ -32,12 +32,14 @@ class StreamedPath:
         loader: ContextLoader,
         responses: ResponseCache,
         explainer: Explainer,
+        makers: Makers,
         settings: Settings,
     ) -> None:
         self._batcher = batcher
         self._loader = loader
         self._responses = responses
         self._explainer = explainer
+        self._makers = makers
         self._settings = settings
 
     def respond(self, pending: PendingRequest) -> None:
@@ -72,21 +74,10 @@ class StreamedPath:
         """Send parts as they are made. What fails before the first is the outcome; later it breaks the connection."""
         writer = writers.choose_writer(pending.form, resolved.version, shape)
         first = writer.begin() + writer.write(next(parts))
-        stream = Stream(pending.future.get_loop())
+        stream = Stream(first, _write(writer, parts), self._makers, pending.owner)
         pending.mark("model", time.perf_counter())
         pending.finish(ForecastResponse(stream, resolved.version, etag))
         deliver_all([pending])
-        try:
-            stream.put(first)
-            for part in parts:
-                stream.put(writer.write(part))
-            stream.put(writer.end())
-            stream.put(None)
-        except ClientGone:
-            return
-        except Exception as e:
-            log.exception("stream_failed")
-            stream.put(e)
 
     def _explain(
         self,
@@ -107,3 +98,9 @@ class StreamedPath:
         content = writers.write_json(resolved.version, [documents[i] for i in pending.ids])
         pending.finish(ForecastResponse(content, resolved.version))
         deliver_all([pending])
+
+
+def _write(writer: writers.Writer, parts: Iterator[Sequence[Result]]) -> Iterator[bytes]:
+    for part in parts:
+        yield writer.write(part)
+    yield writer.end()

@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import io
+from collections.abc import AsyncGenerator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -16,6 +17,8 @@ from app.config import Settings
 from app.services.access.keys import Caller
 from app.services.forecasting.inputs.request import ForecastRequest
 from app.services.forecasting.pending import Stream
+from app.services.forecasting.service import STREAMING_THREADS
+from app.serving.fairness import FairPool
 from app.storage.engine import Database
 from tests.services.held import Call, forecasts_of
 from tests.services.stored import hours, store, store_beside
@@ -172,19 +175,43 @@ def test_a_wrong_future_is_refused_before_anything_is_sent(beside_served: TestCl
 
 
 def test_clients_that_take_nothing_hold_nobody_up(served: TestClient) -> None:
-    """Large answers that nobody takes must not keep other requests from reading what is not in memory."""
+    """Large answers that nobody takes must not keep other requests from being made, large ones neither."""
     service, portal = forecasts_of(served), served.portal
     assert portal is not None
     caller = Caller(served.app.state.services.keys.authenticate(None))  # type: ignore[attr-defined]
     large = ForecastRequest("m", (NAMES[0],) * 2000)
-    streams: list[Stream] = []
-    for _ in range(4):
+    streams: list[AsyncGenerator[bytes, None]] = []
+    for _ in range(2 * STREAMING_THREADS):
         answer = portal.call(partial(asyncio.wait_for, service.respond(caller, large), 30))
         assert isinstance(answer.content, Stream)
-        streams.append(answer.content)
-    try:
-        store(served, "cold", values())
-        assert Call(lambda: forecasts(served, ["cold"])).result(5)[0]["status"] == "ok"
-    finally:
-        for stream in streams:
-            portal.call(stream.abandon)
+        streams.append(answer.content.parts())
+        assert portal.call(anext, streams[-1])
+    store(served, "cold", values())
+    assert Call(lambda: forecasts(served, ["cold"])).result(5)[0]["status"] == "ok"
+    assert len(Call(lambda: forecasts(served, NAMES)).result(10)) == N
+    whole = portal.call(_read_rest, streams[0])
+    assert whole.count(b'"status":"ok"') > 1800, "a client that goes on gets the rest"
+    for stream in streams:
+        portal.call(stream.aclose)
+
+
+async def _read_rest(parts: AsyncGenerator[bytes, None]) -> bytes:
+    return b"".join([part async for part in parts])
+
+
+def test_a_part_that_cannot_be_made_breaks_the_stream(served: TestClient) -> None:
+    makers = FairPool(2, "maker")
+
+    def others() -> Iterator[bytes]:
+        yield b"2"
+        raise RuntimeError("no third part")
+
+    async def read() -> None:
+        parts = Stream(b"1", others(), makers, 1).parts()
+        assert [await anext(parts), await anext(parts)] == [b"1", b"2"]
+        with pytest.raises(RuntimeError, match="no third part"):
+            await anext(parts)
+
+    assert served.portal is not None
+    served.portal.call(read)
+    makers.close()

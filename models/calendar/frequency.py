@@ -21,6 +21,9 @@ MAX_MULTIPLE = 366 * 86_400
 LONGEST_STEP = 366 * DAY
 """microseconds in one step at most: a leap year"""
 
+LONGEST_ALIAS = 100
+"""characters; pandas takes seconds for some thousands of digits"""
+
 _MONTH_NAMES = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _CALENDAR_CLASS = re.compile(r"(?:Custom)?(?:Business|B)?(Month|Quarter|Year)(?:Begin|End)")
 """names of the pandas offset classes whose dates are the edges of months"""
@@ -74,6 +77,8 @@ def parse_offset(alias: str) -> offsets.BaseOffset:
 @lru_cache(maxsize=1024)
 def parse_frequency(alias: str) -> Frequency:
     """Parse a pandas offset alias between one second and one year. Raises FrequencyError, which names the nearest."""
+    if len(alias) > LONGEST_ALIAS:
+        raise FrequencyError(f"{alias[:LONGEST_ALIAS]!r} is not a frequency: it has {len(alias)} characters")
     minutes = _MINUTES_OR_MONTHS.fullmatch(alias)
     if minutes is not None:
         count = minutes[1]

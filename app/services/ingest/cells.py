@@ -35,8 +35,11 @@ def encode_texts(column: "pa.Array") -> tuple[list[str], Ints]:
 
 
 def show_cell(column: "pa.Array", position: int) -> str:
-    """Return one cell as text."""
-    cell = column[position].as_py()
+    """Return one cell as text; a time that Python's have no year for, as its number since 1970."""
+    try:
+        cell = column[position].as_py()
+    except OverflowError:
+        cell = f"{column[position].value} microseconds since 1970"
     return BLANK if cell is None else str(cell)
 
 

@@ -273,3 +273,8 @@ def test_localtime_is_no_timezone() -> None:
 def test_a_name_of_a_thousand_folders_is_no_timezone() -> None:
     with pytest.raises(TimezoneError, match="not an IANA timezone"):
         load_timezone("Europe/" * 1000 + "Berlin")
+
+
+def test_an_alias_of_thousands_of_digits_is_refused_at_once() -> None:
+    with pytest.raises(FrequencyError, match="it has 4001 characters"):
+        parse_frequency("1" * 4000 + "h")

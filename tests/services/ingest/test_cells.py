@@ -78,3 +78,10 @@ def test_a_cell_is_shown_as_text() -> None:
     assert show_cell(pa.array(["x", None]), 0) == "x"
     assert show_cell(pa.array(["x", None]), 1) == ""
     assert show_cell(pa.array([1.5]), 0) == "1.5"
+
+
+def test_a_time_beyond_all_years_is_shown_as_its_number() -> None:
+    column = pa.array([2**62, 0, None], pa.timestamp("us", "UTC"))
+    assert show_cell(column, 0) == f"{2**62} microseconds since 1970"
+    assert show_cell(column, 1) == "1970-01-01 00:00:00+00:00"
+    assert show_cell(column, 2) == ""

@@ -8,8 +8,10 @@ parser declares, among them the end of the process; more than 2 seconds of the p
 parser's bound. Its input is printed in base64: it belongs into the tests of the parser. Each parser has a process of
 its own, whose end is seen. Native code that does not come back is given up after 20 seconds.
 
-With --coverage-guided the binary parsers are also driven by atheris (pip install -c constraints.txt '.[fuzz]'), which
-keeps inputs that reach new lines. It sees lines of Python alone: of pyarrow, protobuf and snappy only what they raise.
+With --coverage-guided the binary parsers are also driven by atheris, which keeps inputs that reach new lines. It sees
+lines of Python alone: of pyarrow, protobuf and snappy only what they raise. This brings it:
+
+pip install -c constraints.txt -c benchmarks/constraints.txt '.[fuzz]'
 """
 
 import argparse
@@ -36,6 +38,7 @@ from benchmarks.fuzzing_tables import TARGETS as TABLES
 from benchmarks.fuzzing_texts import TARGETS as TEXTS
 from benchmarks.fuzzing_versions import TARGETS as VERSIONS
 
+INSTALL = "pip install -c constraints.txt -c benchmarks/constraints.txt '.[fuzz]'"
 INPUTS = 10_000
 STUCK_SECONDS = 20
 """of an input in native code, which no signal interrupts"""
@@ -146,7 +149,7 @@ def main() -> None:
     parser.add_argument("--coverage-guided", type=float, default=0, metavar="SECONDS", help="of each binary parser")
     args = parser.parse_args()
     if args.coverage_guided and not is_installed():
-        raise SystemExit("atheris is not installed: pip install -c constraints.txt '.[fuzz]' brings it")
+        raise SystemExit(f"atheris is not installed; this brings it: {INSTALL}")
     rows, guided, crashes = run_all(args.only or list(TARGETS), args.inputs, args.coverage_guided)
     packages = {name: version(name) for name in PACKAGES}
     told = {"inputs": args.inputs, "crashes": crashes, "python": platform.python_version(), "packages": packages}

@@ -2,7 +2,6 @@
 
 import base64
 import contextlib
-import gc
 import os
 import signal
 import tempfile
@@ -151,7 +150,6 @@ def _feed(target: Target, parse: Parse, inputs: int, first: int, tell: Callable[
     for seed in target.make_seeds():  # what is imported or built once is no input's own time or memory
         with contextlib.suppress(Exception):  # it is told when its turn comes
             parse(seed)
-    gc.collect()
     outcome = Outcome()
     for number, data in list_inputs(target, first, inputs):
         if tell is not None:

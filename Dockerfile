@@ -25,12 +25,16 @@ RUN python -c "import sys, tomllib; p = tomllib.load(open('pyproject.toml', 'rb'
  && pip install -c constraints.txt -r requirements.txt
 
 COPY LICENSE README.md ./
+COPY docs/sbom.cdx.json ./docs/
 COPY app ./app
 COPY client ./client
 COPY gatecast ./gatecast
 COPY models ./models
 COPY migrations ./migrations
-RUN pip install --no-deps .
+RUN pip install --no-deps . \
+ && python -m venv /opt/tools \
+ && /opt/tools/bin/pip install -c constraints.txt cyclonedx-bom \
+ && /opt/tools/bin/cyclonedx-py environment --output-file /opt/gatecast/sbom.cdx.json /opt/gatecast
 
 FROM python:${PYTHON_VERSION}-slim
 RUN groupadd --gid 10001 gatecast \

@@ -15,7 +15,7 @@ GPU_PLATFORMS := $(patsubst %,manylinux%_x86_64,_2_28 _2_27 _2_24 _2_17 2014 1)
 PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test quick slow newest check bench peers gpu-wheels vendor types clean
+.PHONY: help demo test quick slow newest check bench peers gpu-wheels vendor types sbom audit clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -66,6 +66,15 @@ vendor: $(BUNDLES)/node_modules/.installed ## the page's libraries, into app/web
 
 types: $(BUNDLES)/node_modules/.installed ## the types of the page's JavaScript: needs node
 	cd $(BUNDLES) && node_modules/.bin/tsc -p jsconfig.json
+
+sbom: .venv/.dev ## what an installation is made of, and its licences: docs/sbom.cdx.json, docs/licences.md
+	$(BIN)/python -m docs.sbom
+
+# Where the data on faults cannot be reached, it says of each package that it could not be audited.
+audit: ## known faults of the pinned versions, by pip-audit
+	test -x .venv-audit/bin/pip-audit || { $(PYTHON) -m venv .venv-audit && \
+	  .venv-audit/bin/python -m pip install --disable-pip-version-check --quiet pip-audit; }
+	.venv-audit/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip --progress-spinner off
 
 clean: ## remove caches, builds and the demo's data; the environment stays (rm -r .venv)
 	rm -rf .demo build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

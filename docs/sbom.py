@@ -18,6 +18,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = "gatecast"
+CUDA = ("cuda-", "nvidia-", "triton")
+"""beginnings of names of what torch brings with CUDA"""
 FOLDER = Path(__file__).parent
 
 
@@ -62,6 +64,8 @@ def _list_needs(name: str, extras: frozenset[str]) -> list[str]:
     found: set[str] = set()
     for text in distribution(name).requires or ():
         needed = Requirement(text)
+        if canonicalize_name(needed.name).startswith(CUDA):
+            continue
         if needed.marker is None or any(needed.marker.evaluate({"extra": extra}) for extra in {"", *extras}):
             found.add(canonicalize_name(needed.name))
             if needed.extras:

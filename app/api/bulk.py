@@ -11,7 +11,7 @@ from app.api.deps import IdempotencyKey, SeriesWriteScope, ServicesDep, checked_
 from app.api.http.bodies import is_json, parse_json
 from app.api.http.problems import refuse_fields
 from app.api.http.responses import created
-from app.api.http.uploads import received
+from app.api.http.uploads import received, run_import
 from app.api.ingest import describe_bodies, read_rows_options, read_table_options
 from app.api.schemas.series import BulkObservationsIn, BulkUpserted
 from app.config import Settings
@@ -59,7 +59,7 @@ async def upsert_many_observations(
     settings: Settings = request.app.state.settings
     async with received(request, format, table, settings.max_body_bytes) as upload:
         once = None if key is None else checked_key(request, key, upload.digest)
-        return created(await run_in_threadpool(services.imports.upsert, scope, upload.upload, options, once))
+        return created(await run_import(services.imports.upsert, scope, upload.upload, options, once))
 
 
 def _refuse_parameters(request: Request) -> None:

@@ -1,5 +1,6 @@
 """/series/export: observations of many series as one file."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
@@ -16,7 +17,7 @@ router = APIRouter(prefix="/series", tags=["series"])
 
 
 @router.get("/export", response_class=StreamingResponse, responses=describe_forms(TableForm, ROWS))
-def export_series(
+async def export_series(
     scope: SeriesReadScope,
     services: ServicesDep,
     form: TableFormDep,
@@ -29,4 +30,4 @@ def export_series(
     """Download the rows of many series from `start` (inclusive) to `end` (exclusive), in the table that
     `POST /series/import` reads: `unique_id, ds, y` and a column a covariate, by id and time."""
     wanted = ExportRequest(series or (), check_prefix(prefix), labels_of(label or []), start, end)
-    return answer_stream(services.exports.export(scope, wanted, form.table), form, "observations")
+    return await answer_stream(partial(services.exports.export, scope, wanted, form.table), form, "observations")

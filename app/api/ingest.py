@@ -4,12 +4,11 @@ import csv
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from fastapi.concurrency import run_in_threadpool
 
 from app.api.deps import IdempotencyKey, ServicesDep, WriteScope, checked_key
 from app.api.http.media_types import CODINGS, FORM, NEUTRAL, TABLES
 from app.api.http.responses import created
-from app.api.http.uploads import received
+from app.api.http.uploads import received, run_import
 from app.api.schemas.base import QueryTime
 from app.api.schemas.series import Imported
 from app.config import Settings
@@ -202,4 +201,4 @@ async def import_series(
     settings: Settings = request.app.state.settings
     async with received(request, format, table, settings.max_import_bytes) as body:
         once = None if idempotency_key is None else checked_key(request, idempotency_key, body.digest)
-        return created(await run_in_threadpool(services.imports.run, scope, body.upload, options, once))
+        return created(await run_import(services.imports.run, scope, body.upload, options, once))

@@ -1,8 +1,10 @@
 """/series/{id}/observations: writing, reading and deleting rows of one series."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
 
 from app.api.deps import Cursor, IdempotencyDep, SeriesReadScope, SeriesWriteScope, ServicesDep
 from app.api.http.responses import created, ok
@@ -35,7 +37,7 @@ def upsert_observations(
     response_model=ObservationsOut | ThinnedOut | WholeOut,
     responses=describe_forms(Form, ROWS),
 )
-def read_observations(
+async def read_observations(
     series_id: str,
     request: Request,
     scope: SeriesReadScope,
@@ -55,14 +57,15 @@ def read_observations(
     every other format. `points` thins them to minimum, maximum and last value of so many stretches of time."""
     if points is not None:
         _check_thinned(form, {"cursor": cursor, "limit": limit})
-        return Response(
-            services.thinning.read(scope, series_id, start, end, points), headers=VARY, media_type=form.value
-        )
+        content = await run_in_threadpool(services.thinning.read, scope, series_id, start, end, points)
+        return Response(content, headers=VARY, media_type=form.value)
+    if form.table is not None and cursor is None and limit is None:
+        return await answer_stream(partial(services.exports.read, scope, series_id, start, end, form.table), form)
+    rows = limit or PAGE
     if form.table is None:
-        return ok(services.observations.list(scope, series_id, start, end, cursor, limit or PAGE), headers=VARY)
-    if cursor is None and limit is None:
-        return answer_stream(services.exports.read(scope, series_id, start, end, form.table), form)
-    page = services.exports.read_page(scope, series_id, start, end, cursor, limit or PAGE, form.table)
+        listed = await run_in_threadpool(services.observations.list, scope, series_id, start, end, cursor, rows)
+        return ok(listed, headers=VARY)
+    page = await run_in_threadpool(services.exports.read_page, scope, series_id, start, end, cursor, rows, form.table)
     return answer_page(request, page.content, page.next_cursor, form)
 
 

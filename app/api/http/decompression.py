@@ -20,6 +20,10 @@ SLICE = 512
 """bytes of zstd that are read at once: 4 bytes become 128 KiB at most, so a slice becomes 16 MiB at most"""
 LARGEST_WINDOW = 8 * 1024 * 1024
 """memory that a zstd frame may ask for; RFC 9659 allows no more over HTTP"""
+LARGEST_RATIO = 1000
+"""how many times as large a body may become: tables of real values become ten times as large"""
+ALWAYS_ALLOWED = 16 * 1024 * 1024
+"""bytes that it may become, however few were sent"""
 INLINE = 4096
 """bytes that are decompressed without leaving the event loop"""
 _GZIP_HEADER = 31  # zlib's number for a gzip member with a window of 32 KiB
@@ -114,6 +118,13 @@ def recognize_coding(head: bytes) -> ContentDecoder | None:
     return next((decoder() for magic, decoder in _MAGIC.items() if head.startswith(magic)), None)
 
 
+def check_ratio(sent: int, made: int) -> None:
+    """Raise TooLarge for what becomes too many times as large as it was sent."""
+    if made > ALWAYS_ALLOWED and made > LARGEST_RATIO * sent:
+        detail = f"{sent} compressed bytes became more than {LARGEST_RATIO} times as many; compress them less"
+        raise TooLarge(ErrorCode.body_too_large, detail)
+
+
 class Decoded:
     """Receives a body decompressed.
 
@@ -124,6 +135,7 @@ class Decoded:
         self._receive = receive
         self._decoder = decoder
         self._limit = limit
+        self._sent = 0
         self._taken = 0
         self._more = True
         self._inline = True
@@ -136,6 +148,7 @@ class Decoded:
                 if message["type"] != "http.request":
                     return message
                 data = message.get("body", b"")
+                self._sent += len(data)
                 self._more = message.get("more_body", False)
                 self._pieces = self._gathered(data)
                 self._inline = len(data) <= INLINE
@@ -164,6 +177,7 @@ class Decoded:
                 if self._taken > self._limit:
                     detail = f"the decompressed body has more than {self._limit} bytes; send it in parts"
                     raise BodyRefused(TooLarge(ErrorCode.body_too_large, detail))
+                check_ratio(self._sent, self._taken)
                 gathered.append(piece)
                 if size >= PIECE:
                     yield b"".join(gathered)
@@ -171,6 +185,8 @@ class Decoded:
                     size = 0
         except (zlib.error, zstandard.ZstdError) as e:
             raise _corrupt(str(e)) from e
+        except TooLarge as e:
+            raise BodyRefused(e) from e
         if size:
             yield b"".join(gathered)
 

@@ -1,6 +1,6 @@
 """Answers in a format that the client chooses: rows as a stream or a page, and lists as tables."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import cache
 from inspect import isclass
@@ -92,8 +92,14 @@ def answer_page(request: Request, content: bytes, next_cursor: str | None, form:
     return Response(content, headers=headers, media_type=form.value)
 
 
-def answer_stream(blocks: Iterator[bytes], form: Form | TableForm, filename: str | None = None) -> StreamingResponse:
-    """Answer with a table while it is made; an error in that cuts the connection, so that nobody takes it for whole."""
+async def answer_stream(
+    begin: Callable[[], Iterator[bytes]], form: Form | TableForm, filename: str | None = None
+) -> StreamingResponse:
+    """Answer with a table while it is made; an error in that cuts the connection, so that nobody takes it for whole.
+
+    Raises what `begin` raises, which is called in a thread.
+    """
+    blocks = await to_thread.run_sync(begin, limiter=_streams())
     attachment = {} if filename is None else {"Content-Disposition": f'attachment; filename="{filename}.{form.name}"'}
     return StreamingResponse(_iterate(blocks), headers=VARY | attachment, media_type=form.value)
 

@@ -3,16 +3,18 @@
 import hashlib
 import tempfile
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import BinaryIO, cast
+from functools import cache
+from typing import Any, BinaryIO, TypeVar, cast
 
 import zstandard
+from anyio import CapacityLimiter, to_thread
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 
-from app.api.http.decompression import LONGEST_MAGIC, ContentDecoder, recognize_coding
+from app.api.http.decompression import LONGEST_MAGIC, ContentDecoder, check_ratio, recognize_coding
 from app.api.http.forms import FileForm
 from app.api.http.media_types import Description, describe_table, find_coding, is_form, refuse_unknown
 from app.errors import ErrorCode, TooLarge, Unreadable, invalid
@@ -21,8 +23,21 @@ from app.formats.signatures import HEAD, find_format
 from app.formats.table import Guess, TableFormat, TableOptions
 from app.services.ingest.options import TableUpload
 
+T = TypeVar("T")
+IMPORTS_AT_ONCE = 8
+"""threads that read tables"""
 IN_MEMORY = 4_000_000
 """bytes up to which a body stays in memory"""
+
+
+async def run_import(call: Callable[..., T], *arguments: Any) -> T:
+    """Call what reads a table, in one of few threads: it may take minutes, and other calls need the others."""
+    return await to_thread.run_sync(call, *arguments, limiter=_imports())
+
+
+@cache
+def _imports() -> CapacityLimiter:
+    return CapacityLimiter(IMPORTS_AT_ONCE)
 
 
 @dataclass(frozen=True)
@@ -117,6 +132,7 @@ class _Spooler:
         self._hash = hashlib.sha256()
         self._head: bytes | None = b""
         self._decoder: ContentDecoder | None = None
+        self._sent = 0
         self._written = 0
 
     @property
@@ -132,6 +148,7 @@ class _Spooler:
     def write(self, data: bytes) -> None:
         """Take the next bytes. Raises TooLarge, Unreadable."""
         self._hash.update(data)
+        self._sent += len(data)
         if self._head is None:
             self._unpack(data)
             return
@@ -159,6 +176,7 @@ class _Spooler:
         try:
             for piece in self._decoder.pieces(data):
                 self._store(piece)
+                check_ratio(self._sent, self._written)
         except (zlib.error, zstandard.ZstdError) as e:
             raise _corrupt(str(e)) from e
 

@@ -15,7 +15,7 @@ from app.errors import ErrorCode, FieldError, Invalid, NotFound
 from app.formats.table import TableFormat
 from app.scope import Scope
 from app.services.paging import convert_cursor_errors
-from app.services.series.service import find_series, require_series
+from app.services.series.service import find_many_series, require_series
 from app.services.series.spans import EVERY_TIME, Span, parse_span
 from app.services.series.tables import ObservationTable, SeriesRows, read_rows_of, read_series
 from app.storage import exports
@@ -189,14 +189,15 @@ def _resolve(session: Session, scope: Scope, request: ExportRequest) -> SeriesFi
     """Return which series are exported. Raises NotFound, which names those that do not exist."""
     if not request.series:
         return SeriesFilter(None, request.prefix, request.labels)
-    rows = {series_id: find_series(session, scope, series_id) for series_id in dict.fromkeys(request.series)}
-    missing = [series_id for series_id, row in rows.items() if row is None]
+    wanted = list(dict.fromkeys(request.series))
+    rows = find_many_series(session, scope, wanted)
+    missing = [series_id for series_id in wanted if series_id not in rows]
     if missing:
         code = ErrorCode.series_not_found
         errors = [FieldError("query.series", code, f"there is no series {i[:200]!r}") for i in missing[:100]]
         detail = f"{len(missing)} of the series do not exist, for example {missing[0][:200]!r}; GET /series lists them"
         raise NotFound(code, detail, errors=errors)
-    return SeriesFilter(tuple(row.id for row in rows.values() if row is not None))
+    return SeriesFilter(tuple(rows[series_id].id for series_id in wanted))
 
 
 def _cut_page(rows: list[SeriesRow]) -> list[SeriesRow]:

@@ -120,6 +120,17 @@ def test_a_compressed_file_that_is_cut_off_is_refused(client: TestClient) -> Non
             refuse(client, response, 400, "body_corrupt")
 
 
+@pytest.mark.parametrize("headers", [{}, {"content-encoding": "zstd"}])
+def test_a_table_that_becomes_very_many_times_as_large_is_refused_soon(
+    client: TestClient, headers: dict[str, str]
+) -> None:
+    content = zstandard.ZstdCompressor().compress(LONG.encode() + b"\n" * 100_000_000)
+    assert len(content) < 20_000
+    response = client.post("/series/import", content=content, headers={"content-type": "text/csv", **headers})
+    assert (response.status_code, response.json()["code"]) == (413, "body_too_large")
+    assert "1000 times" in response.json()["detail"]
+
+
 def test_a_table_over_the_limit_is_refused_before_it_is_whole(settings: Settings) -> None:
     table = b"unique_id,ds,y\n" + b"a,2024-01-01,1\n" * 100_000
     small = settings.model_copy(update={"max_import_bytes": 50_000})

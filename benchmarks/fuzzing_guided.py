@@ -91,22 +91,23 @@ def main() -> None:
     for number, seed in enumerate(target.make_seeds()):
         (args.folder / "inputs" / str(number)).write_bytes(seed)
     tempfile.tempdir = str(args.folder / "inputs")  # whoever has made it removes it
-    parse = target.open_parser().__enter__()
-
-    def run(data: bytes) -> None:
-        try:
-            parse(data)
-        except target.refusals:
-            return
-
     options = [
         f"-max_total_time={args.seconds}",
         f"-timeout={SECONDS}",
         f"-rss_limit_mb={MEMORY_MB}",
         "-print_final_stats=1",
+        f"-artifact_prefix={args.folder}/",
     ]
-    atheris.Setup([sys.argv[0], *options, f"-artifact_prefix={args.folder}/", str(args.folder / "inputs")], run)
-    atheris.Fuzz()
+    with target.open_parser() as parse:
+
+        def run(data: bytes) -> None:
+            try:
+                parse(data)
+            except target.refusals:
+                return
+
+        atheris.Setup([sys.argv[0], *options, str(args.folder / "inputs")], run)
+        atheris.Fuzz()
 
 
 if __name__ == "__main__":

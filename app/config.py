@@ -133,6 +133,8 @@ class Settings(BaseSettings):
 
     max_body_bytes: int = Field(16 * MEGABYTE, gt=0)
     max_import_bytes: int = Field(2000 * MEGABYTE, gt=0)
+    max_held_bytes: int = Field(256 * MEGABYTE, gt=0)
+    """bodies in memory at a time; further large ones are answered 503"""
     max_forecast_series: int = Field(10_000, gt=0)
     max_forecast_values: int = Field(5_000_000, gt=0)
     max_explained_values: int = Field(1_000_000, gt=0)

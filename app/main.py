@@ -128,7 +128,7 @@ class Application:
     """
 
     def __init__(self, framework: FastAPI, settings: Settings, collectors: CollectorRegistry) -> None:
-        limits = Limits(settings.max_body_bytes, settings.max_import_bytes)
+        limits = Limits(settings.max_body_bytes, settings.max_import_bytes, settings.max_held_bytes)
         self._framework = framework
         fast_routes = forecasts.router.routes
         self.operations = OperationTable(framework.routes)

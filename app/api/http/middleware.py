@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.api.cookies import keep_own
 from app.api.deps import ANSWER_HEADERS, AnswerHeaders
 from app.api.http.addresses import Network, find_address, is_proxy
+from app.api.http.bodies import SMALL
+from app.api.http.body_budget import BodyBudget, HeldBody
 from app.api.http.compression import VARY, Encoding, varies
 from app.api.http.decompression import Decoded, decoder_of
 from app.api.http.problems import BodyRefused, internal_error, response
@@ -61,10 +64,16 @@ class Limits:
 
     body: int
     imports: int
+    held: int
+    """of all bodies that are in memory at a time"""
 
     def of(self, path: str) -> int:
         """Return the bound for a path."""
-        return self.imports if path.rstrip("/") == "/series/import" else self.body
+        return self.imports if self.is_spooled(path) else self.body
+
+    def is_spooled(self, path: str) -> bool:
+        """Say whether the bodies of a path lie on disk."""
+        return path.rstrip("/") == "/series/import"
 
 
 class RequestContext:
@@ -75,6 +84,7 @@ class RequestContext:
         self._trusted = trusted
         self._metrics = metrics
         self._limits = limits
+        self._budget = BodyBudget(limits.held)
         self._encoding = Encoding()
         self._lines = RequestLines()
 
@@ -84,6 +94,10 @@ class RequestContext:
             return
         started = time.perf_counter()
         headers = dict(scope["headers"])
+        if b"cookie" in headers:
+            scope["headers"] = [
+                (name, keep_own(value) if name == b"cookie" else value) for name, value in scope["headers"]
+            ]
         named = _request_id(headers)
         sent = _Sent(send, named, scope, headers, behind_proxy=is_proxy(scope, self._trusted))
         bound = request_id.set(named.decode())
@@ -108,6 +122,9 @@ class RequestContext:
             log.exception("request_failed", method=scope["method"], path=scope["path"])
             if sent.status is None:
                 await response(internal_error())(scope, receive, sent)
+        finally:
+            if isinstance(body, HeldBody):
+                body.release()
 
     def _body(self, scope: Scope, headers: Headers, receive: Receive) -> Receive:
         """Return what receives the body as the application reads it. Raises TooLarge, Unsupported."""
@@ -117,7 +134,10 @@ class RequestContext:
             raise _too_large(f"the body has {int(declared)} bytes, the limit is {limit}")
         bounded = receive if b"content-length" in headers else _bounded(receive, limit)  # the server cuts at that
         decoder = decoder_of(scope) if b"content-encoding" in headers else None
-        return bounded if decoder is None else Decoded(bounded, decoder, limit)
+        received = bounded if decoder is None else Decoded(bounded, decoder, limit)
+        is_short = declared.isdigit() and int(declared) <= SMALL and b"transfer-encoding" not in headers
+        is_small = is_short and decoder is None
+        return received if is_small or self._limits.is_spooled(scope["path"]) else self._budget.hold(received)
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         method = scope["method"]

@@ -154,7 +154,7 @@ class Bench:
 
     def __init__(self, limit: int = 1 << 40) -> None:
         self.largest = self.taken = 0
-        self.app = RequestContext(self.read, Metrics(CollectorRegistry()), Limits(limit, limit))
+        self.app = RequestContext(self.read, Metrics(CollectorRegistry()), Limits(limit, limit, limit))
 
     async def read(self, scope: Any, receive: Any, send: Any) -> None:
         try:
@@ -301,7 +301,7 @@ def small() -> TestClient:
     def stream(of: str = "text/plain") -> Response:
         return StreamingResponse((f"line {i}\n" for i in range(1000)), media_type=of)
 
-    app.add_middleware(RequestContext, metrics=Metrics(CollectorRegistry()), limits=Limits(10**6, 10**6))
+    app.add_middleware(RequestContext, metrics=Metrics(CollectorRegistry()), limits=Limits(10**6, 10**6, 10**6))
     return TestClient(app)
 
 
@@ -399,7 +399,7 @@ def test_each_part_of_a_stream_can_be_read_when_it_was_sent(coding: str) -> None
 
     seen: list[bytes] = []
     unpacked: Any = zlib.decompressobj(31) if coding == "gzip" else zstandard.ZstdDecompressor().decompressobj()
-    app = RequestContext(parts, Metrics(CollectorRegistry()), Limits(10, 10))
+    app = RequestContext(parts, Metrics(CollectorRegistry()), Limits(10, 10, 10))
     scope = {"type": "http", "method": "GET", "path": "/", "headers": [(b"accept-encoding", coding.encode())]}
     anyio.run(app, scope, receive, send)
     assert seen == [b"ab", b"", b"cd", b"ef"]

@@ -222,10 +222,11 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _whole_login(self) -> "Settings":
+        if self.public_url is not None or self.oidc_issuer is not None:
+            _check_address(self.public_url, "GATECAST_PUBLIC_URL")
         if self.oidc_issuer is None:
             return self
         _check_address(self.oidc_issuer, "GATECAST_OIDC_ISSUER")
-        _check_address(self.public_url, "GATECAST_PUBLIC_URL")
         if self.auth == "off":
             raise ValueError("GATECAST_OIDC_ISSUER needs GATECAST_AUTH=on: without keys everybody may do everything")
         if not self.oidc_client_id or not self.oidc_grants:

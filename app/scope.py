@@ -40,8 +40,8 @@ class Scope:
 
     @cached_property
     def identity(self) -> str:
-        """By what a caller is counted: a secret of a key, or who it is where there is none."""
-        return f"{self.project_id} {self.by if self.key is None else self.key}"
+        """By what a caller is counted: a secret of a key, its links together, or who it is where there is none."""
+        return f"{self.project_id} {self.key} {self.by}"
 
 
 def storable(text: str) -> bool:

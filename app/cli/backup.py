@@ -27,6 +27,7 @@ from app.storage.backups import (
     read_members,
     write_backup,
 )
+from app.storage.copying import check_target
 from app.storage.engine import Database
 
 ATTEMPTS = 3
@@ -57,6 +58,8 @@ def back_up(settings: Settings, file: Path, console: Console) -> None:
                 if attempt == ATTEMPTS:
                     raise ValueError("versions are deleted all the time; stop the workers for the backup") from None
                 continue
+            with console.status("checking the whole file"):
+                check_backup(whole)
             whole.rename(file)
             break
     console.print(
@@ -74,6 +77,7 @@ def restore(settings: Settings, file: Path, console: Console) -> None:
     store = ArtifactStore(settings.artifacts)
     try:
         prepare_target(target, settings.database)
+        check_target(target)
         with tempfile.TemporaryDirectory(prefix="gatecast-restore-", dir=_find_room(settings)) as folder:
             source = _unpack(file, store, Path(folder), console)
             try:
@@ -106,9 +110,9 @@ def _write(settings: Settings, folder: Path, whole: Path, console: Console) -> d
         release = importlib.metadata.version("gatecast")
         header = BackupHeader(form=FORM, release=release, migration=revision or "", made_at=made_at)
         with write_backup(whole, header) as writer:
-            written = _add_artifacts(writer, ArtifactStore(settings.artifacts), console)
+            written, lost = _add_artifacts(writer, ArtifactStore(settings.artifacts), console)
             with copied.write() as session:
-                missing = references.find_missing(session, written)
+                missing = references.find_missing(session, written, lost)
                 references.forget_files_of_attempts(session, written)
             if missing:
                 raise ArtifactsChanged(missing[0])
@@ -120,20 +124,30 @@ def _write(settings: Settings, folder: Path, whole: Path, console: Console) -> d
     return counts
 
 
-def _add_artifacts(writer: BackupWriter, store: ArtifactStore, console: Console) -> set[str]:
-    """Add all files of the artifact store, but those that are deleted meanwhile; return their paths."""
+def _add_artifacts(writer: BackupWriter, store: ArtifactStore, console: Console) -> tuple[set[str], set[str]]:
+    """Add all files of the artifact store; return their paths, and those of files that were deleted meanwhile.
+
+    Raises ArtifactsChanged where one is deleted while it is read.
+    """
     columns = (TextColumn("{task.description:20}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    written = set[str]()
+    written, lost = set[str](), set[str]()
     with Progress(*columns, console=console) as progress:
         for path in progress.track(store.list_all(), description="artifacts"):
-            with suppress(ArtifactMissing):
+            try:
                 size = store.get_size(path)
-                if size < LARGE:  # a file that is replaced meanwhile has another size
-                    writer.add_bytes(ARTIFACTS + path, store.get(path))
-                else:
+                content = store.get(path) if size < LARGE else None  # a file that is replaced has another size
+            except ArtifactMissing:
+                lost.add(path)
+                continue
+            if content is not None:
+                writer.add_bytes(ARTIFACTS + path, content)
+            else:
+                try:
                     writer.add(ARTIFACTS + path, size, store.blocks(path))
-                written.add(path)
-    return written
+                except (ArtifactMissing, ValueError) as e:
+                    raise ArtifactsChanged(path) from e
+            written.add(path)
+    return written, lost
 
 
 def _unpack(file: Path, store: ArtifactStore, folder: Path, console: Console) -> Database:

@@ -8,12 +8,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import create_engine, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
-from sqlalchemy.pool import NullPool
 
-from app.storage.engine import PATIENCE, Database
+from app.storage.engine import Database
 
+AT_ONCE = 5
+"""calls of several transactions that hold a name at once; further ones wait"""
+_HOLDERS = threading.BoundedSemaphore(AT_ONCE)
 _LOCK = threading.Lock()
 _HELD: set[tuple[str, int]] = set()
 """database and number of the names that this process holds"""
@@ -39,15 +41,19 @@ def hold_here(database: Database, name: str) -> Iterator[bool]:
 def hold(database: Database, name: str) -> Iterator[bool]:
     """Yield whether nobody holds a name, in this process or another; if so, hold it until block or process ends.
 
-    It keeps a connection of its own beside those of the pool.
+    It keeps a connection of the pool, of which such calls have AT_ONCE at most.
     """
     with hold_here(database, name) as is_free:
         if not is_free or database.dialect != "postgresql":
             yield is_free
             return
-        engine = create_engine(database.engine.url, poolclass=NullPool, connect_args=PATIENCE, hide_parameters=True)
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            yield bool(connection.execute(select(func.pg_try_advisory_lock(_number(name)))).scalar_one())
+        with _HOLDERS, database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            is_held = bool(connection.execute(select(func.pg_try_advisory_lock(_number(name)))).scalar_one())
+            try:
+                yield is_held
+            finally:
+                if is_held:
+                    connection.invalidate()  # the server gives free what a connection that ends has held
 
 
 def try_in(session: Session, name: str) -> bool:

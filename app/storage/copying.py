@@ -74,6 +74,14 @@ def copy_database(
     return counts
 
 
+def check_target(target: Database) -> None:
+    """Raise ValueError where a database that has the tables holds anything."""
+    with target.read() as session:
+        _check_empty(
+            session, [table for table in Table.metadata.sorted_tables if table.name != WorkerLease.__tablename__]
+        )
+
+
 def _check_release(source: Database) -> None:
     current, head = migrate.current(source.engine), migrate.head()
     if current is None:

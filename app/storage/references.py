@@ -8,9 +8,9 @@ from sqlalchemy.orm import Session
 from app.storage.tables import JobRow, RevisionRow, VersionRow
 
 
-def find_missing(session: Session, paths: Collection[str]) -> list[str]:
-    """Return the folders of versions and revisions of which there is no file among `paths`."""
-    folders = {path.rsplit("/", 1)[0] for path in paths}
+def find_missing(session: Session, paths: Collection[str], lost: Collection[str]) -> list[str]:
+    """Return the folders of versions and revisions of which no file is among `paths`, or one among `lost`."""
+    folders = {path.rsplit("/", 1)[0] for path in paths} - {path.rsplit("/", 1)[0] for path in lost}
     named = [*session.execute(select(VersionRow.artifact)).scalars()]
     named += session.execute(select(RevisionRow.artifact).where(RevisionRow.artifact.is_not(None))).scalars()
     return sorted(folder for folder in set(named) if folder not in folders)

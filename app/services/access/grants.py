@@ -5,11 +5,13 @@ from typing import Any
 
 from app.config import Grant
 from app.errors import ErrorCode, Forbidden
-from app.scope import Right
+from app.scope import Right, storable
 
 Claims = Mapping[str, Any]
 
 ANY = "*"
+LONGEST_NAME = 200
+"""characters of a name, and of a subject"""
 
 
 def find_access(grants: Sequence[Grant], claims: Claims) -> tuple[str, frozenset[Right]]:
@@ -26,12 +28,18 @@ def find_access(grants: Sequence[Grant], claims: Claims) -> tuple[str, frozenset
 
 
 def find_name(claims: Claims) -> str:
-    """Return what a person is called: by their username, else the address of their mail, else their subject."""
-    for claim in ("preferred_username", "email", "sub"):
+    """Return what an account is called, with its subject, which nobody may choose and nobody else has."""
+    subject = _clean(claims["sub"])
+    for claim in ("preferred_username", "email"):
         name = claims.get(claim)
-        if isinstance(name, str) and name.strip():
-            return name.strip()[:200]
-    return "unknown"
+        if isinstance(name, str) and (shown := _clean(name)) and shown != subject:
+            return f"{shown} ({subject})"
+    return subject
+
+
+def _clean(text: str) -> str:
+    """Return a text as logs and databases take it: one line of what can be printed."""
+    return "".join(letter for letter in text if letter.isprintable() and storable(letter)).strip()[:LONGEST_NAME]
 
 
 def _fits(grant: Grant, claims: Claims) -> bool:

@@ -4,6 +4,7 @@ Nothing that it says is believed before it is checked: endpoints have to be at s
 size and time, tokens have to be signed by the keys it publishes, with an asymmetric algorithm, for this service.
 """
 
+import contextlib
 import hmac
 import secrets
 import threading
@@ -18,7 +19,7 @@ from authlib.integrations.base_client.errors import OAuthError
 from authlib.integrations.httpx_client import OAuth2Client
 from joserfc import jwt
 from joserfc.errors import ExpiredTokenError, InvalidKeyIdError, JoseError
-from joserfc.jwk import KeySet
+from joserfc.jwk import JWKRegistry, KeySet
 from joserfc.jws import JWSRegistry
 
 from app.config import Settings, is_loopback
@@ -37,6 +38,8 @@ MOST_BYTES = 1_000_000
 """of an answer"""
 FRESH_SECONDS = 3600.0
 """for which the provider's addresses and keys are kept"""
+WAIT_SECONDS = 1.0
+"""for somebody else's first look at them"""
 PAUSE_SECONDS = 30.0
 """between two looks at them because a token names an unknown key, or the provider did not answer"""
 LONGEST_TOKEN = 16_000
@@ -129,7 +132,7 @@ class Provider:
             checks.validate(claims)
         except ExpiredTokenError as e:
             raise _refuse_token("it has expired; sign in again, or get a new one") from e
-        except (JoseError, ValueError) as e:
+        except (JoseError, ValueError, TypeError, KeyError) as e:  # the last two are of odd headers
             raise _refuse_token(f"it does not hold ({type(e).__name__})") from e
         return claims
 
@@ -154,20 +157,35 @@ class Provider:
 
     def _read(self, *, renew: bool = False) -> _Published:
         """Return what the provider publishes, which is read again after an hour. Raises Unavailable."""
-        with self._lock:
-            before, moment = self._published, time.monotonic()
-            is_fresh = before is not None and moment - before.read_at < FRESH_SECONDS and not renew
-            if before is not None and (is_fresh or moment - self._tried_at < PAUSE_SECONDS):
-                return before
-            self._tried_at = moment
-            try:
-                self._published = self._fetch(moment)
-            except (httpx2.HTTPError, JoseError, ValueError, KeyError, TypeError) as e:
-                if before is None:
-                    raise _unavailable(e) from e
-                log.warning("identity_provider_away", detail=type(e).__name__)
-                return before
-            return self._published
+        before = self._published
+        if before is not None and not renew and time.monotonic() - before.read_at < FRESH_SECONDS:
+            return before
+        # one asks the provider, and the others go on with what there is: it may take long to answer, or never do
+        if not self._lock.acquire(timeout=WAIT_SECONDS if before is None else 0):
+            return self._use(before)
+        try:
+            return self._renew()
+        finally:
+            self._lock.release()
+
+    def _renew(self) -> _Published:
+        """Read what the provider publishes, unless that was tried just now."""
+        before, moment = self._published, time.monotonic()
+        if moment - self._tried_at < PAUSE_SECONDS:
+            return self._use(before)
+        self._tried_at = moment
+        try:
+            self._published = self._fetch(moment)
+        except (httpx2.HTTPError, JoseError, ValueError, KeyError, TypeError) as e:
+            log.warning("identity_provider_away", detail=f"{type(e).__name__}: {e}"[:200])
+            return self._use(before)
+        return self._published
+
+    def _use(self, before: _Published | None) -> _Published:
+        """Return what was published before. Raises Unavailable where nothing is known."""
+        if before is None:
+            raise _unavailable(ValueError("nothing is known of it"))
+        return before
 
     def _fetch(self, moment: float) -> _Published:
         with httpx2.Client(timeout=SECONDS, transport=_Bounded()) as client:
@@ -175,7 +193,7 @@ class Provider:
             if str(document["issuer"]).rstrip("/") != self._issuer:
                 raise ValueError("the issuer is another")
             keys = client.get(self._find_endpoint(document, "jwks_uri")).raise_for_status().json()
-        return _Published(document, KeySet.import_key_set(keys), moment)
+        return _Published(document, _read_keys(keys), moment)
 
     def _open_client(self) -> OAuth2Client:
         return OAuth2Client(
@@ -197,6 +215,20 @@ class Provider:
         if parts.scheme != "https" and not is_local:
             raise _unavailable(ValueError(f"{name} is no secure address"))
         return address
+
+
+def _read_keys(document: Any) -> KeySet:
+    """Return the keys of a set that can be used; those of kinds that are not known are no reason to refuse the others.
+
+    Raises ValueError where there is none. (RFC 7517, section 5.)
+    """
+    keys = []
+    for one in document["keys"]:
+        with contextlib.suppress(JoseError, ValueError, KeyError, TypeError):
+            keys.append(JWKRegistry.import_key(one))
+    if not keys:
+        raise ValueError("it publishes no key that can be used")
+    return KeySet(keys)
 
 
 class _Bounded(httpx2.HTTPTransport):

@@ -28,7 +28,8 @@ class RateLimiter:
         self._items = {REQUESTS: tuple(requests), VALUES: tuple(values)}
         self.is_on = bool(requests or values)
         if self.is_on:  # the storage begins a thread
-            self._window = SlidingWindowCounterRateLimiter(MemoryStorage())
+            self._storage = MemoryStorage()
+            self._window = SlidingWindowCounterRateLimiter(self._storage)
         self._policies = ", ".join(
             f'"{name_policy(unit, item)}";q={item.amount}{_UNITS[unit]};w={item.get_expiry()}'
             for unit, item in self._list_items()
@@ -60,7 +61,7 @@ class RateLimiter:
 
     def find_limit(self, seconds: int) -> int | None:
         """Return how many requests a caller may make in so many seconds; None: as many as they like."""
-        counts = (item.amount * max(1, seconds // item.get_expiry()) for item in self._items[REQUESTS])
+        counts = (item.amount * math.ceil(seconds / item.get_expiry()) for item in self._items[REQUESTS])
         return min(counts, default=None)
 
     def _list_items(self) -> Iterator[tuple[str, RateLimitItem]]:
@@ -73,17 +74,28 @@ class RateLimiter:
         identity = scope.identity
         for item in items:
             if not self._window.test(item, unit, identity, cost=cost):
-                raise self._refuse(item, unit, identity)
+                raise self._refuse(item, unit, identity, cost)
         for item in items:
             if not self._window.hit(item, unit, identity, cost=cost):  # others were faster
-                raise self._refuse(item, unit, identity)
+                raise self._refuse(item, unit, identity, cost)
 
-    def _refuse(self, item: RateLimitItem, unit: str, identity: str) -> TooManyRequests:
-        seconds = max(1, _count_seconds(self._window.get_window_stats(item, unit, identity).reset_time))
+    def _refuse(self, item: RateLimitItem, unit: str, identity: str, cost: int) -> TooManyRequests:
+        seconds = max(1, math.ceil(self._find_wait(item, unit, identity, cost)))
         what = "requests" if unit == REQUESTS else "values of forecasts"
         asked = f"{item.amount} {what} per {_describe_window(item)}"
         detail = f"the key may ask for {asked}; go on in {seconds} s, and ask more slowly"
         return TooManyRequests(ErrorCode.rate_limited, detail, headers={"Retry-After": str(seconds)})
+
+    def _find_wait(self, item: RateLimitItem, unit: str, identity: str, cost: int) -> float:
+        """Return the seconds until a cost fits, if nothing else is asked for: what was asked for in the window before
+        counts by the share of it that the sliding one still covers."""
+        length = item.get_expiry()
+        counts = self._storage.get_sliding_window(item.key_for(unit, identity), length)
+        before, before_left, now, now_left = counts
+        most = item.amount - cost + 1  # the weighted count is rounded down, and has to be below this
+        if most > now:
+            return before_left - (most - now) * length / before if before else 0.0
+        return (now_left - length) + max(0.0, length - most * length / now)
 
 
 def name_policy(unit: str, item: RateLimitItem) -> str:

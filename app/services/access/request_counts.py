@@ -1,6 +1,6 @@
 """How many requests callers make: a caller's in this minute, a project's in this month.
 
-Minutes are this process's own. Months are added up in the database, once a minute.
+Minutes are this process's own. Months are added up in the database, once a minute at most.
 """
 
 import contextlib
@@ -53,8 +53,8 @@ class RequestCounter:
             return self._by_caller[scope.identity] if self._minute == _find_minute() else 0
 
     def count_month(self, scope: Scope) -> int:
-        """Return how many requests a project has made of all processes in this month; of the others up to a minute
-        ago."""
+        """Return how many requests a project has made of all processes in this month; of the others those that they
+        have saved, which they do with the first request of another minute, and when they end."""
         with self._database.read() as session:
             saved = usage.get_requests(session, scope, _find_month())
         with self._lock:

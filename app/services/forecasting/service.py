@@ -128,7 +128,7 @@ class ForecastService:
         assert self._loop is not None, "the service was started"
         future: asyncio.Future[ForecastResponse] = self._loop.create_future()
         pending = PendingRequest(caller, request, form, if_none_match, wants_etag, deadline, future, self._rates)
-        if request.max_age is not None:
+        if request.max_age is not None and not caller.scope.labels:
             pending.recent = self._responses.find_recent(pending)
         self._waiting[project] += 1
         try:

@@ -1,6 +1,7 @@
 """Rate limits: what callers may ask for in a time, and what their answers tell of it."""
 
 import re
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -66,6 +67,26 @@ def test_more_than_a_limit_allows_at_once_is_no_matter_of_waiting() -> None:
     limiter.charge(ANN, 50)
 
 
+def test_retry_after_is_when_the_cost_fits() -> None:
+    """All of a window at once: a tenth of it fits when a tenth of the next one has passed."""
+    limiter = limit(values="1000/hour")
+    limiter.charge(ANN, 1000)
+    into = time.time() % 3600
+    for cost in (1, 100, 1000):
+        with pytest.raises(TooManyRequests) as refused:
+            limiter.charge(ANN, cost)
+        expected = 3600 - into + 3600 * (cost - 1) / 1000
+        assert abs(int(refused.value.headers["Retry-After"]) - expected) <= 2
+
+
+def test_links_of_a_key_count_apart_from_it() -> None:
+    limiter = limit("1/hour")
+    limiter.admit(ANN)
+    limiter.admit(Scope(1, frozenset(Right), "link of key ann", 1))
+    with pytest.raises(TooManyRequests):
+        limiter.admit(ANN)
+
+
 def test_what_is_not_limited_is_not_counted() -> None:
     limiter = limit()
     assert not limiter.is_on
@@ -82,6 +103,7 @@ def test_what_is_not_limited_is_not_counted() -> None:
         ("5/second; 100/minute", 60, 100),
         ("70/hour", 60, 70),
         ("5/10 seconds", 60, 30),
+        ("10/45 seconds", 60, 20),
     ],
 )
 def test_the_limit_of_a_longer_time_follows_from_those_of_shorter_ones(

@@ -144,7 +144,7 @@ def test_a_login_gives_what_the_claims_grant(browser: Browser, registered: Serve
     assert browser.cookies[LOGIN] == ""
     access = browser.call("GET", "/access").json()
     assert access["rights"] == ["read", "forecast", "write", "train"]
-    assert (access["project"], access["key"], access["who"]) == ("default", None, "user ann@example.org")
+    assert (access["project"], access["key"], access["who"]) == ("default", None, "user ann@example.org (ann)")
     made = browser.call("POST", "/series", json={"id": "a", "freq": "h"}, headers=OWN)
     assert made.status_code == 201, made.text
     assert browser.call("GET", "/keys").json()["code"] == "scope_missing"
@@ -156,8 +156,8 @@ def test_a_login_gives_what_the_claims_grant(browser: Browser, registered: Serve
     with database.read() as session:
         entries = session.execute(select(AuditEntry.who, AuditEntry.action).order_by(AuditEntry.pk)).all()
         stored = session.execute(select(LoginSession)).scalar_one()
-    assert ("user ann@example.org", "session.begin") in entries
-    assert ("user ann@example.org", "series.create") in entries
+    assert ("user ann@example.org (ann)", "session.begin") in entries
+    assert ("user ann@example.org (ann)", "series.create") in entries
     assert browser.cookies[SESSION].encode() not in stored.digest
     stolen = browser.cookies[SESSION]
     assert browser.call("POST", "/logout", headers=OWN).status_code == 204
@@ -223,6 +223,24 @@ def test_a_stolen_state_opens_nothing_in_another_browser(browser: Browser, regis
 
 
 @pytest.mark.one_database
+def test_cookies_of_others_are_in_nobody_s_way(browser: Browser, registered: Server) -> None:
+    """Other services on a host set cookies that are no cookies, and long ones take long to read."""
+    add_person(registered, "gil", "ml")
+    browser.log_in()
+    own = f"{SESSION}={browser.cookies[SESSION]}"
+    odd = ['prefs={"a":"b"}', "foo[bar]=1", 'flag=a"b', "a b=c", "=", "x" * 50_000, 'q="' + "\\" * 50_000 + '"']
+    for cookie in (*(f"{one}; {own}" for one in odd), *(f"{own};{one}" for one in odd)):
+        for path in ("/access", "/forecast?model=auto&series=a"):
+            answer = browser.client.get(path, headers={"cookie": cookie})
+            assert answer.status_code == (200 if path == "/access" else 404), cookie[:50]
+    began = time.perf_counter()
+    forged = f'{SESSION}="' + "\\" * 60_000 + '"'
+    assert browser.client.get("/access", headers={"cookie": forged}).status_code == 401
+    assert browser.client.get("/forecast?model=auto&series=a", headers={"cookie": forged}).status_code == 401
+    assert time.perf_counter() - began < 5  # it took twenty seconds each
+
+
+@pytest.mark.one_database
 def test_pages_of_other_sites_change_nothing(browser: Browser, registered: Server) -> None:
     add_person(registered, "gus", "data")
     browser.log_in()
@@ -232,6 +250,7 @@ def test_pages_of_other_sites_change_nothing(browser: Browser, registered: Serve
         {"sec-fetch-site": "same-site"},
         {"origin": "https://evil.test"},
         {"origin": "null"},
+        {"origin": "http://[x"},
         {},
     ):
         refused = browser.call("POST", "/series", json=body, headers=foreign)
@@ -269,6 +288,13 @@ def sign(provider: Server, key: Any = None, header: dict[str, Any] | None = None
     return jwt.encode(named, whole, key or RSAKey.import_key(own), algorithms=["RS256", "HS256"])
 
 
+def odd_header(provider: Server) -> str:
+    """Return a header whose list of critical parameters is no list."""
+    kid = provider.app.config["CANAILLE_OIDC"]["ACTIVE_JWKS"][0]["kid"]
+    header = orjson.dumps({"alg": "RS256", "kid": kid, "crit": 1})
+    return base64.urlsafe_b64encode(header).rstrip(b"=").decode()
+
+
 def ask(browser: Browser, token: str, path: str = "/access") -> httpx2.Response:
     return browser.client.get(path, headers={"authorization": f"Bearer {token}"})
 
@@ -302,6 +328,7 @@ def test_tokens_that_do_not_hold_are_refused(browser: Browser, registered: Serve
         ),
         "cut": sign(registered)[:-8],
         "too long": sign(registered, more="x" * 20_000),
+        "with an odd header": ".".join([odd_header(registered), *sign(registered).split(".")[1:]]),
     }
     for name, token in refused.items():
         answer = ask(browser, token)

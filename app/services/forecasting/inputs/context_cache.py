@@ -151,7 +151,9 @@ class ContextCache:
         return self._versions.get((scope.project_id, name, pin))
 
     def put_version(self, scope: Scope, name: str, pin: VersionPin | None, version: ServedVersion) -> None:
-        """Keep the version that answers for a name."""
+        """Keep the version that answers for a name, unless that depends on which series the caller sees."""
+        if scope.labels:
+            return
         with self._lock:
             self._versions.pop((scope.project_id, name, pin), None)
             self._versions[scope.project_id, name, pin] = version

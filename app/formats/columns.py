@@ -130,9 +130,19 @@ def check_type(name: str, kind: Any, code: ErrorCode) -> None:
     inner = kind.storage_type if isinstance(kind, pa.BaseExtensionType) else kind
     while pa.types.is_dictionary(inner) or pa.types.is_run_end_encoded(inner):
         inner = inner.value_type
+    if pa.types.is_timestamp(inner) and not _has_readable_timezone(inner):
+        raise Invalid(code, f"the column {name!r} has a timezone that is no text in UTF-8; write it as UTC")
     if (has_runs and pa.types.is_string_view(inner)) or not (_is_small(inner) or _is_string(inner)):
         detail = f"the column {name!r} holds {kind}, and tables have numbers, texts and timestamps; write it as one of"
         raise Invalid(code, f"{detail} them, or leave it out with columns={name}:")
+
+
+def _has_readable_timezone(kind: Any) -> bool:
+    """Say whether the timezone of timestamps is a text, of which nobody has made sure."""
+    try:
+        return kind.tz is None or bool(kind.tz)
+    except UnicodeDecodeError:
+        return False
 
 
 def flatten(column: "pa.Array", name: str, checks: RowChecks) -> "pa.Array":

@@ -1,7 +1,9 @@
 """Types of columns, in Parquet and in Arrow."""
 
+import base64
 import datetime as dt
 import io
+import re
 from typing import Any
 
 import numpy as np
@@ -121,3 +123,17 @@ def test_a_long_text_that_stands_in_many_rows_is_held_once() -> None:
     _, rows, errors = read(sink.getvalue(), "parquet")
     assert (rows, len(errors)) == ([], 65_536)  # 2 × 262 GB, written out
     assert pa.default_memory_pool().max_memory() - before < 200_000_000
+
+
+@pytest.mark.parametrize("format", ["arrow", "parquet"])
+def test_a_timezone_that_is_no_text_is_refused(format: str) -> None:
+    stamps = pa.array([0, 3_600_000_000], pa.timestamp("us", "Europe/Berlin"))
+    body = write(format, {"unique_id": ["a", "a"], "ds": stamps, "y": [1.0, 2.0]})
+    if format == "parquet":  # which has the types of Arrow in base64
+        schema = re.search(rb"/////[A-Za-z0-9+/=]{40,}", body)
+        assert schema is not None
+        broken = base64.b64encode(base64.b64decode(schema[0]).replace(b"Berlin", b"Berl\xa0n"))
+        body = body.replace(schema[0], broken)
+    else:
+        body = body.replace(b"Berlin", b"Berl\xa0n")
+    assert "the column 'ds' has a timezone that is no text" in refuse(body, format)

@@ -16,8 +16,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 from uvicorn.config import STARTUP_FAILURE
 
-from app.api.http.connections import ENDS, ConnectionBounds, PatientProtocol, set_options
+from app.api.http.connections import ENDS, ConnectionBounds, PatientProtocol
 from app.api.http.hosts import OwnHosts
+from app.api.http.patience import set_options
 from app.config import Settings
 from app.logs import get_logger
 from app.main import create_app
@@ -28,8 +29,6 @@ GRACE_SECONDS = 5
 """for open connections when the API is told to stop; event streams would stay open for hours"""
 YOUNG_OBJECTS = 10_000
 """objects that are made before the collector looks at them: a request makes and drops some hundred"""
-
-
 TICK = 0.1
 """seconds between two calls of `on_tick`"""
 LONGEST_CHECK = 1.0

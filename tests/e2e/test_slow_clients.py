@@ -18,7 +18,7 @@ UNREAD = 30
 """clients that take nothing of a large answer"""
 STALL_SECONDS = 2
 ROWS = 20_000
-HOST = b"host: x\r\n"
+HOST = b"host: 127.0.0.1\r\n"
 JSON = HOST + b"content-type: application/json\r\ncontent-length: 100000\r\n\r\n{"
 STALLS = {
     "say nothing": b"",

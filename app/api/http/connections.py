@@ -5,9 +5,6 @@ that owes the rest of its request is answered 408 and cut off, one that takes no
 new connection beyond the bound takes the place of the one that has kept the process waiting the longest.
 """
 
-import contextlib
-import socket
-import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -18,23 +15,18 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from app.api.http.patience import Wait, count_taken
 from app.api.http.problems import MEDIA_TYPE, document
 from app.api.http.security import ALWAYS, NOTHING
 from app.errors import ErrorCode, ServiceError
 
-LEAST_RATE = 500
-"""bytes a second that a body, or the taking of an answer, must come to on the whole: less than any modem's"""
 LONGEST_HEAD = 64 * 1024
 """bytes of a request before its body, and of what stands between the parts of a chunked one"""
 MOST_HEADERS = 100
 MOST_PIPELINED = 100
 """requests of a connection that wait for the answer to one before them"""
-MOST_UNSENT = 128 * 1024
-"""bytes of an answer that the system holds before they are on their way; without it, some megabytes"""
 ENDS = ("slow", "unread", "crowded", "malformed")
 """why connections are cut off"""
-_ACKNOWLEDGED = slice(120, 128)
-"""bytes that the peer has, in what Linux tells of a TCP connection (tcp_info, tcpi_bytes_acked)"""
 
 
 @dataclass(frozen=True)
@@ -58,28 +50,6 @@ class Refusal(ServiceError):
         self.title = title
 
 
-class Wait:
-    """How long a client has kept the process waiting for bytes to move, as it is looked at now and then."""
-
-    def __init__(self, moved: int = 0) -> None:
-        self.silent = 0.0
-        """seconds in which nothing has moved"""
-        self._total = 0.0
-        self._moved = 0
-        self._last = moved
-
-    def add(self, seconds: float, moved: int) -> None:
-        """Count the time since the last look; `moved` is a count of bytes that grows while they move."""
-        self._total += seconds
-        self.silent = 0.0 if moved > self._last else self.silent + seconds
-        self._moved += max(0, moved - self._last)
-        self._last = moved
-
-    def is_over(self, seconds: float) -> bool:
-        """Say whether nothing has moved for so long, or too little on the whole."""
-        return self.silent > seconds or self._total > seconds + self._moved / LEAST_RATE
-
-
 class PatientProtocol(HttpToolsProtocol):
     """A connection whose client is waited for, and not for ever."""
 
@@ -95,9 +65,8 @@ class PatientProtocol(HttpToolsProtocol):
         self.opened_at = time.monotonic()
         self._bounds = bounds
         self._phase = 0
-        """of a request: it begins, has its head, is whole; a number of its own each time"""
+        """of a request: it begins, has its head; a number of its own each time"""
         self._in_head = False
-        self._in_body = False
         self._received = 0
         self._chunk = 0
         """how many of them came last"""
@@ -152,19 +121,11 @@ class PatientProtocol(HttpToolsProtocol):
         self.headers = []  # what comes behind the body is dropped, and not put among the headers that were looked at
         self._phase += 1
         self._in_head = False
-        self._in_body = True
         self._used = self._received
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body."""
         super().on_body(body)
-        self._used = self._received
-
-    def on_message_complete(self) -> None:
-        """Note that a request is whole."""
-        super().on_message_complete()
-        self._phase += 1
-        self._in_body = False
         self._used = self._received
 
     def send_400_response(self, msg: str) -> None:
@@ -198,6 +159,12 @@ class PatientProtocol(HttpToolsProtocol):
         return (self._in_head or self._in_body) and not self.flow.read_paused
 
     @property
+    def _in_body(self) -> bool:
+        """Whether the body of the last request has not come whole, and is read."""
+        cycle = self._last_cycle
+        return not self._in_head and cycle is not None and cycle.more_body and not cycle.response_complete
+
+    @property
     def _has_answer(self) -> bool:
         """Whether there was no request yet, or the last one is answered."""
         cycle = self._last_cycle
@@ -212,13 +179,13 @@ class PatientProtocol(HttpToolsProtocol):
             self._seen = self._phase
             self._sending = Wait(self._received)
         if backlog := self.transport.get_write_buffer_size():
-            self._taking.add(seconds, _count_taken(self.transport.get_extra_info("socket"), backlog))
+            self._taking.add(seconds, count_taken(self.transport.get_extra_info("socket"), backlog))
             self._sending.silent = 0.0
         else:
             self._taking = Wait()
             if self._has_to_send:
                 # a head has to be whole in time, and so has a body that nobody reads any more
-                self._sending.add(seconds, self._received if self._in_body and not self._has_answer else 0)
+                self._sending.add(seconds, self._received if self._in_body else 0)
             else:
                 self._sending.silent = 0.0
         if self._taking.is_over(self._bounds.seconds):
@@ -257,28 +224,6 @@ class PatientProtocol(HttpToolsProtocol):
         if not is_idle:
             self.transport.write(_write_answer(refusal))
         self.transport.close()
-
-
-def set_options(listener: Any, seconds: float) -> None:
-    """Set what the connections of a listening socket inherit: the system notices within twice so many seconds that a
-    client's machine is gone, and holds little of an answer that nobody takes."""
-    pause = max(1, round(seconds))
-    options = {"TCP_KEEPIDLE": pause, "TCP_KEEPINTVL": max(1, pause // 3), "TCP_KEEPCNT": 3}
-    options |= {"TCP_USER_TIMEOUT": 2000 * pause, "TCP_NOTSENT_LOWAT": MOST_UNSENT}
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in options.items():
-        if hasattr(socket, name):  # not every system has all of them
-            listener.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
-
-
-def _count_taken(connection: Any, backlog: int) -> int:
-    """Return a number that grows by what the client takes: bytes that it has acknowledged, where the system says so."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError):
-            told = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _ACKNOWLEDGED.stop)
-            if len(told) == _ACKNOWLEDGED.stop:
-                return int.from_bytes(told[_ACKNOWLEDGED], sys.byteorder)
-    return -backlog
 
 
 def _refuse_head() -> Refusal:

@@ -15,15 +15,13 @@ import uvloop
 from starlette.types import Receive, Scope, Send
 
 from app.api.http.connections import (
-    LEAST_RATE,
     LONGEST_HEAD,
     MOST_HEADERS,
     MOST_PIPELINED,
     ConnectionBounds,
     PatientProtocol,
-    Wait,
-    set_options,
 )
+from app.api.http.patience import LEAST_RATE, set_options
 
 SECONDS = 30.0
 STEP = 5.0
@@ -346,16 +344,3 @@ def test_the_system_looks_after_connections_whose_other_end_is_gone(listener: Li
     told = [found.getsockopt(socket.IPPROTO_TCP, getattr(socket, name)) for name in names if hasattr(socket, name)]
     assert found.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) != 0
     assert told == [30, 10, 3, 60_000][: len(told)]
-
-
-def test_a_wait_is_over_when_nothing_moves_or_too_little() -> None:
-    silent, dripping, steady = Wait(), Wait(), Wait(7)
-    for step in range(1, 301):
-        silent.add(1, 0)
-        dripping.add(1, step * LEAST_RATE // 4)
-        steady.add(1, 7 + step * LEAST_RATE * 2)
-        assert silent.is_over(10) == (step > 10)
-        assert dripping.is_over(10) == (step > 13)
-        assert not steady.is_over(10)
-    assert steady.silent == 0
-    assert silent.silent == 300

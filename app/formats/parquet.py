@@ -19,6 +19,8 @@ LARGEST_CHUNK = 1024 * 1024 * 1024
 """bytes of one column in one row group, decompressed"""
 LARGEST_PAGES = 1024 * 1024 * 1024
 """bytes of the largest pages of the columns that are read at once, decompressed: each column holds one in memory"""
+MOST_PAGES = 100_000
+"""of one column in one row group: each takes some ten microseconds to look at"""
 LONGEST_THRIFT = 64 * 1024 * 1024
 """bytes of a text in the footer, such as the schema as Arrow has it"""
 
@@ -85,11 +87,14 @@ class ParquetSource:
     def _check_pages(self, positions: Sequence[int]) -> None:
         """Raise Invalid where what is held of some columns at a time would be too large."""
         leaves = [self._leaves[i] for i in positions]
+        if sum(group.chunks[leaf].size for group in self._groups for leaf in leaves) > len(self._buffer):
+            raise Invalid(self.code, "its columns share bytes, which those of no file do; write the file anew")
         for number, group in enumerate(self._groups):
             if not group.rows:
                 continue
             chunks = [group.chunks[leaf] for leaf in leaves]
-            total = sum(measure_largest_page(self._buffer, chunk.start, chunk.size) for chunk in chunks)
+            most = min(group.rows, MOST_PAGES) + 2  # a dictionary, and one that is empty
+            total = sum(measure_largest_page(self._buffer, chunk.start, chunk.size, most) for chunk in chunks)
             if total > LARGEST_PAGES:
                 detail = f"the pages of row group {number} have {total} bytes, the limit is {LARGEST_PAGES}"
                 raise Invalid(self.code, f"{detail}; write smaller pages, of a megabyte, or fewer columns")

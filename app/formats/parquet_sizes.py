@@ -14,10 +14,11 @@ _UNCOMPRESSED = 2
 _COMPRESSED = 3
 
 
-def measure_largest_page(file: Any, start: int, size: int) -> int:
+def measure_largest_page(file: Any, start: int, size: int, most: int) -> int:
     """Return how many bytes the largest page of a column chunk has when it is decompressed.
 
-    `file` is a buffer; the chunk has `size` bytes from `start` on. Raises ValueError for what is no chunk.
+    `file` is a buffer; the chunk has `size` bytes from `start` on, and `most` pages at most. Raises ValueError for what
+    is no chunk.
     """
     end = start + size
     if start < 0 or size < 0 or end > len(file):
@@ -25,7 +26,11 @@ def measure_largest_page(file: Any, start: int, size: int) -> int:
     content = memoryview(file).cast("B")
     largest = 0
     at = start
+    pages = 0
     while at < end:
+        pages += 1
+        if pages > most:
+            raise ValueError("a column has more pages than rows")
         head = ThriftReader(content[at : min(end, at + LONGEST_HEAD)])
         sizes = head.read_struct(I32)
         uncompressed = sizes.get(_UNCOMPRESSED, -1)

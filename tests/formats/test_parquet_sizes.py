@@ -27,7 +27,7 @@ def write(columns: dict[str, Any], **options: Any) -> bytes:
 def measure(content: bytes, leaf: int = 0, group: int = 0) -> int:
     column = pa.parquet.ParquetFile(io.BytesIO(content)).metadata.row_group(group).column(leaf)
     start = column.dictionary_page_offset if column.has_dictionary_page else column.data_page_offset
-    return measure_largest_page(pa.py_buffer(content), start, column.total_compressed_size)
+    return measure_largest_page(pa.py_buffer(content), start, column.total_compressed_size, ROWS)
 
 
 @pytest.mark.parametrize("compression", ["none", "snappy", "gzip", "zstd"])
@@ -70,7 +70,7 @@ def test_what_is_no_page_is_refused_and_nothing_else_happens() -> None:
         start = random_bytes.randrange(len(content))
         size = random_bytes.randrange(2 * len(content))
         with contextlib.suppress(ValueError):
-            assert measure_largest_page(pa.py_buffer(content), start, size) >= 0
+            assert measure_largest_page(pa.py_buffer(content), start, size, ROWS) >= 0
         damaged = bytearray(content)
         damaged[random_bytes.randrange(4, len(content))] ^= 1 << random_bytes.randrange(8)
         with contextlib.suppress(Invalid):
@@ -83,4 +83,14 @@ def test_what_is_no_page_is_refused_and_nothing_else_happens() -> None:
 )
 def test_heads_that_are_none(head: bytes) -> None:
     with pytest.raises(ValueError, match=r"page|column"):
-        measure_largest_page(pa.py_buffer(head), 0, max(1, len(head)))
+        measure_largest_page(pa.py_buffer(head), 0, max(1, len(head)), ROWS)
+
+
+def test_pages_beyond_number_are_not_looked_at() -> None:
+    """Heads of pages without content, one after another: each costs some time."""
+    content = write({"y": np.zeros(10)}, use_dictionary=False, compression="none")
+    column = pa.parquet.ParquetFile(io.BytesIO(content)).metadata.row_group(0).column(0)
+    chunk = content[column.data_page_offset :][: column.total_compressed_size]
+    assert measure_largest_page(pa.py_buffer(chunk * 10), 0, 10 * len(chunk), 10) > 0
+    with pytest.raises(ValueError, match="more pages than rows"):
+        measure_largest_page(pa.py_buffer(chunk * 10), 0, 10 * len(chunk), 9)

@@ -83,6 +83,9 @@ def refuse_json(text: str, error: json.JSONDecodeError) -> Invalid:
 
 def check_json(body: bytes) -> None:
     """Look at how a JSON body is made, before it is parsed. Raises Unreadable, TooLarge."""
+    encoding = json.detect_encoding(body)
+    if not encoding.startswith("utf-8"):
+        body = body.decode(encoding, "replace").encode()
     if body.count(b"[") + body.count(b"{") > DEEPEST:
         for part in (body,) if len(body) <= SMALL else (body[:SMALL], body):
             depth, count = _measure_brackets(part)
@@ -100,9 +103,6 @@ def check_json(body: bytes) -> None:
 def _measure_brackets(body: bytes) -> tuple[int, int]:
     """Return how many lists and objects of a JSON body lie within each other, and how many there are, without parsing
     it; of what is no JSON, any numbers."""
-    encoding = json.detect_encoding(body)
-    if not encoding.startswith("utf-8"):
-        body = body.decode(encoding, "replace").encode()
     if b"\\" in body:
         body = body.replace(b"\\\\", b"").replace(b'\\"', b"")
     marks = np.frombuffer(body.translate(None, _NO_STRUCTURE), np.uint8)

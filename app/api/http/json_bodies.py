@@ -12,6 +12,7 @@ from app.api.cookies import read_session
 from app.api.http.bodies import SMALL, check_json
 from app.api.http.problems import BodyRefused
 from app.errors import ServiceError
+from app.services.outages import DATABASE_ERRORS, explain_outage
 
 
 class JsonBody:
@@ -60,3 +61,7 @@ class JsonBody:
             await run_in_threadpool(request.app.state.services.authentication.identify, secret or None, cookie)
         except ServiceError as e:
             raise BodyRefused(e) from e
+        except DATABASE_ERRORS as e:
+            outage = explain_outage(e)
+            if outage is not None:  # of a bug the route tells, which asks again
+                raise BodyRefused(outage) from e

@@ -180,6 +180,8 @@ def test_any_dialect_reads_back(
     sink = io.StringIO(newline="")
     writer = csv.writer(sink, delimiter=delimiter, quoting=quoting, lineterminator=end)
     writer.writerow(["unique_id", "ds", "c", "y"])
+    if decimal == ",":  # a number with a point is refused then
+        rows = [(name, text.replace(".", ""), y) for name, text, y in rows]
     for i, (name, text, y) in enumerate(rows):
         writer.writerow([f"id {name}", f"{i}", text, repr(y).replace(".", decimal)])
     options = {} if encoding == "utf-8-sig" else {"encoding": encoding}

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from fastapi.testclient import TestClient
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import URL, make_url
@@ -27,6 +28,16 @@ from app.storage import migrate
 from app.storage.engine import Database
 from tests.kept import KEPT
 from tests.trained import Trained, train, train_beside
+
+# as the service does: rich's tracebacks, which structlog makes by itself, show variables and take many seconds
+structlog.configure(
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S", utc=False),
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 DATABASES = ("sqlite", "postgresql")
 WITH_PROCESSES = ("e2e", "deploy", "upgrade", "benchmarks", "web")

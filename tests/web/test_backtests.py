@@ -3,12 +3,14 @@
 import re
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.processes import PATIENCE
 from tests.web.conftest import Site
 
 
+@pytest.mark.slow
 def test_a_backtest_is_asked_for_and_read(site: Site, page: Page, check_accessible: Callable[[Page], None]) -> None:
     page.goto(site.link("backtests"))
     page.get_by_role("button", name="New backtest").click()

@@ -62,6 +62,7 @@ def config() -> Config:
     return small(3, context_length=12, segment=6, season_lengths=[], basis=False)
 
 
+@pytest.mark.slow
 def test_the_template_does_not_know_whose_weights_it_was_traced_with(config: Config) -> None:
     zeros, other = Network(config).eval(), random_network(config, 3)
     for parameter in zeros.parameters():

@@ -112,9 +112,9 @@ def _parse_leniently(line: bytes) -> Any:
         return None
     try:
         row = json.loads(line, parse_int=lambda text: int(text) if len(text) < 20 else float(text))
+        return row if storable(json.dumps(row, ensure_ascii=False)) else None
     except (ValueError, RecursionError):
         return None
-    return row if storable(json.dumps(row, ensure_ascii=False)) else None
 
 
 def _show(line: bytes) -> str:

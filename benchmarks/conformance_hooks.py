@@ -36,6 +36,7 @@ INSTEAD = 2_000_000_000
 MOST_ROWS = 5
 
 
+UPLOADS = (("POST", "/series/import"), ("POST", "/observations"))
 LINK = ("expires", "key", "signature")
 """parameters of a chart's signed link, which has all of them"""
 
@@ -48,7 +49,10 @@ def before_call(context: schemathesis.HookContext, case: "schemathesis.Case[Any]
     query: Any = case.query
     if not isinstance(query, dict):  # a case that is to be refused may have anything there
         return
-    if label == ("POST", "/observations") and case.media_type == "application/json":
+    if label in UPLOADS and isinstance(case.body, bytes):
+        if len(case.body) % 2:
+            query.clear()  # half of the tables say of themselves what they are
+    elif label == ("POST", "/observations"):
         query.clear()  # they say how a table is read
     if label == ("GET", "/forecast/chart") and not set(LINK) <= set(query):
         for name in LINK:

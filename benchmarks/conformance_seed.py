@@ -18,7 +18,7 @@ SPARES = tuple(f"spare-{number}" for number in range(12))
 ALERT = "load-is-high"
 RULE = "load"
 PROJECT = "team-a"
-VERSIONS = 3
+VERSIONS = 5
 """of the model; all but the first may be deleted"""
 _AHEAD = 48
 """hours for which a covariate of the model is known beyond the newest value"""

@@ -1,4 +1,4 @@
-"""The API against its OpenAPI document, by Schemathesis, for a minute: `benchmarks.conformance` asks for longer."""
+"""The API against its OpenAPI document, by Schemathesis, for 90 seconds: `benchmarks.conformance` asks for longer."""
 
 from pathlib import Path
 
@@ -8,10 +8,12 @@ from benchmarks.conformance_report import read_report
 from benchmarks.conformance_run import Budget, ask, serve
 
 pytestmark = [pytest.mark.slow, pytest.mark.one_database]
-SECONDS = 60
+SECONDS = 90
 MANY = 1000
-"""cases that a minute has on a loaded machine"""
-NEVER: dict[str, str] = {}
+"""cases that so short a run has on a loaded machine"""
+NEVER = {
+    "DELETE /models/{name}/versions/{number}": "few versions may go, and a short run may name none of them",
+}
 """operations that may go without a success, and why"""
 
 

@@ -182,6 +182,8 @@ def test_the_last_use_is_noted(keyring: Keyring) -> None:
         ({"scopes": []}, "scopes"),
         ({"scopes": ["everything"]}, "scopes"),
         ({"name": "  "}, "name"),
+        ({"name": "a\x1b[2Jb"}, "name"),
+        ({"name": "a\nb"}, "name"),
         ({"expires_at": "tomorrow"}, "expires_at"),
         ({"expires_at": "2020-01-01T00:00:00Z"}, "expires_at"),
         ({"project": "a b"}, "project"),

@@ -112,6 +112,7 @@ def test_a_copy_answers_the_same_and_takes_new_rows(
     assert sorted(waiting) == sorted(queued) != []
 
 
+@pytest.mark.slow
 def test_it_goes_back_and_between_two_of_a_kind(
     filled: TestClient, settings: Settings, sqlite: str, postgresql: Server, tmp_path: Path
 ) -> None:

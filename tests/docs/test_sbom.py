@@ -16,6 +16,7 @@ PINNED = {canonicalize_name(name): version for name, _, version in (line.partiti
 
 
 @pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="other releases of Python need other packages")
+@pytest.mark.slow
 def test_both_are_what_would_be_written_now(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-m", "docs.sbom", "--folder", tmp_path], check=True, cwd=ROOT)
     for name in ("sbom.cdx.json", "licences.md"):

@@ -30,7 +30,7 @@ def call(service: Service, method: str, path: str, body: Any = None, **headers: 
         return e.code, e.read().decode()
 
 
-@pytest.mark.parametrize("log_format", ["json", "console"])
+@pytest.mark.parametrize("log_format", ["json", pytest.param("console", marks=pytest.mark.slow)])
 @pytest.mark.one_database("postgresql")
 def test_no_secret_is_written_down(service: Service, log_format: str) -> None:
     file = service.folder / "key"

@@ -91,6 +91,7 @@ def count_open_transactions(service: Service) -> int:
 
 
 @pytest.mark.one_database("postgresql")
+@pytest.mark.slow
 def test_hundreds_of_stalled_clients_hold_nobody_up_and_are_cut_off(service: Service, connect: Connect) -> None:
     service.environment["GATECAST_CLIENT_SECONDS"] = str(STALL_SECONDS)
     service.serve()

@@ -60,12 +60,8 @@ class Upgrade:
 
 
 def list_fixtures() -> list[object]:
-    """List the fixtures, those of PostgreSQL for `make slow`."""
-    marks = {"postgresql": [pytest.mark.slow], "sqlite": []}
-    return [
-        pytest.param(path, id=path.name.removesuffix(".tar.gz"), marks=marks[archive.database_of(path)])
-        for path in archive.archives()
-    ]
+    """List the fixtures."""
+    return [pytest.param(path, id=path.name.removesuffix(".tar.gz")) for path in archive.archives()]
 
 
 @pytest.fixture(params=list_fixtures())
@@ -87,6 +83,7 @@ def test_each_database_has_a_fixture() -> None:
     assert {archive.database_of(path) for path in archive.archives()} == set(DATABASES)
 
 
+@pytest.mark.slow
 def test_a_release_is_upgraded(upgrade: Upgrade) -> None:
     migrates_once(upgrade)
     upgrade.service.serve()

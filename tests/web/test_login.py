@@ -69,6 +69,7 @@ def test_a_person_logs_in_returns_to_the_view_and_signs_out(guarded: str, page: 
     expect(page.get_by_role("link", name="Sign in")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_somebody_without_access_is_told_so(guarded: str, page: Page, iam_server: Server) -> None:
     add_person(iam_server, "kim", "sales")
     page.goto(guarded)

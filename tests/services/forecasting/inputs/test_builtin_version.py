@@ -110,6 +110,7 @@ def test_nothing_after_the_origin_is_seen(client: TestClient) -> None:
 
 
 @pytest.mark.one_database
+@pytest.mark.slow
 def test_its_network_is_explained(client: TestClient) -> None:
     """The parts add up to what it forecasts, and the last days have most to say."""
     store(client, "a", Y[:300])

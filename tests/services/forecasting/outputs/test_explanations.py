@@ -61,6 +61,7 @@ def test_what_moved_a_forecast(client: TestClient, database: Database, settings:
     assert {name: one for name, one in found.items() if name != "explanation"} == plain
 
 
+@pytest.mark.slow
 def test_covariates_a_part_of_the_horizon_and_series_that_are_sent(
     client: TestClient, database: Database, settings: Settings, trained_beside: Trained
 ) -> None:
@@ -141,6 +142,7 @@ def test_a_process_that_cannot_start_is_tried_again(
 
 
 @pytest.mark.one_database
+@pytest.mark.slow
 def test_a_slow_explanation_is_given_up_and_a_crowd_is_turned_away(
     client: TestClient, database: Database, settings: Settings, trained: Trained
 ) -> None:

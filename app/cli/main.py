@@ -245,7 +245,8 @@ def list_keys() -> None:
 
     table = Table("number", "name", "begins with", "scopes", "created", "last used", "expires", "revoked")
     for key in KeyService(_open_database(), auth=True).list():
-        cells = (key["number"], key["name"], key["prefix"], " ".join(key["rights"]), key["created_at"])
+        about = [f"{name}:{value}" for name, value in key["labels"].items()]
+        cells = (key["number"], key["name"], key["prefix"], " ".join([*key["rights"], *about]), key["created_at"])
         table.add_row(*map(str, cells), *(key[name] or "" for name in ("last_used_at", "expires_at", "revoked_at")))
     console.print(table)
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
 from app.api.schemas.base import DURATION, MOMENT, Input, Output, Trimmed
 from app.api.schemas.series import SeriesLabels
@@ -22,21 +22,12 @@ _KEY: dict[str, Any] = {
 }
 
 
-def _printable(name: str) -> str:
-    """Return a name as terminals and logs may show it."""
-    if not name.isprintable():
-        raise ValueError("send a name of one line, of letters and signs that can be printed")
-    return name
-
-
 class KeyIn(Input):
     """A key that is to be made."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"name": "dashboard", "scopes": ["read", "forecast"]}})
 
-    name: Annotated[Trimmed, StringConstraints(min_length=1, max_length=100), AfterValidator(_printable)] = Field(
-        description="what it is for"
-    )
+    name: Annotated[Trimmed, StringConstraints(min_length=1, max_length=100)] = Field(description="what it is for")
     scopes: Annotated[list[Annotated[Right, Field(strict=False)]], Field(min_length=1, max_length=10)] = Field(
         description="what it may do; none of them implies another"
     )

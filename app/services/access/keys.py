@@ -225,6 +225,7 @@ class KeyService:
                     "name": row.name,
                     "prefix": row.prefix,
                     "rights": row.rights,
+                    "labels": row.labels or {},
                     "created_at": format_stamp(row.created_at, "UTC"),
                     "expires_at": format_stamp(row.expires_at, "UTC"),
                     "last_used_at": format_stamp(row.last_used_at, "UTC"),

@@ -51,6 +51,7 @@ class KeyManagement:
         """Make a key; return it with its secret, this once. Raises Invalid, and NotFound for a project."""
         expires_at = None if request.expires_at is None else parse_moment(request.expires_at, "body.expires_at")
         rights = [right for right in Right if right in request.rights]
+        _check_name(request.name)
         _check_labelled(request)
         secret = make_secret()
 
@@ -154,6 +155,13 @@ def _describe(row: ApiKey, project: str) -> dict[str, Any]:
         "expires_at": format_stamp(row.expires_at, "UTC"),
         "last_used_at": format_stamp(row.last_used_at, "UTC"),
     }
+
+
+def _check_name(name: str) -> None:
+    """Raise Invalid for a name that terminals and logs may not show."""
+    if not name.strip() or not name.isprintable():
+        detail = "send a name of one line, of letters and signs that can be printed"
+        raise invalid("body.name", ErrorCode.invalid_input, detail)
 
 
 def _check_labelled(request: KeyRequest) -> None:

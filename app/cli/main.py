@@ -35,14 +35,22 @@ def main() -> None:
         app()
     except (ServiceError, ValueError) as e:
         _fail(str(e))
-    except OperationalError as e:
-        _fail(f"the database does not answer: {str(e).splitlines()[0]}; check GATECAST_DATABASE_URL")
     except SQLAlchemyError as e:
-        _fail(f"the database refuses: {str(e).splitlines()[0]}")
+        _fail(_explain(e))
     except ArtifactError as e:
         _fail(f"{e}; check GATECAST_ARTIFACTS_URL")
     except OSError as e:
         _fail(str(e) if e.strerror is None else f"{e.filename or 'a file'}: {e.strerror}")
+
+
+def _explain(error: SQLAlchemyError) -> str:
+    """Return in a sentence what is wrong with the database, and what to do."""
+    said = str(error).splitlines()[0]
+    if "no such table" in said or "UndefinedTable" in said:
+        return "the database has no tables of this release; run 'gatecast migrate'"
+    if isinstance(error, OperationalError):
+        return f"the database does not answer: {said}; check GATECAST_DATABASE_URL"
+    return f"the database refuses: {said}"
 
 
 def _fail(message: str) -> None:

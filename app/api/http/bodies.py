@@ -83,9 +83,10 @@ def refuse_json(text: str, error: json.JSONDecodeError) -> Invalid:
 
 def check_json(body: bytes) -> None:
     """Look at how a JSON body is made, before it is parsed. Raises Unreadable, TooLarge."""
-    encoding = json.detect_encoding(body)
-    if not encoding.startswith("utf-8"):
-        body = body.decode(encoding, "replace").encode()
+    if not body.startswith(b'{"'):  # which is UTF-8, and what most bodies begin with
+        encoding = json.detect_encoding(body)
+        if not encoding.startswith("utf-8"):
+            body = body.decode(encoding, "replace").encode()
     if body.count(b"[") + body.count(b"{") > DEEPEST:
         for part in (body,) if len(body) <= SMALL else (body[:SMALL], body):
             depth, count = _measure_brackets(part)

@@ -159,7 +159,7 @@ class PendingRequest:
 
     def charge(self, values: int) -> None:
         """Count so many values for the caller, once, before they are computed. Raises TooManyRequests, Invalid."""
-        if not self._is_charged:
+        if self.rates.is_on and not self._is_charged:
             self._is_charged = True
             self.rates.charge(self.caller.scope, values)
 

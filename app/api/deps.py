@@ -119,9 +119,17 @@ def caller(request: Request, services: ServicesDep, credentials: Credentials) ->
     """Return the scope of a caller, whatever that may do. Raises Unauthorized, Forbidden, TooManyRequests."""
     if services.keys.is_open:
         refuse_foreign(request.method, request.headers)
-    secret = credentials.credentials if credentials else None
+    scope = identify(request, services, credentials.credentials if credentials else None)
+    return admitted(scope, services, request.scope)
+
+
+def identify(request: Request, services: Services, secret: str | None) -> Scope:
+    """Return the scope of a caller by their bearer, or else by the cookie of their session.
+
+    Raises Unauthorized, Forbidden.
+    """
     cookie = read_session(request.method, request.headers) if secret is None else None
-    return admitted(services.authentication.identify(secret, cookie), services, request.scope)
+    return services.authentication.identify(secret, cookie)
 
 
 def admitted(scope: Scope, services: Services, asgi_scope: MutableMapping[str, Any]) -> Scope:

@@ -14,7 +14,6 @@ from sqlalchemy.engine import make_url
 
 from app.cli.copy import copy_with_progress, prepare_target
 from app.config import Settings
-from app.jobs.queue import JobQueue
 from app.storage import migrate, references
 from app.storage.artifacts import ArtifactMissing, ArtifactStore
 from app.storage.backups import (
@@ -82,11 +81,7 @@ def restore(settings: Settings, file: Path, console: Console) -> None:
             source = _unpack(file, store, Path(folder), console)
             try:
                 _upgrade(source, header)
-                queue = JobQueue(target)
-                try:
-                    counts = copy_with_progress(source, target, queue, console)
-                finally:
-                    queue.close()
+                counts = copy_with_progress(source, target, console)
             finally:
                 source.dispose()
     finally:
@@ -105,7 +100,7 @@ def _write(settings: Settings, folder: Path, whole: Path, console: Console) -> d
     try:
         revision = migrate.current(source.engine)
         migrate.upgrade(copied.engine)
-        counts = copy_with_progress(source, copied, None, console, needs_idle=False)
+        counts = copy_with_progress(source, copied, console, is_backup=True)
         made_at = datetime.now(UTC).isoformat(timespec="seconds")
         release = importlib.metadata.version("gatecast")
         header = BackupHeader(form=FORM, release=release, migration=revision or "", made_at=made_at)

@@ -1,5 +1,6 @@
 """`gatecast copy`: a whole database to another one."""
 
+from contextlib import closing
 from pathlib import Path
 
 from rich.console import Console
@@ -23,11 +24,7 @@ def copy_databases(source: str, target: str, console: Console) -> None:
     reading, writing = Database(source_url), Database(target_url)
     try:
         prepare_target(writing, target_url)
-        queue = JobQueue(writing)
-        try:
-            counts = copy_with_progress(reading, writing, queue, console)
-        finally:
-            queue.close()
+        counts = copy_with_progress(reading, writing, console)
     finally:
         reading.dispose()
         writing.dispose()
@@ -56,11 +53,14 @@ def prepare_target(target: Database, url: URL) -> None:
 
 
 def copy_with_progress(
-    reading: Database, writing: Database, queue: JobQueue | None, console: Console, *, needs_idle: bool = True
+    reading: Database, writing: Database, console: Console, *, is_backup: bool = False
 ) -> dict[str, int]:
-    """Copy, and show how far it is. Without a queue no jobs are enqueued. Raises what `copy_database` raises."""
+    """Copy, and show how far it is. Raises what `copy_database` raises.
+
+    `is_backup`: nothing will run on the copy, so that no jobs are enqueued, and workers may run on the source.
+    """
     columns = (TextColumn("{task.description:20}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as progress:
+    with Progress(*columns, console=console) as progress, closing(JobQueue(writing)) as queue:
         tasks: dict[str, TaskID] = {}
 
         def show(table: str, copied: int, total: int) -> None:
@@ -69,7 +69,7 @@ def copy_with_progress(
             progress.update(tasks[table], completed=copied)
 
         def enqueue(session: Session, job: JobRow) -> None:
-            if queue is not None:
+            if not is_backup:
                 queue.enqueue(session, job.id, job.project_id, job.queue, job.priority)
 
-        return copy_database(reading, writing, enqueue, show, needs_idle=needs_idle)
+        return copy_database(reading, writing, enqueue, show, needs_idle=not is_backup)

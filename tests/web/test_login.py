@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from pytest_iam import Server
 
 from tests.e2e.processes import ONE_JOB, PATIENCE, Service, answers, free_port, until
-from tests.services.access.test_sessions import add_person
+from tests.services.access.test_sessions import add_person, register
 
 GRANTS = [{"claim": "groups", "value": "ml", "scopes": ["read", "forecast"]}]
 
@@ -21,19 +21,6 @@ def guarded(tmp_path: Path, sqlite_template: Path, iam_server: Server) -> Iterat
     shutil.copy(sqlite_template, tmp_path / "gatecast.db")
     port = free_port()
     url = f"http://localhost:{port}"
-    client = iam_server.models.Client(
-        client_id="page",
-        client_name="Gatecast",
-        client_uri=url,
-        redirect_uris=[f"{url}/login/callback"],
-        grant_types=["authorization_code"],
-        response_types=["code"],
-        scope=["openid", "profile", "email", "groups"],
-        token_endpoint_auth_method="none",
-    )
-    iam_server.backend.save(client)
-    client.audience = [client]
-    iam_server.backend.save(client)
     service = Service(
         tmp_path,
         f"sqlite:///{tmp_path / 'gatecast.db'}",
@@ -46,12 +33,11 @@ def guarded(tmp_path: Path, sqlite_template: Path, iam_server: Server) -> Iterat
         GATECAST_OIDC_GRANTS=json.dumps(GRANTS),
         **ONE_JOB,
     )
-    service.start("api", "serve", "--port", str(port))
-    until(lambda: answers(f"{url}/readyz"), PATIENCE, "it is ready")
-    yield url
-    service.stop()
-    iam_server.logout()
-    iam_server.backend.delete(client)
+    with register(iam_server, url, client_id="page", token_endpoint_auth_method="none"):
+        service.start("api", "serve", "--port", str(port))
+        until(lambda: answers(f"{url}/readyz"), PATIENCE, "it is ready")
+        yield url
+        service.stop()
 
 
 def test_a_person_logs_in_returns_to_the_view_and_signs_out(guarded: str, page: Page, iam_server: Server) -> None:

@@ -8,7 +8,7 @@ from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 from starlette.types import Message, Receive, Scope
 
-from app.api.cookies import read_session
+from app.api.deps import identify
 from app.api.http.bodies import SMALL, check_json
 from app.api.http.problems import BodyRefused
 from app.errors import ServiceError
@@ -52,13 +52,9 @@ class JsonBody:
         self._is_checked = True
         request = Request(self._scope)
         scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+        bearer = secret if scheme.lower() == "bearer" and secret else None
         try:
-            if scheme.lower() == "bearer" and secret:
-                cookie = None
-            else:
-                secret = ""
-                cookie = read_session(request.method, request.headers)
-            await run_in_threadpool(request.app.state.services.authentication.identify, secret or None, cookie)
+            await run_in_threadpool(identify, request, request.app.state.services, bearer)
         except ServiceError as e:
             raise BodyRefused(e) from e
         except DATABASE_ERRORS as e:

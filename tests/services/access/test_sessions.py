@@ -3,6 +3,7 @@
 import base64
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,26 +35,32 @@ GRANTS = [
 ]
 
 
-@pytest.fixture
-def registered(iam_server: Server) -> Iterator[Server]:
-    """The provider, which knows this service."""
-    client = iam_server.models.Client(
-        client_id=CLIENT,
-        client_secret=SECRET,
+@contextmanager
+def register(provider: Server, url: str, **options: Any) -> Iterator[None]:
+    """Let the provider know a service meanwhile; afterwards nobody is logged in."""
+    client = provider.models.Client(
         client_name="Gatecast",
-        client_uri=PUBLIC,
-        redirect_uris=[f"{PUBLIC}/login/callback"],
+        client_uri=url,
+        redirect_uris=[f"{url}/login/callback"],
         grant_types=["authorization_code"],
         response_types=["code"],
         scope=["openid", "profile", "email", "groups"],
-        token_endpoint_auth_method="client_secret_basic",
+        **options,
     )
-    iam_server.backend.save(client)
+    provider.backend.save(client)
     client.audience = [client]
-    iam_server.backend.save(client)
-    yield iam_server
-    iam_server.logout()
-    iam_server.backend.delete(client)
+    provider.backend.save(client)
+    yield
+    provider.logout()
+    provider.backend.delete(client)
+
+
+@pytest.fixture
+def registered(iam_server: Server) -> Iterator[Server]:
+    """The provider, which knows this service."""
+    known = {"client_id": CLIENT, "client_secret": SECRET, "token_endpoint_auth_method": "client_secret_basic"}
+    with register(iam_server, PUBLIC, **known):
+        yield iam_server
 
 
 def add_person(provider: Server, name: str, *groups: str) -> Any:
